@@ -1,0 +1,46 @@
+# Every target sets up what it needs by itself. `make demo` and `make test` are all that a fresh machine with Python, pip and make needs.
+PYTHON ?= python3
+ARGS ?=
+
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: setup demo test lint bench docs
+.DELETE_ON_ERROR:
+
+setup: $(READY)
+
+demo: $(READY)
+	$(BIN)/acclimate demo $(ARGS)
+
+# One part of the suite: make test ARGS="tests/data -k csv"
+test: $(READY)
+	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(READY)
+	$(BIN)/python bench/throughput.py $(ARGS)
+
+docs: $(READY)
+	$(BIN)/acclimate schema > docs/study.schema.json.new && mv docs/study.schema.json.new docs/study.schema.json
+	$(BIN)/acclimate schema --markdown > docs/study-file.md.new && mv docs/study-file.md.new docs/study-file.md
+
+# Made anew only when what is to be installed changes. An environment that already stands there is kept and brought up to date.
+# Some systems ship venv without pip; then the outer pip installs one into the environment. The two variables hold the build backend to
+# the same versions: older pips read the first, newer ones the second.
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v[:2] < (3, 14) else "acclimate needs Python 3.11 to 3.13, but $(PYTHON) is %d.%d; name another one: make PYTHON=python3.12 ..." % v[:2])'
+	@if ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
+	    echo "Creating .venv with $(PYTHON)"; \
+	    $(PYTHON) -m venv --clear .venv >/dev/null 2>&1 \
+	    || { $(PYTHON) -m venv --clear --without-pip .venv && $(PYTHON) -m pip --python .venv/bin/python install --quiet pip; }; \
+	fi
+	@echo "Installing acclimate and what it needs into .venv (a few minutes the first time)"
+	@PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 \
+	    $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,demo]'
+	@touch $@

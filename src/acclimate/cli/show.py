@@ -1,0 +1,147 @@
+"""What the verbs print: results to stdout, everything on the way to stderr."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from acclimate.cli.doctor import Finding
+    from acclimate.report.results import Results
+    from acclimate.study.estimate import Estimate
+    from acclimate.study.run import Finished, Prepared
+    from acclimate.study.store import Entry
+
+
+def say(line: str) -> None:
+    """A line about what is going on."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def plain(value: Any) -> None:
+    """Text as it is, anything else as JSON."""
+    print(value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def plan(prepared: "Prepared", estimates: "dict[str, Estimate]") -> None:
+    """The data's facts and the graph of stages."""
+    from rich.table import Table
+    from rich.text import Text
+
+    for line in data_lines(prepared.data.facts()):
+        print(line)
+    table = Table("stage", "used by", "seed", "labels", "state", "tokens", "time", "disk", box=None, header_style="bold")
+    for key, node in prepared.plan.nodes.items():
+        estimate = estimates[key]
+        depth = sum(1 for _ in prepared.plan.ancestors(key))
+        used = prepared.plan.recipes_of(key)
+        name = "  " * depth + _stage_name(node.stage)
+        table.add_row(
+            Text(name),
+            Text(used[0] if len(used) == 1 else f"{len(used)} recipes"),
+            str(node.seed) if node.stage.draws() else "-",
+            node.labels,
+            "cached" if key in prepared.cached else "to do",
+            f"{estimate.tokens:,}" if estimate.tokens else "",
+            duration(estimate.seconds) if estimate.seconds >= 1 else "",
+            size(estimate.disk_bytes) if estimate.disk_bytes else "",
+        )
+    _console().print(table)
+    todo = [estimate for key, estimate in estimates.items() if key not in prepared.cached]
+    print(
+        f"{len(prepared.plan.runs)} runs, {len(estimates)} stages, {len(prepared.cached)} cached; to do: "
+        f"{sum(each.tokens for each in todo):,} training tokens, roughly {duration(sum(each.seconds for each in todo))} on this CPU, "
+        f"{size(sum(each.disk_bytes for each in todo))} of disk"
+    )
+
+
+def data_lines(facts: dict[str, Any]) -> list[str]:
+    """The facts about the data, flat: `task.train.texts: 500`."""
+
+    def flatten(value: Any, path: str) -> list[str]:
+        if isinstance(value, dict) and value and not all(isinstance(each, int | float | str) for each in value.values()):
+            return [line for name, each in value.items() for line in flatten(each, f"{path}.{name}" if path else str(name))]
+        if value in (None, {}, [], ""):
+            return []
+        shown = ", ".join(f"{name} {each}" for name, each in value.items()) if isinstance(value, dict) else str(value)
+        return [f"{path}: {shown}"]
+
+    return flatten(facts, "")
+
+
+def results(found: "Results") -> None:
+    """The comparison table and the verdict in two sentences."""
+    from acclimate.report.tables import console_table
+    from acclimate.report.words import verdict_sentences
+
+    console = _console()
+    console.print(console_table(found))
+    for sentence in verdict_sentences(found):
+        console.print(sentence, markup=False, highlight=False)
+
+
+def finished(found: "Results", ended: "Finished", page: Path) -> None:
+    """What a study came to and where to look."""
+    results(found)
+    if ended.failed:
+        print(f"{ended.failed} of {ended.runs} runs failed; the report says why")
+    print(f"Report: {page}")
+    if ended.handover.best is not None:
+        print(f"Best model: {ended.out / 'best'} ({ended.handover.best.recipe}, seed {ended.handover.best.seed})")
+    if ended.handover.best_transformer is not None:
+        other = ended.handover.best_transformer
+        print(f"Best for plain transformers: {ended.out / 'best_transformer'} ({other.recipe}, seed {other.seed})")
+
+
+def measured(facts: dict[str, Any], out: Path) -> None:
+    """What a single stage measured."""
+    for note in facts["notes"]:
+        print(f"note: {note}")
+    scores(facts["metrics"])
+    print(f"Model: {out}")
+
+
+def scores(metrics: dict[str, Any]) -> None:
+    """Names and numbers."""
+    for name, value in metrics.items():
+        print(f"{name:26} {value:.4f}" if isinstance(value, float) else f"{name:26} {value}")
+
+
+def entries(found: "list[Entry]", done: str = "") -> None:
+    """Artifacts of a store."""
+    for entry in found:
+        print(f"{entry.key[:16]}  {size(entry.size):>10}  {entry.last_used:%Y-%m-%d %H:%M}  {entry.title}")
+    print(f"{len(found)} artifacts{f' {done}' if done else ''}, {size(sum(entry.size for entry in found))}")
+
+
+def findings(found: "list[Finding]") -> None:
+    """What the doctor saw."""
+    for finding in found:
+        print(f"{'ok  ' if finding.ok else 'BAD '} {finding.what:18} {finding.found}{f' — {finding.mend}' if finding.mend else ''}")
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people: `45 s`, `12 min`, `3.4 h`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def size(count: float) -> str:
+    """Bytes for people."""
+    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.1f} MiB"
+
+
+def _stage_name(stage: Any) -> str:
+    values = stage.model_dump(mode="json")
+    kind = values.pop("stage")
+    if kind == "start":
+        return "random weights" if stage.random else stage.name
+    return f"{kind} on {values['corpus']}" if "corpus" in values else f"{kind} ({values['train']})" if "train" in values else str(kind)
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    # Not a terminal: lines as long as the table wants, so that nothing is cut in a log or a README.
+    return Console() if sys.stdout.isatty() else Console(width=160)

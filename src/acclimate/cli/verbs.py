@@ -1,0 +1,242 @@
+"""The verbs: parse, call, print. No logic; heavy imports wait until a verb needs them, so that help answers at once."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from acclimate.cli import show
+from acclimate.cli.guard import guarded
+
+app = typer.Typer(
+    name="acclimate",
+    help="Adapt a pretrained language model to your domain and task, and see with evidence which way is worth its cost.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+store_app = typer.Typer(help="The artifacts that studies share.", no_args_is_help=True)
+app.add_typer(store_app, name="store")
+
+StudyFile = Annotated[Path, typer.Argument(help="The study file (YAML).", show_default=False)]
+OutOption = Annotated[Optional[Path], typer.Option("--out", help="Where results go. Default: results/NAME beside the study file.")]
+StoreOption = Annotated[Optional[Path], typer.Option("--store", help="Where artifacts are kept. Default: .acclimate beside the study file.")]
+SmokeOption = Annotated[bool, typer.Option("--smoke", help="Run every stage on a sliver of the data, to see that it works.")]
+ThreadsOption = Annotated[Optional[int], typer.Option("--threads", min=1, help="CPU threads. Default: all.")]
+PrecisionOption = Annotated[str, typer.Option("--precision", help="auto, float32 or bf16.")]
+MicroOption = Annotated[int, typer.Option("--micro-tokens", min=8, help="Tokens per forward pass; less needs less memory.")]
+CheckpointOption = Annotated[float, typer.Option("--checkpoint-seconds", min=0, help="Seconds between saves of a running stage.")]
+EngineOption = Annotated[str, typer.Option("--engine", help="local (a process a device) or inline (everything in this process).")]
+SetOption = Annotated[Optional[list[str]], typer.Option("--set", help="A setting of the stage, e.g. --set lr=3e-5; may be repeated.")]
+DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+@app.callback()
+def _root(debug: DebugOption = False) -> None:
+    """Adapt a pretrained language model to your domain and task, and see with evidence which way is worth its cost."""
+    guarded.debug = debug
+
+
+@app.command()
+@guarded
+def demo(out: Annotated[Path, typer.Option("--out", help="The demo's folder.")] = Path("acclimate-demo")) -> None:
+    """Run a study on data and a model that come as packages: no network, minutes on two cores."""
+    from acclimate.study.demo import write_demo
+
+    file = write_demo(out)
+    show.say(f"The study file is {file}: look into it, change it, run it again.")
+    _study(file, None, None, "acclimate demo")
+
+
+@app.command()
+@guarded
+def plan(file: StudyFile, store: StoreOption = None, smoke: SmokeOption = False) -> None:
+    """Show the graph of stages with what is cached, tokens, time and disk; nothing is trained."""
+    from acclimate.study.estimate import estimates, product_rate
+    from acclimate.study.language import load_study
+    from acclimate.study.run import prepare
+
+    prepared = prepare(load_study(file), file.resolve().parent, store or file.parent / ".acclimate", smoke)
+    show.plan(prepared, estimates(prepared, product_rate()))
+
+
+@app.command()
+@guarded
+def study(
+    file: StudyFile,
+    out: OutOption = None,
+    store: StoreOption = None,
+    smoke: SmokeOption = False,
+    engine: EngineOption = "local",
+    threads: ThreadsOption = None,
+    precision: PrecisionOption = "auto",
+    micro_tokens: MicroOption = 8192,
+    checkpoint_seconds: CheckpointOption = 120.0,
+) -> None:
+    """Run a study, or go on with it: print the comparison, write the report, hand over the best model."""
+    options: dict[str, Any] = {"engine": engine, "threads": threads, "precision": precision}
+    options |= {"micro_tokens": micro_tokens, "checkpoint_seconds": checkpoint_seconds}
+    _study(file, out, store, f"acclimate study {file.name}" + (" --smoke" if smoke else ""), smoke, **options)
+
+
+def _study(file: Path, out: Path | None, store: Path | None, command: str, smoke: bool = False, **options: Any) -> None:
+    from acclimate.report.page import write_report
+    from acclimate.report.results import Results
+    from acclimate.study.language import load_study
+    from acclimate.study.run import Options, run_study
+
+    read = load_study(file)
+    default_out = file.parent / "results" / (f"{read.name}-smoke" if smoke else read.name)
+    chosen = Options(out=out or default_out, store=store or file.parent / ".acclimate", command=command, say=show.say, **options)
+    finished = run_study(read, file.resolve().parent, chosen, smoke)
+    page = write_report(finished.out)
+    show.finished(Results.load(finished.out), finished, page)
+    if finished.failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+@guarded
+def report(folder: Annotated[Path, typer.Argument(help="A study's output folder.", show_default=False)]) -> None:
+    """Write the report page of a finished study again, and print its table."""
+    from acclimate.report.page import write_report
+    from acclimate.report.results import Results
+
+    page = write_report(folder)
+    show.results(Results.load(folder))
+    show.say(f"Report: {page}")
+
+
+@app.command()
+@guarded
+def pretrain(
+    base: Annotated[str, typer.Argument(help="Hub id or folder of a pretrained model.", show_default=False)],
+    corpus: Annotated[list[str], typer.Argument(help="Text files, globs or folders.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the model.", show_default=False)],
+    text: Annotated[Optional[str], typer.Option("--text", help="Column with the text.")] = None,
+    settings: SetOption = None,
+    seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
+    store: Annotated[Path, typer.Option("--store", help="Where artifacts are kept.")] = Path(".acclimate"),
+    threads: ThreadsOption = None,
+) -> None:
+    """Continue pretraining a model on a corpus (masked language modelling)."""
+    from acclimate.study.single import run_stage
+    from acclimate.study.yaml import parse_settings
+
+    source = {"path": corpus if len(corpus) > 1 else corpus[0]} | ({"text": text} if text else {})
+    chosen = _single(out, store, threads)
+    measured = run_stage(base, "pretrain", parse_settings(settings or []) | {"corpus": "domain"}, {"domain": source}, seed, chosen)
+    show.measured(measured, out)
+
+
+@app.command()
+@guarded
+def finetune(
+    base: Annotated[str, typer.Argument(help="Hub id or folder of a pretrained model, or tfidf.", show_default=False)],
+    task: Annotated[str, typer.Argument(help="A labelled file, or a folder with train, dev and test files.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the model.", show_default=False)],
+    text: Annotated[Optional[str], typer.Option("--text", help="Column with the text.")] = None,
+    label: Annotated[Optional[str], typer.Option("--label", help="Column with the label.")] = None,
+    settings: SetOption = None,
+    seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
+    store: Annotated[Path, typer.Option("--store", help="Where artifacts are kept.")] = Path(".acclimate"),
+    threads: ThreadsOption = None,
+) -> None:
+    """Fine-tune a model on labelled texts."""
+    from acclimate.study.single import run_stage
+    from acclimate.study.yaml import parse_settings
+
+    columns = {name: value for name, value in (("text", text), ("label", label)) if value}
+    chosen = _single(out, store, threads)
+    measured = run_stage(base, "finetune", parse_settings(settings or []), {"task": {"path": task, **columns}}, seed, chosen)
+    show.measured(measured, out)
+
+
+def _single(out: Path, store: Path, threads: int | None) -> Any:
+    from acclimate.study.run import Options
+
+    return Options(out=out, store=store, threads=threads, say=show.say)
+
+
+@app.command()
+@guarded
+def predict(
+    model: Annotated[Path, typer.Argument(help="Folder of a trained model.", show_default=False)],
+    file: Annotated[str, typer.Argument(help="File with texts (any format that studies read).", show_default=False)],
+    out: Annotated[Optional[Path], typer.Option("--out", help="File to write, .jsonl or .csv. Default: jsonl on standard output.")] = None,
+    text: Annotated[Optional[str], typer.Option("--text", help="Column with the text.")] = None,
+) -> None:
+    """Label texts: a line a text with its label and the probability of each."""
+    from acclimate.evaluation.apply import predict_file
+
+    predict_file(model, file, out, text, sys.stdout)
+
+
+@app.command()
+@guarded
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="Folder of a trained model.", show_default=False)],
+    file: Annotated[str, typer.Argument(help="Labelled file.", show_default=False)],
+    text: Annotated[Optional[str], typer.Option("--text", help="Column with the text.")] = None,
+    label: Annotated[Optional[str], typer.Option("--label", help="Column with the label.")] = None,
+) -> None:
+    """Measure a trained model on labelled texts."""
+    from acclimate.evaluation.apply import evaluate_file
+
+    show.scores(evaluate_file(model, file, text, label))
+
+
+@store_app.command("ls")
+@guarded
+def store_ls(store: Annotated[Path, typer.Argument(help="The store's folder.")] = Path(".acclimate")) -> None:
+    """List the artifacts with size and age."""
+    from acclimate.study.store import Store
+
+    show.entries(Store.existing(store).ls())
+
+
+@store_app.command("prune")
+@guarded
+def store_prune(
+    store: Annotated[Path, typer.Argument(help="The store's folder.")] = Path(".acclimate"),
+    keep: Annotated[Optional[list[Path]], typer.Option("--keep", help="Keep what this study file needs; may be repeated.")] = None,
+    older_than_days: Annotated[Optional[float], typer.Option("--older-than-days", min=0, help="Only what was not used since.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would go.")] = False,
+) -> None:
+    """Remove artifacts that nobody needs: those no kept study names, or those not used for long. Leftovers of killed runs go, too."""
+    from acclimate.study.language import load_study
+    from acclimate.study.run import prepare
+    from acclimate.study.store import Store
+
+    needed = {key for file in keep or [] for key in prepare(load_study(file), file.resolve().parent, store).plan.nodes}
+    gone = Store.existing(store).prune(needed if keep else None, older_than_days, dry_run)
+    show.entries(gone, "would be removed" if dry_run else "removed")
+
+
+@app.command()
+@guarded
+def doctor() -> None:
+    """Say what this machine has and what is missing."""
+    from acclimate.cli.doctor import examine
+
+    findings = examine(Path.cwd())
+    show.findings(findings)
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+@guarded
+def schema(markdown: Annotated[bool, typer.Option("--markdown", help="As a reference page instead of JSON Schema.")] = False) -> None:
+    """Print the JSON Schema of study files, for editors."""
+    from acclimate.study.schema import json_schema, reference_markdown
+
+    show.plain(reference_markdown() if markdown else json_schema())
+
+
+def main() -> None:
+    """The command `acclimate`."""
+    app()
+
+

@@ -1,0 +1,255 @@
+"""Flat, padding-free batches, and which sequences stand in the batch of a step.
+
+    T tokens, B sequences, M target positions
+
+    input_ids      [T]    all sequences one after the other
+    position_ids   [T]    restart in each sequence
+    token_type_ids [T]    for pairs, else None
+    offsets        [B+1]  where each sequence begins; attention never crosses them
+    targets               name -> array; a name that begins with `target_` has a row a target position, any other a row a sequence
+
+The batch of a step is a pure function of (seed, step): there is no loader state to save, and resuming is starting at step n.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from acclimate.data.tokens import TokenStore
+from acclimate.data.windows import Windows
+from acclimate.errors import DataError, SettingsError
+from acclimate.randomness import generator
+
+IntArray = npt.NDArray[np.int64]
+
+TARGET_INDEX = "target_index"
+PER_POSITION = "target_"
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """A flat stream of `T` tokens in `B` sequences, with what is to be predicted."""
+
+    input_ids: IntArray
+    """[T] token ids, sequences one after the other, special tokens included."""
+    position_ids: IntArray
+    """[T] position in its sequence, from 0."""
+    offsets: IntArray
+    """[B+1] where each sequence begins; the last entry is T."""
+    token_type_ids: IntArray | None = None
+    """[T] segment of a pair, or None for single texts."""
+    targets: Mapping[str, npt.NDArray[np.generic]] = field(default_factory=dict)
+    """`target_index` [M], ascending, into T; other `target_*` [M, ...] beside it; any other name [B, ...]."""
+
+    def __post_init__(self) -> None:
+        assert self.offsets[0] == 0
+        assert self.offsets[-1] == len(self.input_ids) == len(self.position_ids)
+        assert self.token_type_ids is None or len(self.token_type_ids) == len(self.input_ids)
+        for name, values in self.targets.items():
+            rows = len(self.targets[TARGET_INDEX]) if name.startswith(PER_POSITION) else self.sequences
+            assert len(values) == rows, f"target {name} has {len(values)} rows where {rows} were wanted"
+
+    @property
+    def sequences(self) -> int:
+        """B."""
+        return len(self.offsets) - 1
+
+    @property
+    def tokens(self) -> int:
+        """T."""
+        return len(self.input_ids)
+
+    @property
+    def lengths(self) -> IntArray:
+        """[B] tokens of each sequence."""
+        return np.diff(self.offsets)
+
+    def select(self, sequences: npt.NDArray[np.integer]) -> "Batch":
+        """The batch of these sequences in this order, each at most once; offsets and target positions count from its own start."""
+        sequences = np.asarray(sequences, dtype=np.int64)
+        lengths = self.lengths[sequences]
+        offsets = _offsets(lengths)
+        index = _ranges(self.offsets[sequences], lengths)
+        targets = {name: values[sequences] for name, values in self.targets.items() if not name.startswith(PER_POSITION)}
+        if TARGET_INDEX in self.targets:
+            # Ascending positions make the targets of a sequence one slice, so they are gathered just as tokens are.
+            target_offsets = np.searchsorted(self.targets[TARGET_INDEX], self.offsets)
+            counts = np.diff(target_offsets)[sequences]
+            rows = _ranges(target_offsets[sequences], counts)
+            targets |= {name: values[rows] for name, values in self.targets.items() if name.startswith(PER_POSITION)}
+            targets[TARGET_INDEX] = targets[TARGET_INDEX] + np.repeat(offsets[:-1] - self.offsets[sequences], counts)
+        return Batch(
+            input_ids=self.input_ids[index],
+            position_ids=self.position_ids[index],
+            offsets=offsets,
+            token_type_ids=None if self.token_type_ids is None else self.token_type_ids[index],
+            targets=targets,
+        )
+
+    def micro(self, max_tokens: int) -> "list[Batch]":
+        """Consecutive sequences in parts of at most `max_tokens` tokens; a longer sequence is a part by itself.
+
+        An empty batch has no parts.
+        """
+        bounds = _cut(self.lengths, max_tokens)
+        if len(bounds) == 2:
+            return [self]
+        return [self.select(np.arange(begin, end)) for begin, end in pairwise(bounds)]
+
+    def shard(self, rank: int, world: int) -> "Batch":
+        """The part of device `rank` of `world`: every world-th sequence. Empty when there are more devices than sequences."""
+        assert 0 <= rank < world
+        return self if world == 1 else self.select(np.arange(rank, self.sequences, world))
+
+
+def assemble(
+    store: TokenStore,
+    windows: Windows,
+    indices: npt.NDArray[np.integer],
+    prefix: Sequence[int],
+    suffix: Sequence[int],
+    targets: Mapping[str, npt.NDArray[np.generic]] | None = None,
+) -> Batch:
+    """The batch of the windows `indices` [B], each between the special tokens `prefix` and `suffix`.
+
+    `targets` are already those of `indices`, row by row, e.g. `{"labels": task_labels[indices]}`.
+    """
+    indices = np.asarray(indices, dtype=np.int64)
+    text_lengths = windows.length[indices].astype(np.int64)
+    offsets = _offsets(text_lengths + len(prefix) + len(suffix))
+    input_ids = np.empty(offsets[-1], dtype=np.int64)
+    input_ids[_ranges(offsets[:-1] + len(prefix), text_lengths)] = store.tokens[_ranges(windows.start[indices], text_lengths)]
+    input_ids[offsets[:-1, None] + np.arange(len(prefix))] = np.asarray(prefix, dtype=np.int64)
+    input_ids[offsets[1:, None] - len(suffix) + np.arange(len(suffix))] = np.asarray(suffix, dtype=np.int64)
+    position_ids = np.arange(offsets[-1]) - np.repeat(offsets[:-1], np.diff(offsets))
+    return Batch(input_ids=input_ids, position_ids=position_ids, offsets=offsets, targets=dict(targets or {}))
+
+
+class Order:
+    """Which sequences stand in the batch of a step: a pure function of (seed, step), each sequence exactly once an epoch.
+
+    The permutations of the last two epochs are kept, so any step, also the first after a resume, costs one permutation at most.
+    """
+
+    batches_per_epoch: int
+
+    def __init__(self, sequences: int, seed: int) -> None:
+        if sequences == 0:
+            raise DataError("there is no text to train on: not one sequence is left after tokenisation")
+        self._sequences = sequences
+        self._seed = seed
+        # One tuple, replaced as a whole: a thread that prepares batches ahead never sees it half changed.
+        self._recent: tuple[tuple[int, IntArray, IntArray], ...] = ()
+
+    def batch(self, step: int) -> IntArray:
+        """The indices [B] of the sequences of step `step`, counted from 0 through all epochs."""
+        assert step >= 0
+        epoch, number = divmod(step, self.batches_per_epoch)
+        permutation, bounds = self._epoch(epoch)
+        return permutation[bounds[number] : bounds[number + 1]]
+
+    def _epoch(self, epoch: int) -> tuple[IntArray, IntArray]:
+        for known, permutation, bounds in self._recent:
+            if known == epoch:
+                return permutation, bounds
+        permutation = generator(self._seed, "order", epoch).permutation(self._sequences)
+        permutation.setflags(write=False)  # a batch is a view of it
+        bounds = self._bounds(permutation)
+        self._recent = ((epoch, permutation, bounds), *self._recent[:1])
+        return permutation, bounds
+
+    def _bounds(self, permutation: IntArray) -> IntArray:
+        """[batches_per_epoch + 1] where each batch begins in the permutation."""
+        raise NotImplementedError
+
+
+class TokenOrder(Order):
+    """Batches of about `batch_tokens` tokens, none empty and the number of batches the same in each epoch: for pretraining.
+
+    The shuffled sequences are one stream of tokens that is divided into equal cells, `total // batch_tokens` of them; a sequence belongs
+    to the cell in which it begins. Cells are thus at least `batch_tokens` wide (so each holds a beginning), and a batch differs from its
+    cell by less than one sequence.
+    """
+
+    def __init__(self, lengths: npt.NDArray[np.integer], batch_tokens: int, seed: int) -> None:
+        """`lengths` [N]: tokens of each sequence, special tokens included.
+
+        Raises:
+            SettingsError: a sequence is longer than `batch_tokens`.
+            DataError: there are no sequences.
+        """
+        super().__init__(len(lengths), seed)
+        self._lengths = np.asarray(lengths, dtype=np.int64)
+        longest, total = int(self._lengths.max()), int(self._lengths.sum())
+        assert self._lengths.min() > 0
+        if longest > batch_tokens:
+            raise SettingsError(
+                f"batch_tokens: {batch_tokens} is less than the longest sequence ({longest} tokens with its special tokens) — "
+                f"set batch_tokens to {longest} or more, or max_length to {batch_tokens} or less"
+            )
+        self.batches_per_epoch = max(1, total // batch_tokens)
+        # Cell k begins at token ceil(k * total / K), written so that nothing overflows for the largest corpora.
+        quotient, remainder = divmod(total, self.batches_per_epoch)
+        cells = np.arange(self.batches_per_epoch, dtype=np.int64)
+        self._cell_starts = cells * quotient - (-cells * remainder // self.batches_per_epoch)
+
+    def _bounds(self, permutation: IntArray) -> IntArray:
+        starts = _offsets(self._lengths[permutation])[:-1]
+        return np.append(np.searchsorted(starts, self._cell_starts), self._sequences)
+
+
+class CountOrder(Order):
+    """Batches of `batch_size` sequences, the last of an epoch with what is left: for fine-tuning."""
+
+    def __init__(self, n: int, batch_size: int, seed: int) -> None:
+        """`n` sequences in batches of `batch_size`.
+
+        Raises:
+            DataError: there are no sequences.
+        """
+        super().__init__(n, seed)
+        assert batch_size > 0
+        self.batches_per_epoch = -(-n // batch_size)
+        self._ends = np.minimum(np.arange(self.batches_per_epoch + 1, dtype=np.int64) * batch_size, n)
+
+    def _bounds(self, permutation: IntArray) -> IntArray:
+        return self._ends
+
+
+def evaluation_batches(lengths: npt.NDArray[np.integer], max_tokens: int) -> list[IntArray]:
+    """Every index of `lengths` [N] once, longest first, in batches of at most `max_tokens` tokens (a longer sequence is alone).
+
+    Equal lengths are neighbours, which is what the attention of packed batches likes best; and when memory is too small, the first batch
+    tells.
+    """
+    order = np.argsort(-np.asarray(lengths, dtype=np.int64), kind="stable")
+    bounds = _cut(np.asarray(lengths, dtype=np.int64)[order], max_tokens)
+    return [order[begin:end] for begin, end in pairwise(bounds)]
+
+
+def _offsets(lengths: IntArray) -> IntArray:
+    """[B+1] 0 and the running sum."""
+    offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    return offsets
+
+
+def _ranges(starts: IntArray, lengths: IntArray) -> IntArray:
+    """`arange(start, start + length)` of each pair, one after the other."""
+    offsets = _offsets(lengths)
+    return np.repeat(starts - offsets[:-1], lengths) + np.arange(offsets[-1])
+
+
+def _cut(lengths: IntArray, max_tokens: int) -> list[int]:
+    """Bounds of consecutive runs that hold at most `max_tokens` tokens, or one sequence that is longer."""
+    assert max_tokens > 0
+    ends = np.cumsum(lengths)
+    bounds = [0]
+    while bounds[-1] < len(lengths):
+        begin = bounds[-1]
+        used = int(ends[begin - 1]) if begin else 0
+        bounds.append(max(begin + 1, int(np.searchsorted(ends, used + max_tokens, side="right"))))
+    return bounds

@@ -1,0 +1,83 @@
+"""Masked language modelling's corruption of a batch, drawn anew each time a text is seen."""
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from acclimate.data.batches import Batch, IntArray
+
+MASKED, RANDOM = 0.8, 0.1  # of the chosen tokens; the rest stays as it is
+# A longer run of pieces without a word's beginning is no word (a script without spaces, base64): its pieces are chosen one by one.
+LONGEST_WORD = 32
+
+
+def mask_tokens(
+    batch: Batch,
+    *,
+    rate: float,
+    vocabulary_size: int,
+    mask_id: int,
+    special: npt.NDArray[np.bool_],
+    rng: np.random.Generator,
+    word_start: npt.NDArray[np.bool_] | None = None,
+) -> Batch:
+    """Choose `rate` of the batch's non-special tokens as targets; 80 % of them become `mask_id`, 10 % a random token, 10 % stay.
+
+    Single tokens: exactly `rate` of them, rounded, at least one. With `word_start` [V] whole words are chosen, as many as give
+    `rate` of the tokens in the mean, at least one word. `special` [V] marks ids that are never chosen and never drawn as replacements. The
+    result has the targets `target_index` [M] (ascending, into T) and `target_ids` [M] (the original tokens); M is 0 only where all
+    tokens are special.
+
+    Source: Devlin et al. 2019, section 3.1; whole words as in the authors' later release of BERT.
+    """
+    assert 0 < rate <= 1
+    ids = batch.input_ids
+    candidates = np.flatnonzero(~special[ids])
+    if not len(candidates):
+        chosen = candidates
+    elif word_start is None:
+        # An exact number, not a coin for each token: the loss of every step is a mean over the same count.
+        chosen = np.sort(rng.choice(candidates, size=max(1, round(rate * len(candidates))), replace=False, shuffle=False))
+    else:
+        chosen = candidates[_chosen_words(_words(batch, candidates, special, word_start), rate, rng)]
+    fate = rng.random(len(chosen))
+    corrupted = ids.copy()
+    corrupted[chosen[fate < MASKED]] = mask_id
+    replaced = chosen[(fate >= MASKED) & (fate < MASKED + RANDOM)]
+    if len(replaced):
+        corrupted[replaced] = rng.choice(np.flatnonzero(~special[:vocabulary_size]), size=len(replaced))
+    return replace(batch, input_ids=corrupted, targets={**batch.targets, "target_index": chosen, "target_ids": ids[chosen]})
+
+
+def _words(batch: Batch, candidates: IntArray, special: npt.NDArray[np.bool_], word_start: npt.NDArray[np.bool_]) -> IntArray:
+    """The number of the word that each candidate belongs to, ascending from 0."""
+    begins = word_start[batch.input_ids]
+    begins[batch.offsets[:-1][batch.lengths > 0]] = True
+    # What follows a special token ([CLS], or [UNK] inside a text) begins a word, for there is nothing before it to belong to.
+    begins[1:] |= special[batch.input_ids[:-1]]
+    begins = begins[candidates]
+    words = np.cumsum(begins) - 1
+    too_long = np.bincount(words) > LONGEST_WORD
+    if too_long.any():
+        words = np.cumsum(begins | too_long[words]) - 1
+    return words
+
+
+def _chosen_words(words: IntArray, rate: float, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
+    """Which candidates stand in a chosen word: words in random order until `rate` of the tokens are reached.
+
+    The word that would pass the limit is taken with the probability that makes the mean number of tokens right; stopping before it would
+    favour short words and mask too little.
+    """
+    sizes = np.bincount(words)
+    order = rng.permutation(len(sizes))
+    reached = np.cumsum(sizes[order])
+    limit = rate * len(words)
+    taken = int(np.searchsorted(reached, limit, side="right"))
+    if taken < len(order):
+        missing = limit - (reached[taken - 1] if taken else 0)
+        taken += int(rng.random() < missing / sizes[order[taken]])
+    picked = np.zeros(len(sizes), dtype=np.bool_)
+    picked[order[: max(1, taken)]] = True
+    return picked[words]

@@ -1,0 +1,252 @@
+"""The token store: a corpus tokenised once, memory-mapped, with the offsets of its documents.
+
+    <folder>/tokens.bin     all tokens one after the other, little-endian uint16, or uint32 for vocabularies above 65,536
+    <folder>/offsets.bin    [D+1] int64: document i is tokens[offsets[i] : offsets[i + 1]]
+    <folder>/store.json     key, type and sizes
+
+The folder appears by one rename when it is complete. Special tokens are not stored: where they belong depends on the window, not on the
+document.
+"""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Tokenizer
+from tokenizers.models import BPE, WordLevel, WordPiece
+
+from acclimate.errors import DataError, ModelError, SettingsError, StoreError
+from acclimate.files import TEMPORARY_PREFIX, atomic_folder, locked, read_json, write_json
+
+TOKENS_FILE = "tokens.bin"
+OFFSETS_FILE = "offsets.bin"
+FACTS_FILE = "store.json"
+OFFSET_TYPE = np.dtype("<i8")
+
+# What the Rust encoder gets at once: enough to keep every core busy, little beside the memory of a model (~100 bytes a token).
+CHUNK_CHARACTERS = 1 << 20
+CHUNK_DOCUMENTS = 4096
+
+# Byte-level vocabularies write the bytes of space, line feed, tab and carriage return as these letters; SentencePiece marks the space.
+BYTE_LEVEL_SPACES = ("\u0120", "\u010a", "\u0109", "\u010d")
+METASPACE = "\u2581"
+
+PROBE = "a probe of words"
+
+
+@dataclass(frozen=True, eq=False)
+class TokenStore:
+    """The tokens of `D` documents; what it holds stays on disk until it is looked at."""
+
+    tokens: npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
+    """[total] token ids, without special tokens."""
+    offsets: npt.NDArray[np.int64]
+    """[D+1] where each document begins; the last entry is `total`."""
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Map a store that `build` wrote.
+
+        Raises:
+            StoreError: the folder is missing or damaged.
+        """
+        return cls._of_facts(folder, read_json(folder / FACTS_FILE))
+
+    @classmethod
+    def build(cls, folder: Path, documents: Iterator[str], tokenizer: Tokenizer, key: str) -> Self:
+        """The store of `documents` at `folder`: opened when it is there under this `key`, else tokenised and written.
+
+        `key` stands for everything that decides the tokens (corpus and tokenizer). Documents are read only when they are needed, a chunk
+        at a time, and are encoded in parallel without special tokens, truncation and padding, whatever the tokenizer's own settings are.
+        A document may have no tokens. An interrupted build leaves nothing behind that looks like a store; a second process waits for
+        the first.
+
+        Raises:
+            DataError: a document is not valid Unicode.
+            DiskFullError: the disk is full.
+        """
+        with locked(folder.with_name(f"{folder.name}.lock")):
+            try:
+                facts = read_json(folder / FACTS_FILE)
+                if facts["key"] == key:
+                    return cls._of_facts(folder, facts)
+            except (StoreError, KeyError, TypeError):
+                pass  # missing or damaged: built anew, and the rename replaces what is there
+            _remove_leftovers(folder)
+            with atomic_folder(folder) as temporary:
+                _write(temporary, documents, tokenizer, key)
+            return cls.open(folder)
+
+    @classmethod
+    def _of_facts(cls, folder: Path, facts: Any) -> Self:
+        try:
+            dtype, total, documents = np.dtype(facts["dtype"]), int(facts["tokens"]), int(facts["documents"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise StoreError(
+                f"{folder / FACTS_FILE}: does not describe a token store; remove the folder, it will be built again"
+            ) from error
+        return cls(_map(folder / TOKENS_FILE, dtype, total), _map(folder / OFFSETS_FILE, OFFSET_TYPE, documents + 1))
+
+    @property
+    def documents(self) -> int:
+        """D."""
+        return len(self.offsets) - 1
+
+    @property
+    def total(self) -> int:
+        """Tokens in all documents."""
+        return len(self.tokens)
+
+    def __len__(self) -> int:
+        return self.documents
+
+    def __getitem__(self, document: int) -> npt.NDArray[np.uint16] | npt.NDArray[np.uint32]:
+        """The tokens of one document; negative numbers count from the end."""
+        if not -self.documents <= document < self.documents:
+            raise IndexError(f"document {document} of {self.documents}")
+        document %= self.documents
+        return self.tokens[self.offsets[document] : self.offsets[document + 1]]
+
+
+def special_ids(tokenizer: Tokenizer) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The special tokens that stand before and after a single text, e.g. `((101,), (102,))` for `[CLS] ... [SEP]`.
+
+    Raises:
+        ModelError: special tokens cannot be told from the text: it loses or changes its own tokens.
+    """
+    plain_tokenizer = _plain(tokenizer)
+    plain = plain_tokenizer.encode(PROBE, add_special_tokens=False).ids
+    full = plain_tokenizer.encode(PROBE, add_special_tokens=True).ids
+    for begin in range(len(full) - len(plain) + 1 if plain else 0):
+        end = begin + len(plain)
+        if full[begin:end] == plain:
+            return tuple(full[:begin]), tuple(full[end:])
+    raise ModelError(
+        f"the tokenizer makes {plain} of {PROBE!r}, but {full} with special tokens: where they belong cannot be told — "
+        "choose a base whose tokenizer puts them around the text"
+    )
+
+
+def special_tokens(tokenizer: Tokenizer) -> npt.NDArray[np.bool_]:
+    """[V] True for ids that are no text ([CLS], [PAD], [UNK], ...): they are neither masked nor drawn as random replacements."""
+    table = np.zeros(_vocabulary_size(tokenizer), dtype=np.bool_)
+    table[[token for token, added in tokenizer.get_added_tokens_decoder().items() if added.special]] = True
+    return table
+
+
+def word_starts(tokenizer: Tokenizer) -> npt.NDArray[np.bool_]:
+    """[V] True for tokens that begin a word, whatever stands before them.
+
+    Words are what the vocabulary marks as such: WordPiece pieces without `##`, byte-level pieces that begin with a space (or another
+    white-space byte), SentencePiece pieces that begin with U+2581.
+
+    Raises:
+        SettingsError: the vocabulary does not mark where words begin.
+    """
+    model = tokenizer.model
+    table = np.zeros(_vocabulary_size(tokenizer), dtype=np.bool_)
+    if isinstance(model, WordLevel):
+        return ~table
+    pieces = tokenizer.get_vocab(with_added_tokens=True)
+    added = tokenizer.get_added_tokens_decoder()
+    marked_continuation = model.continuing_subword_prefix if isinstance(model, WordPiece | BPE) else None
+    if marked_continuation:
+        starts = [token for piece, token in pieces.items() if not piece.startswith(marked_continuation)]
+    elif isinstance(model, BPE) and model.end_of_word_suffix:
+        starts = []  # it marks ends, which say nothing about the token at hand
+    else:
+        # A vocabulary of one kind may hold the other's letter as plain text, but rarely: the more frequent mark is the real one.
+        words = {piece: token for piece, token in pieces.items() if token not in added}
+        by_mark = ([token for piece, token in words.items() if piece.startswith(marks)] for marks in (BYTE_LEVEL_SPACES, METASPACE))
+        starts = max(by_mark, key=len)
+    if not starts:
+        raise SettingsError("whole_word: this model's vocabulary does not mark where words begin — set whole_word: false")
+    table[starts] = True
+    table[list(added)] = True  # an added token is a word of its own
+    return table
+
+
+def _write(folder: Path, documents: Iterator[str], tokenizer: Tokenizer, key: str) -> None:
+    dtype = np.dtype("<u2" if _vocabulary_size(tokenizer) <= 1 << 16 else "<u4")
+    plain_tokenizer = _plain(tokenizer)
+    total, count = 0, 0
+    with (folder / TOKENS_FILE).open("wb") as tokens_file, (folder / OFFSETS_FILE).open("wb") as offsets_file:
+        offsets_file.write(np.zeros(1, OFFSET_TYPE).tobytes())
+        for chunk in _chunks(documents):
+            encoded = [encoding.ids for encoding in _encode(plain_tokenizer, chunk, count)]
+            ends = total + np.cumsum([len(ids) for ids in encoded], dtype=np.int64)
+            for ids in encoded:
+                tokens_file.write(np.array(ids, dtype=dtype).tobytes())
+            offsets_file.write(ends.astype(OFFSET_TYPE).tobytes())
+            total, count = int(ends[-1]), count + len(chunk)
+    write_json(folder / FACTS_FILE, {"key": key, "dtype": dtype.str, "tokens": total, "documents": count})
+
+
+def _chunks(documents: Iterator[str]) -> Iterator[list[str]]:
+    chunk: list[str] = []
+    characters = 0
+    for document in documents:
+        chunk.append(document)
+        characters += len(document)
+        if characters >= CHUNK_CHARACTERS or len(chunk) == CHUNK_DOCUMENTS:
+            yield chunk
+            chunk, characters = [], 0
+    if chunk:
+        yield chunk
+
+
+def _encode(tokenizer: Tokenizer, texts: list[str], first: int) -> list[Any]:
+    # The fast one skips character offsets, which nobody reads here; older versions of the library do not have it.
+    encode = getattr(tokenizer, "encode_batch_fast", tokenizer.encode_batch)
+    try:
+        encodings: list[Any] = encode(texts, add_special_tokens=False)
+    except TypeError as error:
+        # The library says no more than "wrong type" of a text that has no UTF-8 form, so the document is looked for here.
+        for number, text in enumerate(texts, start=first + 1):
+            try:
+                text.encode()
+            except UnicodeEncodeError as cause:
+                raise DataError(
+                    f"document {number} of the corpus holds half of a surrogate pair (character {cause.start + 1}), which is not text — "
+                    r"a broken \ud800-like escape in JSON?"
+                ) from error
+        raise
+    return encodings
+
+
+def _plain(tokenizer: Tokenizer) -> Tokenizer:
+    """The tokenizer without its own truncation and padding; a copy, so that the caller's keeps them."""
+    if tokenizer.padding is None and tokenizer.truncation is None:
+        return tokenizer
+    copy = Tokenizer.from_str(tokenizer.to_str())
+    copy.no_padding()
+    copy.no_truncation()
+    return copy
+
+
+def _vocabulary_size(tokenizer: Tokenizer) -> int:
+    # Not the number of entries: a vocabulary may have holes.
+    return max(tokenizer.get_vocab(with_added_tokens=True).values(), default=-1) + 1
+
+
+def _map(path: Path, dtype: np.dtype[Any], length: int) -> npt.NDArray[Any]:
+    try:
+        size = path.stat().st_size
+        if size == length * dtype.itemsize:
+            # An empty file cannot be mapped.
+            return np.memmap(path, dtype=dtype, mode="r", shape=(length,)).view(np.ndarray) if length else np.zeros(0, dtype)
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be read ({error.strerror}); remove the folder, it will be built again") from error
+    raise StoreError(f"{path}: has {size} bytes where {length * dtype.itemsize} were written; remove the folder, it will be built again")
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what a killed build of this very folder left; safe under the folder's lock, for nobody else can be building it."""
+    for path in folder.parent.glob(f"{TEMPORARY_PREFIX}*"):
+        # .tmp-<32 hexadecimal digits>-<name>, as atomic_folder names it
+        if path.name[len(TEMPORARY_PREFIX) + 32 :] == f"-{folder.name}":
+            shutil.rmtree(path, ignore_errors=True)

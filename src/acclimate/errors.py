@@ -1,0 +1,56 @@
+"""Every error a user can meet, as one tree.
+
+    AcclimateError              exit code 2: the user can mend it
+    ├── SettingsError           a study file or a setting is wrong
+    ├── DataError               an input file is wrong; says file and line
+    ├── ModelError              a base model is refused or cannot be read
+    ├── StoreError              an artifact is damaged, or its folder cannot be used
+    │   └── DiskFullError       no room left; the last good state is kept
+    ├── MissingExtraError       an optional library is not installed
+    └── TrainingError           exit code 1: training failed (loss is not finite, out of memory, ...)
+    Interrupted                 exit code 130: Ctrl-C or SIGTERM; the same command continues
+
+A user's mistake raises one of these with a message that says where, what, and the likely mend. `assert` is for our own bugs.
+"""
+
+
+class AcclimateError(Exception):
+    """Something a user can mend; the message alone must be enough to do it."""
+
+    exit_code = 2
+
+
+class SettingsError(AcclimateError):
+    """A study file, a command-line option or a setting given from Python is wrong."""
+
+
+class DataError(AcclimateError):
+    """An input file is missing, malformed or inconsistent; the message names file and line."""
+
+
+class ModelError(AcclimateError):
+    """A base model is refused (pickle, remote code) or cannot be read."""
+
+
+class StoreError(AcclimateError):
+    """An artifact is damaged or the store's folder cannot be used."""
+
+
+class DiskFullError(StoreError):
+    """The disk is full; what was complete before is kept."""
+
+
+class MissingExtraError(AcclimateError):
+    """A feature needs an optional library that is not installed."""
+
+
+class TrainingError(AcclimateError):
+    """Training failed; the run is kept with this error and others go on."""
+
+    exit_code = 1
+
+
+class Interrupted(Exception):
+    """Ctrl-C or SIGTERM: state is saved, and the same command continues from there."""
+
+    exit_code = 130

@@ -1,0 +1,77 @@
+"""A trained model's folder, ready to label texts: plain baselines and transformers behind one face."""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from acclimate.errors import ModelError
+from acclimate.files import read_json
+from acclimate.modeling.tfidf import KIND as TFIDF_KIND
+from acclimate.modeling.tfidf import TfidfModel
+
+
+class Predictor(Protocol):
+    """Labels texts."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The L labels, in the order of the probabilities' columns."""
+
+    def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Probabilities [N, L]."""
+
+
+def load_predictor(folder: Path, max_tokens: int = 8192) -> Predictor:
+    """A predictor from the folder of a model that a study handed over or a fine-tuning wrote.
+
+    Raises:
+        ModelError: there is no trained classifier in the folder.
+    """
+    if not (folder / "config.json").is_file():
+        raise ModelError(f"{folder}: no config.json here; give the folder of a trained model, e.g. results/NAME/best")
+    config: dict[str, Any] = read_json(folder / "config.json")
+    if config.get("model_type") == TFIDF_KIND:
+        return TfidfModel.load(folder)
+    return TransformerPredictor(folder, max_tokens)
+
+
+class TransformerPredictor:
+    """A fine-tuned transformer, run on packed batches."""
+
+    def __init__(self, folder: Path, max_tokens: int) -> None:
+        from acclimate.data.tokens import special_ids
+        from acclimate.modeling.execution import Packed
+        from acclimate.modeling.folder import ModelFolder
+        from acclimate.modeling.heads import load_trained_classifier
+        from acclimate.modeling.limits import sequence_length
+        from acclimate.training.devices import Devices
+
+        self._folder = ModelFolder(folder)
+        if "classifier" not in self._folder.parts:
+            raise ModelError(f"{folder}: this model has no trained classifier; fine-tune it first")
+        self._devices = Devices()
+        self._packed = Packed(load_trained_classifier(self._folder)).to(self._devices.device)
+        self._prefix, self._suffix = special_ids(self._folder.tokenizer())
+        trained_with = self._folder.config.get("acclimate_max_length")
+        self._room = sequence_length(trained_with, self._folder) - len(self._prefix) - len(self._suffix)
+        self._max_tokens = max_tokens
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels, in the order of the columns."""
+        return self._folder.labels
+
+    def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Probabilities [N, L]; texts are cut to the length the model was fine-tuned with."""
+        from acclimate.data.tokens import TokenStore
+        from acclimate.data.windows import first
+        from acclimate.objectives.classify import predict
+
+        with tempfile.TemporaryDirectory() as folder:
+            store = TokenStore.build(Path(folder) / "tokens", iter(texts), self._folder.tokenizer(), "prediction")
+            windows = first(store, self._room)
+            return predict(self._packed, store, windows, self._prefix, self._suffix, len(self.labels), self._max_tokens, self._devices)

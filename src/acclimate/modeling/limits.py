@@ -1,0 +1,30 @@
+"""How long a sequence a model can read."""
+
+from typing import Any
+
+from acclimate.errors import SettingsError
+from acclimate.modeling.folder import ModelFolder
+
+LONGEST_DEFAULT = 512  # longer windows cost memory; whoever wants them sets max_length
+# These count positions from padding_idx + 1, so that many fewer are left.
+POSITIONS_FROM_PADDING = {"roberta", "xlm-roberta", "camembert", "mpnet", "data2vec-text", "xlm-roberta-xl", "roberta-prelayernorm"}
+
+
+def longest(config: dict[str, Any]) -> int:
+    """The longest sequence the model's positions allow, special tokens included."""
+    positions = int(config.get("max_position_embeddings") or config.get("n_positions") or LONGEST_DEFAULT)
+    if config["model_type"] in POSITIONS_FROM_PADDING:
+        positions -= int(config.get("pad_token_id", 1)) + 1
+    return positions
+
+
+def sequence_length(asked: int | None, folder: ModelFolder) -> int:
+    """Tokens a sequence may have, special ones included: what was asked for, or the model's limit up to 512.
+
+    Raises:
+        SettingsError: more was asked for than the model has positions.
+    """
+    limit = longest(folder.config)
+    if asked is not None and asked > limit:
+        raise SettingsError(f"max_length: {asked} is more than the {limit} positions of this model")
+    return asked or min(limit, LONGEST_DEFAULT)

@@ -1,0 +1,89 @@
+"""Classification of one text into one of L labels: the batch of a step and the weighted cross-entropy."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from acclimate.data.batches import Batch, CountOrder, assemble, evaluation_batches
+from acclimate.data.tokens import TokenStore
+from acclimate.data.windows import Windows
+from acclimate.errors import SettingsError
+from acclimate.modeling.tensors import TensorBatch, to_tensors
+from acclimate.training.devices import Devices
+
+ClassWeights = Literal["none", "balanced"] | dict[str, float]
+
+
+@dataclass(frozen=True)
+class LabelledText:
+    """The objective: shuffled batches of labelled texts."""
+
+    store: TokenStore
+    windows: Windows
+    labels: NDArray[np.int64]  # [N]
+    order: CountOrder
+    weights: NDArray[np.float64]  # [L] weight of each class in the loss
+    prefix: tuple[int, ...]
+    suffix: tuple[int, ...]
+
+    def batch(self, step: int) -> Batch:
+        """The global batch of a step."""
+        indices = self.order.batch(step)
+        return assemble(self.store, self.windows, indices, self.prefix, self.suffix, targets={"labels": self.labels[indices]})
+
+    def count(self, batch: Batch) -> float:
+        """The summed class weights of the batch's examples (their number when nothing is weighted)."""
+        return float(self.weights[batch.targets["labels"]].sum())
+
+    def loss(self, model: nn.Module, batch: TensorBatch) -> Tensor:
+        """Summed weighted cross-entropy, nats."""
+        logits_BL = model(batch)
+        weights = torch.as_tensor(self.weights, dtype=torch.float32, device=logits_BL.device)
+        return torch.nn.functional.cross_entropy(logits_BL.float(), batch.targets["labels"], weight=weights, reduction="sum")
+
+
+def class_weights(choice: ClassWeights, labels: NDArray[np.int64], names: tuple[str, ...]) -> NDArray[np.float64]:
+    """The weight of each class [L].
+
+    `balanced` is N / (L * count of the class) (King & Zeng 2001, as in scikit-learn); a mapping names weights, 1 where it is silent.
+
+    Raises:
+        SettingsError: the mapping names a label that the task does not have.
+    """
+    if isinstance(choice, dict):
+        unknown = sorted(choice.keys() - set(names))
+        if unknown:
+            raise SettingsError(f"class_weights: label {unknown[0]!r} is not among {list(names)}")
+        return np.array([choice.get(name, 1.0) for name in names])
+    if choice == "none":
+        return np.ones(len(names))
+    counts = np.bincount(labels, minlength=len(names))
+    # A class without an example in a small budget gets the weight of a class with one.
+    return len(labels) / (len(names) * np.maximum(counts, 1))
+
+
+@torch.no_grad()
+def predict(
+    model: nn.Module,
+    store: TokenStore,
+    windows: Windows,
+    prefix: tuple[int, ...],
+    suffix: tuple[int, ...],
+    classes: int,
+    max_tokens: int,
+    devices: Devices,
+) -> NDArray[np.float64]:
+    """Probabilities [N, L] of every text, in the store's order; length-sorted batches inside."""
+    model.eval()
+    probabilities_NL = np.zeros((len(windows.start), classes))
+    room = len(prefix) + len(suffix)
+    for indices in evaluation_batches(windows.length + room, max_tokens):
+        batch = assemble(store, windows, indices, prefix, suffix)
+        with devices.autocast():
+            logits_BL = model(to_tensors(batch, devices.device))
+        probabilities_NL[indices] = torch.softmax(logits_BL.double(), dim=-1).cpu().numpy()
+    return probabilities_NL

@@ -1,0 +1,100 @@
+"""Masked language modelling (Devlin et al. 2019): the batch of a step with its masks, and the loss.
+
+Masks are dynamic (RoBERTa): drawn anew for every step from (seed, step). The held-out masks are fixed, so losses before and after, and of
+different recipes on the same corpus, are measured on the same positions.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from acclimate.data.batches import Batch, TokenOrder, assemble, evaluation_batches
+from acclimate.data.masking import mask_tokens
+from acclimate.data.tokens import TokenStore
+from acclimate.data.windows import Windows
+from acclimate.modeling.tensors import TensorBatch, to_tensors
+from acclimate.randomness import generator
+from acclimate.training.devices import Devices
+
+HELDOUT_RATE = 0.15  # always, whatever rate is trained with, so that losses can be compared
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What masking must know of a tokenizer."""
+
+    size: int
+    mask_id: int
+    special: NDArray[np.bool_]  # [V] never masked
+    word_start: NDArray[np.bool_]  # [V] begins a word
+    prefix: tuple[int, ...]  # before every sequence, e.g. [CLS]
+    suffix: tuple[int, ...]  # after it, e.g. [SEP]
+
+
+@dataclass(frozen=True)
+class MaskedText:
+    """The objective: masked batches of windows of a token store."""
+
+    store: TokenStore
+    windows: Windows
+    order: TokenOrder
+    vocabulary: Vocabulary
+    rate: float
+    whole_word: bool
+    seed: int
+
+    def batch(self, step: int) -> Batch:
+        """The masked global batch of a step."""
+        rng = generator(self.seed, "mask", step)
+        return masked(self.store, self.windows, self.order.batch(step), self.vocabulary, self.rate, self.whole_word, rng)
+
+    def count(self, batch: Batch) -> float:
+        """Masked tokens in the batch."""
+        return float(len(batch.targets["target_ids"]))
+
+    def loss(self, model: nn.Module, batch: TensorBatch) -> Tensor:
+        """Summed cross-entropy at the masked positions, in nats."""
+        return summed_loss(model, batch)
+
+
+def masked(
+    store: TokenStore, windows: Windows, indices: NDArray[np.int64], vocabulary: Vocabulary, rate: float, whole_word: bool, rng: np.random.Generator
+) -> Batch:
+    """The windows `indices` as one flat batch with masks drawn from `rng`."""
+    return mask_tokens(
+        assemble(store, windows, indices, vocabulary.prefix, vocabulary.suffix),
+        rate=rate,
+        vocabulary_size=vocabulary.size,
+        mask_id=vocabulary.mask_id,
+        special=vocabulary.special,
+        rng=rng,
+        word_start=vocabulary.word_start if whole_word else None,
+    )
+
+
+def heldout_batches(store: TokenStore, windows: Windows, vocabulary: Vocabulary, max_tokens: int) -> list[Batch]:
+    """All windows, length-sorted, with masks that are the same in every run."""
+    groups = evaluation_batches(windows.length, max_tokens)
+    return [masked(store, windows, group, vocabulary, HELDOUT_RATE, False, generator("held-out mask", i)) for i, group in enumerate(groups)]
+
+
+def summed_loss(model: nn.Module, batch: TensorBatch) -> Tensor:
+    """Summed cross-entropy in nats of `model(batch)` [M, V] against the masked tokens [M]."""
+    logits_MV = model(batch)
+    return torch.nn.functional.cross_entropy(logits_MV.float(), batch.targets["target_ids"], reduction="sum")
+
+
+@torch.no_grad()
+def heldout_loss(model: nn.Module, batches: list[Batch], devices: Devices) -> float:
+    """Mean cross-entropy per masked token, nats, over all processes' shares of the batches."""
+    model.eval()
+    total = 0.0
+    for batch in batches[devices.rank :: devices.world]:
+        with devices.autocast():
+            total += float(summed_loss(model, to_tensors(batch, devices.device)))
+    count = sum(len(batch.targets["target_ids"]) for batch in batches)
+    return devices.sum(total) / count if count else math.nan

@@ -1,0 +1,271 @@
+"""What a finished study left in its folder, read once and never changed: everything the report says comes from here."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from statistics import fmean
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from acclimate.errors import SettingsError
+
+FILES = ("results.parquet", "predictions.parquet", "verdicts.json", "study.json", "study.yaml")
+
+Claim = Literal["better", "worse", "cannot tell"]
+
+# Stages that start from nothing but text counts: a recipe made of one of these alone is a plain baseline.
+PLAIN_BASELINES = frozenset({"tfidf", "bilstm", "doc2vec"})
+# Trainings whose luck of the draw every later fine-tuning inherits; run once, they limit a verdict to "this checkpoint".
+PRETRAININGS = frozenset({"pretrain", "embed", "distill"})
+
+
+@dataclass(frozen=True)
+class Run:
+    """One recipe with one seed and one label budget; `values` holds every numeric column, None where nothing was measured."""
+
+    recipe: str
+    seed: int
+    labels: str
+    status: str
+    error: str
+    values: Mapping[str, float | None]
+
+    @property
+    def done(self) -> bool:
+        return self.status == "done"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One recipe against the reference at one label budget, in units of the metric; numbers are None where nothing could be compared."""
+
+    recipe: str
+    reference: str
+    labels: str
+    mean: float | None
+    difference: float | None
+    low: float | None
+    high: float | None
+    p_holm: float | None
+    detectable: float | None
+    verdict: str
+    seeds: int
+
+    @property
+    def claim(self) -> Claim:
+        """The verdict, weakened to "cannot tell" where one seed or an interval that holds zero does not bear it."""
+        if self.low is None or self.high is None or self.low <= 0 <= self.high or self.seeds < 2:
+            return "cannot tell"
+        return "better" if self.verdict == "better" else "worse" if self.verdict == "worse" else "cannot tell"
+
+
+@dataclass(frozen=True)
+class StageFact:
+    """One node of the plan: which recipes used it, what it measured and cost. `seed` and `labels` are None where it depends on neither."""
+
+    key: str
+    stage: str
+    recipes: tuple[str, ...]
+    seed: int | None
+    labels: str | None
+    seconds: float | None
+    cached: bool
+    status: str
+    metrics: Mapping[str, Any]
+    notes: tuple[str, ...]
+    cost: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Results:
+    """The files of one results folder as values."""
+
+    metric: str  # a column of results.parquet, its split first, e.g. test_macro_f1
+    reference: str
+    runs: tuple[Run, ...]
+    verdicts: tuple[Verdict, ...]
+    stages: tuple[StageFact, ...]
+    study: Mapping[str, Any]  # study.json as it stands
+    study_yaml: str
+    predictions: pa.Table  # recipe, labels, split, gold, predicted
+
+    @classmethod
+    def load(cls, folder: Path) -> "Results":
+        """Read a results folder.
+
+        Raises:
+            SettingsError: the folder, a file, a column or a field is missing, or a file cannot be read; the message names it.
+        """
+        missing = [name for name in FILES if not (folder / name).is_file()]
+        if missing:
+            raise SettingsError(
+                f"{folder}: not the folder of a finished study, {_listed(missing)} missing — run `acclimate study` first, or name its --out folder"
+            )
+        verdicts = _json(folder / "verdicts.json")
+        study = _json(folder / "study.json")
+        runs = _table(folder / "results.parquet", ("recipe", "seed", "labels", "status"))
+        try:
+            return cls(
+                metric=str(verdicts["metric"]),
+                reference=str(verdicts["reference"]),
+                runs=tuple(_run(row) for row in runs.to_pylist()),
+                verdicts=tuple(_verdict(row) for row in verdicts["verdicts"]),
+                stages=tuple(_stage(row) for row in study.get("stages", ())),
+                study=study,
+                study_yaml=(folder / "study.yaml").read_text(encoding="utf-8"),
+                predictions=_table(folder / "predictions.parquet", ("recipe", "labels", "split", "gold", "predicted"), only=True),
+            )
+        except KeyError as error:
+            raise SettingsError(f"{folder}: the field {error} is missing in its files — run `acclimate study` again to rewrite them") from error
+        except UnicodeDecodeError as error:
+            raise SettingsError(f"{folder / 'study.yaml'}: not UTF-8 text ({error})") from error
+
+    @cached_property
+    def recipes(self) -> tuple[str, ...]:
+        """Recipes in the study's order."""
+        return tuple(dict.fromkeys(run.recipe for run in self.runs))
+
+    @cached_property
+    def budgets(self) -> tuple[str, ...]:
+        """Label budgets from the smallest to the largest; "all" is the largest."""
+        budgets = dict.fromkeys(run.labels for run in self.runs)
+        return tuple(sorted(budgets, key=lambda labels: (0, int(labels)) if labels.isdecimal() else (1, 0)))
+
+    @property
+    def failed(self) -> tuple[Run, ...]:
+        return tuple(run for run in self.runs if not run.done)
+
+    @cached_property
+    def chosen(self) -> str | None:
+        """The recipe that the dev set chose: highest mean dev score at the largest budget; None where no run was done."""
+        named = (self.study.get("best") or {}).get("recipe")
+        return str(named) if named in self.recipes else self.best_on_dev(self.recipes)
+
+    @cached_property
+    def plain_baselines(self) -> frozenset[str]:
+        return frozenset(recipe for stage in self.stages if stage.stage in PLAIN_BASELINES for recipe in stage.recipes)
+
+    def best_on_dev(self, recipes: tuple[str, ...]) -> str | None:
+        """Of these recipes, the one with the highest mean dev score at the largest budget."""
+        if not self.budgets:
+            return None
+        dev_metric = "dev_" + self.metric.removeprefix("test_")
+        means = {recipe: self.mean(recipe, self.budgets[-1], dev_metric) for recipe in recipes}
+        known = {recipe: mean for recipe, mean in means.items() if mean is not None}
+        return max(known, key=lambda recipe: known[recipe]) if known else None
+
+    def runs_of(self, recipe: str, labels: str) -> tuple[Run, ...]:
+        """Every seed of a recipe at a budget, failed ones among them."""
+        return tuple(run for run in self.runs if run.recipe == recipe and run.labels == labels)
+
+    def values(self, recipe: str, labels: str, column: str) -> tuple[float, ...]:
+        """A column over the seeds that were done and have it."""
+        found = (run.values.get(column) for run in self.runs_of(recipe, labels) if run.done)
+        return tuple(value for value in found if value is not None)
+
+    def mean(self, recipe: str, labels: str, column: str) -> float | None:
+        """The mean of a column over the seeds that were done."""
+        values = self.values(recipe, labels, column)
+        return fmean(values) if values else None
+
+    def verdict_of(self, recipe: str, labels: str) -> Verdict | None:
+        """The comparison with the reference; None for the reference itself and where nothing could be compared."""
+        for verdict in self.verdicts:
+            if (verdict.recipe, verdict.labels) == (recipe, labels) and recipe != self.reference and verdict.difference is not None:
+                return verdict
+        return None
+
+    def checkpoint_only(self, recipe: str) -> bool:
+        """Whether a pretraining of this recipe ran once for several seeds, so that its verdict holds for that checkpoint alone."""
+        seeds = {run.seed for run in self.runs if run.recipe == recipe and run.done}
+        trainings = [stage.seed for stage in self.stages if stage.stage in PRETRAININGS and recipe in stage.recipes]
+        if len(seeds) < 2 or not trainings:
+            return False
+        # Per seed, every seed has as many pretrainings as any other; a shared one stands under the first seed (or none) only.
+        return None in trainings or len({trainings.count(seed) for seed in seeds}) > 1
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] + " is" if len(names) == 1 else ", ".join(names[:-1]) + f" and {names[-1]} are"
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path}: cannot be read as JSON ({error}) — run `acclimate study` again to rewrite it") from error
+    if not isinstance(value, dict):
+        raise SettingsError(f"{path}: holds {type(value).__name__}, not a JSON object — run `acclimate study` again to rewrite it")
+    return value
+
+
+def _table(path: Path, needed: tuple[str, ...], only: bool = False) -> pa.Table:
+    """A parquet file as a table; with `only`, nothing but the needed columns is read (probabilities are the bulk of predictions)."""
+    try:
+        absent = [name for name in needed if name not in pq.read_schema(path).names]
+        if absent:
+            raise SettingsError(f"{path}: column {', '.join(absent)} missing — run `acclimate study` again to rewrite it")
+        return pq.read_table(path, columns=list(needed) if only else None)
+    except (OSError, pa.ArrowException) as error:
+        raise SettingsError(f"{path}: cannot be read as parquet ({error}) — run `acclimate study` again to rewrite it") from error
+
+
+def _number(value: Any) -> float | None:
+    """A finite number, or None: a failed run has nulls, and a missing float may have become NaN on its way."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        return None
+    return value
+
+
+def _count(value: Any) -> int:
+    """How many: a count, or the list of what is counted."""
+    return len(value) if isinstance(value, list) else int(value or 0)
+
+
+def _run(row: dict[str, Any]) -> Run:
+    text = {"recipe", "seed", "labels", "status", "error", "reference", "key"}
+    return Run(
+        recipe=str(row["recipe"]),
+        seed=int(row["seed"]),
+        labels=str(row["labels"]),
+        status=str(row["status"]),
+        error=str(row.get("error") or ""),
+        values={name: _number(value) for name, value in row.items() if name not in text},
+    )
+
+
+def _verdict(row: dict[str, Any]) -> Verdict:
+    return Verdict(
+        recipe=str(row["recipe"]),
+        reference=str(row["reference"]),
+        labels=str(row["labels"]),
+        mean=_number(row.get("mean")),
+        difference=_number(row.get("difference")),
+        low=_number(row.get("low")),
+        high=_number(row.get("high")),
+        p_holm=_number(row.get("p_holm")),
+        detectable=_number(row.get("detectable")),
+        verdict=str(row["verdict"]),
+        seeds=_count(row.get("seeds")),
+    )
+
+
+def _stage(row: dict[str, Any]) -> StageFact:
+    return StageFact(
+        key=str(row.get("key", "")),
+        stage=str(row["stage"]),
+        recipes=tuple(map(str, row.get("recipes") or ())),
+        seed=None if row.get("seed") is None else int(row["seed"]),
+        labels=None if row.get("labels") is None else str(row["labels"]),
+        seconds=_number(row.get("seconds")),
+        cached=bool(row.get("cached")),
+        status=str(row.get("status", "")),
+        metrics=row.get("metrics") or {},
+        notes=tuple(map(str, row.get("notes") or ())),
+        cost=row.get("cost") or {},
+    )

@@ -1,0 +1,112 @@
+"""How a value is written for people: numbers with their units, and text from data made inert."""
+
+import unicodedata
+
+METRIC_WORDS = {"macro_f1": "macro F1", "micro_f1": "micro F1", "mcc": "Matthews correlation"}
+
+_RIGHT_TO_LEFT = frozenset({"R", "AL"})
+# Characters that reorder or hide the text around them; marks (U+200E, U+200F) and joiners are left alone, real scripts need them.
+_REORDERING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+
+
+def inert(text: str) -> str:
+    """The text with control characters, lone surrogates and direction overrides written out, e.g. `\\u202e`; line breaks and tabs stay."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_written_out(character) if _is_unruly(character) else character for character in text)
+
+
+def one_line(text: str) -> str:
+    """Inert text on one line."""
+    return " ".join(inert(text).split())
+
+
+def quoted(name: str) -> str:
+    """A name from the study inside a sentence: in quotes, and unable to turn the sentence's direction around."""
+    name = one_line(name)
+    if any(unicodedata.bidirectional(character) in _RIGHT_TO_LEFT for character in name):
+        name = f"\u2068{name}\u2069"
+    return f"“{name}”"
+
+
+def metric_words(metric: str) -> str:
+    """`test_macro_f1` -> `macro F1`: the split is said where it matters."""
+    name = metric.removeprefix("test_").removeprefix("dev_")
+    return METRIC_WORDS.get(name, name.replace("_", " "))
+
+
+def score(value: float | None) -> str:
+    """A metric with three decimals, as the files hold it: no per cent, no rescaling."""
+    return "–" if value is None else f"{value:.3f}"
+
+
+def signed(value: float | None) -> str:
+    """A difference of metrics with its sign; a rounded zero has none."""
+    if value is None:
+        return "–"
+    written = f"{value:+.3f}"
+    return written[1:] if float(written) == 0 else written
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """`+0.015 to +0.053`, or a dash where one seed gives no interval."""
+    return "–" if low is None or high is None else f"{signed(low)} to {signed(high)}"
+
+
+def duration(seconds: float | None) -> str:
+    """`0.4 s`, `48 s`, `3 min 20 s`, `2 h 05 min`."""
+    if seconds is None:
+        return "–"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def amount(value: float | None) -> str:
+    """A count with a thousands suffix: `950`, `12.3 k`, `22.7 M`, `1.5 G`, `3.1 P`."""
+    if value is None:
+        return "–"
+    size, suffix = float(value), ""
+    for suffix in ("", " k", " M", " G", " T", " P", " E"):
+        # 999.95 and more would be written as 1000.0 with one decimal.
+        if abs(size) < (1000 if suffix == "" else 999.95):
+            break
+        size /= 1000
+    return f"{size:.0f}" if suffix == "" and float(size).is_integer() else f"{size:.1f}{suffix}"
+
+
+def size(bytes_: float | None) -> str:
+    """Bytes: `90.9 MB`."""
+    return "–" if bytes_ is None else f"{amount(bytes_)}B" if bytes_ >= 1000 else f"{amount(bytes_)} B"
+
+
+def percent(share: float) -> str:
+    """A share between 0 and 1: `1.2 %`; a share that is not nothing is never written as zero."""
+    return "< 0.1 %" if 0 < share < 0.0005 else f"{100 * share:.1f} %"
+
+
+def with_labels(labels: str) -> str:
+    """`with 500 labels`."""
+    return f"with {labels} label" + ("" if labels == "1" else "s")
+
+
+def listing(words: list[str]) -> str:
+    """`a`, `a and b`, `a, b and c`, and `a, b, c and 4 more`."""
+    if len(words) > 4:
+        words = [*words[:3], f"{len(words) - 3} more"]
+    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]
+
+
+def _is_unruly(character: str) -> bool:
+    if character in "\n\t":
+        return False
+    return unicodedata.category(character) in ("Cc", "Cs") or unicodedata.bidirectional(character) in _REORDERING
+
+
+def _written_out(character: str) -> str:
+    return f"\\u{ord(character):04x}"

@@ -1,0 +1,92 @@
+"""What a stage is: frozen settings, what it reads, and `run`, which turns one model folder into the next."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+from acclimate.data.corpus import Corpus
+from acclimate.data.opened import Data
+from acclimate.data.task import Task
+from acclimate.data.tokens import TokenStore
+from acclimate.evaluation.cost import Cost
+from acclimate.files import digest_file, digest_json
+from acclimate.settings import Settings
+
+if TYPE_CHECKING:  # torch is loaded by the stages that run, not by reading a study file
+    from acclimate.modeling.folder import ModelFolder
+    from acclimate.training.devices import Devices
+    from acclimate.training.interrupt import StopRequest
+    from acclimate.training.progress import Reporter
+
+Reads = Literal["labels", "task text", "dev text", "test text"]
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """How a stage runs here. Recorded with an artifact, not part of its key."""
+
+    devices: "Devices"
+    reporter: "Reporter"
+    stop: "StopRequest"
+    micro_tokens: int = 8192  # largest forward pass, tokens
+    checkpoint_seconds: float = 120.0
+
+
+@dataclass(frozen=True)
+class Context:
+    """Everything a stage may use besides its settings and its parent."""
+
+    data: Data
+    labels: str  # label budget, e.g. "500" or "all"
+    seed: int
+    title: str  # for progress lines, e.g. "DAPT + TAPT, seed 1: pretrain"
+    cache: Path  # token stores
+    work: Path  # checkpoints of this stage; survives a kill
+    output: Path  # the artifact being built: model/, predictions.parquet, log.jsonl
+    runtime: Runtime
+
+    def task(self) -> Task:
+        """The task, cut to this run's label budget."""
+        assert self.data.task is not None, "the plan runs labelled stages only where there is a task"
+        return self.data.task.budget(self.labels, self.seed)
+
+    def tokens(self, corpus: Corpus, folder: "ModelFolder") -> TokenStore:
+        """The corpus tokenised with the folder's tokenizer, from the cache where it is there already."""
+        key = digest_json({"corpus": corpus.fingerprint, "tokenizer": digest_file(folder.tokenizer_file)})
+        return TokenStore.build(self.cache / key[:32], corpus.documents(), folder.tokenizer(), key)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a stage measured; its model stands in `context.output`."""
+
+    metrics: dict[str, Any]
+    cost: Cost
+    notes: tuple[str, ...] = ()
+    log: tuple[dict[str, Any], ...] = field(default=(), repr=False)  # the learning curve, a line each
+
+
+class Stage(Settings):
+    """One step of a recipe. Every setting has a default, and a stage never looks at another stage."""
+
+    version: ClassVar[int] = 1  # raise it when the same settings would now give another model
+
+    def reads(self) -> tuple[str, ...]:
+        """What of the data it reads: corpora by name, and any of "labels", "task text", "dev text", "test text"."""
+        raise NotImplementedError
+
+    def seeds_apart(self) -> bool:
+        """Whether every seed gets its own computation; otherwise it runs once, with the study's first seed."""
+        return True
+
+    def draws(self) -> bool:
+        """Whether the seed changes the outcome beyond the choice of data; if not, it stays out of the key."""
+        return True
+
+    def sliver(self) -> Self:
+        """The same stage cut down to a few steps, to see that it works."""
+        return self
+
+    def run(self, parent: "ModelFolder | None", context: Context) -> Outcome:
+        """Do it: read `parent`, write `context.output / "model"`, say what was measured."""
+        raise NotImplementedError

@@ -1,0 +1,163 @@
+"""Supervised fine-tuning of a classifier on the task's labels: all layers, the top few, or the head alone."""
+
+import math
+import time
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from pydantic import Field
+
+from acclimate.modeling.head_settings import HeadSettings
+from acclimate.stages.base import Context, Outcome, Stage
+
+if TYPE_CHECKING:
+    from acclimate.modeling.folder import ModelFolder
+
+HEAD_LR = 1e-3  # a fresh head on frozen features needs far larger steps than pretrained layers
+LR = 5e-5
+
+
+class Finetune(Stage):
+    """Train a classifier on the labelled texts; dev decides when to stop, test is evaluated once."""
+
+    stage: Literal["finetune"] = "finetune"
+    train: Literal["all", "head"] | int = "all"
+    """`all` layers, the `head` alone (pooler and classifier), or the top N layers with the head."""
+    head: HeadSettings = HeadSettings()
+    """The classifier: one linear layer, or a deeper one."""
+    lr: float | None = Field(default=None, gt=0)
+    """Peak learning rate; default 5e-5 (Devlin et al. 2019 searched 2e-5 to 5e-5), 1e-3 where the head alone is trained."""
+    layer_decay: float = Field(default=1.0, gt=0, le=1)
+    """Each layer's learning rate is this times that of the layer above (.65 to .95 is usual; 1: no decay)."""
+    warmup: float = Field(default=0.1, ge=0, le=1)
+    """Share of the steps in which the rate rises."""
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    """How the rate falls after warm-up."""
+    weight_decay: float = Field(default=0.01, ge=0)
+    """AdamW's decay; biases and norms have none."""
+    clip: float = Field(default=1.0, gt=0)
+    """Largest norm of the gradient."""
+    epochs: float = Field(default=5.0, gt=0)
+    """Passes over the labelled texts."""
+    min_steps: int = Field(default=200, ge=0)
+    """At least so many optimiser steps, however few the labels are (Mosbach et al. 2021; Zhang et al. 2021)."""
+    batch_size: int = Field(default=16, gt=0)
+    """Texts per optimiser step, over all devices."""
+    max_length: int | None = Field(default=None, ge=8)
+    """Tokens per text, special ones included; default the model's limit, at most 512. The rest is cut off, and counted."""
+    dropout: float | None = Field(default=None, ge=0, lt=1)
+    """Dropout while training; default the model's own."""
+    class_weights: Literal["none", "balanced"] | dict[str, float] = "none"
+    """`balanced` (N / (L x count of the class)), or a weight per label, 1 where it is silent."""
+    patience: int | None = Field(default=3, gt=0)
+    """Epochs without a better dev score before it stops (never before `min_steps`); null: never."""
+    select_by: Literal["macro_f1", "micro_f1", "accuracy", "mcc"] = "macro_f1"
+    """The dev score that decides which epoch's weights are kept."""
+
+    def reads(self) -> tuple[str, ...]:
+        return ("labels",)
+
+    def sliver(self) -> Self:
+        return self.model_copy(update={"epochs": 1.0, "min_steps": 0, "max_length": min(self.max_length or 64, 64)})
+
+    def peak_lr(self) -> float:
+        """The peak learning rate, with its default for what is trained."""
+        return self.lr or (HEAD_LR if self.train == "head" else LR)
+
+    def steps(self, batches_per_epoch: int) -> int:
+        """Optimiser steps: `epochs`, and at least `min_steps`."""
+        return max(1, self.min_steps, math.ceil(self.epochs * batches_per_epoch))
+
+    def run(self, parent: "ModelFolder | None", context: Context) -> Outcome:
+        import numpy as np
+        import torch
+
+        from acclimate.data.batches import CountOrder
+        from acclimate.data.task import Split
+        from acclimate.data.tokens import TokenStore, special_ids
+        from acclimate.data.windows import Windows, first
+        from acclimate.evaluation.cost import Cost, PeakMemory, disk_bytes
+        from acclimate.evaluation.metrics import classification_metrics
+        from acclimate.evaluation.predictions import write_predictions
+        from acclimate.modeling.execution import Packed
+        from acclimate.modeling.folder import save_model
+        from acclimate.modeling.heads import freeze, load_classifier
+        from acclimate.modeling.limits import sequence_length
+        from acclimate.objectives.classify import LabelledText, class_weights, predict
+        from acclimate.stages.training import decayed, flops_of, train_in
+
+        assert parent is not None
+        began = time.monotonic()
+        runtime = context.runtime
+        devices = runtime.devices
+        task = context.task()
+        prefix, suffix = special_ids(parent.tokenizer())
+        special = len(prefix) + len(suffix)
+        length = sequence_length(self.max_length, parent)
+
+        def tokenised(split: Split) -> tuple[TokenStore, Windows]:
+            store = context.tokens(split.as_corpus(), parent)
+            return store, first(store, length - special)
+
+        train_store, train_windows = tokenised(task.train)
+        dev, test = tokenised(task.dev), tokenised(task.test)
+        model = load_classifier(parent, task.labels, self.head, context.seed, self.dropout)
+        freeze(model, self.train)
+        packed = Packed(model).to(devices.device)
+        notes = [] if packed.execution == "packed" else [packed.reason]
+        order = CountOrder(len(task.train.texts), self.batch_size, context.seed)
+        weights = class_weights(self.class_weights, task.train.labels, task.labels)
+        objective = LabelledText(train_store, train_windows, task.train.labels, order, weights, prefix, suffix)
+
+        def probabilities(module: torch.nn.Module, part: tuple[TokenStore, Windows]) -> "np.ndarray[Any, np.dtype[np.float64]]":
+            return predict(module, *part, prefix, suffix, len(task.labels), runtime.micro_tokens, devices)
+
+        def score(module: torch.nn.Module) -> dict[str, float]:
+            metrics = classification_metrics(task.dev.labels, probabilities(module, dev))
+            return {**{f"dev_{name}": value for name, value in metrics.items()}, "score": metrics[self.select_by]}
+
+        steps = self.steps(order.batches_per_epoch)
+        seconds = time.monotonic() - began
+        with PeakMemory() as memory:
+            result = train_in(
+                context, "all", self, packed, objective, decayed(model, self.weight_decay, self.layer_decay), score,
+                steps=steps, lr=self.peak_lr(), schedule=self.schedule, evaluate_every=order.batches_per_epoch,
+                patience=self.patience, patience_from=self.min_steps,
+            )  # fmt: skip
+            began = time.monotonic()
+            dev_probabilities = probabilities(packed, dev)
+            test_began = time.monotonic()
+            test_probabilities = probabilities(packed, test)
+            test_seconds = time.monotonic() - test_began
+        output = context.output / "model"
+        if devices.is_main:
+            save_model(output, parent, model)
+            write_predictions(
+                context.output / "predictions.parquet",
+                {"dev": (task.dev, dev_probabilities), "test": (task.test, test_probabilities)},
+            )
+        seconds += result.seconds + time.monotonic() - began
+        scores = {"dev": (task.dev, dev_probabilities), "test": (task.test, test_probabilities)}
+        measured = {
+            f"{name}_{metric}": value
+            for name, (split, probability) in scores.items()
+            for metric, value in classification_metrics(split.labels, probability).items()
+        }
+        trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+        parameters = sum(p.numel() for p in model.parameters())
+        metrics = {
+            **measured,
+            "steps": result.steps,
+            "best_step": result.best_step,
+            "epochs": round(result.steps / order.batches_per_epoch, 3),
+            "tokens": result.tokens,
+            "cut_tokens_train": train_windows.cut_tokens,
+            "cut_tokens_dev": dev[1].cut_tokens,
+            "cut_tokens_test": test[1].cut_tokens,
+        }
+        cost = Cost(
+            seconds=seconds, tokens=result.tokens,
+            flops=flops_of(model, result.tokens, length, trained_share=trained / parameters),
+            peak_memory_bytes=memory.bytes, parameters=parameters, trained_parameters=trained, disk_bytes=disk_bytes(output),
+            inference_texts_per_second=len(task.test.texts) / max(test_seconds, 1e-9),
+        )  # fmt: skip
+        return Outcome(metrics, cost, tuple(notes), (*result.history, *result.evaluations))

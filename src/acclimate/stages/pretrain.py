@@ -1,0 +1,202 @@
+"""Continued pretraining by masked language modelling on the domain's or the task's text (Gururangan et al. 2020: DAPT, TAPT)."""
+
+import math
+import time
+from typing import TYPE_CHECKING, Literal, Self
+
+from pydantic import Field, model_validator
+
+from acclimate.data.corpus import Corpus
+from acclimate.data.opened import Data
+from acclimate.errors import SettingsError
+from acclimate.files import digest_json
+from acclimate.stages.base import Context, Outcome, Stage
+
+if TYPE_CHECKING:
+    from acclimate.modeling.folder import ModelFolder
+
+
+class Pretrain(Stage):
+    """Continue pretraining with masked language modelling on unlabelled text."""
+
+    stage: Literal["pretrain"] = "pretrain"
+    corpus: str = "domain"
+    """A corpus of `data`, or `task`: the texts of the whole training split and of the task's unlabelled files."""
+    include: tuple[Literal["dev", "test"], ...] = ()
+    """With `corpus: task`, also read the texts (never the labels) of these splits; the results say so."""
+    tokens: int | None = Field(default=None, gt=0)
+    """Budget in tokens (not with `epochs`)."""
+    epochs: float | None = Field(default=None, gt=0)
+    """Budget in passes over the corpus; default 1, or at most 10 for `task`, stopped early on held-out loss."""
+    seeds: Literal["first", "all"] | None = None
+    """Train once with the study's first seed, or once per seed; default `all` for `task`, else `first`."""
+    lr: float = Field(default=1e-4, gt=0)
+    """Peak learning rate: re-warmed, then decayed (Ibrahim et al. 2024)."""
+    warmup: float = Field(default=0.06, ge=0, le=1)
+    """Share of the steps in which the rate rises (RoBERTa)."""
+    schedule: Literal["linear", "cosine", "constant"] = "cosine"
+    """How the rate falls after warm-up."""
+    weight_decay: float = Field(default=0.01, ge=0)
+    """AdamW's decay; biases and norms have none."""
+    clip: float = Field(default=1.0, gt=0)
+    """Largest norm of the gradient."""
+    batch_tokens: int = Field(default=8192, gt=0)
+    """Tokens per optimiser step, over all devices."""
+    max_length: int | None = Field(default=None, ge=8)
+    """Tokens per window, special ones included; default the model's limit, at most 512. Longer documents are cut into windows."""
+    mask_rate: float | None = Field(default=None, gt=0, lt=1)
+    """Share of tokens masked in training; default .15 (BERT, RoBERTa), .30 for ModernBERT. Evaluation is always at .15."""
+    whole_word: bool = False
+    """Mask whole words instead of pieces."""
+    dropout: float | None = Field(default=0.0, ge=0, lt=1)
+    """Dropout while pretraining (none: Geiping & Goldstein 2022); null keeps the model's own."""
+    heldout_share: float = Field(default=0.02, gt=0, lt=1)
+    """Share of the windows held out to measure the loss with fixed masks."""
+    heldout_tokens: int = Field(default=50_000, gt=0)
+    """At most so many tokens are held out."""
+    evaluations: int = Field(default=10, gt=0)
+    """How often the held-out loss is measured; the best weights are kept."""
+    patience: int | None = Field(default=3, gt=0)
+    """Evaluations without improvement before it stops; null: never."""
+    head_warmup: float = Field(default=0.1, ge=0, lt=1)
+    """Share of the budget in which a fresh MLM head is trained alone (only for a base that comes without one)."""
+    head_lr: float = Field(default=1e-3, gt=0)
+    """Peak learning rate of that warm-up."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.tokens is not None and self.epochs is not None:
+            raise ValueError("give `tokens` or `epochs`, not both")
+        if self.include and self.corpus != "task":
+            raise ValueError("`include` goes with `corpus: task`")
+        return self
+
+    def reads(self) -> tuple[str, ...]:
+        if self.corpus != "task":
+            return (self.corpus,)
+        return ("task text", *(f"{split} text" for split in self.include))
+
+    def seeds_apart(self) -> bool:
+        return (self.seeds or ("all" if self.corpus == "task" else "first")) == "all"
+
+    def sliver(self) -> Self:
+        budget = {"tokens": 2 * min(self.batch_tokens, 1024), "epochs": None, "batch_tokens": min(self.batch_tokens, 1024)}
+        return self.model_copy(update={**budget, "max_length": min(self.max_length or 128, 128), "evaluations": 1, "heldout_tokens": 1000})
+
+    def steps(self, tokens_per_epoch: int, batches_per_epoch: int) -> int:
+        """Optimiser steps that the budget buys, at least one."""
+        if self.tokens is not None:
+            return max(1, round(self.tokens * batches_per_epoch / tokens_per_epoch))
+        epochs = self.epochs or (10.0 if self.corpus == "task" else 1.0)
+        return max(1, math.ceil(epochs * batches_per_epoch))
+
+    def run(self, parent: "ModelFolder | None", context: Context) -> Outcome:
+        import torch
+
+        from acclimate.data.batches import TokenOrder
+        from acclimate.data.windows import sliding
+        from acclimate.evaluation.cost import Cost, PeakMemory, disk_bytes
+        from acclimate.modeling.execution import Packed
+        from acclimate.modeling.folder import save_model
+        from acclimate.modeling.heads import load_mlm
+        from acclimate.modeling.limits import sequence_length
+        from acclimate.objectives.mlm import MaskedText, heldout_batches, heldout_loss
+        from acclimate.stages.heldout import hold_out
+        from acclimate.stages.texts import vocabulary
+        from acclimate.stages.training import decayed, flops_of, remembered, train_in
+
+        assert parent is not None
+        began = time.monotonic()
+        runtime = context.runtime
+        devices = runtime.devices
+        notes: list[str] = []
+        words = vocabulary(parent.tokenizer())
+        store = context.tokens(self.documents(context.data), parent)
+        special = len(words.prefix) + len(words.suffix)
+        length = sequence_length(self.max_length, parent)
+        windows = sliding(store, length - special)
+        training, heldout = hold_out(windows, self.heldout_share, self.heldout_tokens)
+        order = TokenOrder(training.length + special, max(self.batch_tokens, length), context.seed)
+        tokens_per_epoch = int((training.length + special).sum())
+        steps = self.steps(tokens_per_epoch, order.batches_per_epoch)
+        if self.include:
+            notes.append(f"the text of {' and '.join(self.include)} was read in pretraining, as asked")
+
+        model, fresh = load_mlm(parent, context.seed, self.dropout)
+        packed = Packed(model)
+        if packed.execution != "packed":
+            notes.append(packed.reason)
+        default_rate = 0.30 if parent.config["model_type"] == "modernbert" else 0.15
+        rate = self.mask_rate or default_rate
+        objective = MaskedText(store, training, order, words, rate, self.whole_word, context.seed)
+        batches = heldout_batches(store, heldout, words, runtime.micro_tokens)
+        packed.to(devices.device)
+
+        def score(module: torch.nn.Module) -> dict[str, float]:
+            loss = heldout_loss(module, batches, devices)
+            return {"heldout_loss": loss, "score": -loss}
+
+        seconds = time.monotonic() - began
+        tokens = 0
+        with PeakMemory() as memory:
+            if fresh:
+                warm_steps = max(1, round(steps * self.head_warmup)) if self.head_warmup else 0
+                notes.append(
+                    "the base has no MLM head: a fresh one, tied to its embeddings, was trained alone for "
+                    f"{warm_steps} steps first; the held-out loss before is measured after that"
+                )
+                if warm_steps:
+                    model.base_model.requires_grad_(False)
+                    warm = train_in(
+                        context, "head", self, packed, objective, decayed(model, self.weight_decay), None,
+                        steps=warm_steps, lr=self.head_lr, schedule="linear", evaluate_every=warm_steps, patience=None,
+                    )  # fmt: skip
+                    model.requires_grad_(True)
+                    seconds, tokens = seconds + warm.seconds, tokens + warm.tokens
+            before = remembered(context.work / "before.json", lambda: heldout_loss(packed, batches, devices), devices)
+            result = train_in(
+                context, "all", self, packed, objective, decayed(model, self.weight_decay), score if batches else None,
+                steps=steps, lr=self.lr, schedule=self.schedule,
+                evaluate_every=math.ceil(steps / self.evaluations), patience=self.patience,
+            )  # fmt: skip
+        output = context.output / "model"
+        if devices.is_main:
+            save_model(output, parent, model)
+        seconds, tokens = seconds + result.seconds, tokens + result.tokens
+        after = -result.best_score if result.best_score is not None else None
+        metrics = {
+            "heldout_loss_before": before if batches else None,
+            "heldout_loss_after": after,
+            "heldout_tokens": int((heldout.length + special).sum()),
+            "corpus_documents": store.documents,
+            "corpus_tokens": store.total,
+            "windows": len(training.start),
+            "dropped_tokens": windows.dropped_tokens,
+            "steps": result.steps,
+            "best_step": result.best_step,
+            "tokens": tokens,
+            "epochs": round(result.tokens / tokens_per_epoch, 3),
+            "fresh_mlm_head": fresh,
+        }
+        parameters = sum(p.numel() for p in model.parameters())
+        cost = Cost(
+            seconds=seconds, tokens=tokens, flops=flops_of(model, tokens, length, masked_share=rate),
+            peak_memory_bytes=memory.bytes, parameters=parameters, trained_parameters=parameters, disk_bytes=disk_bytes(output),
+        )  # fmt: skip
+        return Outcome(metrics, cost, tuple(notes), (*result.history, *result.evaluations))
+
+    def documents(self, data: Data) -> Corpus:
+        """The corpus this stage reads, with the texts of dev or test only where the settings ask for them."""
+        corpus = data.documents(self.corpus)
+        if not self.include:
+            return corpus
+        assert data.task is not None
+        extra = [text for split in self.include for text in getattr(data.task, split).texts]
+        fingerprint = digest_json([corpus.fingerprint, extra])
+        return Corpus.of_texts("task", [*corpus.documents(), *extra], fingerprint)
+
+
+def check_corpus(stage: Pretrain, names: tuple[str, ...]) -> None:
+    """Raise SettingsError where a stage names a corpus that the study does not have."""
+    if stage.corpus not in names:
+        raise SettingsError(f"pretrain: corpus {stage.corpus!r} is not among {', '.join(sorted(names))}")

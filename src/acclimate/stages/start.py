@@ -1,0 +1,46 @@
+"""The start of every recipe: a pretrained model brought into the store's one form, or the same architecture with random weights."""
+
+import time
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from acclimate.evaluation.cost import Cost, disk_bytes
+from acclimate.stages.base import Context, Outcome, Stage
+
+
+class Start(Stage):
+    """Not written by users: `base:` becomes one of these."""
+
+    stage: Literal["start"] = "start"
+    digest: str
+    """SHA-256 of the base's weights, configuration and tokenizer."""
+    random: bool = False
+    """Keep architecture and tokenizer, draw the weights anew."""
+    name: str = Field(exclude=True)  # what the study calls it: not part of the key, the digest is
+    folder: str = Field(exclude=True)
+
+    def reads(self) -> tuple[str, ...]:
+        return ()
+
+    def seeds_apart(self) -> bool:
+        return self.random
+
+    def draws(self) -> bool:
+        return self.random
+
+    def run(self, parent: object, context: Context) -> Outcome:
+        from acclimate.modeling.folder import import_base, random_base
+        from acclimate.modeling.source import resolve_base
+
+        began = time.monotonic()
+        source = resolve_base(self.folder, Path("/"))
+        output = context.output / "model"
+        notes: tuple[str, ...] = ()
+        if self.random:
+            random_base(source, output, context.seed)
+        else:
+            notes = import_base(source, output).notes
+        cost = Cost(seconds=time.monotonic() - began, parameters=source.parameters, disk_bytes=disk_bytes(output))
+        return Outcome(metrics={}, cost=cost, notes=notes)

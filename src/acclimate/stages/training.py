@@ -1,0 +1,109 @@
+"""What the training stages share: parameter groups, one call of the loop, numbers that must survive a resume."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from torch import nn
+
+from acclimate.evaluation.cost import training_flops
+from acclimate.files import read_json, write_json
+from acclimate.modeling.heads import layer_groups
+from acclimate.stages.base import Context
+from acclimate.training.checkpoint import Checkpoints
+from acclimate.training.devices import Devices
+from acclimate.training.loop import Group, Objective, TrainResult, TrainSettings, train
+from acclimate.training.schedule import Shape
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+class Pace(Protocol):
+    """The settings that every training stage has."""
+
+    @property
+    def warmup(self) -> float: ...
+    @property
+    def clip(self) -> float: ...
+
+
+def train_in(
+    context: Context,
+    part: str,
+    pace: Pace,
+    model: nn.Module,
+    objective: Objective,
+    groups: list[Group],
+    evaluate: Callable[[nn.Module], dict[str, float]] | None,
+    *,
+    steps: int,
+    lr: float,
+    schedule: Shape,
+    evaluate_every: int,
+    patience: int | None,
+    patience_from: int = 0,
+) -> TrainResult:
+    """Run the loop for one part of a stage, with its own checkpoints under the stage's work folder."""
+    runtime = context.runtime
+    settings = TrainSettings(
+        title=context.title if part == "all" else f"{context.title} ({part} alone)",
+        steps=steps,
+        lr=lr,
+        warmup=pace.warmup,
+        shape=schedule,
+        clip=pace.clip,
+        seed=context.seed,
+        micro_tokens=runtime.micro_tokens,
+        evaluate_every=evaluate_every,
+        patience=patience,
+        patience_from=patience_from,
+        checkpoint_seconds=runtime.checkpoint_seconds,
+    )
+    checkpoints = Checkpoints(context.work / part)
+    return train(settings, objective, model, groups, evaluate, checkpoints, runtime.devices, runtime.reporter, runtime.stop)
+
+
+def decayed(model: "PreTrainedModel", weight_decay: float, layer_decay: float = 1.0) -> list[Group]:
+    """AdamW groups of the trainable parameters.
+
+    Biases and norms have no weight decay; each layer down from the head has `layer_decay` times the learning rate of the one above
+    (Howard & Ruder 2018; Clark et al. 2020).
+    """
+    groups = []
+    for depth, layer in enumerate(layer_groups(model)):
+        trainable = [parameter for parameter in layer if parameter.requires_grad]
+        scale = layer_decay**depth
+        groups.append(Group([p for p in trainable if p.ndim > 1], scale, weight_decay))
+        groups.append(Group([p for p in trainable if p.ndim <= 1], scale, 0.0))
+    assert sum(len(group.parameters) for group in groups) == sum(p.requires_grad for p in model.parameters())
+    return groups
+
+
+def remembered(path: Path, measure: Callable[[], float], devices: Devices) -> float:
+    """A number that is measured once, also when the stage is stopped and goes on: kept beside the checkpoints."""
+    found = path.is_file()
+    devices.wait()  # or a slow peer would find what the main process has just written, and skip a measurement that needs all
+    if found:
+        return float(read_json(path)["value"])
+    value = measure()
+    if devices.is_main:
+        write_json(path, {"value": value})
+    return value
+
+
+def flops_of(model: "PreTrainedModel", tokens: int, length: int, masked_share: float | None = None, trained_share: float = 1.0) -> float:
+    """Training operations; the vocabulary product is counted at masked positions only, since only there it is computed."""
+    config = model.config
+    embeddings = model.get_input_embeddings().weight.numel()
+    body = sum(p.numel() for p in model.parameters()) - embeddings
+    return training_flops(
+        parameters=body,
+        tokens=tokens,
+        layers=config.num_hidden_layers,
+        hidden=config.hidden_size,
+        length=length,
+        head_parameters=embeddings if masked_share else 0,
+        head_share=masked_share or 0.0,
+        trained_share=trained_share,
+    )

@@ -1,0 +1,41 @@
+"""What an engine is: it carries out a plan's stages somewhere, parents first. A new engine is one new file and one line in `ENGINES`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from acclimate.study.engines.reports import Report
+
+
+@dataclass(frozen=True)
+class Job:
+    """A stage to carry out."""
+
+    key: str
+    parent: str | None  # key of a job that must be done before, where that is a job at all
+    title: str
+    payload: Any  # what `execute` is called with; it can be pickled
+
+
+class Engine(Protocol):
+    """Somewhere to run jobs."""
+
+    def run(self, jobs: list[Job], setup: Any, say: Callable[[str], None]) -> dict[str, Report]:
+        """Carry out all jobs, parents before children; a failure stops only what needs it.
+
+        Returns a report a job. Jobs whose parent failed are failed, too, with an error that names it. After an interrupt the jobs that
+        never began have no report.
+        """
+
+
+def failed_parent(job: Job, reports: dict[str, Report], titles: dict[str, str]) -> Report | None:
+    """The report of a job whose parent failed; None where it can run."""
+    parent = reports.get(job.parent or "")
+    if parent is None or parent.status != "failed":
+        return None
+    return Report(job.key, "failed", f"needs '{titles[parent.key]}', which failed: {parent.error}")
+
+
+def tell(report: Report, job: Job, say: Callable[[str], None]) -> None:
+    """One line about how a job ended."""
+    say(f"{report.status}: {job.title}" + (f" — {report.error.splitlines()[0]}" if report.error else ""))

@@ -1,0 +1,184 @@
+"""The engine of one machine: a process a device, each given one stage at a time; a crash of one does not stop the others."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable
+from multiprocessing.connection import Connection, wait
+from queue import SimpleQueue
+from types import FrameType
+from typing import Any
+
+from acclimate.study.engines.base import Job, failed_parent, tell
+from acclimate.study.engines.reports import Report
+from acclimate.study.worker import Worker, WorkerSetup
+
+
+class Local:
+    """Workers on this machine: one per visible GPU, or one for the CPU."""
+
+    def __init__(self, devices: int | None = None) -> None:
+        self._devices = devices
+
+    def run(self, jobs: list[Job], setup: WorkerSetup, say: Callable[[str], None]) -> dict[str, Report]:
+        """Carry out the jobs; Ctrl-C or SIGTERM lets running stages save first, a second Ctrl-C kills them."""
+        waiting = {job.key: job for job in jobs}
+        titles = {job.key: job.title for job in jobs}
+        reports: dict[str, Report] = {}
+        workers = [_Remote(setup, number) for number in range(min(self._devices or gpu_count() or 1, max(1, len(jobs))))]
+        asked = threading.Event()
+        with _forwarded(workers, asked):
+            try:
+                while True:
+                    if not asked.is_set():
+                        self._assign(workers, waiting, reports, titles, say)
+                    busy = [worker for worker in workers if worker.job is not None]
+                    if not busy:
+                        return reports
+                    for ready in wait([worker.connection for worker in busy], timeout=0.5):
+                        worker = next(worker for worker in busy if worker.connection is ready)
+                        job, report = worker.receive()
+                        reports[report.key] = report
+                        tell(report, job, say)
+                        if not worker.alive and waiting and not asked.is_set():
+                            workers[workers.index(worker)] = _Remote(setup, worker.number)
+            finally:
+                for worker in workers:
+                    worker.close()
+
+    def _assign(
+        self,
+        workers: "list[_Remote]",
+        waiting: dict[str, Job],
+        reports: dict[str, Report],
+        titles: dict[str, str],
+        say: Callable[[str], None],
+    ) -> None:
+        for job in list(waiting.values()):
+            failure = failed_parent(job, reports, titles)
+            if failure is not None:
+                reports[job.key] = failure
+                del waiting[job.key]
+                tell(failure, job, say)
+        running = {worker.job.key for worker in workers if worker.job is not None}
+        for worker in workers:
+            if worker.job is not None or not worker.alive:
+                continue
+            ready = (job for job in waiting.values() if job.parent not in waiting and job.parent not in running)
+            job = next(ready, None)
+            if job is None:
+                return
+            del waiting[job.key]
+            running.add(job.key)
+            worker.send(job)
+
+
+class _Remote:
+    """The parent's end of one worker process."""
+
+    def __init__(self, setup: WorkerSetup, number: int) -> None:
+        context = multiprocessing.get_context("spawn")  # CUDA and threads do not survive a fork
+        self.number = number
+        self.connection, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, setup, number), daemon=True)
+        self._process.start()
+        theirs.close()
+        self.job: Job | None = None
+
+    @property
+    def alive(self) -> bool:
+        return self._process.is_alive()
+
+    def send(self, job: Job) -> None:
+        self.job = job
+        self.connection.send(("job", job.key, job.payload))
+
+    def ask_to_stop(self) -> None:
+        if self.alive:
+            self.connection.send(("stop",))
+
+    def kill(self) -> None:
+        self._process.kill()
+
+    def receive(self) -> tuple[Job, Report]:
+        job = self.job
+        assert job is not None
+        self.job = None
+        try:
+            return job, self.connection.recv()
+        except (EOFError, ConnectionResetError):
+            self._process.join()
+            code = self._process.exitcode or 0
+            how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
+            hint = " — out of memory? a smaller --micro-tokens needs less" if code == -signal.SIGKILL else ""
+            return job, Report(job.key, "failed", f"its process {how}{hint}")
+
+    def close(self) -> None:
+        self.connection.close()  # the worker leaves when its pipe ends
+        self._process.join(timeout=10)
+        if self.alive:
+            self._process.kill()
+
+
+def gpu_count() -> int:
+    """GPUs that this process may use, without loading torch."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return len([number for number in visible.split(",") if number.strip() not in ("", "-1")])
+    folder = "/proc/driver/nvidia/gpus"
+    return len(os.listdir(folder)) if os.path.isdir(folder) else 0
+
+
+class _forwarded:
+    """Within the block, Ctrl-C and SIGTERM are passed on to the workers, which save and stop; the second Ctrl-C kills."""
+
+    def __init__(self, workers: list[_Remote], asked: threading.Event) -> None:
+        self._workers, self._asked = workers, asked
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            self._previous = {number: signal.signal(number, self._handle) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self._asked.is_set() and number == signal.SIGINT:
+            for worker in self._workers:
+                worker.kill()
+            raise KeyboardInterrupt
+        self._asked.set()
+        for worker in self._workers:
+            worker.ask_to_stop()
+
+
+def _serve(connection: Connection, setup: WorkerSetup, number: int) -> None:
+    """A worker process: take a job, do it, report."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent says what to do about it
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if gpu_count() > 1:
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(gpu_count())))).split(",")
+        os.environ["CUDA_VISIBLE_DEVICES"] = visible[number]
+    from acclimate.training.interrupt import StopRequest
+
+    stop = StopRequest()
+    inbox: SimpleQueue[tuple[str, Any]] = SimpleQueue()
+    threading.Thread(target=_listen, args=(connection, inbox, stop), daemon=True).start()
+    worker = Worker(setup, stop)
+    while True:
+        connection.send(worker.execute(*inbox.get()))
+
+
+def _listen(connection: Connection, inbox: "SimpleQueue[tuple[str, Any]]", stop: Any) -> None:
+    while True:
+        try:
+            message = connection.recv()
+        except (EOFError, OSError):
+            os._exit(1)  # the parent is gone, perhaps killed: nobody wants this work, and a resume must find the locks free
+        if message[0] == "stop":
+            stop.ask()
+        else:
+            inbox.put(message[1:])

@@ -1,0 +1,13 @@
+"""How a job ended."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Report:
+    """How a job ended; `error` says why where it is not done, its first line in short."""
+
+    key: str
+    status: Literal["done", "failed", "interrupted"]
+    error: str = ""

@@ -1,0 +1,82 @@
+"""What a plan will roughly cost, before anything is spent: tokens, time and disk of every stage, from sizes alone."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from acclimate.data.opened import Data
+from acclimate.stages.finetune import Finetune
+from acclimate.stages.pretrain import Pretrain
+from acclimate.stages.start import Start
+from acclimate.study.plan import Node, Plan
+from acclimate.study.run import Prepared
+
+TOKENS_PER_WORD = 1.4  # English text in a vocabulary of 30,000; domain words cost more
+SHARE_OF_PEAK = 0.4  # of the measured matrix-product rate that training reaches on short batches
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Of one stage; zeros where it is cached."""
+
+    tokens: int
+    seconds: float
+    disk_bytes: int
+
+
+def estimates(prepared: Prepared, rate: float) -> dict[str, Estimate]:
+    """The cost of each stage by key; `rate` in floating-point operations a second."""
+    return {
+        key: Estimate(0, 0.0, 0) if key in prepared.cached else _estimate(node, prepared.plan, prepared.data, rate)
+        for key, node in prepared.plan.nodes.items()
+    }
+
+
+def product_rate(size: int = 1024, seconds: float = 0.3) -> float:
+    """Float32 matrix products of this machine's CPU, operations a second, measured with NumPy."""
+    matrix = np.ones((size, size), dtype=np.float32)
+    matrix @ matrix
+    count, began = 0, time.monotonic()
+    while time.monotonic() - began < seconds:
+        matrix @ matrix
+        count += 1
+    return count * 2 * size**3 / (time.monotonic() - began)
+
+
+def _estimate(node: Node, plan: Plan, data: Data, rate: float) -> Estimate:
+    start = next((each.stage for each in (node, *plan.ancestors(node.key)) if isinstance(each.stage, Start)), None)
+    if start is None:
+        return Estimate(0, 5.0, 0)  # a plain baseline: seconds
+    source = plan.sources[start.name]
+    disk = 4 * source.parameters
+    # Parameters that every token goes through: embeddings are looked up, not multiplied.
+    config: dict[str, Any] = source.config
+    body = source.parameters - config.get("vocab_size", 0) * (config.get("embedding_size") or config.get("hidden_size", 0))
+    stage = node.stage
+    if isinstance(stage, Pretrain):
+        tokens = stage.tokens or round((stage.epochs or (10 if stage.corpus == "task" else 1)) * _corpus_tokens(stage, data))
+        head = 0.15 * config.get("vocab_size", 0) * config.get("hidden_size", 0)
+        return Estimate(tokens, 6 * (body + head) * tokens / (rate * SHARE_OF_PEAK), disk)
+    if isinstance(stage, Finetune) and data.task is not None:
+        task = data.task.budget(node.labels, node.seed)
+        most = stage.max_length or 512
+        train, dev, test = (_tokens(split.texts, most) for split in (task.train, task.dev, task.test))
+        batches = -(-len(task.train.texts) // stage.batch_size)
+        steps = stage.steps(batches)
+        tokens = round(train * steps / batches)
+        forward = 2 * body * (test + dev * (1 + steps / batches))
+        # What is frozen is computed forward only.
+        training = (2 if stage.train == "head" else 6) * body * tokens
+        return Estimate(tokens, (forward + training) / (rate * SHARE_OF_PEAK), disk)
+    return Estimate(0, 1.0, disk)
+
+
+def _corpus_tokens(stage: Pretrain, data: Data) -> float:
+    facts = data.documents(stage.corpus).facts
+    return TOKENS_PER_WORD * facts.words
+
+
+def _tokens(texts: tuple[str, ...], most: int) -> float:
+    return sum(min(TOKENS_PER_WORD * (text.count(" ") + 1) + 2, most) for text in texts)

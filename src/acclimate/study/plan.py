@@ -1,0 +1,155 @@
+"""The plan: the graph of stages that a study needs, each with the key of what it will compute; what recipes share is there once."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from acclimate.data.opened import Data
+from acclimate.errors import SettingsError
+from acclimate.files import digest_json
+from acclimate.modeling.source import Source, resolve_base
+from acclimate.stages.base import Stage
+from acclimate.stages.start import Start
+from acclimate.study.language import Recipe, Study
+
+KEYED_LIBRARIES = ("torch", "transformers", "tokenizers")
+RANDOM, TFIDF = "random", "tfidf"
+
+
+@dataclass(frozen=True)
+class Node:
+    """One stage on one parent, with one seed and one label budget: one computation, one artifact."""
+
+    key: str
+    stage: Stage
+    parent: str | None  # key
+    seed: int
+    labels: str  # label budget; "all" where the stage reads no labels
+    title: str  # for people, e.g. "DAPT + TAPT, seed 1: pretrain on task"
+    fingerprints: tuple[str, ...]  # of the data it reads
+
+
+@dataclass(frozen=True)
+class Run:
+    """One recipe with one seed and one label budget: a path through the graph."""
+
+    recipe: str
+    seed: int
+    labels: str
+    nodes: tuple[str, ...]  # keys, from the base to the end
+
+    @property
+    def end(self) -> str:
+        """The key of the run's last stage."""
+        return self.nodes[-1]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The graph of a study. `nodes` by key, parents before children."""
+
+    nodes: dict[str, Node]
+    runs: tuple[Run, ...]
+    sources: dict[str, Source]  # by the name that the study gives the base
+
+    @staticmethod
+    def of(study: Study, data: Data, root: Path) -> "Plan":
+        """The plan of a study on opened data; bases are looked at (not loaded), relative to `root`.
+
+        Raises:
+            ModelError: a base is refused.
+            SettingsError: a budget does not fit the data.
+        """
+        named = {base for recipe in study.recipes.values() if (base := _pretrained(study, recipe)) is not None}
+        sources = {base: resolve_base(base, root) for base in sorted(named)}
+        libraries = {name: version(name) for name in KEYED_LIBRARIES}
+        nodes: dict[str, Node] = {}
+        runs = []
+        for name, recipe in study.recipes.items():
+            base = _pretrained(study, recipe)
+            chain = _chain(recipe, base, sources[base] if base is not None else None)
+            for labels in study.label_budgets:
+                for seed in study.seed_list:
+                    path = _path(name, chain, seed, study.seed_list[0], labels, data, libraries)
+                    for node in path:
+                        nodes.setdefault(node.key, node)
+                    runs.append(Run(name, seed, labels, tuple(node.key for node in path)))
+        return Plan(nodes, tuple(runs), sources)
+
+    def recipes_of(self, key: str) -> tuple[str, ...]:
+        """The recipes that use this stage."""
+        return tuple(dict.fromkeys(run.recipe for run in self.runs if key in run.nodes))
+
+    def ancestors(self, key: str) -> Iterable[Node]:
+        """The nodes that this one is built on, nearest first."""
+        node = self.nodes[key]
+        while node.parent is not None:
+            node = self.nodes[node.parent]
+            yield node
+
+
+def _pretrained(study: Study, recipe: Recipe) -> str | None:
+    # `random` takes the architecture and the tokenizer of the study's base; plain baselines have none.
+    if recipe.base == TFIDF:
+        return None
+    base = study.base if recipe.base in (None, RANDOM) else recipe.base
+    if base is None:
+        raise SettingsError("base: missing; give the hub id or the folder of a pretrained model")
+    return base
+
+
+def _chain(recipe: Recipe, base: str | None, source: Source | None) -> tuple[Stage, ...]:
+    if source is None or base is None:
+        return recipe.stages
+    start = Start(digest=source.digest, random=recipe.base == RANDOM, name=base, folder=str(source.folder))
+    return (start, *recipe.stages)
+
+
+def _path(
+    recipe: str, chain: tuple[Stage, ...], seed: int, first_seed: int, labels: str, data: Data, libraries: dict[str, str]
+) -> list[Node]:
+    # A stage that is run once for all seeds makes everything before it run once, too.
+    shared = max((place for place, stage in enumerate(chain) if not stage.seeds_apart()), default=-1)
+    path: list[Node] = []
+    for place, stage in enumerate(chain):
+        its_seed = first_seed if place <= shared else seed
+        its_labels = labels if "labels" in stage.reads() else "all"
+        fingerprints = tuple(_fingerprint(what, data, its_labels, its_seed) for what in stage.reads())
+        parent = path[-1].key if path else None
+        key = digest_json(
+            {
+                "stage": stage.model_dump(mode="json"),
+                "version": stage.version,
+                "parent": parent,
+                "data": fingerprints,
+                "seed": its_seed if stage.draws() else None,
+                "libraries": libraries,
+            }
+        )
+        path.append(Node(key, stage, parent, its_seed, its_labels, _title(recipe, stage, its_seed, its_labels, place <= shared), fingerprints))
+    return path
+
+
+def _fingerprint(what: str, data: Data, labels: str, seed: int) -> str:
+    if what in data.corpora:
+        return data.corpora[what].fingerprint
+    if data.task is None:
+        raise SettingsError(f"this stage reads the task ({what}), and the study has none")
+    match what:
+        case "labels":
+            return data.task.budget(labels, seed).fingerprint
+        case "task text":
+            return data.task.text_fingerprint
+        case "dev text":
+            return data.task.dev.fingerprint
+        case "test text":
+            return data.task.test.fingerprint
+    raise SettingsError(f"corpus {what!r} is not in `data`")
+
+
+def _title(recipe: str, stage: Any, seed: int, labels: str, shared: bool) -> str:
+    what = f"{stage.stage} on {stage.corpus}" if hasattr(stage, "corpus") else stage.stage
+    budget = "" if labels == "all" else f", {labels} labels"
+    return f"{recipe}{'' if shared else f', seed {seed}'}{budget}: {what}"

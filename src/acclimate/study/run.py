@@ -1,0 +1,190 @@
+"""Running a study: open the data, make the plan, let an engine carry it out, compare, and write everything down."""
+
+import os
+import platform
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from acclimate.data.opened import Data
+from acclimate.errors import Interrupted
+from acclimate.files import locked, write_json, write_text
+from acclimate.study.best import Handover, hand_over
+from acclimate.study.engines.base import Job
+from acclimate.study.engines.reports import Report
+from acclimate.study.engines.table import ENGINES
+from acclimate.study.language import Study, resolved
+from acclimate.study.plan import Plan
+from acclimate.study.results import (
+    Outcomes,
+    candidates,
+    rows,
+    stage_facts,
+    verdict_facts,
+    verdicts,
+    write_predictions,
+    write_rows,
+)
+from acclimate.study.smoke import sliver, smoke_study
+from acclimate.study.store import Store
+from acclimate.study.worker import WorkerSetup
+from acclimate.study.yaml import dump
+
+LIBRARIES = ("acclimate", "torch", "transformers", "tokenizers", "accelerate", "scikit-learn", "numpy")
+
+
+@dataclass(frozen=True)
+class Options:
+    """Where and how a study runs; none of it changes what is computed beyond rounding."""
+
+    out: Path
+    store: Path
+    engine: str = "local"
+    threads: int | None = None
+    precision: str = "auto"
+    micro_tokens: int = 8192
+    checkpoint_seconds: float = 120.0
+    command: str = ""
+    say: Callable[[str], None] = field(default=lambda line: print(line, file=sys.stderr, flush=True))
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A study whose data is open and whose plan is made; nothing is spent yet."""
+
+    study: Study
+    root: Path
+    data: Data
+    plan: Plan
+    store: Store
+    cached: frozenset[str]
+    smoke: bool
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a study came to."""
+
+    out: Path
+    failed: int  # runs
+    runs: int
+    handover: Handover
+
+
+def prepare(study: Study, root: Path, store: Path, smoke: bool = False, rejects: Path | None = None) -> Prepared:
+    """Open and check the data, look at the bases, make the plan.
+
+    Raises:
+        DataError, ModelError, SettingsError: something the user gave is wrong; no model has been loaded.
+    """
+    kept = Store(store)
+    data = Data.open(study.data, root, kept.cache, rejects=rejects)
+    if smoke:
+        study, data = smoke_study(study), sliver(data)
+    plan = Plan.of(study, data, root)
+    return Prepared(study, root, data, plan, kept, frozenset(key for key in plan.nodes if kept.has(key)), smoke)
+
+
+def run_study(study: Study, root: Path, options: Options, smoke: bool = False) -> Finished:
+    """Run a study, or go on with it, and fill its output folder.
+
+    Raises:
+        Interrupted: a stop was asked for; everything done is kept, and the same call continues.
+    """
+    with locked(options.out / ".lock", timeout=0):
+        prepared = prepare(study, root, options.store, smoke, options.out)
+        reports = carry_out(prepared, options)
+        if any(report.status == "interrupted" for report in reports.values()) or len(reports) < len(_jobs(prepared)):
+            raise Interrupted("stopped; everything done so far is kept: the same command continues")
+        return write_results(prepared, reports, options)
+
+
+def carry_out(prepared: Prepared, options: Options) -> dict[str, Report]:
+    """Let the engine do what is not in the store yet."""
+    setup = WorkerSetup(
+        prepared.study.data, prepared.root, options.store, prepared.smoke, options.threads, options.precision, options.micro_tokens,
+        options.checkpoint_seconds,
+    )  # fmt: skip
+    # Processes that torchrun started together train together, each in itself.
+    engine = "inline" if int(os.environ.get("WORLD_SIZE", "1")) > 1 else options.engine
+    jobs = _jobs(prepared)
+    options.say(f"{len(prepared.plan.nodes)} stages for {len(prepared.plan.runs)} runs; {len(prepared.cached)} are there already")
+    return ENGINES[engine]().run(jobs, setup, options.say) if jobs else {}
+
+
+def write_results(prepared: Prepared, reports: dict[str, Report], options: Options) -> Finished:
+    """Compare the runs and write the output folder (all but the report page)."""
+    study, out = prepared.study, options.out
+    outcomes = Outcomes.read(prepared.plan, prepared.store, reports)
+    table = rows(study, outcomes)
+    assert prepared.data.task is not None
+    labels = prepared.data.task.labels
+    write_rows(table, out)
+    write_predictions(outcomes, labels, out)
+    found = verdicts(study, outcomes, len(labels))
+    facts = {"study": study.name, "metric": f"test_{study.metric}", "reference": study.reference_name, "verdicts": verdict_facts(found)}
+    write_json(out / "verdicts.json", facts)
+    handover = hand_over(candidates(study, outcomes), out)
+    prepared.data.task.write_splits(out / "splits")
+    write_text(out / "study.yaml", dump(resolved(study)))
+    failed = [row for row in table if row["status"] == "failed"]
+    write_json(
+        out / "study.json",
+        {
+            "name": study.name,
+            "version": version("acclimate"),
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "command": options.command,
+            "smoke": prepared.smoke,
+            "machine": machine(),
+            "versions": {name: version(name) for name in LIBRARIES},
+            "metric": study.metric,
+            "reference": study.reference_name,
+            "seeds": list(study.seed_list),
+            "budgets": list(study.label_budgets),
+            "labels": list(labels),
+            "data": prepared.data.facts(),
+            "stages": stage_facts(outcomes, set(prepared.cached)),
+            "best": _about(handover, study.metric),
+            "failed": [{name: row[name] for name in ("recipe", "seed", "labels", "error")} for row in failed],
+            "notes": _notes(outcomes, prepared),
+        },
+    )
+    return Finished(out, len(failed), len(table), handover)
+
+
+def machine() -> dict[str, Any]:
+    """What ran here, for whoever wants to repeat it; no names or addresses."""
+    import psutil
+
+    return {
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "cpus": os.cpu_count(),
+        "memory_bytes": psutil.virtual_memory().total,
+    }
+
+
+def _jobs(prepared: Prepared) -> list[Job]:
+    return [Job(node.key, node.parent, node.title, node) for node in prepared.plan.nodes.values() if node.key not in prepared.cached]
+
+
+def _about(handover: Handover, metric: str) -> dict[str, Any] | None:
+    if handover.best is None:
+        return None
+    best = {"recipe": handover.best.recipe, "seed": handover.best.seed, "labels": handover.best.labels, f"dev_{metric}": handover.best.dev}
+    other = handover.best_transformer
+    return best | {"transformer": {"recipe": other.recipe, "seed": other.seed} if other else None}
+
+
+def _notes(outcomes: Outcomes, prepared: Prepared) -> list[str]:
+    noted: dict[str, set[str]] = {}
+    for key, measured in outcomes.measured.items():
+        for note in measured["notes"]:
+            noted.setdefault(note, set()).update(prepared.plan.recipes_of(key))
+    order = list(prepared.study.recipes)
+    return [f"{', '.join(sorted(recipes, key=order.index))}: {note}" for note, recipes in noted.items()]

@@ -1,0 +1,40 @@
+"""One stage on its own: the verbs `pretrain` and `finetune` are studies with one recipe and one seed, minus the comparison."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from acclimate.errors import AcclimateError, Interrupted, TrainingError
+from acclimate.files import atomic_folder, locked, read_json
+from acclimate.study.language import parse_study
+from acclimate.study.run import Options, carry_out, prepare
+
+
+def run_stage(base: str, stage: str, settings: dict[str, Any], data: dict[str, Any], seed: int, options: Options) -> dict[str, Any]:
+    """Run one stage on `base` and put its model into `options.out`; returns what it measured.
+
+    Paths are relative to the working directory.
+
+    Raises:
+        TrainingError: the stage failed.
+        Interrupted: a stop was asked for; the same call continues.
+    """
+    if options.out.exists() and any(options.out.iterdir()) and not (options.out / "config.json").is_file():
+        raise AcclimateError(f"{options.out}: not empty, and not a model's folder; choose another --out")
+    recipe: Any = {"base": base, "stages": [{stage: settings}]}
+    if base == "tfidf":
+        recipe = {"base": base}
+    study = parse_study({"name": stage, "base": base, "data": data, "seeds": [seed], "recipes": {stage: recipe}})
+    with locked(options.out.with_name(f".{options.out.name}.lock"), timeout=0):
+        prepared = prepare(study, Path.cwd(), options.store)
+        reports = carry_out(prepared, options)
+        failed = next((report for report in reports.values() if report.status == "failed"), None)
+        if failed is not None:
+            raise TrainingError(failed.error)
+        end = prepared.plan.runs[0].end
+        if not prepared.store.has(end):
+            raise Interrupted("stopped; everything done so far is kept: the same command continues")
+        with atomic_folder(options.out) as folder:
+            shutil.copytree(prepared.store.path(end) / "model", folder, dirs_exist_ok=True)
+        measured: dict[str, Any] = read_json(prepared.store.path(end) / "metrics.json")
+        return measured

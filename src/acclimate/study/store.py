@@ -1,0 +1,464 @@
+"""The store: what stages made, each artifact under the key of what it was made from.
+
+    <root>/artifacts/<first 16 digits of the key>/   complete artifacts; appear by one rename, sealed by their stage.json
+    <root>/artifacts/damaged-<...>-<n>/              set aside because a digest did not match
+    <root>/work/<...>/                               checkpoints of a stage that is under way; survive a kill
+    <root>/cache/                                    token stores, which can be made again
+    <root>/locks/                                    one lock file a key, and one a reader; a lock dies with its process
+
+A folder's name is only the beginning of the key; the whole key stands in `stage.json` and decides.
+"""
+
+import errno
+import json
+import logging
+import os
+import re
+import shutil
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from acclimate.errors import StoreError
+from acclimate.files import (
+    TEMPORARY_PREFIX,
+    atomic_folder,
+    digest_file,
+    digest_json,
+    disk_errors,
+    locked,
+    read_json,
+    write_json,
+    write_text,
+)
+
+RECORD = "stage.json"
+DAMAGED_PREFIX = "damaged-"
+SHORT = 16  # digits of a key in a folder's name
+SAY_AFTER, SAY_AGAIN = 2.0, 60.0  # seconds until `lock` says what it waits for, and until it says so again
+POLL = 0.5  # seconds between two looks at whether the wait is to be given up
+CACHE_LEFTOVER_AGE = 3600.0  # seconds without a write after which a temporary folder of the cache has no writer any more
+
+Kind = Literal["artifact", "damaged", "work", "temporary", "cache"]
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One folder of the store, for `acclimate store ls` and `prune`. Times are seconds since 1970."""
+
+    kind: Kind
+    key: str  # the whole key of an artifact; what the folder's name tells of it otherwise
+    stage: str  # "" where no record tells it
+    title: str  # what it was when it was made, e.g. "DAPT + TAPT, seed 1: pretrain on task"
+    size: int  # bytes on disk
+    created: float
+    used: float  # when it was last verified, read or written
+    path: Path
+
+
+class Store:
+    """Artifacts under keys (64 hexadecimal digits). Making a Store touches no file; its folders appear with the first write."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._artifacts = root / "artifacts"
+        self._work = root / "work"
+        self._locks = root / "locks"
+        self._held: set[tuple[int, int, str]] = set()  # (process, thread, short key): makes `lock` reentrant
+        self._verified: dict[Path, tuple[int, int]] = {}  # file -> (bytes, mtime in ns) with which its digest was right
+
+    # -- artifacts ------------------------------------------------------------------------------------------------------
+
+    def path(self, key: str) -> Path:
+        """The folder of this artifact, whether it stands there or not."""
+        return self._artifacts / _short(key)
+
+    def has(self, key: str) -> bool:
+        """Whether the artifact stands complete and undamaged.
+
+        Digests are compared once a process (again when a file's size or time changed). A damaged artifact is set aside as
+        `damaged-<key>-<n>` with a warning, and the answer is False: the caller computes it again.
+        """
+        folder = self.path(key)
+        if not folder.is_dir():
+            return False
+        reason = self._damage(key)
+        if reason is None:
+            _touch(folder)
+            return True
+        try:
+            # The lock decides who sets it aside: without it, we could move away what another process has just mended.
+            with self.lock(key, timeout=0):
+                reason = self._damage(key)
+                if reason is not None:
+                    self._set_aside(folder, reason)
+                return reason is None
+        except _Busy:
+            return False
+
+    def record(self, key: str) -> dict[str, Any]:
+        """The `stage.json` of a complete artifact, as it was given to `building` plus key, creation time and digests.
+
+        Raises:
+            StoreError: there is no such artifact, or its record is damaged.
+        """
+        record = _sealed_record(self.path(key))
+        if record["key"] != key:
+            raise StoreError(f"{self.path(key)}: holds the artifact {record['key']}, not {key}")
+        return record
+
+    @contextmanager
+    def building(self, key: str, record: dict[str, Any]) -> Iterator[Path]:
+        """Yield an empty folder that becomes the artifact by one rename when the block ends well, and vanishes when it does not.
+
+        `record` is read when the block ends, so that metrics and costs can be put in meanwhile; it is written as `stage.json`
+        together with the key and the digest of every file. The work folder of the key is removed afterwards.
+        The caller holds `lock(key)`.
+
+        Raises:
+            DiskFullError: no room is left; nothing of the unfinished artifact stays, and its work folder does.
+        """
+        assert _me(key) in self._held, "building without lock(key)"
+        self._prepare()
+        with _full_disk(self.root):
+            with atomic_folder(self.path(key)) as folder:
+                yield folder
+                _seal(folder, key, record)
+            for name, (size, mtime) in _stamps(self.path(key)).items():
+                # A rename keeps sizes and times; reading back the gigabytes that we have just hashed would prove nothing.
+                self._verified[self.path(key) / name] = (size, mtime)
+        shutil.rmtree(self._work / _short(key), ignore_errors=True)
+
+    def work(self, key: str) -> Path:
+        """The folder for this key's checkpoints: made if need be, kept through a kill, removed when the artifact is complete."""
+        folder = self._work / _short(key)
+        self._prepare()
+        with _full_disk(self.root):
+            folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    @property
+    def cache(self) -> Path:
+        """The folder for what can be made again from the data, such as token stores."""
+        folder = self.root / "cache"
+        self._prepare()
+        with _full_disk(self.root):
+            folder.mkdir(exist_ok=True)
+        return folder
+
+    # -- locks ----------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def lock(
+        self, key: str, waiting: Callable[[str], None] | None = None, poll: Callable[[], None] | None = None, timeout: float = -1
+    ) -> Iterator[None]:
+        """Hold this key: one computation over all processes. The same thread may take it again; a dead process frees it.
+
+        `waiting` is told after two seconds, and then every minute, what is waited for. `poll` is called twice a second meanwhile and may
+        raise to give up, as a signal handler that only notes the signal could not.
+
+        Raises:
+            StoreError: another process holds it for longer than `timeout` seconds (for ever by default).
+        """
+        me = _me(key)
+        if me in self._held:
+            yield
+            return
+        self._prepare()
+        with ExitStack() as stack:
+            what = f"another acclimate process, which is computing {_short(key)}"
+            _acquire(stack, self._locks / f"{_short(key)}.lock", what, timeout, waiting, poll)
+            self._held.add(me)
+            try:
+                yield
+            finally:
+                self._held.discard(me)
+
+    @contextmanager
+    def using(self, key: str) -> Iterator[Path]:
+        """Keep `prune` away from an artifact while it is read, without keeping other readers away; yields its folder.
+
+        Raises:
+            StoreError: there is no such artifact.
+        """
+        self._prepare()
+        mark = self._locks / f"{_short(key)}.use-{uuid.uuid4().hex}"
+        with ExitStack() as stack:
+            # Marks are made and artifacts are removed under one short lock: no artifact vanishes between look and mark.
+            with locked(self._locks / "store.lock"):
+                if not self.path(key).is_dir():
+                    raise StoreError(f"{self.path(key)}: there is no such artifact")
+                stack.enter_context(locked(mark))
+            try:
+                _touch(self.path(key))
+                yield self.path(key)
+            finally:
+                stack.close()
+                mark.unlink(missing_ok=True)
+
+    # -- looking and tidying --------------------------------------------------------------------------------------------
+
+    def ls(self) -> list[Entry]:
+        """Everything that takes room in the store, the last used first."""
+        return sorted(self._entries(), key=lambda entry: (-entry.used, entry.path.name))
+
+    def prune(self, keep: set[str] | None = None, older_than_days: float | None = None, dry_run: bool = False) -> list[Entry]:
+        """Remove what is not needed, and return it; with `dry_run` only return it.
+
+        Always: what killed processes left behind, checkpoints of complete artifacts, damaged artifacts. Artifacts, and
+        checkpoints of unfinished ones, only when `keep` (whole keys) does not name them or `older_than_days` is given
+        (and then only those that fit both); the cache only by age. What is in use (locked) is never touched.
+        """
+        now = time.time()
+        kept = None if keep is None else {_short(key) for key in keep}
+        removed = []
+        for entry in self.ls():
+            if not self._wanted(entry, kept, older_than_days, now):
+                with ExitStack() as stack:
+                    try:
+                        self._claim(stack, entry)
+                    except _Busy:
+                        continue
+                    if not entry.path.exists():
+                        continue
+                    removed.append(entry)
+                    if not dry_run:
+                        self._remove(entry.path)
+        return removed
+
+    def _wanted(self, entry: Entry, kept: set[str] | None, older_than_days: float | None, now: float) -> bool:
+        old = older_than_days is not None and now - entry.used > older_than_days * 86400
+        if entry.kind == "temporary":
+            in_cache = self._artifacts not in entry.path.parents and self._work not in entry.path.parents
+            return in_cache and now - entry.used < CACHE_LEFTOVER_AGE
+        if entry.kind == "damaged" or (entry.kind == "work" and (self._artifacts / entry.path.name).is_dir()):
+            return False
+        if entry.kind == "cache":
+            return not old
+        if kept is None:
+            return not old
+        return entry.path.name in kept or not (older_than_days is None or old)
+
+    def _claim(self, stack: ExitStack, entry: Entry) -> None:
+        # Raises _Busy where another process, or this one, computes or reads it.
+        self._prepare()
+        short = entry.key[:SHORT]
+        if entry.kind == "cache" or not re.fullmatch(r"[0-9a-f]{16}", short):
+            return
+        if any(held == short for *_, held in self._held):
+            raise _Busy(short)
+        _acquire(stack, self._locks / f"{short}.lock", short, 0)
+        if entry.kind == "artifact":
+            _acquire(stack, self._locks / "store.lock", short, -1)
+            for mark in self._locks.glob(f"{short}.use-*"):
+                with ExitStack() as reader:
+                    _acquire(reader, mark, short, 0)
+                mark.unlink(missing_ok=True)  # its process is dead
+
+    def _remove(self, path: Path) -> None:
+        # Out of sight by one rename, so that a kill in the middle leaves no half artifact.
+        gone = path.with_name(f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}-gone")
+        try:
+            os.replace(path, gone)
+            if gone.is_dir():
+                shutil.rmtree(gone, ignore_errors=True)
+            else:
+                gone.unlink()
+        except OSError as error:
+            raise StoreError(f"{path}: cannot be removed ({error.strerror})") from error
+
+    def _entries(self) -> Iterator[Entry]:
+        for folder in _folders(self._artifacts):
+            if folder.name.startswith(DAMAGED_PREFIX):
+                yield _entry("damaged", folder, folder.name.removeprefix(DAMAGED_PREFIX).rpartition("-")[0])
+            elif not folder.name.startswith(TEMPORARY_PREFIX):
+                yield _entry("artifact", folder, folder.name)
+        for folder in _folders(self._work):
+            yield _entry("work", folder, folder.name)
+            yield from (_entry("temporary", path, folder.name) for path in _temporaries(folder))
+        for folder in _folders(self.root / "cache"):
+            if not folder.name.startswith(TEMPORARY_PREFIX):
+                yield _entry("cache", folder, folder.name)
+        yield from (_entry("temporary", path, path.name.rpartition("-")[2]) for path in _temporaries(self._artifacts))
+        yield from (_entry("temporary", path, "") for path in _temporaries(self.root))
+        yield from (_entry("temporary", path, "") for path in _temporaries(self.root / "cache"))
+        yield from (_entry("temporary", path, "") for folder in _folders(self.root / "cache") for path in _temporaries(folder))
+
+    # -- damage ---------------------------------------------------------------------------------------------------------
+
+    def _damage(self, key: str) -> str | None:
+        """What is wrong with the artifact, or None."""
+        folder = self.path(key)
+        try:
+            record = _sealed_record(folder)
+        except StoreError as error:
+            return str(error)
+        if record["key"] != key:
+            return f"{folder}: holds another artifact, {record['key']}"
+        for name, expected in record["files"].items():
+            file = folder / name
+            try:
+                status = file.stat()
+                stamp = (status.st_size, status.st_mtime_ns)
+                if status.st_size != expected["bytes"]:
+                    return f"{file}: has {status.st_size} bytes instead of {expected['bytes']}"
+                if self._verified.get(file) != stamp:
+                    if digest_file(file) != expected["sha256"]:
+                        return f"{file}: its content changed since it was written"
+                    self._verified[file] = stamp
+            except OSError as error:
+                return f"{file}: cannot be read ({error.strerror})"
+        return None
+
+    def _set_aside(self, folder: Path, reason: str) -> None:
+        for number in range(1, 1_000_000):
+            aside = folder.with_name(f"{DAMAGED_PREFIX}{folder.name}-{number}")
+            if not aside.exists():
+                break
+        try:
+            os.replace(folder, aside)
+        except OSError as error:
+            raise StoreError(f"{reason}; the damaged artifact cannot be set aside as {aside.name} ({error.strerror})") from error
+        self._verified = {file: stamp for file, stamp in self._verified.items() if folder not in file.parents}
+        log.warning("%s; set aside as %s, it will be computed again", reason, aside.name)
+
+    def _prepare(self) -> None:
+        try:
+            with disk_errors(self.root):
+                for folder in (self._artifacts, self._work, self._locks):
+                    folder.mkdir(parents=True, exist_ok=True)
+                ignore = self.root / ".gitignore"
+                if not ignore.exists():
+                    write_text(ignore, "*\n")
+        except OSError as error:
+            raise StoreError(f"{self.root}: the store cannot be written ({error.strerror}); choose another folder with --store") from error
+
+
+class _Busy(StoreError):
+    """Another process holds the key."""
+
+
+def _acquire(
+    stack: ExitStack,
+    lock_file: Path,
+    what: str,
+    timeout: float,
+    waiting: Callable[[str], None] | None = None,
+    poll: Callable[[], None] | None = None,
+) -> None:
+    """Take a lock for as long as `stack` lives, in short waits so that somebody can be told, or can give up."""
+    start = time.monotonic()
+    say_at = SAY_AFTER
+    while True:
+        left = max(0.0, start + timeout - time.monotonic()) if timeout >= 0 else POLL
+        try:
+            stack.enter_context(locked(lock_file, timeout=min(POLL, left)))
+            return
+        except StoreError as error:
+            waited = time.monotonic() - start
+            if 0 <= timeout <= waited:
+                raise _Busy(f"{lock_file}: held for more than {timeout:g} s by {what}") from error
+        if poll is not None:
+            poll()
+        if waiting is not None and waited >= say_at:
+            say_at = waited + SAY_AGAIN
+            waiting(f"waiting for {what}")
+
+
+def _me(key: str) -> tuple[int, int, str]:
+    # The process is part of it: a forked child has a copy of the set, but not the lock.
+    return os.getpid(), threading.get_ident(), _short(key)
+
+
+def _short(key: str) -> str:
+    assert re.fullmatch(r"[0-9a-f]{64}", key), f"not a key: {key!r}"
+    return key[:SHORT]
+
+
+def _seal(folder: Path, key: str, record: dict[str, Any]) -> None:
+    files = {name: {"bytes": size, "sha256": digest_file(folder / name)} for name, (size, _) in _stamps(folder).items() if name != RECORD}
+    sealed = {**record, "key": key, "created": datetime.now(UTC).isoformat(timespec="seconds"), "files": files}
+    # Through JSON first: a key that is a number is a word when it is read back, and sorts differently.
+    sealed = json.loads(json.dumps(sealed, allow_nan=False))
+    # The record seals the files, and the seal the record: a flipped digit in a metric is found too.
+    write_json(folder / RECORD, {**sealed, "seal": digest_json(sealed)})
+
+
+def _sealed_record(folder: Path) -> dict[str, Any]:
+    record = read_json(folder / RECORD)
+    if not isinstance(record, dict) or "seal" not in record:
+        raise StoreError(f"{folder / RECORD}: is not the record of an artifact")
+    try:
+        seal = digest_json({name: value for name, value in record.items() if name != "seal"})
+    except ValueError:  # NaN, which is never written
+        seal = ""
+    if record["seal"] != seal:
+        raise StoreError(f"{folder / RECORD}: its content changed since it was written")
+    return record
+
+
+def _stamps(folder: Path) -> dict[str, tuple[int, int]]:
+    """Relative name -> (bytes, mtime in ns) of every file below `folder`, sorted."""
+    stamps = {}
+    for file in sorted(folder.rglob("*")):
+        if file.is_file() and not file.name.startswith(TEMPORARY_PREFIX):
+            status = file.stat()
+            stamps[file.relative_to(folder).as_posix()] = (status.st_size, status.st_mtime_ns)
+    return stamps
+
+
+@contextmanager
+def _full_disk(root: Path) -> Iterator[None]:
+    """As `disk_errors`, also for libraries (safetensors, pyarrow) that wrap the operating system's error in their own."""
+    with disk_errors(root):
+        try:
+            yield
+        except (OSError, StoreError):
+            raise
+        except Exception as error:
+            if "no space left on device" in str(error).lower() or "os error 28" in str(error).lower():
+                raise OSError(errno.ENOSPC, str(error)) from error
+            raise
+
+
+def _touch(folder: Path) -> None:
+    # A folder's own time says when it was last used; in a store that may only be read, nothing says it.
+    try:
+        os.utime(folder)
+    except OSError:
+        log.debug("%s: cannot note that it was used", folder)
+
+
+def _folders(parent: Path) -> list[Path]:
+    return sorted(folder for folder in parent.iterdir() if folder.is_dir() and not folder.is_symlink()) if parent.is_dir() else []
+
+
+def _temporaries(parent: Path) -> list[Path]:
+    return sorted(parent.glob(f"{TEMPORARY_PREFIX}*"))
+
+
+def _entry(kind: Kind, path: Path, name: str) -> Entry:
+    stage, title, created = "", "", path.stat().st_mtime
+    used, size = created, 0
+    for file in (path, *path.rglob("*")):
+        try:
+            status = file.stat()
+        except FileNotFoundError:  # another process works here
+            continue
+        size += status.st_size if file.is_file() else 0
+        if kind != "artifact":  # an artifact is never written to; its folder's time is set when it is used
+            used = max(used, status.st_mtime)
+    if kind in ("artifact", "damaged"):
+        with suppress(StoreError):
+            record = _sealed_record(path)
+            name, title, stage = record["key"], record.get("title", ""), record.get("stage", "")
+            stage = stage["stage"] if isinstance(stage, dict) else stage
+            created = datetime.fromisoformat(record["created"]).timestamp()
+    return Entry(kind, name, stage, title, size, created, used, path)

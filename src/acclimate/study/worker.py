@@ -1,0 +1,134 @@
+"""Carrying out one stage of a plan: whichever engine calls it, this is where a node becomes an artifact."""
+
+import json
+import tempfile
+import traceback
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from acclimate.data.opened import Data, DataSettings
+from acclimate.errors import AcclimateError, Interrupted
+from acclimate.files import write_json, write_text
+from acclimate.study.engines.reports import Report
+from acclimate.study.plan import KEYED_LIBRARIES, Node
+from acclimate.study.smoke import sliver
+from acclimate.study.store import Store
+
+if TYPE_CHECKING:
+    from acclimate.stages.base import Context, Runtime
+    from acclimate.training.interrupt import StopRequest
+
+
+@dataclass(frozen=True)
+class WorkerSetup:
+    """What a worker needs besides its jobs; it can be pickled."""
+
+    data: DataSettings
+    root: Path  # what paths in `data` are relative to
+    store: Path
+    smoke: bool = False
+    threads: int | None = None
+    precision: Any = "auto"
+    micro_tokens: int = 8192
+    checkpoint_seconds: float = 120.0
+
+
+class Worker:
+    """Carries out nodes in this process; data and devices are opened at the first one."""
+
+    def __init__(self, setup: WorkerSetup, stop: "StopRequest") -> None:
+        self._setup = setup
+        self._stop = stop
+        self._store = Store(setup.store)
+
+    def execute(self, key: str, node: Node) -> Report:
+        """Do it unless its artifact is there; every failure becomes a report."""
+        try:
+            self._carry_out(node)
+        except Interrupted as interrupted:
+            return Report(key, "interrupted", str(interrupted))
+        except AcclimateError as error:
+            return Report(key, "failed", str(error))
+        except Exception as error:
+            # Not a user's mistake: the whole story is kept with the run.
+            return Report(key, "failed", f"{type(error).__name__}: {error}\n{traceback.format_exc()}")
+        return Report(key, "done")
+
+    def _carry_out(self, node: Node) -> None:
+        devices = self._runtime.devices
+        if not devices.is_main:
+            if devices.sum(0.0) == 0.0:  # the main process did not find it in the store
+                with tempfile.TemporaryDirectory() as folder:
+                    self._run(node, Path(folder))
+            devices.wait()
+            return
+        with self._store.lock(node.key, self._runtime.reporter.say):
+            found = self._store.has(node.key)
+            devices.sum(float(found))
+            if not found:
+                with self._store.building(node.key, self._record(node)) as folder:
+                    self._run(node, folder)
+            devices.wait()
+
+    def _run(self, node: Node, output: Path) -> None:
+        from acclimate.modeling.folder import ModelFolder
+
+        parent = ModelFolder(self._store.path(node.parent) / "model") if node.parent is not None else None
+        outcome = node.stage.run(parent, self._context(node, output))
+        write_json(output / "metrics.json", {"metrics": outcome.metrics, "notes": outcome.notes, "cost": outcome.cost.to_json()})
+        write_text(output / "log.jsonl", "".join(f"{line}\n" for line in map(_json_line, outcome.log)))
+
+    def _record(self, node: Node) -> dict[str, Any]:
+        devices = self._runtime.devices
+        return {
+            "stage": node.stage.model_dump(mode="json"),
+            "stage_version": node.stage.version,
+            "title": node.title,
+            "parents": [node.parent] if node.parent else [],
+            "data": list(node.fingerprints),
+            "seed": node.seed,
+            "labels": node.labels,
+            "versions": {name: version(name) for name in ("acclimate", *KEYED_LIBRARIES)},
+            "device": devices.name,
+            "precision": devices.precision,
+            "threads": devices.threads,
+            "processes": devices.world,
+            "micro_tokens": self._setup.micro_tokens,
+        }
+
+    def _context(self, node: Node, output: Path) -> "Context":
+        from acclimate.stages.base import Context
+
+        work = self._store.work(node.key)
+        return Context(self._data, node.labels, node.seed, node.title, self._store.cache, work, output, self._runtime)
+
+    @cached_property
+    def _data(self) -> Data:
+        data = Data.open(self._setup.data, self._setup.root, self._store.cache, scan=False)
+        return sliver(data) if self._setup.smoke else data
+
+    @cached_property
+    def _runtime(self) -> "Runtime":
+        from acclimate.stages.base import Runtime
+        from acclimate.training.devices import Devices
+        from acclimate.training.progress import Silent, reporter
+
+        _quieten_libraries()
+        devices = Devices(self._setup.precision, self._setup.threads)
+        shown = reporter() if devices.is_main else Silent()
+        return Runtime(devices, shown, self._stop, self._setup.micro_tokens, self._setup.checkpoint_seconds)
+
+
+def _quieten_libraries() -> None:
+    # Their progress bars and loading reports say nothing that a note of ours does not say better.
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+
+
+def _json_line(value: Any) -> str:
+    return json.dumps(value, allow_nan=False)

@@ -1,0 +1,98 @@
+"""Where training runs: CPU, one GPU, or several by torchrun. The only file that knows accelerate."""
+
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Literal
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+Precision = Literal["auto", "float32", "bf16"]
+
+
+class Devices:
+    """The process's device and its place among its peers.
+
+    `precision` auto means bf16 autocast on a GPU that has it and float32 elsewhere: on CPUs without bf16 units autocast is about
+    three times slower. Weights and optimiser state are float32 always.
+    """
+
+    def __init__(self, precision: Precision = "auto", threads: int | None = None) -> None:
+        if threads is not None:
+            torch.set_num_threads(threads)
+        cuda = torch.cuda.is_available()
+        bf16 = precision == "bf16" or (precision == "auto" and cuda and torch.cuda.is_bf16_supported())
+        self._accelerator = Accelerator(mixed_precision="bf16" if bf16 else "no", cpu=not cuda)
+        self.precision = "bf16" if bf16 else "float32"
+
+    @property
+    def device(self) -> torch.device:
+        """The device of this process."""
+        return self._accelerator.device
+
+    @property
+    def name(self) -> str:
+        """What a person calls the device, e.g. `NVIDIA H200` or `cpu`."""
+        return torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "cpu"
+
+    @property
+    def threads(self) -> int:
+        """CPU threads that torch uses; sums change in their last bit with it."""
+        return torch.get_num_threads()
+
+    @property
+    def rank(self) -> int:
+        """This process's number among its peers, from 0."""
+        return self._accelerator.process_index
+
+    @property
+    def world(self) -> int:
+        """How many processes train together."""
+        return self._accelerator.num_processes
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this process writes files and prints."""
+        return self._accelerator.is_main_process
+
+    def place(self, model: nn.Module) -> nn.Module:
+        """Move a model to the device and, with peers, wrap it so that gradients are averaged over them."""
+        return self._accelerator.prepare_model(model)  # type: ignore[no-any-return]
+
+    def backward(self, loss: Tensor) -> None:
+        """Add this loss's gradients."""
+        self._accelerator.backward(loss)
+
+    def autocast(self) -> AbstractContextManager[None]:
+        """Mixed precision for forward passes."""
+        return self._accelerator.autocast()  # type: ignore[no-any-return]
+
+    def synchronised(self, model: nn.Module, last: bool) -> AbstractContextManager[None]:
+        """Exchange gradients with the peers only in the last micro-batch of a step."""
+        return nullcontext() if last or self.world == 1 else self._accelerator.no_sync(model)
+
+    def sum(self, value: float) -> float:
+        """The sum of a number over all processes."""
+        if self.world == 1:
+            return value
+        tensor = torch.tensor(value, dtype=torch.float64, device=self.device)
+        return float(self._accelerator.reduce(tensor, reduction="sum"))
+
+    def wait(self) -> None:
+        """Wait until every peer is here."""
+        self._accelerator.wait_for_everyone()
+
+
+def launched_together() -> bool:
+    """Whether torchrun (or accelerate launch) started this process as one of several."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Torch draws (dropout) inside the block depend on `seed` alone, and leave the global generators as they were."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield

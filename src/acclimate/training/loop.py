@@ -1,0 +1,221 @@
+"""The one training loop of every objective.
+
+A step takes the whole global batch of that step (a pure function of the seed and the step), keeps this process's share, cuts it into
+micro-batches, and divides summed losses by the global count, so neither micro-batches nor processes change the expected update.
+"""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from acclimate.data.batches import Batch
+from acclimate.errors import Interrupted, TrainingError
+from acclimate.modeling.tensors import TensorBatch, to_tensors
+from acclimate.randomness import seed_of
+from acclimate.training.checkpoint import Checkpoints, TrainState
+from acclimate.training.devices import Devices, seeded
+from acclimate.training.interrupt import StopRequest
+from acclimate.training.progress import Reporter
+from acclimate.training.schedule import Shape, rate
+
+HISTORY_POINTS = 200  # points of a learning curve that are kept
+GPU_CHECK_EVERY = 20  # steps between looks at the loss on a GPU, where each look waits for the device
+
+
+class Objective(Protocol):
+    """What is learned: the batch of a step, what its loss is divided by, and the loss."""
+
+    def batch(self, step: int) -> Batch:
+        """The global batch of a step, over all processes; a pure function of the step."""
+
+    def count(self, batch: Batch) -> float:
+        """What the summed loss of this batch is divided by (masked tokens, weights of examples)."""
+
+    def loss(self, model: nn.Module, batch: TensorBatch) -> Tensor:
+        """The summed loss of a micro-batch, a scalar."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Parameters that share a share of the learning rate and a weight decay."""
+
+    parameters: Sequence[nn.Parameter]
+    lr_scale: float
+    weight_decay: float
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How long and how fast; what is learned is the objective's affair."""
+
+    title: str
+    steps: int
+    lr: float  # peak
+    warmup: float  # share of the steps
+    shape: Shape
+    clip: float  # largest norm of the gradient
+    seed: int
+    micro_tokens: int  # largest forward pass, tokens
+    evaluate_every: int  # steps
+    patience: int | None = None  # evaluations without a better score before training stops
+    patience_from: int = 0  # step before which it never stops
+    checkpoint_seconds: float = 120.0
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a training did. Its model holds the best weights (the last ones where nothing was evaluated)."""
+
+    steps: int
+    tokens: int
+    seconds: float
+    best_step: int | None
+    best_score: float | None
+    history: list[dict[str, Any]]
+    evaluations: list[dict[str, Any]]
+
+
+def train(
+    settings: TrainSettings,
+    objective: Objective,
+    model: nn.Module,
+    groups: Sequence[Group],
+    evaluate: Callable[[nn.Module], dict[str, float]] | None,
+    checkpoints: Checkpoints,
+    devices: Devices,
+    reporter: Reporter,
+    stop: StopRequest,
+) -> TrainResult:
+    """Train `model` in place, or go on from the saved state, and leave the best weights in it.
+
+    `evaluate` returns metrics with a `score`, higher is better; it decides early stopping and which weights are best.
+
+    Raises:
+        TrainingError: the loss is not finite.
+        Interrupted: a stop was asked for; the state is saved.
+    """
+    placed = devices.place(model)
+    optimizer = _adamw(groups, settings, devices)
+    state = checkpoints.load(model, optimizer) or TrainState(micro_tokens=settings.micro_tokens)
+    clock = _Clock(state.seconds)
+    saved_at = time.monotonic()
+    every = max(1, settings.steps // HISTORY_POINTS)
+    if not state.finished:
+        reporter.start(settings.title, settings.steps, state.step)
+
+    while not state.finished and state.step < settings.steps:
+        scale = rate(state.step, settings.steps, settings.warmup, settings.shape)
+        for group in optimizer.param_groups:
+            group["lr"] = settings.lr * group["lr_scale"] * scale
+        batch = objective.batch(state.step)
+        watched = devices.device.type == "cpu" or state.step % GPU_CHECK_EVERY == 0 or state.step % every == 0
+        loss = _step(placed, objective, batch, optimizer, settings, state, devices, watched)
+        state.step += 1
+        state.tokens += len(batch.input_ids)
+        state.seconds = clock.seconds()
+        if loss is not None and (state.step - 1) % every == 0:
+            state.history.append({"step": state.step, "loss": loss, "lr": settings.lr * scale, "tokens": state.tokens})
+        reporter.step(state.step, state.tokens / max(state.seconds, 1e-9), loss)
+
+        last = state.step == settings.steps
+        if evaluate is not None and (last or state.step % settings.evaluate_every == 0):
+            _evaluate(evaluate, model, state, settings, checkpoints, devices)
+            state.seconds = clock.seconds()
+        state.finished = state.finished or last
+        due = time.monotonic() - saved_at >= settings.checkpoint_seconds
+        # One process decides for all: clocks and signals differ between them.
+        stopping = devices.sum(float(stop.asked)) > 0
+        if state.finished or stopping or devices.sum(float(due and devices.is_main)) > 0:
+            if devices.is_main:
+                checkpoints.save(state, model, optimizer)
+            devices.wait()
+            saved_at = time.monotonic()
+        if stopping and not state.finished:
+            reporter.close()
+            raise Interrupted(f"{settings.title}: stopped after step {state.step} of {settings.steps}; the state is saved")
+
+    reporter.close()
+    if state.best_step is not None:
+        checkpoints.load_best(model)
+    return TrainResult(state.step, state.tokens, state.seconds, state.best_step, state.best_score, state.history, state.evaluations)
+
+
+def _step(
+    model: nn.Module,
+    objective: Objective,
+    batch: Batch,
+    optimizer: torch.optim.Optimizer,
+    settings: TrainSettings,
+    state: TrainState,
+    devices: Devices,
+    watched: bool,
+) -> float | None:
+    model.train()
+    count = objective.count(batch)
+    micros = batch.shard(devices.rank, devices.world).micro(state.micro_tokens)
+    total = torch.zeros((), device=devices.device)
+    for number, micro in enumerate(micros):
+        tensors = to_tensors(micro, devices.device)
+        # Dropout is keyed like every other draw, so a resume needs no generator state.
+        key = seed_of(settings.seed, "dropout", state.step, devices.rank, number)
+        with devices.synchronised(model, number == len(micros) - 1), seeded(key, devices.device):
+            with devices.autocast():
+                summed = objective.loss(model, tensors)
+            # Sum, then divide by the global count: accumulation equals one large batch. Peers' gradients are averaged, hence `world`.
+            devices.backward(summed * (devices.world / count))
+        total += summed.detach()
+    norm = torch.nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], settings.clip)
+    value = devices.sum(float(total)) / count if watched else None
+    if value is not None and not (math.isfinite(value) and math.isfinite(float(norm))):
+        raise TrainingError(
+            f"{settings.title}: the loss is {value} and the gradient's norm {float(norm)} at step {state.step + 1}; "
+            "a lower learning rate (lr) or longer warm-up usually mends this"
+        )
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return value
+
+
+def _evaluate(
+    evaluate: Callable[[nn.Module], dict[str, float]],
+    model: nn.Module,
+    state: TrainState,
+    settings: TrainSettings,
+    checkpoints: Checkpoints,
+    devices: Devices,
+) -> None:
+    # The bare model: peers may evaluate shares of unequal size, which the wrapped one would wait over.
+    metrics = evaluate(model)
+    state.evaluations.append({"step": state.step, **metrics})
+    if state.best_score is None or metrics["score"] > state.best_score:
+        state.best_score, state.best_step, state.bad = metrics["score"], state.step, 0
+        if devices.is_main:
+            checkpoints.save_best(model)
+        devices.wait()
+        return
+    state.bad += 1
+    state.finished = settings.patience is not None and state.bad >= settings.patience and state.step >= settings.patience_from
+
+
+def _adamw(groups: Sequence[Group], settings: TrainSettings, devices: Devices) -> torch.optim.Optimizer:
+    parameters = [
+        {"params": list(group.parameters), "lr_scale": group.lr_scale, "weight_decay": group.weight_decay}
+        for group in groups
+        if group.parameters
+    ]
+    return torch.optim.AdamW(parameters, lr=settings.lr, betas=(0.9, 0.999), eps=1e-8, fused=True)
+
+
+class _Clock:
+    """Seconds of work, going on from an earlier session's."""
+
+    def __init__(self, before: float) -> None:
+        self._before, self._began = before, time.monotonic()
+
+    def seconds(self) -> float:
+        return self._before + time.monotonic() - self._began

