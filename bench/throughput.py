@@ -81,11 +81,11 @@ class Articles(Dataset[dict[str, list[int]]]):
 
 def packed(folder: ModelFolder, store: TokenStore, steps: int, batch_tokens: int, seed: int) -> float:
     """Real tokens per second of acclimate."""
-    words = vocabulary(folder.tokenizer())
+    words = vocabulary(folder.tokenizer(), whole_word=False)
     special = len(words.prefix) + len(words.suffix)
     windows = first(store, LENGTH - special)
     order = TokenOrder(windows.length + special, batch_tokens, seed)
-    objective = MaskedText(store, windows, order, words, RATE, False, seed)
+    objective = MaskedText(store, windows, order, words, RATE, seed)
     model, _ = load_mlm(folder, seed, 0.0)
     settings = TrainSettings(
         title="bench", steps=steps, lr=LR, warmup=0.06, shape="linear", clip=1.0, seed=seed,
@@ -116,8 +116,11 @@ def padded(base: Path, ids: list[list[int]], steps: int, batch_size: int, seed: 
             output_dir=work, max_steps=steps, per_device_train_batch_size=batch_size, learning_rate=LR, weight_decay=WEIGHT_DECAY,
             max_grad_norm=1.0, warmup_steps=max(1, round(0.06 * steps)), seed=seed, save_strategy="no", logging_strategy="no",
             report_to=[], disable_tqdm=True, bf16=Devices().precision == "bf16",
+            dataloader_pin_memory=torch.cuda.is_available(),
         )  # fmt: skip
-        transformers.Trainer(model, arguments, data_collator=counted, train_dataset=Articles(ids), callbacks=[times]).train()
+        trainer = transformers.Trainer(model, arguments, data_collator=counted, train_dataset=Articles(ids), callbacks=[times])
+        trainer.remove_callback(transformers.PrinterCallback)
+        trainer.train()
     # The loader reads ahead by one batch, so there may be a count more than there are steps.
     return sum(counts[SKIPPED:steps]) / (times.times[-1] - times.times[SKIPPED - 1])
 
@@ -144,7 +147,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as work:
         folder = import_base(resolve_base(str(base), Path("/")), Path(work) / "base")
         store = TokenStore.build(Path(work) / "tokens", iter(texts), folder.tokenizer(), "bench")
-        words = vocabulary(folder.tokenizer())
+        words = vocabulary(folder.tokenizer(), whole_word=False)
         room = LENGTH - len(words.prefix) - len(words.suffix)
         # The very same sequences as the packed loop reads.
         ids = [[*words.prefix, *(int(token) for token in store[i][:room]), *words.suffix] for i in range(store.documents)]

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,10 +109,11 @@ def scores(metrics: dict[str, Any]) -> None:
 
 
 def entries(found: "list[Entry]", done: str = "") -> None:
-    """Artifacts of a store."""
+    """Folders of a store, the last used first."""
     for entry in found:
-        print(f"{entry.key[:16]}  {size(entry.size):>10}  {entry.last_used:%Y-%m-%d %H:%M}  {entry.title}")
-    print(f"{len(found)} artifacts{f' {done}' if done else ''}, {size(sum(entry.size for entry in found))}")
+        used = datetime.fromtimestamp(entry.used).strftime("%Y-%m-%d %H:%M")
+        print(f"{entry.kind:9} {entry.key[:16]:16}  {size(entry.size):>10}  {used}  {entry.title or entry.stage}")
+    print(f"{len(found)} folders{f' {done}' if done else ''}, {size(sum(entry.size for entry in found))}")
 
 
 def findings(found: "list[Finding]") -> None:

@@ -193,7 +193,7 @@ def store_ls(store: Annotated[Path, typer.Argument(help="The store's folder.")] 
     """List the artifacts with size and age."""
     from acclimate.study.store import Store
 
-    show.entries(Store.existing(store).ls())
+    show.entries(Store(store).ls())
 
 
 @store_app.command("prune")
@@ -210,7 +210,7 @@ def store_prune(
     from acclimate.study.store import Store
 
     needed = {key for file in keep or [] for key in prepare(load_study(file), file.resolve().parent, store).plan.nodes}
-    gone = Store.existing(store).prune(needed if keep else None, older_than_days, dry_run)
+    gone = Store(store).prune(needed if keep else None, older_than_days, dry_run)
     show.entries(gone, "would be removed" if dry_run else "removed")
 
 

@@ -91,7 +91,8 @@ def one_format(files: Sequence[Path]) -> Format:
             raise DataError(f"{file}: the ending says no known format; name it: `format: jsonl` (or csv, tsv, parquet, txt)")
         found.setdefault(format, file)
     if len(found) > 1:
-        raise DataError(f"{' and '.join(str(file) for file in found.values())}: different formats; name one with `format:`, or narrow the path")
+        files_found = " and ".join(str(file) for file in found.values())
+        raise DataError(f"{files_found}: different formats; name one with `format:`, or narrow the path")
     return next(iter(found))
 
 
@@ -107,7 +108,7 @@ def open_bytes(path: Path) -> Iterator[BinaryIO]:
             if path.name.lower().endswith(".gz"):
                 with gzip.open(raw, "rb") as unzipped:
                     # Without this buffer, reading line by line costs a Python call a line.
-                    yield io.BufferedReader(unzipped, 1 << 20)  # type: ignore[arg-type]
+                    yield io.BufferedReader(unzipped, 1 << 20)
             elif path.name.lower().endswith(".zst"):
                 yield io.BufferedReader(_Zstd(raw), 1 << 20)
             else:
@@ -150,8 +151,9 @@ def text_lines(path: Path, problems: Problems) -> Iterator[tuple[int, str | None
 
 
 def _below(folder: Path, paths: Iterator[Path], format: Format | None) -> tuple[Path, ...]:
-    known = (path for path in paths if not any(part.startswith(".") for part in path.relative_to(folder).parts))
-    return tuple(sorted(path for path in known if path.is_file() and (format_of(path) == format if format else format_of(path) is not None)))
+    seen = (path for path in paths if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+    known = (path for path in seen if format_of(path) == format or (format is None and format_of(path) is not None))
+    return tuple(sorted(path for path in known if path.is_file()))
 
 
 def _nearest(path: Path) -> str:

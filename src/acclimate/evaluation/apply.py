@@ -9,7 +9,7 @@ from typing import IO, Any
 import numpy as np
 
 from acclimate.data.corpus import Corpus, CorpusSettings
-from acclimate.data.task import read_labelled
+from acclimate.data.labelled import read_labelled
 from acclimate.errors import DataError, SettingsError
 from acclimate.evaluation.metrics import classification_metrics
 from acclimate.evaluation.predictor import Predictor, load_predictor

@@ -5,7 +5,7 @@ different recipes on the same corpus, are measured on the same positions.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -30,7 +30,7 @@ class Vocabulary:
     size: int
     mask_id: int
     special: NDArray[np.bool_]  # [V] never masked
-    word_start: NDArray[np.bool_]  # [V] begins a word
+    word_start: NDArray[np.bool_] | None  # [V] begins a word; for whole-word masks: None masks pieces
     prefix: tuple[int, ...]  # before every sequence, e.g. [CLS]
     suffix: tuple[int, ...]  # after it, e.g. [SEP]
 
@@ -44,13 +44,12 @@ class MaskedText:
     order: TokenOrder
     vocabulary: Vocabulary
     rate: float
-    whole_word: bool
     seed: int
 
     def batch(self, step: int) -> Batch:
         """The masked global batch of a step."""
         rng = generator(self.seed, "mask", step)
-        return masked(self.store, self.windows, self.order.batch(step), self.vocabulary, self.rate, self.whole_word, rng)
+        return masked(self.store, self.windows, self.order.batch(step), self.vocabulary, self.rate, rng)
 
     def count(self, batch: Batch) -> float:
         """Masked tokens in the batch."""
@@ -62,7 +61,7 @@ class MaskedText:
 
 
 def masked(
-    store: TokenStore, windows: Windows, indices: NDArray[np.int64], vocabulary: Vocabulary, rate: float, whole_word: bool, rng: np.random.Generator
+    store: TokenStore, windows: Windows, indices: NDArray[np.int64], vocabulary: Vocabulary, rate: float, rng: np.random.Generator
 ) -> Batch:
     """The windows `indices` as one flat batch with masks drawn from `rng`."""
     return mask_tokens(
@@ -72,14 +71,15 @@ def masked(
         mask_id=vocabulary.mask_id,
         special=vocabulary.special,
         rng=rng,
-        word_start=vocabulary.word_start if whole_word else None,
+        word_start=vocabulary.word_start,
     )
 
 
 def heldout_batches(store: TokenStore, windows: Windows, vocabulary: Vocabulary, max_tokens: int) -> list[Batch]:
-    """All windows, length-sorted, with masks that are the same in every run."""
+    """All windows, length-sorted, with masks of pieces that are the same in every run, for whatever masks were trained with."""
+    pieces = replace(vocabulary, word_start=None)
     groups = evaluation_batches(windows.length, max_tokens)
-    return [masked(store, windows, group, vocabulary, HELDOUT_RATE, False, generator("held-out mask", i)) for i, group in enumerate(groups)]
+    return [masked(store, windows, group, pieces, HELDOUT_RATE, generator("held-out mask", i)) for i, group in enumerate(groups)]
 
 
 def summed_loss(model: nn.Module, batch: TensorBatch) -> Tensor:

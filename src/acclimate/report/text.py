@@ -1,9 +1,11 @@
 """How a value is written for people: numbers with their units, and text from data made inert."""
 
+import math
 import unicodedata
 
 METRIC_WORDS = {"macro_f1": "macro F1", "micro_f1": "micro F1", "mcc": "Matthews correlation"}
 
+_SUFFIXES = "kMGTPEZ"
 _RIGHT_TO_LEFT = frozenset({"R", "AL"})
 # Characters that reorder or hide the text around them; marks (U+200E, U+200F) and joiners are left alone, real scripts need them.
 _REORDERING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
@@ -71,13 +73,11 @@ def amount(value: float | None) -> str:
     """A count with a thousands suffix: `950`, `12.3 k`, `22.7 M`, `1.5 G`, `3.1 P`."""
     if value is None:
         return "–"
-    size, suffix = float(value), ""
-    for suffix in ("", " k", " M", " G", " T", " P", " E"):
-        # 999.95 and more would be written as 1000.0 with one decimal.
-        if abs(size) < (1000 if suffix == "" else 999.95):
-            break
-        size /= 1000
-    return f"{size:.0f}" if suffix == "" and float(size).is_integer() else f"{size:.1f}{suffix}"
+    if abs(value) < 1000:
+        return f"{value:.0f}" if float(value).is_integer() else f"{value:.1f}"
+    # 999,950 would round to 1000.0 k: it is written as 1.0 M.
+    power = 1 if abs(value) < 999_950 else min(int(math.log10(abs(value) * 1.00005) // 3), len(_SUFFIXES))
+    return f"{value / 1000**power:.1f} {_SUFFIXES[power - 1]}"
 
 
 def size(bytes_: float | None) -> str:

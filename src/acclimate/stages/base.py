@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from acclimate.data.corpus import Corpus
 from acclimate.data.opened import Data
@@ -17,9 +17,6 @@ if TYPE_CHECKING:  # torch is loaded by the stages that run, not by reading a st
     from acclimate.training.devices import Devices
     from acclimate.training.interrupt import StopRequest
     from acclimate.training.progress import Reporter
-
-Reads = Literal["labels", "task text", "dev text", "test text"]
-
 
 @dataclass(frozen=True)
 class Runtime:
@@ -47,8 +44,7 @@ class Context:
 
     def task(self) -> Task:
         """The task, cut to this run's label budget."""
-        assert self.data.task is not None, "the plan runs labelled stages only where there is a task"
-        return self.data.task.budget(self.labels, self.seed)
+        return task_at(self.data, self.labels, self.seed)
 
     def tokens(self, corpus: Corpus, folder: "ModelFolder") -> TokenStore:
         """The corpus tokenised with the folder's tokenizer, from the cache where it is there already."""
@@ -64,6 +60,12 @@ class Outcome:
     cost: Cost
     notes: tuple[str, ...] = ()
     log: tuple[dict[str, Any], ...] = field(default=(), repr=False)  # the learning curve, a line each
+
+
+def task_at(data: Data, labels: str, seed: int) -> Task:
+    """The task of a study at a label budget, `all` or a number in words."""
+    assert data.task is not None, "stages that read labels are planned only where there is a task"
+    return data.task.budget(labels if labels == "all" else int(labels), seed)
 
 
 class Stage(Settings):

@@ -2,7 +2,7 @@
 
 import math
 import time
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field
 
@@ -20,7 +20,7 @@ class Finetune(Stage):
     """Train a classifier on the labelled texts; dev decides when to stop, test is evaluated once."""
 
     stage: Literal["finetune"] = "finetune"
-    train: Literal["all", "head"] | int = "all"
+    train: Literal["all", "head"] | Annotated[int, Field(ge=1)] = "all"
     """`all` layers, the `head` alone (pooler and classifier), or the top N layers with the head."""
     head: HeadSettings = HeadSettings()
     """The classifier: one linear layer, or a deeper one."""
@@ -72,7 +72,8 @@ class Finetune(Stage):
         import torch
 
         from acclimate.data.batches import CountOrder
-        from acclimate.data.task import Split
+        from acclimate.data.corpus import Corpus
+        from acclimate.data.task import Split, text_digest
         from acclimate.data.tokens import TokenStore, special_ids
         from acclimate.data.windows import Windows, first
         from acclimate.evaluation.cost import Cost, PeakMemory, disk_bytes
@@ -95,7 +96,7 @@ class Finetune(Stage):
         length = sequence_length(self.max_length, parent)
 
         def tokenised(split: Split) -> tuple[TokenStore, Windows]:
-            store = context.tokens(split.as_corpus(), parent)
+            store = context.tokens(Corpus.of_texts("labelled", split.texts, text_digest(split.texts)), parent)
             return store, first(store, length - special)
 
         train_store, train_windows = tokenised(task.train)
@@ -156,7 +157,7 @@ class Finetune(Stage):
         }
         cost = Cost(
             seconds=seconds, tokens=result.tokens,
-            flops=flops_of(model, result.tokens, length, trained_share=trained / parameters),
+            flops=flops_of(model, result.tokens, float((train_windows.length + special).mean()), trained_share=trained / parameters),
             peak_memory_bytes=memory.bytes, parameters=parameters, trained_parameters=trained, disk_bytes=disk_bytes(output),
             inference_texts_per_second=len(task.test.texts) / max(test_seconds, 1e-9),
         )  # fmt: skip

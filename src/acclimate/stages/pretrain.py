@@ -110,7 +110,7 @@ class Pretrain(Stage):
         runtime = context.runtime
         devices = runtime.devices
         notes: list[str] = []
-        words = vocabulary(parent.tokenizer())
+        words = vocabulary(parent.tokenizer(), self.whole_word)
         store = context.tokens(self.documents(context.data), parent)
         special = len(words.prefix) + len(words.suffix)
         length = sequence_length(self.max_length, parent)
@@ -128,7 +128,7 @@ class Pretrain(Stage):
             notes.append(packed.reason)
         default_rate = 0.30 if parent.config["model_type"] == "modernbert" else 0.15
         rate = self.mask_rate or default_rate
-        objective = MaskedText(store, training, order, words, rate, self.whole_word, context.seed)
+        objective = MaskedText(store, training, order, words, rate, context.seed)
         batches = heldout_batches(store, heldout, words, runtime.micro_tokens)
         packed.to(devices.device)
 
@@ -180,7 +180,7 @@ class Pretrain(Stage):
         }
         parameters = sum(p.numel() for p in model.parameters())
         cost = Cost(
-            seconds=seconds, tokens=tokens, flops=flops_of(model, tokens, length, masked_share=rate),
+            seconds=seconds, tokens=tokens, flops=flops_of(model, tokens, float((training.length + special).mean()), masked_share=rate),
             peak_memory_bytes=memory.bytes, parameters=parameters, trained_parameters=parameters, disk_bytes=disk_bytes(output),
         )  # fmt: skip
         return Outcome(metrics, cost, tuple(notes), (*result.history, *result.evaluations))
@@ -192,11 +192,4 @@ class Pretrain(Stage):
             return corpus
         assert data.task is not None
         extra = [text for split in self.include for text in getattr(data.task, split).texts]
-        fingerprint = digest_json([corpus.fingerprint, extra])
-        return Corpus.of_texts("task", [*corpus.documents(), *extra], fingerprint)
-
-
-def check_corpus(stage: Pretrain, names: tuple[str, ...]) -> None:
-    """Raise SettingsError where a stage names a corpus that the study does not have."""
-    if stage.corpus not in names:
-        raise SettingsError(f"pretrain: corpus {stage.corpus!r} is not among {', '.join(sorted(names))}")
+        return Corpus.of_texts("task", extra, digest_json([corpus.fingerprint, extra]), then=corpus)

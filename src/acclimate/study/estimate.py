@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from acclimate.data.opened import Data
+from acclimate.stages.base import task_at
 from acclimate.stages.finetune import Finetune
 from acclimate.stages.pretrain import Pretrain
 from acclimate.stages.start import Start
@@ -60,7 +61,7 @@ def _estimate(node: Node, plan: Plan, data: Data, rate: float) -> Estimate:
         head = 0.15 * config.get("vocab_size", 0) * config.get("hidden_size", 0)
         return Estimate(tokens, 6 * (body + head) * tokens / (rate * SHARE_OF_PEAK), disk)
     if isinstance(stage, Finetune) and data.task is not None:
-        task = data.task.budget(node.labels, node.seed)
+        task = task_at(data, node.labels, node.seed)
         most = stage.max_length or 512
         train, dev, test = (_tokens(split.texts, most) for split in (task.train, task.dev, task.test))
         batches = -(-len(task.train.texts) // stage.batch_size)
@@ -74,8 +75,11 @@ def _estimate(node: Node, plan: Plan, data: Data, rate: float) -> Estimate:
 
 
 def _corpus_tokens(stage: Pretrain, data: Data) -> float:
-    facts = data.documents(stage.corpus).facts
-    return TOKENS_PER_WORD * facts.words
+    if stage.corpus != "task":
+        return TOKENS_PER_WORD * data.documents(stage.corpus).facts.words
+    assert data.task is not None
+    words = sum(len(text.split()) for text in data.task.train.texts)
+    return TOKENS_PER_WORD * (words + (data.task.unlabeled.facts.words if data.task.unlabeled else 0))
 
 
 def _tokens(texts: tuple[str, ...], most: int) -> float:

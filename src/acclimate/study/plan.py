@@ -10,12 +10,11 @@ from acclimate.data.opened import Data
 from acclimate.errors import SettingsError
 from acclimate.files import digest_json
 from acclimate.modeling.source import Source, resolve_base
-from acclimate.stages.base import Stage
+from acclimate.stages.base import Stage, task_at
 from acclimate.stages.start import Start
-from acclimate.study.language import Recipe, Study
+from acclimate.study.language import RANDOM, TFIDF, Recipe, Study
 
 KEYED_LIBRARIES = ("torch", "transformers", "tokenizers")
-RANDOM, TFIDF = "random", "tfidf"
 
 
 @dataclass(frozen=True)
@@ -139,7 +138,7 @@ def _fingerprint(what: str, data: Data, labels: str, seed: int) -> str:
         raise SettingsError(f"this stage reads the task ({what}), and the study has none")
     match what:
         case "labels":
-            return data.task.budget(labels, seed).fingerprint
+            return task_at(data, labels, seed).fingerprint
         case "task text":
             return data.task.text_fingerprint
         case "dev text":

@@ -3,6 +3,7 @@
 import json
 import tempfile
 import traceback
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -35,6 +36,10 @@ class WorkerSetup:
     micro_tokens: int = 8192
     checkpoint_seconds: float = 120.0
 
+    def open(self, stop: "StopRequest") -> "Worker":
+        """The worker of this process."""
+        return Worker(self, stop)
+
 
 class Worker:
     """Carries out nodes in this process; data and devices are opened at the first one."""
@@ -65,7 +70,7 @@ class Worker:
                     self._run(node, Path(folder))
             devices.wait()
             return
-        with self._store.lock(node.key, self._runtime.reporter.say):
+        with self._store.lock(node.key, self._runtime.reporter.say, self._give_up_if_asked):
             found = self._store.has(node.key)
             devices.sum(float(found))
             if not found:
@@ -76,10 +81,15 @@ class Worker:
     def _run(self, node: Node, output: Path) -> None:
         from acclimate.modeling.folder import ModelFolder
 
-        parent = ModelFolder(self._store.path(node.parent) / "model") if node.parent is not None else None
-        outcome = node.stage.run(parent, self._context(node, output))
+        with ExitStack() as stack:
+            parent = ModelFolder(stack.enter_context(self._store.using(node.parent)) / "model") if node.parent is not None else None
+            outcome = node.stage.run(parent, self._context(node, output))
         write_json(output / "metrics.json", {"metrics": outcome.metrics, "notes": outcome.notes, "cost": outcome.cost.to_json()})
         write_text(output / "log.jsonl", "".join(f"{line}\n" for line in map(_json_line, outcome.log)))
+
+    def _give_up_if_asked(self) -> None:
+        if self._stop.asked:
+            raise Interrupted("stopped while waiting for another process")
 
     def _record(self, node: Node) -> dict[str, Any]:
         devices = self._runtime.devices

@@ -157,6 +157,8 @@ def _step(
 ) -> float | None:
     model.train()
     count = objective.count(batch)
+    if batch.sequences < devices.world:
+        raise TrainingError(f"{settings.title}: a batch of {batch.sequences} texts cannot be shared by {devices.world} processes; use fewer")
     micros = batch.shard(devices.rank, devices.world).micro(state.micro_tokens)
     total = torch.zeros((), device=devices.device)
     for number, micro in enumerate(micros):

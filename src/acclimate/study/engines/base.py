@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from acclimate.study.engines.reports import Report
+
+if TYPE_CHECKING:
+    from acclimate.training.interrupt import StopRequest
 
 
 @dataclass(frozen=True)
@@ -14,13 +17,27 @@ class Job:
     key: str
     parent: str | None  # key of a job that must be done before, where that is a job at all
     title: str
-    payload: Any  # what `execute` is called with; it can be pickled
+    payload: Any  # what the performer is called with; it can be pickled
+
+
+class Performer(Protocol):
+    """Carries out jobs in the process it lives in."""
+
+    def execute(self, key: str, payload: Any) -> Report:
+        """Do it; every failure becomes a report."""
+
+
+class Setup(Protocol):
+    """What a process needs to become a performer; it can be pickled."""
+
+    def open(self, stop: "StopRequest") -> Performer:
+        """The performer of this process; it looks at `stop` while it works."""
 
 
 class Engine(Protocol):
     """Somewhere to run jobs."""
 
-    def run(self, jobs: list[Job], setup: Any, say: Callable[[str], None]) -> dict[str, Report]:
+    def run(self, jobs: list[Job], setup: Setup, say: Callable[[str], None]) -> dict[str, Report]:
         """Carry out all jobs, parents before children; a failure stops only what needs it.
 
         Returns a report a job. Jobs whose parent failed are failed, too, with an error that names it. After an interrupt the jobs that

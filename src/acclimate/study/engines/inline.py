@@ -2,20 +2,19 @@
 
 from collections.abc import Callable
 
-from acclimate.study.engines.base import Job, failed_parent, tell
+from acclimate.study.engines.base import Job, Setup, failed_parent, tell
 from acclimate.study.engines.reports import Report
-from acclimate.study.worker import Worker, WorkerSetup
 
 
 class Inline:
     """One job after the other, here."""
 
-    def run(self, jobs: list[Job], setup: WorkerSetup, say: Callable[[str], None]) -> dict[str, Report]:
+    def run(self, jobs: list[Job], setup: Setup, say: Callable[[str], None]) -> dict[str, Report]:
         """Carry out the jobs in their order."""
         from acclimate.training.interrupt import StopRequest, stop_on_signals
 
         stop = StopRequest()
-        worker = Worker(setup, stop)
+        worker = setup.open(stop)
         titles = {job.key: job.title for job in jobs}
         reports: dict[str, Report] = {}
         with stop_on_signals(stop):

@@ -10,9 +10,8 @@ from queue import SimpleQueue
 from types import FrameType
 from typing import Any
 
-from acclimate.study.engines.base import Job, failed_parent, tell
+from acclimate.study.engines.base import Job, Setup, failed_parent, tell
 from acclimate.study.engines.reports import Report
-from acclimate.study.worker import Worker, WorkerSetup
 
 
 class Local:
@@ -21,7 +20,7 @@ class Local:
     def __init__(self, devices: int | None = None) -> None:
         self._devices = devices
 
-    def run(self, jobs: list[Job], setup: WorkerSetup, say: Callable[[str], None]) -> dict[str, Report]:
+    def run(self, jobs: list[Job], setup: Setup, say: Callable[[str], None]) -> dict[str, Report]:
         """Carry out the jobs; Ctrl-C or SIGTERM lets running stages save first, a second Ctrl-C kills them."""
         waiting = {job.key: job for job in jobs}
         titles = {job.key: job.title for job in jobs}
@@ -77,7 +76,7 @@ class Local:
 class _Remote:
     """The parent's end of one worker process."""
 
-    def __init__(self, setup: WorkerSetup, number: int) -> None:
+    def __init__(self, setup: Setup, number: int) -> None:
         context = multiprocessing.get_context("spawn")  # CUDA and threads do not survive a fork
         self.number = number
         self.connection, theirs = context.Pipe()
@@ -155,7 +154,7 @@ class _forwarded:
             worker.ask_to_stop()
 
 
-def _serve(connection: Connection, setup: WorkerSetup, number: int) -> None:
+def _serve(connection: Connection, setup: Setup, number: int) -> None:
     """A worker process: take a job, do it, report."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent says what to do about it
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -167,7 +166,7 @@ def _serve(connection: Connection, setup: WorkerSetup, number: int) -> None:
     stop = StopRequest()
     inbox: SimpleQueue[tuple[str, Any]] = SimpleQueue()
     threading.Thread(target=_listen, args=(connection, inbox, stop), daemon=True).start()
-    worker = Worker(setup, stop)
+    worker = setup.open(stop)
     while True:
         connection.send(worker.execute(*inbox.get()))
 

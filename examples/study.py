@@ -1,0 +1,25 @@
+"""The same language from Python: a study is a value, the YAML is nothing but these models."""
+
+from pathlib import Path
+
+from acclimate import Finetune, Pretrain, Recipe, Study, run_study
+from acclimate.data.opened import DataSettings
+from acclimate.study.run import Options
+
+here = Path(__file__).parent
+
+study = Study(
+    name="reviews",
+    base="sentence-transformers/all-MiniLM-L6-v2",
+    data=DataSettings.model_validate({"domain": "reviews.jsonl", "task": {"path": "labelled/"}}),
+    seeds=3,
+    recipes={
+        "fine-tune": Recipe(stages=(Finetune(),)),
+        "head only": Recipe(stages=(Finetune(train="head"),)),
+        "DAPT": Recipe(stages=(Pretrain(tokens=1_000_000), Finetune())),
+    },
+)
+
+if __name__ == "__main__":
+    finished = run_study(study, here, Options(out=here / "results", store=here / ".acclimate"))
+    print(f"{finished.runs} runs, {finished.failed} failed; the best model is in {finished.out / 'best'}")

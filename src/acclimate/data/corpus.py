@@ -1,0 +1,201 @@
+"""A corpus: unlabelled documents, streamed from files, so that it may be larger than memory."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from acclimate.data.columns import detect_column
+from acclimate.data.digests import DigestMemory
+from acclimate.data.plaintext import DocumentMode
+from acclimate.data.problems import Problems
+from acclimate.data.records import Record, Source, open_source
+from acclimate.data.sources import Format
+from acclimate.errors import DataError
+from acclimate.files import digest_file, digest_json
+from acclimate.settings import Settings
+
+
+class CorpusSettings(Settings):
+    """Where a corpus is and how to read it. A bare string or list of strings stands for `path`."""
+
+    path: str | tuple[str, ...]
+    """A file, glob (`**` included) or folder, a Hugging Face dataset folder or hub id (`owner/name:config@revision[split]`), or several."""
+    text: str | None = None
+    """The column that holds the text; detected when not given."""
+    format: Format | None = None
+    """`jsonl`, `csv`, `tsv`, `parquet`, `txt` or `hf`; known from the file names when not given."""
+    documents: DocumentMode | None = None
+    """What a document is in txt files: a `line`, a block between `blank` lines, or a `file`; detected when not given."""
+    skip_bad: bool = False
+    """Skip and count records that cannot be used, and keep them in a rejects file, instead of stopping."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_path(cls, value: Any) -> Any:
+        return {"path": value} if isinstance(value, str | list | tuple) else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        full = handler.resolve_ref_schema(handler(core_schema))
+        bare = [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
+        return {"anyOf": [*bare, full], "description": full.get("description", "")}
+
+
+@dataclass(frozen=True)
+class CorpusFacts:
+    """What a full reading of a corpus has found."""
+
+    documents: int
+    words: int  # separated by white space
+    bytes: int  # of the documents' text as UTF-8
+    files: int
+    rejected: int = 0
+    problems: Mapping[str, int] = field(default_factory=dict)  # count by kind
+    detected: Mapping[str, str] = field(default_factory=dict)  # what was not stated: format, documents, text, split
+    rejects_file: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class Corpus:
+    """Documents under a name, read again from the files each time they are asked for."""
+
+    def __init__(
+        self,
+        name: str,
+        read: Callable[[Problems], Iterator[str]],
+        fingerprint: Callable[[], str],
+        *,
+        settings: CorpusSettings | None = None,
+        files: tuple[Path, ...] = (),
+        detected: Mapping[str, str] | None = None,
+    ) -> None:
+        self.name = name
+        self.settings = settings
+        self.files = files
+        self.detected = dict(detected or {})
+        self._read = read
+        self._fingerprint = fingerprint
+        self._facts: CorpusFacts | None = None
+
+    @classmethod
+    def open(cls, name: str, settings: CorpusSettings, root: Path, memory: DigestMemory | None = None) -> "Corpus":
+        """Find the files and settle format and columns; the documents are not read yet.
+
+        Raises:
+            DataError: nothing is there, or it is not clear which column holds the text.
+        """
+        source = open_source(settings.path, root, settings.format, settings.documents)
+        detected = dict(source.detected)
+        text = settings.text
+        if text is None:
+            text = detect_column("text", source.columns, str(source.files[0]))
+            if source.format != "txt":
+                detected["text"] = text
+        column = text
+
+        def fingerprint() -> str:
+            digests = [memory.digest(file) if memory else digest_file(file) for file in source.files]
+            return digest_json({"files": digests, "format": source.format, "documents": source.documents, "text": column})
+
+        return cls(
+            name,
+            lambda problems: read_texts(source, column, problems),
+            fingerprint,
+            settings=settings,
+            files=source.files,
+            detected=detected,
+        )
+
+    @classmethod
+    def of_texts(cls, name: str, texts: Iterable[str], fingerprint: str, then: "Corpus | None" = None) -> "Corpus":
+        """A corpus of texts in memory, followed by the documents of another one when given; `fingerprint` covers both."""
+        kept = tuple(texts)
+
+        def read(problems: Problems) -> Iterator[str]:
+            yield from kept
+            if then is not None:
+                yield from then.documents()
+
+        return cls(name, read, lambda: fingerprint, files=then.files if then else (), detected=then.detected if then else None)
+
+    def documents(self) -> Iterator[str]:
+        """Every document in order; records that are skipped are left out.
+
+        Raises:
+            DataError: a record cannot be used and `skip_bad` is not set.
+        """
+        skip_bad = self.settings is not None and self.settings.skip_bad
+        with Problems(skip_bad=skip_bad, at_once=not skip_bad) as problems:
+            yield from self._read(problems)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over the bytes of the files in order and what decides how they are read; file names are no part of it."""
+        return self._fingerprint()
+
+    @property
+    def facts(self) -> CorpusFacts:
+        """What a full reading found; reads everything the first time unless `scan` did."""
+        return self._facts if self._facts is not None else self.scan()
+
+    def scan(self, rejects: Path | None = None, watch: Callable[[str], None] | None = None) -> CorpusFacts:
+        """Read and check everything in one streaming pass; `watch` sees every document as it goes by.
+
+        Raises:
+            DataError: records cannot be used (all kinds together, five of each shown), or there is no document at all.
+        """
+        documents = words = size = 0
+        skip_bad = self.settings is not None and self.settings.skip_bad
+        with Problems(skip_bad=skip_bad, rejects=rejects) as problems:
+            for text in self._read(problems):
+                documents += 1
+                words += len(text.split())
+                size += len(text) if text.isascii() else len(text.encode())
+                if watch is not None:
+                    watch(text)
+        if not documents:
+            raise DataError(f"{self.files[0] if self.files else self.name}: the corpus {self.name!r} holds no usable document")
+        rejects_file = str(problems.rejects_file) if problems.rejects_file else None
+        self._facts = CorpusFacts(
+            documents, words, size, len(self.files), problems.rejected, problems.counts, self.detected, rejects_file
+        )
+        return self._facts
+
+
+def read_texts(source: Source, column: str, problems: Problems) -> Iterator[str]:
+    """The text of every good record."""
+    for record in source.records((column,), problems):
+        text = checked_text(record, column, problems)
+        if text is not None:
+            yield text
+
+
+def checked_text(record: Record, column: str, problems: Problems) -> str | None:
+    """The text of a record; None when there is none that could be used, which `problems` gets to know."""
+    text = record.values[column]
+    if isinstance(text, str):
+        if not text or text.isspace():
+            problems.add("empty text", record.file, record.line, f"{column!r} is empty", record.values)
+            return None
+        if not text.isascii():
+            try:
+                text.encode()
+            except UnicodeEncodeError as error:  # JSON can write half of a pair as an escape
+                message = f"{column!r} holds half of a surrogate pair at character {error.start + 1}, which is no text"
+                problems.add("bad Unicode", record.file, record.line, message, record.values)
+                return None
+        return text
+    if text is None:
+        problems.add("empty text", record.file, record.line, f"{column!r} is null", record.values)
+    else:
+        message = f"{column!r} is {type(text).__name__}, a string is wanted"
+        problems.add("text is not a string", record.file, record.line, message, record.values)
+    return None

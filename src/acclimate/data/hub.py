@@ -1,0 +1,92 @@
+"""Hugging Face datasets, on disk or by hub id; the `datasets` library is imported only when one is opened."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from acclimate.data.sources import format_of
+from acclimate.errors import DataError
+
+_HUB_ID = re.compile(
+    r"(?P<name>[A-Za-z0-9][\w.-]*/[\w.-]+?)"  # owner/name
+    r"(?::(?P<config>[\w.-]+))?"  # :configuration
+    r"(?:@(?P<revision>[\w.-]+))?"  # @revision
+    r"(?:\[(?P<split>\w+)\])?"  # [split]
+)
+_BATCH = 1_000  # rows turned into Python objects at a time
+
+
+@dataclass(frozen=True)
+class HubReference:
+    """A dataset on the hub as one writes it: `owner/name:configuration@revision[split]`, all but owner and name optional."""
+
+    name: str
+    config: str | None = None
+    revision: str | None = None
+    split: str | None = None
+
+
+def hub_reference(pattern: str, root: Path) -> HubReference | None:
+    """What a string means as a hub id; None when it is, or looks like, a path."""
+    match = _HUB_ID.fullmatch(pattern)
+    if match is None or (root / pattern).exists() or format_of(Path(pattern)) is not None:
+        return None
+    return HubReference(**match.groupdict())
+
+
+def load_hub(reference: HubReference) -> dict[str, Any]:
+    """All splits of a hub dataset by name (only the named split when the reference names one).
+
+    Raises:
+        DataError: it does not exist, or the network or the dataset does not allow to load it.
+    """
+    import datasets
+
+    try:
+        loaded = datasets.load_dataset(reference.name, reference.config, revision=reference.revision)
+    except Exception as error:  # the library raises errors of many libraries beneath it
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise DataError(f"{reference.name}: no such file or folder here, and not loaded as a Hugging Face dataset: {reason[0]}") from error
+    splits = dict(loaded)
+    if reference.split is not None:
+        if reference.split not in splits:
+            raise DataError(f"{reference.name}: no split {reference.split!r}; it has {', '.join(map(str, splits))}")
+        return {reference.split: splits[reference.split]}
+    return {str(name): split for name, split in splits.items()}
+
+
+def load_folder(path: Path) -> dict[str, Any]:
+    """All splits in a folder written by `save_to_disk`; a folder of a single split gives it under the folder's name.
+
+    Raises:
+        DataError: the folder is damaged.
+    """
+    import datasets
+
+    try:
+        loaded = datasets.load_from_disk(str(path))
+    except Exception as error:
+        raise DataError(f"{path}: cannot be read as a Hugging Face dataset folder ({error})") from error
+    if isinstance(loaded, Mapping):
+        return {str(name): split for name, split in loaded.items()}
+    return {path.name: loaded}
+
+
+def dataset_rows(dataset: Any, columns: Sequence[str] | None) -> Iterator[dict[str, Any]]:
+    """Rows as dictionaries, streamed from the memory-mapped files; class numbers become class names, -1 (no label) None."""
+    if columns is not None:
+        dataset = dataset.select_columns(list(columns))
+    names = {column: feature.names for column, feature in dataset.features.items() if type(feature).__name__ == "ClassLabel"}
+    for batch in dataset.with_format(None).iter(batch_size=_BATCH):
+        for column, classes in names.items():
+            batch[column] = [None if number is None or number < 0 else classes[number] for number in batch[column]]
+        keys = list(batch)
+        for values in zip(*batch.values(), strict=True):
+            yield dict(zip(keys, values, strict=True))
+
+
+def dataset_files(dataset: Any) -> tuple[Path, ...]:
+    """The files on disk that hold a dataset's bytes."""
+    return tuple(Path(entry["filename"]) for entry in dataset.cache_files)

@@ -1,0 +1,121 @@
+"""The data section of a study: settings, and everything it names opened and checked."""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import Field, model_validator
+
+from acclimate.data.corpus import Corpus, CorpusSettings
+from acclimate.data.digests import DigestMemory
+from acclimate.data.overlap import OverlapCounter
+from acclimate.data.task import Task, TaskSettings
+from acclimate.errors import SettingsError
+from acclimate.settings import Settings
+
+_ROLES = ("domain", "general", "transfer")
+
+
+class DataSettings(Settings):
+    """The data of a study: a labelled task and corpora by role or by name."""
+
+    task: TaskSettings | None = None
+    """The labelled task."""
+    domain: CorpusSettings | None = None
+    """Text of the domain (DAPT)."""
+    general: CorpusSettings | None = None
+    """General text, for replay and for measuring what is forgotten."""
+    transfer: CorpusSettings | None = None
+    """Text on which a student is distilled."""
+    corpora: dict[str, CorpusSettings] = Field(default_factory=dict)
+    """Further corpora under names of your own."""
+
+    @model_validator(mode="after")
+    def _names(self) -> Self:
+        taken = [name for name in self.corpora if name in (*_ROLES, "task")]
+        if taken:
+            raise ValueError(f"`corpora: {taken[0]}` takes a name that has a role; say `{taken[0]}:` directly under `data:`, or rename it")
+        return self
+
+    def corpora_by_name(self) -> dict[str, CorpusSettings]:
+        """All corpora, those with a role first."""
+        roles = {"domain": self.domain, "general": self.general, "transfer": self.transfer}
+        return {**{name: corpus for name, corpus in roles.items() if corpus is not None}, **self.corpora}
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """Everything a study reads."""
+
+    task: Task | None
+    corpora: Mapping[str, Corpus]
+    overlap: Mapping[str, float] = field(default_factory=dict)  # share of test texts, by corpus; only when scanned
+    scanned: bool = True
+
+    @classmethod
+    def open(
+        cls, settings: DataSettings, root: Path, cache: Path | None = None, scan: bool = True, rejects: Path | None = None
+    ) -> "Data":
+        """Open all of it; relative paths start at `root`. The task is always checked in full, corpora when `scan` is set.
+
+        File digests are remembered in `cache`. What `skip_bad` skips is written to `rejects` (default: `<cache>/rejects`), a jsonl file
+        for each of task and corpora.
+
+        Raises:
+            DataError: a file is missing, malformed or inconsistent.
+        """
+        memory = DigestMemory(cache) if cache else None
+        rejects = rejects or (cache / "rejects" if cache else None)
+        task = Task.open(settings.task, root, rejects, memory) if settings.task else None
+        corpora = {name: Corpus.open(name, corpus, root, memory) for name, corpus in settings.corpora_by_name().items()}
+        overlap = {}
+        if scan:
+            unlabeled = {"unlabeled": task.unlabeled} if task and task.unlabeled else {}
+            for name, corpus in {**corpora, **unlabeled}.items():
+                # One pass serves both: checking the corpus and looking its n-grams up.
+                counter = OverlapCounter(task.test.texts) if task else None
+                # A corpus of the user's may be called "unlabeled" or "task" too; files of rejects are kept apart.
+                file = "task-unlabeled.jsonl" if corpus is unlabeled.get(name) else f"corpus-{_file_name(name)}.jsonl"
+                corpus.scan(rejects / file if rejects else None, counter.add if counter else None)
+                if counter:
+                    overlap["task unlabeled" if corpus is unlabeled.get(name) else name] = counter.share()
+        return cls(task, corpora, overlap, scan)
+
+    def documents(self, name: str) -> Corpus:
+        """The corpus of this name; `task` is the text of the whole training split, whatever the label budget, and of unlabelled files.
+
+        Raises:
+            SettingsError: there is no such corpus.
+        """
+        if name == "task" and self.task is not None:
+            return Corpus.of_texts("task", self.task.train.texts, self.task.text_fingerprint, then=self.task.unlabeled)
+        if name in self.corpora:
+            return self.corpora[name]
+        known = [*(["task"] if self.task else []), *self.corpora]
+        close = difflib.get_close_matches(name, known, n=1)
+        mend = f"; did you mean {close[0]!r}?" if close else f"; the study has {', '.join(map(repr, known)) or 'none'}"
+        raise SettingsError(f"there is no corpus {name!r}{mend}")
+
+    def facts(self) -> dict[str, Any]:
+        """What was found, ready for JSON: the task's facts, and for each corpus its facts and its overlap with the test split.
+
+        A corpus that was not scanned shows only what was detected.
+        """
+        facts: dict[str, Any] = {"task": None, "corpora": {}, "overlap": dict(self.overlap)}
+        if self.task is not None:
+            facts["task"] = self.task.facts.as_dict()
+            if self.task.unlabeled is not None:
+                facts["task"]["unlabeled"] = self._corpus_facts(self.task.unlabeled)
+        for name, corpus in self.corpora.items():
+            facts["corpora"][name] = self._corpus_facts(corpus)
+        return facts
+
+    def _corpus_facts(self, corpus: Corpus) -> dict[str, Any]:
+        names = {"paths": [str(file) for file in corpus.files[:20]], "files": len(corpus.files)}
+        return {**names, **(corpus.facts.as_dict() if self.scanned else {"detected": corpus.detected})}
+
+
+def _file_name(name: str) -> str:
+    return "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in name)

@@ -1,0 +1,230 @@
+"""One reader for every input: records with the file and line they come from, streamed and strict."""
+
+import difflib
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from acclimate.data import hub, plaintext, tables
+from acclimate.data.plaintext import DocumentMode
+from acclimate.data.problems import Problems
+from acclimate.data.sources import Format, format_of, is_dataset_folder, one_format, open_bytes, resolve, text_lines
+from acclimate.errors import DataError
+
+TEXT_COLUMN = "text"  # the only column of a plain text file
+_PEEK_RECORDS = 50
+_DELIMITERS = {"csv": ",", "tsv": "\t"}
+
+
+class Record(NamedTuple):
+    """One record as it stands in its file."""
+
+    file: Path
+    line: int  # from 1; in a table without lines (parquet, datasets) the number of the row
+    row: int  # from 0, over all records of the source in order, bad ones counted too
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Files of one format, ready to be read as often as one likes."""
+
+    files: tuple[Path, ...]
+    format: Format
+    documents: DocumentMode | None = None
+    dataset: Any = field(default=None, repr=False)
+    detected: dict[str, str] = field(default_factory=dict)  # what nobody stated, e.g. {"format": "jsonl"}
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The column names: of the schema or header where there is one, else those of the first records, in order of appearance."""
+        return self.columns_of(self.files[0])
+
+    def columns_of(self, file: Path) -> tuple[str, ...]:
+        if self.format == "txt":
+            return (TEXT_COLUMN,)
+        if self.format == "hf":
+            return tuple(self.dataset.column_names)
+        if self.format == "parquet":
+            with _parquet(file) as table:
+                return tuple(str(name) for name in table.schema_arrow.names)
+        if self.format in _DELIMITERS:
+            return tables.header_of(file, _DELIMITERS[self.format])
+        objects = (values for _, values in _json_objects(file, Problems(skip_bad=True)) if values is not None)
+        return tuple(dict.fromkeys(key for values in islice(objects, _PEEK_RECORDS) for key in values))
+
+    def records(self, columns: Sequence[str], problems: Problems) -> Iterator[Record]:
+        """Every good record, holding at least these columns; `problems` gets to know the others.
+
+        Raises:
+            DataError: a file cannot be opened or decompressed.
+        """
+        row = -1
+        for file in self.files[:1] if self.format == "hf" else self.files:
+            if self.format not in ("jsonl", "txt") and not self._has_columns(file, columns, problems):
+                continue
+            for line, values in self._values(file, columns, problems):
+                row += 1
+                if values is None:
+                    continue
+                absent = [name for name in columns if name not in values]
+                if absent:
+                    message = f"no {absent[0]!r}{_nearest(absent[0], values)}; it has {', '.join(map(repr, values)) or 'no keys'}"
+                    problems.add("missing column", file, line, message, values)
+                    continue
+                yield Record(file, line, row, values)
+
+    def _values(self, file: Path, columns: Sequence[str], problems: Problems) -> Iterator[tuple[int, dict[str, Any] | None]]:
+        match self.format:
+            case "jsonl":
+                yield from _json_objects(file, problems)
+            case "csv" | "tsv":
+                yield from tables.rows_of(file, _DELIMITERS[self.format], problems)
+            case "parquet":
+                yield from _parquet_rows(file, columns)
+            case "hf":
+                yield from enumerate(hub.dataset_rows(self.dataset, columns), start=1)
+            case "txt":
+                assert self.documents is not None, "a text source knows what a document is"
+                for line, text in plaintext.documents_of(file, self.documents, problems):
+                    yield line, None if text is None else {TEXT_COLUMN: text}
+
+    def _has_columns(self, file: Path, columns: Sequence[str], problems: Problems) -> bool:
+        header = self.columns_of(file)
+        absent = [name for name in columns if name not in header]
+        if not absent or not header:  # an empty or broken header is reported by the reader of the rows
+            return True
+        mend = _nearest(absent[0], header)
+        if len(header) == 1 and ";" in header[0]:
+            mend = " (the columns seem to be separated by ';', not by ',')"
+        at = 1 if self.format in _DELIMITERS else None
+        problems.fatal("missing column", file, at, f"no column {absent[0]!r}{mend}; it has {', '.join(map(repr, header))}")
+        return False
+
+
+def open_source(
+    pattern: str | Sequence[str],
+    root: Path,
+    format: Format | None = None,
+    documents: DocumentMode | None = None,
+    splits: Sequence[str] = ("train",),
+) -> Source:
+    """Find the files of a path, glob, folder, list of these, or hub id, and settle how they are read; what was not stated is detected.
+
+    Of a Hugging Face dataset with several splits the first of `splits` that it has is taken.
+
+    Raises:
+        DataError: nothing is there, formats are mixed, or a dataset has none of these splits.
+    """
+    reference = hub.hub_reference(pattern, root) if isinstance(pattern, str) and format in (None, "hf") else None
+    if reference is not None:
+        return source_of_dataset(hub.load_hub(reference), reference.name, splits)
+    files = resolve(pattern, root, format)
+    detected: dict[str, str] = {}
+    if format is None:
+        format = one_format(files)
+        detected["format"] = format
+    if format == "hf":
+        if len(files) != 1 or not is_dataset_folder(files[0]):
+            raise DataError(f"{files[0]}: `format: hf` wants one folder written by `save_to_disk`, or a hub id such as owner/name")
+        return source_of_dataset(hub.load_folder(files[0]), str(files[0]), splits)
+    if documents is not None and format != "txt":
+        raise DataError(f"{files[0]}: `documents: {documents}` is about txt files, and this is {format}")
+    if format == "txt" and documents is None:
+        documents = plaintext.detect_documents(files)
+        detected["documents"] = documents
+    return Source(files, format, documents, detected=detected)
+
+
+def source_of_dataset(splits: dict[str, Any], name: str, wanted: Sequence[str]) -> Source:
+    """A source for the first wanted split that is there; a dataset with one split alone gives that one.
+
+    Raises:
+        DataError: there are several splits, and none of the wanted ones is among them.
+    """
+    chosen = next((split for split in wanted if split in splits), None)
+    if chosen is None:
+        if len(splits) != 1:
+            raise DataError(f"{name}: has the splits {', '.join(splits)}; name one: `{name}[{next(iter(splits))}]` or its folder")
+        chosen = next(iter(splits))
+    dataset = splits[chosen]
+    files = hub.dataset_files(dataset)
+    if not files:
+        raise DataError(f"{name}: the split {chosen!r} is empty")
+    return Source(files, "hf", dataset=dataset, detected={"format": "hf", "split": chosen})
+
+
+def _json_objects(file: Path, problems: Problems) -> Iterator[tuple[int, dict[str, Any] | None]]:
+    for number, line in text_lines(file, problems):
+        if line is None:
+            yield number, None
+            continue
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line)
+        except json.JSONDecodeError as error:
+            problems.add("bad JSON", file, number, f"{error.msg} at character {error.pos + 1}{_json_hint(line, number)}", line)
+            yield number, None
+        except RecursionError:
+            problems.add("bad JSON", file, number, "nested too deeply", line)
+            yield number, None
+        else:
+            if isinstance(value, dict):
+                yield number, value
+            else:
+                problems.add("not an object", file, number, f"a JSON object {{...}} is wanted on each line, this is {_kind(value)}", line)
+                yield number, None
+
+
+def _json_hint(line: str, number: int) -> str:
+    return " (is this one JSON document? jsonl has an object on each line)" if number == 1 and line.strip() in ("{", "[") else ""
+
+
+def _kind(value: object) -> str:
+    names = {list: "an array", str: "a string", int: "a number", float: "a number", bool: "true or false", type(None): "null"}
+    return names.get(type(value), type(value).__name__)
+
+
+def _parquet_rows(file: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+    import pyarrow
+
+    with _parquet(file) as table:
+        number = 0
+        try:
+            for batch in table.iter_batches(columns=list(columns), batch_size=1_000):
+                for values in batch.to_pylist():
+                    number += 1
+                    yield number, values
+        except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
+            raise DataError(f"{file}:{number + 1}: damaged parquet near this row ({error})") from error
+
+
+@contextmanager
+def _parquet(file: Path) -> Iterator[Any]:
+    import pyarrow
+    import pyarrow.parquet
+
+    # Parquet is read from its end, so a compressed one is unpacked beside first.
+    with open_bytes(file) as content, tempfile.TemporaryFile() as unpacked:
+        seekable = content
+        if format_of(file) == "parquet" and file.suffix.lower() in (".gz", ".zst"):
+            shutil.copyfileobj(content, unpacked)
+            unpacked.seek(0)
+            seekable = unpacked
+        try:
+            table = pyarrow.parquet.ParquetFile(seekable)
+        except (pyarrow.ArrowException, OSError) as error:
+            raise DataError(f"{file}: cannot be read as parquet ({error})") from error
+        yield table
+
+
+def _nearest(name: str, names: Sequence[str] | dict[str, Any]) -> str:
+    close = difflib.get_close_matches(name, list(names), n=1)
+    return f" — {close[0]!r} meant?" if close else ""

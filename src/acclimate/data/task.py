@@ -1,0 +1,324 @@
+"""A labelled task: read and checked as a whole before any model is loaded, split where the user gave no split, cut to label budgets."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from acclimate.data.columns import detect_column
+from acclimate.data.corpus import Corpus, CorpusSettings
+from acclimate.data.digests import DigestMemory
+from acclimate.data.duplicates import DuplicateFacts, count_duplicates, drop_across, refuse_leaks
+from acclimate.data.problems import Problems
+from acclimate.data.records import Source
+from acclimate.data.rows import Rows, read_rows, unseen_labels
+from acclimate.data.sources import Format
+from acclimate.data.splits import budget_order, carve, units_of
+from acclimate.data.task_files import open_splits
+from acclimate.errors import DataError
+from acclimate.files import atomic_file, digest_json
+from acclimate.settings import Settings
+
+
+class TaskSettings(Settings):
+    """Where the labelled examples are and how to read them: `path` for the whole, or `train` with or without `dev` and `test`."""
+
+    kind: Literal["classify"] = "classify"
+    """What is to be learned: `classify` gives one of several labels to a text."""
+    path: str | None = None
+    """A folder with train/dev/test files, a Hugging Face dataset folder or hub id, or one file or glob that acclimate splits."""
+    train: str | None = None
+    """The training examples: a file, glob or folder."""
+    dev: str | None = None
+    """The examples that choose; taken out of train when not given."""
+    test: str | None = None
+    """The examples that judge; taken out of train when not given."""
+    text: str | None = None
+    """The column that holds the text; detected when not given."""
+    label: str | None = None
+    """The column that holds the label; detected when not given."""
+    group: str | None = None
+    """A column whose equal values (a patient, a contract) must not be torn apart by a split that acclimate makes."""
+    format: Format | None = None
+    """`jsonl`, `csv`, `tsv`, `parquet` or `hf`; known from the file names when not given."""
+    unlabeled: CorpusSettings | None = None
+    """More text of the task without labels; read where a stage reads the corpus `task`."""
+    skip_bad: bool = False
+    """Skip and count records that cannot be used, and keep them in a rejects file, instead of stopping."""
+    duplicates: Literal["error", "drop", "keep"] = "error"
+    """What to do with a text that is in train and in test: stop, `drop` it (from train, then from dev, never from test), or `keep` it."""
+    dev_share: float = Field(default=0.1, gt=0, lt=1)
+    """The share of all examples that becomes dev where none is given."""
+    test_share: float = Field(default=0.2, gt=0, lt=1)
+    """The share of all examples that becomes test where none is given."""
+    split_seed: int = 0
+    """The seed of the split that acclimate makes; it is the same for every run of a study."""
+    labels: tuple[str, ...] | None = None
+    """The closed set of labels, in order; those of train, sorted, when not given."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.path is None) == (self.train is None):
+            raise ValueError("a task needs either `path` (a folder, a dataset, or one file to be split) or `train`")
+        if self.path is not None and (self.dev or self.test):
+            raise ValueError("`path` stands for the whole task; with `dev` or `test` say `train` instead of `path`")
+        if self.dev_share + self.test_share >= 1:
+            raise ValueError("`dev_share` and `test_share` leave nothing for train")
+        if self.labels is not None and len(set(self.labels)) != len(self.labels):
+            raise ValueError("`labels` names one label twice")
+        if self.labels is not None and len(self.labels) < 2:
+            raise ValueError("`labels` needs two labels at least")
+        return self
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Examples of one split; the arrays are in the order of `texts`."""
+
+    texts: tuple[str, ...]
+    labels: np.ndarray  # int64 [N] into the task's labels
+    index: np.ndarray  # int64 [N] row in the source files, from 0, bad rows counted too
+    files: tuple[Path, ...]
+    groups: tuple[str, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def take(self, rows: np.ndarray) -> "Split":
+        """These rows, in this order."""
+        texts = tuple(self.texts[row] for row in rows.tolist())
+        groups = None if self.groups is None else tuple(self.groups[row] for row in rows.tolist())
+        return Split(texts, self.labels[rows], self.index[rows], self.files, groups)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of texts, labels and row numbers."""
+        digest = hashlib.sha256(text_digest(self.texts).encode())
+        digest.update(self.labels.astype("<i8").tobytes())
+        digest.update(self.index.astype("<i8").tobytes())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class TaskFacts:
+    """What reading the task has found; JSON-able by `as_dict`. It describes the whole task, whatever the label budget."""
+
+    labels: tuple[str, ...]
+    examples: Mapping[str, int]  # by split, here and below
+    label_counts: Mapping[str, Mapping[str, int]]
+    words: Mapping[str, Mapping[str, float]]  # lengths of texts in words: mean, median, p95, max
+    files: Mapping[str, Sequence[str]]
+    duplicates: DuplicateFacts
+    dropped: Mapping[str, int]  # rows removed by `duplicates: drop`
+    rejected: int
+    problems: Mapping[str, int]  # count by kind
+    rejects_file: str | None
+    detected: Mapping[str, str]  # what was not stated: format, text, label
+    made: tuple[str, ...] = ()  # the splits that acclimate made
+    split_seed: int | None = None
+    shared_groups: Mapping[str, int] = field(default_factory=dict)  # e.g. "train/test": groups that stand in both
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """Labels and three splits, all checked."""
+
+    labels: tuple[str, ...]
+    train: Split
+    dev: Split
+    test: Split
+    unlabeled: Corpus | None
+    facts: TaskFacts
+    text: str  # SHA-256 of the whole training split's texts, whatever the label budget
+
+    @classmethod
+    def open(cls, settings: TaskSettings, root: Path, rejects_folder: Path | None = None, memory: DigestMemory | None = None) -> "Task":
+        """Read and check everything; relative paths start at `root`.
+
+        Raises:
+            DataError: records cannot be used (all kinds together, the first five of each), one text stands in train and test, a dev or
+                test label is never seen in train, there is one class only, or no split can be made.
+        """
+        named = {"train": settings.train, "dev": settings.dev, "test": settings.test}
+        sources = open_splits(named, settings.path, root, settings.format)
+        text, label, detected = columns_of(settings, sources["train"])
+        dropped = dict.fromkeys(sources, 0)
+        with Problems(settings.skip_bad, rejects_folder / "task.jsonl" if rejects_folder else None) as problems:
+            rows = {
+                split: read_rows(source, text, label, settings.group, settings.labels, problems) for split, source in sources.items()
+            }
+            duplicates = count_duplicates(rows)
+            if "test" in rows and settings.duplicates == "error":
+                refuse_leaks(rows["train"], rows["test"], problems)
+            if settings.duplicates == "drop":
+                rows, dropped = drop_across(rows)
+            seen = set(rows["train"].labels)
+            if rows["train"].texts and len(seen) < 2:
+                problems.fatal("one class only", sources["train"].files[0], None, f"every label in train is {next(iter(seen))!r}")
+            if not rows["train"].texts and dropped["train"]:
+                problems.fatal("nothing left", sources["train"].files[0], None, "every text of train stands in dev or test and was dropped")
+            for split in ("dev", "test"):
+                if split in rows and seen:
+                    rows[split] = unseen_labels(rows[split], seen, split, problems)
+        empty = [split for split in ("dev", "test") if split in rows and not rows[split].texts]
+        if empty:
+            raise DataError(f"{sources[empty[0]].files[0]}: no example is left in {empty[0]}")
+        rows, made = _complete(rows, settings)
+        labels = settings.labels or tuple(sorted(set(rows["train"].labels)))
+        splits = {split: _split_of(rows[split], labels) for split in ("train", "dev", "test")}
+        facts = TaskFacts(
+            labels=labels,
+            examples={name: len(split) for name, split in splits.items()},
+            label_counts={name: _label_counts(split, labels) for name, split in splits.items()},
+            words={name: _word_lengths(split.texts) for name, split in splits.items()},
+            files={name: [str(file) for file in split.files] for name, split in splits.items()},
+            duplicates=duplicates,
+            dropped=dropped,
+            rejected=problems.rejected,
+            problems=problems.counts,
+            rejects_file=str(problems.rejects_file) if problems.rejects_file else None,
+            detected=detected,
+            made=made,
+            split_seed=settings.split_seed if made else None,
+            shared_groups=_shared_groups(splits),
+        )
+        unlabeled = Corpus.open("unlabeled", settings.unlabeled, root, memory) if settings.unlabeled else None
+        return cls(labels, splits["train"], splits["dev"], splits["test"], unlabeled, facts, text_digest(splits["train"].texts))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over labels and the three splits as they are here, so a label budget has its own."""
+        return digest_json([list(self.labels), self.train.fingerprint, self.dev.fingerprint, self.test.fingerprint])
+
+    @cached_property
+    def text_fingerprint(self) -> str:
+        """SHA-256 over what the corpus `task` reads: the whole training split's text and the unlabelled files."""
+        return digest_json([self.text, self.unlabeled.fingerprint if self.unlabeled else None])
+
+    def budget(self, labels: int | str, seed: int, cap_dev: bool = True) -> "Task":
+        """The task with this many labelled training examples (`"all"`: as it is), drawn by the seed; smaller budgets are prefixes of larger.
+
+        Stratified, with an example of every class where the budget allows. Dev is capped at the budget too, unless `cap_dev` is off.
+
+        Raises:
+            DataError: the budget is larger than train, or smaller than two.
+        """
+        if labels == "all":
+            return self
+        if not isinstance(labels, int) or isinstance(labels, bool):
+            raise DataError(f"a label budget is a whole number or 'all', not {labels!r}")
+        if not 2 <= labels <= len(self.train):
+            raise DataError(
+                f"a budget of {labels:,} labels cannot be drawn: train has {len(self.train):,} examples"
+                " (`all` takes every one of them; the least is 2)"
+            )
+        train = self.train.take(budget_order(self.train.labels, seed, "train")[:labels])
+        dev = self.dev
+        if cap_dev and len(dev) > labels:
+            dev = dev.take(budget_order(dev.labels, seed, "dev")[:labels])
+        return replace(self, train=train, dev=dev)
+
+    def write_splits(self, folder: Path) -> tuple[Path, ...]:
+        """Write train, dev and test as jsonl (text, label, index, group) for others to reuse; nothing when the user gave all three."""
+        if not self.facts.made:
+            return ()
+        written = []
+        for name, split in (("train", self.train), ("dev", self.dev), ("test", self.test)):
+            path = folder / f"{name}.jsonl"
+            with atomic_file(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+                for row, text in enumerate(split.texts):
+                    record = {"text": text, "label": self.labels[split.labels[row]], "index": int(split.index[row])}
+                    if split.groups is not None:
+                        record["group"] = split.groups[row]
+                    file.write(json.dumps(record, ensure_ascii=False) + "\n")
+            written.append(path)
+        return tuple(written)
+
+
+def text_digest(texts: Sequence[str]) -> str:
+    """SHA-256 of texts in order; their lengths keep apart what concatenation would merge."""
+    digest = hashlib.sha256()
+    for text in texts:
+        content = text.encode()
+        digest.update(len(content).to_bytes(8, "little"))
+        digest.update(content)
+    return digest.hexdigest()
+
+
+def columns_of(settings: TaskSettings, train: Source) -> tuple[str, str, dict[str, str]]:
+    detected = dict(train.detected)
+    # An empty or broken file has no columns, which its reader says better than a guess could.
+    columns = train.columns or ("text", "label")
+    where = str(train.files[0])
+    label, text = settings.label, settings.text
+    if label is None:
+        label = detected["label"] = detect_column("label", columns, where, tuple(name for name in (text, settings.group) if name))
+    if text is None:
+        text = detected["text"] = detect_column("text", columns, where, tuple(name for name in (label, settings.group) if name))
+    if text == label:
+        raise DataError(f"{where}: the column {text!r} cannot be both text and label")
+    return text, label, detected
+
+
+def _complete(rows: Mapping[str, Rows], settings: TaskSettings) -> tuple[dict[str, Rows], tuple[str, ...]]:
+    """Take the splits that are missing out of train, test first."""
+    complete = dict(rows)
+    made = tuple(split for split in ("test", "dev") if split not in rows)
+    whole = len(rows["train"].texts)
+    for split, share in (("test", settings.test_share), ("dev", settings.dev_share)):
+        if split not in made:
+            continue
+        train = complete["train"]
+        numbers = {name: number for number, name in enumerate(sorted(set(train.labels)))}
+        labels = np.array([numbers[name] for name in train.labels], dtype=np.int64)
+        # Equal texts stay together, or this split would leak by itself.
+        held = carve(labels, units_of(train.texts, train.groups), share * whole / len(labels), settings.split_seed, split)
+        if not held.any():
+            by = f" without tearing apart groups of {settings.group!r}" if settings.group else ""
+            raise DataError(
+                f"{train.files[0]}: {len(labels):,} examples are too few to take {split} out of train{by}; "
+                f"name `{split}:`, or raise `{split}_share`"
+            )
+        complete[split] = train.take(np.flatnonzero(held))
+        complete["train"] = train.take(np.flatnonzero(~held))
+    return complete, made
+
+
+def _split_of(rows: Rows, labels: tuple[str, ...]) -> Split:
+    numbers = {name: number for number, name in enumerate(labels)}
+    return Split(
+        tuple(rows.texts),
+        np.array([numbers[name] for name in rows.labels], dtype=np.int64),
+        np.array(rows.index, dtype=np.int64),
+        rows.files,
+        None if rows.groups is None else tuple(rows.groups),
+    )
+
+
+def _label_counts(split: Split, labels: tuple[str, ...]) -> dict[str, int]:
+    return dict(zip(labels, np.bincount(split.labels, minlength=len(labels)).tolist(), strict=True))
+
+
+def _word_lengths(texts: Sequence[str]) -> dict[str, float]:
+    lengths = np.array([len(text.split()) for text in texts])
+    return {
+        "mean": round(float(lengths.mean()), 1),
+        "median": float(np.median(lengths)),
+        "p95": round(float(np.percentile(lengths, 95)), 1),
+        "max": int(lengths.max()),
+    }
+
+
+def _shared_groups(splits: Mapping[str, Split]) -> dict[str, int]:
+    groups = {name: set(split.groups) for name, split in splits.items() if split.groups is not None}
+    names = [(one, other) for number, one in enumerate(groups) for other in list(groups)[number + 1 :]]
+    return {f"{one}/{other}": len(groups[one] & groups[other]) for one, other in names}

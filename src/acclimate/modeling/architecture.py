@@ -1,0 +1,108 @@
+"""What transformers knows of an architecture: its classes, and which of their tensors belong to which part."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForMaskedLM,
+    AutoModelForSequenceClassification,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
+from transformers.utils import logging
+
+Kind = Literal["base", "mlm", "classifier"]
+AUTO: dict[Kind, Any] = {"base": AutoModel, "mlm": AutoModelForMaskedLM, "classifier": AutoModelForSequenceClassification}
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The classes of one configuration, looked at without their weights."""
+
+    config: PreTrainedConfig
+
+    @staticmethod
+    def of(folder: Path) -> "Architecture":
+        """The architecture of a folder with a config.json; code in the folder is never run."""
+        return Architecture(AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True))
+
+    def build(self, kind: Kind, config: PreTrainedConfig | None = None) -> PreTrainedModel:
+        """A model of this kind; its weights are drawn from torch's global generator."""
+        return AUTO[kind].from_config(deepcopy(config or self.config), dtype=torch.float32)  # type: ignore[no-any-return]
+
+    def on_meta(self, kind: Kind) -> PreTrainedModel:
+        """A model of this kind without memory for its weights."""
+        with torch.device("meta"):
+            return self.build(kind)
+
+    def class_name(self, kind: Kind) -> str:
+        """The class that transformers has for this kind, e.g. `BertForMaskedLM`."""
+        return type(self._mlm if kind == "mlm" else self.on_meta(kind)).__name__
+
+    @cached_property
+    def _mlm(self) -> PreTrainedModel:
+        return self.on_meta("mlm")
+
+    @property
+    def prefix(self) -> str:
+        """What the names of the body's tensors begin with, e.g. `bert.`."""
+        return f"{self._mlm.base_model_prefix}."
+
+    @cached_property
+    def mlm_names(self) -> frozenset[str]:
+        """The tensors of the MLM head, tied ones left out."""
+        return self._heads(self._mlm)
+
+    @cached_property
+    def classifier_names(self) -> frozenset[str]:
+        """The tensors of the architecture's own classifier (a deeper head has others under the last of them)."""
+        return self._heads(self.on_meta("classifier"))
+
+    @cached_property
+    def pooler_names(self) -> frozenset[str]:
+        """The tensors of a pooler inside the body; none where the architecture has no such thing."""
+        return frozenset(self.prefix + name for name in untied(self.on_meta("base")) if name.startswith("pooler."))
+
+    def _heads(self, model: PreTrainedModel) -> frozenset[str]:
+        return frozenset(name for name in untied(model) if not name.startswith(self.prefix))
+
+
+def untied(model: PreTrainedModel) -> dict[str, Tensor]:
+    """The model's state without the names that only repeat another tensor."""
+    return {name: tensor for name, tensor in model.state_dict().items() if name not in model.all_tied_weights_keys}
+
+
+def is_mlm(model: PreTrainedModel) -> bool:
+    """Whether this is a masked language model; a classifier has no output embeddings."""
+    return model.get_output_embeddings() is not None  # type: ignore[no-untyped-call]
+
+
+def last_linear(model: PreTrainedModel) -> str:
+    """The name of the layer that gives a classifier's logits, e.g. `classifier` or `classifier.out_proj`."""
+    name = "classifier"
+    if hasattr(model.classifier, "out_proj"):  # RoBERTa's and ELECTRA's heads are modules of their own
+        name += ".out_proj"
+    return name
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Hold back transformers' tables of missing and unused weights: what of that matters, we say ourselves."""
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]

@@ -1,0 +1,258 @@
+"""The one form that models have between stages: a folder of safetensors, config.json and a tokenizer, with all the parts a model carries.
+
+Parts travel along: a stage saves what it trained over what its parent had, so the pooler survives masked language modelling and the MLM
+head survives fine-tuning. Plain transformers classes load the parts they know.
+"""
+
+import shutil
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from acclimate.errors import ModelError
+from acclimate.files import read_json, write_json
+from acclimate.modeling.architecture import AUTO, Architecture, Kind, is_mlm, quiet, untied
+from acclimate.modeling.source import CONFIG, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS, Source
+from acclimate.randomness import seed_of
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+# Besides tokenizer.json: what plain transformers reads to build the same tokenizer.
+TOKENIZER_FILES = (
+    TOKENIZER_CONFIG, "special_tokens_map.json", "added_tokens.json", "vocab.txt", "vocab.json", "merges.txt", "spm.model",
+    "spiece.model", "sentencepiece.bpe.model",
+)  # fmt: skip
+HEAD = "acclimate_head"
+CARRIED = "carried."
+"""ModernBERT's two heads share names. The one that was not trained last is kept as `carried.mlm.<name>` or `carried.classifier.<name>`."""
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """A model between two stages."""
+
+    path: Path
+    notes: tuple[str, ...] = ()
+    """What the user should know of how it came to be."""
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """Its config.json."""
+        config: dict[str, Any] = read_json(self.path / CONFIG)
+        return config
+
+    @cached_property
+    def architecture(self) -> Architecture:
+        """What transformers knows of it."""
+        return Architecture.of(self.path)
+
+    @property
+    def tokenizer_file(self) -> Path:
+        """Its tokenizer.json."""
+        return self.path / TOKENIZER
+
+    def tokenizer(self) -> Tokenizer:
+        """Its fast tokenizer, padding and truncation off."""
+        return read_tokenizer(self.tokenizer_file)
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The names of its tensors."""
+        with safe_open(self.path / WEIGHTS, framework="pt") as tensors:
+            return frozenset(tensors.keys())
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All its tensors, on the CPU."""
+        return load_file(self.path / WEIGHTS)
+
+    def tensors_for(self, kind: Kind) -> dict[str, Tensor]:
+        """The tensors under the names that a model of this kind gives them (and others it does not know)."""
+        tensors = self.tensors()
+        own = {name.removeprefix(mark): tensor for name, tensor in tensors.items() if name.startswith(mark := f"{CARRIED}{kind}.")}
+        return {name: tensor for name, tensor in tensors.items() if not name.startswith(CARRIED)} | own
+
+    @cached_property
+    def parts(self) -> frozenset[str]:
+        """Which of `encoder`, `pooler`, `mlm` and `classifier` it carries."""
+        architecture = self.architecture
+        pooler = architecture.pooler_names
+        parts = {
+            "encoder": True,
+            "pooler": bool(pooler) and pooler <= self.names,
+            "mlm": architecture.mlm_names <= self._names_for("mlm"),
+            # The config says that labels were learnt; a deeper head has its tensors under other names than the architecture's.
+            "classifier": bool(self.labels),
+        }
+        return frozenset(part for part, there in parts.items() if there)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels of its classifier in the order of its logits; empty where it has none."""
+        if not any(name.startswith("classifier.") for name in self.names):
+            return ()
+        named = self.config.get("id2label") or {}
+        return tuple(str(named[number]) for number in sorted(named, key=int))
+
+    @property
+    def head(self) -> dict[str, Any] | None:
+        """The settings of its classifier's deeper head; None where the architecture's own is used, or there is none."""
+        return self.config.get(HEAD)
+
+    def _names_for(self, kind: Kind) -> frozenset[str]:
+        mark = f"{CARRIED}{kind}."
+        return self.names | {name.removeprefix(mark) for name in self.names if name.startswith(mark)}
+
+
+def read_tokenizer(path: Path) -> Tokenizer:
+    """A tokenizer.json with padding and truncation switched off (some cut texts at 128 tokens by themselves).
+
+    Raises:
+        ModelError: the file is not a tokenizer.
+    """
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # the library raises bare Exception
+        raise ModelError(f"{path}: not a fast tokenizer ({error})") from error
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer
+
+
+def import_base(source: Source, output: Path) -> ModelFolder:
+    """Bring a base into the one form: float32, names with the body's prefix, tokenizer without padding and truncation.
+
+    Kept are the body, a pooler and an MLM head where the base really has them; a classifier is dropped. Nothing is invented here: what is
+    missing is drawn from the run's seed by the stage that needs it.
+
+    Raises:
+        ModelError: weights of the body are missing, or do not fit the configuration.
+    """
+    architecture = Architecture.of(source.folder)
+    body, missing_in_mlm, unused = _read(source, architecture, "mlm")
+    prefix = architecture.prefix
+    missing_in_body = sorted(name for name in missing_in_mlm if name.startswith(prefix))
+    if missing_in_body:
+        raise ModelError(
+            f"base {source.name}: {len(missing_in_body)} tensors that a {source.config['model_type']} body needs are not in its weights, "
+            f"e.g. {missing_in_body[0]}; the checkpoint is incomplete or of another model type"
+        )
+    notes = []
+    tensors = {name: tensor for name, tensor in body.items() if name.startswith(prefix)}
+    if not missing_in_mlm:
+        tensors |= body
+    if architecture.pooler_names:
+        whole, missing, _ = _read(source, architecture, "base")
+        if not any(prefix + name in architecture.pooler_names for name in missing):
+            tensors |= {prefix + name: tensor for name, tensor in whole.items() if prefix + name in architecture.pooler_names}
+    if any(name.startswith("classifier.") for name in unused):
+        notes.append(f"the base {source.name} brings a classifier, which is left out: every recipe starts with a fresh one")
+    config = _without_labels(source.config)
+    if missing_in_mlm:
+        # A head that pretraining makes is tied to the embeddings, whatever the lost one was.
+        config["tie_word_embeddings"] = True
+    _write(output, source.folder, config, tensors, architecture.class_name("base" if missing_in_mlm else "mlm"), architecture)
+    return ModelFolder(output, tuple(notes))
+
+
+def random_base(source: Source, output: Path, seed: int) -> ModelFolder:
+    """The same architecture with fresh weights (body, pooler and MLM head), drawn from the seed alone; the tokenizer is kept."""
+    architecture = Architecture.of(source.folder)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed_of(seed, "random base"))
+        tensors = untied(architecture.build("mlm"))
+        if architecture.pooler_names:
+            whole = {architecture.prefix + name: tensor for name, tensor in untied(architecture.build("base")).items()}
+            tensors |= {name: whole[name] for name in architecture.pooler_names}
+    _write(output, source.folder, _without_labels(source.config), tensors, architecture.class_name("mlm"), architecture)
+    return ModelFolder(output)
+
+
+def save_model(output: Path, parent: ModelFolder, model: "PreTrainedModel") -> ModelFolder:
+    """Write `model` over everything that `parent` carries; the folder should not be there yet, and appearing whole is the caller's job.
+
+    `model` is a masked language model or a classifier of the parent's architecture.
+    """
+    architecture = parent.architecture
+    kind: Kind = "mlm" if is_mlm(model) else "classifier"
+    tensors = parent.tensors()
+    shared = architecture.mlm_names & architecture.classifier_names
+    if kind == "classifier":
+        other: Kind = "mlm"
+        keep = "mlm" in parent.parts
+        # An earlier classifier goes whole: a deeper one leaves other names behind than a linear one.
+        stale = [name for name in tensors if name.startswith(("classifier.", f"{CARRIED}classifier."))]
+    else:
+        other, keep, stale = "classifier", "classifier" in parent.parts, [name for name in tensors if name.startswith(f"{CARRIED}mlm.")]
+    for name in stale:
+        del tensors[name]
+    if keep:
+        for name in shared:
+            tensors.setdefault(f"{CARRIED}{other}.{name}", tensors[name])
+    tensors |= untied(model)
+    config = dict(parent.config)
+    if kind == "classifier":
+        labels = model.config.id2label or {}
+        config |= {
+            "id2label": {str(number): label for number, label in labels.items()},
+            "label2id": {label: number for number, label in labels.items()},
+            "problem_type": "single_label_classification",
+        }
+        config.pop(HEAD, None)
+        if getattr(model.config, HEAD, None):
+            config[HEAD] = getattr(model.config, HEAD)
+    _write(output, parent.path, config, tensors, type(model).__name__, architecture)
+    return ModelFolder(output)
+
+
+def _read(source: Source, architecture: Architecture, kind: Kind) -> tuple[dict[str, Tensor], set[str], set[str]]:
+    # (state without tied names, names that the checkpoint lacks, names that were not used). transformers knows every old spelling of names.
+    with torch.random.fork_rng(devices=[]), quiet():
+        try:
+            model, info = AUTO[kind].from_pretrained(
+                source.folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, local_files_only=True,
+                output_loading_info=True,
+            )  # fmt: skip
+        except (RuntimeError, OSError, ValueError) as error:
+            summary = str(error).strip().splitlines()[0]
+            raise ModelError(f"base {source.name}: its weights do not fit its {CONFIG} ({summary})") from error
+    state = untied(model)
+    return state, {name for name in info["missing_keys"] if name in state}, set(info["unexpected_keys"])
+
+
+def _write(
+    output: Path, tokenizer: Path, config: dict[str, Any], tensors: dict[str, Tensor], class_name: str, architecture: Architecture
+) -> None:
+    output.mkdir(parents=True, exist_ok=True)
+    words = read_tokenizer(tokenizer / TOKENIZER)
+    largest = max(words.get_vocab(with_added_tokens=True).values(), default=-1)
+    if largest >= architecture.config.vocab_size:
+        raise ModelError(
+            f"{tokenizer / TOKENIZER}: its largest token id is {largest}, but the model has {architecture.config.vocab_size} embeddings; "
+            "tokenizer and weights do not belong together"
+        )
+    words.save(str(output / TOKENIZER))
+    for name in TOKENIZER_FILES:
+        if (tokenizer / name).is_file():
+            shutil.copyfile(tokenizer / name, output / name)
+    config = {key: value for key, value in config.items() if key not in ("torch_dtype", "_name_or_path")}
+    write_json(output / CONFIG, config | {"architectures": [class_name], "dtype": "float32"})
+    single = {name: _float32(tensor) for name, tensor in tensors.items()}
+    # transformers refuses files that do not say where their tensors come from.
+    save_file(single, output / WEIGHTS, metadata={"format": "pt"})
+
+
+def _without_labels(config: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in config.items() if key not in ("id2label", "label2id", "problem_type", "num_labels", HEAD)}
+
+
+def _float32(tensor: Tensor) -> Tensor:
+    tensor = tensor.detach().cpu()
+    return (tensor.float() if tensor.is_floating_point() else tensor).contiguous()

@@ -1,0 +1,167 @@
+"""Models with their heads for a stage: loaded from a folder, what is missing drawn from the seed, what is not trained frozen."""
+
+from collections.abc import Iterable, Sequence
+from copy import deepcopy
+from typing import Any, Literal
+
+import torch
+from torch import nn
+from transformers import PreTrainedConfig, PreTrainedModel
+
+from acclimate.errors import ModelError, SettingsError
+from acclimate.modeling.architecture import Kind, last_linear
+from acclimate.modeling.folder import HEAD, ModelFolder
+from acclimate.modeling.head_settings import HeadSettings
+from acclimate.randomness import seed_of
+
+INITIALIZED = "_is_hf_initialized"  # transformers' init functions leave tensors with this mark alone
+
+
+def load_mlm(folder: ModelFolder, seed: int, dropout: float | None = 0.0) -> tuple[PreTrainedModel, bool]:
+    """A masked language model, and whether its head is fresh because the folder has none (the decoder is tied to the embeddings then).
+
+    `dropout` replaces every dropout of the architecture; None leaves them. Weights are float32.
+    """
+    config = _configured(folder, dropout)
+    fresh = "mlm" not in folder.parts
+    # Of an incomplete head (ModernBERT's classifier shares names with it) nothing is taken.
+    left_out = tuple(folder.architecture.mlm_names) if fresh else ()
+    return _load(folder, "mlm", config, None, seed, left_out), fresh
+
+
+def load_classifier(folder: ModelFolder, labels: Sequence[str], head: HeadSettings, seed: int, dropout: float | None) -> PreTrainedModel:
+    """A classifier with a fresh head for `labels`, in their order.
+
+    The head, and a pooler that the folder does not carry, depend on the seed and their names alone: two recipes with the same seed start
+    from the same ones, whatever was done to the encoder before.
+    """
+    config = _configured(folder, dropout)
+    config.id2label = dict(enumerate(labels))
+    config.label2id = {label: number for number, label in enumerate(labels)}
+    config.problem_type = "single_label_classification"
+    deep = head if head.layers > 1 else None
+    setattr(config, HEAD, deep.model_dump(mode="json") if deep else None)
+    return _load(folder, "classifier", config, deep, seed, ("classifier.",))
+
+
+def load_trained_classifier(folder: ModelFolder) -> PreTrainedModel:
+    """The folder's own classifier, linear or deep, ready to predict.
+
+    Raises:
+        ModelError: the folder has no classifier.
+    """
+    if "classifier" not in folder.parts:
+        raise ModelError(f"{folder.path}: this model has no classifier; fine-tune it first")
+    head = HeadSettings.model_validate(folder.head) if folder.head else None
+    model = _load(folder, "classifier", _configured(folder, None), head, None, ())
+    model.train(False)
+    return model
+
+
+def freeze(model: PreTrainedModel, train: Literal["all", "head"] | int) -> None:
+    """Leave trainable: `all`, the `head` (whatever is outside the encoder's body, with its pooler), or the top N layers with the head.
+
+    Raises:
+        SettingsError: the model has fewer layers, or its layers share their weights.
+    """
+    if train == "all":
+        return
+    _head, *layers, rest = _parts(model)
+    count = 0 if train == "head" else train
+    if model.config.model_type == "albert" and count:
+        raise SettingsError("train: ALBERT's layers share their weights, so it is `all` or `head`")
+    if not 0 <= count <= len(layers):
+        raise SettingsError(f"train: {count} layers were asked for, and this model has {len(layers)}")
+    for parameters in (*layers[count:], rest):
+        for parameter in parameters:
+            parameter.requires_grad_(False)
+
+
+def layer_groups(model: PreTrainedModel) -> list[list[nn.Parameter]]:
+    """The parameters from the head down, layer by layer, to the embeddings; each once (a tied decoder counts as embeddings)."""
+    return _parts(model)
+
+
+def _parts(model: PreTrainedModel) -> list[list[nn.Parameter]]:
+    base = model.base_model
+    layers = [list(layer.parameters()) for layer in reversed(_layers(base))]
+    top = [module for name in ("pooler", "final_norm") if isinstance(module := getattr(base, name, None), nn.Module)]
+    taken = _ids(parameter for layer in layers for parameter in layer)
+    at_top = _ids(parameter for module in top for parameter in module.parameters())
+    in_base = _ids(base.parameters())
+    head = [parameter for parameter in model.parameters() if id(parameter) not in in_base or id(parameter) in at_top]
+    rest = [parameter for parameter in base.parameters() if id(parameter) not in taken | at_top]
+    return [head, *layers, rest]
+
+
+def _layers(base: nn.Module) -> list[nn.Module]:
+    # The one list of blocks of every supported architecture, whatever it is called.
+    for path in ("encoder.layer", "transformer.layer", "encoder.albert_layer_groups", "layers"):
+        found: Any = base
+        for name in path.split("."):
+            found = getattr(found, name, None)
+        if isinstance(found, nn.ModuleList):
+            return list(found)
+    raise AssertionError(f"{type(base).__name__} has no list of layers where one was looked for")
+
+
+def _ids(parameters: Iterable[nn.Parameter]) -> set[int]:
+    return {id(parameter) for parameter in parameters}
+
+
+def _configured(folder: ModelFolder, dropout: float | None) -> PreTrainedConfig:
+    config = deepcopy(folder.architecture.config)
+    if dropout is not None:
+        for name, value in config.to_dict().items():
+            if "dropout" in name and isinstance(value, int | float):
+                setattr(config, name, dropout)
+        # None stands for "as the hidden layers have it", which is set above.
+    return config
+
+
+def _load(
+    folder: ModelFolder, kind: Kind, config: PreTrainedConfig, deep: HeadSettings | None, seed: int | None, left_out: tuple[str, ...]
+) -> PreTrainedModel:
+    # Tensors whose names begin with one of `left_out` are drawn anew even if they are there; with no seed nothing may be missing.
+    with torch.random.fork_rng(devices=[]):
+        model = folder.architecture.build(kind, config)
+    if deep is not None:
+        _deepen(model, deep)
+    tensors = {name: tensor for name, tensor in folder.tensors_for(kind).items() if not name.startswith(left_out)}
+    found = model.load_state_dict(tensors, strict=False)
+    model.tie_weights()
+    missing = sorted(set(found.missing_keys) - model.all_tied_weights_keys.keys())
+    if seed is None and missing:
+        raise ModelError(f"{folder.path}: {missing[0]} is missing; the folder is damaged")
+    if seed is not None:
+        _draw(model, missing, seed)
+    return model
+
+
+def _draw(model: PreTrainedModel, names: Sequence[str], seed: int) -> None:
+    # Each tensor from a generator of its own, by the architecture's own rules: what else is missing changes nothing.
+    state = dict(model.named_parameters(remove_duplicate=False))
+    for parameter in state.values():
+        setattr(parameter, INITIALIZED, True)
+    for name in names:
+        setattr(state[name], INITIALIZED, False)
+        path = name.split(".")[:-1]
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed_of(seed, "init", name))
+            # From the innermost module out: where an outer one has rules for this tensor, they are the last word.
+            for depth in range(len(path), -1, -1):
+                model._init_weights(model.get_submodule(".".join(path[:depth])))  # type: ignore[no-untyped-call]
+        setattr(state[name], INITIALIZED, True)
+
+
+def _deepen(model: PreTrainedModel, head: HeadSettings) -> None:
+    name = last_linear(model)
+    linear = model.get_submodule(name)
+    assert isinstance(linear, nn.Linear)
+    width = linear.in_features
+    blocks: list[nn.Module] = []
+    for _ in range(head.layers - 1):
+        hidden = head.hidden or linear.in_features
+        blocks += [nn.Linear(width, hidden), nn.GELU(), nn.Dropout(head.dropout)]
+        width = hidden
+    model.set_submodule(name, nn.Sequential(*blocks, nn.Linear(width, linear.out_features)))

@@ -1,0 +1,164 @@
+"""Where a base model comes from: a local folder or a hub id, looked at, and refused where need be, before a weight is read. No torch."""
+
+import json
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from acclimate.errors import ModelError
+from acclimate.files import digest_file, digest_json
+
+CONFIG, TOKENIZER, TOKENIZER_CONFIG = "config.json", "tokenizer.json", "tokenizer_config.json"
+WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+DOWNLOADED = ("*.json", "*.txt", "*.model", "model*.safetensors")
+OTHER_WEIGHTS = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
+SUPPORTED = (
+    "albert", "bert", "camembert", "deberta", "deberta-v2", "distilbert", "electra", "modernbert", "mpnet", "roberta", "xlm-roberta",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Source:
+    """A base model on this machine, not yet loaded."""
+
+    name: str
+    """What the study calls it."""
+    folder: Path
+    digest: str
+    """SHA-256 over weights, configuration and tokenizer."""
+    config: dict[str, Any]
+    parameters: int
+    bytes: int
+    """Size of the weights' files."""
+
+
+def resolve_base(base: str, root: Path) -> Source:
+    """Find a base model: a folder, relative to `root`, or else a hub id, whose safe files are downloaded.
+
+    Pickles can run code when they are read, and so can models that bring their own classes: both are refused by the names of their files
+    and by their config.json alone.
+
+    Raises:
+        ModelError: the model is refused, incomplete, of an unsupported type, or cannot be found.
+    """
+    folder = (root / Path(base).expanduser()).resolve()
+    if not folder.is_dir():
+        if _looks_like_a_path(base) or folder.exists():
+            raise ModelError(f"base {base}: there is no folder {folder}")
+        folder = _download(base)
+    names = {path.name for path in folder.iterdir() if path.is_file()}
+    _refuse_files(base, names)
+    config = _configuration(base, folder, names)
+    _require_tokenizer(base, names)
+    files = weight_files(base, folder)
+    parameters = sum(_parameters(file) for file in files)
+    digested = [*files, *(folder / name for name in (CONFIG, TOKENIZER, TOKENIZER_CONFIG) if name in names)]
+    digest = digest_json({file.name: digest_file(file) for file in digested})
+    return Source(base, folder, digest, config, parameters, sum(file.stat().st_size for file in files))
+
+
+def weight_files(base: str, folder: Path) -> list[Path]:
+    """The safetensors files that together hold the weights: one, or the shards that an index names.
+
+    Raises:
+        ModelError: the index is broken, or a shard is missing.
+    """
+    if (folder / WEIGHTS).is_file():
+        return [folder / WEIGHTS]
+    shards = sorted(set(_read_json(base, folder / INDEX).get("weight_map", {}).values()))
+    for shard in shards:
+        # A name with folders in it could point anywhere on the machine.
+        if Path(shard).name != shard or not (folder / shard).is_file():
+            raise ModelError(f"base {base}: {INDEX} names {shard!r}, which is not a file beside it; the download may be incomplete")
+    if not shards:
+        raise ModelError(f"base {base}: {INDEX} names no weights")
+    return [folder / shard for shard in shards]
+
+
+def _looks_like_a_path(base: str) -> bool:
+    return base.startswith((".", "/", "~")) or base.endswith("/") or base.count("/") > 1 or "\\" in base
+
+
+def _download(base: str) -> Path:
+    from huggingface_hub import HfApi, hf_hub_download, snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled
+
+    try:
+        names = {name for name in HfApi().list_repo_files(base) if "/" not in name}
+    except (HfHubHTTPError, HFValidationError) as error:
+        summary = str(error).strip().splitlines()[0]
+        raise ModelError(f"base {base}: neither a folder here nor a model that the hub gives out ({summary})") from error
+    except (OfflineModeIsEnabled, OSError) as error:
+        try:
+            return Path(snapshot_download(base, allow_patterns=list(DOWNLOADED), local_files_only=True))
+        except (LocalEntryNotFoundError, OSError) as missing:
+            raise ModelError(
+                f"base {base}: no folder here, not in the hub's local cache, and the hub is out of reach ({error})"
+            ) from missing
+    _refuse_files(base, names)
+    # The small files first: they decide whether the large ones are wanted.
+    for name in (CONFIG, TOKENIZER_CONFIG):
+        if name in names:
+            small = Path(hf_hub_download(base, name)).parent
+    _configuration(base, small, names)
+    _require_tokenizer(base, names)
+    return Path(snapshot_download(base, allow_patterns=list(DOWNLOADED)))
+
+
+def _refuse_files(base: str, names: set[str]) -> None:
+    if CONFIG not in names:
+        raise ModelError(f"base {base}: no {CONFIG}, so this is not a transformers model folder")
+    if WEIGHTS in names or INDEX in names:
+        return
+    others = sorted(name for name in names if name.endswith(OTHER_WEIGHTS))
+    if others:
+        raise ModelError(
+            f"base {base}: its weights come only as {', '.join(others[:3])}, a format that can run code when it is read, and is refused. "
+            "Take a version with model.safetensors, or convert it where you trust it: "
+            "AutoModel.from_pretrained(...).save_pretrained(folder, safe_serialization=True)"
+        )
+    raise ModelError(f"base {base}: no {WEIGHTS} (nor {INDEX})")
+
+
+def _configuration(base: str, folder: Path, names: set[str]) -> dict[str, Any]:
+    config = _read_json(base, folder / CONFIG)
+    for name in (CONFIG, TOKENIZER_CONFIG):
+        if name in names and "auto_map" in _read_json(base, folder / name):
+            raise ModelError(
+                f"base {base}: {name} asks for code of the model's own (auto_map), which is never run here. "
+                f"Use a model whose classes are part of transformers ({', '.join(SUPPORTED)})"
+            )
+    kind = config.get("model_type")
+    if kind not in SUPPORTED:
+        raise ModelError(f"base {base}: model type {kind!r} is not supported; these are: {', '.join(SUPPORTED)}")
+    return config
+
+
+def _require_tokenizer(base: str, names: set[str]) -> None:
+    if TOKENIZER not in names:
+        raise ModelError(
+            f"base {base}: no {TOKENIZER} (the fast tokenizer); make one: AutoTokenizer.from_pretrained(...).save_pretrained(folder)"
+        )
+
+
+def _read_json(base: str, path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"base {base}: {path.name} cannot be read as JSON ({error})") from error
+    if not isinstance(value, dict):
+        raise ModelError(f"base {base}: {path.name} is not a JSON object")
+    return value
+
+
+def _parameters(file: Path) -> int:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, framework="numpy") as tensors:
+            slices = [tensors.get_slice(name) for name in tensors.keys()]  # noqa: SIM118 - not a dict
+            # Old checkpoints carry integer position ids, which are no parameters.
+            return sum(prod(part.get_shape()) for part in slices if part.get_dtype().startswith(("F", "BF")))
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{file}: not a safetensors file ({error}); the download may be incomplete") from error

@@ -1,0 +1,421 @@
+"""The language of a study: what a study file says, as frozen models. YAML is one way to write it, Python the other.
+
+Study(base="sentence-transformers/all-MiniLM-L6-v2", data=..., recipes={"fine-tune": [Finetune()], "tfidf": {"base": "tfidf"}})
+"""
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import BeforeValidator, Field, ModelWrapValidatorHandler, ValidationError, ValidationInfo, model_validator
+from pydantic_core import PydanticCustomError
+
+from acclimate.data.opened import DataSettings
+from acclimate.errors import SettingsError
+from acclimate.settings import Settings
+from acclimate.stages import STAGES, AnyStage
+from acclimate.stages.base import Stage
+from acclimate.stages.tfidf import Tfidf
+from acclimate.study.yaml import Document, Place, load
+
+RANDOM, TFIDF = "random", "tfidf"  # bases that are not pretrained models
+TASK_READS = frozenset(("labels", "task text", "dev text", "test text"))  # what a stage reads of the task rather than of a corpus
+MOST_MISTAKES = 10  # in one message
+
+# What other libraries, or people, call it -> what it may be called here.
+ALIASES = {
+    "learning_rate": ("lr",), "batch_size": ("batch_tokens",), "train_batch_size": ("batch_size", "batch_tokens"),
+    "per_device_train_batch_size": ("batch_size", "batch_tokens"), "num_epochs": ("epochs",), "num_train_epochs": ("epochs",),
+    "max_steps": ("min_steps", "tokens"), "steps": ("min_steps", "tokens"), "max_len": ("max_length",), "max_seq_length": ("max_length",),
+    "max_tokens": ("tokens",), "num_tokens": ("tokens",), "warmup_ratio": ("warmup",), "warmup_steps": ("warmup",),
+    "mlm_probability": ("mask_rate",), "max_grad_norm": ("clip",), "grad_clip": ("clip",), "early_stopping": ("patience",),
+    "freeze": ("train",), "layerwise_decay": ("layer_decay",), "c": ("strengths",), "model": ("base",), "dataset": ("data",),
+    "pipeline": ("stages",), "baseline": ("reference",), "budgets": ("labels",), "budget": ("labels",),
+    "seed": ("seeds", "split_seed"), "file": ("path",), "files": ("path",), "text_column": ("text",), "label_column": ("label",),
+    "target": ("label",), "labels": ("label",), "validation": ("dev",), "valid": ("dev",), "val": ("dev",), "eval": ("dev",),
+    "unlabelled": ("unlabeled",), "corpus": ("domain", "path"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """Something wrong in a study as it is written."""
+
+    path: Place  # of the value that it is said of, e.g. ("recipes", "TAPT", 0, "pretrain")
+    message: str
+    key: str | None = None  # the key in that value to whose line the message points
+
+
+def stage_name(stage: type[Stage] | Stage) -> str:
+    """The word for a stage in a study file, e.g. `pretrain`."""
+    name: str = (stage if isinstance(stage, type) else type(stage)).model_fields["stage"].default
+    return name
+
+
+STAGE_NAMES = tuple(stage_name(stage) for stage in STAGES)
+
+
+def _stage_as_written(value: Any) -> Any:
+    """`finetune` or `{finetune: {lr: 2e-5}}` in the form of the models, `{stage: finetune, lr: 2e-5}`."""
+    if isinstance(value, Stage):
+        return value
+    name: Any
+    settings: Any
+    if isinstance(value, str):
+        name, settings = value, None
+    elif isinstance(value, Mapping) and "stage" in value:  # the models' own form: model_dump() is read back, too
+        name, settings = value["stage"], value
+    elif isinstance(value, Mapping) and len(value) == 1:
+        ((name, settings),) = value.items()
+    elif isinstance(value, Mapping) and value:
+        raise ValueError(
+            f"a stage is one name with its settings, not {len(value)} keys ({', '.join(map(str, value))}); indent the settings"
+        )
+    else:
+        raise ValueError("a stage is its name, or `name: {settings}`")
+    if name not in STAGE_NAMES:
+        raise ValueError(f"unknown stage {name!r}{did_you_mean(str(name), STAGE_NAMES)}; stages are {', '.join(STAGE_NAMES)}")
+    if settings is not None and not isinstance(settings, Mapping):
+        raise ValueError(f"the settings of {name} are a mapping, `{name}: {{key: value}}`, not {settings!r}")
+    return {**(settings or {}), "stage": name}
+
+
+def _no_truth(value: Any) -> Any:
+    # To Python, and so to pydantic, true is the integer 1.
+    if isinstance(value, bool):
+        raise PydanticCustomError("int_type", "should be a whole number")
+    return value
+
+
+# The bound stands before the validator: only so does it reach the JSON Schema.
+Count = Annotated[int, Field(ge=1), BeforeValidator(_no_truth)]
+Seed = Annotated[int, Field(ge=0), BeforeValidator(_no_truth)]
+Seeds = Count | Annotated[tuple[Seed, ...], Field(min_length=1)]
+Budget = Count | Literal["all"]
+
+
+class Recipe(Settings):
+    """A base and the stages that adapt it. In a study file: a list of stages, or `{base, stages}`."""
+
+    base: str | None = Field(default=None, min_length=1)
+    """Where it starts: a hub id or a folder, `random` (the study's base with fresh weights), or the plain baseline `tfidf`; default the
+    study's base."""
+    stages: tuple[Annotated[AnyStage, BeforeValidator(_stage_as_written)], ...] = ()
+    """What is done to it, in this order: each a stage's name, or `name: {settings}`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_written(cls, value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            return {"stages": tuple(value)}
+        if isinstance(value, Recipe):
+            return value
+        if not isinstance(value, Mapping):
+            raise ValueError("a recipe is a list of stages, such as [finetune], or {base, stages}")
+        for name in value:
+            if name in STAGE_NAMES and name != TFIDF:
+                raise ValueError(f"the stages of a recipe are a list: write [{name}: {{...}}]")
+        base, stages = value.get("base"), value.get("stages")
+        if isinstance(base, Mapping):
+            if set(base) != {TFIDF}:
+                raise ValueError("base: should be a hub id, a folder, `random`, `tfidf` or `tfidf: {settings}`")
+            if stages:
+                raise ValueError("tfidf is a plain baseline and takes no stages")
+            return {**value, "base": TFIDF, "stages": (_stage_as_written(base),)}
+        if base == TFIDF and not stages:
+            return {**value, "stages": (TFIDF,)}
+        return {**value, "stages": ()} if stages is None else value
+
+
+class Study(Settings):
+    """Recipes x seeds x label budgets on one task, and their comparison.
+
+    Raises:
+        SettingsError: something in it is wrong; the message lists the first ten mistakes.
+    """
+
+    name: str = Field(default="study", pattern=r"^[^./\\\s][^/\\\n]*$")
+    """Names the output folder; default the file's name."""
+    base: str | None = Field(default=None, min_length=1)
+    """The pretrained model where recipes start: a hub id, or a folder."""
+    data: DataSettings
+    """The task and the corpora; paths are relative to the study file."""
+    seeds: Seeds = 3
+    """How many seeds (0, 1, ...), or which: every recipe is run with each of them."""
+    labels: tuple[Budget, ...] = Field(default=("all",), min_length=1)
+    """Label budgets: train (and dev) are cut to so many labelled texts; `all` is no limit."""
+    reference: str | None = None
+    """The recipe that the others are compared with; default the first."""
+    metric: Literal["macro_f1", "micro_f1", "accuracy", "mcc"] = "macro_f1"
+    """The score that is compared: on test for verdicts, on dev for the choice of the best."""
+    recipes: dict[str, Recipe] = Field(min_length=1)
+    """The ways of adapting the base that are compared, by name."""
+
+    @property
+    def seed_list(self) -> tuple[int, ...]:
+        """The seeds themselves."""
+        return tuple(range(self.seeds)) if isinstance(self.seeds, int) else self.seeds
+
+    @property
+    def label_budgets(self) -> tuple[str, ...]:
+        """The label budgets as words, as they stand in results."""
+        return tuple(str(budget) for budget in self.labels)
+
+    @property
+    def reference_name(self) -> str:
+        """The recipe that the others are compared with."""
+        return self.reference or next(iter(self.recipes))
+
+    @property
+    def is_classification(self) -> bool:
+        """Whether every recipe ends with a classifier, so that recipes can be compared; a single `pretrain` does not."""
+        return self.data.task is not None and all(_ends_supervised(recipe) for recipe in self.recipes.values())
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _checked(cls, value: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
+        document: Document | None = info.context
+        try:
+            study = handler(value)
+        except ValidationError as error:
+            raise SettingsError(describe(_mistakes(error, cls, value), document)) from error
+        if found := [Mistake(_as_written(mistake.path, value), mistake.message) for mistake in _contradictions(study)]:
+            raise SettingsError(describe(found, document))
+        return study
+
+
+def _supervised(stage: Stage) -> bool:
+    return "labels" in stage.reads()
+
+
+def _ends_supervised(recipe: Recipe) -> bool:
+    return bool(recipe.stages) and _supervised(recipe.stages[-1])
+
+
+def _contradictions(study: Study) -> Iterator[Mistake]:
+    """What each setting allows alone, but not together with the others."""
+    seeds = study.seed_list
+    if twice := sorted({seed for seed in seeds if seeds.count(seed) > 1}):
+        yield Mistake(("seeds",), f"the seed {twice[0]} stands here twice")
+    if doubled := [budget for place, budget in enumerate(study.labels) if budget in study.labels[:place]]:
+        yield Mistake(("labels",), f"the budget {doubled[0]} stands here twice")
+    if study.reference is not None and study.reference not in study.recipes:
+        names = tuple(study.recipes)
+        near = did_you_mean(study.reference, names)
+        yield Mistake(("reference",), f"{study.reference!r} is not a recipe{near}; recipes are {', '.join(names)}")
+    needing = [name for name, recipe in study.recipes.items() if recipe.base in (None, RANDOM)]
+    if needing and study.base in (None, RANDOM, TFIDF):
+        got = "is missing" if study.base is None else f"{study.base!r} is not a pretrained model"
+        yield Mistake(() if study.base is None else ("base",), f"`base` {got}, and {_some(needing)} from it; give a hub id or a folder")
+    reading = [name for name, recipe in study.recipes.items() if any(set(stage.reads()) & TASK_READS for stage in recipe.stages)]
+    if reading and study.data.task is None:
+        yield Mistake(("data",), f"there is no `task`, and {_some(reading, 'reads', 'read')} it")
+    compared = len(study.recipes) > 1 or any(_ends_supervised(recipe) for recipe in study.recipes.values())
+    for name, recipe in study.recipes.items():
+        path = ("recipes", name)
+        if not name or name != name.strip():
+            yield Mistake(path, f"the recipe's name {name!r} is empty, or has spaces around it")
+        yield from (Mistake((*path, *mistake.path), mistake.message) for mistake in _recipe_contradictions(study, recipe))
+        if compared and recipe.stages and not _ends_supervised(recipe):
+            yield Mistake(path, f"ends with {stage_name(recipe.stages[-1])}; to be compared, a recipe ends with finetune (or is tfidf)")
+
+
+def _some(recipes: list[str], one: str = "starts", several: str = "start") -> str:
+    if len(recipes) == 1:
+        return f"the recipe {recipes[0]} {one}"
+    return f"the recipes {', '.join(recipes[:3])}{', ...' if len(recipes) > 3 else ''} {several}"
+
+
+def _recipe_contradictions(study: Study, recipe: Recipe) -> Iterator[Mistake]:
+    corpora = tuple(study.data.corpora_by_name())
+    if not recipe.stages:
+        yield Mistake((), "has no stages; the shortest recipe is [finetune]")
+    if recipe.base == TFIDF and (len(recipe.stages) != 1 or not isinstance(recipe.stages[0], Tfidf)):
+        yield Mistake((), "tfidf is a plain baseline and takes no stages")
+    for place, stage in enumerate(recipe.stages):
+        path = ("stages", place, stage_name(stage))
+        if isinstance(stage, Tfidf) and recipe.base != TFIDF:
+            yield Mistake(path, "tfidf is a base, not a step on the way: write {base: tfidf}")
+        elif _supervised(stage) and place != len(recipe.stages) - 1:
+            yield Mistake(path, f"{stage_name(stage)} must be the last stage, and the only one of its kind")
+        for what in stage.reads():
+            if what not in TASK_READS and what not in corpora:
+                known = (*corpora, *(["task"] if study.data.task is not None else []))
+                among = f"those in `data` are {', '.join(known)}" if known else "`data` has none"
+                yield Mistake((*path, "corpus"), f"there is no corpus {what!r}{did_you_mean(what, known)}; {among}")
+
+
+def parse_study(mapping: Any, source: Document | None = None) -> Study:
+    """The study that a mapping describes; `source` gives the lines for messages.
+
+    Raises:
+        SettingsError: the mapping is not a study; the message lists the first ten mistakes, a line each.
+    """
+    if not isinstance(mapping, Mapping):
+        where = f"{source.where(())}: " if source is not None else ""
+        raise SettingsError(f"{where}a study is a mapping with the keys data and recipes, not {type(mapping).__name__}")
+    return Study.model_validate(mapping, context=source)
+
+
+def load_study(path: Path) -> Study:
+    """Read a study file. Its name is the file's unless it says another; paths in it are relative to its folder.
+
+    Raises:
+        SettingsError: the file cannot be read, or what it says cannot be compared; names file, line and column.
+    """
+    document = load(path)
+    value = document.value
+    study = parse_study({"name": path.stem, **value} if isinstance(value, Mapping) else value, document)
+    if not study.is_classification:
+        mistakes = [Mistake(("data",), "a study needs a task: labelled texts to compare recipes on")] if study.data.task is None else []
+        ends = [Mistake(("recipes", name), "to be compared, a recipe ends with finetune (or is tfidf)") for name in study.recipes]
+        raise SettingsError(describe(mistakes or ends, document))
+    return study
+
+
+def resolved(study: Study) -> dict[str, Any]:
+    """The study with every default written out, in plain values and as one would write it; `parse_study` reads it back."""
+    recipes: dict[str, Any] = {}
+    for name, recipe in study.recipes.items():
+        if recipe.base == TFIDF:
+            recipes[name] = {"base": _stage_written_out(recipe.stages[0])}
+        else:
+            base = {} if (recipe.base or study.base) is None else {"base": recipe.base or study.base}
+            recipes[name] = {**base, "stages": [_stage_written_out(stage) for stage in recipe.stages]}
+    plain = study.model_dump(mode="json", exclude={"recipes"})
+    return {**plain, "reference": study.reference_name, "recipes": recipes}
+
+
+def _stage_written_out(stage: Stage) -> dict[str, Any]:
+    return {stage_name(stage): stage.model_dump(mode="json", exclude={"stage"})}
+
+
+# -- from what pydantic finds to what a user reads ----------------------------------------------------------------------------
+
+
+def describe(mistakes: list[Mistake], source: Document | None) -> str:
+    """A line per mistake, the first ten, with file, line and column where they are known."""
+    lines = []
+    for mistake in mistakes[:MOST_MISTAKES]:
+        at = mistake.path if mistake.key is None else (*mistake.path, mistake.key)
+        where = f"{source.where(at)}: " if source is not None else ""
+        dotted = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in mistake.path).removeprefix(".")
+        lines.append(f"{where}{dotted}{': ' if dotted else ''}{mistake.message}")
+    if len(mistakes) > MOST_MISTAKES:
+        lines.append(f"... and {len(mistakes) - MOST_MISTAKES} more")
+    return "\n".join(lines)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """` (did you mean 'lr'?)`, or nothing where nothing is near."""
+    names = list(known)
+    plain = word.strip().lower().replace("-", "_").replace(" ", "_")
+    near = [name for name in ALIASES.get(plain, ()) if name in names]
+    near = near or difflib.get_close_matches(word, names, n=1) or difflib.get_close_matches(plain, names, n=1)
+    return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def _mistakes(error: ValidationError, model: type[Settings], raw: Any) -> list[Mistake]:
+    """What pydantic found, said of the places as they are written, without the names of its unions' members."""
+    mistakes: list[Mistake] = []
+    unfit: dict[Place, list[Any]] = {}
+    for found in error.errors(include_url=False):
+        location, kind = found["loc"], found["type"]
+        path = _as_written(location, raw)
+        if kind in ("extra_forbidden", "missing"):
+            key, keys = str(location[-1]), _keys_at(location[:-1], model)
+            if kind == "missing":
+                mistakes.append(Mistake(path, f"the key {key!r} is missing"))
+            else:
+                near = did_you_mean(key, keys) or f"; the keys here are {', '.join(keys)}"
+                mistakes.append(Mistake(path[:-1] if path and path[-1] == key else path, f"unknown key {key!r}{near}", key))
+        elif kind == "value_error":
+            mistakes.append(Mistake(path, str(found["ctx"]["error"])))
+        else:
+            unfit.setdefault(path, []).append(found)
+    for path, several in unfit.items():
+        # A value that fits no member of a union is reported once per member. If one of them only finds it too large, or something wrong
+        # inside it, that member is the one which was meant.
+        if any(other != path and other[: len(path)] == path for other in (*unfit, *(mistake.path for mistake in mistakes))):
+            continue
+        meant = [found for found in several if found["type"] in _BOUNDS] or several
+        wanted = dict.fromkeys(_expectation(found) for found in meant)
+        mistakes.append(Mistake(path, f"should be {' or '.join(wanted)}, not {_shown(several[0]['input'])}"))
+    return mistakes
+
+
+_BOUNDS = {
+    "greater_than": "more than {gt:g}",
+    "greater_than_equal": "at least {ge:g}",
+    "less_than": "less than {lt:g}",
+    "less_than_equal": "at most {le:g}",
+    "too_short": "something with at least {min_length} entry",
+    "string_too_short": "a word",
+    "string_pattern_mismatch": "a name without slashes that does not begin with a dot or a space",
+}
+_TYPES = {
+    "int": "a whole number",
+    "float": "a number",
+    "finite": "a finite number",
+    "string": "a word",
+    "bool": "true or false",
+    "tuple": "a list",
+    "list": "a list",
+    "dict": "a mapping",
+    "model": "a mapping",
+    "literal": "{expected}",
+}
+
+
+def _expectation(found: Any) -> str:
+    kind: str = found["type"]
+    phrase = _BOUNDS.get(kind) or _TYPES.get(kind.partition("_")[0])
+    return phrase.format(**found.get("ctx", {})) if phrase is not None else f"something else ({found['msg']})"
+
+
+def _shown(value: Any) -> str:
+    text = {True: "true", False: "false", None: "null"}.get(value, repr(value)) if value is None or isinstance(value, bool) else repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _as_written(location: tuple[str | int, ...], raw: Any) -> Place:
+    """The written path of a place in the models: without `stages` where a recipe is a list, and without names of union members."""
+    path: list[str | int] = []
+    for part in location:
+        if isinstance(raw, Mapping) and part == "stages" and isinstance(raw.get("base"), Mapping):
+            part = "base"  # {base: {tfidf: {...}}} became a stage
+        inside = (part in raw) if isinstance(raw, Mapping) else isinstance(raw, list | tuple) and isinstance(part, int) and part < len(raw)
+        if inside:
+            path.append(part)
+            raw = raw[part]
+        elif isinstance(raw, Settings):  # given from Python: there is no other way of writing it
+            path.append(part)
+    return tuple(path)
+
+
+def _keys_at(location: tuple[str | int, ...], model: type[Settings]) -> tuple[str, ...]:
+    """The keys that the models allow at this place."""
+    models = [model]
+    for part in location:
+        below = [inner for outer in models if part in outer.model_fields for inner in models_in(_annotation(outer, part))]
+        member = [inner for inner in models if part in (inner.__name__, _tag(inner))]
+        models = below or member or models
+    return tuple(dict.fromkeys(key for inner in models for key in inner.model_fields if key != "stage"))
+
+
+def _annotation(model: type[Settings], field: str | int) -> Any:
+    return model.model_fields[str(field)].annotation
+
+
+def _tag(model: type[Settings]) -> Any:
+    return model.model_fields["stage"].default if "stage" in model.model_fields else None
+
+
+def models_in(annotation: Any) -> Iterator[type[Settings]]:
+    """The settings classes in an annotation such as `dict[str, Recipe]` or `Pretrain | Finetune`, not those inside them."""
+    if isinstance(annotation, type) and issubclass(annotation, Settings):
+        yield annotation
+    for part in get_args(annotation):
+        yield from models_in(part)

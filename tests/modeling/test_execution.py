@@ -1,0 +1,204 @@
+import copy
+
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+
+from acclimate.modeling import packed as packed_module
+from acclimate.modeling.execution import OWN_ATTENTION, VERIFIED, Packed, buckets
+from acclimate.modeling.source import SUPPORTED
+from acclimate.modeling.tensors import to_tensors
+
+LENGTHS = (5, 5, 17, 1, 30, 30, 9, 5)
+
+
+def padded_logits(model, batch, kind):
+    """What plain transformers answers to the same texts as one padded rectangle, in the order of the packed result."""
+    rows, longest = batch.sequences, int(batch.lengths.max())
+    pad = model.config.pad_token_id or 0
+    ids = torch.full((rows, longest), pad)
+    mask = torch.zeros(rows, longest, dtype=torch.long)
+    types = torch.zeros(rows, longest, dtype=torch.long)
+    cells = []
+    for row, (begin, end) in enumerate(zip(batch.offsets[:-1], batch.offsets[1:], strict=True)):
+        ids[row, : end - begin] = torch.from_numpy(batch.input_ids[begin:end])
+        mask[row, : end - begin] = 1
+        if batch.token_type_ids is not None:
+            types[row, : end - begin] = torch.from_numpy(batch.token_type_ids[begin:end])
+        cells += [(row, column) for column in range(end - begin)]
+    extra = {} if batch.token_type_ids is None else {"token_type_ids": types}
+    logits = model(input_ids=ids, attention_mask=mask, **extra).logits
+    if kind == "classifier":
+        return logits
+    wanted = torch.tensor([cells[index] for index in batch.targets["target_index"]])
+    return logits[wanted[:, 0], wanted[:, 1]]
+
+
+def loss_of(logits, batch, kind):
+    return cross_entropy(logits, torch.from_numpy(batch.targets["target_ids" if kind == "mlm" else "labels"]), reduction="sum")
+
+
+def assert_equal_to_padded(model, batch, kind):
+    plain = copy.deepcopy(model)
+    plain.set_attn_implementation("eager")
+    wrapped = Packed(model)
+    expected, found = padded_logits(plain, batch, kind), wrapped(to_tensors(batch, "cpu"))
+    assert found.shape == expected.shape
+    assert (found - expected).abs().max() <= 1e-5 * expected.abs().max()
+    loss_of(expected, batch, kind).backward()
+    loss_of(found, batch, kind).backward()
+    gradients = dict(plain.named_parameters())
+    assert any(parameter.grad is not None for parameter in gradients.values())
+    # A key's bias has a true gradient of zero, of which rounding leaves a different speck each time: these are held against the others.
+    scale = max(float(parameter.grad.abs().max()) for parameter in gradients.values() if parameter.grad is not None)
+    for name, parameter in model.named_parameters():
+        wanted = gradients[name].grad
+        if wanted is None:
+            assert parameter.grad is None or not parameter.grad.any(), name
+            continue
+        own = float(wanted.abs().max())
+        own = own if own > 1e-4 * scale else 0.1 * scale
+        assert (parameter.grad - wanted).abs().max() <= 1e-5 * own, name
+
+
+@pytest.mark.parametrize("kind", ["mlm", "classifier"])
+@pytest.mark.parametrize("name", SUPPORTED)
+def test_logits_and_every_gradient_equal_those_of_the_padded_model(name, kind, tiny, flat):
+    assert_equal_to_padded(tiny(name, kind), flat(LENGTHS, kind == "mlm"), kind)
+
+
+@pytest.mark.parametrize("kind", ["mlm", "classifier"])
+@pytest.mark.parametrize("name", VERIFIED)
+def test_the_path_for_gpus_equals_the_padded_model_too(name, kind, tiny, flat, monkeypatch):
+    monkeypatch.setattr(packed_module, "_runs", packed_module._padded)
+    assert_equal_to_padded(tiny(name, kind), flat(LENGTHS, kind == "mlm"), kind)
+
+
+@pytest.mark.parametrize("kind", ["mlm", "classifier"])
+@pytest.mark.parametrize("name", ["bert", "roberta", "electra", "albert", "deberta-v2"])
+def test_segments_of_pairs_reach_the_model(name, kind, tiny, flat):
+    model = tiny(name, kind, type_vocab_size=2)
+    batch = flat(LENGTHS, kind == "mlm", types=True)
+    assert_equal_to_padded(model, batch, kind)
+    without = Packed(model)(to_tensors(flat(LENGTHS, kind == "mlm"), "cpu"))
+    assert not torch.allclose(without, Packed(model)(to_tensors(batch, "cpu")))
+
+
+def test_mean_pooling_of_modernbert_equals_the_padded_model(tiny, flat):
+    assert_equal_to_padded(tiny("modernbert", "classifier", classifier_pooling="mean"), flat(LENGTHS, False), "classifier")
+
+
+def test_the_sliding_window_of_modernbert_matters_at_these_lengths(tiny, flat):
+    batch = to_tensors(flat(LENGTHS, True), "cpu")
+    narrow, wide = tiny("modernbert", "mlm"), tiny("modernbert", "mlm", local_attention=96)
+    wide.load_state_dict(narrow.state_dict())
+    assert not torch.allclose(Packed(narrow)(batch), Packed(wide)(batch), rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["bert", "mpnet"])
+def test_a_sequence_does_not_depend_on_its_neighbours(name, tiny, flat):
+    model = Packed(tiny(name, "classifier"))
+    batch = flat(LENGTHS, False)
+    together = model(to_tensors(batch, "cpu"))
+    alone = torch.cat([model(to_tensors(part, "cpu")) for part in batch.micro(1)])
+    torch.testing.assert_close(together, alone, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", OWN_ATTENTION)
+def test_a_bucketed_architecture_names_itself_and_the_reason(name, tiny):
+    model = Packed(tiny(name, "mlm"))
+    assert model.execution == "bucketed"
+    assert model.reason.startswith(f"{name}:")
+    assert "attention interface" in model.reason
+
+
+@pytest.mark.parametrize("name", VERIFIED)
+def test_a_verified_architecture_is_packed(name, tiny):
+    model = Packed(tiny(name, "mlm"))
+    assert (model.execution, model.reason) == ("packed", "")
+
+
+def test_every_supported_architecture_is_either_verified_or_known_to_need_buckets():
+    assert sorted(SUPPORTED) == sorted(VERIFIED + OWN_ATTENTION)
+
+
+def test_a_decoder_is_not_packed(tiny):
+    assert "decoder" in Packed(tiny("bert", "classifier", is_decoder=True)).reason
+
+
+@pytest.mark.parametrize("name", ["bert", "albert", "modernbert"])
+def test_heads_see_the_positions_they_need_and_no_others(name, tiny, flat):
+    seen = []
+    for kind, rows in (("mlm", len(flat(LENGTHS, True).targets["target_index"])), ("classifier", len(LENGTHS))):
+        model = tiny(name, kind)
+        for module in model.modules():
+            # Every layer outside the encoder's own blocks: poolers, transforms, decoders.
+            if isinstance(module, torch.nn.Linear):
+                module.register_forward_hook(lambda m, i, o: seen.append(o.numel() // o.shape[-1]))
+        seen.clear()
+        Packed(model)(to_tensors(flat(LENGTHS, kind == "mlm"), "cpu"))
+        assert seen[-2:] == [rows, rows]  # transform or pooler, then decoder or classifier
+        assert sum(LENGTHS) in seen
+
+
+@pytest.mark.parametrize("name", ["bert", "modernbert", "distilbert", "albert"])
+def test_attention_dropout_is_honoured_while_training_only(name, tiny, flat):
+    changes = {"attention_dropout": 0.5} if name in ("modernbert", "distilbert") else {"attention_probs_dropout_prob": 0.5}
+    model = tiny(name, "classifier")
+    for field, value in changes.items():
+        setattr(model.config, field, value)
+    for module in model.modules():
+        if type(module).__name__.endswith(("SelfAttention", "AlbertAttention")):
+            (module.dropout if hasattr(module, "dropout") else module.attention_dropout).p = 0.5
+        elif type(module).__name__ == "ModernBertAttention":
+            module.attention_dropout = 0.5
+    model, batch = Packed(model), to_tensors(flat(LENGTHS, False), "cpu")
+
+    def answer(seed):
+        torch.manual_seed(seed)
+        return model(batch)
+
+    model.train()
+    assert torch.equal(answer(1), answer(1))
+    assert not torch.equal(answer(1), answer(2))
+    model.eval()
+    assert torch.equal(answer(1), answer(2))
+
+
+def test_two_models_and_the_bare_model_do_not_disturb_each_other(tiny, flat):
+    model, other = tiny("modernbert", "mlm"), Packed(tiny("bert", "classifier", seed=3))
+    batch = flat(LENGTHS, True)
+    expected = padded_logits(model, batch, "mlm").detach()
+    wrapped = Packed(model)
+    first = wrapped(to_tensors(batch, "cpu"))
+    other(to_tensors(flat((3, 4), False), "cpu"))
+    # The wrapped model itself still answers padded batches as plain transformers does.
+    torch.testing.assert_close(padded_logits(model, batch, "mlm"), expected, rtol=1e-5, atol=1e-5)
+    assert torch.equal(wrapped(to_tensors(batch, "cpu")), first)
+
+
+def test_an_error_in_a_forward_pass_leaves_no_hook_behind(tiny, flat):
+    model = tiny("bert", "mlm")
+    wrapped = Packed(model)
+    broken = to_tensors(flat(LENGTHS, True), "cpu")
+    broken.targets["target_index"].fill_(10**6)
+    with pytest.raises(IndexError):
+        wrapped(broken)
+    assert not model.base_model._forward_hooks
+
+
+def test_a_micro_batch_without_a_masked_token_gives_no_rows(tiny, flat):
+    batch = flat((4, 6), True)
+    empty = batch.select([0 if batch.targets["target_index"][0] >= 4 else 1])
+    keep = empty.targets["target_index"][:0]
+    batch = type(batch)(empty.input_ids, empty.position_ids, empty.offsets, None, {"target_index": keep, "target_ids": keep})
+    for name in ("bert", "mpnet"):
+        assert Packed(tiny(name, "mlm"))(to_tensors(batch, "cpu")).shape == (0, 60)
+
+
+def test_buckets_cover_each_sequence_once_and_waste_little():
+    lengths = (3, 100, 7, 90, 76, 74, 4, 3, 500)
+    groups = buckets(lengths)
+    assert sorted(number for group in groups for number in group) == list(range(len(lengths)))
+    for group in groups:
+        assert min(lengths[number] for number in group) >= 0.75 * max(lengths[number] for number in group)

@@ -1,0 +1,124 @@
+"""The engines, with performers that fail in every way a stage can."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from acclimate.study.engines.base import Job
+from acclimate.study.engines.inline import Inline
+from acclimate.study.engines.local import Local
+from acclimate.study.engines.reports import Report
+
+
+@dataclass(frozen=True)
+class Diary:
+    """A setup whose performer writes down what it does."""
+
+    file: Path
+
+    def open(self, stop):
+        return Performer(self.file, stop)
+
+
+class Performer:
+    def __init__(self, file, stop):
+        self.file, self.stop = file, stop
+
+    def execute(self, key, payload):
+        with self.file.open("a") as file:
+            file.write(f"{key}\n")
+        if payload == "crash":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if payload == "fail":
+            return Report(key, "failed", "it did not work")
+        if payload == "long":
+            while not self.stop.asked:
+                time.sleep(0.01)
+            return Report(key, "interrupted")
+        return Report(key, "done")
+
+
+def job(key, parent=None, payload=None):
+    return Job(key, parent, f"job {key}", payload)
+
+
+def done(folder):
+    return (folder / "diary").read_text().split()
+
+
+@pytest.mark.parametrize("engine", [Inline(), Local(1), Local(2)], ids=["inline", "one process", "two processes"])
+def test_parents_come_first_and_a_failure_stops_only_what_needs_it(tmp_path, engine):
+    jobs = [job("a"), job("b", "a", "fail"), job("c", "b"), job("d", "c"), job("e", "a"), job("f")]
+    lines = []
+    reports = engine.run(jobs, Diary(tmp_path / "diary"), lines.append)
+    assert {key: report.status for key, report in reports.items()} == {
+        "a": "done", "b": "failed", "c": "failed", "d": "failed", "e": "done", "f": "done",
+    }  # fmt: skip
+    assert "needs 'job b', which failed: it did not work" in reports["c"].error
+    order = done(tmp_path)
+    assert sorted(order) == ["a", "b", "e", "f"]
+    assert order.index("a") < min(order.index("b"), order.index("e"))
+    assert len(lines) == len(jobs)
+
+
+def test_a_crash_of_one_process_does_not_stop_the_others(tmp_path):
+    reports = Local(1).run([job("a", None, "crash"), job("b", "a"), job("c"), job("d", "c")], Diary(tmp_path / "diary"), lambda _: None)
+    assert [reports[key].status for key in "abcd"] == ["failed", "failed", "done", "done"]
+    assert "SIGKILL" in reports["a"].error
+
+
+PROGRAM = """
+    import sys
+    from pathlib import Path
+    sys.path.insert(0, {folder!r})
+    from test_engines import Diary, Local, job
+
+    if __name__ == "__main__":
+        jobs = [job("a"), job("b", None, "long"), job("c")]
+        reports = Local(1).run(jobs, Diary(Path(sys.argv[1])), lambda line: print(line, flush=True))
+        print({{key: report.status for key, report in reports.items()}})
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_lets_the_running_job_save_and_starts_no_other(tmp_path, number):
+    process = _start(tmp_path)
+    _wait_for(tmp_path / "diary", "b")
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=60)
+    assert "{'a': 'done', 'b': 'interrupted'}" in output
+    assert process.returncode == 0
+
+
+def test_workers_leave_when_the_parent_is_killed(tmp_path):
+    process = _start(tmp_path)
+    _wait_for(tmp_path / "diary", "b")
+    import psutil
+
+    children = psutil.Process(process.pid).children(recursive=True)
+    assert children
+    process.kill()
+    _, alive = psutil.wait_procs(children, timeout=20)
+    assert not [child for child in alive if child.status() != psutil.STATUS_ZOMBIE]
+
+
+def _start(folder):
+    program = folder / "program.py"
+    program.write_text(textwrap.dedent(PROGRAM.format(folder=str(Path(__file__).parent))))
+    return subprocess.Popen([sys.executable, program, folder / "diary"], stdout=subprocess.PIPE, text=True)
+
+
+def _wait_for(file, key):
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if file.exists() and key in file.read_text().split():
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"{key} did not begin")
