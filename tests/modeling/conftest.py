@@ -27,10 +27,10 @@ KINDS: dict[str, dict[str, Any]] = {
     "bert": {**COMMON, **WIDE},
     "camembert": {**COMMON, **WIDE, "pad_token_id": 1, "type_vocab_size": 2},
     "deberta": {**COMMON, **WIDE, "relative_attention": True, "pos_att_type": ["p2c", "c2p"], "pooler_hidden_size": 16},
-    "deberta-v2": {**COMMON, **WIDE, "relative_attention": True, "pos_att_type": ["p2c", "c2p"], "position_buckets": 8, "norm_rel_ebd": "layer_norm",
-                   "pooler_hidden_size": 16, "legacy": True},
-    "distilbert": {**WIDE, "vocab_size": VOCABULARY, "dim": 16, "n_layers": 3, "n_heads": 2, "hidden_dim": 24, "max_position_embeddings": 48,
-                   "num_labels": 3},
+    "deberta-v2": {**COMMON, **WIDE, "relative_attention": True, "pos_att_type": ["p2c", "c2p"], "position_buckets": 8,
+                   "norm_rel_ebd": "layer_norm", "pooler_hidden_size": 16, "legacy": True},
+    "distilbert": {**WIDE, "vocab_size": VOCABULARY, "dim": 16, "n_layers": 3, "n_heads": 2, "hidden_dim": 24,
+                   "max_position_embeddings": 48, "num_labels": 3},
     "electra": {**COMMON, **WIDE, "embedding_size": 12},
     "modernbert": {**COMMON, **WIDE, "local_attention": 6, "global_attn_every_n_layers": 2, "pad_token_id": 0, "cls_token_id": 2,
                    "sep_token_id": 3, "bos_token_id": 2, "eos_token_id": 3, "classifier_pooling": "cls"},
@@ -73,7 +73,10 @@ def make_batch(lengths: tuple[int, ...], targets: bool, types: bool = False, see
 
 
 def make_tokenizer(vocabulary: int = VOCABULARY) -> Tokenizer:
-    words = {word: number for number, word in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *(f"w{n}" for n in range(vocabulary - 5))])}
+    words = {
+        word: number
+        for number, word in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *(f"w{n}" for n in range(vocabulary - 5))])
+    }
     tokenizer = Tokenizer(models.WordLevel(words, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer.add_special_tokens(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"])

@@ -164,9 +164,7 @@ class Corpus:
         if not documents:
             raise DataError(f"{self.files[0] if self.files else self.name}: the corpus {self.name!r} holds no usable document")
         rejects_file = str(problems.rejects_file) if problems.rejects_file else None
-        self._facts = CorpusFacts(
-            documents, words, size, len(self.files), problems.rejected, problems.counts, self.detected, rejects_file
-        )
+        self._facts = CorpusFacts(documents, words, size, len(self.files), problems.rejected, problems.counts, self.detected, rejects_file)
         return self._facts
 
 

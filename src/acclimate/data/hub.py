@@ -31,7 +31,10 @@ class HubReference:
 def hub_reference(pattern: str, root: Path) -> HubReference | None:
     """What a string means as a hub id; None when it is, or looks like, a path."""
     match = _HUB_ID.fullmatch(pattern)
-    if match is None or (root / pattern).exists() or format_of(Path(pattern)) is not None:
+    if match is None or format_of(Path(pattern)) is not None:
+        return None
+    # Where a folder of the owner's name is at hand, a path was meant, perhaps with a typing mistake.
+    if (root / match["name"].split("/")[0]).exists():
         return None
     return HubReference(**match.groupdict())
 
@@ -44,6 +47,7 @@ def load_hub(reference: HubReference) -> dict[str, Any]:
     """
     import datasets
 
+    _must_exist(reference)
     try:
         loaded = datasets.load_dataset(reference.name, reference.config, revision=reference.revision)
     except Exception as error:  # the library raises errors of many libraries beneath it
@@ -55,6 +59,25 @@ def load_hub(reference: HubReference) -> dict[str, Any]:
             raise DataError(f"{reference.name}: no split {reference.split!r}; it has {', '.join(map(str, splits))}")
         return {reference.split: splits[reference.split]}
     return {str(name): split for name, split in splits.items()}
+
+
+def _must_exist(reference: HubReference) -> None:
+    """Ask the hub once whether it has this dataset: `load_dataset` by itself retries for half a minute when there is no network."""
+    import datasets
+    import huggingface_hub
+    from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
+
+    if any(Path(datasets.config.HF_DATASETS_CACHE).glob(reference.name.replace("/", "___") + "*")):
+        return  # downloaded before, which is enough without a network
+    here = f"{reference.name}: no such file or folder here"
+    try:
+        huggingface_hub.HfApi().dataset_info(reference.name, revision=reference.revision, timeout=10)
+    except RepositoryNotFoundError as error:
+        raise DataError(f"{here}, and no such dataset on the Hugging Face hub (or a private one: log in first)") from error
+    except RevisionNotFoundError as error:
+        raise DataError(f"{reference.name}: the dataset has no revision {reference.revision!r}") from error
+    except Exception as error:  # every way in which a network can be absent
+        raise DataError(f"{here}, and the Hugging Face hub cannot be reached to look for a dataset ({type(error).__name__})") from error
 
 
 def load_folder(path: Path) -> dict[str, Any]:

@@ -55,9 +55,7 @@ class Data:
     scanned: bool = True
 
     @classmethod
-    def open(
-        cls, settings: DataSettings, root: Path, cache: Path | None = None, scan: bool = True, rejects: Path | None = None
-    ) -> "Data":
+    def open(cls, settings: DataSettings, root: Path, cache: Path | None = None, scan: bool = True, rejects: Path | None = None) -> "Data":
         """Open all of it; relative paths start at `root`. The task is always checked in full, corpora when `scan` is set.
 
         File digests are remembered in `cache`. What `skip_bad` skips is written to `rejects` (default: `<cache>/rejects`), a jsonl file

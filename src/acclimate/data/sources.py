@@ -152,8 +152,8 @@ def text_lines(path: Path, problems: Problems) -> Iterator[tuple[int, str | None
 
 def _below(folder: Path, paths: Iterator[Path], format: Format | None) -> tuple[Path, ...]:
     seen = (path for path in paths if not any(part.startswith(".") for part in path.relative_to(folder).parts))
-    known = (path for path in seen if format_of(path) == format or (format is None and format_of(path) is not None))
-    return tuple(sorted(path for path in known if path.is_file()))
+    wanted = (path for path in seen if format_of(path) is not None and format in (None, format_of(path)))
+    return tuple(sorted(path for path in wanted if path.is_file()))
 
 
 def _nearest(path: Path) -> str:

@@ -3,10 +3,10 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -14,12 +14,13 @@ from pydantic import Field, model_validator
 from acclimate.data.columns import detect_column
 from acclimate.data.corpus import Corpus, CorpusSettings
 from acclimate.data.digests import DigestMemory
-from acclimate.data.duplicates import DuplicateFacts, count_duplicates, drop_across, refuse_leaks
+from acclimate.data.duplicates import count_duplicates, drop_across, refuse_leaks
 from acclimate.data.problems import Problems
 from acclimate.data.records import Source
 from acclimate.data.rows import Rows, read_rows, unseen_labels
 from acclimate.data.sources import Format
 from acclimate.data.splits import budget_order, carve, units_of
+from acclimate.data.task_facts import TaskFacts, label_counts, shared_groups, word_lengths
 from acclimate.data.task_files import open_splits
 from acclimate.errors import DataError
 from acclimate.files import atomic_file, digest_json
@@ -105,29 +106,6 @@ class Split:
         return digest.hexdigest()
 
 
-@dataclass(frozen=True)
-class TaskFacts:
-    """What reading the task has found; JSON-able by `as_dict`. It describes the whole task, whatever the label budget."""
-
-    labels: tuple[str, ...]
-    examples: Mapping[str, int]  # by split, here and below
-    label_counts: Mapping[str, Mapping[str, int]]
-    words: Mapping[str, Mapping[str, float]]  # lengths of texts in words: mean, median, p95, max
-    files: Mapping[str, Sequence[str]]
-    duplicates: DuplicateFacts
-    dropped: Mapping[str, int]  # rows removed by `duplicates: drop`
-    rejected: int
-    problems: Mapping[str, int]  # count by kind
-    rejects_file: str | None
-    detected: Mapping[str, str]  # what was not stated: format, text, label
-    made: tuple[str, ...] = ()  # the splits that acclimate made
-    split_seed: int | None = None
-    shared_groups: Mapping[str, int] = field(default_factory=dict)  # e.g. "train/test": groups that stand in both
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-
 @dataclass(frozen=True, eq=False)
 class Task:
     """Labels and three splits, all checked."""
@@ -153,9 +131,7 @@ class Task:
         text, label, detected = columns_of(settings, sources["train"])
         dropped = dict.fromkeys(sources, 0)
         with Problems(settings.skip_bad, rejects_folder / "task.jsonl" if rejects_folder else None) as problems:
-            rows = {
-                split: read_rows(source, text, label, settings.group, settings.labels, problems) for split, source in sources.items()
-            }
+            rows = {split: read_rows(source, text, label, settings.group, settings.labels, problems) for split, source in sources.items()}
             duplicates = count_duplicates(rows)
             if "test" in rows and settings.duplicates == "error":
                 refuse_leaks(rows["train"], rows["test"], problems)
@@ -178,8 +154,8 @@ class Task:
         facts = TaskFacts(
             labels=labels,
             examples={name: len(split) for name, split in splits.items()},
-            label_counts={name: _label_counts(split, labels) for name, split in splits.items()},
-            words={name: _word_lengths(split.texts) for name, split in splits.items()},
+            label_counts={name: label_counts(split.labels, labels) for name, split in splits.items()},
+            words={name: word_lengths(split.texts) for name, split in splits.items()},
             files={name: [str(file) for file in split.files] for name, split in splits.items()},
             duplicates=duplicates,
             dropped=dropped,
@@ -189,7 +165,7 @@ class Task:
             detected=detected,
             made=made,
             split_seed=settings.split_seed if made else None,
-            shared_groups=_shared_groups(splits),
+            shared_groups=shared_groups({name: split.groups for name, split in splits.items()}),
         )
         unlabeled = Corpus.open("unlabeled", settings.unlabeled, root, memory) if settings.unlabeled else None
         return cls(labels, splits["train"], splits["dev"], splits["test"], unlabeled, facts, text_digest(splits["train"].texts))
@@ -205,7 +181,7 @@ class Task:
         return digest_json([self.text, self.unlabeled.fingerprint if self.unlabeled else None])
 
     def budget(self, labels: int | str, seed: int, cap_dev: bool = True) -> "Task":
-        """The task with this many labelled training examples (`"all"`: as it is), drawn by the seed; smaller budgets are prefixes of larger.
+        """The task with this many labelled training examples (`"all"`: as it is), drawn by the seed; a smaller is a prefix of a larger.
 
         Stratified, with an example of every class where the budget allows. Dev is capped at the budget too, unless `cap_dev` is off.
 
@@ -255,6 +231,11 @@ def text_digest(texts: Sequence[str]) -> str:
 
 
 def columns_of(settings: TaskSettings, train: Source) -> tuple[str, str, dict[str, str]]:
+    """The columns of text and label, and what of this was detected (format included).
+
+    Raises:
+        DataError: it is not clear which column is meant.
+    """
     detected = dict(train.detected)
     # An empty or broken file has no columns, which its reader says better than a guess could.
     columns = train.columns or ("text", "label")
@@ -302,23 +283,3 @@ def _split_of(rows: Rows, labels: tuple[str, ...]) -> Split:
         rows.files,
         None if rows.groups is None else tuple(rows.groups),
     )
-
-
-def _label_counts(split: Split, labels: tuple[str, ...]) -> dict[str, int]:
-    return dict(zip(labels, np.bincount(split.labels, minlength=len(labels)).tolist(), strict=True))
-
-
-def _word_lengths(texts: Sequence[str]) -> dict[str, float]:
-    lengths = np.array([len(text.split()) for text in texts])
-    return {
-        "mean": round(float(lengths.mean()), 1),
-        "median": float(np.median(lengths)),
-        "p95": round(float(np.percentile(lengths, 95)), 1),
-        "max": int(lengths.max()),
-    }
-
-
-def _shared_groups(splits: Mapping[str, Split]) -> dict[str, int]:
-    groups = {name: set(split.groups) for name, split in splits.items() if split.groups is not None}
-    names = [(one, other) for number, one in enumerate(groups) for other in list(groups)[number + 1 :]]
-    return {f"{one}/{other}": len(groups[one] & groups[other]) for one, other in names}

@@ -26,9 +26,7 @@ def open_splits(named: Mapping[str, str | None], path: str | None, root: Path, f
     """
     if path is None:
         sources = {
-            split: open_source(pattern, root, format, splits=SPLIT_NAMES[split])
-            for split, pattern in named.items()
-            if pattern is not None
+            split: open_source(pattern, root, format, splits=SPLIT_NAMES[split]) for split, pattern in named.items() if pattern is not None
         }
     else:
         sources = _whole(path, root, format)

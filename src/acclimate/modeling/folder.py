@@ -242,7 +242,7 @@ def _write(
     for name in TOKENIZER_FILES:
         if (tokenizer / name).is_file():
             shutil.copyfile(tokenizer / name, output / name)
-    config = {key: value for key, value in config.items() if key not in ("torch_dtype", "_name_or_path")}
+    config = {key: value for key, value in config.items() if key not in ("torch_dtype", "_name_or_path", "transformers_version")}
     write_json(output / CONFIG, config | {"architectures": [class_name], "dtype": "float32"})
     single = {name: _float32(tensor) for name, tensor in tensors.items()}
     # transformers refuses files that do not say where their tensors come from.

@@ -26,7 +26,9 @@ def load_mlm(folder: ModelFolder, seed: int, dropout: float | None = 0.0) -> tup
     fresh = "mlm" not in folder.parts
     # Of an incomplete head (ModernBERT's classifier shares names with it) nothing is taken.
     left_out = tuple(folder.architecture.mlm_names) if fresh else ()
-    return _load(folder, "mlm", config, None, seed, left_out), fresh
+    model = _build(folder, "mlm", config)
+    _draw(model, _fill(model, folder, "mlm", left_out), seed)
+    return model, fresh
 
 
 def load_classifier(folder: ModelFolder, labels: Sequence[str], head: HeadSettings, seed: int, dropout: float | None) -> PreTrainedModel:
@@ -41,7 +43,12 @@ def load_classifier(folder: ModelFolder, labels: Sequence[str], head: HeadSettin
     config.problem_type = "single_label_classification"
     deep = head if head.layers > 1 else None
     setattr(config, HEAD, deep.model_dump(mode="json") if deep else None)
-    return _load(folder, "classifier", config, deep, seed, ("classifier.",))
+    model = _build(folder, "classifier", config)
+    _draw(model, _fill(model, folder, "classifier", ("classifier.",)), seed)
+    if deep is not None:
+        name = _deepen(model, deep)
+        _draw(model, [f"{name}.{key}" for key in model.get_submodule(name).state_dict()], seed, own_rules=False)
+    return model
 
 
 def load_trained_classifier(folder: ModelFolder) -> PreTrainedModel:
@@ -53,7 +60,12 @@ def load_trained_classifier(folder: ModelFolder) -> PreTrainedModel:
     if "classifier" not in folder.parts:
         raise ModelError(f"{folder.path}: this model has no classifier; fine-tune it first")
     head = HeadSettings.model_validate(folder.head) if folder.head else None
-    model = _load(folder, "classifier", _configured(folder, None), head, None, ())
+    model = _build(folder, "classifier", _configured(folder, None))
+    if head is not None:
+        _deepen(model, head)
+    missing = _fill(model, folder, "classifier", ())
+    if missing:
+        raise ModelError(f"{folder.path}: {missing[0]} is missing; the folder is damaged")
     model.train(False)
     return model
 
@@ -119,42 +131,37 @@ def _configured(folder: ModelFolder, dropout: float | None) -> PreTrainedConfig:
     return config
 
 
-def _load(
-    folder: ModelFolder, kind: Kind, config: PreTrainedConfig, deep: HeadSettings | None, seed: int | None, left_out: tuple[str, ...]
-) -> PreTrainedModel:
-    # Tensors whose names begin with one of `left_out` are drawn anew even if they are there; with no seed nothing may be missing.
+def _build(folder: ModelFolder, kind: Kind, config: PreTrainedConfig) -> PreTrainedModel:
     with torch.random.fork_rng(devices=[]):
-        model = folder.architecture.build(kind, config)
-    if deep is not None:
-        _deepen(model, deep)
+        return folder.architecture.build(kind, config)
+
+
+def _fill(model: PreTrainedModel, folder: ModelFolder, kind: Kind, left_out: tuple[str, ...]) -> list[str]:
+    # Copies into the model's own memory (a mapped file's alignment would change sums in their last bit); the names still to be drawn.
     tensors = {name: tensor for name, tensor in folder.tensors_for(kind).items() if not name.startswith(left_out)}
     found = model.load_state_dict(tensors, strict=False)
     model.tie_weights()
-    missing = sorted(set(found.missing_keys) - model.all_tied_weights_keys.keys())
-    if seed is None and missing:
-        raise ModelError(f"{folder.path}: {missing[0]} is missing; the folder is damaged")
-    if seed is not None:
-        _draw(model, missing, seed)
-    return model
+    return sorted(set(found.missing_keys) - model.all_tied_weights_keys.keys())
 
 
-def _draw(model: PreTrainedModel, names: Sequence[str], seed: int) -> None:
+def _draw(model: PreTrainedModel, names: Sequence[str], seed: int, own_rules: bool = True) -> None:
     # Each tensor from a generator of its own, by the architecture's own rules: what else is missing changes nothing.
-    state = dict(model.named_parameters(remove_duplicate=False))
-    for parameter in state.values():
+    parameters = dict(model.named_parameters(remove_duplicate=False))
+    for parameter in parameters.values():
         setattr(parameter, INITIALIZED, True)
     for name in names:
-        setattr(state[name], INITIALIZED, False)
+        setattr(parameters[name], INITIALIZED, False)
         path = name.split(".")[:-1]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed_of(seed, "init", name))
             # From the innermost module out: where an outer one has rules for this tensor, they are the last word.
-            for depth in range(len(path), -1, -1):
+            for depth in range(len(path), -1 if own_rules else len(path) - 1, -1):
                 model._init_weights(model.get_submodule(".".join(path[:depth])))  # type: ignore[no-untyped-call]
-        setattr(state[name], INITIALIZED, True)
+        setattr(parameters[name], INITIALIZED, True)
 
 
-def _deepen(model: PreTrainedModel, head: HeadSettings) -> None:
+def _deepen(model: PreTrainedModel, head: HeadSettings) -> str:
+    # Puts a deeper head in the place of the last layer; says its name.
     name = last_linear(model)
     linear = model.get_submodule(name)
     assert isinstance(linear, nn.Linear)
@@ -165,3 +172,4 @@ def _deepen(model: PreTrainedModel, head: HeadSettings) -> None:
         blocks += [nn.Linear(width, hidden), nn.GELU(), nn.Dropout(head.dropout)]
         width = hidden
     model.set_submodule(name, nn.Sequential(*blocks, nn.Linear(width, linear.out_features)))
+    return name

@@ -220,14 +220,11 @@ class Store:
         kept = None if keep is None else {_short(key) for key in keep}
         removed = []
         for entry in self.ls():
-            if not self._wanted(entry, kept, older_than_days, now):
-                with ExitStack() as stack:
-                    try:
-                        self._claim(stack, entry)
-                    except _Busy:
-                        continue
-                    if not entry.path.exists():
-                        continue
+            if self._wanted(entry, kept, older_than_days, now):
+                continue
+            with suppress(_Busy), ExitStack() as stack:
+                self._claim(stack, entry)
+                if entry.path.exists():  # nobody else removed it meanwhile
                     removed.append(entry)
                     if not dry_run:
                         self._remove(entry.path)
@@ -240,9 +237,7 @@ class Store:
             return in_cache and now - entry.used < CACHE_LEFTOVER_AGE
         if entry.kind == "damaged" or (entry.kind == "work" and (self._artifacts / entry.path.name).is_dir()):
             return False
-        if entry.kind == "cache":
-            return not old
-        if kept is None:
+        if entry.kind == "cache" or kept is None:
             return not old
         return entry.path.name in kept or not (older_than_days is None or old)
 
@@ -252,8 +247,6 @@ class Store:
         short = entry.key[:SHORT]
         if entry.kind == "cache" or not re.fullmatch(r"[0-9a-f]{16}", short):
             return
-        if any(held == short for *_, held in self._held):
-            raise _Busy(short)
         _acquire(stack, self._locks / f"{short}.lock", short, 0)
         if entry.kind == "artifact":
             _acquire(stack, self._locks / "store.lock", short, -1)
@@ -283,13 +276,10 @@ class Store:
         for folder in _folders(self._work):
             yield _entry("work", folder, folder.name)
             yield from (_entry("temporary", path, folder.name) for path in _temporaries(folder))
-        for folder in _folders(self.root / "cache"):
-            if not folder.name.startswith(TEMPORARY_PREFIX):
-                yield _entry("cache", folder, folder.name)
-        yield from (_entry("temporary", path, path.name.rpartition("-")[2]) for path in _temporaries(self._artifacts))
-        yield from (_entry("temporary", path, "") for path in _temporaries(self.root))
-        yield from (_entry("temporary", path, "") for path in _temporaries(self.root / "cache"))
-        yield from (_entry("temporary", path, "") for folder in _folders(self.root / "cache") for path in _temporaries(folder))
+        caches = _folders(self.root / "cache")
+        yield from (_entry("cache", folder, folder.name) for folder in caches if not folder.name.startswith(TEMPORARY_PREFIX))
+        for parent in (self.root, self._artifacts, self.root / "cache", *caches):
+            yield from (_entry("temporary", path, path.name.rpartition("-")[2]) for path in _temporaries(parent))
 
     # -- damage ---------------------------------------------------------------------------------------------------------
 
@@ -346,13 +336,9 @@ class _Busy(StoreError):
 
 
 def _acquire(
-    stack: ExitStack,
-    lock_file: Path,
-    what: str,
-    timeout: float,
-    waiting: Callable[[str], None] | None = None,
+    stack: ExitStack, lock_file: Path, what: str, timeout: float, waiting: Callable[[str], None] | None = None,
     poll: Callable[[], None] | None = None,
-) -> None:
+) -> None:  # fmt: skip
     """Take a lock for as long as `stack` lives, in short waits so that somebody can be told, or can give up."""
     start = time.monotonic()
     say_at = SAY_AFTER
@@ -430,10 +416,8 @@ def _full_disk(root: Path) -> Iterator[None]:
 
 def _touch(folder: Path) -> None:
     # A folder's own time says when it was last used; in a store that may only be read, nothing says it.
-    try:
+    with suppress(OSError):
         os.utime(folder)
-    except OSError:
-        log.debug("%s: cannot note that it was used", folder)
 
 
 def _folders(parent: Path) -> list[Path]:

@@ -1,0 +1,179 @@
+"""Whether a recipe differs from the reference: a two-way model with seeds and test texts as its sources of variance.
+
+For seed s and text i let d[s, i] be the text's first-order contribution to the difference of the scores (its influence, the infinitesimal
+jackknife of Efron 1982), so that the mean over texts is the difference D[s] of that seed. Seeds and texts are crossed random effects:
+
+    variance of the mean difference = seeds/S + texts/N + (seed x text)/(S N)
+
+and each mean square estimates a sum of these. Satterthwaite's formula (1946) gives the degrees of freedom, Holm's (1979) correction keeps the
+error over all recipes of a budget.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from acclimate.evaluation.metrics import METRICS, confusion
+
+Word = Literal["better", "worse", "cannot tell"]
+POWER = 0.8  # with which `detectable` would be found
+BOUND = 0.8  # confidence of the upper bound with which the seeds' variance enters the degrees of freedom
+Predictions = Mapping[int, NDArray[np.integer]]  # seed -> class numbers [N]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One recipe against the reference at one label budget. Numbers are None where no seed is common to both."""
+
+    recipe: str
+    reference: str
+    labels: str
+    metric: str
+    mean: float | None  # of the recipe's score over its seeds
+    difference: float | None  # to the reference, over common seeds
+    low: float | None  # 95 % interval of the difference
+    high: float | None
+    p: float | None
+    p_holm: float | None
+    detectable: float | None  # the smallest true difference found with 80 % power
+    verdict: Word
+    seeds: int  # common to both
+    failed_seeds: int
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The variance of a mean difference and how well it is known."""
+
+    difference: float
+    variance: float
+    freedom: float  # degrees of freedom
+
+    @property
+    def error(self) -> float:
+        """The standard error."""
+        return float(np.sqrt(self.variance))
+
+
+def compare(
+    gold: NDArray[np.integer],
+    predictions: Mapping[str, Predictions],
+    reference: str,
+    *,
+    metric: str = "macro_f1",
+    labels: str = "all",
+    classes: int | None = None,
+    seeds: Sequence[int] | None = None,
+    alpha: float = 0.05,
+) -> list[Verdict]:
+    """A verdict for each recipe but the reference, for one label budget.
+
+    `gold` [N] and each prediction [N] are class numbers under `classes`; `seeds` are those that were meant to run, so that failed ones are
+    counted. With one common seed the interval knows texts only, and the verdict is always `cannot tell`.
+    """
+    number = classes or 1 + max(int(gold.max()), *(int(each.max()) for runs in predictions.values() for each in runs.values()))
+    meant = set(seeds) if seeds is not None else {seed for runs in predictions.values() for seed in runs}
+    others = [name for name in predictions if name != reference]
+    influences = {
+        name: {seed: influence(gold, each, metric, number) for seed, each in runs.items()} for name, runs in predictions.items()
+    }
+    found = []
+    for name in others:
+        common = sorted(influences[name].keys() & influences[reference].keys())
+        failed = len(meant - set(common))
+        scores = [float(METRICS[metric](confusion(gold, each, number))) for each in predictions[name].values()]
+        mean = float(np.mean(scores)) if scores else None
+        blank = Verdict(name, reference, labels, metric, mean, None, None, None, None, None, None, "cannot tell", len(common), failed)
+        if not common:
+            found.append(blank)
+            continue
+        spread = two_way(np.stack([influences[name][seed] - influences[reference][seed] for seed in common]))
+        found.append(_with_numbers(blank, spread, alpha, len(others)))
+    return _judged(found, alpha)
+
+
+def influence(gold: NDArray[np.integer], predicted: NDArray[np.integer], metric: str, classes: int) -> NDArray[np.float64]:
+    """Each text's first-order contribution [N] to the score; their mean is the score itself.
+
+    The derivative of the score by the weight of a text is the same for all texts of one confusion cell, so it is taken once a cell.
+    """
+    score = METRICS[metric]
+    counts = confusion(gold, predicted, classes)
+    value = float(score(counts))
+    cells = np.flatnonzero(counts.ravel())
+    step = 1e-4
+    moved = np.repeat(counts.ravel()[None], 2 * len(cells), axis=0)
+    rows = np.arange(len(cells))
+    moved[rows, cells] += step
+    moved[rows + len(cells), cells] -= step
+    scores = score(moved.reshape(-1, classes, classes))
+    slope = np.zeros(classes * classes)
+    slope[cells] = (scores[: len(cells)] - scores[len(cells) :]) / (2 * step)
+    each = slope[gold * classes + predicted] * len(gold)
+    return value + each - each.mean()
+
+
+def two_way(d_SN: NDArray[np.float64]) -> Spread:
+    """The mean of contributions [S, N] over crossed seeds and texts, its variance and its degrees of freedom.
+
+    The sum of the single sources' mean squares less the interaction's, which both contain; never less than either source alone, and never
+    less than one text's weight. With one seed only texts count.
+    """
+    from scipy.stats import chi2
+
+    count, texts = d_SN.shape
+    by_seed, by_text = d_SN.mean(axis=1), d_SN.mean(axis=0)
+    difference = float(d_SN.mean())
+    floor = 1.0 / texts**2  # identical predictions on every text still leave the next text open
+    text_variance = float(by_text.var(ddof=1)) / texts
+    if np.array_equal(d_SN, np.zeros_like(d_SN)):
+        return Spread(0.0, floor, float(texts - 1))
+    if count == 1:
+        return Spread(difference, max(text_variance, floor), float(texts - 1))
+    seed_variance = float(by_seed.var(ddof=1)) / count
+    rest = d_SN - by_seed[:, None] - by_text[None] + difference
+    both = float((rest**2).sum()) / ((count - 1) * (texts - 1)) / (count * texts)
+    variance = max(seed_variance + text_variance - both, seed_variance, text_variance, floor)
+    # A few seeds that happen to agree would also claim many degrees of freedom, and intervals would be too narrow just then (coverage
+    # 92 % at 3 seeds). So the seeds' share weighs with its 80 % upper bound here.
+    bound = seed_variance * (count - 1) / float(chi2.ppf(1 - BOUND, count - 1))
+    parts = bound**2 / (count - 1) + text_variance**2 / (texts - 1)
+    freedom = (bound + text_variance) ** 2 / parts if parts > 0 else float(texts - 1)
+    return Spread(difference, variance, float(np.clip(freedom, count - 1, texts - 1)))
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """Holm's step-down correction (1979) of p-values, in their order."""
+    order = np.argsort(p, kind="stable")
+    corrected, highest = [0.0] * len(p), 0.0
+    for rank, place in enumerate(order.tolist()):
+        highest = max(highest, min(1.0, (len(p) - rank) * p[place]))
+        corrected[place] = highest
+    return corrected
+
+
+def _with_numbers(blank: Verdict, spread: Spread, alpha: float, recipes: int) -> Verdict:
+    from scipy.stats import t
+
+    half = float(t.ppf(1 - alpha / 2, spread.freedom)) * spread.error
+    p = 1.0 if spread.difference == 0 else float(2 * t.sf(abs(spread.difference) / spread.error, spread.freedom))
+    # Found at Holm's first and strictest step, with this power.
+    detectable = float(t.ppf(1 - alpha / (2 * recipes), spread.freedom) + t.ppf(POWER, spread.freedom)) * spread.error
+    low, high = spread.difference - half, spread.difference + half
+    return replace(blank, difference=spread.difference, low=low, high=high, p=p, detectable=detectable)
+
+
+def _judged(found: list[Verdict], alpha: float) -> list[Verdict]:
+    tested = [place for place, verdict in enumerate(found) if verdict.p is not None]
+    corrected = dict(zip(tested, holm([found[place].p or 0.0 for place in tested]), strict=True))
+    judged = []
+    for place, verdict in enumerate(found):
+        p_holm = corrected.get(place)
+        word: Word = "cannot tell"
+        if p_holm is not None and p_holm < alpha and verdict.seeds > 1 and verdict.difference:
+            word = "better" if verdict.difference > 0 else "worse"
+        judged.append(replace(verdict, p_holm=p_holm, verdict=word))
+    return judged

@@ -1,0 +1,61 @@
+import json
+
+import pytest
+
+from acclimate.data.problems import Problems
+from acclimate.errors import DataError
+
+
+def test_the_first_five_of_each_kind_are_shown_with_their_count():
+    def read():
+        with Problems() as problems:
+            for line in range(1, 13):
+                problems.add("bad JSON", "a.jsonl", line, "broken")
+            problems.add("empty text", "b.jsonl", 7, "'text' is empty")
+
+    with pytest.raises(DataError) as caught:
+        read()
+    message = str(caught.value)
+    assert "bad JSON (12):" in message
+    assert "a.jsonl:5: broken" in message
+    assert "a.jsonl:6" not in message
+    assert "... and 7 more" in message
+    assert "empty text (1):\n  b.jsonl:7: 'text' is empty" in message
+    assert "skip_bad" in message
+
+
+def test_skipped_records_are_counted_and_written(tmp_path):
+    rejects = tmp_path / "rejects" / "task.jsonl"
+    with Problems(skip_bad=True, rejects=rejects) as problems:
+        problems.add("bad JSON", "a.jsonl", 3, "broken", "{")
+        problems.add("bad UTF-8", "a.jsonl", 4, "byte", "\udcff")
+    assert problems.counts == {"bad JSON": 1, "bad UTF-8": 1}
+    assert problems.rejected == 2
+    assert problems.rejects_file == rejects
+    written = [json.loads(line) for line in rejects.read_text().splitlines()]
+    assert written[0] == {"file": "a.jsonl", "line": 3, "problem": "bad JSON", "message": "broken", "record": "{"}
+    assert written[1]["record"] == "\udcff"
+
+
+def test_fatal_problems_are_raised_even_when_records_may_be_skipped():
+    def read():
+        with Problems(skip_bad=True) as problems:
+            problems.add("bad JSON", "a.jsonl", 3, "broken")
+            problems.fatal("one class only", "a.jsonl", None, "every label is 'x'")
+
+    with pytest.raises(DataError, match=r"one class only \(1\)") as caught:
+        read()
+    assert "bad JSON" not in str(caught.value)
+
+
+def test_no_rejects_file_appears_when_nothing_was_rejected_or_reading_failed(tmp_path):
+    def fail():
+        with Problems(skip_bad=True, rejects=tmp_path / "b.jsonl") as problems:
+            problems.add("bad JSON", "a.jsonl", 3, "broken")
+            raise ValueError("lost")
+
+    with Problems(skip_bad=True, rejects=tmp_path / "a.jsonl"):
+        pass
+    with pytest.raises(ValueError, match="lost"):
+        fail()
+    assert list(tmp_path.iterdir()) == []

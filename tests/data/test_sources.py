@@ -1,0 +1,125 @@
+import gzip
+import os
+
+import pytest
+import zstandard
+
+from acclimate.data.digests import DigestMemory
+from acclimate.data.problems import Problems
+from acclimate.data.sources import format_of, one_format, resolve, text_lines
+from acclimate.errors import DataError
+from acclimate.files import digest_file
+
+
+def compressed(data, ending):
+    return {"": lambda: data, ".gz": lambda: gzip.compress(data), ".zst": lambda: zstandard.compress(data)}[ending]()
+
+
+def lines_of(path, **settings):
+    with Problems(**settings) as problems:
+        return list(text_lines(path, problems)), problems
+
+
+@pytest.mark.parametrize("ending", ["", ".gz", ".zst"])
+def test_lines_are_the_same_through_every_compression_and_larger_than_any_buffer(tmp_path, ending):
+    texts = [f"line {number} é\u2028 {'x' * (number % 400)}" for number in range(20_000)]
+    path = tmp_path / f"a.txt{ending}"
+    path.write_bytes(compressed("\n".join(texts).encode(), ending))
+    lines, _ = lines_of(path)
+    assert [text for _, text in lines] == texts
+    assert [number for number, _ in lines] == list(range(1, 20_001))
+
+
+def test_several_zstd_frames_are_one_file(tmp_path):
+    path = tmp_path / "a.txt.zst"
+    path.write_bytes(zstandard.compress(b"one\ntw") + zstandard.compress(b"o\nthree\n"))
+    assert [text for _, text in lines_of(path)[0]] == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize("ending", [".gz", ".zst"])
+def test_a_compressed_file_that_was_cut_off_is_an_error_and_not_a_shorter_corpus(tmp_path, ending):
+    path = tmp_path / f"a.txt{ending}"
+    path.write_bytes(compressed(os.urandom(300_000).hex().encode(), ending)[:-1_000])
+    with pytest.raises(DataError, match=r"a\.txt.*damaged or ends too early"):
+        lines_of(path)
+
+
+def test_a_byte_order_mark_and_windows_line_ends_are_no_text(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"\xef\xbb\xbfone\r\ntwo\r\n")
+    assert lines_of(path)[0] == [(1, "one"), (2, "two")]
+
+
+def test_bad_utf8_names_line_and_byte_offset(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes("né\n".encode() + b"ok\nab\xff\n")
+    assert path.read_bytes()[9] == 0xFF
+    with pytest.raises(DataError, match=r"a\.txt:3: byte 0xff at byte offset 9 "):
+        lines_of(path)
+    assert lines_of(path, skip_bad=True)[0] == [(1, "né"), (2, "ok"), (3, None)]
+
+
+def test_utf16_is_recognised_in_the_message(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("hello", encoding="utf-16")
+    with pytest.raises(DataError, match=r"byte offset 0 .*UTF-16"):
+        lines_of(path)
+
+
+def test_globs_folders_and_lists_give_sorted_files_once(tmp_path):
+    for name in ("b.txt", "a.txt", "deep/c.txt", ".hidden.txt", "notes.md", "meta.json", "d.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x")
+
+    def names(pattern, **settings):
+        return [str(path.relative_to(tmp_path)) for path in resolve(pattern, tmp_path, **settings)]
+
+    assert names("**/*.txt") == ["a.txt", "b.txt", "deep/c.txt"]
+    assert names("*.txt") == ["a.txt", "b.txt"]
+    assert names(("b.txt", "*.txt")) == ["b.txt", "a.txt"]
+    assert names(".") == ["a.txt", "b.txt", "d.csv", "deep/c.txt"]
+    assert names(".", format="csv") == ["d.csv"]
+
+
+def test_a_missing_path_names_the_nearest(tmp_path):
+    (tmp_path / "train.jsonl").write_text("{}")
+    with pytest.raises(DataError, match=r"did you mean 'train.jsonl'"):
+        resolve("trian.jsonl", tmp_path)
+    with pytest.raises(DataError, match="no file matches"):
+        resolve("*.csv", tmp_path)
+
+
+def test_formats_come_from_endings_and_may_not_be_mixed(tmp_path):
+    assert [format_of(tmp_path / name) for name in ("a.JSONL.gz", "a.tsv.zst", "a.parquet", "a.doc")] == ["jsonl", "tsv", "parquet", None]
+    with pytest.raises(DataError, match=r"a\.txt and .*b\.csv: different formats"):
+        one_format([tmp_path / "a.txt", tmp_path / "b.csv"])
+
+
+def test_digests_are_remembered_by_size_and_time(tmp_path, monkeypatch):
+    path = tmp_path / "a.txt"
+    path.write_text("one")
+    os.utime(path, ns=(10**18, 10**18))
+    first = DigestMemory(tmp_path / "cache").digest(path)
+    assert first == digest_file(path)
+    monkeypatch.setattr("acclimate.data.digests.digest_file", lambda path: "hashed again")
+    memory = DigestMemory(tmp_path / "cache")
+    assert memory.digest(path) == first
+    os.utime(path, ns=(10**18, 10**18 + 1))
+    assert memory.digest(path) == "hashed again"
+
+
+def test_a_file_written_a_moment_ago_is_not_remembered(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("one")
+    memory = DigestMemory(tmp_path / "cache")
+    before, stat = memory.digest(path), path.stat()
+    path.write_text("two")
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # the clock did not tick between the two
+    assert memory.digest(path) != before
+
+
+def test_a_damaged_memory_is_started_afresh(tmp_path):
+    (tmp_path / "digests.json").write_text('{"a": 1}')
+    path = tmp_path / "a.txt"
+    path.write_text("one")
+    assert DigestMemory(tmp_path).digest(path) == digest_file(path)

@@ -1,0 +1,234 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from acclimate.data.opened import DataSettings
+from acclimate.errors import SettingsError
+from acclimate.stages.finetune import Finetune
+from acclimate.stages.pretrain import Pretrain
+from acclimate.stages.tfidf import Tfidf
+from acclimate.study.language import Recipe, Study, load_study, parse_study, resolved
+from acclimate.study.yaml import dump, parse
+
+STUDY = """\
+base: some/model
+data:
+  domain: corpora/**/*.txt
+  general: {path: wiki.jsonl.zst, text: body}
+  task: {kind: classify, train: train.jsonl, dev: dev.jsonl, test: test.jsonl, text: clause, label: type}
+seeds: 5
+labels: [100, 1000, all]
+reference: fine-tune
+recipes:
+  fine-tune: [finetune]
+  deep head: [finetune: {train: head, head: {layers: 2, hidden: 256}}]
+  top 2: [finetune: {train: 2}]
+  scratch: {base: random, stages: [finetune: {epochs: 30}]}
+  tfidf: {base: tfidf}
+  trigrams: {base: {tfidf: {ngrams: 3}}}
+  TAPT: [pretrain: {corpus: task}, finetune]
+  DAPT: [pretrain: {tokens: 50_000_000, lr: 2e-5}, finetune: ]
+"""
+TASK = {"train": "train.jsonl"}
+DATA: dict[str, Any] = {"task": TASK}
+
+
+def of(text: str) -> Study:
+    document = parse(text, "study.yaml")
+    return parse_study(document.value, document)
+
+
+def mistakes_in(old: str, new: str) -> list[str]:
+    assert old in STUDY
+    with pytest.raises(SettingsError) as caught:
+        of(STUDY.replace(old, new, 1))
+    message = str(caught.value)
+    # Names that pydantic gives to members of unions and to its own validators say nothing to a user.
+    assert not any(
+        word in message for word in ("function-", "tagged", "pydantic", "CorpusSettings", "literal[", "constrained", "Value error")
+    )
+    return message.split("\n")
+
+
+def test_a_study_is_read_as_it_is_written() -> None:
+    study = of(STUDY)
+    assert study.seed_list == (0, 1, 2, 3, 4)
+    assert study.label_budgets == ("100", "1000", "all")
+    assert list(study.recipes) == ["fine-tune", "deep head", "top 2", "scratch", "tfidf", "trigrams", "TAPT", "DAPT"]
+    assert study.recipes["fine-tune"] == Recipe(stages=(Finetune(),))
+    assert study.recipes["top 2"].stages == (Finetune(train=2),)
+    assert study.recipes["scratch"] == Recipe(base="random", stages=(Finetune(epochs=30),))
+    assert study.recipes["tfidf"] == Recipe(base="tfidf", stages=(Tfidf(),))
+    assert study.recipes["trigrams"].stages == (Tfidf(ngrams=3),)
+    assert study.recipes["DAPT"].stages == (Pretrain(tokens=50_000_000, lr=2e-5), Finetune())
+    assert study.is_classification
+
+
+def test_defaults_are_three_seeds_all_labels_and_the_first_recipe() -> None:
+    study = Study(base="m", data=DATA, recipes={"a": ["finetune"], "b": {"base": "tfidf"}})
+    assert (study.name, study.seed_list, study.label_budgets, study.reference_name) == ("study", (0, 1, 2), ("all",), "a")
+
+
+def test_python_says_the_same_as_yaml() -> None:
+    data = DataSettings(task=TASK, domain="corpus.txt")
+    python = Study(
+        base="m",
+        data=data,
+        seeds=[3, 1],
+        recipes={"fine-tune": [Finetune()], "DAPT": [Pretrain(tokens=1000), Finetune(lr=2e-5)], "tfidf": Recipe(base="tfidf")},
+    )
+    yaml = of(
+        "{base: m, data: {task: {train: train.jsonl}, domain: corpus.txt}, seeds: [3, 1], recipes: "
+        "{fine-tune: [finetune], DAPT: [pretrain: {tokens: 1000}, finetune: {lr: 2e-5}], tfidf: {base: tfidf}}}"
+    )
+    assert python == yaml
+    assert python.seed_list == (3, 1)
+    assert Study.model_validate(python.model_dump()) == python
+
+
+def test_resolved_writes_out_every_default_and_is_read_back() -> None:
+    study = of(STUDY)
+    plain = resolved(study)
+    assert plain["reference"] == "fine-tune"
+    assert plain["recipes"]["fine-tune"] == {
+        "base": "some/model",
+        "stages": [{"finetune": Finetune().model_dump(mode="json", exclude={"stage"})}],
+    }
+    assert plain["recipes"]["tfidf"] == {"base": {"tfidf": Tfidf().model_dump(mode="json", exclude={"stage"})}}
+    again = of(dump(plain))
+    assert resolved(again) == plain
+    assert {name: recipe.stages for name, recipe in again.recipes.items()} == {
+        name: recipe.stages for name, recipe in study.recipes.items()
+    }
+    assert again.data == study.data
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (
+            "{corpus: task}",
+            "{corpus: task, learning_rate: 1e-4}",
+            "16:35: recipes.TAPT[0].pretrain: unknown key 'learning_rate' (did you mean 'lr'?)",
+        ),
+        (
+            "{corpus: task}",
+            "{corpus: task, batch_size: 8}",
+            "16:35: recipes.TAPT[0].pretrain: unknown key 'batch_size' (did you mean 'batch_tokens'?)",
+        ),
+        ("{train: 2}", "{epoch: 2}", "12:22: recipes.top 2[0].finetune: unknown key 'epoch' (did you mean 'epochs'?)"),
+        ("{layers: 2,", "{layer: 2,", "11:46: recipes.deep head[0].finetune.head: unknown key 'layer' (did you mean 'layers'?)"),
+        ("{train: 2}", "{train: haed}", "12:22: recipes.top 2[0].finetune.train: should be 'all' or 'head' or a whole number, not 'haed'"),
+        ("{train: 2}", "{lr: fast}", "12:22: recipes.top 2[0].finetune.lr: should be a number, not 'fast'"),
+        ("{train: 2}", "{lr: -1}", "12:22: recipes.top 2[0].finetune.lr: should be more than 0, not -1"),
+        ("{epochs: 30}", "{epoch: 30}", "13:47: recipes.scratch.stages[0].finetune: unknown key 'epoch' (did you mean 'epochs'?)"),
+        ("{ngrams: 3}", "{ngram: 3}", "15:29: recipes.trigrams.base.tfidf: unknown key 'ngram' (did you mean 'ngrams'?)"),
+        ("{ngrams: 3}", "{ngrams: 9}", "15:29: recipes.trigrams.base.tfidf.ngrams: should be at most 5, not 9"),
+        ("dev: dev.jsonl", "valid: dev.jsonl", "5:46: data.task: unknown key 'valid' (did you mean 'dev'?)"),
+        ("kind: classify", "kind: tag", "5:10: data.task.kind: should be 'classify', not 'tag'"),
+        ("path: wiki.jsonl.zst, ", "", "4:3: data.general: the key 'path' is missing"),
+        ("corpora/**/*.txt", "[a, 5]", "3:15: data.domain[1]: should be a word, not 5"),
+        ("reference: fine-tune", "reference: finetune", "8:1: reference: 'finetune' is not a recipe (did you mean 'fine-tune'?)"),
+        ("reference: fine-tune", "refrence: fine-tune", "8:1: unknown key 'refrence' (did you mean 'reference'?)"),
+        ("seeds: 5", "seeds: [1, 2, 1]", "6:1: seeds: the seed 1 stands here twice"),
+        ("seeds: 5", "seeds: 0", "6:1: seeds: should be at least 1, not 0"),
+        ("seeds: 5", "seeds: [1, -2]", "6:12: seeds[1]: should be at least 0, not -2"),
+        ("seeds: 5", "seeds: true", "6:1: seeds: should be a whole number or a list, not true"),
+        ("seeds: 5", "name: ../up", "6:1: name: should be a name without slashes"),
+        ("[100, 1000, all]", "[100, 100]", "7:1: labels: the budget 100 stands here twice"),
+        ("[100, 1000, all]", "[0]", "7:10: labels[0]: should be at least 1, not 0"),
+        ("[100, 1000, all]", "[alle]", "7:10: labels[0]: should be a whole number or 'all', not 'alle'"),
+        ("[finetune]", "[fintune]", "10:15: recipes.fine-tune[0]: unknown stage 'fintune' (did you mean 'finetune'?)"),
+        ("[finetune]", "finetune", "10:3: recipes.fine-tune: a recipe is a list of stages"),
+        ("[finetune]", "{finetune: {}}", "10:3: recipes.fine-tune: the stages of a recipe are a list: write [finetune: {...}]"),
+        ("[finetune]", "[{finetune: {}, lr: 1}]", "10:15: recipes.fine-tune[0]: a stage is one name with its settings, not 2 keys"),
+        ("[finetune]", "[finetune: 3]", "10:15: recipes.fine-tune[0]: the settings of finetune are a mapping"),
+        ("[finetune]", "[{stage: fintune}]", "10:15: recipes.fine-tune[0]: unknown stage 'fintune'"),
+        ("[finetune]", "[]", "10:3: recipes.fine-tune: has no stages"),
+        ("[finetune]", "[pretrain]", "10:3: recipes.fine-tune: ends with pretrain"),
+        ("[finetune]", "[finetune, finetune]", "10:15: recipes.fine-tune[0]: finetune must be the last stage"),
+        ("[finetune]", "[tfidf]", "10:15: recipes.fine-tune[0]: tfidf is a base"),
+        ("[finetune]", "{base: tfidf, stages: [finetune]}", "10:3: recipes.fine-tune: tfidf is a plain baseline and takes no stages"),
+        ("[finetune]", "{base: {tfidf: {}}, stages: [finetune]}", "10:3: recipes.fine-tune: tfidf is a plain baseline and takes no stages"),
+        ("[finetune]", "{base: {layers_of: x}}", "10:3: recipes.fine-tune: base: should be a hub id"),
+        (
+            "{corpus: task}",
+            "{corpus: domian}",
+            "16:21: recipes.TAPT[0].pretrain.corpus: there is no corpus 'domian' (did you mean 'domain'?)",
+        ),
+        ("{corpus: task}", "{tokens: 5, epochs: 1}", "16:10: recipes.TAPT[0].pretrain: give `tokens` or `epochs`, not both"),
+        ("  TAPT:", "  ' TAPT':", "16:3: recipes. TAPT: the recipe's name ' TAPT' is empty, or has spaces around it"),
+        ("base: some/model\n", "", "1:1: `base` is missing, and the recipes fine-tune, deep head, top 2, ... start from it"),
+        ("base: some/model", "base: random", "1:1: base: `base` 'random' is not a pretrained model"),
+        ("data:\n", "dat:\n", "1:1: the key 'data' is missing"),
+    ],
+)
+def test_a_mistake_is_named_with_its_line_and_the_likely_mend(old: str, new: str, expected: str) -> None:
+    assert mistakes_in(old, new)[0].startswith(f"study.yaml:{expected}")
+
+
+def test_one_mistake_is_one_line() -> None:
+    for old, new in (
+        ("{train: 2}", "{train: haed}"),
+        ("seeds: 5", "seeds: many"),
+        ("corpora/**/*.txt", "{path: [1]}"),
+        ("some/model", "random"),
+    ):
+        assert len(mistakes_in(old, new)) == 1
+
+
+def test_a_missing_task_is_said_once_for_all_recipes() -> None:
+    lines = mistakes_in("  task: {kind: classify, train: train.jsonl, dev: dev.jsonl, test: test.jsonl, text: clause, label: type}\n", "")
+    assert lines == ["study.yaml:2:1: data: there is no `task`, and the recipes fine-tune, deep head, top 2, ... read it"]
+
+
+def test_the_first_ten_mistakes_are_listed_and_the_rest_counted() -> None:
+    lines = mistakes_in("seeds: 5", "\n".join(f"key{i}: 1" for i in range(13)))
+    assert len(lines) == 11
+    assert lines[9].startswith("study.yaml:15:1: unknown key 'key9'")
+    assert lines[10] == "... and 3 more"
+
+
+def test_without_a_file_the_place_alone_is_named() -> None:
+    with pytest.raises(SettingsError, match=r"^recipes\.a\[1\]\.finetune: unknown key 'learning_rate'"):
+        parse_study({"base": "m", "data": DATA, "recipes": {"a": ["pretrain", {"finetune": {"learning_rate": 1}}]}})
+    with pytest.raises(SettingsError, match=r"^recipes\.a\[0\]: there is no corpus 'domain'; those in `data` are task$"):
+        parse_study({"base": "m", "data": DATA, "recipes": {"a": ["pretrain", "finetune"]}})
+    with pytest.raises(SettingsError, match=r"there is no corpus 'domain'"):
+        Study(base="m", data=DATA, recipes={"a": Recipe(stages=(Pretrain(), Finetune()))})
+
+
+@pytest.mark.parametrize("value", [None, [], "text", 3])
+def test_what_is_no_mapping_is_no_study(value: object) -> None:
+    with pytest.raises(SettingsError, match="a study is a mapping"):
+        parse_study(value)
+
+
+def test_pretraining_alone_is_a_study_for_a_verb_but_not_for_a_file(tmp_path: Path) -> None:
+    plain = {"base": "m", "data": {"domain": "a.txt"}, "recipes": {"pretrain": ["pretrain"]}}
+    assert not parse_study(plain).is_classification
+    file = tmp_path / "study.yaml"
+    file.write_text(dump(plain))
+    with pytest.raises(SettingsError, match=r"study\.yaml:2:1: data: a study needs a task"):
+        load_study(file)
+    file.write_text(dump({**plain, "data": {"domain": "a.txt", **DATA}}))
+    with pytest.raises(SettingsError, match=r"recipes\.pretrain: to be compared"):
+        load_study(file)
+
+
+def test_a_study_is_named_after_its_file(tmp_path: Path) -> None:
+    file = tmp_path / "contracts.yaml"
+    file.write_text(STUDY)
+    assert load_study(file).name == "contracts"
+    file.write_text("name: mine\n" + STUDY)
+    assert load_study(file).name == "mine"
+    file.write_text("")
+    with pytest.raises(SettingsError, match=r"contracts\.yaml:1:1: a study is a mapping"):
+        load_study(file)
+
+
+def test_settings_are_frozen_values() -> None:
+    study = of(STUDY)
+    with pytest.raises(ValueError, match="frozen"):
+        study.seeds = 3  # type: ignore[misc]
