@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from acclimate.report.tables import Row
+from acclimate.report.text import with_sign
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Tick:
 
     at: float  # per cent
     value: float
+    label: str  # with as many decimals as tell the ticks apart
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,9 @@ class Axis:
     def marks(self, rows: Sequence[Row]) -> tuple[Mark, ...]:
         """The marks of the rows that were compared with the reference."""
         return tuple(
-            Mark(row, self.at(row.difference), None if row.low is None else self.at(row.low), None if row.high is None else self.at(row.high))
+            Mark(
+                row, self.at(row.difference), None if row.low is None else self.at(row.low), None if row.high is None else self.at(row.high)
+            )
             for row in rows
             if row.difference is not None
         )
@@ -54,8 +58,9 @@ def axis_of(rows: Sequence[Row]) -> Axis:
     left, right = min(ends) - 0.06 * width, max(ends) + 0.06 * width
     step = _round_step((right - left) / 5)
     first, last = math.ceil(left / step), math.floor(right / step)
-    plain = Axis(left, right, ())
-    return Axis(left, right, tuple(Tick(plain.at(n * step), n * step) for n in range(first, last + 1)))
+    plain, decimals = Axis(left, right, ()), max(0, -math.floor(math.log10(step * 1.001)))
+    values = [n * step for n in range(first, last + 1)]
+    return Axis(left, right, tuple(Tick(plain.at(value), value, with_sign(value, decimals) if value else "0") for value in values))
 
 
 def _round_step(step: float) -> float:

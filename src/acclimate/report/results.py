@@ -104,7 +104,8 @@ class Results:
         missing = [name for name in FILES if not (folder / name).is_file()]
         if missing:
             raise SettingsError(
-                f"{folder}: not the folder of a finished study, {_listed(missing)} missing — run `acclimate study` first, or name its --out folder"
+                f"{folder}: not the folder of a finished study, {_listed(missing)} missing — "
+                "run `acclimate study` first, or name its --out folder"
             )
         verdicts = _json(folder / "verdicts.json")
         study = _json(folder / "study.json")
@@ -121,7 +122,9 @@ class Results:
                 predictions=_table(folder / "predictions.parquet", ("recipe", "labels", "split", "gold", "predicted"), only=True),
             )
         except KeyError as error:
-            raise SettingsError(f"{folder}: the field {error} is missing in its files — run `acclimate study` again to rewrite them") from error
+            raise SettingsError(
+                f"{folder}: the field {error} is missing in its files — run `acclimate study` again to rewrite them"
+            ) from error
         except UnicodeDecodeError as error:
             raise SettingsError(f"{folder / 'study.yaml'}: not UTF-8 text ({error})") from error
 
@@ -207,7 +210,11 @@ def _json(path: Path) -> dict[str, Any]:
 def _table(path: Path, needed: tuple[str, ...], only: bool = False) -> pa.Table:
     """A parquet file as a table; with `only`, nothing but the needed columns is read (probabilities are the bulk of predictions)."""
     try:
-        absent = [name for name in needed if name not in pq.read_schema(path).names]
+        file = pq.ParquetFile(path)
+        absent = [name for name in needed if name not in file.schema_arrow.names]
+        if absent and file.metadata.num_rows == 0:
+            # Where every run failed there are no predictions, and a table without rows need not have columns.
+            return pa.table({name: pa.array([], pa.string()) for name in needed})
         if absent:
             raise SettingsError(f"{path}: column {', '.join(absent)} missing — run `acclimate study` again to rewrite it")
         return pq.read_table(path, columns=list(needed) if only else None)

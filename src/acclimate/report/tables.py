@@ -72,7 +72,12 @@ def console_table(results: Results) -> Table:
         last = row.labels
         name = Text(one_line(row.recipe), style="bold" if row.is_chosen else "")
         cells = [name, *([Text(row.labels)] if several else []), Text(_mean(row)), Text(_difference(row))]
-        cells += [Text(row.outcome, style=_STYLES.get(row.outcome, "")), Text(row.seeds_done), Text(duration(row.seconds)), Text(amount(row.tokens))]
+        cells += [
+            Text(row.outcome, style=_STYLES.get(row.outcome, "")),
+            Text(row.seeds_done),
+            Text(duration(row.seconds)),
+            Text(amount(row.tokens)),
+        ]
         table.add_row(*cells)
     return table
 

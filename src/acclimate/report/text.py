@@ -1,6 +1,5 @@
 """How a value is written for people: numbers with their units, and text from data made inert."""
 
-import math
 import unicodedata
 
 METRIC_WORDS = {"macro_f1": "macro F1", "micro_f1": "micro F1", "mcc": "Matthews correlation"}
@@ -46,8 +45,13 @@ def signed(value: float | None) -> str:
     """A difference of metrics with its sign; a rounded zero has none."""
     if value is None:
         return "–"
-    written = f"{value:+.3f}"
-    return written[1:] if float(written) == 0 else written
+    return with_sign(value, 3)
+
+
+def with_sign(value: float, decimals: int) -> str:
+    """A number with its sign, a true minus rather than a hyphen; a rounded zero has none."""
+    written = f"{value:+.{decimals}f}"
+    return written[1:] if float(written) == 0 else written.replace("-", "\u2212")
 
 
 def interval(low: float | None, high: float | None) -> str:
@@ -70,14 +74,14 @@ def duration(seconds: float | None) -> str:
 
 
 def amount(value: float | None) -> str:
-    """A count with a thousands suffix: `950`, `12.3 k`, `22.7 M`, `1.5 G`, `3.1 P`."""
+    """A count with a thousands suffix: `950`, `12.3 k`, `22.7 M`, `3 P`."""
     if value is None:
         return "–"
-    if abs(value) < 1000:
-        return f"{value:.0f}" if float(value).is_integer() else f"{value:.1f}"
-    # 999,950 would round to 1000.0 k: it is written as 1.0 M.
-    power = 1 if abs(value) < 999_950 else min(int(math.log10(abs(value) * 1.00005) // 3), len(_SUFFIXES))
-    return f"{value / 1000**power:.1f} {_SUFFIXES[power - 1]}"
+    power = 0
+    # Rounded before it is compared: 999,950 is 1 M, not 1000 k.
+    while abs(round(value, 1)) >= 1000 and power < len(_SUFFIXES):
+        value, power = value / 1000, power + 1
+    return f"{value:.1f}".removesuffix(".0") + (f" {_SUFFIXES[power - 1]}" if power else "")
 
 
 def size(bytes_: float | None) -> str:

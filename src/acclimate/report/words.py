@@ -10,8 +10,10 @@ def verdict_sentences(results: Results) -> tuple[str, str]:
     """What the study found at its largest label budget, and how far that can be trusted.
 
     The first sentence compares the recipe that the dev set chose with the reference; the second holds the other budgets, the smallest
-    effect the study could have seen, and what limits the verdict. "Better" and "worse" are said only of differences whose interval leaves zero out.
+    effect the study could have seen, and what limits the verdict. "Better" and "worse" are said only where the interval leaves zero out.
     """
+    if results.study.get("smoke"):
+        return _smoke(results)
     chosen = results.chosen
     if chosen is None:
         return _nothing_done(results)
@@ -21,10 +23,24 @@ def verdict_sentences(results: Results) -> tuple[str, str]:
     return first, _sentence(_limits(results, chosen))
 
 
+def _smoke(results: Results) -> tuple[str, str]:
+    done = sum(run.done for run in results.runs)
+    return (
+        "This was a smoke run on a sliver of the data, so its numbers say nothing about which recipe is best.",
+        f"It shows that every stage works: {done} of {len(results.runs)} runs were done."
+        if done == len(results.runs)
+        else f"It shows what does not work yet: {done} of {len(results.runs)} runs were done, and the errors of the others are listed.",
+    )
+
+
 def _nothing_done(results: Results) -> tuple[str, str]:
     if not results.runs:
         return "This study has no runs, so there is nothing to compare.", "Run `acclimate study` to fill it."
-    runs = "The only run" if len(results.runs) == 1 else f"All {len(results.runs)} runs"
+    if any(run.done for run in results.runs):
+        # A choice is made at the largest budget only; smaller ones do not stand in for it.
+        runs = f"Every run {with_labels(results.budgets[-1])}"
+    else:
+        runs = "The only run" if len(results.runs) == 1 else f"All {len(results.runs)} runs"
     return (
         f"{runs} failed, so this study says nothing about which recipe is best.",
         "Their errors are listed with the failed runs; mend the cause and give the same command again: what was complete is kept.",
@@ -35,9 +51,12 @@ def _only_recipe(results: Results, recipe: str) -> tuple[str, str]:
     labels = results.budgets[-1]
     values = results.values(recipe, labels, results.metric)
     reached = score(results.mean(recipe, labels, results.metric))
-    seeds = "with one seed" if len(values) == 1 else f"as the mean of {len(values)} seeds, from {score(min(values))} to {score(max(values))}" if values else ""
+    if len(values) == 1:
+        seeds = "with one seed"
+    else:
+        seeds = f"as the mean of {len(values)} seeds, from {score(min(values))} to {score(max(values))}"
     return (
-        _sentence([f"{_at(results, labels)}{quoted(recipe)} reaches a {_metric(results)} of {reached} {seeds}".rstrip()]),
+        _sentence([f"{_at(results, labels)}{quoted(recipe)} reaches a {_metric(results)} of {reached} {seeds}"]),
         _sentence(["it is the only recipe of this study, so nothing says whether another would do better", *_failures(results)]),
     )
 
@@ -47,19 +66,19 @@ def _about_winner(results: Results, winner: str) -> str:
     name, reference = _described(results, winner), f"the reference {quoted(results.reference)}"
     verdict = results.verdict_of(winner, labels)
     if verdict is None:
-        return _sentence(
-            [f"{_at(results, labels)}{name} scored highest on the dev set, but it could not be compared with {reference}, of which no run could be paired with it"]
-        )
+        unpaired = f"but it could not be compared with {reference}, as no seed of both was done"
+        return _sentence([f"{_at(results, labels)}{name} scored highest on the dev set, {unpaired}"])
     claim = verdict.claim
     checkpoint = " for this checkpoint" if results.checkpoint_only(winner) else ""
     numbers = f"a difference of {_difference(verdict)}"
     if claim == "better":
-        means = f"{score(results.mean(winner, labels, results.metric))} against {score(results.mean(results.reference, labels, results.metric))}"
-        text = f"{name} is better than {reference}{checkpoint}: a {_metric(results)} of {means}, {numbers}"
+        mine, theirs = (score(results.mean(recipe, labels, results.metric)) for recipe in (winner, results.reference))
+        text = f"{name} is better than {reference}{checkpoint}: a {_metric(results)} of {mine} against {theirs}, {numbers}"
     elif claim == "worse":
-        text = f"{name} scored highest on the dev set but is worse than {reference} on the test set{checkpoint}: {numbers} in {_metric(results)}"
+        text = f"{name} scored highest on the dev set but is worse than {reference}{checkpoint}: {numbers} in {_metric(results)}"
     else:
-        text = f"this study cannot tell {name}, which scored highest on the dev set, from {reference}{checkpoint}: {numbers} in {_metric(results)}"
+        told = f"this study cannot tell {name}, which scored highest on the dev set, from {reference}"
+        text = f"{told}{checkpoint}: {numbers} in {_metric(results)}"
     return _sentence([_at(results, labels) + text])
 
 
@@ -71,7 +90,7 @@ def _about_reference(results: Results) -> str:
         return _sentence([f"{start}, and no other recipe was shown to be better in {_metric(results)}"])
     best = max(better, key=lambda verdict: abs(verdict.difference or 0))
     others = listing([quoted(verdict.recipe) for verdict in better])
-    return _sentence([f"{start}, but on the test set {others} did better: the largest difference is {_difference(best)} in {_metric(results)}"])
+    return _sentence([f"{start}, but {others} did better in {_metric(results)}: the largest difference is {_difference(best)}"])
 
 
 def _limits(results: Results, chosen: str) -> list[str]:
@@ -86,7 +105,8 @@ def _limits(results: Results, chosen: str) -> list[str]:
         clauses.extend(_unseen([verdict]))
         others = [other for other in compared if other.claim == "better"]
         if others:
-            clauses.append(f"{listing([quoted(other.recipe) for other in others])} did better than the reference on the test set, which is not what chooses")
+            names = listing([quoted(other.recipe) for other in others])
+            clauses.append(f"{names} did better than the reference on the test set, which is not what chooses")
     elif chosen == results.reference:
         unclear = [other for other in compared if other.claim == "cannot tell"]
         if unclear:
@@ -122,7 +142,8 @@ def _other_budgets(results: Results, chosen: str) -> list[str]:
         at = with_labels(listing([verdict.labels for verdict in verdicts]))
         too = " too" if headline is not None and headline.claim == claim else ""
         numbers = f" ({_difference(verdicts[0], brief=True)})" if len(verdicts) == 1 else ""
-        clauses.append(f"{at} the two cannot be told apart{too and ' either'}{numbers}" if claim == "cannot tell" else f"{at} it is {claim}{too}{numbers}")
+        told = f"the two cannot be told apart{' either' if too else ''}" if claim == "cannot tell" else f"it is {claim}{too}"
+        clauses.append(f"{at} {told}{numbers}")
     return clauses
 
 
@@ -130,7 +151,7 @@ def _unseen(verdicts: Sequence[Verdict]) -> list[str]:
     known = [verdict.detectable for verdict in verdicts if verdict.detectable is not None]
     if not known:
         return []
-    return [f"a difference smaller than about {score(max(known))} would go unseen in a study of this size"]
+    return [f"a difference smaller than about {score(max(known))} would likely go unseen in a study of this size"]
 
 
 def _baseline_won(results: Results, chosen: str) -> list[str]:
@@ -143,10 +164,11 @@ def _baseline_won(results: Results, chosen: str) -> list[str]:
 def _checkpoint(results: Results, chosen: str) -> list[str]:
     shared = [recipe for recipe in results.recipes if results.checkpoint_only(recipe)]
     if chosen in shared:
-        return ["its pretraining was run once, so another run of it may turn out differently"]
+        return [f"the pretraining of {quoted(chosen)} was run once, so another run of it may turn out differently"]
     if not shared:
         return []
-    return [f"{listing([quoted(recipe) for recipe in shared])} {'was' if len(shared) == 1 else 'were'} judged for this checkpoint only, from a pretraining that was run once"]
+    judged = f"{listing([quoted(recipe) for recipe in shared])} {'was' if len(shared) == 1 else 'were'} judged for this checkpoint only"
+    return [f"{judged}, from a pretraining that was run once"]
 
 
 def _failures(results: Results) -> list[str]:

@@ -1,0 +1,199 @@
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from statistics import mean
+
+import pyarrow.parquet as pq
+import pytest
+
+from acclimate.errors import SettingsError
+from acclimate.report.page import render, write_report
+from acclimate.report.results import Results
+
+VOID = {"meta", "br", "hr", "img", "link", "input", "circle", "line", "rect"}
+HOSTILE = "<script>alert(1)</script>{{ 7*7 }} {% raw %}"
+
+
+class Page(HTMLParser):
+    """Elements with their attributes, the text outside of style, and whether every element was closed."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.words: list[str] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join("".join(self.words).split())
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture
+def html(folder: Path) -> str:
+    return write_report(folder).read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def page(html: str) -> Page:
+    return Page(html)
+
+
+def test_the_page_is_well_formed(page: Page) -> None:
+    assert page.open == []
+    assert [tag for tag, _ in page.elements[:2]] == ["html", "head"]
+
+
+def test_hostile_text_makes_no_element_and_no_handler(page: Page) -> None:
+    assert not {"script", "img", "iframe", "object", "embed", "link", "base", "form"} & {tag for tag, _ in page.elements}
+    assert not [name for _, attributes in page.elements for name in attributes if name.startswith("on")]
+
+
+def test_hostile_text_is_shown_as_it_was_written(page: Page) -> None:
+    assert HOSTILE in page.text
+    assert "onerror=alert(1)" in page.text
+    assert "{{ 7*7 }}" in page.text
+    assert "\\u202egnp.exe\\u2066" in page.text
+
+
+def test_nothing_reorders_or_hides_what_stands_around_it(html: str) -> None:
+    assert not re.search(r"[\u202a-\u202e\u2066\u2067\u2069\x1b]", html)
+
+
+def test_the_page_asks_the_network_for_nothing(page: Page, html: str) -> None:
+    for _, attributes in page.elements:
+        for name, value in attributes.items():
+            if name in {"src", "href", "srcset", "poster", "data", "action", "xlink:href"}:
+                assert str(value).startswith("#"), (name, value)
+    style = html[html.index("<style>") : html.index("</style>")]
+    assert "url(" not in style
+    assert "@import" not in style
+    policy = [each["content"] for each in page.all("meta") if each.get("http-equiv") == "Content-Security-Policy"]
+    assert policy == ["default-src 'none'; style-src 'unsafe-inline'"]
+
+
+def test_the_numbers_of_the_page_are_those_of_the_files(page: Page, folder: Path) -> None:
+    table = pq.read_table(folder / "results.parquet").to_pylist()
+    for recipe in {row["recipe"] for row in table}:
+        for labels in ("50", "500"):
+            scores = [row["test_macro_f1"] for row in table if (row["recipe"], row["labels"], row["status"]) == (recipe, labels, "done")]
+            assert f"{mean(scores):.3f} ±" in page.text
+    verdicts = ("+0.041 −0.012 to +0.093", "−0.035 −0.061 to −0.008", "+0.043 +0.019 to +0.067", "+0.008 −0.021 to +0.038")
+    facts = ("2,503", "1,043", "1.2 %", "41,000", "3.214 → 2.487", "22.7 M", "90.9 MB", "910 MB", "32 T", "145.2", "2026-01-02 03:04 UTC")
+    for expected in (*verdicts, *facts):
+        assert expected in page.text, expected
+    # 17 finished runs at 50.25 s each, and 40.5 s each pro rata.
+    assert "14 min 14 s" in page.text
+    assert "11 min 28 s" in page.text
+
+
+def test_failed_runs_stand_there_with_their_errors(page: Page) -> None:
+    assert "1 of 18 runs failed" in page.text
+    assert "out of memory" in page.text
+    assert "2 of 3" in page.text
+
+
+def test_the_page_tells_how_to_repeat_the_study(page: Page, folder: Path) -> None:
+    for expected in ("acclimate study study.yaml", "base: model", "2.13.0", "Linux x86_64", "8 GB"):
+        assert expected in page.text
+
+
+def test_every_link_leads_to_a_section(page: Page) -> None:
+    places = {attributes["id"] for _, attributes in page.elements if "id" in attributes}
+    links = [str(each["href"]) for each in page.all("a")]
+    assert links
+    assert {link[1:] for link in links} <= places
+
+
+def test_every_table_and_plot_can_be_read_without_seeing_it(page: Page) -> None:
+    assert page.all("th")
+    assert all(each.get("scope") in {"col", "row"} for each in page.all("th"))
+    assert len(page.all("caption")) == len(page.all("table"))
+    hidden = 2  # the axes, whose numbers stand beside each mark
+    plots = [each for each in page.all("svg") if each.get("role") == "img"]
+    assert len(plots) == len(page.all("svg")) - hidden == 4
+    assert any("+0.043, 95 % interval +0.019 to +0.067, better" in str(each["aria-label"]) for each in plots)
+    assert page.all("html")[0]["lang"] == "en"
+
+
+def test_notes_stand_there_once(page: Page) -> None:
+    assert page.text.count("a fresh MLM head was made") == 1
+
+
+def test_the_page_is_the_same_for_the_same_files(folder: Path) -> None:
+    assert render(Results.load(folder)) == render(Results.load(folder))
+
+
+def test_a_study_of_which_nothing_worked_still_gets_its_page(results_of: Callable[..., Results]) -> None:
+    page = Page(render(results_of({"fine-tune": {"50": ["bad <b>"], "all": ["worse"]}})))
+    assert "All 2 runs failed" in page.text
+    assert "bad <b>" in page.text
+
+
+def test_one_recipe_alone_gets_its_page_without_a_plot(results_of: Callable[..., Results]) -> None:
+    page = Page(render(results_of({"fine-tune": {"all": [0.8]}})))
+    assert page.all("svg") == []
+    assert page.open == []
+
+
+def test_a_smoke_run_is_marked(results_of: Callable[..., Results]) -> None:
+    assert "Smoke run:" in Page(render(results_of({"fine-tune": {"all": [0.8]}}, smoke=True))).text
+
+
+def test_no_page_is_written_beside_missing_files(folder: Path) -> None:
+    (folder / "verdicts.json").unlink()
+    with pytest.raises(SettingsError):
+        write_report(folder)
+    assert not (folder / "report.html").exists()
+
+
+def test_a_report_loads_no_deep_learning_library(folder: Path) -> None:
+    code = (
+        "import sys, pathlib; from acclimate.report.page import write_report; write_report(pathlib.Path(sys.argv[1]));"
+        "assert not {'torch', 'transformers'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(folder)], check=True)
+
+
+@pytest.mark.parametrize("scheme", [":root {", "@media (prefers-color-scheme: dark) {"])
+def test_text_has_enough_contrast(html: str, scheme: str) -> None:
+    block = html[html.index(scheme) :]
+    colors = dict(re.findall(r"--(\w+): (#[0-9a-f]{6})", block[: block.index("}")]))
+    for ink in ("ink", "soft", "better", "worse", "unclear", "accent"):
+        for ground in ("page", "band", "mark"):
+            # WCAG 2.1, level AA.
+            assert _contrast(colors[ink], colors[ground]) >= 4.5, (ink, ground)
+
+
+def _contrast(one: str, other: str) -> float:
+    """WCAG 2.1's contrast ratio of two colours, 1 to 21."""
+    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(color: str) -> float:
+    parts = [int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
