@@ -1,4 +1,6 @@
+import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -42,3 +44,16 @@ def test_peak_memory_sees_what_was_allocated_and_freed():
         time.sleep(0.2)
         del block
     assert memory.bytes > before.bytes + 200e6
+
+
+def test_a_block_that_leaves_the_gpu_alone_reports_the_memory_of_its_process(monkeypatch):
+    cuda = SimpleNamespace(is_available=lambda: True, reset_peak_memory_stats=lambda: None, max_memory_allocated=lambda: peak)
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
+    peak = 0
+    with PeakMemory() as memory:
+        pass
+    assert memory.bytes > 10e6
+    peak = 123
+    with PeakMemory() as memory:
+        pass
+    assert memory.bytes == 123

@@ -80,9 +80,9 @@ def training_flops(
 ) -> float:
     """Floating-point operations of training, 6 a parameter and token: 2 forward, 4 backward (Kaplan et al. 2020, section 2.1).
 
-    `parameters` without embeddings, which are looked up. Attention adds 12 x layers x hidden x length a token, `length` being the mean number
-    of tokens that one token sees. `head_parameters` are used at `head_share` of the tokens only (masked positions). What is frozen costs its
-    forward pass alone: `trained_share` of the parameters goes backward.
+    `parameters` without embeddings, which are looked up. Attention adds 12 x layers x hidden x length a token (Chowdhery et al. 2022,
+    appendix B), `length` being the mean number of tokens that one token sees. `head_parameters` are used at `head_share` of the tokens only
+    (masked positions). What is frozen costs its forward pass alone: `trained_share` of the parameters goes backward.
     """
     per_token = 2 * parameters + 2 * head_parameters * head_share + 4 * layers * hidden * length
     return float(tokens * per_token * (1 + 2 * trained_share))
@@ -94,18 +94,18 @@ def disk_bytes(folder: Path) -> int:
 
 
 class PeakMemory:
-    """Measures the highest memory use within a `with` block: of the GPU where torch uses one, else of this process."""
+    """Measures the highest memory use within a `with` block: of the GPU where the block used one, else of this process."""
 
     bytes: int = 0
 
     def __enter__(self) -> Self:
-        self._torch = sys.modules.get("torch")
-        self._cuda = self._torch is not None and self._torch.cuda.is_available()
-        if self._cuda:
-            self._torch.cuda.reset_peak_memory_stats()  # type: ignore[union-attr]
-            return self
         import psutil
 
+        # torch is asked only where somebody else imported it; a plain baseline does without.
+        torch = sys.modules.get("torch")
+        self._cuda = torch.cuda if torch is not None and torch.cuda.is_available() else None
+        if self._cuda is not None:
+            self._cuda.reset_peak_memory_stats()
         self._process = psutil.Process()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
@@ -113,11 +113,11 @@ class PeakMemory:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._cuda:
-            self.bytes = int(self._torch.cuda.max_memory_allocated())  # type: ignore[union-attr]
-            return
         self._stop.set()
         self._thread.join()
+        # A block that left the GPU alone (tfidf beside a GPU) reports the process's memory, not 0.
+        on_device = int(self._cuda.max_memory_allocated()) if self._cuda is not None else 0
+        self.bytes = on_device or self.bytes
 
     def _sample(self) -> None:
         while True:

@@ -30,17 +30,17 @@ def class_f1(counts: Counts) -> NDArray[np.float64]:
 
 def macro_f1(counts: Counts) -> NDArray[np.float64]:
     """The mean F1 over all known classes, also those that this split does not hold (their F1 is 0, as in scikit-learn)."""
-    return class_f1(counts).mean(-1)
+    return _mean(class_f1(counts))
 
 
 def macro_precision(counts: Counts) -> NDArray[np.float64]:
     """The mean over classes of the share of a class's predictions that are right."""
-    return _ratio(np.diagonal(counts, axis1=-2, axis2=-1), counts.sum(-2)).mean(-1)
+    return _mean(_ratio(np.diagonal(counts, axis1=-2, axis2=-1), counts.sum(-2)))
 
 
 def macro_recall(counts: Counts) -> NDArray[np.float64]:
     """The mean over classes of the share of a class's texts that are found."""
-    return _ratio(np.diagonal(counts, axis1=-2, axis2=-1), counts.sum(-1)).mean(-1)
+    return _mean(_ratio(np.diagonal(counts, axis1=-2, axis2=-1), counts.sum(-1)))
 
 
 def mcc(counts: Counts) -> NDArray[np.float64]:
@@ -87,4 +87,10 @@ def per_class(gold: NDArray[np.integer], predicted: NDArray[np.integer], labels:
 
 def _ratio(part: Any, whole: Any) -> NDArray[np.float64]:
     part, whole = np.asarray(part, dtype=np.float64), np.asarray(whole, dtype=np.float64)
-    return np.divide(part, whole, out=np.zeros(np.broadcast(part, whole).shape), where=whole > 0)
+    out = np.zeros(np.broadcast(part, whole).shape)
+    np.divide(part, whole, out=out, where=whole > 0)
+    return out
+
+
+def _mean(each_L: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(each_L.mean(-1), dtype=np.float64)

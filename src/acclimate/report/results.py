@@ -58,10 +58,12 @@ class Verdict:
 
     @property
     def claim(self) -> Claim:
-        """The verdict, weakened to "cannot tell" where one seed or an interval that holds zero does not bear it."""
-        if self.low is None or self.high is None or self.low <= 0 <= self.high or self.seeds < 2:
+        """The verdict, weakened to "cannot tell" where one seed or the interval does not bear it; every metric is better when higher."""
+        if self.low is None or self.high is None or self.seeds < 2:
             return "cannot tell"
-        return "better" if self.verdict == "better" else "worse" if self.verdict == "worse" else "cannot tell"
+        if self.verdict == "better" and self.low > 0:
+            return "better"
+        return "worse" if self.verdict == "worse" and self.high < 0 else "cannot tell"
 
 
 @dataclass(frozen=True)
