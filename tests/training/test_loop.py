@@ -65,15 +65,25 @@ class Toys:
 
 
 SETTINGS = TrainSettings(
-    title="toy", steps=24, lr=0.05, warmup=0.1, shape="linear", clip=1.0, seed=3, micro_tokens=10_000, evaluate_every=5, checkpoint_seconds=0.0
+    title="toy",
+    steps=24,
+    lr=0.05,
+    warmup=0.1,
+    shape="linear",
+    clip=1.0,
+    seed=3,
+    micro_tokens=10_000,
+    evaluate_every=5,
+    checkpoint_seconds=0.0,
 )
 
 
 def run(folder, settings=SETTINGS, model=None, objective=None, evaluate=None, stop=None):
     model = model or Toy()
     objective = objective or Toys(CountOrder(TEXTS, 8, seed=3))
+    groups = [Group(list(model.parameters()), 1.0, 0.01)]
     result = train(
-        settings, objective, model, [Group(list(model.parameters()), 1.0, 0.01)], evaluate, Checkpoints(folder), Devices("float32"), Silent(),
+        settings, objective, model, groups, evaluate, Checkpoints(folder), Devices("float32"), Silent(),
         stop or StopRequest(),
     )  # fmt: skip
     return model, result
@@ -148,7 +158,7 @@ def test_it_never_stops_before_min_steps(tmp_path):
 
 def test_a_loss_that_is_not_finite_ends_the_training_and_keeps_the_last_good_state(tmp_path):
     seen = []
-    with pytest.raises(TrainingError, match="step 7.*lower learning rate"):
+    with pytest.raises(TrainingError, match=r"step 7.*lower learning rate"):
         run(tmp_path, objective=Toys(CountOrder(TEXTS, 8, seed=3), fail_at=7, seen=seen))
     rest = Toys(CountOrder(TEXTS, 8, seed=3), seen=[])
     run(tmp_path, objective=rest)
@@ -182,7 +192,7 @@ def test_frozen_weights_stay_and_are_not_saved(tmp_path):
     model.words.requires_grad_(False)
     before = model.words.weight.clone()
     train(
-        SETTINGS, Toys(CountOrder(TEXTS, 8, seed=3)), model, [Group([model.out.weight, model.out.bias], 1.0, 0.0)], None, Checkpoints(tmp_path),
+        SETTINGS, Toys(CountOrder(TEXTS, 8, seed=3)), model, [Group(list(model.out.parameters()), 1.0, 0.0)], None, Checkpoints(tmp_path),
         Devices("float32"), Silent(), StopRequest(),
     )  # fmt: skip
     assert torch.equal(model.words.weight, before)

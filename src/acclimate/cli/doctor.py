@@ -43,7 +43,9 @@ def _hardware(folder: Path) -> list[Finding]:
     free = shutil.disk_usage(folder).free
     findings = [
         Finding("processors", f"{len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()}", True),
-        Finding("memory", f"{memory.available / 2**30:.1f} of {memory.total / 2**30:.1f} GiB free", memory.available > 2**31, "under 2 GiB"),
+        Finding(
+            "memory", f"{memory.available / 2**30:.1f} of {memory.total / 2**30:.1f} GiB free", memory.available > 2**31, "under 2 GiB"
+        ),
         Finding("disk", f"{free / 2**30:.1f} GiB free in {folder}", free > LITTLE_DISK, "a study of MiniLM keeps about 0.1 GiB a stage"),
     ]
     if importlib.util.find_spec("torch") is None:

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -20,15 +20,15 @@ store_app = typer.Typer(help="The artifacts that studies share.", no_args_is_hel
 app.add_typer(store_app, name="store")
 
 StudyFile = Annotated[Path, typer.Argument(help="The study file (YAML).", show_default=False)]
-OutOption = Annotated[Optional[Path], typer.Option("--out", help="Where results go. Default: results/NAME beside the study file.")]
-StoreOption = Annotated[Optional[Path], typer.Option("--store", help="Where artifacts are kept. Default: .acclimate beside the study file.")]
+OutOption = Annotated[Path | None, typer.Option("--out", help="Where results go. Default: results/NAME beside the study file.")]
+StoreOption = Annotated[Path | None, typer.Option("--store", help="Where artifacts are kept. Default: .acclimate beside the study file.")]
 SmokeOption = Annotated[bool, typer.Option("--smoke", help="Run every stage on a sliver of the data, to see that it works.")]
-ThreadsOption = Annotated[Optional[int], typer.Option("--threads", min=1, help="CPU threads. Default: all.")]
+ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads. Default: all.")]
 PrecisionOption = Annotated[str, typer.Option("--precision", help="auto, float32 or bf16.")]
 MicroOption = Annotated[int, typer.Option("--micro-tokens", min=8, help="Tokens per forward pass; less needs less memory.")]
 CheckpointOption = Annotated[float, typer.Option("--checkpoint-seconds", min=0, help="Seconds between saves of a running stage.")]
 EngineOption = Annotated[str, typer.Option("--engine", help="local (a process a device) or inline (everything in this process).")]
-SetOption = Annotated[Optional[list[str]], typer.Option("--set", help="A setting of the stage, e.g. --set lr=3e-5; may be repeated.")]
+SetOption = Annotated[list[str] | None, typer.Option("--set", help="A setting of the stage, e.g. --set lr=3e-5; may be repeated.")]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
@@ -114,7 +114,7 @@ def pretrain(
     base: Annotated[str, typer.Argument(help="Hub id or folder of a pretrained model.", show_default=False)],
     corpus: Annotated[list[str], typer.Argument(help="Text files, globs or folders.", show_default=False)],
     out: Annotated[Path, typer.Option("--out", help="Folder for the model.", show_default=False)],
-    text: Annotated[Optional[str], typer.Option("--text", help="Column with the text.")] = None,
+    text: Annotated[str | None, typer.Option("--text", help="Column with the text.")] = None,
     settings: SetOption = None,
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
     store: Annotated[Path, typer.Option("--store", help="Where artifacts are kept.")] = Path(".acclimate"),
@@ -136,8 +136,8 @@ def finetune(
     base: Annotated[str, typer.Argument(help="Hub id or folder of a pretrained model, or tfidf.", show_default=False)],
     task: Annotated[str, typer.Argument(help="A labelled file, or a folder with train, dev and test files.", show_default=False)],
     out: Annotated[Path, typer.Option("--out", help="Folder for the model.", show_default=False)],
-    text: Annotated[Optional[str], typer.Option("--text", help="Column with the text.")] = None,
-    label: Annotated[Optional[str], typer.Option("--label", help="Column with the label.")] = None,
+    text: Annotated[str | None, typer.Option("--text", help="Column with the text.")] = None,
+    label: Annotated[str | None, typer.Option("--label", help="Column with the label.")] = None,
     settings: SetOption = None,
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
     store: Annotated[Path, typer.Option("--store", help="Where artifacts are kept.")] = Path(".acclimate"),
@@ -164,8 +164,8 @@ def _single(out: Path, store: Path, threads: int | None) -> Any:
 def predict(
     model: Annotated[Path, typer.Argument(help="Folder of a trained model.", show_default=False)],
     file: Annotated[str, typer.Argument(help="File with texts (any format that studies read).", show_default=False)],
-    out: Annotated[Optional[Path], typer.Option("--out", help="File to write, .jsonl or .csv. Default: jsonl on standard output.")] = None,
-    text: Annotated[Optional[str], typer.Option("--text", help="Column with the text.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="File to write, .jsonl or .csv. Default: jsonl on standard output.")] = None,
+    text: Annotated[str | None, typer.Option("--text", help="Column with the text.")] = None,
 ) -> None:
     """Label texts: a line a text with its label and the probability of each."""
     from acclimate.evaluation.apply import predict_file
@@ -178,8 +178,8 @@ def predict(
 def evaluate(
     model: Annotated[Path, typer.Argument(help="Folder of a trained model.", show_default=False)],
     file: Annotated[str, typer.Argument(help="Labelled file.", show_default=False)],
-    text: Annotated[Optional[str], typer.Option("--text", help="Column with the text.")] = None,
-    label: Annotated[Optional[str], typer.Option("--label", help="Column with the label.")] = None,
+    text: Annotated[str | None, typer.Option("--text", help="Column with the text.")] = None,
+    label: Annotated[str | None, typer.Option("--label", help="Column with the label.")] = None,
 ) -> None:
     """Measure a trained model on labelled texts."""
     from acclimate.evaluation.apply import evaluate_file
@@ -200,8 +200,8 @@ def store_ls(store: Annotated[Path, typer.Argument(help="The store's folder.")] 
 @guarded
 def store_prune(
     store: Annotated[Path, typer.Argument(help="The store's folder.")] = Path(".acclimate"),
-    keep: Annotated[Optional[list[Path]], typer.Option("--keep", help="Keep what this study file needs; may be repeated.")] = None,
-    older_than_days: Annotated[Optional[float], typer.Option("--older-than-days", min=0, help="Only what was not used since.")] = None,
+    keep: Annotated[list[Path] | None, typer.Option("--keep", help="Keep what this study file needs; may be repeated.")] = None,
+    older_than_days: Annotated[float | None, typer.Option("--older-than-days", min=0, help="Only what was not used since.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would go.")] = False,
 ) -> None:
     """Remove artifacts that nobody needs: those no kept study names, or those not used for long. Leftovers of killed runs go, too."""
@@ -238,5 +238,3 @@ def schema(markdown: Annotated[bool, typer.Option("--markdown", help="As a refer
 def main() -> None:
     """The command `acclimate`."""
     app()
-
-

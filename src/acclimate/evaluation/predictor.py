@@ -45,7 +45,7 @@ class TransformerPredictor:
     def __init__(self, folder: Path, max_tokens: int) -> None:
         from acclimate.data.tokens import special_ids
         from acclimate.modeling.execution import Packed
-        from acclimate.modeling.folder import ModelFolder
+        from acclimate.modeling.folder import MAX_LENGTH, ModelFolder
         from acclimate.modeling.heads import load_trained_classifier
         from acclimate.modeling.limits import sequence_length
         from acclimate.training.devices import Devices
@@ -56,7 +56,7 @@ class TransformerPredictor:
         self._devices = Devices()
         self._packed = Packed(load_trained_classifier(self._folder)).to(self._devices.device)
         self._prefix, self._suffix = special_ids(self._folder.tokenizer())
-        trained_with = self._folder.config.get("acclimate_max_length")
+        trained_with = self._folder.config.get(MAX_LENGTH)
         self._room = sequence_length(trained_with, self._folder) - len(self._prefix) - len(self._suffix)
         self._max_tokens = max_tokens
 
@@ -69,9 +69,11 @@ class TransformerPredictor:
         """Probabilities [N, L]; texts are cut to the length the model was fine-tuned with."""
         from acclimate.data.tokens import TokenStore
         from acclimate.data.windows import first
-        from acclimate.objectives.classify import predict
+        from acclimate.evaluation.run_model import class_probabilities
 
         with tempfile.TemporaryDirectory() as folder:
             store = TokenStore.build(Path(folder) / "tokens", iter(texts), self._folder.tokenizer(), "prediction")
             windows = first(store, self._room)
-            return predict(self._packed, store, windows, self._prefix, self._suffix, len(self.labels), self._max_tokens, self._devices)
+            return class_probabilities(
+                self._packed, store, windows, self._prefix, self._suffix, len(self.labels), self._max_tokens, self._devices
+            )

@@ -30,7 +30,7 @@ TOKENIZER_FILES = (
     TOKENIZER_CONFIG, "special_tokens_map.json", "added_tokens.json", "vocab.txt", "vocab.json", "merges.txt", "spm.model",
     "spiece.model", "sentencepiece.bpe.model",
 )  # fmt: skip
-HEAD = "acclimate_head"
+HEAD, MAX_LENGTH = "acclimate_head", "acclimate_max_length"
 CARRIED = "carried."
 """ModernBERT's two heads share names. The one that was not trained last is kept as `carried.mlm.<name>` or `carried.classifier.<name>`."""
 
@@ -175,10 +175,11 @@ def random_base(source: Source, output: Path, seed: int) -> ModelFolder:
     return ModelFolder(output)
 
 
-def save_model(output: Path, parent: ModelFolder, model: "PreTrainedModel") -> ModelFolder:
+def save_model(output: Path, parent: ModelFolder, model: "PreTrainedModel", max_length: int | None = None) -> ModelFolder:
     """Write `model` over everything that `parent` carries; the folder should not be there yet, and appearing whole is the caller's job.
 
-    `model` is a masked language model or a classifier of the parent's architecture.
+    `model` is a masked language model or a classifier of the parent's architecture. `max_length` is the number of tokens that a classifier
+    was trained on at most; predictions cut texts at the same length.
     """
     architecture = parent.architecture
     kind: Kind = "mlm" if is_mlm(model) else "classifier"
@@ -206,6 +207,7 @@ def save_model(output: Path, parent: ModelFolder, model: "PreTrainedModel") -> M
             "problem_type": "single_label_classification",
         }
         config.pop(HEAD, None)
+        config[MAX_LENGTH] = max_length
         if getattr(model.config, HEAD, None):
             config[HEAD] = getattr(model.config, HEAD)
     _write(output, parent.path, config, tensors, type(model).__name__, architecture)

@@ -8,12 +8,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from acclimate.data.batches import Batch, CountOrder, assemble, evaluation_batches
+from acclimate.data.batches import Batch, CountOrder, assemble
 from acclimate.data.tokens import TokenStore
 from acclimate.data.windows import Windows
 from acclimate.errors import SettingsError
-from acclimate.modeling.tensors import TensorBatch, to_tensors
-from acclimate.training.devices import Devices
+from acclimate.modeling.tensors import TensorBatch
 
 ClassWeights = Literal["none", "balanced"] | dict[str, float]
 
@@ -64,26 +63,3 @@ def class_weights(choice: ClassWeights, labels: NDArray[np.int64], names: tuple[
     counts = np.bincount(labels, minlength=len(names))
     # A class without an example in a small budget gets the weight of a class with one.
     return len(labels) / (len(names) * np.maximum(counts, 1))
-
-
-@torch.no_grad()
-def predict(
-    model: nn.Module,
-    store: TokenStore,
-    windows: Windows,
-    prefix: tuple[int, ...],
-    suffix: tuple[int, ...],
-    classes: int,
-    max_tokens: int,
-    devices: Devices,
-) -> NDArray[np.float64]:
-    """Probabilities [N, L] of every text, in the store's order; length-sorted batches inside."""
-    model.eval()
-    probabilities_NL = np.zeros((len(windows.start), classes))
-    room = len(prefix) + len(suffix)
-    for indices in evaluation_batches(windows.length + room, max_tokens):
-        batch = assemble(store, windows, indices, prefix, suffix)
-        with devices.autocast():
-            logits_BL = model(to_tensors(batch, devices.device))
-        probabilities_NL[indices] = torch.softmax(logits_BL.double(), dim=-1).cpu().numpy()
-    return probabilities_NL

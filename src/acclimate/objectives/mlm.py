@@ -4,7 +4,6 @@ Masks are dynamic (RoBERTa): drawn anew for every step from (seed, step). The he
 different recipes on the same corpus, are measured on the same positions.
 """
 
-import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,9 +15,8 @@ from acclimate.data.batches import Batch, TokenOrder, assemble, evaluation_batch
 from acclimate.data.masking import mask_tokens
 from acclimate.data.tokens import TokenStore
 from acclimate.data.windows import Windows
-from acclimate.modeling.tensors import TensorBatch, to_tensors
+from acclimate.modeling.tensors import TensorBatch
 from acclimate.randomness import generator
-from acclimate.training.devices import Devices
 
 HELDOUT_RATE = 0.15  # always, whatever rate is trained with, so that losses can be compared
 
@@ -86,15 +84,3 @@ def summed_loss(model: nn.Module, batch: TensorBatch) -> Tensor:
     """Summed cross-entropy in nats of `model(batch)` [M, V] against the masked tokens [M]."""
     logits_MV = model(batch)
     return torch.nn.functional.cross_entropy(logits_MV.float(), batch.targets["target_ids"], reduction="sum")
-
-
-@torch.no_grad()
-def heldout_loss(model: nn.Module, batches: list[Batch], devices: Devices) -> float:
-    """Mean cross-entropy per masked token, nats, over all processes' shares of the batches."""
-    model.eval()
-    total = 0.0
-    for batch in batches[devices.rank :: devices.world]:
-        with devices.autocast():
-            total += float(summed_loss(model, to_tensors(batch, devices.device)))
-    count = sum(len(batch.targets["target_ids"]) for batch in batches)
-    return devices.sum(total) / count if count else math.nan

@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # torch is loaded by the stages that run, not by reading a st
     from acclimate.training.interrupt import StopRequest
     from acclimate.training.progress import Reporter
 
+
 @dataclass(frozen=True)
 class Runtime:
     """How a stage runs here. Recorded with an artifact, not part of its key."""

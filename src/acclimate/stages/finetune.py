@@ -79,11 +79,12 @@ class Finetune(Stage):
         from acclimate.evaluation.cost import Cost, PeakMemory, disk_bytes
         from acclimate.evaluation.metrics import classification_metrics
         from acclimate.evaluation.predictions import write_predictions
+        from acclimate.evaluation.run_model import class_probabilities
         from acclimate.modeling.execution import Packed
         from acclimate.modeling.folder import save_model
         from acclimate.modeling.heads import freeze, load_classifier
         from acclimate.modeling.limits import sequence_length
-        from acclimate.objectives.classify import LabelledText, class_weights, predict
+        from acclimate.objectives.classify import LabelledText, class_weights
         from acclimate.stages.training import decayed, flops_of, train_in
 
         assert parent is not None
@@ -110,7 +111,7 @@ class Finetune(Stage):
         objective = LabelledText(train_store, train_windows, task.train.labels, order, weights, prefix, suffix)
 
         def probabilities(module: torch.nn.Module, part: tuple[TokenStore, Windows]) -> "np.ndarray[Any, np.dtype[np.float64]]":
-            return predict(module, *part, prefix, suffix, len(task.labels), runtime.micro_tokens, devices)
+            return class_probabilities(module, *part, prefix, suffix, len(task.labels), runtime.micro_tokens, devices)
 
         def score(module: torch.nn.Module) -> dict[str, float]:
             metrics = classification_metrics(task.dev.labels, probabilities(module, dev))
@@ -131,7 +132,7 @@ class Finetune(Stage):
             test_seconds = time.monotonic() - test_began
         output = context.output / "model"
         if devices.is_main:
-            save_model(output, parent, model)
+            save_model(output, parent, model, length)
             write_predictions(
                 context.output / "predictions.parquet",
                 {"dev": (task.dev, dev_probabilities), "test": (task.test, test_probabilities)},

@@ -8,7 +8,6 @@ from pydantic import Field, model_validator
 
 from acclimate.data.corpus import Corpus
 from acclimate.data.opened import Data
-from acclimate.errors import SettingsError
 from acclimate.files import digest_json
 from acclimate.stages.base import Context, Outcome, Stage
 
@@ -102,11 +101,12 @@ class Pretrain(Stage):
         from acclimate.data.batches import TokenOrder
         from acclimate.data.windows import sliding
         from acclimate.evaluation.cost import Cost, PeakMemory, disk_bytes
+        from acclimate.evaluation.run_model import heldout_loss
         from acclimate.modeling.execution import Packed
         from acclimate.modeling.folder import save_model
         from acclimate.modeling.heads import load_mlm
         from acclimate.modeling.limits import sequence_length
-        from acclimate.objectives.mlm import MaskedText, heldout_batches, heldout_loss
+        from acclimate.objectives.mlm import MaskedText, heldout_batches
         from acclimate.stages.heldout import hold_out
         from acclimate.stages.texts import vocabulary
         from acclimate.stages.training import decayed, flops_of, remembered, train_in

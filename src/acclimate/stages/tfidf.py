@@ -48,7 +48,7 @@ class Tfidf(Stage):
                 score = classification_metrics(task.dev.labels, model.probabilities(task.dev.texts))[self.select_by]
                 tried.append((score, strength, model))
             # The first of equals: the strongest regularisation that reaches the best dev score.
-            best_score, best_strength, best = max(tried, key=lambda entry: entry[0])
+            _, best_strength, best = max(tried, key=lambda entry: entry[0])
             dev = best.probabilities(task.dev.texts)
             test_began = time.monotonic()
             test = best.probabilities(task.test.texts)

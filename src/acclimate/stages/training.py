@@ -95,7 +95,7 @@ def remembered(path: Path, measure: Callable[[], float], devices: Devices) -> fl
 def flops_of(model: "PreTrainedModel", tokens: int, length: float, masked_share: float | None = None, trained_share: float = 1.0) -> float:
     """Training operations; the vocabulary product is counted at masked positions only, since only there it is computed."""
     config = model.config
-    embeddings = model.get_input_embeddings().weight.numel()
+    embeddings = sum(p.numel() for p in model.get_input_embeddings().parameters())
     body = sum(p.numel() for p in model.parameters()) - embeddings
     return training_flops(
         parameters=body,

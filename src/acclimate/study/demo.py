@@ -85,5 +85,3 @@ def _package(module: str) -> Path:
 def write_json_lines(path: Path, values: list[dict[str, str]]) -> None:
     """Write a `.jsonl` file."""
     write_text(path, "".join(json.dumps(value, ensure_ascii=False) + "\n" for value in values))
-
-

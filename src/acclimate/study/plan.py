@@ -127,7 +127,9 @@ def _path(
                 "libraries": libraries,
             }
         )
-        path.append(Node(key, stage, parent, its_seed, its_labels, _title(recipe, stage, its_seed, its_labels, place <= shared), fingerprints))
+        path.append(
+            Node(key, stage, parent, its_seed, its_labels, _title(recipe, stage, its_seed, its_labels, place <= shared), fingerprints)
+        )
     return path
 
 

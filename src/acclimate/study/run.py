@@ -18,6 +18,7 @@ from acclimate.study.engines.base import Job
 from acclimate.study.engines.reports import Report
 from acclimate.study.engines.table import ENGINES
 from acclimate.study.language import Study, resolved
+from acclimate.study.paths import relocated
 from acclimate.study.plan import Plan
 from acclimate.study.results import (
     Outcomes,
@@ -130,7 +131,7 @@ def write_results(prepared: Prepared, reports: dict[str, Report], options: Optio
     write_json(out / "verdicts.json", facts)
     handover = hand_over(candidates(study, outcomes), out)
     prepared.data.task.write_splits(out / "splits")
-    write_text(out / "study.yaml", dump(resolved(study)))
+    write_text(out / "study.yaml", dump(relocated(resolved(study), prepared.root, out)))
     failed = [row for row in table if row["status"] == "failed"]
     write_json(
         out / "study.json",

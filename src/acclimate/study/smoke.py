@@ -31,5 +31,3 @@ def sliver(data: Data) -> Data:
 
 def _first(split: Split) -> Split:
     return split.take(np.arange(min(TEXTS, len(split.texts))))
-
-

@@ -136,8 +136,8 @@ def _quieten_libraries() -> None:
     # Their progress bars and loading reports say nothing that a note of ours does not say better.
     from transformers.utils import logging
 
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def _json_line(value: Any) -> str:

@@ -36,7 +36,8 @@ class Devices:
     @property
     def device(self) -> torch.device:
         """The device of this process."""
-        return self._accelerator.device
+        device: torch.device = self._accelerator.device
+        return device
 
     @property
     def name(self) -> str:
@@ -51,17 +52,17 @@ class Devices:
     @property
     def rank(self) -> int:
         """This process's number among its peers, from 0."""
-        return self._accelerator.process_index
+        return int(self._accelerator.process_index)
 
     @property
     def world(self) -> int:
         """How many processes train together."""
-        return self._accelerator.num_processes
+        return int(self._accelerator.num_processes)
 
     @property
     def is_main(self) -> bool:
         """Whether this process writes files and prints."""
-        return self._accelerator.is_main_process
+        return bool(self._accelerator.is_main_process)
 
     def place(self, model: nn.Module) -> nn.Module:
         """Move a model to the device and, with peers, wrap it so that gradients are averaged over them."""

@@ -158,7 +158,7 @@ def _step(
     model.train()
     count = objective.count(batch)
     if batch.sequences < devices.world:
-        raise TrainingError(f"{settings.title}: a batch of {batch.sequences} texts cannot be shared by {devices.world} processes; use fewer")
+        raise TrainingError(f"{settings.title}: {batch.sequences} texts a step cannot be shared by {devices.world} processes; use fewer")
     micros = batch.shard(devices.rank, devices.world).micro(state.micro_tokens)
     total = torch.zeros((), device=devices.device)
     for number, micro in enumerate(micros):

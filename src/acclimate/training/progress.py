@@ -45,6 +45,8 @@ class Lines:
 
     def start(self, title: str, steps: int, done: int) -> None:
         self._title, self._steps, self._first = title, steps, done
+        if done:
+            self._write(going_on(title, steps, done))
         self._began = self._last = time.monotonic()
 
     def step(self, done: int, tokens_per_second: float, loss: float | None) -> None:
@@ -72,6 +74,8 @@ class Bar:
 
     def start(self, title: str, steps: int, done: int) -> None:
         self.close()
+        if done:
+            self.say(going_on(title, steps, done))
         columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.completed:.0f}/{task.total:.0f}"))
         facts = TextColumn("{task.fields[facts]}", markup=False)
         self._bar = Progress(*columns, facts, TimeRemainingColumn(), console=self._console, transient=True)
@@ -90,6 +94,11 @@ class Bar:
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+
+
+def going_on(title: str, steps: int, done: int) -> str:
+    """What is said where a training goes on that was stopped."""
+    return f"{title}: going on after step {done} of {steps}"
 
 
 def reporter() -> Reporter:

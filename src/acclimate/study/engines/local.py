@@ -64,13 +64,12 @@ class Local:
         for worker in workers:
             if worker.job is not None or not worker.alive:
                 continue
-            ready = (job for job in waiting.values() if job.parent not in waiting and job.parent not in running)
-            job = next(ready, None)
-            if job is None:
+            ready = next((job for job in waiting.values() if job.parent not in waiting and job.parent not in running), None)
+            if ready is None:
                 return
-            del waiting[job.key]
-            running.add(job.key)
-            worker.send(job)
+            del waiting[ready.key]
+            running.add(ready.key)
+            worker.send(ready)
 
 
 class _Remote:

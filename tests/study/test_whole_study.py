@@ -1,0 +1,301 @@
+"""Whole studies on a tiny model, run as a user runs them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from acclimate.evaluation.predictor import load_predictor
+
+COMMAND = [sys.executable, "-c", "from acclimate.cli import main; main()"]
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+
+
+def acclimate(*arguments, folder=None):
+    return subprocess.run([*COMMAND, *map(str, arguments)], cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
+
+
+def rows_of(out):
+    return pq.read_table(out / "results.parquet").to_pylist()
+
+
+def artifacts(folder):
+    found = {}
+    for record in sorted((folder / ".acclimate" / "artifacts").glob("*/stage.json")):
+        found[record.parent.name] = json.loads(record.read_text())
+    return found
+
+
+@pytest.fixture(scope="module")
+def finished(write_study, tmp_path_factory):
+    """A finished study: (folder, completed process)."""
+    folder = tmp_path_factory.mktemp("finished")
+    return folder, acclimate("study", write_study(folder))
+
+
+@pytest.fixture(scope="module")
+def out(finished):
+    """Its output folder."""
+    folder, process = finished
+    assert process.returncode == 0, process.stderr
+    return folder / "results" / "study"
+
+
+def test_a_study_leaves_a_row_a_run_with_metrics_and_costs(out):
+    rows = rows_of(out)
+    assert {(row["recipe"], row["seed"], row["labels"]) for row in rows} == {
+        (recipe, seed, labels)
+        for recipe in ("fine-tune", "tfidf", "deep head", "scratch", "DAPT + TAPT")
+        for seed in (0, 1)
+        for labels in ("30", "all")
+    }
+    assert {row["status"] for row in rows} == {"done"}
+    for row in rows:
+        assert 0 <= row["test_macro_f1"] <= 1
+        assert 0 <= row["dev_accuracy"] <= 1
+        assert row["seconds"] > 0
+        assert row["disk_bytes"] > 0
+        assert row["parameters"] > 0
+    assert (out / "results.csv").read_text().splitlines()[0].startswith("recipe,seed,labels,status")
+    took = {json.loads(path.read_text())["cost"]["seconds"] for path in out.parents[1].glob(".acclimate/artifacts/*/metrics.json")}
+    for column in ("seconds_shared_once", "seconds_pro_rata"):
+        assert sum(row[column] for row in rows) == pytest.approx(sum(took))
+
+
+def test_scores_are_those_of_the_predictions(out):
+    predictions = pq.read_table(out / "predictions.parquet").to_pylist()
+    for row in rows_of(out):
+        own = [
+            each
+            for each in predictions
+            if all(each[name] == row[name] for name in ("recipe", "seed", "labels")) and each["split"] == "test"
+        ]
+        assert len(own) == 60
+        assert row["test_accuracy"] == pytest.approx(np.mean([each["gold"] == each["predicted"] for each in own]))
+        assert all(sum(each["probabilities"]) == pytest.approx(1) for each in own)
+        assert sorted(each["index"] for each in own) == list(range(60))
+
+
+def test_verdicts_compare_every_recipe_with_the_reference_at_every_budget(out):
+    verdicts = json.loads((out / "verdicts.json").read_text())["verdicts"]
+    assert {(each["recipe"], each["labels"]) for each in verdicts} == {
+        (recipe, labels) for recipe in ("tfidf", "deep head", "scratch", "DAPT + TAPT") for labels in ("30", "all")
+    }
+    for each in verdicts:
+        assert each["verdict"] in ("better", "worse", "cannot tell")
+        assert each["low"] <= each["difference"] <= each["high"]
+        assert each["p_holm"] >= each["p"]
+
+
+def test_shared_stages_exist_once_and_run_for_the_seeds_they_should(out):
+    stages = json.loads((out / "study.json").read_text())["stages"]
+    on_domain = [stage for stage in stages if stage["title"].endswith("pretrain on domain")]
+    on_task = [stage for stage in stages if stage["title"].endswith("pretrain on task")]
+    assert (len(on_domain), len(on_task)) == (1, 2)
+    assert on_domain[0]["runs"] == 4
+
+
+def test_pretraining_lowers_the_loss_on_text_that_it_never_saw(out):
+    for stage in json.loads((out / "study.json").read_text())["stages"]:
+        if stage["title"].endswith("pretrain on domain"):
+            assert stage["metrics"]["heldout_loss_after"] < stage["metrics"]["heldout_loss_before"]
+    notes = json.loads((out / "study.json").read_text())["notes"]
+    assert any("no MLM head" in note for note in notes)
+
+
+def test_the_best_model_predicts_in_plain_transformers_what_the_study_predicted(out, tiny_world):
+    import torch
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    best = json.loads((out / "study.json").read_text())["best"]
+    folder = out / ("best_transformer" if (out / "best_transformer").exists() else "best")
+    recipe, seed = (best["transformer"] or best)["recipe"], (best["transformer"] or best)["seed"]
+    model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    texts = [json.loads(line)["text"] for line in (tiny_world / "test.jsonl").read_text().splitlines()]
+    with torch.no_grad():
+        logits = model(**tokenizer(texts, padding=True, return_tensors="pt")).logits
+    rows = [
+        row
+        for row in pq.read_table(out / "predictions.parquet").to_pylist()
+        if (row["recipe"], row["seed"], row["labels"], row["split"]) == (recipe, seed, "all", "test")
+    ]
+    np.testing.assert_allclose(logits.softmax(-1).numpy(), [row["probabilities"] for row in rows], atol=1e-4)
+    np.testing.assert_allclose(load_predictor(folder).probabilities(texts), [row["probabilities"] for row in rows], atol=1e-5)
+    labels = [model.config.id2label[number] for number in logits.argmax(-1).tolist()]
+    assert labels == [row["predicted"] for row in rows]
+
+
+def test_the_same_command_again_computes_nothing(finished, out):
+    folder, _ = finished
+    before = {key: record["created"] for key, record in artifacts(folder).items()}
+    again = acclimate("study", folder / "study.yaml")
+    assert again.returncode == 0
+    assert "stages for 20 runs; " in again.stderr
+    assert {key: record["created"] for key, record in artifacts(folder).items()} == before
+
+
+def test_the_resolved_study_runs_from_where_it_stands_and_finds_everything_done(finished, out):
+    folder, _ = finished
+    again = acclimate("plan", out / "study.yaml", "--store", folder / ".acclimate")
+    assert again.returncode == 0, again.stderr
+    assert "to do: 0 training tokens" in again.stdout
+
+
+def test_predict_and_evaluate_serve_every_kind_of_model(finished, out, tiny_world, tmp_path):
+    folder, _ = finished
+    kinds = {}
+    for record in artifacts(folder).values():
+        kinds[record["stage"].get("train", record["stage"]["stage"])] = record["key"][:16]
+    assert {"tfidf", "head", "all"} <= kinds.keys()
+    for kind in ("tfidf", "head", "all"):
+        model = folder / ".acclimate" / "artifacts" / kinds[kind] / "model"
+        written = tmp_path / f"{kind}.csv"
+        assert acclimate("predict", model, tiny_world / "test.jsonl", "--out", written).returncode == 0
+        assert len(written.read_text().splitlines()) == 61
+    scores = acclimate("evaluate", model, tiny_world / "test.jsonl")
+    assert "macro_f1" in scores.stdout
+
+
+KILLED = """
+base: {world}/model
+data:
+  domain: {world}/domain.jsonl
+  task: {{ train: {world}/train.jsonl, dev: {world}/dev.jsonl, test: {world}/test.jsonl }}
+seeds: 2
+recipes:
+  fine-tune: [finetune: {{ lr: 5e-3, epochs: 12, min_steps: 0 }}]
+  DAPT:
+    - pretrain: {{ corpus: domain, tokens: 40_000, batch_tokens: 512, lr: 5e-3, patience: null }}
+    - finetune: {{ lr: 5e-3, epochs: 4, min_steps: 0 }}
+"""
+
+
+def measured(folder):
+    out = folder / "results" / "study"
+    weights = {name: {f: d for f, d in record["files"].items() if "safetensors" in f} for name, record in artifacts(folder).items()}
+    scores = [{name: value for name, value in row.items() if name.startswith(("dev_", "test_", "tokens"))} for row in rows_of(out)]
+    return weights, scores, pq.read_table(out / "predictions.parquet").to_pylist(), json.loads((out / "verdicts.json").read_text())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["kill -9", "SIGTERM"])
+def test_a_study_stopped_at_several_points_ends_bitwise_equal_and_does_nothing_twice(write_study, tmp_path, number):
+    straight, cut = tmp_path / "straight", tmp_path / "cut"
+    straight.mkdir()
+    cut.mkdir()
+    assert acclimate("study", write_study(straight, KILLED), "--checkpoint-seconds", "0").returncode == 0
+    study = write_study(cut, KILLED)
+    work = cut / ".acclimate" / "work"
+    command = [*COMMAND, "study", str(study), "--checkpoint-seconds", "0"]
+    stops = 0
+    for wanted in (2, 30, 45):  # steps after which some stage has saved
+        process = subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True, start_new_session=True)
+        before = {key: record["created"] for key, record in artifacts(cut).items()}
+        step = _wait_for_step(process, work, wanted)
+        if step is None:
+            break
+        os.kill(process.pid, number)
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == (-9 if number == signal.SIGKILL else 130), errors
+        stops += 1
+        saved = _saved_steps(work)
+        assert {key: record["created"] for key, record in artifacts(cut).items()}.items() >= before.items()
+        assert saved, "a stopped stage keeps its state"
+    assert stops >= 2
+    saved = _saved_steps(work)
+    last = acclimate("study", study, "--checkpoint-seconds", "0")
+    assert last.returncode == 0, last.stderr
+    for step in saved.values():
+        assert f"going on after step {step} of" in last.stderr
+    assert measured(cut) == measured(straight)
+
+
+def _saved_steps(work):
+    states = {path: json.loads(path.read_text()) for path in work.glob("*/*/state/state.json")}
+    return {path: state["step"] for path, state in states.items() if not state["finished"]}
+
+
+def _wait_for_step(process, work, wanted):
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            steps = [step for step in _saved_steps(work).values() if step >= wanted]
+        except (OSError, ValueError):  # replaced while we looked
+            continue
+        if steps:
+            return steps[0]
+        time.sleep(0.005)
+    process.communicate()
+    return None
+
+
+FAILING = """
+base: {world}/model
+data:
+  task: {{ train: {world}/train.jsonl, dev: {world}/dev.jsonl, test: {world}/test.jsonl }}
+seeds: 2
+recipes:
+  fine-tune: [finetune: {{ lr: 5e-3, epochs: 1, min_steps: 0 }}]
+  too long: [finetune: {{ max_length: 4000 }}]
+  diverges: [finetune: {{ lr: 1e30, clip: 1e30, epochs: 30, warmup: 0 }}]
+"""
+
+
+def test_a_failed_run_is_kept_with_its_error_and_does_not_stop_the_others(write_study, tmp_path):
+    process = acclimate("study", write_study(tmp_path, FAILING))
+    assert process.returncode == 1
+    assert "Traceback" not in process.stderr
+    rows = {(row["recipe"], row["seed"]): row for row in rows_of(tmp_path / "results" / "study")}
+    assert [rows["fine-tune", seed]["status"] for seed in (0, 1)] == ["done", "done"]
+    assert "4000 is more than the 64 positions" in rows["too long", 0]["error"]
+    assert "lower learning rate" in rows["diverges", 1]["error"]
+    assert "4 of 6 runs failed" in process.stdout
+
+
+def test_a_sliver_of_a_study_runs_every_stage_and_stays_apart_from_the_real_one(write_study, tmp_path):
+    process = acclimate("study", write_study(tmp_path), "--smoke")
+    assert process.returncode == 0, process.stderr
+    assert (tmp_path / "results" / "study-smoke" / "report.html").is_file()
+    plan = acclimate("plan", tmp_path / "study.yaml")
+    assert "20 runs" in plan.stdout
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("finetune: {{ lr: 5e-3, epochs: 4", "finetune: {{ learning_rate: 5e-3, epochs: 4"), "did you mean 'lr'"),
+        (("/train.jsonl", "/tarin.jsonl"), "tarin.jsonl"),
+        (("{world}/model", "{world}/nothing"), "nothing"),
+        (("labels: [30, all]", "labels: [3000, all]"), "3,000"),
+        (("seeds: 2", "seeds: 2\nseeds: 3"), "seeds"),
+    ],
+    ids=["unknown key", "missing file", "missing model", "budget too large", "repeated key"],
+)
+def test_a_mistake_is_said_in_a_few_lines_before_anything_runs(write_study, tmp_path, change, said):
+    process = acclimate("plan", write_study(tmp_path, write_study.text.replace(*change)))
+    assert process.returncode == 2
+    assert said in process.stderr
+    assert "Traceback" not in process.stderr
+    assert len(process.stderr.splitlines()) <= 6
+
+
+@pytest.mark.parametrize("verb", ["pretrain", "finetune"])
+def test_single_verbs_write_a_model_that_plain_transformers_loads(tiny_world, tmp_path, verb):
+    from transformers import AutoModelForMaskedLM, AutoModelForSequenceClassification
+
+    data = tiny_world / ("domain.jsonl" if verb == "pretrain" else "train.jsonl")
+    settings = (
+        ["--set", "tokens=2000", "--set", "batch_tokens=512"] if verb == "pretrain" else ["--set", "epochs=1", "--set", "min_steps=0"]
+    )
+    process = acclimate(verb, tiny_world / "model", data, "--out", "made", *settings, folder=tmp_path)
+    assert process.returncode == 0, process.stderr
+    loader = AutoModelForMaskedLM if verb == "pretrain" else AutoModelForSequenceClassification
+    _, info = loader.from_pretrained(tmp_path / "made", output_loading_info=True)
+    assert not info["missing_keys"]
