@@ -1,9 +1,11 @@
 """How long a sequence a model can read."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from acclimate.errors import SettingsError
-from acclimate.modeling.folder import ModelFolder
+
+if TYPE_CHECKING:  # the plan looks at limits without torch
+    from acclimate.modeling.folder import ModelFolder
 
 LONGEST_DEFAULT = 512  # longer windows cost memory; whoever wants them sets max_length
 # These count positions from padding_idx + 1, so that many fewer are left.
@@ -18,13 +20,21 @@ def longest(config: dict[str, Any]) -> int:
     return positions
 
 
-def sequence_length(asked: int | None, folder: ModelFolder) -> int:
+def sequence_length(asked: int | None, folder: "ModelFolder") -> int:
     """Tokens a sequence may have, special ones included: what was asked for, or the model's limit up to 512.
 
     Raises:
         SettingsError: more was asked for than the model has positions.
     """
-    limit = longest(folder.config)
-    if asked is not None and asked > limit:
-        raise SettingsError(f"max_length: {asked} is more than the {limit} positions of this model")
-    return asked or min(limit, LONGEST_DEFAULT)
+    check_length(asked, folder.config)
+    return asked or min(longest(folder.config), LONGEST_DEFAULT)
+
+
+def check_length(asked: int | None, config: dict[str, Any]) -> None:
+    """Refuse a length that the model has no positions for.
+
+    Raises:
+        SettingsError: more was asked for than the model has positions.
+    """
+    if asked is not None and asked > longest(config):
+        raise SettingsError(f"max_length: {asked} is more than the {longest(config)} positions of this model")

@@ -57,7 +57,7 @@ class Finetune(Stage):
         return ("labels",)
 
     def sliver(self) -> Self:
-        return self.model_copy(update={"epochs": 1.0, "min_steps": 0, "max_length": min(self.max_length or 64, 64)})
+        return self.model_copy(update={"epochs": 1.0, "min_steps": 0})
 
     def peak_lr(self) -> float:
         """The peak learning rate, with its default for what is trained."""

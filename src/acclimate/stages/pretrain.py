@@ -80,7 +80,7 @@ class Pretrain(Stage):
 
     def sliver(self) -> Self:
         budget = {"tokens": 2 * min(self.batch_tokens, 1024), "epochs": None, "batch_tokens": min(self.batch_tokens, 1024)}
-        return self.model_copy(update={**budget, "max_length": min(self.max_length or 128, 128), "evaluations": 1, "heldout_tokens": 1000})
+        return self.model_copy(update={**budget, "evaluations": 1, "heldout_tokens": 1000})
 
     def steps(self, tokens_per_epoch: int, batches_per_epoch: int) -> int:
         """Optimiser steps that the budget buys, at least one."""

@@ -9,8 +9,10 @@ from typing import Any
 from acclimate.data.opened import Data
 from acclimate.errors import SettingsError
 from acclimate.files import digest_json
+from acclimate.modeling.limits import check_length
 from acclimate.modeling.source import Source, resolve_base
 from acclimate.stages.base import Stage, task_at
+from acclimate.stages.finetune import Finetune
 from acclimate.stages.start import Start
 from acclimate.study.language import RANDOM, TFIDF, Recipe, Study
 
@@ -69,6 +71,8 @@ class Plan:
         for name, recipe in study.recipes.items():
             base = _pretrained(study, recipe)
             chain = _chain(recipe, base, sources[base] if base is not None else None)
+            if base is not None:
+                _check(name, recipe, sources[base])
             for labels in study.label_budgets:
                 for seed in study.seed_list:
                     path = _path(name, chain, seed, study.seed_list[0], labels, data, libraries)
@@ -97,6 +101,18 @@ def _pretrained(study: Study, recipe: Recipe) -> str | None:
     if base is None:
         raise SettingsError("base: missing; give the hub id or the folder of a pretrained model")
     return base
+
+
+def _check(name: str, recipe: Recipe, source: Source) -> None:
+    # What the base's configuration alone tells, before anything is spent.
+    layers = source.config.get("num_hidden_layers") or source.config.get("n_layers")
+    for stage in recipe.stages:
+        try:
+            check_length(getattr(stage, "max_length", None), source.config)
+        except SettingsError as error:
+            raise SettingsError(f"recipes.{name}: {error}") from error
+        if isinstance(stage, Finetune) and isinstance(stage.train, int) and layers is not None and stage.train > layers:
+            raise SettingsError(f"recipes.{name}: train: {stage.train} layers were asked for, and {source.name} has {layers}")
 
 
 def _chain(recipe: Recipe, base: str | None, source: Source | None) -> tuple[Stage, ...]:
@@ -152,5 +168,7 @@ def _fingerprint(what: str, data: Data, labels: str, seed: int) -> str:
 
 def _title(recipe: str, stage: Any, seed: int, labels: str, shared: bool) -> str:
     what = f"{stage.stage} on {stage.corpus}" if hasattr(stage, "corpus") else stage.stage
+    if isinstance(stage, Start):
+        what = "random weights" if stage.random else "read the base"
     budget = "" if labels == "all" else f", {labels} labels"
     return f"{recipe}{'' if shared else f', seed {seed}'}{budget}: {what}"

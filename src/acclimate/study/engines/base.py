@@ -50,6 +50,8 @@ def failed_parent(job: Job, reports: dict[str, Report], titles: dict[str, str]) 
     parent = reports.get(job.parent or "")
     if parent is None or parent.status != "failed":
         return None
+    if parent.error.startswith("needs '"):
+        return Report(job.key, "failed", parent.error)  # the first cause says more than a chain of them
     return Report(job.key, "failed", f"needs '{titles[parent.key]}', which failed: {parent.error}")
 
 
