@@ -68,6 +68,11 @@ def test_a_study_leaves_a_row_a_run_with_metrics_and_costs(out):
         assert sum(row[column] for row in rows) == pytest.approx(sum(took))
 
 
+def test_fine_tuning_learns_what_can_be_learned(out):
+    scores = [row["test_accuracy"] for row in rows_of(out) if row["recipe"] == "fine-tune" and row["labels"] == "all"]
+    assert np.mean(scores) > 0.7
+
+
 def test_scores_are_those_of_the_predictions(out):
     predictions = pq.read_table(out / "predictions.parquet").to_pylist()
     for row in rows_of(out):
@@ -268,7 +273,7 @@ def test_a_sliver_of_a_study_runs_every_stage_and_stays_apart_from_the_real_one(
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (("finetune: {{ lr: 5e-3, epochs: 4", "finetune: {{ learning_rate: 5e-3, epochs: 4"), "did you mean 'lr'"),
+        (("finetune: {{ lr: 1e-2", "finetune: {{ learning_rate: 1e-2"), "did you mean 'lr'"),
         (("/train.jsonl", "/tarin.jsonl"), "tarin.jsonl"),
         (("{world}/model", "{world}/nothing"), "nothing"),
         (("labels: [30, all]", "labels: [3000, all]"), "3,000"),

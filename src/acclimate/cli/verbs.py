@@ -84,12 +84,14 @@ def _study(file: Path, out: Path | None, store: Path | None, command: str, smoke
     from acclimate.report.page import write_report
     from acclimate.report.results import Results
     from acclimate.study.language import load_study
-    from acclimate.study.run import Options, run_study
+    from acclimate.study.run import Options, follows, run_study
 
     read = load_study(file)
     default_out = file.parent / "results" / (f"{read.name}-smoke" if smoke else read.name)
     chosen = Options(out=out or default_out, store=store or file.parent / ".acclimate", command=command, say=show.say, **options)
     finished = run_study(read, file.resolve().parent, chosen, smoke)
+    if follows():
+        return
     page = write_report(finished.out)
     show.finished(Results.load(finished.out), finished, page)
     if finished.failed:

@@ -4,7 +4,7 @@ import os
 import platform
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -96,12 +96,20 @@ def run_study(study: Study, root: Path, options: Options, smoke: bool = False) -
     Raises:
         Interrupted: a stop was asked for; everything done is kept, and the same call continues.
     """
+    if follows():
+        carry_out(prepare(study, root, options.store, smoke), replace(options, say=lambda _: None))
+        return Finished(options.out, 0, 0, Handover(None, None))
     with locked(options.out / ".lock", timeout=0):
         prepared = prepare(study, root, options.store, smoke, options.out)
         reports = carry_out(prepared, options)
         if any(report.status == "interrupted" for report in reports.values()) or len(reports) < len(_jobs(prepared)):
             raise Interrupted("stopped; everything done so far is kept: the same command continues")
         return write_results(prepared, reports, options)
+
+
+def follows() -> bool:
+    """Whether torchrun started this process beside a main one: it trains along and leaves the writing to that one."""
+    return int(os.environ.get("RANK", "0")) > 0
 
 
 def carry_out(prepared: Prepared, options: Options) -> dict[str, Report]:

@@ -1,0 +1,124 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from acclimate.data.opened import Data
+from acclimate.errors import DataError
+from acclimate.study.best import Candidate, choose
+from acclimate.study.language import load_study
+from acclimate.study.paths import relocated
+from acclimate.study.plan import Plan
+
+
+@pytest.fixture
+def plan_of(write_study, tmp_path):
+    """A function from the text of a study to its plan."""
+
+    def make(text):
+        study = load_study(write_study(tmp_path, text))
+        return Plan.of(study, Data.open(study.data, tmp_path, tmp_path / "cache"), tmp_path)
+
+    return make
+
+
+HEAD = """
+base: {world}/model
+data:
+  domain: {world}/domain.jsonl
+  task: {{ train: {world}/train.jsonl, dev: {world}/dev.jsonl, test: {world}/test.jsonl }}
+"""
+
+
+def ends(plan):
+    return {(run.recipe, run.seed, run.labels): run.end for run in plan.runs}
+
+
+def test_what_recipes_share_is_there_once(plan_of):
+    plan = plan_of(HEAD + "seeds: 3\nrecipes: {{ a: [pretrain, finetune], b: [pretrain, {{finetune: {{train: head}}}}], c: [finetune] }}")
+    kinds = [node.stage.model_dump()["stage"] for node in plan.nodes.values()]
+    assert (kinds.count("start"), kinds.count("pretrain"), kinds.count("finetune")) == (1, 1, 9)
+    assert len(plan.runs) == 9
+
+
+def test_parents_come_before_children(plan_of):
+    plan = plan_of(HEAD + "recipes: {{ a: [pretrain, {{pretrain: {{corpus: task}}}}, finetune] }}")
+    seen = set()
+    for node in plan.nodes.values():
+        assert node.parent is None or node.parent in seen
+        seen.add(node.key)
+
+
+def test_seeds_part_where_a_stage_says_so(plan_of):
+    shared = plan_of(HEAD + "recipes: {{ a: [{{pretrain: {{seeds: first}}}}, finetune] }}")
+    apart = plan_of(HEAD + "recipes: {{ a: [{{pretrain: {{seeds: all}}}}, finetune] }}")
+    count = [sum(node.stage.model_dump()["stage"] == "pretrain" for node in plan.nodes.values()) for plan in (shared, apart)]
+    assert count == [1, 3]
+
+
+def test_a_key_changes_with_a_setting_and_with_what_comes_before_and_with_nothing_else(plan_of):
+    recipes = "recipes: {{ a: [{{finetune: {{lr: %s}}}}], b: [pretrain, finetune] }}"
+    first = plan_of(HEAD + recipes % "1e-4")
+    again = plan_of(HEAD + recipes % "0.0001")
+    other = plan_of(HEAD + recipes % "2e-4")
+    assert ends(first) == ends(again)
+    same = {run for run, key in ends(first).items() if ends(other)[run] == key}
+    assert {recipe for recipe, _, _ in same} == {"b"}
+
+
+def test_plain_baselines_run_once_where_nothing_is_drawn(plan_of):
+    plan = plan_of(HEAD + "seeds: 3\nlabels: [30, all]\nrecipes: {{ t: {{base: tfidf}}, f: [finetune] }}")
+    keys = {
+        labels: {key for (recipe, _, budget), key in ends(plan).items() if (recipe, budget) == ("t", labels)} for labels in ("30", "all")
+    }
+    assert (len(keys["30"]), len(keys["all"])) == (3, 1)
+
+
+def test_changed_data_changes_the_keys_that_read_it(plan_of, tiny_world, tmp_path):
+    text = HEAD + "recipes: {{ a: [finetune], b: [pretrain, finetune] }}"
+    before = plan_of(text)
+    changed = tmp_path / "domain.jsonl"
+    changed.write_text((tiny_world / "domain.jsonl").read_text() + json.dumps({"text": "one more line"}) + "\n")
+    after = plan_of(text.replace("{world}/domain.jsonl", str(changed)))
+    assert {run for run, key in ends(before).items() if ends(after)[run] != key} == {("b", seed, "all") for seed in range(3)}
+
+
+def test_a_budget_larger_than_train_is_refused(plan_of):
+    with pytest.raises(DataError, match="3,000"):
+        plan_of(HEAD + "labels: [3000]\nrecipes: {{ a: [finetune] }}")
+
+
+def test_a_plan_is_made_without_torch(write_study, tmp_path):
+    study = write_study(tmp_path, HEAD + "recipes: {{ a: [pretrain, finetune] }}")
+    program = f"""
+import sys
+from pathlib import Path
+from acclimate.study.language import load_study
+from acclimate.study.run import prepare
+prepare(load_study(Path({str(study)!r})), Path("."), Path({str(tmp_path / "store")!r}))
+assert "torch" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_the_best_is_the_median_run_of_the_recipe_with_the_highest_mean(tmp_path):
+    def runs(recipe, *scores):
+        return [Candidate(recipe, seed, "all", score, tmp_path) for seed, score in enumerate(scores)]
+
+    best = choose([*runs("a", 0.9, 0.1, 0.2), *runs("b", 0.5, 0.7, 0.6)])
+    assert best is not None
+    assert (best.recipe, best.seed) == ("b", 2)
+    assert choose([]) is None
+
+
+def test_relocated_paths_lead_to_the_same_files_and_hub_ids_stay(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "train.jsonl").touch()
+    task = {"path": None, "train": "data/train.jsonl", "dev": None, "test": "/elsewhere/test.jsonl", "unlabeled": None}
+    resolved = {"base": "owner/model", "data": {"task": task, "domain": {"path": ["data/*.txt"]}, "corpora": {}}, "recipes": {"a": {}}}
+    moved = relocated(resolved, tmp_path, tmp_path / "results" / "study")
+    assert moved["base"] == "owner/model"
+    assert moved["data"]["task"]["train"] == "../../data/train.jsonl"
+    assert moved["data"]["task"]["test"] == "/elsewhere/test.jsonl"
+    assert moved["data"]["domain"]["path"] == ["../../data/*.txt"]

@@ -1,0 +1,39 @@
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from safetensors.torch import load_file
+
+STUDY = """
+base: {world}/model
+data: {{ domain: "{world}/domain.jsonl", task: {{ train: "{world}/train.jsonl", dev: "{world}/dev.jsonl", test: "{world}/test.jsonl" }} }}
+seeds: 1
+recipes:
+  DAPT:
+    - pretrain: {{ corpus: domain, tokens: 6000, batch_tokens: 512, lr: 5e-3 }}
+    - finetune: {{ lr: 1e-2, epochs: 2, min_steps: 0, dropout: 0.0 }}
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_train_what_one_trains(write_study, tmp_path):
+    starts = {"one": [sys.executable, "-m", "acclimate"]}
+    starts["two"] = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "acclimate"]
+    found = {}
+    for name, start in starts.items():
+        folder = tmp_path / name
+        folder.mkdir()
+        study = write_study(folder, STUDY)
+        process = subprocess.run(
+            [*start, "study", study], env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=300
+        )
+        assert process.returncode == 0, process.stderr
+        records = [json.loads(path.read_text()) for path in folder.glob(".acclimate/artifacts/*/stage.json")]
+        assert {record["processes"] for record in records} == {1 if name == "one" else 2}
+        end = next(record["key"] for record in records if record["stage"]["stage"] == "finetune")
+        found[name] = load_file(folder / ".acclimate" / "artifacts" / end[:16] / "model" / "model.safetensors")
+    for name, tensor in found["one"].items():
+        # Sums are added in another order, and Adam magnifies the last bit of small gradients.
+        assert (tensor - found["two"][name]).abs().max() < 1e-3, name
