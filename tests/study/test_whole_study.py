@@ -12,6 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from acclimate.evaluation.predictor import load_predictor
+from acclimate.study.language import load_study
+from acclimate.study.run import prepare
+from acclimate.study.smoke import sliver
 
 COMMAND = [sys.executable, "-c", "from acclimate.cli import main; main()"]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
@@ -223,7 +226,7 @@ def test_a_study_stopped_at_several_points_ends_bitwise_equal_and_does_nothing_t
 
 
 def _saved_steps(work):
-    states = {path: json.loads(path.read_text()) for path in work.glob("*/*/state/state.json")}
+    states = {path: json.loads(path.read_text()) for path in work.glob("*/*/state-*/state.json")}
     return {path: state["step"] for path, state in states.items() if not state["finished"]}
 
 
@@ -266,8 +269,15 @@ def test_a_sliver_of_a_study_runs_every_stage_and_stays_apart_from_the_real_one(
     process = acclimate("study", write_study(tmp_path), "--smoke")
     assert process.returncode == 0, process.stderr
     assert (tmp_path / "results" / "study-smoke" / "report.html").is_file()
-    plan = acclimate("plan", tmp_path / "study.yaml")
-    assert "20 runs" in plan.stdout
+    keys = {record["key"] for record in artifacts(tmp_path).values()}
+    study = load_study(tmp_path / "study.yaml")
+    prepared = prepare(study, tmp_path, tmp_path / ".acclimate")
+    real = {node.key: node for node in prepared.plan.nodes.values()}
+    # The bases are the same; nothing that was learned is.
+    assert {real[key].stage.model_dump()["stage"] for key in keys & real.keys()} == {"start"}
+    # A token store of the sliver's text must not serve the whole text.
+    assert prepared.data.task is not None
+    assert sliver(prepared.data).task.text_fingerprint != prepared.data.task.text_fingerprint
 
 
 @pytest.mark.parametrize(

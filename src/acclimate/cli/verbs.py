@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -24,7 +24,7 @@ OutOption = Annotated[Path | None, typer.Option("--out", help="Where results go.
 StoreOption = Annotated[Path | None, typer.Option("--store", help="Where artifacts are kept. Default: .acclimate beside the study file.")]
 SmokeOption = Annotated[bool, typer.Option("--smoke", help="Run every stage on a sliver of the data, to see that it works.")]
 ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads. Default: all.")]
-PrecisionOption = Annotated[str, typer.Option("--precision", help="auto, float32 or bf16.")]
+PrecisionOption = Annotated[Literal["auto", "float32", "bf16"], typer.Option("--precision", help="auto: bf16 on a GPU that has it.")]
 MicroOption = Annotated[int, typer.Option("--micro-tokens", min=8, help="Tokens per forward pass; less needs less memory.")]
 CheckpointOption = Annotated[float, typer.Option("--checkpoint-seconds", min=0, help="Seconds between saves of a running stage.")]
 EngineOption = Annotated[str, typer.Option("--engine", help="local (a process a device) or inline (everything in this process).")]
@@ -88,6 +88,8 @@ def _study(file: Path, out: Path | None, store: Path | None, command: str, smoke
 
     read = load_study(file)
     default_out = file.parent / "results" / (f"{read.name}-smoke" if smoke else read.name)
+    if out is not None and smoke:
+        out = out.with_name(f"{out.name}-smoke")  # slivers never replace real results
     chosen = Options(out=out or default_out, store=store or file.parent / ".acclimate", command=command, say=show.say, **options)
     finished = run_study(read, file.resolve().parent, chosen, smoke)
     if follows():
@@ -121,14 +123,16 @@ def pretrain(
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
     store: Annotated[Path, typer.Option("--store", help="Where artifacts are kept.")] = Path(".acclimate"),
     threads: ThreadsOption = None,
+    precision: PrecisionOption = "auto",
+    micro_tokens: MicroOption = 8192,
 ) -> None:
     """Continue pretraining a model on a corpus (masked language modelling)."""
     from acclimate.study.single import run_stage
     from acclimate.study.yaml import parse_settings
 
     source = {"path": corpus if len(corpus) > 1 else corpus[0]} | ({"text": text} if text else {})
-    chosen = _single(out, store, threads)
-    measured = run_stage(base, "pretrain", parse_settings(settings or []) | {"corpus": "domain"}, {"domain": source}, seed, chosen)
+    chosen = _single(out, store, threads, precision, micro_tokens)
+    measured = run_stage(base, "pretrain", parse_settings(settings or []), {"domain": source}, seed, chosen)
     show.measured(measured, out)
 
 
@@ -144,21 +148,23 @@ def finetune(
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
     store: Annotated[Path, typer.Option("--store", help="Where artifacts are kept.")] = Path(".acclimate"),
     threads: ThreadsOption = None,
+    precision: PrecisionOption = "auto",
+    micro_tokens: MicroOption = 8192,
 ) -> None:
     """Fine-tune a model on labelled texts."""
     from acclimate.study.single import run_stage
     from acclimate.study.yaml import parse_settings
 
     columns = {name: value for name, value in (("text", text), ("label", label)) if value}
-    chosen = _single(out, store, threads)
+    chosen = _single(out, store, threads, precision, micro_tokens)
     measured = run_stage(base, "finetune", parse_settings(settings or []), {"task": {"path": task, **columns}}, seed, chosen)
     show.measured(measured, out)
 
 
-def _single(out: Path, store: Path, threads: int | None) -> Any:
+def _single(out: Path, store: Path, threads: int | None, precision: str, micro_tokens: int) -> Any:
     from acclimate.study.run import Options
 
-    return Options(out=out, store=store, threads=threads, say=show.say)
+    return Options(out=out, store=store, threads=threads, precision=precision, micro_tokens=micro_tokens, say=show.say)
 
 
 @app.command()

@@ -16,6 +16,7 @@ from acclimate.errors import SettingsError
 from acclimate.settings import Settings
 
 _ROLES = ("domain", "general", "transfer")
+_RESERVED = (*_ROLES, "task", "labels", "task text", "dev text", "test text")  # the rest name parts of the task in plans
 
 
 class DataSettings(Settings):
@@ -34,7 +35,7 @@ class DataSettings(Settings):
 
     @model_validator(mode="after")
     def _names(self) -> Self:
-        taken = [name for name in self.corpora if name in (*_ROLES, "task")]
+        taken = [name for name in self.corpora if name in _RESERVED]
         if taken:
             raise ValueError(f"`corpora: {taken[0]}` takes a name that has a role; say `{taken[0]}:` directly under `data:`, or rename it")
         return self

@@ -18,6 +18,7 @@ from acclimate.data.windows import Windows
 from acclimate.modeling.tensors import TensorBatch
 from acclimate.randomness import generator
 
+MASK_GROUP = 8192  # tokens of held-out text that are masked together
 HELDOUT_RATE = 0.15  # always, whatever rate is trained with, so that losses can be compared
 
 
@@ -76,8 +77,11 @@ def masked(
 def heldout_batches(store: TokenStore, windows: Windows, vocabulary: Vocabulary, max_tokens: int) -> list[Batch]:
     """All windows, length-sorted, with masks of pieces that are the same in every run, for whatever masks were trained with."""
     pieces = replace(vocabulary, word_start=None)
-    groups = evaluation_batches(windows.length, max_tokens)
-    return [masked(store, windows, group, pieces, HELDOUT_RATE, generator("held-out mask", i)) for i, group in enumerate(groups)]
+    special = len(vocabulary.prefix) + len(vocabulary.suffix)
+    # Masks are drawn in groups of one fixed size and cut afterwards: how much memory a machine has must not move them.
+    groups = evaluation_batches(windows.length + special, max(MASK_GROUP, int(windows.length.max(initial=0)) + special))
+    batches = [masked(store, windows, group, pieces, HELDOUT_RATE, generator("held-out mask", i)) for i, group in enumerate(groups)]
+    return [micro for batch in batches for micro in batch.micro(max_tokens)]
 
 
 def summed_loss(model: nn.Module, batch: TensorBatch) -> Tensor:

@@ -86,6 +86,10 @@ class Stage(Settings):
         """Whether the seed changes the outcome beyond the choice of data; if not, it stays out of the key."""
         return True
 
+    def keyed(self) -> dict[str, Any]:
+        """The settings that decide what is computed; they are part of the key."""
+        return self.model_dump(mode="json")
+
     def sliver(self) -> Self:
         """The same stage cut down to a few steps, to see that it works."""
         return self

@@ -46,7 +46,7 @@ class Finetune(Stage):
     """Tokens per text, special ones included; default the model's limit, at most 512. The rest is cut off, and counted."""
     dropout: float | None = Field(default=None, ge=0, lt=1)
     """Dropout while training; default the model's own."""
-    class_weights: Literal["none", "balanced"] | dict[str, float] = "none"
+    class_weights: Literal["none", "balanced"] | dict[str, Annotated[float, Field(gt=0)]] = "none"
     """`balanced` (N / (L x count of the class)), or a weight per label, 1 where it is silent."""
     patience: int | None = Field(default=3, gt=0)
     """Epochs without a better dev score before it stops (never before `min_steps`); null: never."""

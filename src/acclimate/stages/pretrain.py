@@ -2,7 +2,7 @@
 
 import math
 import time
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -58,7 +58,7 @@ class Pretrain(Stage):
     patience: int | None = Field(default=3, gt=0)
     """Evaluations without improvement before it stops; null: never."""
     head_warmup: float = Field(default=0.1, ge=0, lt=1)
-    """Share of the budget in which a fresh MLM head is trained alone (only for a base that comes without one)."""
+    """A fresh MLM head is first trained alone for this share of the budget, on top of it (only for a base that comes without one)."""
     head_lr: float = Field(default=1e-3, gt=0)
     """Peak learning rate of that warm-up."""
 
@@ -77,6 +77,10 @@ class Pretrain(Stage):
 
     def seeds_apart(self) -> bool:
         return (self.seeds or ("all" if self.corpus == "task" else "first")) == "all"
+
+    def keyed(self) -> dict[str, Any]:
+        # `seeds` only chooses seeds, which stand in the key themselves.
+        return self.model_dump(mode="json", exclude={"seeds"})
 
     def sliver(self) -> Self:
         budget = {"tokens": 2 * min(self.batch_tokens, 1024), "epochs": None, "batch_tokens": min(self.batch_tokens, 1024)}
@@ -160,7 +164,9 @@ class Pretrain(Stage):
                     )  # fmt: skip
                     model.requires_grad_(True)
                     seconds, tokens = seconds + warm.seconds, tokens + warm.tokens
-            before = remembered(context.work / "before.json", lambda: heldout_loss(packed, batches, devices), devices)
+            before = None
+            if batches:
+                before = remembered(context.work / "before.json", lambda: heldout_loss(packed, batches, devices), devices)
             result = train_in(
                 context, "all", self, packed, objective, decayed(model, self.weight_decay), score if batches else None,
                 steps=steps, lr=self.lr, schedule=self.schedule,
@@ -173,7 +179,7 @@ class Pretrain(Stage):
         seconds, tokens = seconds + result.seconds, tokens + result.tokens
         after = -result.best_score if result.best_score is not None else None
         metrics = {
-            "heldout_loss_before": before if batches else None,
+            "heldout_loss_before": before,
             "heldout_loss_after": after,
             "heldout_tokens": heldout_tokens,
             "corpus_documents": store.documents,

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from acclimate.errors import ModelError
 from acclimate.evaluation.cost import Cost, disk_bytes
 from acclimate.stages.base import Context, Outcome, Stage
 
@@ -36,6 +37,8 @@ class Start(Stage):
 
         began = time.monotonic()
         source = resolve_base(self.folder, Path("/"))
+        if source.digest != self.digest:
+            raise ModelError(f"base {self.name}: its files changed since the study began; run the same command again")
         output = context.output / "model"
         notes: tuple[str, ...] = ()
         if self.random:

@@ -56,7 +56,7 @@ class Plan:
     sources: dict[str, Source]  # by the name that the study gives the base
 
     @staticmethod
-    def of(study: Study, data: Data, root: Path) -> "Plan":
+    def of(study: Study, data: Data, root: Path, precision: str = "auto") -> "Plan":
         """The plan of a study on opened data; bases are looked at (not loaded), relative to `root`.
 
         Raises:
@@ -72,10 +72,10 @@ class Plan:
             base = _pretrained(study, recipe)
             chain = _chain(recipe, base, sources[base] if base is not None else None)
             if base is not None:
-                _check(name, recipe, sources[base])
+                _check(name, recipe, sources[base], data)
             for labels in study.label_budgets:
                 for seed in study.seed_list:
-                    path = _path(name, chain, seed, study.seed_list[0], labels, data, libraries)
+                    path = _path(name, chain, seed, study.seed_list[0], labels, data, libraries, precision)
                     for node in path:
                         nodes.setdefault(node.key, node)
                     runs.append(Run(name, seed, labels, tuple(node.key for node in path)))
@@ -103,7 +103,7 @@ def _pretrained(study: Study, recipe: Recipe) -> str | None:
     return base
 
 
-def _check(name: str, recipe: Recipe, source: Source) -> None:
+def _check(name: str, recipe: Recipe, source: Source, data: Data) -> None:
     # What the base's configuration alone tells, before anything is spent.
     layers = source.config.get("num_hidden_layers") or source.config.get("n_layers")
     for stage in recipe.stages:
@@ -111,6 +111,10 @@ def _check(name: str, recipe: Recipe, source: Source) -> None:
             check_length(getattr(stage, "max_length", None), source.config)
         except SettingsError as error:
             raise SettingsError(f"recipes.{name}: {error}") from error
+        if isinstance(stage, Finetune) and isinstance(stage.class_weights, dict) and data.task is not None:
+            unknown = sorted(stage.class_weights.keys() - set(data.task.labels))
+            if unknown:
+                raise SettingsError(f"recipes.{name}: class_weights: label {unknown[0]!r} is not among {list(data.task.labels)}")
         if isinstance(stage, Finetune) and isinstance(stage.train, int) and layers is not None and stage.train > layers:
             raise SettingsError(f"recipes.{name}: train: {stage.train} layers were asked for, and {source.name} has {layers}")
 
@@ -123,7 +127,7 @@ def _chain(recipe: Recipe, base: str | None, source: Source | None) -> tuple[Sta
 
 
 def _path(
-    recipe: str, chain: tuple[Stage, ...], seed: int, first_seed: int, labels: str, data: Data, libraries: dict[str, str]
+    recipe: str, chain: tuple[Stage, ...], seed: int, first_seed: int, labels: str, data: Data, libraries: dict[str, str], precision: str
 ) -> list[Node]:
     # A stage that is run once for all seeds makes everything before it run once, too.
     shared = max((place for place, stage in enumerate(chain) if not stage.seeds_apart()), default=-1)
@@ -131,17 +135,18 @@ def _path(
     for place, stage in enumerate(chain):
         its_seed = first_seed if place <= shared else seed
         its_labels = labels if "labels" in stage.reads() else "all"
-        fingerprints = tuple(_fingerprint(what, data, its_labels, its_seed) for what in stage.reads())
+        fingerprints = tuple(fingerprint_of(what, data, its_labels, its_seed) for what in stage.reads())
         parent = path[-1].key if path else None
         key = digest_json(
             {
-                "stage": stage.model_dump(mode="json"),
+                "stage": stage.keyed(),
                 "version": stage.version,
                 "parent": parent,
                 "data": fingerprints,
                 "seed": its_seed if stage.draws() else None,
                 "libraries": libraries,
             }
+            | ({} if precision == "auto" else {"precision": precision})
         )
         path.append(
             Node(key, stage, parent, its_seed, its_labels, _title(recipe, stage, its_seed, its_labels, place <= shared), fingerprints)
@@ -149,7 +154,8 @@ def _path(
     return path
 
 
-def _fingerprint(what: str, data: Data, labels: str, seed: int) -> str:
+def fingerprint_of(what: str, data: Data, labels: str, seed: int) -> str:
+    """The content of what a stage reads: a corpus by name, or a part of the task at a label budget."""
     if what in data.corpora:
         return data.corpora[what].fingerprint
     if data.task is None:

@@ -48,14 +48,15 @@ class Outcomes:
         failed = next((self.reports[key].error for key in run.nodes if key in self.reports and self.reports[key].status == "failed"), None)
         return failed or "not run"
 
-    def cost(self, key: str) -> Cost:
-        """What a stage cost."""
-        return Cost.from_json(self.measured[key]["cost"])
+    def costs(self, run: Run) -> list[tuple[str, Cost]]:
+        """What each stage of a finished run cost, by key, from the base on."""
+        end = self.measured[run.end]
+        return [(key, Cost.from_json(cost)) for key, cost in (*end["chain"], (run.end, end["cost"]))]
 
 
 def rows(study: Study, outcomes: Outcomes) -> list[dict[str, Any]]:
     """A row a run: recipe, seed, labels, status, one column a metric, costs."""
-    done = {run: [(key, outcomes.cost(key)) for key in run.nodes] for run in outcomes.plan.runs if outcomes.error(run) is None}
+    done = {run: outcomes.costs(run) for run in outcomes.plan.runs if outcomes.error(run) is None}
     shares = shared_costs({_name(run): chain for run, chain in done.items()})
     names = sorted({name for run in done for name in outcomes.measured[run.end]["metrics"] if name.startswith(("dev_", "test_"))})
     table = []

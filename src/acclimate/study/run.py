@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from acclimate.data.opened import Data
-from acclimate.errors import Interrupted
+from acclimate.errors import Interrupted, SettingsError
 from acclimate.files import locked, write_json, write_text
 from acclimate.study.best import Handover, hand_over
 from acclimate.study.engines.base import Job
@@ -76,7 +76,7 @@ class Finished:
     handover: Handover
 
 
-def prepare(study: Study, root: Path, store: Path, smoke: bool = False, rejects: Path | None = None) -> Prepared:
+def prepare(study: Study, root: Path, store: Path, smoke: bool = False, rejects: Path | None = None, precision: str = "auto") -> Prepared:
     """Open and check the data, look at the bases, make the plan.
 
     Raises:
@@ -86,7 +86,7 @@ def prepare(study: Study, root: Path, store: Path, smoke: bool = False, rejects:
     data = Data.open(study.data, root, kept.cache, rejects=rejects)
     if smoke:
         study, data = smoke_study(study), sliver(data)
-    plan = Plan.of(study, data, root)
+    plan = Plan.of(study, data, root, precision)
     return Prepared(study, root, data, plan, kept, frozenset(key for key in plan.nodes if kept.has(key)), smoke)
 
 
@@ -97,10 +97,14 @@ def run_study(study: Study, root: Path, options: Options, smoke: bool = False) -
         Interrupted: a stop was asked for; everything done is kept, and the same call continues.
     """
     if follows():
-        carry_out(prepare(study, root, options.store, smoke), replace(options, say=lambda _: None))
+        carry_out(prepare(study, root, options.store, smoke, precision=options.precision), replace(options, say=lambda _: None))
         return Finished(options.out, 0, 0, Handover(None, None))
+    if (options.out / "study.yaml").exists() and not (options.out / "study.json").exists():
+        raise SettingsError(f"{options.out}: holds a study.yaml that no study wrote, and results would replace it; choose another --out")
+    if options.engine not in ENGINES:
+        raise SettingsError(f"engine {options.engine!r} is not among {', '.join(ENGINES)}")
     with locked(options.out / ".lock", timeout=0):
-        prepared = prepare(study, root, options.store, smoke, options.out)
+        prepared = prepare(study, root, options.store, smoke, options.out, options.precision)
         reports = carry_out(prepared, options)
         if any(report.status == "interrupted" for report in reports.values()) or len(reports) < len(_jobs(prepared)):
             raise Interrupted("stopped; everything done so far is kept: the same command continues")
@@ -179,7 +183,9 @@ def machine() -> dict[str, Any]:
 
 
 def _jobs(prepared: Prepared) -> list[Job]:
-    return [Job(node.key, node.parent, node.title, node) for node in prepared.plan.nodes.values() if node.key not in prepared.cached]
+    # What a finished run was built on may be pruned: only what leads to an unfinished end is done.
+    needed = {key for run in prepared.plan.runs if run.end not in prepared.cached for key in run.nodes} - prepared.cached
+    return [Job(node.key, node.parent, node.title, node) for node in prepared.plan.nodes.values() if node.key in needed]
 
 
 def _about(handover: Handover, metric: str) -> dict[str, Any] | None:

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from acclimate.errors import AcclimateError, Interrupted, TrainingError
+from acclimate.errors import AcclimateError, Interrupted, SettingsError, TrainingError
 from acclimate.files import atomic_folder, locked, read_json
 from acclimate.study.language import parse_study
 from acclimate.study.run import Options, carry_out, prepare
@@ -19,22 +19,26 @@ def run_stage(base: str, stage: str, settings: dict[str, Any], data: dict[str, A
         TrainingError: the stage failed.
         Interrupted: a stop was asked for; the same call continues.
     """
-    if options.out.exists() and any(options.out.iterdir()) and not (options.out / "config.json").is_file():
-        raise AcclimateError(f"{options.out}: not empty, and not a model's folder; choose another --out")
-    recipe: Any = {"base": base, "stages": [{stage: settings}]}
-    if base == "tfidf":
-        recipe = {"base": base}
+    out = options.out.resolve()
+    names = {path.name for path in out.iterdir()} if out.is_dir() else set()
+    if names and not {"config.json", "model.safetensors"} <= names:
+        raise SettingsError(f"{options.out}: not empty, and not a model's folder; choose another --out")
+    if out == Path(base).expanduser().resolve():
+        raise SettingsError(f"{options.out}: this is the base itself; choose another --out")
+    recipe: Any = {"base": {"tfidf": settings}} if base == "tfidf" else {"base": base, "stages": [{stage: settings}]}
     study = parse_study({"name": stage, "base": base, "data": data, "seeds": [seed], "recipes": {stage: recipe}})
-    with locked(options.out.with_name(f".{options.out.name}.lock"), timeout=0):
+    with locked(out.with_name(f".{out.name}.lock"), timeout=0):
         prepared = prepare(study, Path.cwd(), options.store)
         reports = carry_out(prepared, options)
         failed = next((report for report in reports.values() if report.status == "failed"), None)
         if failed is not None:
-            raise TrainingError(failed.error)
+            raise (TrainingError if failed.exit_code == TrainingError.exit_code else AcclimateError)(failed.error)
         end = prepared.plan.runs[0].end
         if not prepared.store.has(end):
             raise Interrupted("stopped; everything done so far is kept: the same command continues")
-        with atomic_folder(options.out) as folder:
+        with atomic_folder(out) as folder:
             shutil.copytree(prepared.store.path(end) / "model", folder, dirs_exist_ok=True)
+        if prepared.data.task is not None:
+            prepared.data.task.write_splits(out.with_name(f"{out.name}-splits"))
         measured: dict[str, Any] = read_json(prepared.store.path(end) / "metrics.json")
         return measured

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from acclimate.data.opened import Data
-from acclimate.data.task import Split
+from acclimate.data.task import Split, text_digest
 from acclimate.study.language import Recipe, Study
 
 TEXTS = 64  # of each split
@@ -26,7 +26,7 @@ def sliver(data: Data) -> Data:
     task = data.task
     wanted = min(TEXTS, len(task.train.texts))
     train = task.budget(max(wanted, len(task.labels)), seed=0).train if wanted < len(task.train.texts) else task.train
-    return replace(data, task=replace(task, train=train, dev=_first(task.dev), test=_first(task.test)))
+    return replace(data, task=replace(task, train=train, dev=_first(task.dev), test=_first(task.test), text=text_digest(train.texts)))
 
 
 def _first(split: Split) -> Split:

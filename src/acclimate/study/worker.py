@@ -1,6 +1,8 @@
 """Carrying out one stage of a plan: whichever engine calls it, this is where a node becomes an artifact."""
 
 import json
+import os
+import sys
 import tempfile
 import traceback
 from contextlib import ExitStack
@@ -11,16 +13,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from acclimate.data.opened import Data, DataSettings
-from acclimate.errors import AcclimateError, Interrupted
-from acclimate.files import write_json, write_text
+from acclimate.errors import AcclimateError, DataError, Interrupted
+from acclimate.files import read_json, write_json, write_text
 from acclimate.study.engines.reports import Report
-from acclimate.study.plan import KEYED_LIBRARIES, Node
+from acclimate.study.plan import KEYED_LIBRARIES, Node, fingerprint_of
 from acclimate.study.smoke import sliver
 from acclimate.study.store import Store
 
 if TYPE_CHECKING:
     from acclimate.stages.base import Context, Runtime
     from acclimate.training.interrupt import StopRequest
+
+METRICS = "metrics.json"
 
 
 @dataclass(frozen=True)
@@ -52,15 +56,25 @@ class Worker:
     def execute(self, key: str, node: Node) -> Report:
         """Do it unless its artifact is there; every failure becomes a report."""
         try:
+            # Asked of all: signals reach processes that train together at different times, and all must take the same way.
+            if self._runtime.devices.sum(float(self._stop.asked)) > 0:
+                raise Interrupted("stopped before it began")
             self._carry_out(node)
         except Interrupted as interrupted:
             return Report(key, "interrupted", str(interrupted))
         except AcclimateError as error:
-            return Report(key, "failed", str(error))
+            return self._failed(Report(key, "failed", str(error), error.exit_code))
         except Exception as error:
             # Not a user's mistake: the whole story is kept with the run.
-            return Report(key, "failed", f"{type(error).__name__}: {error}\n{traceback.format_exc()}")
+            return self._failed(Report(key, "failed", f"{type(error).__name__}: {error}\n{traceback.format_exc()}"))
         return Report(key, "done")
+
+    def _failed(self, report: Report) -> Report:
+        if self._runtime.devices.world > 1:
+            # The peers wait in some exchange of gradients for ever; only torchrun can end them, once one process is gone.
+            print(report.error, file=sys.stderr, flush=True)
+            os._exit(1)
+        return report
 
     def _carry_out(self, node: Node) -> None:
         devices = self._runtime.devices
@@ -81,10 +95,16 @@ class Worker:
     def _run(self, node: Node, output: Path) -> None:
         from acclimate.modeling.folder import ModelFolder
 
+        if tuple(fingerprint_of(what, self._data, node.labels, node.seed) for what in node.stage.reads()) != node.fingerprints:
+            raise DataError("the data changed since the study began; run the same command again")
         with ExitStack() as stack:
             parent = ModelFolder(stack.enter_context(self._store.using(node.parent)) / "model") if node.parent is not None else None
             outcome = node.stage.run(parent, self._context(node, output))
-        write_json(output / "metrics.json", {"metrics": outcome.metrics, "notes": outcome.notes, "cost": outcome.cost.to_json()})
+        # With what its parents cost, so that a run's costs are known also when its parents have been pruned.
+        before = read_json(self._store.path(node.parent) / METRICS) if node.parent is not None else None
+        chain = [*before["chain"], [node.parent, before["cost"]]] if before is not None else []
+        measured = {"metrics": outcome.metrics, "notes": outcome.notes, "cost": outcome.cost.to_json(), "chain": chain}
+        write_json(output / METRICS, measured)
         write_text(output / "log.jsonl", "".join(f"{line}\n" for line in map(_json_line, outcome.log)))
 
     def _give_up_if_asked(self) -> None:

@@ -1,5 +1,6 @@
 """One resumable state and the best weights, no more, each replaced in one rename; tensors in safetensors, never pickles."""
 
+import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from acclimate.errors import StoreError
-from acclimate.files import atomic_file, atomic_folder, disk_errors, read_json, write_json
+from acclimate.files import TEMPORARY_PREFIX, atomic_file, atomic_folder, disk_errors, read_json, write_json
+
+STATE = "state-"  # and the number of steps finished
 
 
 @dataclass
@@ -30,10 +33,10 @@ class TrainState:
 
 
 class Checkpoints:
-    """The folder of one training: `state/` (resumable) and `best.safetensors`."""
+    """The folder of one training: `state-<step>/` (resumable) and `best.safetensors`."""
 
     def __init__(self, folder: Path) -> None:
-        self._state = folder / "state"
+        self._folder = folder
         self._best = folder / "best.safetensors"
 
     def save(self, state: TrainState, model: nn.Module, optimizer: Optimizer) -> None:
@@ -42,10 +45,14 @@ class Checkpoints:
         Raises:
             DiskFullError: no room; the previous state stays as it was.
         """
-        with atomic_folder(self._state) as folder, disk_errors(folder):
+        # A new name for each step: it appears by one rename, and only then the one before goes. A kill leaves at least one.
+        with atomic_folder(self._folder / f"{STATE}{state.step}") as folder, disk_errors(folder):
             save_file(_trained(model), folder / "model.safetensors")
             save_file(_flatten(optimizer), folder / "optimizer.safetensors")
             write_json(folder / "state.json", asdict(state))
+        for other in self._folder.iterdir():
+            if other.name.startswith(TEMPORARY_PREFIX) or (other.name.startswith(STATE) and other.name != f"{STATE}{state.step}"):
+                shutil.rmtree(other, ignore_errors=True)
 
     def load(self, model: nn.Module, optimizer: Optimizer) -> TrainState | None:
         """Put the saved state into model and optimizer; None where nothing was saved yet.
@@ -53,12 +60,12 @@ class Checkpoints:
         Raises:
             StoreError: the saved state does not fit this model.
         """
-        if not (self._state / "state.json").is_file():
+        found = max(self._folder.glob(f"{STATE}*"), key=lambda folder: int(folder.name.removeprefix(STATE)), default=None)
+        if found is None:
             return None
-        state = TrainState(**read_json(self._state / "state.json"))
-        _restore(model, load_file(self._state / "model.safetensors"), self._state)
-        _unflatten(optimizer, load_file(self._state / "optimizer.safetensors"))
-        return state
+        _restore(model, load_file(found / "model.safetensors"), found)
+        _unflatten(optimizer, load_file(found / "optimizer.safetensors"))
+        return TrainState(**read_json(found / "state.json"))
 
     def save_best(self, model: nn.Module) -> None:
         """Replace the best weights."""

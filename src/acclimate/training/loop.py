@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -102,6 +103,8 @@ def train(
     placed = devices.place(model)
     optimizer = _adamw(groups, settings, devices)
     state = checkpoints.load(model, optimizer) or TrainState(micro_tokens=settings.micro_tokens)
+    # A resume repeats the size it began with, unless less is asked for now: after running out of memory that is the way out.
+    state.micro_tokens = min(state.micro_tokens, settings.micro_tokens)
     clock = _Clock(state.seconds)
     saved_at = time.monotonic()
     every = max(1, settings.steps // HISTORY_POINTS)
@@ -113,7 +116,9 @@ def train(
         for group in optimizer.param_groups:
             group["lr"] = settings.lr * group["lr_scale"] * scale
         batch = objective.batch(state.step)
-        watched = devices.device.type == "cpu" or state.step % GPU_CHECK_EVERY == 0 or state.step % every == 0
+        # Before weights are judged or saved for good, their loss is looked at.
+        judged = state.step + 1 == settings.steps or (state.step + 1) % settings.evaluate_every == 0
+        watched = devices.device.type == "cpu" or judged or state.step % GPU_CHECK_EVERY == 0 or state.step % every == 0
         loss = _step(placed, objective, batch, optimizer, settings, state, devices, watched)
         state.step += 1
         state.tokens += len(batch.input_ids)
@@ -157,9 +162,10 @@ def _step(
 ) -> float | None:
     model.train()
     count = objective.count(batch)
-    if batch.sequences < devices.world:
-        raise TrainingError(f"{settings.title}: {batch.sequences} texts a step cannot be shared by {devices.world} processes; use fewer")
-    micros = batch.shard(devices.rank, devices.world).micro(state.micro_tokens)
+    own = batch.shard(devices.rank, devices.world)
+    # The last batch of an epoch may hold fewer texts than there are processes: those without one go along with a loss of nothing.
+    share = 1.0 if own.sequences else 0.0
+    micros = (own if own.sequences else batch.select(np.zeros(1, dtype=np.int64))).micro(state.micro_tokens)
     total = torch.zeros((), device=devices.device)
     for number, micro in enumerate(micros):
         tensors = to_tensors(micro, devices.device)
@@ -167,7 +173,7 @@ def _step(
         key = seed_of(settings.seed, "dropout", state.step, devices.rank, number)
         with devices.synchronised(model, number == len(micros) - 1), seeded(key, devices.device):
             with devices.autocast():
-                summed = objective.loss(model, tensors)
+                summed = share * objective.loss(model, tensors)
             # Sum, then divide by the global count: accumulation equals one large batch. Peers' gradients are averaged, hence `world`.
             devices.backward(summed * (devices.world / count))
         total += summed.detach()

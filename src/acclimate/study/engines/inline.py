@@ -19,8 +19,8 @@ class Inline:
         reports: dict[str, Report] = {}
         with stop_on_signals(stop):
             for job in jobs:
-                if stop.asked:
-                    break
                 reports[job.key] = failed_parent(job, reports, titles) or worker.execute(job.key, job.payload)
                 tell(reports[job.key], job, say)
+                if reports[job.key].status == "interrupted":
+                    break
         return reports

@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from queue import SimpleQueue
 from types import FrameType
@@ -31,6 +32,8 @@ class Local:
             try:
                 while True:
                     if not asked.is_set():
+                        if waiting:
+                            workers[:] = [each if each.alive or each.job else _Remote(setup, each.number) for each in workers]
                         self._assign(workers, waiting, reports, titles, say)
                     busy = [worker for worker in workers if worker.job is not None]
                     if not busy:
@@ -40,8 +43,6 @@ class Local:
                         job, report = worker.receive()
                         reports[report.key] = report
                         tell(report, job, say)
-                        if not worker.alive and waiting and not asked.is_set():
-                            workers[workers.index(worker)] = _Remote(setup, worker.number)
             finally:
                 for worker in workers:
                     worker.close()
@@ -80,7 +81,13 @@ class _Remote:
         self.number = number
         self.connection, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, setup, number), daemon=True)
-        self._process.start()
+        # Ctrl-C reaches the whole group; ignored from the first moment on, since the child inherits it.
+        previous = signal.signal(signal.SIGINT, signal.SIG_IGN) if threading.current_thread() is threading.main_thread() else None
+        try:
+            self._process.start()
+        finally:
+            if previous is not None:
+                signal.signal(signal.SIGINT, previous)
         theirs.close()
         self.job: Job | None = None
 
@@ -90,10 +97,11 @@ class _Remote:
 
     def send(self, job: Job) -> None:
         self.job = job
-        self.connection.send(("job", job.key, job.payload))
+        with suppress(OSError):  # a dead worker's pipe: `receive` reports how it ended
+            self.connection.send(("job", job.key, job.payload))
 
     def ask_to_stop(self) -> None:
-        if self.alive:
+        with suppress(OSError):
             self.connection.send(("stop",))
 
     def kill(self) -> None:

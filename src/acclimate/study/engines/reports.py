@@ -11,3 +11,4 @@ class Report:
     key: str
     status: Literal["done", "failed", "interrupted"]
     error: str = ""
+    exit_code: int = 1  # what a command that did this job alone would end with, where it failed
