@@ -7,7 +7,8 @@ from pydantic.fields import FieldInfo
 
 from acclimate.settings import Settings
 from acclimate.stages import STAGES
-from acclimate.study.language import RANDOM, TFIDF, Recipe, Study, models_in, stage_name
+from acclimate.study.language import RANDOM, TFIDF, Recipe, Study, stage_name
+from acclimate.study.mistakes import models_in
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _STEPS = tuple(stage for stage in STAGES if stage_name(stage) != TFIDF)  # what can stand in a list of stages

@@ -220,7 +220,7 @@ def _adamw(groups: Sequence[Group], settings: TrainSettings, devices: Devices) -
 
 
 class _Clock:
-    """Seconds of work, going on from an earlier session's."""
+    """Seconds of work, going on from those of an earlier call."""
 
     def __init__(self, before: float) -> None:
         self._before, self._began = before, time.monotonic()
