@@ -4,10 +4,15 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
+from acclimate.errors import SettingsError
 from acclimate.modeling import packed as packed_module
 from acclimate.modeling.execution import OWN_ATTENTION, VERIFIED, Packed, buckets
+from acclimate.modeling.fast_paths import FastPaths
+from acclimate.modeling.heads import freeze
+from acclimate.modeling.layers import layers_of
 from acclimate.modeling.source import SUPPORTED
 from acclimate.modeling.tensors import to_tensors
+from acclimate.stages.training import checkpoint_activations
 
 LENGTHS = (5, 5, 17, 1, 30, 30, 9, 5)
 
@@ -38,10 +43,10 @@ def loss_of(logits, batch, kind):
     return cross_entropy(logits, torch.from_numpy(batch.targets["target_ids" if kind == "mlm" else "labels"]), reduction="sum")
 
 
-def assert_equal_to_padded(model, batch, kind):
+def assert_equal_to_padded(model, batch, kind, fast=FastPaths()):
     plain = copy.deepcopy(model)
     plain.set_attn_implementation("eager")
-    wrapped = Packed(model)
+    wrapped = Packed(model, fast)
     expected, found = padded_logits(plain, batch, kind), wrapped(to_tensors(batch, "cpu"))
     assert found.shape == expected.shape
     assert (found - expected).abs().max() <= 1e-5 * expected.abs().max()
@@ -72,6 +77,56 @@ def test_logits_and_every_gradient_equal_those_of_the_padded_model(name, kind, t
 def test_the_path_for_gpus_equals_the_padded_model_too(name, kind, tiny, flat, monkeypatch):
     monkeypatch.setattr(packed_module, "_runs", packed_module._padded)
     assert_equal_to_padded(tiny(name, kind), flat(LENGTHS, kind == "mlm"), kind)
+
+
+@pytest.mark.parametrize("kind", ["mlm", "classifier"])
+@pytest.mark.parametrize("switch", ["packed", "sparse_head", "sparse_last_layer"])
+@pytest.mark.parametrize("name", VERIFIED)
+def test_every_shortcut_can_be_switched_off(name, switch, kind, tiny, flat):
+    fast = FastPaths(**{switch: False})
+    assert (Packed(tiny(name, kind), fast).execution == "bucketed") == (switch == "packed")
+    assert_equal_to_padded(tiny(name, kind), flat(LENGTHS, kind == "mlm"), kind, fast)
+
+
+@pytest.mark.parametrize("kind", ["mlm", "classifier"])
+@pytest.mark.parametrize("name", [name for name in VERIFIED if name != "albert"])
+def test_checkpointed_activations_give_the_same_gradients(name, kind, tiny, flat):
+    model = tiny(name, kind)
+    checkpoint_activations(model)
+    model.train()
+    runs = []
+    next(layers_of(model.base_model)[0].children()).register_forward_pre_hook(lambda *_: runs.append("layer"))
+    assert_equal_to_padded(model, flat(LENGTHS, kind == "mlm"), kind)
+    # The padded copy and the packed model, each with every layer once forward and once more in the backward pass.
+    assert len(runs) == 4
+
+
+def test_an_architecture_without_checkpointing_is_refused(tiny):
+    with pytest.raises(SettingsError, match="gradient_checkpointing: albert"):
+        checkpoint_activations(tiny("albert", "mlm"))
+
+
+@pytest.mark.parametrize("name", ["bert", "distilbert", "electra", "roberta"])
+def test_the_last_feed_forward_sees_the_chosen_positions_alone(name, tiny, flat):
+    rows = {}
+    for fast in (FastPaths(), FastPaths(sparse_last_layer=False)):
+        model = tiny(name, "mlm")
+        last = layers_of(model.base_model)[-1]
+        inner = last.ffn if name == "distilbert" else last.intermediate
+        inner.register_forward_hook(lambda m, i, o, fast=fast: rows.update({fast.sparse_last_layer: o.shape[1]}))
+        Packed(model, fast)(to_tensors(flat(LENGTHS, True), "cpu"))
+    assert rows == {True: len(flat(LENGTHS, True).targets["target_index"]), False: sum(LENGTHS)}
+
+
+@pytest.mark.parametrize("name", VERIFIED)
+def test_a_frozen_part_keeps_still_while_the_rest_trains(name, tiny, flat):
+    model = tiny(name, "classifier", dropout=0.5)
+    freeze(model, "head")
+    wrapped = Packed(model).train()
+    assert all(not module.training for module in layers_of(model.base_model).modules())
+    assert any(module.training for module in model.modules() if isinstance(module, torch.nn.Dropout))
+    wrapped.eval()
+    assert not any(module.training for module in wrapped.modules())
 
 
 @pytest.mark.parametrize("kind", ["mlm", "classifier"])

@@ -1,5 +1,6 @@
 """The loop on a toy model: what it promises does not depend on transformers."""
 
+import json
 import math
 from dataclasses import dataclass, replace
 
@@ -10,11 +11,13 @@ from torch import nn
 
 from acclimate.data.batches import Batch, CountOrder
 from acclimate.errors import DiskFullError, Interrupted, TrainingError
+from acclimate.evaluation.run_model import in_parts
 from acclimate.training import checkpoint as checkpoint_module
 from acclimate.training.checkpoint import Checkpoints
 from acclimate.training.devices import Devices
 from acclimate.training.interrupt import StopRequest
 from acclimate.training.loop import Group, TrainSettings, train
+from acclimate.training.memory import is_out_of_memory
 from acclimate.training.progress import Silent
 
 WORDS, WIDTH, TEXTS = 50, 8, 30
@@ -46,20 +49,26 @@ class Toys:
     stop_at: int | None = None
 
     def batch(self, step):
-        if self.seen is not None:
-            self.seen.append(step)
-        if self.stop is not None and step + 1 == self.stop_at:
-            self.stop.ask()
         texts = [np.random.default_rng(i).integers(0, WORDS, 1 + i % 6) for i in self.order.batch(step)]
         offsets = np.concatenate([[0], np.cumsum([len(text) for text in texts])])
         labels = np.array([text[0] % 2 for text in texts])
         ids = np.concatenate(texts)
-        return Batch(ids, np.concatenate([np.arange(len(text)) for text in texts]), offsets, targets={"labels": labels})
+        return Batch(
+            ids,
+            np.concatenate([np.arange(len(text)) for text in texts]),
+            offsets,
+            targets={"labels": labels, "step": np.full(len(labels), step)},
+        )
 
     def count(self, batch):
         return float(batch.sequences)
 
     def loss(self, model, batch):
+        step = int(batch.targets["step"][0])
+        if self.seen is not None:
+            self.seen.append(step)
+        if self.stop is not None and step + 1 == self.stop_at:
+            self.stop.ask()
         summed = torch.nn.functional.cross_entropy(model(batch), batch.targets["labels"], reduction="sum")
         return summed * math.nan if self.fail_at is not None and len(self.seen) == self.fail_at else summed
 
@@ -197,3 +206,66 @@ def test_frozen_weights_stay_and_are_not_saved(tmp_path):
     )  # fmt: skip
     assert torch.equal(model.words.weight, before)
     assert (tmp_path / "state-24" / "model.safetensors").stat().st_size < 1000
+
+
+class Tight(Toys):
+    """Memory holds `room` tokens."""
+
+    room = 8
+    kind = torch.OutOfMemoryError
+
+    def loss(self, model, batch):
+        if len(batch.input_ids) > self.room:
+            raise self.kind("DefaultCPUAllocator: not enough memory: you tried to allocate 1 bytes.")
+        return super().loss(model, batch)
+
+
+@pytest.mark.parametrize("kind", [torch.OutOfMemoryError, RuntimeError, MemoryError])
+def test_out_of_memory_halves_the_passes_and_changes_nothing_else(tmp_path, kind):
+    wide, result = run(tmp_path / "wide")
+    objective = Tight(CountOrder(TEXTS, 8, seed=3))
+    objective.kind = kind
+    narrow, again = run(tmp_path / "narrow", objective=objective)
+    assert (again.steps, again.tokens) == (result.steps, result.tokens)
+    for name, value in weights(wide).items():
+        torch.testing.assert_close(narrow.state_dict()[name], value, rtol=1e-4, atol=1e-6)
+
+
+def test_the_size_that_fits_is_kept_for_a_resume(tmp_path):
+    run(tmp_path, objective=Tight(CountOrder(TEXTS, 8, seed=3)))
+    (state,) = tmp_path.glob("state-*/state.json")
+    assert json.loads(state.read_text())["micro_tokens"] <= 16
+
+
+def test_where_a_single_sequence_is_too_much_the_error_says_how_long_it_is(tmp_path):
+    objective = Tight(CountOrder(TEXTS, 8, seed=3))
+    objective.room = 2
+    with pytest.raises(TrainingError, match=r"single sequence of 6 tokens through a toy on cpu .* GiB free"):
+        run(tmp_path, replace(SETTINGS, model="a toy"), objective=objective)
+
+
+def test_other_errors_are_not_taken_for_missing_memory(tmp_path):
+    objective = Tight(CountOrder(TEXTS, 8, seed=3))
+    objective.kind = ValueError
+    with pytest.raises(ValueError, match="DefaultCPUAllocator"):
+        run(tmp_path, objective=objective)
+    assert not is_out_of_memory(RuntimeError("shapes do not fit"))
+
+
+def test_evaluation_runs_in_halves_where_memory_is_short(monkeypatch):
+    batch = Toys(CountOrder(TEXTS, 8, seed=3)).batch(0)
+    model, sizes = Toy(), []
+
+    def tight(tensors):
+        if len(tensors.input_ids) > 8:
+            raise torch.OutOfMemoryError("no")
+        sizes.append(len(tensors.input_ids))
+        return model(tensors)
+
+    devices = Devices("float32")
+    found = torch.cat(in_parts(tight, batch, devices))
+    assert len(sizes) > 1
+    torch.testing.assert_close(found, torch.cat(in_parts(model, batch, devices)))
+    tight_room = batch.select(batch.lengths.argsort()[-1:])
+    with pytest.raises(TrainingError, match="single sequence"):
+        in_parts(lambda _: (_ for _ in ()).throw(torch.OutOfMemoryError("no")), tight_room, devices)

@@ -24,8 +24,10 @@ OutOption = Annotated[Path | None, typer.Option("--out", help="Where results go.
 StoreOption = Annotated[Path | None, typer.Option("--store", help="Where artifacts are kept. Default: .acclimate beside the study file.")]
 SmokeOption = Annotated[bool, typer.Option("--smoke", help="Run every stage on a sliver of the data, to see that it works.")]
 ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads. Default: all.")]
-PrecisionOption = Annotated[Literal["auto", "float32", "bf16"], typer.Option("--precision", help="auto: bf16 on a GPU that has it.")]
-MicroOption = Annotated[int, typer.Option("--micro-tokens", min=8, help="Tokens per forward pass; less needs less memory.")]
+PrecisionOption = Annotated[
+    Literal["auto", "float32", "bf16"], typer.Option("--precision", help="auto: bf16 where the device has units for it.")
+]
+MicroOption = Annotated[int | None, typer.Option("--micro-tokens", min=8, help="Tokens per forward pass; default what memory allows.")]
 CheckpointOption = Annotated[float, typer.Option("--checkpoint-seconds", min=0, help="Seconds between saves of a running stage.")]
 EngineOption = Annotated[str, typer.Option("--engine", help="local (a process a device) or inline (everything in this process).")]
 SetOption = Annotated[list[str] | None, typer.Option("--set", help="A setting of the stage, e.g. --set lr=3e-5; may be repeated.")]
@@ -71,7 +73,7 @@ def study(
     engine: EngineOption = "local",
     threads: ThreadsOption = None,
     precision: PrecisionOption = "auto",
-    micro_tokens: MicroOption = 8192,
+    micro_tokens: MicroOption = None,
     checkpoint_seconds: CheckpointOption = 120.0,
 ) -> None:
     """Run a study, or go on with it: print the comparison, write the report, hand over the best model."""
@@ -124,7 +126,7 @@ def pretrain(
     store: Annotated[Path, typer.Option("--store", help="Where artifacts are kept.")] = Path(".acclimate"),
     threads: ThreadsOption = None,
     precision: PrecisionOption = "auto",
-    micro_tokens: MicroOption = 8192,
+    micro_tokens: MicroOption = None,
 ) -> None:
     """Continue pretraining a model on a corpus (masked language modelling)."""
     from acclimate.study.single import run_stage
@@ -149,7 +151,7 @@ def finetune(
     store: Annotated[Path, typer.Option("--store", help="Where artifacts are kept.")] = Path(".acclimate"),
     threads: ThreadsOption = None,
     precision: PrecisionOption = "auto",
-    micro_tokens: MicroOption = 8192,
+    micro_tokens: MicroOption = None,
 ) -> None:
     """Fine-tune a model on labelled texts."""
     from acclimate.study.single import run_stage
@@ -161,7 +163,7 @@ def finetune(
     show.measured(measured, out)
 
 
-def _single(out: Path, store: Path, threads: int | None, precision: str, micro_tokens: int) -> Any:
+def _single(out: Path, store: Path, threads: int | None, precision: str, micro_tokens: int | None) -> Any:
     from acclimate.study.run import Options
 
     return Options(out=out, store=store, threads=threads, precision=precision, micro_tokens=micro_tokens, say=show.say)

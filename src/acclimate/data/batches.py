@@ -6,6 +6,7 @@
     position_ids   [T]    restart in each sequence
     token_type_ids [T]    for pairs, else None
     offsets        [B+1]  where each sequence begins; attention never crosses them
+    hidden         [T, D] what frozen layers give, or [B, D] where one row a sequence is enough, else None
     targets               name -> array; a name that begins with `target_` has a row a target position, any other a row a sequence
 
 The batch of a step is a pure function of (seed, step): there is no loader state to save, and resuming is starting at step n.
@@ -18,12 +19,11 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from acclimate.data.ragged import IntArray, offsets_of, ranges
 from acclimate.data.tokens import TokenStore
 from acclimate.data.windows import Windows
 from acclimate.errors import DataError, SettingsError
 from acclimate.randomness import generator
-
-IntArray = npt.NDArray[np.int64]
 
 TARGET_INDEX = "target_index"
 PER_POSITION = "target_"
@@ -43,8 +43,11 @@ class Batch:
     """[T] segment of a pair, or None for single texts."""
     targets: Mapping[str, npt.NDArray[np.generic]] = field(default_factory=dict)
     """`target_index` [M], ascending, into T; other `target_*` [M, ...] beside it; any other name [B, ...]."""
+    hidden: npt.NDArray[np.float32] | None = None
+    """[T, D] what frozen layers give, or [B, D] where one row a sequence is enough, else None."""
 
     def __post_init__(self) -> None:
+        assert self.hidden is None or len(self.hidden) in (self.tokens, self.sequences)
         assert self.offsets[0] == 0
         assert self.offsets[-1] == len(self.input_ids) == len(self.position_ids)
         assert self.token_type_ids is None or len(self.token_type_ids) == len(self.input_ids)
@@ -71,14 +74,14 @@ class Batch:
         """The batch of these sequences in this order, each at most once; offsets and target positions count from its own start."""
         sequences = np.asarray(sequences, dtype=np.int64)
         lengths = self.lengths[sequences]
-        offsets = _offsets(lengths)
-        index = _ranges(self.offsets[sequences], lengths)
+        offsets = offsets_of(lengths)
+        index = ranges(self.offsets[sequences], lengths)
         targets = {name: values[sequences] for name, values in self.targets.items() if not name.startswith(PER_POSITION)}
         if TARGET_INDEX in self.targets:
             # Ascending positions make the targets of a sequence one slice, so they are gathered just as tokens are.
             target_offsets = np.searchsorted(self.targets[TARGET_INDEX], self.offsets)
             counts = np.diff(target_offsets)[sequences]
-            rows = _ranges(target_offsets[sequences], counts)
+            rows = ranges(target_offsets[sequences], counts)
             targets |= {name: values[rows] for name, values in self.targets.items() if name.startswith(PER_POSITION)}
             targets[TARGET_INDEX] = targets[TARGET_INDEX] + np.repeat(offsets[:-1] - self.offsets[sequences], counts)
         return Batch(
@@ -87,6 +90,7 @@ class Batch:
             offsets=offsets,
             token_type_ids=None if self.token_type_ids is None else self.token_type_ids[index],
             targets=targets,
+            hidden=None if self.hidden is None else self.hidden[index if len(self.hidden) == self.tokens else sequences],
         )
 
     def micro(self, max_tokens: int) -> "list[Batch]":
@@ -112,20 +116,21 @@ def assemble(
     prefix: Sequence[int],
     suffix: Sequence[int],
     targets: Mapping[str, npt.NDArray[np.generic]] | None = None,
+    hidden: npt.NDArray[np.float32] | None = None,
 ) -> Batch:
     """The batch of the windows `indices` [B], each between the special tokens `prefix` and `suffix`.
 
-    `targets` are already those of `indices`, row by row, e.g. `{"labels": task_labels[indices]}`.
+    `targets` and `hidden` are already those of `indices`, row by row, e.g. `{"labels": task_labels[indices]}`.
     """
     indices = np.asarray(indices, dtype=np.int64)
     text_lengths = windows.length[indices].astype(np.int64)
-    offsets = _offsets(text_lengths + len(prefix) + len(suffix))
+    offsets = offsets_of(text_lengths + len(prefix) + len(suffix))
     input_ids = np.empty(offsets[-1], dtype=np.int64)
-    input_ids[_ranges(offsets[:-1] + len(prefix), text_lengths)] = store.tokens[_ranges(windows.start[indices], text_lengths)]
+    input_ids[ranges(offsets[:-1] + len(prefix), text_lengths)] = store.tokens[ranges(windows.start[indices], text_lengths)]
     input_ids[offsets[:-1, None] + np.arange(len(prefix))] = np.asarray(prefix, dtype=np.int64)
     input_ids[offsets[1:, None] - len(suffix) + np.arange(len(suffix))] = np.asarray(suffix, dtype=np.int64)
     position_ids = np.arange(offsets[-1]) - np.repeat(offsets[:-1], np.diff(offsets))
-    return Batch(input_ids=input_ids, position_ids=position_ids, offsets=offsets, targets=dict(targets or {}))
+    return Batch(input_ids=input_ids, position_ids=position_ids, offsets=offsets, targets=dict(targets or {}), hidden=hidden)
 
 
 class Order:
@@ -197,7 +202,7 @@ class TokenOrder(Order):
         self._cell_starts = cells * quotient - (-cells * remainder // self.batches_per_epoch)
 
     def _bounds(self, permutation: IntArray) -> IntArray:
-        starts = _offsets(self._lengths[permutation])[:-1]
+        starts = offsets_of(self._lengths[permutation])[:-1]
         return np.append(np.searchsorted(starts, self._cell_starts), self._sequences)
 
 
@@ -228,19 +233,6 @@ def evaluation_batches(lengths: npt.NDArray[np.integer], max_tokens: int) -> lis
     order = np.argsort(-np.asarray(lengths, dtype=np.int64), kind="stable")
     bounds = _cut(np.asarray(lengths, dtype=np.int64)[order], max_tokens)
     return [order[begin:end] for begin, end in pairwise(bounds)]
-
-
-def _offsets(lengths: IntArray) -> IntArray:
-    """[B+1] 0 and the running sum."""
-    offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
-    np.cumsum(lengths, out=offsets[1:])
-    return offsets
-
-
-def _ranges(starts: IntArray, lengths: IntArray) -> IntArray:
-    """`arange(start, start + length)` of each pair, one after the other."""
-    offsets = _offsets(lengths)
-    return np.repeat(starts - offsets[:-1], lengths) + np.arange(offsets[-1])
 
 
 def _cut(lengths: IntArray, max_tokens: int) -> list[int]:

@@ -67,13 +67,12 @@ class TransformerPredictor:
 
     def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Probabilities [N, L]; texts are cut to the length the model was fine-tuned with."""
+        from acclimate.data.sequences import Sequences
         from acclimate.data.tokens import TokenStore
         from acclimate.data.windows import first
         from acclimate.evaluation.run_model import class_probabilities
 
         with tempfile.TemporaryDirectory() as folder:
             store = TokenStore.build(Path(folder) / "tokens", iter(texts), self._folder.tokenizer(), "prediction")
-            windows = first(store, self._room)
-            return class_probabilities(
-                self._packed, store, windows, self._prefix, self._suffix, len(self.labels), self._max_tokens, self._devices
-            )
+            sequences = Sequences(store, first(store, self._room), self._prefix, self._suffix)
+            return class_probabilities(self._packed, sequences, len(self.labels), self._max_tokens, self._devices)

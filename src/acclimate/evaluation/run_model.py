@@ -1,49 +1,70 @@
 """Running a model without training it: held-out loss and class probabilities, on packed, length-sorted batches."""
 
 import math
+import time
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
-from acclimate.data.batches import Batch, assemble, evaluation_batches
-from acclimate.data.tokens import TokenStore
-from acclimate.data.windows import Windows
-from acclimate.modeling.tensors import to_tensors
+from acclimate.data.batches import Batch, evaluation_batches
+from acclimate.data.sequences import Sequences
+from acclimate.modeling.tensors import TensorBatch, to_tensors
 from acclimate.objectives.mlm import summed_loss
 from acclimate.training.devices import Devices
+from acclimate.training.memory import is_out_of_memory, nothing_smaller
+
+SPEED_TEXTS = 256  # are enough to time a model by
 
 
 @torch.no_grad()
 def heldout_loss(model: nn.Module, batches: list[Batch], devices: Devices) -> float:
     """Mean cross-entropy per masked token, nats, over all processes' shares of the batches."""
     model.eval()
-    total = 0.0
+    total = torch.zeros((), dtype=torch.float64, device=devices.device)
     for batch in batches[devices.rank :: devices.world]:
-        with devices.autocast():
-            total += float(summed_loss(model, to_tensors(batch, devices.device)))
+        total += sum(loss.double() for loss in in_parts(lambda tensors: summed_loss(model, tensors), batch, devices))
     count = sum(len(batch.targets["target_ids"]) for batch in batches)
-    return devices.sum(total) / count if count else math.nan
+    return devices.sum(float(total)) / count if count else math.nan
 
 
 @torch.no_grad()
-def class_probabilities(
-    model: nn.Module,
-    store: TokenStore,
-    windows: Windows,
-    prefix: tuple[int, ...],
-    suffix: tuple[int, ...],
-    classes: int,
-    max_tokens: int,
-    devices: Devices,
-) -> NDArray[np.float64]:
-    """Probabilities [N, L] of every text, in the store's order."""
+def class_probabilities(model: nn.Module, texts: Sequences, classes: int, max_tokens: int, devices: Devices) -> NDArray[np.float64]:
+    """Probabilities [N, L] of every text, in the texts' order."""
     model.eval()
-    probabilities_NL = np.zeros((len(windows), classes))
-    for indices in evaluation_batches(windows.length + len(prefix) + len(suffix), max_tokens):
-        batch = assemble(store, windows, indices, prefix, suffix)
-        with devices.autocast():
-            logits_BL = model(to_tensors(batch, devices.device))
+    probabilities_NL = np.zeros((len(texts), classes))
+    for indices in evaluation_batches(texts.lengths, max_tokens):
+        logits_BL = torch.cat(in_parts(model, texts.batch(indices), devices))
         probabilities_NL[indices] = torch.softmax(logits_BL.double(), dim=-1).cpu().numpy()
     return probabilities_NL
+
+
+def inference_speed(model: nn.Module, texts: Sequences, max_tokens: int, devices: Devices) -> float:
+    """Texts per second of the whole model, from token ids to probabilities, on texts of the usual lengths."""
+    sample = np.linspace(0, len(texts) - 1, min(len(texts), SPEED_TEXTS)).astype(np.int64)
+    began = time.monotonic()
+    with torch.no_grad():
+        model.eval()
+        for indices in evaluation_batches(texts.lengths[sample], max_tokens):
+            torch.cat(in_parts(model, texts.batch(sample[indices]), devices)).cpu()
+    return len(sample) / max(time.monotonic() - began, 1e-9)
+
+
+def in_parts(run: Callable[[TensorBatch], Tensor], batch: Batch, devices: Devices) -> list[Tensor]:
+    """What `run` gives for the batch; where memory does not hold it, for its halves one after the other.
+
+    Raises:
+        TrainingError: memory does not hold a single sequence.
+    """
+    try:
+        with devices.autocast():
+            return [run(to_tensors(batch, devices.device))]
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+    devices.free_unused()
+    if batch.sequences == 1:
+        raise nothing_smaller("evaluation", "the model", batch.tokens, devices.device)
+    return [result for half in batch.micro(batch.tokens // 2) for result in in_parts(run, half, devices)]

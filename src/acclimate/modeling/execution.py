@@ -1,19 +1,22 @@
 """Running a plain Hugging Face model on flat batches: packed where its attention allows, on length-bucketed padded batches elsewhere.
 
-Output heads are applied to the positions that need them only: the masked ones for MLM, one per sequence for a classifier. Both are done
-from outside by a forward hook, and both equal the untouched model on padded batches.
+Output heads are applied to the positions that need them only: the masked ones for MLM, one per sequence for a classifier. The feed-forward
+part of the last layer needs no others either, so where an architecture allows, positions are chosen right after the last attention. All
+this is done from outside by a forward hook, and equals the untouched model on padded batches.
 """
 
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import torch
 from torch import Tensor, nn
 
 from acclimate.data.batches import TARGET_INDEX
 from acclimate.modeling.architecture import is_mlm
+from acclimate.modeling.fast_paths import FastPaths
+from acclimate.modeling.layers import layers_of
 from acclimate.modeling.packed import Packing, attach
 from acclimate.modeling.tensors import TensorBatch
 
@@ -39,46 +42,77 @@ class Packed(nn.Module):
     execution: Literal["packed", "bucketed"]
     reason: str
 
-    def __init__(self, model: "PreTrainedModel") -> None:
+    def __init__(self, model: "PreTrainedModel", fast: FastPaths = FastPaths()) -> None:
         super().__init__()
         self.model = model
-        self.reason = _obstacle(model)
+        self.fast = fast
+        self.reason = _obstacle(model) if fast.packed else "fast_paths: packed is switched off"
         self.execution = "bucketed" if self.reason else "packed"
         self._kind = model.config.model_type
-        self._is_mlm = is_mlm(model)
+        self.is_mlm = is_mlm(model)
         self._shift = _padding_id(model) + 1 if self._kind in SHIFTED_POSITIONS else 0
         self._takes_types = "token_type_ids" in inspect.signature(model.forward).parameters
         if self.execution == "packed":
             attach(model)
 
+    def train(self, mode: bool = True) -> Self:
+        """Training mode for what is trained: a part whose parameters are all frozen keeps still, without dropout."""
+        super().train(mode)
+        for module in self.modules() if mode else ():
+            parameters = list(module.parameters())
+            if parameters and not any(parameter.requires_grad for parameter in parameters):
+                module.eval()
+        return self
+
     def forward(self, batch: TensorBatch) -> Tensor:
         """Logits [M, V] at `batch.targets["target_index"]` of a masked language model, [B, L] of a classifier."""
         return self._packed(batch) if self.execution == "packed" else self._bucketed(batch)
 
-    def _packed(self, batch: TensorBatch) -> Tensor:
+    @property
+    def pools_mean(self) -> bool:
+        """Whether a classifier's head sees the mean over a text's tokens instead of its first token."""
+        return not self.is_mlm and getattr(self.model.config, "classifier_pooling", "cls") == "mean"
+
+    def body(self, base: nn.Module, batch: TensorBatch) -> Tensor:
+        """The last hidden states [1, T, D] of `base`, this model's own base or a part of it."""
+        hidden_1TD: Tensor = base(**self._inputs(batch)).last_hidden_state
+        return hidden_1TD
+
+    def _inputs(self, batch: TensorBatch) -> dict[str, Any]:
         inputs = {"input_ids": batch.input_ids[None], "position_ids": batch.position_ids[None] + self._shift}
         if self._takes_types and batch.token_type_ids is not None:
             inputs["token_type_ids"] = batch.token_type_ids[None]
-        with _hidden_states_through(self._last_body(), lambda hidden_1TD: self._wanted(hidden_1TD, batch)):
-            logits: Tensor = self.model(**inputs, packing=Packing.of(batch)).logits
-        return logits[0] if self._is_mlm else logits
+        return {**inputs, "packing": Packing.of(batch)}
 
-    def _last_body(self) -> nn.Module:
-        # BERT's and ALBERT's pooler runs inside the base model, after its encoder: positions must be chosen before it.
+    def _packed(self, batch: TensorBatch) -> Tensor:
+        # Classifiers pool, so a stream of many texts must be cut into rows for them: their positions are always chosen.
+        if self.is_mlm and not self.fast.sparse_head:
+            return self.model(**self._inputs(batch)).logits[0, batch.targets[TARGET_INDEX]]  # type: ignore[no-any-return]
+        with hidden_states_through(self._chosen_after(), lambda hidden_1TD: self._wanted(hidden_1TD, batch)):
+            logits: Tensor = self.model(**self._inputs(batch)).logits
+        return logits[0] if self.is_mlm else logits
+
+    def _chosen_after(self) -> nn.Module:
+        # Checkpointed layers run again in the backward pass, when the hook is gone: they stay whole.
         base: Any = self.model.base_model
+        if self.fast.sparse_last_layer and not self.pools_mean and not checkpointed(self.model):
+            attention = last_attention(base)
+            if attention is not None:
+                return attention
+        # BERT's and ALBERT's pooler runs inside the base model, after its encoder: positions must be chosen before it.
         return base.encoder if getattr(base, "pooler", None) is not None else base  # type: ignore[no-any-return]
 
     def _wanted(self, hidden_1TD: Tensor, batch: TensorBatch) -> Tensor:
-        if self._is_mlm:
+        if self.is_mlm:
             return hidden_1TD[:, batch.targets[TARGET_INDEX]]
-        if getattr(self.model.config, "classifier_pooling", "cls") == "mean":
+        if self.pools_mean:
             # [B, 1, D]: the head's own mean over one position then leaves it as it is.
             sums_BD = torch.segment_reduce(hidden_1TD[0].float(), "sum", offsets=batch.offsets)
             return (sums_BD / batch.offsets.diff()[:, None]).to(hidden_1TD.dtype)[:, None]
         return hidden_1TD[0, batch.offsets[:-1]][:, None]
 
     def _bucketed(self, batch: TensorBatch) -> Tensor:
-        targets = batch.targets.get(TARGET_INDEX) if self._is_mlm else None
+        targets = batch.targets.get(TARGET_INDEX) if self.is_mlm else None
         results, rows = [], []
         for bucket in buckets(batch.lengths):
             chosen = torch.tensor(bucket, device=batch.input_ids.device)
@@ -94,8 +128,9 @@ class Packed(nn.Module):
         return torch.cat(results)[torch.cat(rows).argsort()]
 
     def _masked_logits(self, inputs: dict[str, Tensor], row: Tensor, column: Tensor) -> Tensor:
-        if self._kind in OWN_ATTENTION:  # tested: their MLM heads work position by position
-            with _hidden_states_through(self.model.base_model, lambda hidden_BLD: hidden_BLD[row, column][None]):
+        # Tested: their MLM heads work position by position.
+        if self._kind in (*OWN_ATTENTION, *VERIFIED) and self.fast.sparse_head:
+            with hidden_states_through(self.model.base_model, lambda hidden_BLD: hidden_BLD[row, column][None]):
                 return self.model(**inputs).logits[0]  # type: ignore[no-any-return]
         return self.model(**inputs).logits[row, column]  # type: ignore[no-any-return]
 
@@ -133,9 +168,15 @@ def _cells(targets: Tensor, offsets: Tensor, chosen: Tensor) -> tuple[Tensor, Te
 
 
 @contextmanager
-def _hidden_states_through(module: nn.Module, change: Callable[[Tensor], Tensor]) -> Iterator[None]:
+def hidden_states_through(module: nn.Module, change: Callable[[Tensor], Tensor]) -> Iterator[None]:
+    """Within the block, the hidden states that `module` gives go through `change` before anything else sees them."""
+
     # The hook lives as long as one forward pass: nothing of a batch stays behind in the model.
     def hook(_module: nn.Module, _inputs: Any, output: Any) -> Any:
+        if isinstance(output, Tensor):
+            return change(output)
+        if isinstance(output, tuple):
+            return change(output[0]), *output[1:]
         output.last_hidden_state = change(output.last_hidden_state)
         return output
 
@@ -144,6 +185,24 @@ def _hidden_states_through(module: nn.Module, change: Callable[[Tensor], Tensor]
         yield
     finally:
         handle.remove()
+
+
+def checkpointed(model: nn.Module) -> bool:
+    """Whether activations are computed again in the backward pass instead of being kept."""
+    return any(getattr(module, "gradient_checkpointing", False) for module in model.modules())
+
+
+def last_attention(base: nn.Module) -> nn.Module | None:
+    """The module of the last layer after which every position goes its own way; None where an architecture has none.
+
+    ALBERT runs one layer many times, and ModernBERT adds its residuals outside of the modules.
+    """
+    last: Any = layers_of(base)[-1]
+    if hasattr(last, "sa_layer_norm"):  # DistilBERT
+        return last.sa_layer_norm  # type: ignore[no-any-return]
+    if hasattr(last, "intermediate"):  # BERT and its kin; after its output, normalised
+        return last.attention  # type: ignore[no-any-return]
+    return None
 
 
 def _padding_id(model: "PreTrainedModel") -> int:

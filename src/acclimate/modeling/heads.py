@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import nn
@@ -12,6 +12,7 @@ from acclimate.errors import ModelError, SettingsError
 from acclimate.modeling.architecture import Kind, last_linear
 from acclimate.modeling.folder import HEAD, ModelFolder
 from acclimate.modeling.head_settings import HeadSettings
+from acclimate.modeling.layers import layers_of
 from acclimate.randomness import seed_of
 
 INITIALIZED = "_is_hf_initialized"  # transformers' init functions leave tensors with this mark alone
@@ -96,7 +97,7 @@ def layer_groups(model: PreTrainedModel) -> list[list[nn.Parameter]]:
 
 def _parts(model: PreTrainedModel) -> list[list[nn.Parameter]]:
     base = model.base_model
-    layers = [list(layer.parameters()) for layer in reversed(_layers(base))]
+    layers = [list(layer.parameters()) for layer in reversed(layers_of(base))]
     top = [module for name in ("pooler", "final_norm") if isinstance(module := getattr(base, name, None), nn.Module)]
     taken = _ids(parameter for layer in layers for parameter in layer)
     at_top = _ids(parameter for module in top for parameter in module.parameters())
@@ -104,17 +105,6 @@ def _parts(model: PreTrainedModel) -> list[list[nn.Parameter]]:
     head = [parameter for parameter in model.parameters() if id(parameter) not in in_base or id(parameter) in at_top]
     rest = [parameter for parameter in base.parameters() if id(parameter) not in taken | at_top]
     return [head, *layers, rest]
-
-
-def _layers(base: nn.Module) -> list[nn.Module]:
-    # The one list of blocks of every supported architecture, whatever it is called.
-    for path in ("encoder.layer", "transformer.layer", "encoder.albert_layer_groups", "layers"):
-        found: Any = base
-        for name in path.split("."):
-            found = getattr(found, name, None)
-        if isinstance(found, nn.ModuleList):
-            return list(found)
-    raise AssertionError(f"{type(base).__name__} has no list of layers where one was looked for")
 
 
 def _ids(parameters: Iterable[nn.Parameter]) -> set[int]:

@@ -1,7 +1,7 @@
 """The torch twin of a flat batch."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -25,15 +25,30 @@ class TensorBatch:
     """[T] int64, or None for single texts."""
     targets: Mapping[str, Tensor] = field(default_factory=dict)
     """By name; `target_index` [M] points into T."""
+    hidden: Tensor | None = None
+    """[T, D] what frozen layers give, or [B, D] where one row a sequence is enough."""
+
+    def pooled(self) -> "TensorBatch":
+        """The stream of each sequence's first token alone, as sequences of length one."""
+        first = self.offsets[:-1]
+        return replace(
+            self,
+            input_ids=self.input_ids[first],
+            position_ids=self.position_ids[first],
+            offsets=torch.arange(len(self.lengths) + 1, device=first.device),
+            lengths=(1,) * len(self.lengths),
+            token_type_ids=None if self.token_type_ids is None else self.token_type_ids[first],
+        )
 
 
 def to_tensors(batch: Batch, device: torch.device | str) -> TensorBatch:
-    """Copy a batch to a device."""
+    """Copy a batch to a device, without waiting for the copy on a GPU."""
     device = torch.device(device)
 
     def moved(array: object) -> Tensor:
-        # Pinned memory would need a copy of its own; these are a few kilobytes.
-        return torch.as_tensor(array).to(device, non_blocking=True)
+        tensor = torch.as_tensor(array)
+        # From pinned memory a copy runs beside the computation; from elsewhere the host would wait for it.
+        return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
     return TensorBatch(
         input_ids=moved(batch.input_ids),
@@ -42,4 +57,5 @@ def to_tensors(batch: Batch, device: torch.device | str) -> TensorBatch:
         lengths=tuple(batch.lengths.tolist()),
         token_type_ids=None if batch.token_type_ids is None else moved(batch.token_type_ids),
         targets={name: moved(values) for name, values in batch.targets.items()},
+        hidden=None if batch.hidden is None else moved(batch.hidden),
     )

@@ -8,9 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from acclimate.data.batches import Batch, CountOrder, assemble
-from acclimate.data.tokens import TokenStore
-from acclimate.data.windows import Windows
+from acclimate.data.batches import Batch, CountOrder
+from acclimate.data.sequences import Sequences
 from acclimate.errors import SettingsError
 from acclimate.modeling.tensors import TensorBatch
 
@@ -21,18 +20,15 @@ ClassWeights = Literal["none", "balanced"] | dict[str, float]
 class LabelledText:
     """The objective: shuffled batches of labelled texts."""
 
-    store: TokenStore
-    windows: Windows
+    texts: Sequences
     labels: NDArray[np.int64]  # [N]
     order: CountOrder
     weights: NDArray[np.float64]  # [L] weight of each class in the loss
-    prefix: tuple[int, ...]
-    suffix: tuple[int, ...]
 
     def batch(self, step: int) -> Batch:
         """The global batch of a step."""
         indices = self.order.batch(step)
-        return assemble(self.store, self.windows, indices, self.prefix, self.suffix, targets={"labels": self.labels[indices]})
+        return self.texts.batch(indices, {"labels": self.labels[indices]})
 
     def count(self, batch: Batch) -> float:
         """The summed class weights of the batch's examples (their number when nothing is weighted)."""

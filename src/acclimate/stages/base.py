@@ -10,6 +10,7 @@ from acclimate.data.task import Task
 from acclimate.data.tokens import TokenStore
 from acclimate.evaluation.cost import Cost
 from acclimate.files import digest_file, digest_json
+from acclimate.modeling.fast_paths import FastPaths
 from acclimate.settings import Settings
 
 if TYPE_CHECKING:  # torch is loaded by the stages that run, not by reading a study file
@@ -26,8 +27,9 @@ class Runtime:
     devices: "Devices"
     reporter: "Reporter"
     stop: "StopRequest"
-    micro_tokens: int = 8192  # largest forward pass, tokens
+    micro_tokens: int | None = None  # largest forward pass, tokens; None: what memory allows
     checkpoint_seconds: float = 120.0
+    fast: FastPaths = FastPaths()
 
 
 @dataclass(frozen=True)

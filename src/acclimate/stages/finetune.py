@@ -2,6 +2,7 @@
 
 import math
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field
@@ -45,7 +46,11 @@ class Finetune(Stage):
     max_length: int | None = Field(default=None, ge=8)
     """Tokens per text, special ones included; default the model's limit, at most 512. The rest is cut off, and counted."""
     dropout: float | None = Field(default=None, ge=0, lt=1)
-    """Dropout while training; default the model's own."""
+    """Dropout while training; default the model's own. Frozen layers have none: what they give is computed once."""
+    frozen_precision: Literal["float32", "float16"] = "float32"
+    """How the outputs of frozen layers are kept on disk; float16 takes half the room."""
+    gradient_checkpointing: bool = False
+    """Compute activations again in the backward pass instead of keeping them: about a third slower, far less memory."""
     class_weights: Literal["none", "balanced"] | dict[str, Annotated[float, Field(gt=0)]] = "none"
     """`balanced` (N / (L x count of the class)), or a weight per label, 1 where it is silent."""
     patience: int | None = Field(default=3, gt=0)
@@ -72,46 +77,50 @@ class Finetune(Stage):
         import torch
 
         from acclimate.data.batches import CountOrder
-        from acclimate.data.corpus import Corpus
-        from acclimate.data.task import Split, text_digest
-        from acclimate.data.tokens import TokenStore, special_ids
-        from acclimate.data.windows import Windows, first
+        from acclimate.data.sequences import Sequences
+        from acclimate.data.task import Split
         from acclimate.evaluation.cost import Cost, PeakMemory, disk_bytes
         from acclimate.evaluation.metrics import classification_metrics
         from acclimate.evaluation.predictions import write_predictions
-        from acclimate.evaluation.run_model import class_probabilities
+        from acclimate.evaluation.run_model import class_probabilities, inference_speed
         from acclimate.modeling.execution import Packed
         from acclimate.modeling.folder import save_model
+        from acclimate.modeling.frozen import divided
         from acclimate.modeling.heads import freeze, load_classifier
         from acclimate.modeling.limits import sequence_length
         from acclimate.objectives.classify import LabelledText, class_weights
-        from acclimate.stages.training import decayed, flops_of, train_in
+        from acclimate.stages.frozen import with_hidden
+        from acclimate.stages.texts import sequences
+        from acclimate.stages.training import checkpoint_activations, decayed, flops_of, forward_tokens, train_in
 
         assert parent is not None
         began = time.monotonic()
         runtime = context.runtime
         devices = runtime.devices
         task = context.task()
-        prefix, suffix = special_ids(parent.tokenizer())
-        special = len(prefix) + len(suffix)
         length = sequence_length(self.max_length, parent)
-
-        def tokenised(split: Split) -> tuple[TokenStore, Windows]:
-            store = context.tokens(Corpus.of_texts("labelled", split.texts, text_digest(split.texts)), parent)
-            return store, first(store, length - special)
-
-        train_store, train_windows = tokenised(task.train)
-        dev, test = tokenised(task.dev), tokenised(task.test)
         model = load_classifier(parent, task.labels, self.head, context.seed, self.dropout)
         freeze(model, self.train)
-        packed = Packed(model).to(devices.device)
+        if self.gradient_checkpointing:
+            checkpoint_activations(model)
+        packed = Packed(model, runtime.fast).to(devices.device)
         notes = [] if packed.execution == "packed" else [packed.reason]
+        micro = forward_tokens(context, model)
+        # What is frozen runs once over each text, and what is trained starts from there.
+        parts = divided(packed)
+
+        def read(split: Split) -> Sequences:
+            texts = sequences(split, parent, length, context)
+            return texts if parts is None else with_hidden(texts, parts, split, parent, self.frozen_precision, micro, context, notes)
+
+        train, dev, test = read(task.train), read(task.dev), read(task.test)
+        trained_model = packed if parts is None else parts
         order = CountOrder(len(task.train.texts), self.batch_size, context.seed)
         weights = class_weights(self.class_weights, task.train.labels, task.labels)
-        objective = LabelledText(train_store, train_windows, task.train.labels, order, weights, prefix, suffix)
+        objective = LabelledText(train, task.train.labels, order, weights)
 
-        def probabilities(module: torch.nn.Module, part: tuple[TokenStore, Windows]) -> "np.ndarray[Any, np.dtype[np.float64]]":
-            return class_probabilities(module, *part, prefix, suffix, len(task.labels), runtime.micro_tokens, devices)
+        def probabilities(module: torch.nn.Module, texts: Sequences) -> "np.ndarray[Any, np.dtype[np.float64]]":
+            return class_probabilities(module, texts, len(task.labels), micro, devices)
 
         def score(module: torch.nn.Module) -> dict[str, float]:
             metrics = classification_metrics(task.dev.labels, probabilities(module, dev))
@@ -121,15 +130,13 @@ class Finetune(Stage):
         seconds = time.monotonic() - began
         with PeakMemory() as memory:
             result = train_in(
-                context, "all", self, packed, objective, decayed(model, self.weight_decay, self.layer_decay), score,
+                context, "all", self, trained_model, micro, objective, decayed(model, self.weight_decay, self.layer_decay), score,
                 steps=steps, lr=self.peak_lr(), schedule=self.schedule, evaluate_every=order.batches_per_epoch,
                 patience=self.patience, patience_from=self.min_steps,
             )  # fmt: skip
             began = time.monotonic()
-            dev_probabilities = probabilities(packed, dev)
-            test_began = time.monotonic()
-            test_probabilities = probabilities(packed, test)
-            test_seconds = time.monotonic() - test_began
+            dev_probabilities = probabilities(trained_model, dev)
+            test_probabilities = probabilities(trained_model, test)
         output = context.output / "model"
         if devices.is_main:
             save_model(output, parent, model, length)
@@ -138,6 +145,7 @@ class Finetune(Stage):
                 {"dev": (task.dev, dev_probabilities), "test": (task.test, test_probabilities)},
             )
         seconds += result.seconds + time.monotonic() - began
+        speed = inference_speed(packed, replace(test, hidden=None), micro, devices)
         scores = {"dev": (task.dev, dev_probabilities), "test": (task.test, test_probabilities)}
         measured = {
             f"{name}_{metric}": value
@@ -152,14 +160,14 @@ class Finetune(Stage):
             "best_step": result.best_step,
             "epochs": round(result.steps / order.batches_per_epoch, 3),
             "tokens": result.tokens,
-            "cut_tokens_train": train_windows.cut_tokens,
-            "cut_tokens_dev": dev[1].cut_tokens,
-            "cut_tokens_test": test[1].cut_tokens,
+            "cut_tokens_train": train.windows.cut_tokens,
+            "cut_tokens_dev": dev.windows.cut_tokens,
+            "cut_tokens_test": test.windows.cut_tokens,
         }
         cost = Cost(
             seconds=seconds, tokens=result.tokens,
-            flops=flops_of(model, result.tokens, float((train_windows.length + special).mean()), trained_share=trained / parameters),
+            flops=flops_of(model, result.tokens, float(train.lengths.mean()), trained_share=trained / parameters),
             peak_memory_bytes=memory.bytes, parameters=parameters, trained_parameters=trained, disk_bytes=disk_bytes(output),
-            inference_texts_per_second=len(task.test.texts) / max(test_seconds, 1e-9),
+            inference_texts_per_second=speed,
         )  # fmt: skip
         return Outcome(metrics, cost, tuple(notes), (*result.history, *result.evaluations))

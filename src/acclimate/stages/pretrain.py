@@ -49,6 +49,8 @@ class Pretrain(Stage):
     """Mask whole words instead of pieces."""
     dropout: float | None = Field(default=0.0, ge=0, lt=1)
     """Dropout while pretraining (none: Geiping & Goldstein 2022); null keeps the model's own."""
+    gradient_checkpointing: bool = False
+    """Compute activations again in the backward pass instead of keeping them: about a third slower, far less memory."""
     heldout_share: float = Field(default=0.02, gt=0, lt=1)
     """Share of the windows held out to measure the loss with fixed masks."""
     heldout_tokens: int = Field(default=50_000, gt=0)
@@ -113,7 +115,7 @@ class Pretrain(Stage):
         from acclimate.objectives.mlm import MaskedText, heldout_batches
         from acclimate.stages.heldout import hold_out
         from acclimate.stages.texts import vocabulary
-        from acclimate.stages.training import decayed, flops_of, remembered, train_in
+        from acclimate.stages.training import checkpoint_activations, decayed, flops_of, forward_tokens, remembered, train_in
 
         assert parent is not None
         began = time.monotonic()
@@ -134,14 +136,17 @@ class Pretrain(Stage):
             notes.append(f"the text of {' and '.join(self.include)} was read in pretraining, as asked")
 
         model, fresh = load_mlm(parent, context.seed, self.dropout)
-        packed = Packed(model)
+        if self.gradient_checkpointing:
+            checkpoint_activations(model)
+        packed = Packed(model, runtime.fast)
         if packed.execution != "packed":
             notes.append(packed.reason)
         default_rate = 0.30 if parent.config["model_type"] == "modernbert" else 0.15
         rate = self.mask_rate or default_rate
         objective = MaskedText(store, training, order, words, rate, context.seed)
-        batches = heldout_batches(store, heldout, words, runtime.micro_tokens)
         packed.to(devices.device)
+        micro = forward_tokens(context, model, rate)
+        batches = heldout_batches(store, heldout, words, micro)
 
         def score(module: torch.nn.Module) -> dict[str, float]:
             loss = heldout_loss(module, batches, devices)
@@ -159,7 +164,7 @@ class Pretrain(Stage):
                 if warm_steps:
                     model.base_model.requires_grad_(False)
                     warm = train_in(
-                        context, "head", self, packed, objective, decayed(model, self.weight_decay), None,
+                        context, "head", self, packed, micro, objective, decayed(model, self.weight_decay), None,
                         steps=warm_steps, lr=self.head_lr, schedule="linear", evaluate_every=warm_steps, patience=None,
                     )  # fmt: skip
                     model.requires_grad_(True)
@@ -168,7 +173,7 @@ class Pretrain(Stage):
             if batches:
                 before = remembered(context.work / "before.json", lambda: heldout_loss(packed, batches, devices), devices)
             result = train_in(
-                context, "all", self, packed, objective, decayed(model, self.weight_decay), score if batches else None,
+                context, "all", self, packed, micro, objective, decayed(model, self.weight_decay), score if batches else None,
                 steps=steps, lr=self.lr, schedule=self.schedule,
                 evaluate_every=self.evaluate_every(steps, steps * tokens_per_epoch // order.batches_per_epoch, heldout_tokens),
                 patience=self.patience,

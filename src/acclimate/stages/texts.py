@@ -1,10 +1,16 @@
-"""What masking needs to know of a tokenizer."""
+"""Texts as a model's tokenizer reads them: what masking must know of it, and the sequences of a split."""
 
 from tokenizers import Tokenizer
 
+from acclimate.data.corpus import Corpus
+from acclimate.data.sequences import Sequences
+from acclimate.data.task import Split, text_digest
 from acclimate.data.tokens import special_ids, special_tokens, word_starts
+from acclimate.data.windows import first
 from acclimate.errors import ModelError
+from acclimate.modeling.folder import ModelFolder
 from acclimate.objectives.mlm import Vocabulary
+from acclimate.stages.base import Context
 
 MASK_NAMES = ("[MASK]", "<mask>")
 
@@ -30,3 +36,10 @@ def vocabulary(tokenizer: Tokenizer, whole_word: bool) -> Vocabulary:
         prefix=prefix,
         suffix=suffix,
     )
+
+
+def sequences(split: Split, folder: ModelFolder, length: int, context: Context) -> Sequences:
+    """The texts of a split in the folder's vocabulary, cut to `length` tokens, special ones included."""
+    prefix, suffix = special_ids(folder.tokenizer())
+    store = context.tokens(Corpus.of_texts("labelled", split.texts, text_digest(split.texts)), folder)
+    return Sequences(store, first(store, length - len(prefix) - len(suffix)), prefix, suffix)

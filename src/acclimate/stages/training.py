@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from torch import nn
 
+from acclimate.errors import SettingsError
 from acclimate.evaluation.cost import training_flops
 from acclimate.files import read_json, write_json
 from acclimate.modeling.heads import layer_groups
@@ -13,6 +14,7 @@ from acclimate.stages.base import Context
 from acclimate.training.checkpoint import Checkpoints
 from acclimate.training.devices import Devices
 from acclimate.training.loop import Group, Objective, TrainResult, TrainSettings, train
+from acclimate.training.memory import free_bytes, micro_tokens
 from acclimate.training.schedule import Shape
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ def train_in(
     part: str,
     pace: Pace,
     model: nn.Module,
+    micro: int,
     objective: Objective,
     groups: list[Group],
     evaluate: Callable[[nn.Module], dict[str, float]] | None,
@@ -54,14 +57,42 @@ def train_in(
         shape=schedule,
         clip=pace.clip,
         seed=context.seed,
-        micro_tokens=runtime.micro_tokens,
+        micro_tokens=micro,
         evaluate_every=evaluate_every,
         patience=patience,
         patience_from=patience_from,
         checkpoint_seconds=runtime.checkpoint_seconds,
+        read_ahead=runtime.fast.read_ahead,
     )
     checkpoints = Checkpoints(context.work / part)
     return train(settings, objective, model, groups, evaluate, checkpoints, runtime.devices, runtime.reporter, runtime.stop)
+
+
+def forward_tokens(context: Context, model: "PreTrainedModel", masked_share: float = 0.0) -> int:
+    """Tokens of the largest forward pass: what the user said, or what memory allows; a resume repeats the size it began with."""
+    runtime = context.runtime
+    if runtime.micro_tokens is not None:
+        return runtime.micro_tokens
+    device = runtime.devices.device
+    trained = 4 * sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+
+    def estimated() -> float:
+        return micro_tokens(model.config.to_dict(), free_bytes(device), device.type, trained, masked_share)
+
+    return int(remembered(context.work / "micro.json", estimated, runtime.devices))
+
+
+def checkpoint_activations(model: "PreTrainedModel") -> None:
+    """Let the layers compute their activations again in the backward pass instead of keeping them (Chen et al. 2016).
+
+    Raises:
+        SettingsError: the architecture cannot.
+    """
+    if not model.supports_gradient_checkpointing:
+        raise SettingsError(f"gradient_checkpointing: {model.config.model_type} cannot do it; lower max_length or --micro-tokens instead")
+    # Renamed in newer versions of the library, where the old name warns.
+    enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
+    enable({"use_reentrant": False})
 
 
 def decayed(model: "PreTrainedModel", weight_decay: float, layer_decay: float = 1.0) -> list[Group]:

@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from acclimate.data.opened import DataSettings
 from acclimate.errors import SettingsError
+from acclimate.modeling.fast_paths import FastPaths
 from acclimate.settings import Settings
 from acclimate.stages import STAGES, AnyStage
 from acclimate.stages.base import Stage
@@ -125,6 +126,8 @@ class Study(Settings):
     """The recipe that the others are compared with; default the first."""
     metric: Literal["macro_f1", "micro_f1", "accuracy", "mcc"] = "macro_f1"
     """The score that is compared: on test for verdicts, on dev for the choice of the best."""
+    fast_paths: FastPaths = FastPaths()
+    """Shortcuts of the engine, to switch off: the results are the same up to rounding."""
     recipes: dict[str, Recipe] = Field(min_length=1)
     """The ways of adapting the base that are compared, by name."""
 

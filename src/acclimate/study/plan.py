@@ -66,6 +66,9 @@ class Plan:
         named = {base for recipe in study.recipes.values() if (base := _pretrained(study, recipe)) is not None}
         sources = {base: resolve_base(base, root) for base in sorted(named)}
         libraries = {name: version(name) for name in KEYED_LIBRARIES}
+        # Choices that change the result beyond what a seed does; the usual ones leave no trace in the key.
+        fast = study.fast_paths.keyed()
+        choices = ({} if precision == "auto" else {"precision": precision}) | ({"fast_paths": fast} if fast else {})
         nodes: dict[str, Node] = {}
         runs = []
         for name, recipe in study.recipes.items():
@@ -75,7 +78,7 @@ class Plan:
                 _check(name, recipe, sources[base], data)
             for labels in study.label_budgets:
                 for seed in study.seed_list:
-                    path = _path(name, chain, seed, study.seed_list[0], labels, data, libraries, precision)
+                    path = _path(name, chain, seed, study.seed_list[0], labels, data, libraries, choices)
                     for node in path:
                         nodes.setdefault(node.key, node)
                     runs.append(Run(name, seed, labels, tuple(node.key for node in path)))
@@ -127,7 +130,14 @@ def _chain(recipe: Recipe, base: str | None, source: Source | None) -> tuple[Sta
 
 
 def _path(
-    recipe: str, chain: tuple[Stage, ...], seed: int, first_seed: int, labels: str, data: Data, libraries: dict[str, str], precision: str
+    recipe: str,
+    chain: tuple[Stage, ...],
+    seed: int,
+    first_seed: int,
+    labels: str,
+    data: Data,
+    libraries: dict[str, str],
+    choices: dict[str, Any],
 ) -> list[Node]:
     # A stage that is run once for all seeds makes everything before it run once, too.
     shared = max((place for place, stage in enumerate(chain) if not stage.seeds_apart()), default=-1)
@@ -146,7 +156,7 @@ def _path(
                 "seed": its_seed if stage.draws() else None,
                 "libraries": libraries,
             }
-            | ({} if precision == "auto" else {"precision": precision})
+            | choices
         )
         path.append(
             Node(key, stage, parent, its_seed, its_labels, _title(recipe, stage, its_seed, its_labels, place <= shared), fingerprints)

@@ -47,7 +47,7 @@ class Options:
     engine: str = "local"
     threads: int | None = None
     precision: str = "auto"
-    micro_tokens: int = 8192
+    micro_tokens: int | None = None
     checkpoint_seconds: float = 120.0
     command: str = ""
     say: Callable[[str], None] = field(default=lambda line: print(line, file=sys.stderr, flush=True))
@@ -120,7 +120,7 @@ def carry_out(prepared: Prepared, options: Options) -> dict[str, Report]:
     """Let the engine do what is not in the store yet."""
     setup = WorkerSetup(
         prepared.study.data, prepared.root, options.store, prepared.smoke, options.threads, options.precision, options.micro_tokens,
-        options.checkpoint_seconds,
+        options.checkpoint_seconds, prepared.study.fast_paths,
     )  # fmt: skip
     # Processes that torchrun started together train together, each in itself.
     engine = "inline" if int(os.environ.get("WORLD_SIZE", "1")) > 1 else options.engine

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from acclimate.data.opened import Data, DataSettings
 from acclimate.errors import AcclimateError, DataError, Interrupted
 from acclimate.files import read_json, write_json, write_text
+from acclimate.modeling.fast_paths import FastPaths
 from acclimate.study.engines.reports import Report
 from acclimate.study.plan import KEYED_LIBRARIES, Node, fingerprint_of
 from acclimate.study.smoke import sliver
@@ -37,8 +38,9 @@ class WorkerSetup:
     smoke: bool = False
     threads: int | None = None
     precision: Any = "auto"
-    micro_tokens: int = 8192
+    micro_tokens: int | None = None
     checkpoint_seconds: float = 120.0
+    fast: FastPaths = FastPaths()
 
     def open(self, stop: "StopRequest") -> "Worker":
         """The worker of this process."""
@@ -127,6 +129,7 @@ class Worker:
             "threads": devices.threads,
             "processes": devices.world,
             "micro_tokens": self._setup.micro_tokens,
+            "fast_paths": self._setup.fast.model_dump(),
         }
 
     def _context(self, node: Node, output: Path) -> "Context":
@@ -149,7 +152,7 @@ class Worker:
         _quieten_libraries()
         devices = Devices(self._setup.precision, self._setup.threads)
         shown = reporter() if devices.is_main else Silent()
-        return Runtime(devices, shown, self._stop, self._setup.micro_tokens, self._setup.checkpoint_seconds)
+        return Runtime(devices, shown, self._stop, self._setup.micro_tokens, self._setup.checkpoint_seconds, self._setup.fast)
 
 
 def _quieten_libraries() -> None:

@@ -18,8 +18,8 @@ Precision = Literal["auto", "float32", "bf16"]
 class Devices:
     """The process's device and its place among its peers.
 
-    `precision` auto means bf16 autocast on a GPU that has it and float32 elsewhere: on CPUs without bf16 units autocast is about
-    three times slower. Weights and optimiser state are float32 always.
+    `precision` auto means bf16 autocast where there are units for it, TF32 products on GPUs without, and float32 elsewhere: on CPUs
+    without bf16 units autocast is about three times slower. Weights and optimiser state are float32 always.
     """
 
     def __init__(self, precision: Precision = "auto", threads: int | None = None) -> None:
@@ -28,7 +28,9 @@ class Devices:
         cuda = torch.cuda.is_available()
         if not cuda:
             keep_freed_memory()
-        bf16 = precision == "bf16" or (precision == "auto" and cuda and torch.cuda.is_bf16_supported())
+        bf16 = precision == "bf16" or (precision == "auto" and _has_bf16_units())
+        if cuda and precision == "auto" and not bf16:
+            torch.set_float32_matmul_precision("high")  # TF32
         self._accelerator = Accelerator(mixed_precision="bf16" if bf16 else "no", cpu=not cuda)
         self.precision = "bf16" if bf16 else "float32"
 
@@ -86,9 +88,25 @@ class Devices:
         tensor = torch.tensor(value, dtype=torch.float64, device=self.device)
         return float(self._accelerator.reduce(tensor, reduction="sum"))
 
+    def total(self, value: Tensor) -> Tensor:
+        """The sum of a scalar over all processes, on the device."""
+        return value if self.world == 1 else self._accelerator.reduce(value, reduction="sum")
+
+    def free_unused(self) -> None:
+        """Give back what the allocator holds without need."""
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
     def wait(self) -> None:
         """Wait until every peer is here."""
         self._accelerator.wait_for_everyone()
+
+
+def _has_bf16_units() -> bool:
+    if torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    # Matrix units (AMX): vector instructions for bf16 alone gain too little over float32.
+    return bool(torch.cpu._is_amx_tile_supported())
 
 
 def keep_freed_memory() -> None:

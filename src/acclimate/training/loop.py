@@ -18,14 +18,18 @@ from acclimate.data.batches import Batch
 from acclimate.errors import Interrupted, TrainingError
 from acclimate.modeling.tensors import TensorBatch, to_tensors
 from acclimate.randomness import seed_of
+from acclimate.training.ahead import Ahead
 from acclimate.training.checkpoint import Checkpoints, TrainState
 from acclimate.training.devices import Devices, seeded
 from acclimate.training.interrupt import StopRequest
+from acclimate.training.losses import Losses, Point
+from acclimate.training.memory import is_out_of_memory, nothing_smaller
 from acclimate.training.progress import Reporter
 from acclimate.training.schedule import Shape, rate
 
 HISTORY_POINTS = 200  # points of a learning curve that are kept
-GPU_CHECK_EVERY = 20  # steps between looks at the loss on a GPU, where each look waits for the device
+WATCH_EVERY = 20  # steps between looks at the loss on a GPU
+ASK_EVERY = 8  # steps between processes asking each other whether to stop or to save
 
 
 class Objective(Protocol):
@@ -65,6 +69,8 @@ class TrainSettings:
     evaluate_every: int  # steps
     patience: int | None = None  # evaluations without a better score before training stops
     patience_from: int = 0  # step before which it never stops
+    model: str = "the model"  # what error messages call it
+    read_ahead: bool = True
     checkpoint_seconds: float = 120.0
 
 
@@ -97,7 +103,7 @@ def train(
     `evaluate` returns metrics with a `score`, higher is better; it decides early stopping and which weights are best.
 
     Raises:
-        TrainingError: the loss is not finite.
+        TrainingError: the loss is not finite, or memory does not hold a single sequence.
         Interrupted: a stop was asked for; the state is saved.
     """
     placed = devices.place(model)
@@ -108,41 +114,53 @@ def train(
     clock = _Clock(state.seconds)
     saved_at = time.monotonic()
     every = max(1, settings.steps // HISTORY_POINTS)
+    losses, loss = Losses(devices.device), None
     if not state.finished:
         reporter.start(settings.title, settings.steps, state.step)
 
-    while not state.finished and state.step < settings.steps:
-        scale = rate(state.step, settings.steps, settings.warmup, settings.shape)
-        for group in optimizer.param_groups:
-            group["lr"] = settings.lr * group["lr_scale"] * scale
-        batch = objective.batch(state.step)
-        # Before weights are judged or saved for good, their loss is looked at.
-        judged = state.step + 1 == settings.steps or (state.step + 1) % settings.evaluate_every == 0
-        watched = devices.device.type == "cpu" or judged or state.step % GPU_CHECK_EVERY == 0 or state.step % every == 0
-        loss = _step(placed, objective, batch, optimizer, settings, state, devices, watched)
-        state.step += 1
-        state.tokens += len(batch.input_ids)
-        state.seconds = clock.seconds()
-        if loss is not None and (state.step - 1) % every == 0:
-            state.history.append({"step": state.step, "loss": loss, "lr": settings.lr * scale, "tokens": state.tokens})
-        reporter.step(state.step, state.tokens / max(state.seconds, 1e-9), loss)
+    def prepare(step: int) -> _Step:
+        batch = objective.batch(step)
+        return _Step(batch.shard(devices.rank, devices.world), objective.count(batch), batch)
 
-        last = state.step == settings.steps
-        if evaluate is not None and (last or state.step % settings.evaluate_every == 0):
-            _evaluate(evaluate, model, state, settings, checkpoints, devices)
+    with Ahead(prepare, settings.steps, settings.read_ahead) as ahead:
+        while not state.finished and state.step < settings.steps:
+            scale = rate(state.step, settings.steps, settings.warmup, settings.shape)
+            for group in optimizer.param_groups:
+                group["lr"] = settings.lr * group["lr_scale"] * scale
+            step = ahead(state.step)
+            total, norm = _gradients(placed, objective, step, optimizer, settings, state, devices, reporter)
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            state.step += 1
+            state.tokens += step.batch.tokens
             state.seconds = clock.seconds()
-        state.finished = state.finished or last
-        due = time.monotonic() - saved_at >= settings.checkpoint_seconds
-        # One process decides for all: clocks and signals differ between them.
-        stopping = devices.sum(float(stop.asked)) > 0
-        if state.finished or stopping or devices.sum(float(due and devices.is_main)) > 0:
-            if devices.is_main:
-                checkpoints.save(state, model, optimizer)
-            devices.wait()
-            saved_at = time.monotonic()
-        if stopping and not state.finished:
-            reporter.close()
-            raise Interrupted(f"{settings.title}: stopped after step {state.step} of {settings.steps}; the state is saved")
+            last = state.step == settings.steps
+            judged = evaluate is not None and (last or state.step % settings.evaluate_every == 0)
+            kept = (state.step - 1) % every == 0
+            if kept or judged or last or devices.device.type == "cpu" or state.step % WATCH_EVERY == 0:
+                losses.send(Point(state.step, settings.lr * scale, state.tokens), devices.total(total) / step.count, norm)
+            # One process decides for all: clocks and signals differ between them. Each answer waits for the device, so not in every step.
+            asking = devices.world == 1 or last or state.step % ASK_EVERY == 0
+            due = asking and devices.sum(float(devices.is_main and time.monotonic() - saved_at >= settings.checkpoint_seconds)) > 0
+            stopping = asking and devices.sum(float(stop.asked)) > 0
+            # Before weights are judged or saved for good, every loss on the way to them is looked at.
+            for point, value, size in losses.arrived(wait=judged or last or due or stopping):
+                loss = _checked(value, size, point, settings)
+                if (point.step - 1) % every == 0:
+                    state.history.append({"step": point.step, "loss": loss, "lr": point.lr, "tokens": point.tokens})
+            reporter.step(state.step, state.tokens / max(state.seconds, 1e-9), loss)
+            if judged and evaluate is not None:
+                _evaluate(evaluate, model, state, settings, checkpoints, devices)
+                state.seconds = clock.seconds()
+            state.finished = state.finished or last
+            if state.finished or stopping or due:
+                if devices.is_main:
+                    checkpoints.save(state, model, optimizer)
+                devices.wait()
+                saved_at = time.monotonic()
+            if stopping and not state.finished:
+                reporter.close()
+                raise Interrupted(f"{settings.title}: stopped after step {state.step} of {settings.steps}; the state is saved")
 
     reporter.close()
     if state.best_step is not None:
@@ -150,22 +168,62 @@ def train(
     return TrainResult(state.step, state.tokens, state.seconds, state.best_step, state.best_score, state.history, state.evaluations)
 
 
-def _step(
+@dataclass(frozen=True)
+class _Step:
+    """What a step trains on."""
+
+    own: Batch  # this process's share
+    count: float  # what the summed loss of the whole batch is divided by
+    batch: Batch  # over all processes
+
+
+def _gradients(
     model: nn.Module,
     objective: Objective,
-    batch: Batch,
+    step: _Step,
     optimizer: torch.optim.Optimizer,
     settings: TrainSettings,
     state: TrainState,
     devices: Devices,
-    watched: bool,
-) -> float | None:
+    reporter: Reporter,
+) -> tuple[Tensor, Tensor]:
+    """The gradients of a step, clipped: its summed loss in this process, and the norm before clipping.
+
+    Where memory runs out the same batch is tried again in parts of half the size, and so are all batches after it.
+    """
+    while True:
+        # The last batch of an epoch may hold fewer texts than there are processes: those without one go along with a loss of nothing.
+        own = step.own if step.own.sequences else step.batch.select(np.zeros(1, dtype=np.int64))
+        micros = own.micro(state.micro_tokens)
+        try:
+            total = _accumulate(model, objective, micros, step, settings, state, devices)
+            return total, torch.nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], settings.clip)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        # Outside of the handler: there, the error's traceback would keep the activations alive.
+        optimizer.zero_grad(set_to_none=True)
+        devices.free_unused()
+        if all(micro.sequences == 1 for micro in micros):
+            raise nothing_smaller(settings.title, settings.model, max(micro.tokens for micro in micros), devices.device)
+        state.micro_tokens = min(state.micro_tokens, max(micro.tokens for micro in micros)) // 2
+        if devices.world > 1:
+            # The peers are already waiting for this one's gradients.
+            raise TrainingError(f"{settings.title}: out of memory; run it again with --micro-tokens {state.micro_tokens}")
+        reporter.say(f"{settings.title}: out of memory; from here on in passes of at most {state.micro_tokens} tokens")
+
+
+def _accumulate(
+    model: nn.Module,
+    objective: Objective,
+    micros: list[Batch],
+    step: _Step,
+    settings: TrainSettings,
+    state: TrainState,
+    devices: Devices,
+) -> Tensor:
     model.train()
-    count = objective.count(batch)
-    own = batch.shard(devices.rank, devices.world)
-    # The last batch of an epoch may hold fewer texts than there are processes: those without one go along with a loss of nothing.
-    share = 1.0 if own.sequences else 0.0
-    micros = (own if own.sequences else batch.select(np.zeros(1, dtype=np.int64))).micro(state.micro_tokens)
+    share = 1.0 if step.own.sequences else 0.0
     total = torch.zeros((), device=devices.device)
     for number, micro in enumerate(micros):
         tensors = to_tensors(micro, devices.device)
@@ -175,18 +233,18 @@ def _step(
             with devices.autocast():
                 summed = share * objective.loss(model, tensors)
             # Sum, then divide by the global count: accumulation equals one large batch. Peers' gradients are averaged, hence `world`.
-            devices.backward(summed * (devices.world / count))
+            devices.backward(summed * (devices.world / step.count))
         total += summed.detach()
-    norm = torch.nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], settings.clip)
-    value = devices.sum(float(total)) / count if watched else None
-    if value is not None and not (math.isfinite(value) and math.isfinite(float(norm))):
+    return total
+
+
+def _checked(loss: float, norm: float, point: Point, settings: TrainSettings) -> float:
+    if not (math.isfinite(loss) and math.isfinite(norm)):
         raise TrainingError(
-            f"{settings.title}: the loss is {value} and the gradient's norm {float(norm)} at step {state.step + 1}; "
+            f"{settings.title}: the loss is {loss} and the gradient's norm {norm} at step {point.step}; "
             "a lower learning rate (lr) or longer warm-up usually mends this"
         )
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
-    return value
+    return loss
 
 
 def _evaluate(

@@ -1,0 +1,26 @@
+"""The shortcuts of the engine, each with a switch. Off, the plain computation is done: the results are the same up to rounding."""
+
+from typing import Any
+
+from acclimate.settings import Settings
+
+
+class FastPaths(Settings):
+    """Which shortcuts are taken. Each is exact but for rounding (cheap dropout: in distribution); switch one off to see for yourself."""
+
+    packed: bool = True
+    """Attention over a flat stream of sequences; off: padded batches of sequences of similar length."""
+    sparse_head: bool = True
+    """Output heads at the positions that need them only (masked ones, one a text); off: at every position."""
+    sparse_last_layer: bool = True
+    """The feed-forward part of the last layer at those positions only; off: at every position."""
+    frozen_cache: bool = True
+    """What frozen layers give is computed once and kept on disk; off: computed again at every step."""
+    cheap_dropout: bool = True
+    """On a CPU, dropout from random words instead of a draw for each number; off: torch's own dropout."""
+    read_ahead: bool = True
+    """The next batch is assembled while a step runs; off: before each step."""
+
+    def keyed(self) -> dict[str, Any]:
+        """What is switched off; part of the key of everything trained so."""
+        return self.model_dump(exclude_defaults=True)

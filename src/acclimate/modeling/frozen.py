@@ -1,0 +1,141 @@
+"""A model whose lowest layers are frozen, in two parts: what these layers give is the same in every epoch, so it need be computed once.
+
+Both parts share their tensors with the whole model, so training the upper part trains the model. The frozen part always runs without
+dropout: only so is what it gives the same each time (frameworks that keep dropout there draw anew in each epoch).
+"""
+
+from copy import deepcopy
+from itertools import chain
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from acclimate.modeling.execution import Packed, hidden_states_through, last_attention
+from acclimate.modeling.layers import layers_of
+from acclimate.modeling.tensors import TensorBatch
+
+
+class Divided(nn.Module):
+    """A packed model that runs its frozen layers without gradients, or not at all where a batch brings what they give.
+
+    `depth` layers are frozen, and the embeddings. `rows_per_sequence` is 1 where all layers are frozen and the head sees one position of
+    each text, else None: every token has a row.
+    """
+
+    def __init__(self, packed: Packed, depth: int) -> None:
+        super().__init__()
+        self.depth = depth
+        self._packed = (packed,)  # in a tuple: its parameters are not this module's
+        self._below = (_lower(packed.model.base_model, depth),)
+        upper, self._given = _upper(packed.model, depth)
+        self.above = Packed(upper, packed.fast)
+        all_layers = depth == len(layers_of(packed.model.base_model))
+        self.one_row = all_layers and not packed.is_mlm and not packed.pools_mean
+
+    @property
+    def whole(self) -> Packed:
+        """The undivided model."""
+        return self._packed[0]
+
+    def forward(self, batch: TensorBatch) -> Tensor:
+        """Logits as of the whole model; `batch.hidden` is what `hidden` gave for it, or None."""
+        hidden = self.hidden(batch) if batch.hidden is None else batch.hidden
+        self._given.hidden = hidden[None].to(self._given.dtype)
+        try:
+            logits: Tensor = self.above(batch.pooled() if self.one_row else batch)
+        finally:
+            self._given.hidden = None
+        return logits
+
+    @torch.no_grad()
+    def hidden(self, batch: TensorBatch) -> Tensor:
+        """What the frozen layers give: [T, D], or [B, D] where the head sees each text's first position alone."""
+        (below,), first = self._below, batch.offsets[:-1]
+        if not self.one_row:
+            return self.whole.body(below, batch)[0]
+        chosen_after = last_attention(below) if self.whole.fast.sparse_last_layer else None
+        if chosen_after is None:
+            return self.whole.body(below, batch)[0, first]
+        with hidden_states_through(chosen_after, lambda hidden_1TD: hidden_1TD[:, first]):
+            return self.whole.body(below, batch)[0]
+
+
+def divided(packed: Packed) -> Divided | None:
+    """The model in two parts; None where nothing is frozen, or where the architecture cannot be divided."""
+    depth = _frozen_depth(packed)
+    return Divided(packed, depth) if depth else None
+
+
+def _frozen_depth(packed: Packed) -> int:
+    base: Any = packed.model.base_model
+    # ALBERT's layers are one; the padded path has no flat stream between layers.
+    if packed.execution != "packed" or base.config.model_type == "albert" or not _still(base.embeddings):
+        return 0
+    if hasattr(base, "embeddings_project") and not _still(base.embeddings_project):
+        return 0
+    depth = 0
+    for layer in layers_of(base):
+        if not _still(layer):
+            break
+        depth += 1
+    return depth
+
+
+def _still(module: Any) -> bool:
+    return not any(parameter.requires_grad for parameter in module.parameters())
+
+
+def _lower(base: Any, depth: int) -> nn.Module:
+    lower = _sharing(base)
+    del layers_of(lower)[depth:]
+    if getattr(lower, "pooler", None) is not None:
+        lower.pooler = None
+    if hasattr(lower, "final_norm"):  # ModernBERT's stands above the layers
+        lower.final_norm = nn.Identity()
+    return lower.eval()  # type: ignore[no-any-return]
+
+
+def _upper(model: Any, depth: int) -> tuple[Any, "_Given"]:
+    upper = _sharing(model)
+    base = upper.base_model
+    given = _Given(base.embeddings)
+    base.embeddings = given
+    if hasattr(base, "embeddings_project"):
+        base.embeddings_project = nn.Identity()
+    layers = layers_of(base)
+    for place in range(depth):
+        layers[place] = _Skipped(layers[place])
+    return upper, given
+
+
+def _sharing(module: Any) -> Any:
+    # A copy of the modules, not of their tensors.
+    return deepcopy(module, {id(tensor): tensor for tensor in chain(module.parameters(), module.buffers())})
+
+
+class _Given(nn.Module):
+    """Stands in the place of the embeddings, and gives what the frozen layers gave."""
+
+    hidden: Tensor | None
+
+    def __init__(self, embeddings: nn.Module) -> None:
+        super().__init__()
+        self.dtype = next(embeddings.parameters()).dtype
+        self.hidden = None
+
+    def forward(self, *_: Any, **__: Any) -> Tensor:
+        assert self.hidden is not None
+        return self.hidden
+
+
+class _Skipped(nn.Module):
+    """Stands in the place of a frozen layer whose work is done."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        if hasattr(layer, "attention_type"):  # ModernBERT's base asks every layer which mask it wants
+            self.attention_type = layer.attention_type
+
+    def forward(self, hidden_states: Tensor, *_: Any, **__: Any) -> Tensor:
+        return hidden_states

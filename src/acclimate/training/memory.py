@@ -1,0 +1,70 @@
+"""How large a forward pass may be: estimated before the first one, halved when memory runs out."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from acclimate.errors import TrainingError
+
+USED_SHARE = 0.6  # of the free memory; the rest is for what the estimate does not know
+MOST = {"cpu": 8192, "cuda": 65536}  # tokens: more is no faster
+FEWEST = 256
+
+
+def micro_tokens(config: dict[str, Any], free: int, device: str, trained_bytes: int, masked_share: float = 0.0) -> int:
+    """Tokens of a forward and backward pass that should fit into `free` bytes: a power of two times 256, at most what is of use.
+
+    `trained_bytes` is the size of the weights that are trained: their gradients and AdamW's two moments come on top of it.
+    """
+    room = USED_SHARE * free - 3 * trained_bytes
+    most = MOST.get(device, MOST["cpu"])
+    size = FEWEST
+    while size < most and 2 * size * bytes_per_token(config, masked_share) <= room:
+        size *= 2
+    return size
+
+
+def bytes_per_token(config: dict[str, Any], masked_share: float = 0.0) -> float:
+    """What a token's activations take in float32 until the backward pass has used them.
+
+    A layer keeps its input, queries, keys, values, the attention's output, both sums and norms, and both sides of the activation; the
+    masked share of tokens has logits, their float copy and their gradient. Within a third of what was measured for BERT, with dropout's
+    masks counted in.
+    """
+    hidden = int(config.get("hidden_size") or config.get("dim") or 768)
+    layers = int(config.get("num_hidden_layers") or config.get("n_layers") or 12)
+    between = int(config.get("intermediate_size") or config.get("hidden_dim") or 4 * hidden)
+    return 4 * (layers * (12 * hidden + 3 * between) + 3 * masked_share * int(config.get("vocab_size", 0)))
+
+
+def free_bytes(device: torch.device) -> int:
+    """Memory that is free on a device, within this process's own limit."""
+    import psutil
+
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return int(free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device))
+    available = int(psutil.virtual_memory().available)
+    try:  # a container may allow less than the machine has
+        group = Path("/sys/fs/cgroup")
+        limit, used = (int((group / name).read_text()) for name in ("memory.max", "memory.current"))
+        return min(available, limit - used)
+    except (OSError, ValueError):
+        return available
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an allocation failed; on a CPU torch says so by a plain RuntimeError."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
+        isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+    )
+
+
+def nothing_smaller(title: str, model: str, longest: int, device: torch.device) -> TrainingError:
+    """The error where a single sequence is too much."""
+    return TrainingError(
+        f"{title}: out of memory with a single sequence of {longest} tokens through {model} on {device} "
+        f"({free_bytes(device) / 2**30:.1f} GiB free) — "
+        "lower max_length, set gradient_checkpointing, train fewer layers, or choose a smaller base"
+    )
