@@ -31,7 +31,7 @@ def plan(prepared: "Prepared", estimates: "dict[str, Estimate]") -> None:
 
     for line in data_lines(prepared.data.facts()):
         print(line)
-    table = Table("stage", "used by", "seed", "labels", "state", "tokens", "time", "disk", box=None, header_style="bold")
+    table = Table("stage", "used by", "seed", "labels", "state", "tokens", "time", "disk", "frozen outputs", box=None, header_style="bold")
     for key, node in prepared.plan.nodes.items():
         estimate = estimates[key]
         depth = sum(1 for _ in prepared.plan.ancestors(key))
@@ -46,13 +46,14 @@ def plan(prepared: "Prepared", estimates: "dict[str, Estimate]") -> None:
             f"{estimate.tokens:,}" if estimate.tokens else "",
             duration(estimate.seconds) if estimate.seconds >= 1 else "",
             size(estimate.disk_bytes) if estimate.disk_bytes else "",
+            size(estimate.cache_bytes) if estimate.cache_bytes else "",
         )
     _console().print(table)
     todo = [estimate for key, estimate in estimates.items() if key not in prepared.cached]
     print(
         f"{len(prepared.plan.runs)} runs, {len(estimates)} stages, {len(prepared.cached)} cached; to do: "
         f"{sum(each.tokens for each in todo):,} training tokens, roughly {duration(sum(each.seconds for each in todo))} on this CPU, "
-        f"{size(sum(each.disk_bytes for each in todo))} of disk"
+        f"{size(sum(each.disk_bytes + each.cache_bytes for each in todo))} of disk"
     )
 
 

@@ -11,7 +11,7 @@ from acclimate.stages.base import task_at
 from acclimate.stages.finetune import Finetune
 from acclimate.stages.pretrain import Pretrain
 from acclimate.stages.start import Start
-from acclimate.study.plan import Node, Plan
+from acclimate.study.plan import Node
 from acclimate.study.run import Prepared
 
 TOKENS_PER_WORD = 1.4  # English text in a vocabulary of 30,000; domain words cost more
@@ -24,14 +24,14 @@ class Estimate:
 
     tokens: int
     seconds: float
-    disk_bytes: int
+    disk_bytes: int  # of the artifact
+    cache_bytes: int = 0  # of what frozen layers give, kept beside the token stores
 
 
 def estimates(prepared: Prepared, rate: float) -> dict[str, Estimate]:
     """The cost of each stage by key; `rate` in floating-point operations a second."""
     return {
-        key: Estimate(0, 0.0, 0) if key in prepared.cached else _estimate(node, prepared.plan, prepared.data, rate)
-        for key, node in prepared.plan.nodes.items()
+        key: Estimate(0, 0.0, 0) if key in prepared.cached else _estimate(node, prepared, rate) for key, node in prepared.plan.nodes.items()
     }
 
 
@@ -46,7 +46,8 @@ def product_rate(size: int = 1024, seconds: float = 0.3) -> float:
     return count * 2 * size**3 / (time.monotonic() - began)
 
 
-def _estimate(node: Node, plan: Plan, data: Data, rate: float) -> Estimate:
+def _estimate(node: Node, prepared: Prepared, rate: float) -> Estimate:
+    plan, data = prepared.plan, prepared.data
     start = next((each.stage for each in (node, *plan.ancestors(node.key)) if isinstance(each.stage, Start)), None)
     if start is None:
         return Estimate(0, 5.0, 0)  # a plain baseline: seconds
@@ -66,12 +67,22 @@ def _estimate(node: Node, plan: Plan, data: Data, rate: float) -> Estimate:
         train, dev, test = (_tokens(split.texts, most) for split in (task.train, task.dev, task.test))
         batches = -(-len(task.train.texts) // stage.batch_size)
         steps = stage.steps(batches)
-        tokens = round(train * steps / batches)
-        forward = 2 * body * (test + dev * (1 + steps / batches))
-        # What is frozen is computed forward only.
-        training = (2 if stage.train == "head" else 6) * body * tokens
-        return Estimate(tokens, (forward + training) / (rate * SHARE_OF_PEAK), disk)
+        epochs = steps / batches
+        tokens = round(train * epochs)
+        # What is frozen runs forward once over every text, what is trained in every epoch.
+        trained = _trained_share(stage, config)
+        frozen = (1 - trained) * 2 * body * (train + dev + test)
+        training = trained * body * (6 * train * epochs + 2 * (dev * (1 + epochs) + test))
+        width = int(config.get("hidden_size") or config.get("dim") or 0) * np.dtype(stage.frozen_precision).itemsize
+        texts = sum(len(split.texts) for split in (task.train, task.dev, task.test))
+        rows = 0 if trained == 1 or not prepared.study.fast_paths.frozen_cache else texts if stage.train == "head" else train + dev + test
+        return Estimate(tokens, (frozen + training) / (rate * SHARE_OF_PEAK), disk, round(rows * width))
     return Estimate(0, 1.0, disk)
+
+
+def _trained_share(stage: Finetune, config: dict[str, Any]) -> float:
+    layers = int(config.get("num_hidden_layers") or config.get("n_layers") or 12)
+    return 1.0 if stage.train == "all" else 0.0 if stage.train == "head" else min(1.0, stage.train / layers)
 
 
 def _corpus_tokens(stage: Pretrain, data: Data) -> float:

@@ -1,0 +1,76 @@
+"""Shortcuts are exact: with each of them switched off, a study predicts the same."""
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from acclimate.modeling.fast_paths import FastPaths
+from acclimate.modeling.frozen import Divided
+from acclimate.study.estimate import estimates
+from acclimate.study.language import load_study
+from acclimate.study.run import Options, prepare, run_study
+
+STUDY = """
+base: {world}/model
+data:
+  task: {{ train: {world}/train.jsonl, dev: {world}/dev.jsonl, test: {world}/test.jsonl }}
+seeds: 2
+recipes:
+  all: [finetune: {{ lr: 1e-2, epochs: 2, min_steps: 0, dropout: 0.0 }}]
+  head: [finetune: {{ train: head, epochs: 3, min_steps: 0, dropout: 0.0 }}]
+  top: [finetune: {{ train: 1, lr: 1e-2, epochs: 3, min_steps: 0, dropout: 0.0 }}]
+  pretrained: [pretrain: {{ corpus: task, epochs: 2, batch_tokens: 256, lr: 5e-3 }}, finetune: {{ epochs: 1, min_steps: 0, dropout: 0.0 }}]
+"""
+
+
+def predictions(write_study, folder, extra=""):
+    folder.mkdir(exist_ok=True)
+    study = load_study(write_study(folder, STUDY + extra))
+    finished = run_study(study, folder, Options(folder / "out", folder / "store", engine="inline", say=lambda _: None))
+    assert (finished.failed, finished.runs) == (0, 8)
+    rows = pq.read_table(folder / "out" / "predictions.parquet").to_pylist()
+    probabilities = {(row["recipe"], row["seed"], row["split"], row["index"]): row["probabilities"] for row in rows}
+    assert len(probabilities) == len(rows)
+    return probabilities
+
+
+@pytest.fixture(scope="module")
+def usual(write_study, tmp_path_factory):
+    return predictions(write_study, tmp_path_factory.mktemp("usual") / "study")
+
+
+@pytest.mark.parametrize("switch", [name for name in FastPaths.model_fields if name != "cheap_dropout"])
+def test_a_study_predicts_the_same_without_the_shortcut(usual, switch, write_study, tmp_path):
+    plain = predictions(write_study, tmp_path / "plain", f"fast_paths: {{{{ {switch}: false }}}}\n")
+    assert plain.keys() == usual.keys()
+    for key, probabilities in usual.items():
+        assert np.allclose(plain[key], probabilities, rtol=1e-3, atol=1e-4), key
+
+
+def test_frozen_layers_run_once_over_each_text_for_all_seeds_and_epochs(write_study, tmp_path, monkeypatch):
+    texts = []
+    hidden = Divided.hidden
+    monkeypatch.setattr(Divided, "hidden", lambda self, batch: texts.append((self.depth, len(batch.lengths))) or hidden(self, batch))
+    predictions(write_study, tmp_path / "study")
+    per_depth = {depth: sum(count for other, count in texts if other == depth) for depth in (1, 2)}
+    # Train, dev and test, once for both seeds; the speed of inference is measured with the whole model.
+    assert per_depth == {1: 90 + 40 + 60, 2: 90 + 40 + 60}
+
+
+def test_a_switch_is_part_of_the_key_and_the_plan_shows_what_is_kept(write_study, tmp_path):
+    def plan(extra):
+        return prepare(load_study(write_study(tmp_path, STUDY + extra)), tmp_path, tmp_path / "store")
+
+    usual, same, other = plan(""), plan("fast_paths: {{ packed: true }}\n"), plan("fast_paths: {{ frozen_cache: false }}\n")
+    assert usual.plan.nodes.keys() == same.plan.nodes.keys()
+    assert not usual.plan.nodes.keys() & other.plan.nodes.keys()
+
+    def kept(prepared):
+        found = estimates(prepared, 1e11)
+        return {run.recipe: found[run.end].cache_bytes for run in prepared.plan.runs}
+
+    sizes = kept(usual)
+    assert sizes["all"] == sizes["pretrained"] == 0
+    assert sizes["head"] == (90 + 40 + 60) * 16 * 4
+    assert sizes["top"] > sizes["head"]
+    assert not any(kept(other).values())
