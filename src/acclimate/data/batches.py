@@ -18,12 +18,11 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from acclimate.data.ragged import IntArray, offsets_of, ranges
 from acclimate.data.tokens import TokenStore
 from acclimate.data.windows import Windows
 from acclimate.errors import DataError, SettingsError
 from acclimate.randomness import generator
-
-IntArray = npt.NDArray[np.int64]
 
 TARGET_INDEX = "target_index"
 PER_POSITION = "target_"
@@ -71,14 +70,14 @@ class Batch:
         """The batch of these sequences in this order, each at most once; offsets and target positions count from its own start."""
         sequences = np.asarray(sequences, dtype=np.int64)
         lengths = self.lengths[sequences]
-        offsets = _offsets(lengths)
-        index = _ranges(self.offsets[sequences], lengths)
+        offsets = offsets_of(lengths)
+        index = ranges(self.offsets[sequences], lengths)
         targets = {name: values[sequences] for name, values in self.targets.items() if not name.startswith(PER_POSITION)}
         if TARGET_INDEX in self.targets:
             # Ascending positions make the targets of a sequence one slice, so they are gathered just as tokens are.
             target_offsets = np.searchsorted(self.targets[TARGET_INDEX], self.offsets)
             counts = np.diff(target_offsets)[sequences]
-            rows = _ranges(target_offsets[sequences], counts)
+            rows = ranges(target_offsets[sequences], counts)
             targets |= {name: values[rows] for name, values in self.targets.items() if name.startswith(PER_POSITION)}
             targets[TARGET_INDEX] = targets[TARGET_INDEX] + np.repeat(offsets[:-1] - self.offsets[sequences], counts)
         return Batch(
@@ -119,9 +118,9 @@ def assemble(
     """
     indices = np.asarray(indices, dtype=np.int64)
     text_lengths = windows.length[indices].astype(np.int64)
-    offsets = _offsets(text_lengths + len(prefix) + len(suffix))
+    offsets = offsets_of(text_lengths + len(prefix) + len(suffix))
     input_ids = np.empty(offsets[-1], dtype=np.int64)
-    input_ids[_ranges(offsets[:-1] + len(prefix), text_lengths)] = store.tokens[_ranges(windows.start[indices], text_lengths)]
+    input_ids[ranges(offsets[:-1] + len(prefix), text_lengths)] = store.tokens[ranges(windows.start[indices], text_lengths)]
     input_ids[offsets[:-1, None] + np.arange(len(prefix))] = np.asarray(prefix, dtype=np.int64)
     input_ids[offsets[1:, None] - len(suffix) + np.arange(len(suffix))] = np.asarray(suffix, dtype=np.int64)
     position_ids = np.arange(offsets[-1]) - np.repeat(offsets[:-1], np.diff(offsets))
@@ -197,7 +196,7 @@ class TokenOrder(Order):
         self._cell_starts = cells * quotient - (-cells * remainder // self.batches_per_epoch)
 
     def _bounds(self, permutation: IntArray) -> IntArray:
-        starts = _offsets(self._lengths[permutation])[:-1]
+        starts = offsets_of(self._lengths[permutation])[:-1]
         return np.append(np.searchsorted(starts, self._cell_starts), self._sequences)
 
 
@@ -228,19 +227,6 @@ def evaluation_batches(lengths: npt.NDArray[np.integer], max_tokens: int) -> lis
     order = np.argsort(-np.asarray(lengths, dtype=np.int64), kind="stable")
     bounds = _cut(np.asarray(lengths, dtype=np.int64)[order], max_tokens)
     return [order[begin:end] for begin, end in pairwise(bounds)]
-
-
-def _offsets(lengths: IntArray) -> IntArray:
-    """[B+1] 0 and the running sum."""
-    offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
-    np.cumsum(lengths, out=offsets[1:])
-    return offsets
-
-
-def _ranges(starts: IntArray, lengths: IntArray) -> IntArray:
-    """`arange(start, start + length)` of each pair, one after the other."""
-    offsets = _offsets(lengths)
-    return np.repeat(starts - offsets[:-1], lengths) + np.arange(offsets[-1])
 
 
 def _cut(lengths: IntArray, max_tokens: int) -> list[int]:

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from acclimate.data.batches import Batch, IntArray
+from acclimate.data.batches import Batch
+from acclimate.data.ragged import IntArray
 
 MASKED, RANDOM = 0.8, 0.1  # of the chosen tokens; the rest stays as it is
 # A longer run of pieces without a word's beginning is no word (a script without spaces, base64): its pieces are chosen one by one.
