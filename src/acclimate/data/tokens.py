@@ -40,8 +40,9 @@ BYTE_LEVEL_SPACES = ("\u0120", "\u010a", "\u0109", "\u010d")
 METASPACE = "\u2581"
 
 PROBE = "a probe of words"
-# With so many documents the look-up of words is tried against the tokenizer itself.
+# With the beginnings of so many documents the look-up of words is tried against the tokenizer itself.
 CHECKED_DOCUMENTS = 100
+CHECKED_CHARACTERS = 2000
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,7 +221,7 @@ def _encoder(tokenizer: Tokenizer, dtype: np.dtype[Any], first: list[str]) -> En
         return by_the_document
     by_the_word = WordEncoder(by_the_document, separator)
     # Wrong ids would be noticed by nobody, so a tokenizer that is not what it seems is found out before the first is written.
-    texts = [*first, PROBE]
+    texts = [*(text[:CHECKED_CHARACTERS] for text in first), PROBE]
     both = zip(_encode(by_the_document, texts, 0), _encode(by_the_word, texts, 0), strict=True)
     return by_the_word if all(np.array_equal(*pair) for pair in both) else by_the_document
 
