@@ -38,7 +38,6 @@ CACHE_BYTES = 128 << 20
 # Of a chunk, beside its characters: places in the table, its number, begin and length, a few ids.
 ENTRY_BYTES = 120
 
-
 # Chunks that are encoded as one text: enough to make its cost small beside theirs, and texts enough for every core.
 JOINED_CHUNKS = 128
 
