@@ -208,7 +208,7 @@ def test_half_a_surrogate_pair_is_an_error_that_names_the_document(tmp_path: Pat
 def test_documents_are_streamed_in_bounded_chunks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(tokens_module, "CHUNK_CHARACTERS", 100)
     held, most = 0, 0
-    encode = tokens_module._encode
+    chunks = tokens_module._chunks
 
     def documents() -> Iterator[str]:
         nonlocal held, most
@@ -217,12 +217,13 @@ def test_documents_are_streamed_in_bounded_chunks(monkeypatch: pytest.MonkeyPatc
             most = max(most, held)
             yield "ten chars."
 
-    def counted(tokenizer: Tokenizer, texts: list[str], first: int) -> list[object]:
+    def counted(documents: Iterator[str]) -> Iterator[list[str]]:
         nonlocal held
-        held -= len(texts)
-        return encode(tokenizer, texts, first)
+        for chunk in chunks(documents):
+            yield chunk
+            held -= len(chunk)
 
-    monkeypatch.setattr(tokens_module, "_encode", counted)
+    monkeypatch.setattr(tokens_module, "_chunks", counted)
     assert TokenStore.build(tmp_path / "store", documents(), minilm(), "key").documents == 200
     assert most == 10
 

@@ -11,6 +11,8 @@ document.
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,6 +21,8 @@ import numpy.typing as npt
 from tokenizers import Tokenizer
 from tokenizers.models import BPE, WordLevel, WordPiece
 
+from acclimate.data.ragged import IntArray
+from acclimate.data.words import Encode, WordEncoder, word_separator
 from acclimate.errors import DataError, ModelError, SettingsError, StoreError
 from acclimate.files import TEMPORARY_PREFIX, atomic_folder, locked, read_json, write_json
 
@@ -36,6 +40,9 @@ BYTE_LEVEL_SPACES = ("\u0120", "\u010a", "\u0109", "\u010d")
 METASPACE = "\u2581"
 
 PROBE = "a probe of words"
+# With the beginnings of so many documents the look-up of words is tried against the tokenizer itself.
+CHECKED_DOCUMENTS = 100
+CHECKED_CHARACTERS = 2000
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,16 +180,16 @@ def word_starts(tokenizer: Tokenizer) -> npt.NDArray[np.bool_]:
 def _write(folder: Path, documents: Iterator[str], tokenizer: Tokenizer, key: str) -> None:
     dtype = np.dtype("<u2" if _vocabulary_size(tokenizer) <= 1 << 16 else "<u4")
     plain_tokenizer = _plain(tokenizer)
+    encode: Encode | None = None
     total, count = 0, 0
     with (folder / TOKENS_FILE).open("wb") as tokens_file, (folder / OFFSETS_FILE).open("wb") as offsets_file:
         offsets_file.write(np.zeros(1, OFFSET_TYPE).tobytes())
         for chunk in _chunks(documents):
-            encoded = [encoding.ids for encoding in _encode(plain_tokenizer, chunk, count)]
-            ends = total + np.cumsum([len(ids) for ids in encoded], dtype=np.int64)
-            for ids in encoded:
-                tokens_file.write(np.array(ids, dtype=dtype).tobytes())
-            offsets_file.write(ends.astype(OFFSET_TYPE).tobytes())
-            total, count = int(ends[-1]), count + len(chunk)
+            encode = encode or _encoder(plain_tokenizer, dtype, chunk[:CHECKED_DOCUMENTS])
+            ids, lengths = _encode(encode, chunk, count)
+            tokens_file.write(ids.tobytes())
+            offsets_file.write((total + np.cumsum(lengths)).astype(OFFSET_TYPE).tobytes())
+            total, count = total + len(ids), count + len(chunk)
     write_json(folder / FACTS_FILE, {"key": key, "dtype": dtype.str, "tokens": total, "documents": count})
 
 
@@ -199,11 +206,29 @@ def _chunks(documents: Iterator[str]) -> Iterator[list[str]]:
         yield chunk
 
 
-def _encode(tokenizer: Tokenizer, texts: list[str], first: int) -> list[Any]:
+def _encoder(tokenizer: Tokenizer, dtype: np.dtype[Any], first: list[str]) -> Encode:
+    """The fastest way to the tokenizer's own ids; `first` are the documents with which the corpus begins."""
     # The fast one skips character offsets, which nobody reads here; older versions of the library do not have it.
-    encode = getattr(tokenizer, "encode_batch_fast", tokenizer.encode_batch)
+    encode_batch = partial(getattr(tokenizer, "encode_batch_fast", tokenizer.encode_batch), add_special_tokens=False)
+
+    def by_the_document(texts: list[str]) -> tuple[npt.NDArray[Any], IntArray]:
+        encoded = [encoding.ids for encoding in encode_batch(texts)]
+        lengths = np.array([len(ids) for ids in encoded], dtype=np.int64)
+        return np.fromiter(chain.from_iterable(encoded), dtype, int(lengths.sum())), lengths
+
+    separator = word_separator(tokenizer)
+    if separator is None:
+        return by_the_document
+    by_the_word = WordEncoder(by_the_document, separator)
+    # Wrong ids would be noticed by nobody, so a tokenizer that is not what it seems is found out before the first is written.
+    texts = [*(text[:CHECKED_CHARACTERS] for text in first), PROBE]
+    both = zip(_encode(by_the_document, texts, 0), _encode(by_the_word, texts, 0), strict=True)
+    return by_the_word if all(np.array_equal(*pair) for pair in both) else by_the_document
+
+
+def _encode(encode: Encode, texts: list[str], first: int) -> tuple[npt.NDArray[Any], IntArray]:
     try:
-        encodings: list[Any] = encode(texts, add_special_tokens=False)
+        return encode(texts)
     except TypeError as error:
         # The library says no more than "wrong type" of a text that has no UTF-8 form, so the document is looked for here.
         for number, text in enumerate(texts, start=first + 1):
@@ -215,7 +240,6 @@ def _encode(tokenizer: Tokenizer, texts: list[str], first: int) -> list[Any]:
                     r"a broken \ud800-like escape in JSON?"
                 ) from error
         raise
-    return encodings
 
 
 def _plain(tokenizer: Tokenizer) -> Tokenizer:
