@@ -1,9 +1,16 @@
 import numpy as np
 import pytest
 import torch
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
 
+from acclimate.data.batches import CountOrder
+from acclimate.data.sequences import Sequences
+from acclimate.data.tokens import TokenStore
+from acclimate.data.windows import first
 from acclimate.errors import SettingsError
-from acclimate.objectives.classify import class_weights
+from acclimate.modeling.tensors import to_tensors
+from acclimate.objectives.classify import LabelledText, class_weights
 
 LABELS = np.array([0, 0, 0, 1])
 
@@ -20,7 +27,13 @@ def test_a_weight_for_an_unknown_label_is_refused():
         class_weights({"c": 1.0}, LABELS, ("a", "b"))
 
 
-def test_summed_loss_over_summed_weights_is_the_weighted_mean_of_torch():
-    logits, labels, weights = torch.randn(8, 3), torch.randint(0, 3, (8,)), torch.tensor([1.0, 2.0, 0.5])
-    summed = torch.nn.functional.cross_entropy(logits, labels, weight=weights, reduction="sum") / weights[labels].sum()
-    torch.testing.assert_close(summed, torch.nn.functional.cross_entropy(logits, labels, weight=weights))
+def test_summed_loss_over_summed_weights_is_the_weighted_mean_of_torch(tmp_path):
+    tokenizer = Tokenizer(WordLevel({"a": 0, "b": 1}))
+    store = TokenStore.build(tmp_path / "tokens", iter(["a", "b", "a", "b"]), tokenizer, "k")
+    weights = np.array([1.0, 2.0, 0.5])
+    objective = LabelledText(Sequences(store, first(store, 8), (), ()), np.array([0, 1, 2, 1]), CountOrder(4, 4, 0), weights)
+    batch = objective.batch(0)
+    logits = torch.randn(4, 3)
+    found = objective.loss(lambda _: logits, to_tensors(batch, "cpu")) / objective.count(batch)
+    labels = torch.from_numpy(batch.targets["labels"])
+    torch.testing.assert_close(found, torch.nn.functional.cross_entropy(logits, labels, weight=torch.tensor(weights).float()))

@@ -28,17 +28,19 @@ class LabelledText:
     def batch(self, step: int) -> Batch:
         """The global batch of a step."""
         indices = self.order.batch(step)
-        return self.texts.batch(indices, {"labels": self.labels[indices]})
+        labels = self.labels[indices]
+        # Weights travel with the batch: fetched in the loss, they would make a GPU wait for the host in every step.
+        return self.texts.batch(indices, {"labels": labels, "weights": self.weights[labels].astype(np.float32)})
 
     def count(self, batch: Batch) -> float:
         """The summed class weights of the batch's examples (their number when nothing is weighted)."""
-        return float(self.weights[batch.targets["labels"]].sum())
+        return float(batch.targets["weights"].sum(dtype=np.float64))
 
     def loss(self, model: nn.Module, batch: TensorBatch) -> Tensor:
         """Summed weighted cross-entropy, nats."""
         logits_BL = model(batch)
-        weights = torch.as_tensor(self.weights, dtype=torch.float32, device=logits_BL.device)
-        return torch.nn.functional.cross_entropy(logits_BL.float(), batch.targets["labels"], weight=weights, reduction="sum")
+        losses_B = torch.nn.functional.cross_entropy(logits_BL.float(), batch.targets["labels"], reduction="none")
+        return (losses_B * batch.targets["weights"]).sum()
 
 
 def class_weights(choice: ClassWeights, labels: NDArray[np.int64], names: tuple[str, ...]) -> NDArray[np.float64]:
