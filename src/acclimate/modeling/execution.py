@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from acclimate.data.batches import TARGET_INDEX
 from acclimate.modeling.architecture import is_mlm
-from acclimate.modeling.packed import Packing, attach
+from acclimate.modeling.attention_kernels import BackEnd
+from acclimate.modeling.packed import Packing, attach, back_end
 from acclimate.modeling.tensors import TensorBatch
 
 if TYPE_CHECKING:
@@ -50,6 +51,11 @@ class Packed(nn.Module):
         self._takes_types = "token_type_ids" in inspect.signature(model.forward).parameters
         if self.execution == "packed":
             attach(model)
+
+    @property
+    def attention(self) -> BackEnd | None:
+        """What computes packed attention on this device, within this autocast and in this mode (training or not); None where bucketed."""
+        return back_end(self.model) if self.execution == "packed" else None
 
     def forward(self, batch: TensorBatch) -> Tensor:
         """Logits [M, V] at `batch.targets["target_index"]` of a masked language model, [B, L] of a classifier."""
