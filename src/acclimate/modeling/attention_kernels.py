@@ -216,7 +216,8 @@ def torch_varlen() -> Callable[..., Any] | None:
 
 @cache
 def _flex_functions(compiled: bool) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    return (torch.compile(flex_attention), torch.compile(create_block_mask)) if compiled else (flex_attention, create_block_mask)
+    attend: Any = flex_attention  # its overloads are nothing to torch.compile's type
+    return (torch.compile(attend), torch.compile(create_block_mask)) if compiled else (attend, create_block_mask)
 
 
 def _is_there(package: str) -> bool:
