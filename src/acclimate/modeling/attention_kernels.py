@@ -15,6 +15,8 @@ from torch import Tensor
 from torch.nn.attention.flex_attention import BlockMask, create_block_mask, flex_attention
 from torch.nn.functional import scaled_dot_product_attention
 
+from acclimate.modeling.dropout import attend, serves
+
 if TYPE_CHECKING:
     from acclimate.modeling.packed import Packing
 
@@ -72,8 +74,13 @@ def loop(query: Tensor, key: Tensor, value: Tensor, packing: "Packing", rules: R
 
 def rectangular(query: Tensor, key: Tensor, value: Tensor, rules: Rules) -> Tensor:
     """Attention over [B, H, L, D], every row a whole sequence without padding."""
-    mask = rules.mask(query.shape[2], query.device)
+    length = query.shape[2]
+    mask = rules.mask(length, query.device)
     causal = rules.causal and mask is None
+    if rules.dropout > 0 and length == key.shape[2] and serves(query, rules.dropout):  # it would throw torch off its fast path
+        if causal:
+            mask = torch.ones(length, length, dtype=torch.bool).tril()
+        return attend(query, key, value, None if mask is None else ~mask, rules.dropout, rules.scale)
     return scaled_dot_product_attention(query, key, value, mask, rules.dropout, is_causal=causal, scale=rules.scale)
 
 

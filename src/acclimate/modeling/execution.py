@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from acclimate.data.batches import TARGET_INDEX
 from acclimate.modeling.architecture import is_mlm
 from acclimate.modeling.attention_kernels import BackEnd
+from acclimate.modeling.dropout import cheapen
 from acclimate.modeling.packed import Packing, attach, back_end
 from acclimate.modeling.tensors import TensorBatch
 
@@ -49,6 +50,7 @@ class Packed(nn.Module):
         self._is_mlm = is_mlm(model)
         self._shift = _padding_id(model) + 1 if self._kind in SHIFTED_POSITIONS else 0
         self._takes_types = "token_type_ids" in inspect.signature(model.forward).parameters
+        cheapen(model)
         if self.execution == "packed":
             attach(model)
 
