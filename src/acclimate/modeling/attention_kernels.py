@@ -213,7 +213,7 @@ def _capability(device: torch.device) -> tuple[int, int]:
 
 @cache
 def torch_varlen() -> Callable[..., Any] | None:
-    """Torch's variable-length attention, where it takes a window and a scale (torch 2.9 has none; 2.10's takes no window)."""
+    """Torch's variable-length attention, where there is one that takes a window and a scale."""
     try:
         from torch.nn.attention.varlen import varlen_attn
     except ImportError:
