@@ -5,7 +5,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from acclimate.errors import SettingsError
-from acclimate.modeling import packed as packed_module
+from acclimate.modeling import attention_kernels
 from acclimate.modeling.execution import OWN_ATTENTION, VERIFIED, Packed, buckets
 from acclimate.modeling.fast_paths import FastPaths
 from acclimate.modeling.heads import freeze
@@ -75,7 +75,7 @@ def test_logits_and_every_gradient_equal_those_of_the_padded_model(name, kind, t
 @pytest.mark.parametrize("kind", ["mlm", "classifier"])
 @pytest.mark.parametrize("name", VERIFIED)
 def test_the_path_for_gpus_equals_the_padded_model_too(name, kind, tiny, flat, monkeypatch):
-    monkeypatch.setattr(packed_module, "_runs", packed_module._padded)
+    monkeypatch.setattr(attention_kernels, "_choose", lambda *_: attention_kernels.BackEnd("padded", attention_kernels.padded))
     assert_equal_to_padded(tiny(name, kind), flat(LENGTHS, kind == "mlm"), kind)
 
 

@@ -39,7 +39,7 @@ def usual(write_study, tmp_path_factory):
     return predictions(write_study, tmp_path_factory.mktemp("usual") / "study")
 
 
-@pytest.mark.parametrize("switch", [name for name in FastPaths.model_fields if name != "cheap_dropout"])
+@pytest.mark.parametrize("switch", list(FastPaths.model_fields))
 def test_a_study_predicts_the_same_without_the_shortcut(usual, switch, write_study, tmp_path):
     plain = predictions(write_study, tmp_path / "plain", f"fast_paths: {{{{ {switch}: false }}}}\n")
     assert plain.keys() == usual.keys()

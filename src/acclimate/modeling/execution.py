@@ -15,9 +15,11 @@ from torch import Tensor, nn
 
 from acclimate.data.batches import TARGET_INDEX
 from acclimate.modeling.architecture import is_mlm
+from acclimate.modeling.attention_kernels import BackEnd
+from acclimate.modeling.dropout import cheapen
 from acclimate.modeling.fast_paths import FastPaths
 from acclimate.modeling.layers import layers_of
-from acclimate.modeling.packed import Packing, attach
+from acclimate.modeling.packed import Packing, attach, back_end
 from acclimate.modeling.tensors import TensorBatch
 
 if TYPE_CHECKING:
@@ -52,6 +54,8 @@ class Packed(nn.Module):
         self.is_mlm = is_mlm(model)
         self._shift = _padding_id(model) + 1 if self._kind in SHIFTED_POSITIONS else 0
         self._takes_types = "token_type_ids" in inspect.signature(model.forward).parameters
+        if fast.cheap_dropout:
+            cheapen(model)
         if self.execution == "packed":
             attach(model)
 
@@ -63,6 +67,11 @@ class Packed(nn.Module):
             if parameters and not any(parameter.requires_grad for parameter in parameters):
                 module.eval()
         return self
+
+    @property
+    def attention(self) -> BackEnd | None:
+        """What computes packed attention on this device, within this autocast and in this mode (training or not); None where bucketed."""
+        return back_end(self.model) if self.execution == "packed" else None
 
     def forward(self, batch: TensorBatch) -> Tensor:
         """Logits [M, V] at `batch.targets["target_index"]` of a masked language model, [B, L] of a classifier."""
@@ -82,7 +91,7 @@ class Packed(nn.Module):
         inputs = {"input_ids": batch.input_ids[None], "position_ids": batch.position_ids[None] + self._shift}
         if self._takes_types and batch.token_type_ids is not None:
             inputs["token_type_ids"] = batch.token_type_ids[None]
-        return {**inputs, "packing": Packing.of(batch)}
+        return {**inputs, "packing": Packing.of(batch, self.fast.cheap_dropout)}
 
     def _packed(self, batch: TensorBatch) -> Tensor:
         # Classifiers pool, so a stream of many texts must be cut into rows for them: their positions are always chosen.

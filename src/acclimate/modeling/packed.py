@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention.flex_attention import BlockMask
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import sdpa_mask
 
+from acclimate.modeling.attention_kernels import BackEnd, Rules, choose, compute_dtype, rectangular
 from acclimate.modeling.tensors import TensorBatch
 
 if TYPE_CHECKING:
@@ -30,11 +32,12 @@ class Packing:
     lengths: tuple[int, ...]  # [B]
     offsets: Tensor  # [B+1]
     position_ids: Tensor  # [T] from 0 in each sequence
+    cheap_dropout: bool = True  # of attention's weights, where there is a cheap one
 
     @staticmethod
-    def of(batch: TensorBatch) -> "Packing":
+    def of(batch: TensorBatch, cheap_dropout: bool = True) -> "Packing":
         """The packing of a batch."""
-        return Packing(batch.lengths, batch.offsets, batch.position_ids)
+        return Packing(batch.lengths, batch.offsets, batch.position_ids, cheap_dropout)
 
     @cached_property
     def runs(self) -> tuple[tuple[int, int], ...]:
@@ -47,16 +50,32 @@ class Packing:
         return max(self.lengths)
 
     @cached_property
+    def ends(self) -> Tensor:
+        """[B+1] int32, the offsets as flash attention wants them."""
+        return self.offsets.int()
+
+    @cached_property
+    def sequence(self) -> Tensor:
+        """[T] the number of each token's sequence."""
+        lengths = self.offsets.diff()
+        numbers = torch.arange(len(self.lengths), device=lengths.device)
+        # With the size given, the host need not wait for the device to learn it.
+        return torch.repeat_interleave(numbers, lengths, output_size=len(self.position_ids))
+
+    @cached_property
     def cells(self) -> Tensor:
         """[T] each token's cell in the padded rectangle [B * longest]."""
-        lengths = self.offsets.diff()
-        row = torch.repeat_interleave(torch.arange(len(self.lengths), device=lengths.device), lengths, output_size=len(self.position_ids))
-        return row * self.longest + self.position_ids
+        return self.sequence * self.longest + self.position_ids
 
     @cached_property
     def real(self) -> Tensor:
         """[B, longest] which cells of the padded rectangle hold a token."""
         return torch.arange(self.longest, device=self.offsets.device) < self.offsets.diff()[:, None]
+
+    @cached_property
+    def block_masks(self) -> dict[tuple[int | None, bool], BlockMask]:
+        """FlexAttention's masks by window and causality, filled as they are needed."""
+        return {}
 
 
 def attach(model: "PreTrainedModel") -> None:
@@ -65,6 +84,14 @@ def attach(model: "PreTrainedModel") -> None:
     AttentionInterface.register(NAME, attention)
     AttentionMaskInterface.register(NAME, _mask)
     model.set_attn_implementation(NAME)
+
+
+def back_end(model: "PreTrainedModel") -> BackEnd:
+    """What `attention` will take for this model as things stand: its device, its dtype or autocast's, and dropout while training."""
+    config, parameter = model.config, next(model.parameters())
+    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    rates = [getattr(config, field, 0.0) or 0.0 for field in ("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop")]
+    return choose(parameter.device, compute_dtype(parameter), size, model.training and max(rates) > 0)
 
 
 def attention(
@@ -76,69 +103,36 @@ def attention(
     dropout: float = 0.0,
     scaling: float | None = None,
     sliding_window: int | None = None,
+    is_causal: bool | None = None,
     packing: Packing | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
     """Scaled dot-product attention within each sequence of the stream.
 
     `query`, `key`, `value` [1, H, T, D] with a packing, [B, H, T, D] without; the result is [1, T, H, D] or [B, T, H, D].
-    A token sees those less than `sliding_window` positions away (ModernBERT passes its window's half plus one).
+    Keys and values may have fewer heads. A token sees those less than `sliding_window` positions away (ModernBERT passes its window's
+    half plus one), and none after it where `is_causal`, or else the module, says so.
     """
-    if packing is None:
-        mask = _window(query.shape[2], sliding_window, query.device) if attention_mask is None else attention_mask
-        return scaled_dot_product_attention(query, key, value, mask, dropout, scale=scaling).transpose(1, 2), None
-    if query.device.type == "cpu":
-        return _runs(query, key, value, packing, dropout, scaling, sliding_window), None
-    return _padded(query, key, value, packing, dropout, scaling, sliding_window), None
-
-
-def _runs(
-    query: Tensor, key: Tensor, value: Tensor, packing: Packing, dropout: float, scaling: float | None, sliding_window: int | None
-) -> Tensor:
-    heads, size = query.shape[1], query.shape[3]
-    # split, not slices: its gradient is one concatenation, where every slice would add a whole stream of zeros.
-    cuts = [count * length for count, length in packing.runs]
-    parts = []
-    for (count, length), *qkv in zip(packing.runs, *(torch.split(tensor[0], cuts, dim=1) for tensor in (query, key, value)), strict=True):
-        # [H, n * L, D] -> [n, H, L, D]
-        q, k, v = (tensor.reshape(heads, count, length, size).transpose(0, 1) for tensor in qkv)
-        out = scaled_dot_product_attention(q, k, v, _window(length, sliding_window, query.device), dropout, scale=scaling)
-        parts.append(out.transpose(1, 2).reshape(count * length, heads, size))
-    return torch.cat(parts)[None]
-
-
-def _padded(
-    query: Tensor, key: Tensor, value: Tensor, packing: Packing, dropout: float, scaling: float | None, sliding_window: int | None
-) -> Tensor:
-    # Kernels on a GPU are short and their launches are not: one padded rectangle beats a loop. Only attention is padded.
-    sequences, longest = len(packing.lengths), packing.longest
-    heads, size = query.shape[1], query.shape[3]
-
-    def rectangle(tensor: Tensor) -> Tensor:
-        flat_THD = tensor[0].transpose(0, 1)
-        return flat_THD.new_zeros(sequences * longest, heads, size).index_copy(0, packing.cells, flat_THD).view(
-            sequences, longest, heads, size
-        ).transpose(1, 2)  # fmt: skip
-
-    window = _window(longest, sliding_window, query.device)
-    # Keys are masked, and padded queries see real keys too, so no row is empty and no NaN arises.
-    mask: Tensor | None = packing.real[:, None, None, :]
-    if window is not None:
-        mask = (packing.real[:, None, None, :] & window) | ~packing.real[:, None, :, None]
-    elif len(packing.runs) == 1:
-        mask = None
-    out_BHLD = scaled_dot_product_attention(rectangle(query), rectangle(key), rectangle(value), mask, dropout, scale=scaling)
-    return out_BHLD.transpose(1, 2).reshape(sequences * longest, heads, size)[packing.cells][None]
-
-
-def _window(length: int, sliding_window: int | None, device: torch.device) -> Tensor | None:
-    # [L, L] true where a token may look; None where the window is wider than the sequence.
-    if sliding_window is None or length <= sliding_window:
-        return None
-    place = torch.arange(length, device=device)
-    return (place[:, None] - place).abs() < sliding_window
+    causal = bool(getattr(module, "is_causal", False) if is_causal is None else is_causal)
+    groups = query.shape[1] // key.shape[1]
+    if groups > 1:
+        key, value = key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)
+    if packing is not None:
+        rules = Rules(dropout, scaling, sliding_window, causal, packing.cheap_dropout)
+        back_end = choose(query.device, compute_dtype(query), query.shape[3], dropout > 0)
+        return back_end.kernel(query, key, value, packing, rules), None
+    if attention_mask is not None:
+        out = scaled_dot_product_attention(query, key, value, attention_mask, dropout, scale=scaling)
+    else:
+        # One new token after many (generation) sees them all; `_mask` leaves no other unequal case to this place.
+        rules = Rules(dropout, scaling, sliding_window, causal and query.shape[2] > 1)
+        out = rectangular(query, key, value, rules)
+    return out.transpose(1, 2), None
 
 
 def _mask(attention_mask: Tensor | None = None, **settings: Any) -> Tensor | None:
-    # A flat stream has no padding, and its attention knows where sequences end: a mask [T, T] would only cost memory.
-    return None if attention_mask is None else sdpa_mask(attention_mask=attention_mask, **settings)
+    # A flat stream has no padding, and its attention knows where sequences end: a mask [T, T] would only cost memory. A cache of earlier
+    # tokens, which no stream has, leaves fewer queries than keys.
+    if attention_mask is None and settings.get("q_length") == settings.get("kv_length"):
+        return None
+    return sdpa_mask(attention_mask=attention_mask, **settings)
