@@ -3,7 +3,7 @@
 import math
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
@@ -20,6 +20,7 @@ LR = 5e-5
 class Finetune(Stage):
     """Train a classifier on the labelled texts; dev decides when to stop, test is evaluated once."""
 
+    version: ClassVar[int] = 2
     stage: Literal["finetune"] = "finetune"
     train: Literal["all", "head"] | Annotated[int, Field(ge=1)] = "all"
     """`all` layers, the `head` alone (pooler and classifier), or the top N layers with the head."""
@@ -91,7 +92,7 @@ class Finetune(Stage):
         from acclimate.objectives.classify import LabelledText, class_weights
         from acclimate.stages.frozen import with_hidden
         from acclimate.stages.texts import sequences
-        from acclimate.stages.training import checkpoint_activations, decayed, flops_of, forward_tokens, train_in
+        from acclimate.stages.training import checkpoint_activations, decayed, flops_of, forward_tokens, name_attention, train_in
 
         assert parent is not None
         began = time.monotonic()
@@ -105,6 +106,7 @@ class Finetune(Stage):
             checkpoint_activations(model)
         packed = Packed(model, runtime.fast).to(devices.device)
         notes = [] if packed.execution == "packed" else [packed.reason]
+        name_attention(context, packed)
         micro = forward_tokens(context, model)
         # What is frozen runs once over each text, and what is trained starts from there.
         parts = divided(packed)

@@ -2,7 +2,7 @@
 
 import math
 import time
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 class Pretrain(Stage):
     """Continue pretraining with masked language modelling on unlabelled text."""
 
+    version: ClassVar[int] = 2
     stage: Literal["pretrain"] = "pretrain"
     corpus: str = "domain"
     """A corpus of `data`, or `task`: the texts of the whole training split and of the task's unlabelled files."""
@@ -115,7 +116,15 @@ class Pretrain(Stage):
         from acclimate.objectives.mlm import MaskedText, heldout_batches
         from acclimate.stages.heldout import hold_out
         from acclimate.stages.texts import vocabulary
-        from acclimate.stages.training import checkpoint_activations, decayed, flops_of, forward_tokens, remembered, train_in
+        from acclimate.stages.training import (
+            checkpoint_activations,
+            decayed,
+            flops_of,
+            forward_tokens,
+            name_attention,
+            remembered,
+            train_in,
+        )
 
         assert parent is not None
         began = time.monotonic()
@@ -145,6 +154,7 @@ class Pretrain(Stage):
         rate = self.mask_rate or default_rate
         objective = MaskedText(store, training, order, words, rate, context.seed)
         packed.to(devices.device)
+        name_attention(context, packed)
         micro = forward_tokens(context, model, rate)
         batches = heldout_batches(store, heldout, words, micro)
 

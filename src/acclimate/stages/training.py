@@ -9,6 +9,7 @@ from torch import nn
 from acclimate.errors import SettingsError
 from acclimate.evaluation.cost import training_flops
 from acclimate.files import read_json, write_json
+from acclimate.modeling.execution import Packed
 from acclimate.modeling.heads import layer_groups
 from acclimate.stages.base import Context
 from acclimate.training.checkpoint import Checkpoints
@@ -66,6 +67,15 @@ def train_in(
     )
     checkpoints = Checkpoints(context.work / part)
     return train(settings, objective, model, groups, evaluate, checkpoints, runtime.devices, runtime.reporter, runtime.stop)
+
+
+def name_attention(context: Context, packed: Packed) -> None:
+    """Say what computes attention on a GPU, and why nothing faster does; on a CPU there is one way."""
+    devices = context.runtime.devices
+    with devices.autocast():
+        found = packed.train().attention
+    if found is not None and devices.device.type != "cpu":
+        context.runtime.reporter.say(f"{context.title}: attention by {found.name}" + (f" ({found.reason})" if found.reason else ""))
 
 
 def forward_tokens(context: Context, model: "PreTrainedModel", masked_share: float = 0.0) -> int:
