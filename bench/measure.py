@@ -110,7 +110,7 @@ class Bench:
     @property
     def batch_tokens(self) -> int:
         """Real tokens in a step of pretraining, about, for both sides."""
-        return 32_768 if self.kind == "gpu" else 2_048
+        return 32_768 if self.kind == "gpu" else self.options.sized(2_048, 512)
 
 
 def interleave(sides: Mapping[str, Callable[[int], float]], rounds: int) -> Rounds:

@@ -49,8 +49,8 @@ def quieten() -> None:
     """Hold back transformers' and datasets' bars and reports."""
     import datasets
 
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     datasets.disable_progress_bars()
 
 
@@ -62,10 +62,10 @@ def _random(name: str, folder: Path, tokenizer: Path) -> Path:
     if name == BERT:
         config = transformers.BertConfig()
     else:
-        ids = {"pad_token_id": 0, "cls_token_id": 101, "bos_token_id": 101, "sep_token_id": 102, "eos_token_id": 102}
-        config = transformers.ModernBertConfig(**ids)
+        config = transformers.ModernBertConfig(pad_token_id=0, cls_token_id=101, bos_token_id=101, sep_token_id=102, eos_token_id=102)
     torch.manual_seed(0)
-    transformers.AutoModelForMaskedLM.from_config(config).save_pretrained(folder)
+    auto: Any = transformers.AutoModelForMaskedLM
+    auto.from_config(config).save_pretrained(folder)
     for file in TOKENIZER_FILES:
         if (tokenizer / file).is_file():
             shutil.copyfile(tokenizer / file, folder / file)

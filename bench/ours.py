@@ -141,17 +141,18 @@ def operations(model: PreTrainedModel, batch: Batch) -> float:
     attention; where a layer sees a window only, L x the window) + 6 x weights of the head, tied decoder included, x masked tokens.
     """
     config = model.config
+    base: Any = model.base_model
     masked = len(batch.targets["target_ids"])
-    body = {id(p) for p in model.base_model.parameters()}
-    embeddings = model.get_input_embeddings()  # type: ignore[no-untyped-call]
-    outside = {id(p) for p in model.base_model.embeddings.parameters()}
-    layers = sum(p.numel() for p in model.base_model.parameters() if p.ndim > 1 and id(p) not in outside)
+    body = {id(p) for p in base.parameters()}
+    embeddings = model.get_input_embeddings()
+    outside = {id(p) for p in base.embeddings.parameters()}
+    layers = sum(p.numel() for p in base.parameters() if p.ndim > 1 and id(p) not in outside)
     head = sum(p.numel() for p in model.parameters() if p.ndim > 1 and id(p) not in body) + sum(p.numel() for p in embeddings.parameters())
     lengths = batch.lengths.astype(np.float64)
     kinds = getattr(config, "layer_types", None) or ["full_attention"] * config.num_hidden_layers
     window = getattr(config, "local_attention", None) or np.inf
     seen = sum(float((lengths * (lengths if kind == "full_attention" else np.minimum(lengths, window))).sum()) for kind in kinds)
-    return 6.0 * layers * batch.tokens + 12.0 * config.hidden_size * seen + 6.0 * head * masked
+    return float(6.0 * layers * batch.tokens + 12.0 * config.hidden_size * seen + 6.0 * head * masked)
 
 
 @dataclass

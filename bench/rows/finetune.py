@@ -31,16 +31,16 @@ class Work:
     peers: tuple[str, ...]
 
 
-def sizes(bench: Bench) -> dict[str, int]:
-    """Texts of each split."""
+def sizes(bench: Bench) -> tuple[int, int, int]:
+    """Texts of train, dev and test."""
     if bench.options.quick:
-        return {"train": 64, "dev": 32, "test": 32}
-    return {"train": 8000, "dev": 1000, "test": 1000} if bench.kind == "gpu" else {"train": 800, "dev": 100, "test": 100}
+        return 64, 32, 32
+    return (8000, 1000, 1000) if bench.kind == "gpu" else (800, 100, 100)
 
 
 def _compare(bench: Bench, work: Work) -> list[Cell]:
     cells = []
-    rows = texts.labelled(bench.options.data, **sizes(bench))
+    rows = texts.labelled(bench.options.data, *sizes(bench))
     data = ours.task_data(bench.work / "task", rows)
     batch = 32 if bench.kind == "gpu" else 16
     for name in models.names(bench):

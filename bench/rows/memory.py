@@ -1,7 +1,7 @@
 """Peak memory of masked language modelling: ours, the Trainer on blocks of 128 and 512, and the Trainer line by line.
 
-Each in a fresh process: what the process grows by over the moment before training, when model and text are loaded (the kernel's own
-high-water mark where it can be set back, else samples). On a GPU it is the peak of what torch allocated, weights included.
+Each in a fresh process: what the process grows by over the moment before training, when model and text are loaded (the kernel's own high-
+water mark where it can be set back, else samples). On a GPU it is the peak of what torch allocated, weights included.
 """
 
 import threading

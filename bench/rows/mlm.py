@@ -1,12 +1,12 @@
 """Masked language modelling: our packed loop against transformers' Trainer, on the same tokens.
 
 `mlm-lines`: documents cut to 512 tokens. The peer pads each batch to its longest document (run_mlm.py --line_by_line), ours packs the
-very same sequences without padding. `mlm-blocks`: run_mlm.py's group_texts, all documents concatenated and cut into blocks of 128 or 512; both
-train on the same blocks. Both take steps of about as many real tokens. Counted are real tokens a second over whole steps (batching,
+very same sequences without padding. `mlm-blocks`: run_mlm.py's group_texts, all documents concatenated and cut into blocks of 128 or 512;
+both train on the same blocks. Both take steps of about as many real tokens. Counted are real tokens a second over whole steps (batching,
 masking, forward, backward, optimiser) after the first ones, in which memory is allocated and kernels are chosen.
 
-`mlm-blocks` also says what share of the machine's matrix product rate (measured between the rounds) our loop reaches; which operations are
-counted, `bench.ours.operations` says.
+`mlm-blocks` also says what share of the machine's matrix product rate (measured between the rounds) our loop reaches; which operations
+are counted, `bench.ours.operations` says.
 """
 
 import statistics

@@ -1,8 +1,8 @@
 """Not speed but honesty: is it the same mathematics, and do independent runs of both sides end in the same place?
 
 `replay` feeds our loop the Trainer's very batches: its collator's masks, its padding taken off, without dropout, with the same start,
-AdamW, learning rates (linear, no warm-up) and clipping. After 150 steps the held-out losses of both models, on the same fixed masks, are to
-agree to four decimals. `noise` trains both sides independently, three seeds each with dropout .1: held-out loss of masked language
+AdamW, learning rates (linear, no warm-up) and clipping. After 150 steps the held-out losses of both models, on the same fixed masks, are
+to agree to four decimals. `noise` trains both sides independently, three seeds each with dropout .1: held-out loss of masked language
 modelling, and dev accuracy of fine-tuning, as mean and spread.
 """
 
@@ -24,6 +24,7 @@ from acclimate.modeling.execution import Packed
 from acclimate.modeling.tensors import TensorBatch
 from acclimate.objectives.mlm import heldout_batches, summed_loss
 from acclimate.stages.finetune import Finetune
+from acclimate.training.progress import Silent
 from bench import models, ours, peers, texts
 from bench.measure import OURS, Bar, Bench, Cell, Rounds, Row, interleave, single
 from bench.rows.mlm import characters
@@ -93,7 +94,7 @@ def _replay(bench: Bench) -> list[Cell]:
         padded = _train_peer(bench, base, theirs, peers.line_by_line(base, training), steps)
         recorded = [flat(batch) for batch in padded[:steps]]
         micro = max(batch.tokens for batch in recorded)
-        ours.fit(bench.devices, mine, Recorded(recorded), ours.settings(steps, micro, 0, warmup=0.0), ours.Silent())
+        ours.fit(bench.devices, mine, Recorded(recorded), ours.settings(steps, micro, 0, warmup=0.0), Silent())
         before, peer, own = (loss_of(bench, model, heldout) for model in (start, theirs, mine))
         cells.append(single("held-out loss before", [before], "nats", model=name))
         cells += [single(f"after, {side}", [value], "nats", model=name) for side, value in ((OURS, own), (peers.TRAINER, peer))]
@@ -159,8 +160,8 @@ def _losses(bench: Bench, base: models.Base, seeds: int) -> Rounds:
 
 
 def _accuracies(bench: Bench, base: models.Base, seeds: int) -> Rounds:
-    sizes = {"train": 64, "dev": 32, "test": 32} if bench.options.quick else {"train": 800, "dev": 500, "test": 50}
-    rows = texts.labelled(bench.options.data, **sizes)
+    sizes = (64, 32, 32) if bench.options.quick else (800, 500, 50)
+    rows = texts.labelled(bench.options.data, *sizes)
     data = ours.task_data(bench.work / "noise", rows)
     stage = Finetune(epochs=3, min_steps=0, lr=2e-4, dropout=0.1, max_length=ours.LENGTH, patience=None, select_by="accuracy")
     parts = {part: peers.labelled_rows(base, getattr(rows, part), rows.labels, ours.LENGTH) for part in ("train", "dev", "test")}

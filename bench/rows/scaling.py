@@ -1,8 +1,8 @@
 """How our own figures grow: tokenising by size of the corpus, training by length of the sequences, two processes beside one.
 
 Corpora of 1, 10 and 100 MB (1,000 with --full) are real texts, repeated where they do not suffice; memory must stay flat, for text is
-streamed. Sequences are windows of whole documents, 64 to 512 tokens at most, in steps of the same number of tokens. Two processes (torchrun, gloo)
-have a thread each, one process has two threads; the steps are the same.
+streamed. Sequences are windows of whole documents, 64 to 512 tokens at most, in steps of the same number of tokens. Two processes
+(torchrun, gloo) have a thread each, one process has two threads; the steps are the same.
 """
 
 from itertools import pairwise
@@ -78,8 +78,7 @@ def _lengths(bench: Bench) -> list[Cell]:
 
         def side(length: int, base: models.Base = base, whole: ours.Text = whole, special: int = special) -> Any:
             text = ours.Text(whole.store, sliding(whole.store, length - special), whole.words)
-            shared = {"steps": count, "skipped": skipped, "dropout": 0.0}
-            return lambda number: ours.mlm(bench, base.folder, text, seed=number, **shared).speed
+            return lambda seed: ours.mlm(bench, base.folder, text, steps=count, skipped=skipped, dropout=0.0, seed=seed).speed
 
         rounds = interleave({f"windows of {length}": side(length) for length in LENGTHS}, bench.options.rounds)
         cells += [single(variant, values, "tokens/s", model=name) for variant, values in rounds.items()]

@@ -1,8 +1,8 @@
 """From a file of raw text to tokens that are ready to train on: `TokenStore.build` against `datasets`, as run_mlm.py uses it.
 
-The peer loads the file with load_dataset("text"), tokenises with map(batched=True) and joins to blocks with a second map. It has both
-of its ways: worker processes (num_proc=2, or what the machine has), and one process with the tokenizer's own threads. Fresh caches each time,
-fresh processes, imports not counted.
+The peer loads the file with load_dataset("text"), tokenises with map(batched=True) and joins to blocks with a second map. It has both of
+its ways: worker processes (num_proc=2, or what the machine has), and one process with the tokenizer's own threads. Fresh caches each
+time, fresh processes, imports not counted.
 """
 
 import time
