@@ -29,7 +29,7 @@ def steps(bench: Bench) -> tuple[int, int]:
 
 def characters(bench: Bench) -> int:
     """Text to choose from: more than a round reads."""
-    return bench.options.sized(CHARACTERS * (5 if bench.kind == "gpu" else 1), 300_000)
+    return bench.options.sized(CHARACTERS * (5 if bench.kind == "gpu" else 1), 150_000)
 
 
 def _lines(bench: Bench) -> list[Cell]:

@@ -30,7 +30,6 @@ from bench.measure import OURS, Bar, Bench, Cell, Rounds, Row, interleave, singl
 from bench.rows.mlm import characters
 
 IGNORED = -100  # the label of a token that is not to be predicted
-HELDOUT = 100  # documents that nobody trains on
 TOKENS = 8192  # of a forward pass of evaluation
 
 
@@ -67,13 +66,14 @@ def flat(padded: dict[str, Tensor]) -> Batch:
     )
 
 
-def split(text: ours.Text) -> tuple[ours.Text, ours.Text]:
-    """What is trained on, and what is held out."""
+def split(bench: Bench, text: ours.Text) -> tuple[ours.Text, ours.Text]:
+    """What is trained on, and the documents that nobody trains on."""
+    count = bench.options.sized(100, 8)
 
     def part(which: slice) -> ours.Text:
         return ours.Text(text.store, Windows(text.windows.start[which], text.windows.length[which], 0, 0), text.words)
 
-    return part(slice(HELDOUT, None)), part(slice(HELDOUT))
+    return part(slice(count, None)), part(slice(count))
 
 
 def loss_of(bench: Bench, model: Any, heldout: ours.Text) -> float:
@@ -88,7 +88,7 @@ def _replay(bench: Bench) -> list[Cell]:
     steps = bench.options.sized(150, 4)
     for name in models.names(bench):
         base = models.base(bench, name)
-        training, heldout = split(ours.lines(bench, base.folder, characters(bench)))
+        training, heldout = split(bench, ours.lines(bench, base.folder, characters(bench)))
         start, _ = heads.load_mlm(base.folder, 0, 0.0)
         theirs, mine = deepcopy(start), deepcopy(start)
         padded = _train_peer(bench, base, theirs, peers.line_by_line(base, training), steps)
@@ -146,7 +146,7 @@ def _noise(bench: Bench) -> list[Cell]:
 
 
 def _losses(bench: Bench, base: models.Base, seeds: int) -> Rounds:
-    training, heldout = split(ours.lines(bench, base.folder, characters(bench)))
+    training, heldout = split(bench, ours.lines(bench, base.folder, characters(bench)))
     rows = peers.line_by_line(base, training)
     shared: dict[str, Any] = {"steps": bench.options.sized(150, 3), "skipped": 1, "dropout": 0.1}
 
