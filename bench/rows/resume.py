@@ -69,7 +69,7 @@ def _our(bench: Bench, base: models.Base, text: ours.Text, seed: int) -> float:
             parameter.grad = torch.zeros_like(parameter)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        checkpoints.save(TrainState(step=STEP, micro_tokens=settings.micro_tokens), model, optimizer)
+        checkpoints.save(TrainState(step=STEP, micro_tokens=settings.micro_tokens), packed, optimizer)
         del optimizer
         stop = StopRequest()
         reporter = _FirstStep(stop)
