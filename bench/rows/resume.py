@@ -48,11 +48,12 @@ class _FirstStep(Silent):
 class _StopAfterOne(transformers.TrainerCallback):
     """The same for the Trainer."""
 
-    time = 0.0
+    time, step = 0.0, 0
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         synchronise()
         self.time = self.time or time.perf_counter()
+        self.step = state.global_step
         control.should_training_stop = True
 
 
@@ -102,6 +103,7 @@ def _their(bench: Bench, base: models.Base, rows: Any, skip: bool, seed: int) ->
         synchronise()
         began = time.perf_counter()
         resumed.train(resume_from_checkpoint=str(checkpoint))
+        assert first.step == SKIPPED + 1, "the peer did not go on where it was told to"
         return first.time - began
 
 
@@ -126,7 +128,13 @@ def _resume(bench: Bench) -> list[Cell]:
             cell.rounds = {peer: rounds[peer]}
             cells.append(cell)
         per_thousand = [(slow - fast) * 1000 / SKIPPED for slow, fast in zip(rounds[SKIPPING], rounds[ANEW], strict=True)]
-        skipping = single("Trainer, passing over 1,000 batches alone", per_thousand, "s", model=name, note="difference of the two before")
+        skipping = single(
+            "Trainer, passing over 1,000 batches alone",
+            per_thousand,
+            "s",
+            model=name,
+            note="difference of the two before; its sampler passes over indices, not texts",
+        )
         skipping.rounds = {}
         cells.append(skipping)
     return cells
