@@ -24,7 +24,7 @@ lint: $(READY)
 	$(BIN)/lint-imports
 
 bench: $(READY)
-	$(BIN)/python bench/throughput.py $(ARGS)
+	$(BIN)/python -m bench $(ARGS)
 
 docs: $(READY)
 	$(BIN)/acclimate schema > docs/study.schema.json.new && mv docs/study.schema.json.new docs/study.schema.json

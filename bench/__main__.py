@@ -1,0 +1,54 @@
+"""The command: `python -m bench [ROW ...]` measures these rows (default: all), prints one table and writes bench/results/DEVICE.json."""
+
+import argparse
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+from bench.measure import Bench, Options
+from bench.models import quieten
+from bench.report import RESULTS, Outcome, show, write
+from bench.rows import ROWS
+from bench.texts import find_data
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure, print, write; 1 where a row failed."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of: {', '.join(ROWS)} (default: all)")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds in which the sides alternate")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes: shows that it works, measures nothing")
+    parser.add_argument("--full", action="store_true", help="also what takes long: a corpus of 1,000 MB, all rounds of the study")
+    parser.add_argument("--data", help="folder with corpora/ and tasks/; default $ACCLIMATE_SHARED or ../shared/data beside the repository")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the JSON file")
+    options = parser.parse_args(arguments)
+    unknown = [name for name in options.rows if name not in ROWS]
+    if unknown:
+        parser.error(f"there is no row {unknown[0]!r}; there are {', '.join(ROWS)}")
+    if options.rounds < 1:
+        parser.error("--rounds: at least one")
+    chosen = [row for name, row in ROWS.items() if name in (options.rows or ROWS)]
+    quieten()
+    outcomes: dict[str, Outcome] = {}
+    with tempfile.TemporaryDirectory(prefix="acclimate-bench-") as work:
+        bench = Bench(Options(options.rounds, options.quick, options.full, find_data(options.data)), Path(work))
+        for row in chosen:
+            print(f"measuring {row.name} ...", file=sys.stderr, flush=True)
+            began = time.monotonic()
+            try:
+                outcomes[row.name] = row.run(bench)
+            except Exception as error:
+                # One row that fails leaves the others their figures.
+                traceback.print_exc()
+                outcomes[row.name] = f"{type(error).__name__}: {error}"
+            path = write(bench, outcomes, options.results)
+            print(f"    {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+        show(bench, chosen, outcomes)
+        print(f"every round: {path}")
+    return int(any(isinstance(outcome, str) for outcome in outcomes.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

