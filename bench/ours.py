@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shutil import rmtree
 from tempfile import TemporaryDirectory
 from typing import Any
 from unittest import mock
@@ -14,6 +15,7 @@ from transformers import PreTrainedModel
 
 from acclimate.data.batches import Batch, TokenOrder
 from acclimate.data.opened import Data, DataSettings
+from acclimate.data.outputs import FACTS_FILE as OUTPUTS
 from acclimate.data.task import TaskSettings
 from acclimate.data.tokens import TokenStore
 from acclimate.data.windows import Windows, first
@@ -201,6 +203,9 @@ def task_data(place: Path, rows: texts.Labelled) -> Data:
 def finetune(bench: Bench, folder: ModelFolder, data: Data, stage: Finetune, seed: int) -> tuple[float, Outcome]:
     """The stage as a study runs it; seconds from the loaded model and tokenised texts to the trained, evaluated model."""
     runtime = Runtime(bench.devices, Silent(), StopRequest())
+    # Texts stay tokenised from one run to the next; what frozen layers give is part of what is timed.
+    for facts in (bench.work / "cache").glob(f"*/{OUTPUTS}"):
+        rmtree(facts.parent)
     with TemporaryDirectory(dir=bench.work) as place, span() as measured:
         output = Path(place) / "output"
         output.mkdir()
