@@ -71,7 +71,7 @@ def child(bench: Bench, spec: dict[str, Any]) -> dict[str, Any]:
     """One side, in a process of its own."""
     base = models.base(bench, spec["model"])
     text = ours.lines(bench, base.folder, characters(bench))
-    steps = bench.options.sized(8, 3)
+    steps = bench.options.sized(4, 3)
     shared = {"steps": steps, "skipped": 1, "dropout": 0.0, "seed": spec["seed"]}
     if spec["side"] == OURS:
         bench.devices  # noqa: B018  made before, as the libraries are loaded before

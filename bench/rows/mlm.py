@@ -24,7 +24,7 @@ CHARACTERS = 6_000_000
 
 def steps(bench: Bench) -> tuple[int, int]:
     """Steps of a round, and how many of them are not counted."""
-    return (bench.options.sized(40, 6), bench.options.sized(10, 2)) if bench.kind == "gpu" else (bench.options.sized(12, 3), 2)
+    return (bench.options.sized(40, 6), bench.options.sized(10, 2)) if bench.kind == "gpu" else (bench.options.sized(8, 3), 2)
 
 
 def characters(bench: Bench) -> int:

@@ -31,6 +31,8 @@ from bench.rows.mlm import characters
 
 IGNORED = -100  # the label of a token that is not to be predicted
 TOKENS = 8192  # of a forward pass of evaluation
+BLOCK = 128
+DOCUMENTS = 3  # of a step that is replayed: the number of steps is what matters
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ def _train_peer(bench: Bench, base: models.Base, model: Any, rows: Any, steps: i
 
     with TemporaryDirectory() as work:
         chosen = peers.arguments(
-            bench, work, max_steps=steps, per_device_train_batch_size=peers.texts_per_step(rows, bench.batch_tokens),
+            bench, work, max_steps=steps, per_device_train_batch_size=DOCUMENTS,
             learning_rate=ours.LR, warmup_steps=0, dataloader_num_workers=0,
         )  # fmt: skip
         trainer = transformers.Trainer(model, chosen, data_collator=recording, train_dataset=rows)
@@ -147,8 +149,9 @@ def _noise(bench: Bench) -> list[Cell]:
 
 def _losses(bench: Bench, base: models.Base, seeds: int) -> Rounds:
     training, heldout = split(bench, ours.lines(bench, base.folder, characters(bench)))
-    rows = peers.line_by_line(base, training)
-    shared: dict[str, Any] = {"steps": bench.options.sized(150, 3), "skipped": 1, "dropout": 0.1}
+    rows = peers.grouped(base, training, BLOCK)
+    training = ours.blocks(rows["input_ids"][:], training.words)
+    shared: dict[str, Any] = {"steps": bench.options.sized(30, 3), "skipped": 1, "dropout": 0.1}
 
     def our(seed: int) -> float:
         return loss_of(bench, ours.mlm(bench, base.folder, training, seed=seed, **shared).model, heldout)
@@ -160,7 +163,7 @@ def _losses(bench: Bench, base: models.Base, seeds: int) -> Rounds:
 
 
 def _accuracies(bench: Bench, base: models.Base, seeds: int) -> Rounds:
-    sizes = (64, 32, 32) if bench.options.quick else (800, 500, 50)
+    sizes = (64, 32, 32) if bench.options.quick else (384, 256, 32)
     rows = texts.labelled(bench.options.data, *sizes)
     data = ours.task_data(bench.work / "noise", rows)
     stage = Finetune(epochs=3, min_steps=0, lr=2e-4, dropout=0.1, max_length=ours.LENGTH, patience=None, select_by="accuracy")
