@@ -9,7 +9,8 @@ from pathlib import Path
 
 from bench.measure import Bench, Options
 from bench.models import quieten
-from bench.report import RESULTS, Outcome, show, write
+from bench.page import markdown
+from bench.report import RESULTS, Outcome, measured, show, write
 from bench.rows import ROWS
 from bench.texts import find_data
 
@@ -23,7 +24,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--full", action="store_true", help="also what takes long: a corpus of 1,000 MB, all rounds of the study")
     parser.add_argument("--data", help="folder with corpora/ and tasks/; default $ACCLIMATE_SHARED or ../shared/data beside the repository")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the JSON file")
+    parser.add_argument("--page", action="store_true", help="measure nothing; print the measured rows as Markdown")
     options = parser.parse_args(arguments)
+    if options.page:
+        print(markdown(measured(options.results), ROWS))
+        return 0
     unknown = [name for name in options.rows if name not in ROWS]
     if unknown:
         parser.error(f"there is no row {unknown[0]!r}; there are {', '.join(ROWS)}")

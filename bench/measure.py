@@ -1,7 +1,10 @@
 """What every row needs: rounds that alternate between the sides, medians with their spread, the bar that a row is held to."""
 
+import ctypes
+import ctypes.util
 import re
 import statistics
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +13,7 @@ from typing import Any, Literal
 
 import torch
 
-from acclimate.training.devices import Devices
+from acclimate.training.devices import M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, Devices
 
 OURS = "acclimate"
 Kind = Literal["cpu", "gpu"]
@@ -165,6 +168,19 @@ def product_rate(kind: Kind, seconds: float = 0.7) -> float:
         synchronise()
         rates.append(2 * size**3 / (time.perf_counter() - start))
     return statistics.median(rates)
+
+
+def usual_allocator() -> None:
+    """Set glibc's allocator to where its own rules take it: a peer has no part in our side's setting (see `keep_freed_memory`).
+
+    A process that frees large blocks ends with 32 MB below which blocks come from the heap, and twice that for trimming (mallopt(3)).
+    """
+    library = ctypes.util.find_library("c")
+    if sys.platform.startswith("linux") and library is not None:
+        mallopt = getattr(ctypes.CDLL(library), "mallopt", None)
+        if mallopt is not None:
+            mallopt(M_MMAP_THRESHOLD, 32 * 2**20)
+            mallopt(M_TRIM_THRESHOLD, 64 * 2**20)
 
 
 def slug(name: str) -> str:

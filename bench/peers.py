@@ -17,7 +17,7 @@ from datasets import Dataset, concatenate_datasets
 from torch import Tensor
 
 from acclimate.modeling.heads import freeze
-from bench.measure import Bench, synchronise
+from bench.measure import Bench, synchronise, usual_allocator
 from bench.models import Base
 from bench.ours import LR, RATE, WARMUP, WEIGHT_DECAY, Text, Trained
 
@@ -111,6 +111,7 @@ def collator(bench: Bench, base: Base) -> Callable[[list[Any]], Any]:
 
 def mlm(bench: Bench, base: Base, rows: Dataset, *, steps: int, skipped: int, dropout: float, seed: int) -> Trained:
     """Masked language modelling, measured over the steps after the first `skipped`."""
+    usual_allocator()
     transformers.set_seed(seed)
     trained = model(transformers.AutoModelForMaskedLM, base, dropout)
     marks = Marks(skipped, steps)
@@ -143,6 +144,7 @@ def finetune(
     Dev is evaluated after each epoch, the best epoch's weights are kept and loaded at the end, test is predicted once: what the stage
     `finetune` does too.
     """
+    usual_allocator()
     transformers.set_seed(seed)
     named = {"num_labels": len(labels)}
     trained = model(transformers.AutoModelForSequenceClassification, base, dropout, **named)

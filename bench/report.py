@@ -62,6 +62,12 @@ def write(bench: Bench, outcomes: Mapping[str, Outcome], folder: Path = RESULTS)
     return path
 
 
+def measured(folder: Path = RESULTS) -> dict[Kind, Any]:
+    """What the files of a folder hold, by kind of device."""
+    files = [read_json(path) for path in sorted(folder.glob("*.json")) if not path.stem.endswith("-quick")]
+    return {file["machine"]["kind"]: file for file in files}
+
+
 def table(rows: Sequence[Row], outcomes: Mapping[str, Outcome], kind: Kind) -> Table:
     """Every cell with its bar; bars of the device that is not here have no figures."""
     made = Table(title=None, box=None, pad_edge=False, header_style="bold")
@@ -83,7 +89,7 @@ def table(rows: Sequence[Row], outcomes: Mapping[str, Outcome], kind: Kind) -> T
 
 
 def _line(cell: Cell, bar: Bar | None) -> tuple[str, ...]:
-    medians = "; ".join(f"{side} {_median(values):,.5g}" for side, values in cell.rounds.items() if len(cell.rounds) > 1)
+    medians = "; ".join(f"{side} {median(values):,.5g}" for side, values in cell.rounds.items() if len(cell.rounds) > 1)
     met = "" if bar is None else "[green]met[/green]" if bar.met(cell.value) else "[red]missed[/red]"
     what = _escaped(f"{cell.variant}{f' ({cell.model})' if cell.model else ''}")
     spread = f"{shown(cell.low, cell.unit)} to {shown(cell.high, cell.unit)}" if cell.low != cell.high else ""
@@ -104,7 +110,8 @@ def show(bench: Bench, rows: Sequence[Row], outcomes: Mapping[str, Outcome], con
     console.print(table(rows, outcomes, bench.kind))
 
 
-def _median(values: Sequence[float]) -> float:
+def median(values: Sequence[float]) -> float:
+    """The middle of the rounds."""
     ordered = sorted(values)
     return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
 

@@ -34,6 +34,7 @@ def test_training_takes_six_operations_a_parameter_and_token_and_frozen_parts_tw
     assert training_flops(**facts) == 6 * 1000 * 10
     assert training_flops(**facts, trained_share=0.0) == 2 * 1000 * 10
     assert training_flops(**facts, head_parameters=500, head_share=0.2) == 6 * (1000 + 100) * 10
+    assert training_flops(**facts, trained_share=0.25, frozen_tokens=4) == 6 * 250 * 10 + 2 * 750 * 4
 
 
 def test_peak_memory_sees_what_was_allocated_and_freed():

@@ -166,9 +166,10 @@ class Finetune(Stage):
             "cut_tokens_dev": dev.windows.cut_tokens,
             "cut_tokens_test": test.windows.cut_tokens,
         }
+        once = None if train.hidden is None else int(train.lengths.sum())
         cost = Cost(
             seconds=seconds, tokens=result.tokens,
-            flops=flops_of(model, result.tokens, float(train.lengths.mean()), trained_share=trained / parameters),
+            flops=flops_of(model, result.tokens, float(train.lengths.mean()), trained_share=trained / parameters, frozen_tokens=once),
             peak_memory_bytes=memory.bytes, parameters=parameters, trained_parameters=trained, disk_bytes=disk_bytes(output),
             inference_texts_per_second=speed,
         )  # fmt: skip

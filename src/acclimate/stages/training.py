@@ -10,6 +10,7 @@ from acclimate.errors import SettingsError
 from acclimate.evaluation.cost import training_flops
 from acclimate.files import read_json, write_json
 from acclimate.modeling.execution import Packed
+from acclimate.modeling.frozen import Divided
 from acclimate.modeling.heads import layer_groups
 from acclimate.stages.base import Context
 from acclimate.training.checkpoint import Checkpoints
@@ -63,6 +64,7 @@ def train_in(
         patience=patience,
         patience_from=patience_from,
         checkpoint_seconds=runtime.checkpoint_seconds,
+        model=_named(model),
         read_ahead=runtime.fast.read_ahead,
     )
     checkpoints = Checkpoints(context.work / part)
@@ -90,6 +92,11 @@ def forward_tokens(context: Context, model: "PreTrainedModel", masked_share: flo
         return micro_tokens(model.config.to_dict(), free_bytes(device), device.type, trained, masked_share)
 
     return int(remembered(context.work / "micro.json", estimated, runtime.devices))
+
+
+def _named(model: nn.Module) -> str:
+    whole = model.whole if isinstance(model, Divided) else model
+    return type(whole.model).__name__ if isinstance(whole, Packed) else type(whole).__name__
 
 
 def checkpoint_activations(model: "PreTrainedModel") -> None:
@@ -133,7 +140,14 @@ def remembered(path: Path, measure: Callable[[], float], devices: Devices) -> fl
     return value
 
 
-def flops_of(model: "PreTrainedModel", tokens: int, length: float, masked_share: float | None = None, trained_share: float = 1.0) -> float:
+def flops_of(
+    model: "PreTrainedModel",
+    tokens: int,
+    length: float,
+    masked_share: float | None = None,
+    trained_share: float = 1.0,
+    frozen_tokens: int | None = None,
+) -> float:
     """Training operations; the vocabulary product is counted at masked positions only, since only there it is computed."""
     config = model.config
     embeddings = sum(p.numel() for p in model.get_input_embeddings().parameters())
@@ -147,4 +161,5 @@ def flops_of(model: "PreTrainedModel", tokens: int, length: float, masked_share:
         head_parameters=embeddings if masked_share else 0,
         head_share=masked_share or 0.0,
         trained_share=trained_share,
+        frozen_tokens=frozen_tokens,
     )
