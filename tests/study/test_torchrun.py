@@ -14,6 +14,7 @@ recipes:
   DAPT:
     - pretrain: {{ corpus: domain, tokens: 6000, batch_tokens: 512, lr: 5e-3 }}
     - finetune: {{ lr: 1e-2, epochs: 2, min_steps: 0, dropout: 0.0 }}
+  top: [finetune: {{ train: 1, lr: 1e-2, epochs: 2, min_steps: 0, dropout: 0.0 }}]
 """
 
 
@@ -32,8 +33,10 @@ def test_two_processes_train_what_one_trains(write_study, tmp_path):
         assert process.returncode == 0, process.stderr
         records = [json.loads(path.read_text()) for path in folder.glob(".acclimate/artifacts/*/stage.json")]
         assert {record["processes"] for record in records} == {1 if name == "one" else 2}
-        end = next(record["key"] for record in records if record["stage"]["stage"] == "finetune")
-        found[name] = load_file(folder / ".acclimate" / "artifacts" / end[:16] / "model" / "model.safetensors")
+        ends = {record["title"]: record["key"] for record in records if record["stage"]["stage"] == "finetune"}
+        models = {title: folder / ".acclimate" / "artifacts" / end[:16] / "model" / "model.safetensors" for title, end in ends.items()}
+        found[name] = {(title, tensor): value for title, path in models.items() for tensor, value in load_file(path).items()}
+    assert {title for title, _ in found["one"]} == {"DAPT, seed 0: finetune", "top, seed 0: finetune"}
     for name, tensor in found["one"].items():
         # Sums are added in another order, and Adam magnifies the last bit of small gradients.
         assert (tensor - found["two"][name]).abs().max() < 1e-3, name

@@ -182,6 +182,7 @@ recipes:
   DAPT:
     - pretrain: {{ corpus: domain, tokens: 40_000, batch_tokens: 512, lr: 5e-3, patience: null }}
     - finetune: {{ lr: 5e-3, epochs: 4, min_steps: 0 }}
+  top: [finetune: {{ train: 1, lr: 5e-3, epochs: 8, min_steps: 0 }}]
 """
 
 

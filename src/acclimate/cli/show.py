@@ -53,7 +53,7 @@ def plan(prepared: "Prepared", estimates: "dict[str, Estimate]") -> None:
     print(
         f"{len(prepared.plan.runs)} runs, {len(estimates)} stages, {len(prepared.cached)} cached; to do: "
         f"{sum(each.tokens for each in todo):,} training tokens, roughly {duration(sum(each.seconds for each in todo))} on this CPU, "
-        f"{size(sum(each.disk_bytes + each.cache_bytes for each in todo))} of disk"
+        f"{size(sum(each.disk_bytes for each in todo) + sum({each.cache_key: each.cache_bytes for each in todo}.values()))} of disk"
     )
 
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from acclimate.data.ragged import offsets_of, ranges
 from acclimate.errors import StoreError
-from acclimate.files import atomic_folder, locked, read_json, write_json
+from acclimate.files import atomic_folder, locked, read_json, remove_leftovers, write_json
 
 VALUES_FILE = "values.bin"
 FACTS_FILE = "outputs.json"
@@ -66,6 +66,7 @@ class Outputs:
                     return cls(_map(folder / VALUES_FILE, offsets, width, precision, "r"), offsets)
             except (StoreError, ValueError, OSError):
                 pass  # missing or damaged: computed anew, and the rename replaces what is there
+            remove_leftovers(folder)
             with atomic_folder(folder) as temporary:
                 path = temporary / VALUES_FILE
                 with path.open("wb") as file:
@@ -80,9 +81,9 @@ class Outputs:
             return cls(_map(folder / VALUES_FILE, offsets, width, precision, "r"), offsets)
 
 
-def fits(folder: Path, rows: int, width: int, precision: Precision) -> bool:
-    """Whether outputs of this size leave enough room on the disk of `folder`."""
-    return rows * width * np.dtype(precision).itemsize <= LARGEST_SHARE * shutil.disk_usage(folder).free
+def fits(folder: Path, size: int) -> bool:
+    """Whether outputs of `size` bytes are at `folder` already, or leave enough room on its disk."""
+    return (folder / FACTS_FILE).is_file() or size <= LARGEST_SHARE * shutil.disk_usage(folder.parent).free
 
 
 def _facts(key: str, offsets: npt.NDArray[np.int64], width: int, precision: Precision) -> dict[str, Any]:

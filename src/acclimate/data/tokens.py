@@ -8,7 +8,6 @@ The folder appears by one rename when it is complete. Special tokens are not sto
 document.
 """
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -24,7 +23,7 @@ from tokenizers.models import BPE, WordLevel, WordPiece
 from acclimate.data.ragged import IntArray
 from acclimate.data.words import Encode, WordEncoder, word_separator
 from acclimate.errors import DataError, ModelError, SettingsError, StoreError
-from acclimate.files import TEMPORARY_PREFIX, atomic_folder, locked, read_json, write_json
+from acclimate.files import atomic_folder, locked, read_json, remove_leftovers, write_json
 
 TOKENS_FILE = "tokens.bin"
 OFFSETS_FILE = "offsets.bin"
@@ -83,7 +82,7 @@ class TokenStore:
                     return cls._of_facts(folder, facts)
             except (StoreError, KeyError, TypeError):
                 pass  # missing or damaged: built anew, and the rename replaces what is there
-            _remove_leftovers(folder)
+            remove_leftovers(folder)
             with atomic_folder(folder) as temporary:
                 _write(temporary, documents, tokenizer, key)
             return cls.open(folder)
@@ -266,11 +265,3 @@ def _map(path: Path, dtype: np.dtype[Any], length: int) -> npt.NDArray[Any]:
     except OSError as error:
         raise StoreError(f"{path}: cannot be read ({error.strerror}); remove the folder, it will be built again") from error
     raise StoreError(f"{path}: has {size} bytes where {length * dtype.itemsize} were written; remove the folder, it will be built again")
-
-
-def _remove_leftovers(folder: Path) -> None:
-    """Remove what a killed build of this very folder left; safe under the folder's lock, for nobody else can be building it."""
-    for path in folder.parent.glob(f"{TEMPORARY_PREFIX}*"):
-        # .tmp-<32 hexadecimal digits>-<name>, as atomic_folder names it
-        if path.name[len(TEMPORARY_PREFIX) + 32 :] == f"-{folder.name}":
-            shutil.rmtree(path, ignore_errors=True)

@@ -67,13 +67,15 @@ def _times(values: Tensor, keep: Any) -> Tensor:
 class _Dropped(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, values: Tensor, p: float) -> Tensor:
-        ctx.keep, ctx.scale = _draw(tuple(values.shape), p)
-        return _times(values, ctx.keep).mul_(ctx.scale)
+        keep, ctx.scale = _draw(tuple(values.shape), p)
+        ctx.save_for_backward(torch.from_numpy(keep))
+        return _times(values, keep).mul_(ctx.scale)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        return _times(gradient, ctx.keep).mul_(ctx.scale), None
+        (keep,) = ctx.saved_tensors
+        return _times(gradient, keep.numpy()).mul_(ctx.scale), None
 
 
 class _Attention(torch.autograd.Function):
@@ -83,27 +85,28 @@ class _Attention(torch.autograd.Function):
         ctx: Any, query: Tensor, key: Tensor, value: Tensor, hidden: Tensor | None, p: float, scale: float
     ) -> Tensor:  # [N, L, D] each
         count, length, _ = query.shape
-        ctx.keep, ctx.kept_scale = _draw((count, length, length), p)
+        keep, ctx.kept_scale = _draw((count, length, length), p)
         ctx.scale = scale
         out = torch.empty_like(value)
         for part in _parts(count, length):
             weights = _weights(query[part], key[part], hidden, scale)
-            torch.bmm(_times(weights, ctx.keep[part]), value[part], out=out[part])
+            torch.bmm(_times(weights, keep[part]), value[part], out=out[part])
         out.mul_(ctx.kept_scale)
-        ctx.save_for_backward(query, key, value, hidden, out)
+        ctx.save_for_backward(query, key, value, hidden, out, torch.from_numpy(keep))
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        query, key, value, hidden, out = ctx.saved_tensors
+        query, key, value, hidden, out, keep = ctx.saved_tensors
+        keep = keep.numpy()
         scaled = gradient * ctx.kept_scale
         # What softmax's gradient takes away from every score of a row.
         row_sums = (gradient * out).sum(-1, keepdim=True)
         to_query, to_key, to_value = torch.empty_like(query), torch.empty_like(key), torch.empty_like(value)
         for part in _parts(*query.shape[:2]):
             weights = _weights(query[part], key[part], hidden, ctx.scale)
-            kept = _times(weights, ctx.keep[part])
+            kept = _times(weights, keep[part])
             torch.bmm(kept.transpose(1, 2), scaled[part], out=to_value[part])
             to_scores = torch.bmm(scaled[part], value[part].transpose(1, 2)).mul_(kept).addcmul_(weights, row_sums[part], value=-1)
             torch.bmm(to_scores, key[part], out=to_query[part])

@@ -17,6 +17,7 @@ from acclimate.data.batches import TARGET_INDEX
 from acclimate.modeling.architecture import is_mlm
 from acclimate.modeling.attention_kernels import BackEnd
 from acclimate.modeling.dropout import cheapen
+from acclimate.modeling.families import OWN_ATTENTION, SHIFTED_POSITIONS, VERIFIED, pools_mean
 from acclimate.modeling.fast_paths import FastPaths
 from acclimate.modeling.layers import layers_of
 from acclimate.modeling.packed import Packing, attach, back_end
@@ -25,12 +26,6 @@ from acclimate.modeling.tensors import TensorBatch
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-# Architectures whose packed forward pass and gradients are tested to equal those on padded batches.
-VERIFIED = ("albert", "bert", "camembert", "distilbert", "electra", "modernbert", "roberta", "xlm-roberta")
-# Their attention adds relative positions by itself and does not go through transformers' attention interface.
-OWN_ATTENTION = ("deberta", "deberta-v2", "mpnet")
-# Positions count from the padding id plus one (transformers derives them from the ids where none are given).
-SHIFTED_POSITIONS = ("camembert", "mpnet", "roberta", "xlm-roberta")
 SHORTEST_SHARE = 0.75  # of a bucket's longest sequence: at most a quarter of a bucket is padding
 
 
@@ -52,7 +47,9 @@ class Packed(nn.Module):
         self.execution = "bucketed" if self.reason else "packed"
         self._kind = model.config.model_type
         self.is_mlm = is_mlm(model)
+        self.pools_mean = not self.is_mlm and pools_mean(model.config.to_dict())
         self._shift = _padding_id(model) + 1 if self._kind in SHIFTED_POSITIONS else 0
+        self._checkpointed = any(getattr(module, "gradient_checkpointing", False) for module in model.modules())
         self._takes_types = "token_type_ids" in inspect.signature(model.forward).parameters
         if fast.cheap_dropout:
             cheapen(model)
@@ -77,11 +74,6 @@ class Packed(nn.Module):
         """Logits [M, V] at `batch.targets["target_index"]` of a masked language model, [B, L] of a classifier."""
         return self._packed(batch) if self.execution == "packed" else self._bucketed(batch)
 
-    @property
-    def pools_mean(self) -> bool:
-        """Whether a classifier's head sees the mean over a text's tokens instead of its first token."""
-        return not self.is_mlm and getattr(self.model.config, "classifier_pooling", "cls") == "mean"
-
     def body(self, base: nn.Module, batch: TensorBatch) -> Tensor:
         """The last hidden states [1, T, D] of `base`, this model's own base or a part of it."""
         hidden_1TD: Tensor = base(**self._inputs(batch)).last_hidden_state
@@ -104,7 +96,7 @@ class Packed(nn.Module):
     def _chosen_after(self) -> nn.Module:
         # Checkpointed layers run again in the backward pass, when the hook is gone: they stay whole.
         base: Any = self.model.base_model
-        if self.fast.sparse_last_layer and not self.pools_mean and not checkpointed(self.model):
+        if self.fast.sparse_last_layer and not self.pools_mean and not self._checkpointed:
             attention = last_attention(base)
             if attention is not None:
                 return attention
@@ -196,11 +188,6 @@ def hidden_states_through(module: nn.Module, change: Callable[[Tensor], Tensor])
         handle.remove()
 
 
-def checkpointed(model: nn.Module) -> bool:
-    """Whether activations are computed again in the backward pass instead of being kept."""
-    return any(getattr(module, "gradient_checkpointing", False) for module in model.modules())
-
-
 def last_attention(base: nn.Module) -> nn.Module | None:
     """The module of the last layer after which every position goes its own way; None where an architecture has none.
 
@@ -227,5 +214,5 @@ def _obstacle(model: "PreTrainedModel") -> str:
     if kind not in VERIFIED:
         return f"{kind}: packed execution is not verified for this architecture, {instead}"
     if getattr(model.config, "is_decoder", False):
-        return f"{kind}: configured as a decoder, and packed attention looks both ways, {instead}"
+        return f"{kind}: configured as a decoder, and only heads of encoders are verified, {instead}"
     return ""

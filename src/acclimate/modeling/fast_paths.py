@@ -11,9 +11,9 @@ class FastPaths(Settings):
     packed: bool = True
     """Attention over a flat stream of sequences; off: padded batches of sequences of similar length."""
     sparse_head: bool = True
-    """Output heads at the positions that need them only (masked ones, one a text); off: at every position."""
+    """Masked language modelling's head at the masked positions only; off: at every position (classifiers pool one a text in any case)."""
     sparse_last_layer: bool = True
-    """The feed-forward part of the last layer at those positions only; off: at every position."""
+    """The feed-forward part of the last layer at the head's positions only; off, or with `sparse_head` off: at every position."""
     frozen_cache: bool = True
     """What frozen layers give is computed once and kept on disk; off: computed again at every step."""
     cheap_dropout: bool = True

@@ -11,7 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from acclimate.errors import SettingsError
 from acclimate.modeling.execution import Packed, hidden_states_through, last_attention
+from acclimate.modeling.families import divisible
 from acclimate.modeling.layers import layers_of
 from acclimate.modeling.tensors import TensorBatch
 
@@ -19,12 +21,14 @@ from acclimate.modeling.tensors import TensorBatch
 class Divided(nn.Module):
     """A packed model that runs its frozen layers without gradients, or not at all where a batch brings what they give.
 
-    `depth` layers are frozen, and the embeddings. `rows_per_sequence` is 1 where all layers are frozen and the head sees one position of
-    each text, else None: every token has a row.
+    `depth` layers are frozen, and the embeddings. `one_row` says that one row a text is enough: all layers are frozen, and the head sees
+    the first position alone.
     """
 
-    def __init__(self, packed: Packed, depth: int) -> None:
+    def __init__(self, packed: Packed, depth: int, kept_as: torch.dtype = torch.float32) -> None:
+        """`kept_as` is the precision of what the frozen layers give, on disk or not: where it is computed again, it is rounded alike."""
         super().__init__()
+        self._kept_as = kept_as
         self.depth = depth
         self._packed = (packed,)  # in a tuple: its parameters are not this module's
         self._below = (_lower(packed.model.base_model, depth),)
@@ -50,7 +54,18 @@ class Divided(nn.Module):
 
     @torch.no_grad()
     def hidden(self, batch: TensorBatch) -> Tensor:
-        """What the frozen layers give: [T, D], or [B, D] where the head sees each text's first position alone."""
+        """What the frozen layers give: [T, D], or [B, D] where one row a text is enough.
+
+        Raises:
+            SettingsError: half precision does not hold it.
+        """
+        rows = self._lower_part(batch)
+        kept = rows.to(self._kept_as)
+        if self._kept_as == torch.float16 and not bool(kept.isfinite().all()):
+            raise SettingsError("frozen_precision: float16 does not hold what the frozen layers of this model give; use float32")
+        return kept
+
+    def _lower_part(self, batch: TensorBatch) -> Tensor:
         (below,), first = self._below, batch.offsets[:-1]
         if not self.one_row:
             return self.whole.body(below, batch)[0]
@@ -61,16 +76,16 @@ class Divided(nn.Module):
             return self.whole.body(below, batch)[0]
 
 
-def divided(packed: Packed) -> Divided | None:
+def divided(packed: Packed, kept_as: torch.dtype = torch.float32) -> Divided | None:
     """The model in two parts; None where nothing is frozen, or where the architecture cannot be divided."""
     depth = _frozen_depth(packed)
-    return Divided(packed, depth) if depth else None
+    return Divided(packed, depth, kept_as) if depth else None
 
 
 def _frozen_depth(packed: Packed) -> int:
     base: Any = packed.model.base_model
-    # ALBERT's layers are one; the padded path has no flat stream between layers.
-    if packed.execution != "packed" or base.config.model_type == "albert" or not _still(base.embeddings):
+    # The padded path has no flat stream between layers.
+    if packed.execution != "packed" or not divisible(base.config.model_type) or not _still(base.embeddings):
         return 0
     if hasattr(base, "embeddings_project") and not _still(base.embeddings_project):
         return 0

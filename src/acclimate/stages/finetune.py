@@ -90,7 +90,7 @@ class Finetune(Stage):
         from acclimate.modeling.heads import freeze, load_classifier
         from acclimate.modeling.limits import sequence_length
         from acclimate.objectives.classify import LabelledText, class_weights
-        from acclimate.stages.frozen import with_hidden
+        from acclimate.stages.frozen import FrozenLayers
         from acclimate.stages.texts import sequences
         from acclimate.stages.training import checkpoint_activations, decayed, flops_of, forward_tokens, name_attention, train_in
 
@@ -109,14 +109,16 @@ class Finetune(Stage):
         name_attention(context, packed)
         micro = forward_tokens(context, model)
         # What is frozen runs once over each text, and what is trained starts from there.
-        parts = divided(packed)
+        parts = divided(packed, getattr(torch, self.frozen_precision))
+        frozen = FrozenLayers(parts, parent, self.frozen_precision, micro, context, notes) if parts is not None else None
+        trained_model = packed if parts is None else parts
 
         def read(split: Split) -> Sequences:
             texts = sequences(split, parent, length, context)
-            return texts if parts is None else with_hidden(texts, parts, split, parent, self.frozen_precision, micro, context, notes)
+            return texts if frozen is None else frozen.read(texts, split)
 
-        train, dev, test = read(task.train), read(task.dev), read(task.test)
-        trained_model = packed if parts is None else parts
+        with PeakMemory() as frozen_memory:
+            train, dev, test = read(task.train), read(task.dev), read(task.test)
         order = CountOrder(len(task.train.texts), self.batch_size, context.seed)
         weights = class_weights(self.class_weights, task.train.labels, task.labels)
         objective = LabelledText(train, task.train.labels, order, weights)
@@ -168,9 +170,9 @@ class Finetune(Stage):
         }
         once = None if train.hidden is None else int(train.lengths.sum())
         cost = Cost(
-            seconds=seconds, tokens=result.tokens,
+            seconds=seconds, tokens=result.tokens, peak_memory_bytes=max(frozen_memory.bytes, memory.bytes),
             flops=flops_of(model, result.tokens, float(train.lengths.mean()), trained_share=trained / parameters, frozen_tokens=once),
-            peak_memory_bytes=memory.bytes, parameters=parameters, trained_parameters=trained, disk_bytes=disk_bytes(output),
+            parameters=parameters, trained_parameters=trained, disk_bytes=disk_bytes(output),
             inference_texts_per_second=speed,
         )  # fmt: skip
         return Outcome(metrics, cost, tuple(notes), (*result.history, *result.evaluations))

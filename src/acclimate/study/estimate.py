@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from acclimate.data.opened import Data
+from acclimate.files import digest_json
+from acclimate.modeling.families import divisible, pools_mean
 from acclimate.stages.base import task_at
 from acclimate.stages.finetune import Finetune
 from acclimate.stages.pretrain import Pretrain
@@ -26,6 +28,7 @@ class Estimate:
     seconds: float
     disk_bytes: int  # of the artifact
     cache_bytes: int = 0  # of what frozen layers give, kept beside the token stores
+    cache_key: str = ""  # stages with the same key share it
 
 
 def estimates(prepared: Prepared, rate: float) -> dict[str, Estimate]:
@@ -69,14 +72,19 @@ def _estimate(node: Node, prepared: Prepared, rate: float) -> Estimate:
         steps = stage.steps(batches)
         epochs = steps / batches
         tokens = round(train * epochs)
-        # What is frozen runs forward once over every text, what is trained in every epoch.
+        # What is frozen runs forward once over every text where its outputs are kept, what is trained in every epoch.
+        fast = prepared.study.fast_paths
+        once = fast.packed and fast.frozen_cache and divisible(str(config["model_type"]))
         trained = _trained_share(stage, config)
-        frozen = (1 - trained) * 2 * body * (train + dev + test)
+        passes = 1.0 if once else epochs
+        frozen = (1 - trained) * 2 * body * (train * passes + dev * (passes if once else 1 + passes) + test)
         training = trained * body * (6 * train * epochs + 2 * (dev * (1 + epochs) + test))
         width = int(config.get("hidden_size") or config.get("dim") or 0) * np.dtype(stage.frozen_precision).itemsize
         texts = sum(len(split.texts) for split in (task.train, task.dev, task.test))
-        rows = 0 if trained == 1 or not prepared.study.fast_paths.frozen_cache else texts if stage.train == "head" else train + dev + test
-        return Estimate(tokens, (frozen + training) / (rate * SHARE_OF_PEAK), disk, round(rows * width))
+        rows = texts if stage.train == "head" and not pools_mean(config) else train + dev + test
+        kept = round(rows * width) if once and trained < 1 else 0
+        shared = digest_json([node.parent, str(stage.train), node.fingerprints, stage.frozen_precision]) if kept else ""
+        return Estimate(tokens, (frozen + training) / (rate * SHARE_OF_PEAK), disk, kept, shared)
     return Estimate(0, 1.0, disk)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from acclimate.data.opened import Data
 from acclimate.errors import SettingsError
 from acclimate.files import digest_json
+from acclimate.modeling.families import NO_CHECKPOINTING
 from acclimate.modeling.limits import check_length
 from acclimate.modeling.source import Source, resolve_base
 from acclimate.stages.base import Stage, task_at
@@ -118,6 +119,9 @@ def _check(name: str, recipe: Recipe, source: Source, data: Data) -> None:
             unknown = sorted(stage.class_weights.keys() - set(data.task.labels))
             if unknown:
                 raise SettingsError(f"recipes.{name}: class_weights: label {unknown[0]!r} is not among {list(data.task.labels)}")
+        if getattr(stage, "gradient_checkpointing", False) and source.config["model_type"] in NO_CHECKPOINTING:
+            kind = source.config["model_type"]
+            raise SettingsError(f"recipes.{name}: gradient_checkpointing: {kind} cannot do it; lower max_length or --micro-tokens instead")
         if isinstance(stage, Finetune) and isinstance(stage.train, int) and layers is not None and stage.train > layers:
             raise SettingsError(f"recipes.{name}: train: {stage.train} layers were asked for, and {source.name} has {layers}")
 

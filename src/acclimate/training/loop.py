@@ -122,6 +122,7 @@ def train(
         batch = objective.batch(step)
         return _Step(batch.shard(devices.rank, devices.world), objective.count(batch), batch)
 
+    placed.train()
     with Ahead(prepare, settings.steps, settings.read_ahead) as ahead:
         while not state.finished and state.step < settings.steps:
             scale = rate(state.step, settings.steps, settings.warmup, settings.shape)
@@ -137,12 +138,12 @@ def train(
             last = state.step == settings.steps
             judged = evaluate is not None and (last or state.step % settings.evaluate_every == 0)
             kept = (state.step - 1) % every == 0
-            if kept or judged or last or devices.device.type == "cpu" or state.step % WATCH_EVERY == 0:
-                losses.send(Point(state.step, settings.lr * scale, state.tokens), devices.total(total) / step.count, norm)
             # One process decides for all: clocks and signals differ between them. Each answer waits for the device, so not in every step.
             asking = devices.world == 1 or last or state.step % ASK_EVERY == 0
             due = asking and devices.sum(float(devices.is_main and time.monotonic() - saved_at >= settings.checkpoint_seconds)) > 0
             stopping = asking and devices.sum(float(stop.asked)) > 0
+            if kept or judged or last or due or stopping or devices.device.type == "cpu" or state.step % WATCH_EVERY == 0:
+                losses.send(Point(state.step, settings.lr * scale, state.tokens), devices.total(total) / step.count, norm)
             # Before weights are judged or saved for good, every loss on the way to them is looked at.
             for point, value, size in losses.arrived(wait=judged or last or due or stopping):
                 loss = _checked(value, size, point, settings)
@@ -151,6 +152,7 @@ def train(
             reporter.step(state.step, state.tokens / max(state.seconds, 1e-9), loss)
             if judged and evaluate is not None:
                 _evaluate(evaluate, model, state, settings, checkpoints, devices)
+                placed.train()
                 state.seconds = clock.seconds()
             state.finished = state.finished or last
             if state.finished or stopping or due:
@@ -222,7 +224,6 @@ def _accumulate(
     state: TrainState,
     devices: Devices,
 ) -> Tensor:
-    model.train()
     share = 1.0 if step.own.sequences else 0.0
     total = torch.zeros((), device=devices.device)
     for number, micro in enumerate(micros):
@@ -258,8 +259,10 @@ def _evaluate(
     # The bare model: peers may evaluate shares of unequal size, which the wrapped one would wait over.
     metrics = evaluate(model)
     state.evaluations.append({"step": state.step, **metrics})
-    if state.best_score is None or metrics["score"] > state.best_score:
-        state.best_score, state.best_step, state.bad = metrics["score"], state.step, 0
+    # Rounding may differ between processes, and all must take the same way.
+    score = devices.sum(metrics["score"] if devices.is_main else 0.0)
+    if state.best_score is None or score > state.best_score:
+        state.best_score, state.best_step, state.bad = score, state.step, 0
         if devices.is_main:
             checkpoints.save_best(model)
         devices.wait()

@@ -10,6 +10,7 @@ from acclimate.errors import TrainingError
 USED_SHARE = 0.6  # of the free memory; the rest is for what the estimate does not know
 MOST = {"cpu": 8192, "cuda": 65536}  # tokens: more is no faster
 FEWEST = 256
+SIGNS = ("DefaultCPUAllocator", "CUBLAS_STATUS_ALLOC_FAILED")  # of missing memory in an error that is not called so
 
 
 def micro_tokens(config: dict[str, Any], free: int, device: str, trained_bytes: int, masked_share: float = 0.0) -> int:
@@ -49,15 +50,17 @@ def free_bytes(device: torch.device) -> int:
     try:  # a container may allow less than the machine has
         group = Path("/sys/fs/cgroup")
         limit, used = (int((group / name).read_text()) for name in ("memory.max", "memory.current"))
-        return min(available, limit - used)
-    except (OSError, ValueError):
+        kinds = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+        # Pages of files that were read count as used, and are given back when they are needed.
+        return min(available, limit - used + int(kinds["inactive_file"]) + int(kinds["active_file"]))
+    except (OSError, ValueError, KeyError):
         return available
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an allocation failed; on a CPU torch says so by a plain RuntimeError."""
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
-        isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+        isinstance(error, RuntimeError) and any(sign in str(error) for sign in SIGNS)
     )
 
 
