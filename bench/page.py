@@ -10,7 +10,8 @@ from bench.report import median
 def markdown(results: Mapping[Kind, Mapping[str, Any]], rows: Mapping[str, Row]) -> str:
     """A table of every cell by device; a device without results has its bars, and says that nothing was measured."""
     lines = []
-    for kind, title in (("cpu", "2 CPU cores"), ("gpu", "One H200")):
+    kinds: tuple[tuple[Kind, str], ...] = (("cpu", "2 CPU cores"), ("gpu", "One H200"))
+    for kind, title in kinds:
         lines += [f"### {title}", ""]
         found = results.get(kind)
         if found is not None:

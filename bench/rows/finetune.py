@@ -35,7 +35,7 @@ def sizes(bench: Bench) -> tuple[int, int, int]:
     """Texts of train, dev and test."""
     if bench.options.quick:
         return 64, 32, 32
-    return (8000, 1000, 1000) if bench.kind == "gpu" else (384, 48, 48)
+    return (8000, 1000, 1000) if bench.kind == "gpu" else (256, 32, 32)
 
 
 def _compare(bench: Bench, work: Work) -> list[Cell]:
