@@ -1,4 +1,4 @@
-"""A whole study, nine recipes by three seeds on 128 labels: `acclimate study` against a script for each step of each run.
+"""A whole study, nine recipes by three seeds on 96 labels: `acclimate study` against a script for each step of each run.
 
 The peer is what people do without a tool (bench/peer_scripts): for every recipe and seed a chain of fresh processes, pretraining with the
 Trainer on blocks, then fine-tuning with the Trainer, dev after each epoch, test at the end; nothing is shared between runs. Both sides have
@@ -42,7 +42,7 @@ def sizes(bench: Bench) -> dict[str, Any]:
     """Labelled texts, steps of pretraining, seeds."""
     if bench.options.quick:
         return {"train": 32, "dev": 16, "test": 16, "domain": 2, "task": 2, "seeds": 1}
-    return {"train": 128, "dev": 64, "test": 128, "domain": 20, "task": 8, "seeds": 3}
+    return {"train": 96, "dev": 48, "test": 96, "domain": 12, "task": 5, "seeds": 3}
 
 
 def _study(bench: Bench) -> list[Cell]:

@@ -63,10 +63,12 @@ Kernel = Callable[[Tensor, Tensor, Tensor, "Packing", Rules], Tensor]
 def loop(query: Tensor, key: Tensor, value: Tensor, packing: "Packing", rules: Rules) -> Tensor:
     """One call for each run of equally long sequences: best where starting a call costs next to nothing."""
     heads, size = query.shape[1], query.shape[3]
-    # split, not slices: its gradient is one concatenation, where every slice would add a whole stream of zeros.
+    # squeeze and split, not indices and slices: the gradient of these would be whole streams of zeros.
     cuts = [count * length for count, length in packing.runs]
     parts = []
-    for (count, length), *qkv in zip(packing.runs, *(torch.split(tensor[0], cuts, dim=1) for tensor in (query, key, value)), strict=True):
+    for (count, length), *qkv in zip(
+        packing.runs, *(torch.split(tensor.squeeze(0), cuts, dim=1) for tensor in (query, key, value)), strict=True
+    ):
         # [H, n * L, D] -> [n, H, L, D]
         q, k, v = (tensor.reshape(heads, count, length, size).transpose(0, 1) for tensor in qkv)
         parts.append(rectangular(q, k, v, rules).transpose(1, 2).reshape(count * length, heads, size))
@@ -93,7 +95,7 @@ def padded(query: Tensor, key: Tensor, value: Tensor, packing: "Packing", rules:
     heads, size = query.shape[1], query.shape[3]
 
     def rectangle(tensor: Tensor) -> Tensor:
-        flat_THD = tensor[0].transpose(0, 1)
+        flat_THD = tensor.squeeze(0).transpose(0, 1)
         return flat_THD.new_zeros(sequences * longest, heads, size).index_copy(0, packing.cells, flat_THD).view(
             sequences, longest, heads, size
         ).transpose(1, 2)  # fmt: skip
@@ -160,7 +162,7 @@ def _block_mask(blocks: Callable[..., BlockMask], packing: "Packing", rules: Rul
 def _streams(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, ...]:
     # [1, H, T, D] -> [T, H, D]
     dtype = compute_dtype(query)
-    return tuple(tensor[0].transpose(0, 1).to(dtype) for tensor in (query, key, value))
+    return tuple(tensor.squeeze(0).transpose(0, 1).to(dtype) for tensor in (query, key, value))
 
 
 def compute_dtype(query: Tensor) -> torch.dtype:

@@ -91,7 +91,8 @@ class Packed(nn.Module):
             return self.model(**self._inputs(batch)).logits[0, batch.targets[TARGET_INDEX]]  # type: ignore[no-any-return]
         with hidden_states_through(self._chosen_after(), lambda hidden_1TD: self._wanted(hidden_1TD, batch)):
             logits: Tensor = self.model(**self._inputs(batch)).logits
-        return logits[0] if self.is_mlm else logits
+        # A view: the gradient of an index would be a second tensor as large as the logits.
+        return logits.squeeze(0) if self.is_mlm else logits
 
     def _chosen_after(self) -> nn.Module:
         # Checkpointed layers run again in the backward pass, when the hook is gone: they stay whole.
@@ -132,7 +133,7 @@ class Packed(nn.Module):
         # Tested: their MLM heads work position by position.
         if self._kind in (*OWN_ATTENTION, *VERIFIED) and self.fast.sparse_head:
             with hidden_states_through(self.model.base_model, lambda hidden_BLD: hidden_BLD[row, column][None]):
-                return self.model(**inputs).logits[0]  # type: ignore[no-any-return]
+                return self.model(**inputs).logits.squeeze(0)  # type: ignore[no-any-return]
         return self.model(**inputs).logits[row, column]  # type: ignore[no-any-return]
 
     def _padded(self, batch: TensorBatch, chosen: Tensor, longest: int) -> dict[str, Tensor]:
