@@ -30,8 +30,8 @@ def bytes_per_token(config: dict[str, Any], masked_share: float = 0.0) -> float:
     """What a token's activations take in float32 until the backward pass has used them.
 
     A layer keeps its input, queries, keys, values, the attention's output, both sums and norms, and both sides of the activation; the
-    masked share of tokens has logits, their float copy and their gradient. Within a third of what was measured for BERT, with dropout's
-    masks counted in.
+    masked share of tokens has logits, their logarithms and their gradient. For a step of masked language modelling of all-MiniLM-L6-v2
+    on 2,048 tokens this comes to 930 MB with weights, gradients and moments, where 1,000 MB were measured.
     """
     hidden = int(config.get("hidden_size") or config.get("dim") or 768)
     layers = int(config.get("num_hidden_layers") or config.get("n_layers") or 12)
