@@ -164,6 +164,7 @@ class Finetune(Stage):
             "best_step": result.best_step,
             "epochs": round(result.steps / order.batches_per_epoch, 3),
             "tokens": result.tokens,
+            "micro_tokens": micro,
             "cut_tokens_train": train.windows.cut_tokens,
             "cut_tokens_dev": dev.windows.cut_tokens,
             "cut_tokens_test": test.windows.cut_tokens,

@@ -204,6 +204,7 @@ class Pretrain(Stage):
             "steps": result.steps,
             "best_step": result.best_step,
             "tokens": tokens,
+            "micro_tokens": micro,
             "epochs": round(result.tokens / tokens_per_epoch, 3),
             "fresh_mlm_head": fresh,
         }
