@@ -152,7 +152,7 @@ def _losses(bench: Bench, base: models.Base, seeds: int) -> Rounds:
     training, heldout = split(bench, ours.lines(bench, base.folder, characters(bench)))
     rows = peers.grouped(base, training, BLOCK)
     training = ours.blocks(rows["input_ids"][:], training.words)
-    shared: dict[str, Any] = {"steps": bench.options.sized(20, 3), "skipped": 1, "dropout": 0.1}
+    shared: dict[str, Any] = {"steps": bench.options.sized(15, 3), "skipped": 1, "dropout": 0.1}
 
     def our(seed: int) -> float:
         return loss_of(bench, ours.mlm(bench, base.folder, training, seed=seed, **shared).model, heldout)
@@ -165,7 +165,7 @@ def _losses(bench: Bench, base: models.Base, seeds: int) -> Rounds:
 
 def _accuracies(bench: Bench, base: models.Base, seeds: int, train: Literal["all", "head"]) -> Rounds:
     # The Trainer leaves dropout on in layers that are frozen; ours have none there.
-    sizes = (64, 32, 32) if bench.options.quick else (256, 128, 32)
+    sizes = (64, 32, 32) if bench.options.quick else (160, 160, 32)
     rows = texts.labelled(bench.options.data, *sizes)
     data = ours.task_data(bench.work / "noise", rows)
     lr, epochs = (2e-4, 3) if train == "all" else (1e-3, 5)
