@@ -35,7 +35,7 @@ def machine(bench: Bench) -> dict[str, Any]:
         "threads": devices.threads,
         "cores": os.cpu_count(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
-        "system": f"{platform.system()} {platform.release()}",
+        "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
     }
 

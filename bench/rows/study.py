@@ -1,9 +1,10 @@
-"""A whole study, nine recipes by three seeds on 96 labels: `acclimate study` against a script for each step of each run.
+"""A whole study, nine recipes by three seeds on 48 labels: `acclimate study` against a script for each step of each run.
 
 The peer is what people do without a tool (bench/peer_scripts): for every recipe and seed a chain of fresh processes, pretraining with the
 Trainer on blocks, then fine-tuning with the Trainer, dev after each epoch, test at the end; nothing is shared between runs. Both sides have
 the same texts, epochs, steps and tokens a step; our early stopping and warm-up of fresh heads are off. Timed is the wall clock from the
-command to the results, processes and imports included. tf-idf is scikit-learn on both sides, with the same strengths to try.
+command to the results, processes and imports included. The scripts of one seed are run and their time is multiplied by the seeds (with
+--full all are run): no seed shares anything with another there. tf-idf is scikit-learn on both sides, with the same strengths to try.
 """
 
 import json
@@ -42,7 +43,7 @@ def sizes(bench: Bench) -> dict[str, Any]:
     """Labelled texts, steps of pretraining, seeds."""
     if bench.options.quick:
         return {"train": 32, "dev": 16, "test": 16, "domain": 2, "task": 2, "seeds": 1}
-    return {"train": 96, "dev": 48, "test": 96, "domain": 12, "task": 5, "seeds": 3}
+    return {"train": 48, "dev": 24, "test": 48, "domain": 12, "task": 5, "seeds": 3}
 
 
 def _study(bench: Bench) -> list[Cell]:
@@ -71,7 +72,8 @@ def _study(bench: Bench) -> list[Cell]:
         home = folder / f"theirs-{number}"
         rmtree(home, ignore_errors=True)
         home.mkdir()
-        return _timed(list(_commands(base, size, folder, home)))
+        seeds = size["seeds"] if bench.options.full else 1
+        return _timed(list(_commands(base, size, folder, home, seeds))) * size["seeds"] / seeds
 
     rounds = interleave({OURS: our, SCRIPTS: their}, bench.options.rounds if bench.options.full else 1)
     note = f"{len(RECIPES)} recipes x {size['seeds']} seeds, {size['train']} labels; one round unless --full"
@@ -126,10 +128,10 @@ def _our_steps(home: Path) -> dict[str, int]:
     return found
 
 
-def _commands(base: models.Base, size: dict[str, Any], data: Path, home: Path) -> Iterator[list[str]]:
-    """The peer's chain of processes."""
+def _commands(base: models.Base, size: dict[str, Any], data: Path, home: Path, seeds: int) -> Iterator[list[str]]:
+    """The peer's chain of processes, of the first so many seeds."""
     scripts = ROOT / "bench" / "peer_scripts"
-    for seed in range(size["seeds"]):
+    for seed in range(seeds):
         for name, recipe in RECIPES.items():
             place = home / f"{name.replace(' ', '-')}-{seed}"
             shared = ["--data", str(data), "--seed", str(seed)]
