@@ -8,7 +8,7 @@ import torch
 from acclimate.errors import TrainingError
 
 USED_SHARE = 0.6  # of the free memory; the rest is for what the estimate does not know
-MOST = {"cpu": 8192, "cuda": 65536}  # tokens: more is no faster
+MOST = {"cpu": 8192, "cuda": 65536}  # tokens: enough to keep every core of the device busy; more would only cost memory
 FEWEST = 256
 SIGNS = ("DefaultCPUAllocator", "CUBLAS_STATUS_ALLOC_FAILED")  # of missing memory in an error that is not called so
 
