@@ -73,7 +73,7 @@ def _study(bench: Bench) -> list[Cell]:
         rmtree(home, ignore_errors=True)
         home.mkdir()
         seeds = size["seeds"] if bench.options.full else 1
-        return _timed(list(_commands(base, size, folder, home, seeds))) * size["seeds"] / seeds
+        return float(_timed(list(_commands(base, size, folder, home, seeds))) * size["seeds"] / seeds)
 
     rounds = interleave({OURS: our, SCRIPTS: their}, bench.options.rounds if bench.options.full else 1)
     note = f"{len(RECIPES)} recipes x {size['seeds']} seeds, {size['train']} labels; one round unless --full"

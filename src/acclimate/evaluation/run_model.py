@@ -16,7 +16,7 @@ from acclimate.objectives.mlm import summed_loss
 from acclimate.training.devices import Devices
 from acclimate.training.memory import is_out_of_memory, nothing_smaller
 
-SPEED_TEXTS = 256  # are enough to time a model by
+SPEED_TEXTS = 64  # are enough to time a model by
 
 
 @torch.no_grad()

@@ -140,7 +140,9 @@ class Finetune(Stage):
             )  # fmt: skip
             began = time.monotonic()
             dev_probabilities = probabilities(trained_model, dev)
+            test_began = time.monotonic()
             test_probabilities = probabilities(trained_model, test)
+            test_seconds = time.monotonic() - test_began
         output = context.output / "model"
         if devices.is_main:
             save_model(output, parent, model, length)
@@ -149,7 +151,9 @@ class Finetune(Stage):
                 {"dev": (task.dev, dev_probabilities), "test": (task.test, test_probabilities)},
             )
         seconds += result.seconds + time.monotonic() - began
-        speed = inference_speed(packed, replace(test, hidden=None), micro, devices)
+        speed = len(test) / max(test_seconds, 1e-9)
+        if test.hidden is not None:  # then the test texts did not go through the whole model
+            speed = inference_speed(packed, replace(test, hidden=None), micro, devices)
         scores = {"dev": (task.dev, dev_probabilities), "test": (task.test, test_probabilities)}
         measured = {
             f"{name}_{metric}": value

@@ -48,7 +48,8 @@ class Checkpoints:
         # A new name for each step: it appears by one rename, and only then the one before goes. A kill leaves at least one.
         with atomic_folder(self._folder / f"{STATE}{state.step}") as folder, disk_errors(folder):
             save_file(_trained(model), folder / "model.safetensors")
-            save_file(_flatten(optimizer), folder / "optimizer.safetensors")
+            if not state.finished:  # nobody goes on from there, and its moments are twice the size of the weights
+                save_file(_flatten(optimizer), folder / "optimizer.safetensors")
             write_json(folder / "state.json", asdict(state))
         for other in self._folder.iterdir():
             if other.name.startswith(TEMPORARY_PREFIX) or (other.name.startswith(STATE) and other.name != f"{STATE}{state.step}"):
@@ -64,8 +65,10 @@ class Checkpoints:
         if found is None:
             return None
         _restore(model, load_file(found / "model.safetensors"), found)
-        _unflatten(optimizer, load_file(found / "optimizer.safetensors"))
-        return TrainState(**read_json(found / "state.json"))
+        state = TrainState(**read_json(found / "state.json"))
+        if not state.finished:
+            _unflatten(optimizer, load_file(found / "optimizer.safetensors"))
+        return state
 
     def save_best(self, model: nn.Module) -> None:
         """Replace the best weights."""
