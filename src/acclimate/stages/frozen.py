@@ -3,6 +3,7 @@
 The same texts through the same frozen layers are found again by every later run: another seed, another number of epochs, another head.
 """
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -82,7 +83,7 @@ class FrozenLayers:
         runtime = self.context.runtime
         runtime.reporter.start(f"{self.context.title}: frozen layers", len(texts), 0)
         self.parts.eval()
-        done = 0
+        done, tokens, began = 0, 0, time.monotonic()
         for indices in evaluation_batches(texts.lengths, self.micro):
             # Peers that train along wait for this one and could not be told.
             if runtime.stop.asked and runtime.devices.world == 1:
@@ -90,6 +91,6 @@ class FrozenLayers:
                 raise Interrupted(f"{self.context.title}: stopped before its training began")
             rows = torch.cat(in_parts(self.parts.hidden, texts.batch(indices), runtime.devices))
             yield indices, rows.float().cpu().numpy()
-            done += len(indices)
-            runtime.reporter.step(done, 0.0, None)
+            done, tokens = done + len(indices), tokens + int(texts.lengths[indices].sum())
+            runtime.reporter.step(done, tokens / max(time.monotonic() - began, 1e-9), None)
         runtime.reporter.close()
