@@ -142,7 +142,7 @@ def _noise(bench: Bench) -> list[Cell]:
                 cell.note = f"mean of {seeds} seeds, standard deviation {spread:.4f}"
                 cells.append(cell)
             gap = abs(statistics.fmean(rounds[OURS]) - statistics.fmean(rounds[peers.TRAINER]))
-            pooled = statistics.fmean([statistics.variance(values) for values in rounds.values()]) ** 0.5
+            pooled = statistics.fmean([statistics.variance(rounds[side]) for side in (OURS, peers.TRAINER)]) ** 0.5
             apart = gap / max(pooled * (2 / seeds) ** 0.5, 1e-12)
             cells.append(Cell(f"{what}: means apart", apart, "standard errors", apart, apart, name, note=f"{gap:.4f} apart"))
     return cells
