@@ -60,11 +60,12 @@ class Text:
         return [[*prefix, *self.store.tokens[start : start + length].tolist(), *suffix] for start, length in pairs]
 
 
-def lines(bench: Bench, folder: ModelFolder, characters: int) -> Text:
+def lines(bench: Bench, folder: ModelFolder, characters: int, corpora: tuple[str, ...] = texts.CORPORA) -> Text:
     """Documents, each cut to the longest sequence; tokenised once a run."""
     words = vocabulary(folder.tokenizer(), whole_word=False)
-    read = texts.documents(bench.options.data, characters)
-    store = TokenStore.build(bench.work / f"tokens-{characters}", iter(read), folder.tokenizer(), f"bench {characters}")
+    read = texts.documents(bench.options.data, characters, corpora)
+    key = f"bench {characters} {' '.join(corpora)}"
+    store = TokenStore.build(bench.work / f"tokens-{characters}-{corpora[0]}", iter(read), folder.tokenizer(), key)
     return Text(store, first(store, LENGTH - len(words.prefix) - len(words.suffix)), words)
 
 

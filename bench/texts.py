@@ -22,6 +22,8 @@ from bench.child import ROOT
 
 # Documents of ordinary lengths: encyclopaedia articles (median 280 tokens), film reviews (215), abstracts (185), all with long tails.
 CORPORA = ("general_wikipedia_en", "reviews_imdb_unsup", "cs_acl_anthology_abstracts")
+# Single sentences beside paragraphs, as the unlabelled text of a domain often comes: 50 tokens in the mean, the longest above 512.
+SENTENCES = ("biomed_pubmed_sentences_tokenized", "biomed_plos_fulltext")
 TASK = "tos100"  # clauses of terms of service: 40 tokens in the mean, one in a hundred longer than 177, the longest above 400
 
 

@@ -1,9 +1,10 @@
 """Masked language modelling: our packed loop against transformers' Trainer, on the same tokens.
 
-`mlm-lines`: documents cut to 512 tokens. The peer pads each batch to its longest document (run_mlm.py --line_by_line), ours packs the
-very same sequences without padding. `mlm-blocks`: run_mlm.py's group_texts, all documents concatenated and cut into blocks of 128 or 512;
-both train on the same blocks. Both take steps of about as many real tokens. Counted are real tokens a second over whole steps (batching,
-masking, forward, backward, optimiser) after the first ones, in which memory is allocated and kernels are chosen.
+`mlm-lines`: documents cut to 512 tokens. The peer pads each batch to its longest document (run_mlm.py --line_by_line), ours packs the very
+same sequences without padding. `mlm-sentences`: the same, where lines are sentences and paragraphs of a domain. `mlm-blocks`: run_mlm.py's
+group_texts, all documents concatenated and cut into blocks of 128 or 512; both train on the same blocks. Both take steps of about as many
+real tokens. Counted are real tokens a second over whole steps (batching, masking, forward, backward, optimiser) after the first ones, in
+which memory is allocated and kernels are chosen.
 
 `mlm-blocks` also says what share of the machine's matrix product rate (measured between the rounds) our loop reaches; which operations
 are counted, `bench.ours.operations` says.
@@ -11,10 +12,11 @@ are counted, `bench.ours.operations` says.
 
 import statistics
 from collections.abc import Callable
+from typing import Literal
 
 from datasets import Dataset
 
-from bench import models, ours, peers
+from bench import models, ours, peers, texts
 from bench.measure import OURS, Bar, Bench, Cell, Rounds, Row, interleave, product_rate, versus
 
 LENGTHS = (128, 512)
@@ -32,11 +34,19 @@ def characters(bench: Bench) -> int:
     return bench.options.sized(CHARACTERS * (5 if bench.kind == "gpu" else 1), 150_000)
 
 
-def _lines(bench: Bench) -> list[Cell]:
+def _documents(bench: Bench) -> list[Cell]:
+    return _lines(bench, texts.CORPORA)
+
+
+def _sentences(bench: Bench) -> list[Cell]:
+    return _lines(bench, texts.SENTENCES)
+
+
+def _lines(bench: Bench, corpora: tuple[str, ...]) -> list[Cell]:
     cells = []
     for name in models.names(bench):
         base = models.base(bench, name)
-        text = ours.lines(bench, base.folder, characters(bench))
+        text = ours.lines(bench, base.folder, characters(bench), corpora)
         rows = peers.line_by_line(base, text)
         for dropout in DROPOUTS:
             rounds, _ = _measure(bench, base, text, rows, dropout, "Trainer, line by line")
@@ -89,13 +99,13 @@ def _block_bars(free: float, dropped: float, share: float) -> dict[str, Bar]:
     return bars | {f"{length}, dropout 0: share of products": Bar(share, unit="%") for length in LENGTHS}
 
 
+LINE_BARS: dict[Literal["cpu", "gpu"], dict[str, Bar]] = {
+    "cpu": {f"dropout {rate:g}": Bar(8) for rate in DROPOUTS},
+    "gpu": {f"dropout {rate:g}": Bar(4) for rate in DROPOUTS},
+}
 ROWS = (
-    Row(
-        "mlm-lines",
-        "real tokens a second, whole steps",
-        _lines,
-        {"cpu": {f"dropout {rate:g}": Bar(8) for rate in DROPOUTS}, "gpu": {f"dropout {rate:g}": Bar(4) for rate in DROPOUTS}},
-    ),
+    Row("mlm-lines", "real tokens a second, whole steps", _documents, LINE_BARS),
+    Row("mlm-sentences", "real tokens a second, whole steps", _sentences, LINE_BARS),
     Row(
         "mlm-blocks",
         "real tokens a second, whole steps",

@@ -1,10 +1,11 @@
-"""A whole study, nine recipes by three seeds on 48 labels: `acclimate study` against a script for each step of each run.
+"""A whole study, nine recipes by three seeds on 64 labels: `acclimate study` against a script for each step of each run.
 
 The peer is what people do without a tool (bench/peer_scripts): for every recipe and seed a chain of fresh processes, pretraining with the
-Trainer on blocks, then fine-tuning with the Trainer, dev after each epoch, test at the end; nothing is shared between runs. Both sides have
-the same texts, epochs, steps and tokens a step; our early stopping and warm-up of fresh heads are off. Timed is the wall clock from the
-command to the results, processes and imports included. The scripts of one seed are run and their time is multiplied by the seeds (with
---full all are run): no seed shares anything with another there. tf-idf is scikit-learn on both sides, with the same strengths to try.
+Trainer, then fine-tuning with the Trainer, dev after each epoch, test at the end; nothing is shared between runs. They pretrain on blocks
+of joined texts (run_mlm.py's default), or on each text by itself (`--line_by_line`). Both sides have the same texts, epochs, steps and
+tokens a step; our early stopping and warm-up of fresh heads are off. Timed is the wall clock from the command to the results, processes
+and imports included. The scripts of one seed are run and their time is multiplied by the seeds (with --full all are run): no seed shares
+anything with another there. tf-idf is scikit-learn on both sides, with the same strengths to try.
 """
 
 import json
@@ -20,7 +21,7 @@ from bench import models, texts
 from bench.child import ROOT, run
 from bench.measure import OURS, Bar, Bench, Cell, Row, interleave, versus
 
-SCRIPTS = "separate scripts"
+BLOCKS, LINES = "separate scripts, blocks", "separate scripts, line by line"
 LENGTH, BLOCK, BATCH_TOKENS, BATCH, EPOCHS = 64, 128, 2048, 16, 3
 LR, HEAD_LR, MLM_LR = 2e-4, 1e-3, 3e-4
 STRENGTHS = (0.1, 1.0, 10.0, 100.0, 1000.0)
@@ -43,7 +44,7 @@ def sizes(bench: Bench) -> dict[str, Any]:
     """Labelled texts, steps of pretraining, seeds."""
     if bench.options.quick:
         return {"train": 32, "dev": 16, "test": 16, "domain": 2, "task": 2, "seeds": 1}
-    return {"train": 48, "dev": 24, "test": 48, "domain": 12, "task": 5, "seeds": 3}
+    return {"train": 64, "dev": 32, "test": 64, "domain": 30, "task": 6, "seeds": 3}
 
 
 def _study(bench: Bench) -> list[Cell]:
@@ -68,16 +69,17 @@ def _study(bench: Bench) -> list[Cell]:
         steps.update(_our_steps(home))
         return seconds
 
-    def their(number: int) -> float:
+    def their(number: int, lines: bool) -> float:
         home = folder / f"theirs-{number}"
         rmtree(home, ignore_errors=True)
         home.mkdir()
         seeds = size["seeds"] if bench.options.full else 1
-        return float(_timed(list(_commands(base, size, folder, home, seeds))) * size["seeds"] / seeds)
+        return float(_timed(list(_commands(base, size, folder, home, seeds, lines))) * size["seeds"] / seeds)
 
-    rounds = interleave({OURS: our, SCRIPTS: their}, bench.options.rounds if bench.options.full else 1)
+    sides = {OURS: our, BLOCKS: lambda number: their(number, False), LINES: lambda number: their(number, True)}
+    rounds = interleave(sides, bench.options.rounds if bench.options.full else 1)
     note = f"{len(RECIPES)} recipes x {size['seeds']} seeds, {size['train']} labels; one round unless --full"
-    return [versus(f"against {SCRIPTS}", rounds, SCRIPTS, "s", model=base.name, note=note, our_steps=steps)]
+    return [versus(f"against {peer}", rounds, peer, "s", model=base.name, note=note, our_steps=steps) for peer in (BLOCKS, LINES)]
 
 
 def _timed(commands: list[list[str]]) -> float:
@@ -128,7 +130,7 @@ def _our_steps(home: Path) -> dict[str, int]:
     return found
 
 
-def _commands(base: models.Base, size: dict[str, Any], data: Path, home: Path, seeds: int) -> Iterator[list[str]]:
+def _commands(base: models.Base, size: dict[str, Any], data: Path, home: Path, seeds: int, lines: bool) -> Iterator[list[str]]:
     """The peer's chain of processes, of the first so many seeds."""
     scripts = ROOT / "bench" / "peer_scripts"
     for seed in range(seeds):
@@ -141,7 +143,8 @@ def _commands(base: models.Base, size: dict[str, Any], data: Path, home: Path, s
             start = str(base.path)
             for corpus in recipe.get("pretrain", ()):
                 out = str(place / corpus)
-                budget = ["--steps", str(size[corpus]), "--block", str(BLOCK), "--batch-size", str(BATCH_TOKENS // BLOCK)]
+                budget = ["--steps", str(size[corpus]), "--block", str(BLOCK), "--batch-tokens", str(BATCH_TOKENS)]
+                budget += ["--line-by-line"] if lines else []
                 yield [sys.executable, str(scripts / "pretrain.py"), *shared, "--corpus", corpus, "--model", start, *budget, "--out", out]
                 start = out
             tune = ["--model", start, "--train", str(recipe.get("train", "all")), "--head-layers", str(recipe.get("head_layers", 1))]
@@ -150,5 +153,5 @@ def _commands(base: models.Base, size: dict[str, Any], data: Path, home: Path, s
             yield [sys.executable, str(scripts / "finetune.py"), *shared, *tune, "--out", str(place / "finetune")]
 
 
-BARS = {f"against {SCRIPTS}": Bar(5)}
+BARS = {f"against {peer}": Bar(5) for peer in (BLOCKS, LINES)}
 ROWS = (Row("study", "seconds of wall clock from the command to the results", _study, {"cpu": BARS}),)

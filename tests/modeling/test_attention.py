@@ -49,7 +49,7 @@ def answers_and_gradients(kernel, qkv, packing, rules):
 
 
 @pytest.mark.parametrize("rules", RULES)
-@pytest.mark.parametrize("kernel", [kernels.loop, kernels.padded])
+@pytest.mark.parametrize("kernel", [kernels.loop, kernels.alike, kernels.by_length, kernels.padded])
 def test_kernels_for_everywhere_equal_each_sequence_alone(kernel, rules):
     packing, qkv = stream()
     expected = answers_and_gradients(one_by_one, qkv, packing, rules)
@@ -133,8 +133,8 @@ def test_the_varlen_attention_of_this_torch_takes_a_window_or_is_left_alone():
 
 
 def test_a_packed_model_names_what_computes_its_attention(tiny):
-    assert Packed(tiny("bert", "mlm")).attention.name == "loop over sequences"
-    assert Packed(tiny("distilbert", "mlm")).attention.name == "loop over sequences"
+    assert Packed(tiny("bert", "mlm")).attention.name == "sequences of like length together"
+    assert Packed(tiny("distilbert", "mlm")).attention.name == "sequences of like length together"
     assert Packed(tiny("mpnet", "mlm")).attention is None
 
 
@@ -152,7 +152,7 @@ def decoder(name):
     return AutoModel.from_config(config)
 
 
-@pytest.mark.parametrize("path", [kernels.loop, kernels.padded])
+@pytest.mark.parametrize("path", [kernels.loop, kernels.alike, kernels.padded])
 @pytest.mark.parametrize("name", DECODERS)
 def test_a_decoder_sees_no_other_sequence_and_nothing_ahead(name, path, flat, monkeypatch):
     monkeypatch.setattr(kernels, "_choose", lambda *_: kernels.BackEnd("", path))

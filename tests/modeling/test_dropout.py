@@ -106,6 +106,23 @@ def test_attention_is_on_average_what_it_is_without_dropout(rules):
         assert abs(float(draws.var(0).mean() / torchs.var(0).mean()) - 1) < 0.1
 
 
+@pytest.mark.parametrize("block", [1, 300, 1 << 18])
+@pytest.mark.parametrize("rules", [Rules(0.2), Rules(0.2, window=3), Rules(0.2, causal=True)])
+def test_padding_takes_no_part_in_attention(rules, block, monkeypatch):
+    monkeypatch.setattr(dropout_module, "BLOCK", block)
+    lengths = torch.tensor([11, 4, 1])
+    real = torch.arange(11) < lengths[:, None]
+
+    def seeded(*tensors):
+        torch.manual_seed(5)
+        return rectangular(*tensors, rules, real).transpose(1, 2)[real]
+
+    tensors = qkv()
+    assert torch.autograd.gradcheck(seeded, tensors)
+    other = [torch.where(real[:, None, :, None], tensor, 99.0) for tensor in tensors]
+    torch.testing.assert_close(seeded(*other), seeded(*tensors))
+
+
 def test_without_dropout_torchs_own_attention_is_used(monkeypatch):
     monkeypatch.delattr("acclimate.modeling.attention_kernels.attend")
     rectangular(*qkv(), Rules())

@@ -41,8 +41,13 @@ def serves(tensor: Tensor, p: float) -> bool:
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, hidden: Tensor | None, p: float, scale: float | None) -> Tensor:
-    """Attention [B, H, L, D] with dropout of its weights; `hidden` [L, L] is true where a token must not look."""
+    """Attention [B, H, L, D] with dropout of its weights.
+
+    `hidden`, [L, L] or [B, 1, 1 or L, L], is true where a token must not look.
+    """
     rows, heads, length, size = query.shape
+    if hidden is not None and hidden.ndim == 4:
+        hidden = hidden.squeeze(1).repeat_interleave(heads, 0)  # a row for each head, as in the flat tensors
     flat = (tensor.reshape(rows * heads, length, size) for tensor in (query, key, value))
     out: Tensor = _Attention.apply(*flat, hidden, p, size**-0.5 if scale is None else scale)  # type: ignore[no-untyped-call]
     return out.view(rows, heads, length, size)
@@ -89,7 +94,7 @@ class _Attention(torch.autograd.Function):
         ctx.scale = scale
         out = torch.empty_like(value)
         for part in _parts(count, length):
-            weights = _weights(query[part], key[part], hidden, scale)
+            weights = _weights(query[part], key[part], _of(hidden, part), scale)
             torch.bmm(_times(weights, keep[part]), value[part], out=out[part])
         out.mul_(ctx.kept_scale)
         ctx.save_for_backward(query, key, value, hidden, out, torch.from_numpy(keep))
@@ -105,7 +110,7 @@ class _Attention(torch.autograd.Function):
         row_sums = (gradient * out).sum(-1, keepdim=True)
         to_query, to_key, to_value = torch.empty_like(query), torch.empty_like(key), torch.empty_like(value)
         for part in _parts(*query.shape[:2]):
-            weights = _weights(query[part], key[part], hidden, ctx.scale)
+            weights = _weights(query[part], key[part], _of(hidden, part), ctx.scale)
             kept = _times(weights, keep[part])
             torch.bmm(kept.transpose(1, 2), scaled[part], out=to_value[part])
             to_scores = torch.bmm(scaled[part], value[part].transpose(1, 2)).mul_(kept).addcmul_(weights, row_sums[part], value=-1)
@@ -117,6 +122,10 @@ class _Attention(torch.autograd.Function):
 def _parts(count: int, length: int) -> list[slice]:
     step = max(1, BLOCK // length**2)
     return [slice(begin, begin + step) for begin in range(0, count, step)]
+
+
+def _of(hidden: Tensor | None, part: slice) -> Tensor | None:
+    return hidden if hidden is None or hidden.ndim == 2 else hidden[part]
 
 
 def _weights(query: Tensor, key: Tensor, hidden: Tensor | None, scale: float) -> Tensor:

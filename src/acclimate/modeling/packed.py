@@ -17,6 +17,7 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import sdpa_mask
 
 from acclimate.modeling.attention_kernels import BackEnd, Rules, choose, compute_dtype, rectangular
+from acclimate.modeling.rectangles import Rectangles, rectangles
 from acclimate.modeling.tensors import TensorBatch
 
 if TYPE_CHECKING:
@@ -43,6 +44,11 @@ class Packing:
     def runs(self) -> tuple[tuple[int, int], ...]:
         """(number of sequences, their length) of each run of equally long neighbours."""
         return tuple((len(list(same)), length) for length, same in groupby(self.lengths))
+
+    @cached_property
+    def rectangles(self) -> Rectangles:
+        """The sequences by length, for attention on a CPU."""
+        return rectangles(self.lengths)
 
     @cached_property
     def longest(self) -> int:
