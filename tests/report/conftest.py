@@ -24,6 +24,8 @@ COSTS = {
     "inference_texts_per_second": 145.2,
 }  # fmt: skip
 
+CURVES = pa.schema([("key", pa.string()), ("curve", pa.string()), ("step", pa.float64()), ("value", pa.float64())])
+
 # By recipe and budget, a score for each seed; a text is the error of a run that failed.
 Scores = Mapping[str, Mapping[str, Sequence[float | str]]]
 # By recipe and budget: difference, low, high, verdict.
@@ -98,6 +100,20 @@ def write_folder(
     about = {"name": "contracts", "version": "0.1.0", "stages": list(stages), "data": {}, "best": None, "notes": [], **study}
     (folder / "study.json").write_text(json.dumps(about), encoding="utf-8")
     (folder / "study.yaml").write_text("base: model\n# " + BREAKOUT + "\n", encoding="utf-8")
+    curves = [
+        {"key": each.get("key", "k"), "curve": name, "step": step, "value": 1.0 / (1 + step + (each.get("seed") or 0))}
+        for each in stages
+        for name in ("loss", "dev_macro_f1")
+        for step in (1.0, 2.0, 3.0)
+    ]
+    pq.write_table(pa.Table.from_pylist(curves, CURVES), folder / "curves.parquet")
+    disagreements = [
+        {
+            "index": 7, "text": f"{BREAKOUT} $x^2$ {TEMPLATE} {OVERRIDE}\x00", "cut": 12, "gold": LABELS[0],
+            "recipes": {recipe: {"said": LABELS[number % 3], "right": 1.0 - number / 3} for number, recipe in enumerate(scores)},
+        }
+    ]  # fmt: skip
+    (folder / "disagreements.json").write_text(json.dumps(disagreements), encoding="utf-8")
     return folder
 
 

@@ -90,14 +90,14 @@ def test_sizes_are_those_of_the_runs(folder: Path) -> None:
 
 
 def test_all_scores_are_means_over_the_seeds_that_were_done(folder: Path) -> None:
-    grid = scores_grid(Results.load(folder), "50")
-    assert grid.headings == ("recipe", "dev accuracy", "dev macro F1", "test accuracy", "test macro F1")
-    assert _column(grid, "test macro F1") == ["0.616", "0.663", "0.581"]
+    grid = scores_grid(Results.load(folder), "50", "test")
+    assert grid.headings == ("recipe", "accuracy", "macro F1")
+    assert _column(grid, "macro F1") == ["0.616", "0.663", "0.581"]
 
 
 def test_nothing_measured_gives_no_rows(results_of: Make) -> None:
     results = results_of({"fine-tune": {"all": ["bad"]}})
-    assert (time_grid(results).rows, size_grid(results).rows, scores_grid(results, "all").rows, mistakes_grid(results)) == (
+    assert (time_grid(results).rows, size_grid(results).rows, scores_grid(results, "all", "test").rows, mistakes_grid(results)) == (
         (),
         (),
         (),

@@ -104,13 +104,17 @@ def _study(file: Path, out: Path | None, store: Path | None, command: str, smoke
 
 @app.command()
 @guarded
-def report(folder: Annotated[Path, typer.Argument(help="A study's output folder.", show_default=False)]) -> None:
-    """Write the report page of a finished study again, and print its table."""
-    from acclimate.report.page import write_report
+def report(
+    folders: Annotated[list[Path], typer.Argument(help="A study's output folder, or those of several.", show_default=False)],
+    out: Annotated[Path | None, typer.Option("--out", help="The page; by default in the folder, of several studies ./report.html.")] = None,
+) -> None:
+    """Write the report of a finished study again, and print its table; of several studies write one page."""
+    from acclimate.report.page import write_report, write_reports
     from acclimate.report.results import Results
 
-    page = write_report(folder)
-    show.results(Results.load(folder))
+    page = write_report(folders[0]) if len(folders) == 1 and out is None else write_reports(folders, out or Path("report.html"))
+    for folder in folders:
+        show.results(Results.load(folder))
     show.say(f"Report: {page}")
 
 

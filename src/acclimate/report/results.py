@@ -9,8 +9,11 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from acclimate.errors import SettingsError
 
@@ -81,6 +84,9 @@ class StageFact:
     metrics: Mapping[str, Any]
     notes: tuple[str, ...]
     cost: Mapping[str, Any]
+    title: str = ""
+    parent: str | None = None  # the key of the stage it starts from
+    runs: int = 0  # that it is part of
 
 
 @dataclass(frozen=True)
@@ -95,6 +101,7 @@ class Results:
     study: Mapping[str, Any]  # study.json as it stands
     study_yaml: str
     predictions: pa.Table  # recipe, labels, split, gold, predicted
+    folder: Path = Path()  # where larger files lie that are read when they are needed
 
     @classmethod
     def load(cls, folder: Path) -> "Results":
@@ -122,6 +129,7 @@ class Results:
                 study=study,
                 study_yaml=(folder / "study.yaml").read_text(encoding="utf-8"),
                 predictions=_table(folder / "predictions.parquet", ("recipe", "labels", "split", "gold", "predicted"), only=True),
+                folder=folder,
             )
         except KeyError as error:
             raise SettingsError(
@@ -129,6 +137,33 @@ class Results:
             ) from error
         except UnicodeDecodeError as error:
             raise SettingsError(f"{folder / 'study.yaml'}: not UTF-8 text ({error})") from error
+
+    @cached_property
+    def curves(self) -> Mapping[str, Mapping[str, list[tuple[float, float]]]]:
+        """Points (step, value) by stage and curve; nothing where an older version wrote the folder."""
+        found: dict[str, dict[str, list[tuple[float, float]]]] = {}
+        if (self.folder / "curves.parquet").is_file():
+            for row in _table(self.folder / "curves.parquet", ("key", "curve", "step", "value")).to_pylist():
+                found.setdefault(row["key"], {}).setdefault(row["curve"], []).append((row["step"], row["value"]))
+        return found
+
+    @cached_property
+    def disagreements(self) -> list[dict[str, Any]]:
+        """Test texts on which recipes disagree, as acclimate.study.disagreements wrote them."""
+        path = self.folder / "disagreements.json"
+        return list(_json_value(path, list)) if path.is_file() else []
+
+    def chosen_test(self) -> dict[str, NDArray[Any]] | None:
+        """Gold, predicted and confidence (the highest probability) of the chosen recipe's test predictions at the largest budget."""
+        if self.chosen is None:
+            return None
+        wanted = [("recipe", "==", self.chosen), ("labels", "==", self.budgets[-1]), ("split", "==", "test")]
+        try:
+            table = pq.read_table(self.folder / "predictions.parquet", columns=["gold", "predicted", "probabilities"], filters=wanted)
+        except (OSError, pa.ArrowException):
+            return None  # written without probabilities
+        confidence = pc.list_flatten(table["probabilities"]).to_numpy().reshape(table.num_rows, -1).max(axis=1, initial=0)
+        return {"gold": _strings(table["gold"]), "predicted": _strings(table["predicted"]), "confidence": confidence}
 
     @cached_property
     def recipes(self) -> tuple[str, ...]:
@@ -200,13 +235,22 @@ def _listed(names: list[str]) -> str:
 
 
 def _json(path: Path) -> dict[str, Any]:
+    return dict(_json_value(path, dict))
+
+
+def _json_value(path: Path, kind: type) -> Any:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise SettingsError(f"{path}: cannot be read as JSON ({error}) — run `acclimate study` again to rewrite it") from error
-    if not isinstance(value, dict):
-        raise SettingsError(f"{path}: holds {type(value).__name__}, not a JSON object — run `acclimate study` again to rewrite it")
+    if not isinstance(value, kind):
+        wanted = "a JSON object" if kind is dict else "a JSON list"
+        raise SettingsError(f"{path}: holds {type(value).__name__}, not {wanted} — run `acclimate study` again to rewrite it")
     return value
+
+
+def _strings(column: pa.ChunkedArray) -> NDArray[Any]:
+    return np.array(column.to_pylist(), dtype=object)
 
 
 def _table(path: Path, needed: tuple[str, ...], only: bool = False) -> pa.Table:
@@ -277,4 +321,7 @@ def _stage(row: dict[str, Any]) -> StageFact:
         metrics=row.get("metrics") or {},
         notes=tuple(map(str, row.get("notes") or ())),
         cost=row.get("cost") or {},
+        title=str(row.get("title") or row["stage"]),
+        parent=None if row.get("parent") is None else str(row["parent"]),
+        runs=_count(row.get("runs")),
     )

@@ -1,6 +1,5 @@
 """The comparison of a study as rows, as a table for the terminal, and as Markdown."""
 
-import re
 from dataclasses import dataclass
 from statistics import stdev
 
@@ -8,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from acclimate.report.results import Claim, Results
-from acclimate.report.text import amount, duration, interval, metric_words, one_line, score, signed
+from acclimate.report.text import amount, duration, interval, metric_words, one_line, plain_markdown, score, signed
 
 _STYLES: dict[str, str] = {"better": "green", "worse": "red"}
 
@@ -42,6 +41,13 @@ class Row:
         return "reference" if self.is_reference else self.verdict or "not compared"
 
     @property
+    def compared(self) -> str:
+        """`+0.034 [+0.015 to +0.053]`, or a dash."""
+        if self.difference is None:
+            return "–"
+        return signed(self.difference) + (f" [{interval(self.low, self.high)}]" if self.low is not None else "")
+
+    @property
     def seeds_done(self) -> str:
         """`3`, or `2 of 3` where a run failed."""
         return f"{self.seeds} of {self.seeds + self.failed}" if self.failed else str(self.seeds)
@@ -71,7 +77,7 @@ def console_table(results: Results) -> Table:
             table.add_section()
         last = row.labels
         name = Text(one_line(row.recipe), style="bold" if row.is_chosen else "")
-        cells = [name, *([Text(row.labels)] if several else []), Text(_mean(row)), Text(_difference(row))]
+        cells = [name, *([Text(row.labels)] if several else []), Text(_mean(row)), Text(row.compared)]
         cells += [
             Text(row.outcome, style=_STYLES.get(row.outcome, "")),
             Text(row.seeds_done),
@@ -87,8 +93,8 @@ def markdown_table(results: Results) -> str:
     headings = ("recipe", "labels", metric_words(results.metric), "difference [95 %]", "verdict", "seeds", "time a run", "tokens")
     lines = [_line(headings), _line(["---", "---:", "---:", "---:", "---", "---:", "---:", "---:"])]
     for row in table_rows(results):
-        name = _plain_markdown(row.recipe)
-        cells = (f"**{name}**" if row.is_chosen else name, row.labels, _mean(row), _difference(row), row.outcome, row.seeds_done)
+        name = plain_markdown(row.recipe)
+        cells = (f"**{name}**" if row.is_chosen else name, row.labels, _mean(row), row.compared, row.outcome, row.seeds_done)
         lines.append(_line([*cells, duration(row.seconds), amount(row.tokens)]))
     return "\n".join(lines) + "\n"
 
@@ -122,16 +128,5 @@ def _mean(row: Row) -> str:
     return score(row.mean) + (f" ± {score(row.spread)}" if row.spread is not None else "")
 
 
-def _difference(row: Row) -> str:
-    if row.difference is None:
-        return "–"
-    return signed(row.difference) + (f" [{interval(row.low, row.high)}]" if row.low is not None else "")
-
-
 def _line(cells: list[str] | tuple[str, ...]) -> str:
     return "| " + " | ".join(cells) + " |"
-
-
-def _plain_markdown(text: str) -> str:
-    escaped = re.sub(r"([\\`*_\[\]|~])", r"\\\1", one_line(text))
-    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("://", ":&#47;/")

@@ -49,15 +49,15 @@ def size_grid(results: Results) -> Grid:
     return _costs(results, "Size and speed", _SIZE).without_empty_columns()
 
 
-def scores_grid(results: Results, labels: str) -> Grid:
-    """Every metric of dev and test at one budget, as means over seeds."""
+def scores_grid(results: Results, labels: str, split: str) -> Grid:
+    """Every metric of `dev` or `test` at one budget, as means over seeds."""
     names = sorted(
-        {name for run in results.runs for name, value in run.values.items() if value is not None and name.startswith(("dev_", "test_"))}
+        {name for run in results.runs for name, value in run.values.items() if value is not None and name.startswith(f"{split}_")}
     )
     measured = [recipe for recipe in results.recipes if names and any(run.done for run in results.runs_of(recipe, labels))]
     rows = tuple((recipe, *(score(results.mean(recipe, labels, name)) for name in names)) for recipe in measured)
-    headings = tuple(f"{name.partition('_')[0]} {metric_words(name)}" for name in names)
-    return Grid(f"All scores with {labels} labels, means over seeds", ("recipe", *headings), rows)
+    caption = f"All scores on the {split} set with {labels} labels, means over seeds"
+    return Grid(caption, ("recipe", *map(metric_words, names)), rows)
 
 
 @dataclass(frozen=True)

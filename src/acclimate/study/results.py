@@ -135,7 +135,7 @@ def verdicts(study: Study, outcomes: Outcomes, classes: int) -> list[Verdict]:
 
 def candidates(study: Study, outcomes: Outcomes) -> list[Candidate]:
     """The finished runs at the largest label budget."""
-    largest = max(study.label_budgets, key=lambda labels: float("inf") if labels == "all" else int(labels))
+    largest = largest_budget(study.label_budgets)
     return [
         Candidate(
             run.recipe,
@@ -147,6 +147,11 @@ def candidates(study: Study, outcomes: Outcomes) -> list[Candidate]:
         for run in outcomes.plan.runs
         if run.labels == largest and outcomes.error(run) is None
     ]
+
+
+def largest_budget(budgets: tuple[str, ...]) -> str:
+    """The budget that a study's verdict speaks of."""
+    return max(budgets, key=lambda labels: float("inf") if labels == "all" else int(labels))
 
 
 def stage_facts(outcomes: Outcomes, cached: set[str]) -> list[dict[str, Any]]:

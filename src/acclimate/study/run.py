@@ -14,6 +14,8 @@ from acclimate.data.opened import Data
 from acclimate.errors import Interrupted, SettingsError
 from acclimate.files import locked, write_json, write_text
 from acclimate.study.best import Handover, hand_over
+from acclimate.study.curves import write_curves
+from acclimate.study.disagreements import disagreements
 from acclimate.study.engines.base import Job
 from acclimate.study.engines.reports import Report
 from acclimate.study.engines.table import ENGINES
@@ -142,6 +144,8 @@ def write_results(prepared: Prepared, reports: dict[str, Report], options: Optio
     facts = {"study": study.name, "metric": f"test_{study.metric}", "reference": study.reference_name, "verdicts": verdict_facts(found)}
     write_json(out / "verdicts.json", facts)
     handover = hand_over(candidates(study, outcomes), out)
+    write_curves(outcomes, study.metric, out)
+    write_json(out / "disagreements.json", disagreements(outcomes, prepared.data.task.test, labels, study.label_budgets))
     prepared.data.task.write_splits(out / "splits")
     write_text(out / "study.yaml", dump(relocated(resolved(study), prepared.root, out)))
     failed = [row for row in table if row["status"] == "failed"]

@@ -1,0 +1,74 @@
+"""Charts drawn as SVG by altair and vl-convert: no script and no network, sharp on paper, in the page's colours by day and by night."""
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup, escape
+
+if TYPE_CHECKING:
+    import altair
+
+# What a chart is drawn in. The page's style sheet gives each of these its colour in light, dark and print.
+INK, SOFT, LINE, ACCENT = "#1d1f23", "#565b63", "#d9dad4", "#1f4f8f"
+# Told apart by people who see few colours (after Okabe & Ito 2008), and dark and light enough for both pages.
+SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8c6d1f", "#56b4e9", "#7a5ac8", "#b2182b", "#5e6b73")
+FONT = "system-ui, 'Liberation Sans', 'DejaVu Sans', sans-serif"
+_VARIABLES = {INK: "var(--ink)", SOFT: "var(--soft)", LINE: "var(--line)", ACCENT: "var(--accent)"}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A drawn chart: `name` is that of its file in plots/, `caption` says what it shows, `says` the same in a line for those who listen."""
+
+    name: str
+    caption: str
+    says: str
+    svg: str
+
+    @property
+    def html(self) -> Markup:
+        """The SVG as part of the page."""
+        # Colours stand in attributes; a variable there is understood by every browser.
+        svg = re.sub(r'="(#[0-9a-f]{6})"', lambda found: f'="{_VARIABLES.get(found[1], found[1])}"', self.svg)
+        return Markup(svg.replace("<svg ", f'<svg role="img" aria-label="{escape(self.says)}" ', 1))  # the SVG's own text is escaped
+
+
+def chart_of(rows: list[dict[str, Any]]) -> "altair.Chart":
+    """A chart of these values."""
+    import altair
+
+    return altair.Chart(altair.Data(values=rows))  # type: ignore[no-untyped-call]
+
+
+def draw(chart: "altair.LayerChart | altair.FacetChart", width: int, height: int) -> str:
+    """The chart as SVG, `width` x `height` pixels without its axes."""
+    import vl_convert
+
+    axis = {
+        "domainColor": SOFT, "tickColor": SOFT, "gridColor": LINE, "labelColor": SOFT, "titleColor": SOFT, "titleFontWeight": "normal",
+        "labelFontSize": 11, "titleFontSize": 11, "labelFont": FONT, "titleFont": FONT, "labelFlush": True,
+        "titleLimit": 500, "titlePadding": 8,
+    }  # fmt: skip
+    config = {
+        "background": None, "aria": False, "font": FONT, "view": {"stroke": None}, "axis": axis, "text": {"color": INK, "font": FONT},
+        "legend": {"labelColor": SOFT, "titleColor": SOFT, "labelFont": FONT, "labelLimit": 300},
+    }  # fmt: skip
+    specification: dict[str, Any] = chart.properties(width=width, height=height).to_dict()
+    specification["config"] = config
+    return str(vl_convert.vegalite_to_svg(specification))
+
+
+def apart(places: list[tuple[float, float]], wide: float, high: float) -> list[float]:
+    """Where labels go beside their points, in pixels from the top, so that none lies on another.
+
+    `places` holds (x, y) of the points; labels less than `wide` from each other must be `high` apart.
+    """
+    chosen: dict[int, float] = {}
+    for number in sorted(range(len(places)), key=lambda each: places[each][1]):
+        x, y = places[number]
+        for _, taken in sorted((chosen[other], chosen[other]) for other in chosen if abs(places[other][0] - x) < wide):
+            if abs(taken - y) < high:
+                y = taken + high
+        chosen[number] = y
+    return [chosen[number] for number in range(len(places))]

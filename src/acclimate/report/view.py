@@ -1,0 +1,183 @@
+"""Everything that is said of one study, computed once, for the page, the Markdown and the plots alike."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from acclimate.report import charts, text
+from acclimate.report.chosen import Confusion, bins, by_label, confusion
+from acclimate.report.curves import Curves, curves
+from acclimate.report.drawing import Figure
+from acclimate.report.facts import DataFacts, data_facts
+from acclimate.report.forest import Axis, Mark, axis_of
+from acclimate.report.grid import Grid
+from acclimate.report.mistakes import mistakes_grid
+from acclimate.report.results import Results
+from acclimate.report.tables import Row, table_rows
+from acclimate.report.tree import Branch, Saving, saving, tree
+from acclimate.report.words import verdict_sentences
+from acclimate.report.work import scores_grid, size_grid, stages_grid, time_grid
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The recipes at one number of labels."""
+
+    labels: str
+    rows: list[Row]
+    marks: tuple[Mark, ...]
+
+
+@dataclass(frozen=True)
+class View:
+    """One study as it is shown. `prefix` keeps the names of its places apart from those of other studies on the same page."""
+
+    results: Results
+    prefix: str = ""
+
+    @property
+    def study(self) -> Any:
+        return self.results.study
+
+    @property
+    def name(self) -> str:
+        return str(self.study.get("name") or "without a name")
+
+    @property
+    def title(self) -> str:
+        """`Study contracts`; a study file that is called study.yaml says nothing more."""
+        return "Study" if self.name == "study" else f"Study {self.name}"
+
+    @cached_property
+    def sentences(self) -> tuple[str, str]:
+        return verdict_sentences(self.results)
+
+    @property
+    def metric(self) -> str:
+        return text.metric_words(self.results.metric)
+
+    @cached_property
+    def rows(self) -> tuple[Row, ...]:
+        return table_rows(self.results)
+
+    @cached_property
+    def axis(self) -> Axis:
+        return axis_of(self.rows)
+
+    @cached_property
+    def budgets(self) -> list[Budget]:
+        """The largest first, since the verdict speaks of it."""
+        of = {labels: [row for row in self.rows if row.labels == labels] for labels in reversed(self.results.budgets)}
+        return [Budget(labels, rows, self.axis.marks(rows)) for labels, rows in of.items()]
+
+    @property
+    def _largest(self) -> list[Row]:
+        return self.budgets[0].rows if self.budgets else []
+
+    @cached_property
+    def pareto(self) -> Figure | None:
+        return charts.pareto(self.results, self._largest)
+
+    @cached_property
+    def efficiency(self) -> Figure | None:
+        return charts.efficiency(self.results, list(self.rows))
+
+    @cached_property
+    def differences(self) -> Figure | None:
+        return charts.differences(self.results, self._largest)
+
+    @cached_property
+    def calibration(self) -> Figure | None:
+        return charts.calibration(self.results, bins(self.results))
+
+    @cached_property
+    def curves(self) -> list[Curves]:
+        return curves(self.results)
+
+    @cached_property
+    def confusion(self) -> Confusion | None:
+        return confusion(self.results)
+
+    @cached_property
+    def by_label(self) -> Grid | None:
+        return by_label(self.results)
+
+    @cached_property
+    def mistakes(self) -> Grid | None:
+        return mistakes_grid(self.results)
+
+    @property
+    def disagreements(self) -> list[dict[str, Any]]:
+        return self.results.disagreements
+
+    @cached_property
+    def data(self) -> DataFacts:
+        return data_facts(self.results)
+
+    @cached_property
+    def scores(self) -> list[Grid]:
+        of = ((labels, split) for split in ("test", "dev") for labels in reversed(self.results.budgets))
+        return [grid for labels, split in of if (grid := scores_grid(self.results, labels, split)).rows]
+
+    @cached_property
+    def tree(self) -> tuple[Branch, ...]:
+        return tree(self.results)
+
+    @cached_property
+    def saving(self) -> Saving:
+        return saving(self.results)
+
+    @cached_property
+    def stages(self) -> Grid:
+        return stages_grid(self.results)
+
+    @cached_property
+    def times(self) -> Grid:
+        return time_grid(self.results)
+
+    @cached_property
+    def sizes(self) -> Grid:
+        return size_grid(self.results)
+
+    @property
+    def seconds(self) -> float:
+        return sum(run.values.get("seconds_shared_once") or 0 for run in self.results.runs)
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """The study's notes, and those of stages that the study did not repeat with the names of their recipes."""
+        notes = [str(note) for note in self.study.get("notes") or ()]
+        for stage in self.results.stages:
+            for note in stage.notes:
+                if not any(known.endswith(note) for known in notes):
+                    notes.append(f"{', '.join(stage.recipes)}: {note}")
+        return tuple(notes)
+
+    @property
+    def created(self) -> str:
+        """`2026-01-02 03:04 UTC` from ISO 8601; anything else as it stands."""
+        written = str(self.study.get("created") or "")
+        try:
+            moment = datetime.fromisoformat(written)
+        except ValueError:
+            return written
+        return f"{moment:%Y-%m-%d %H:%M} {moment.tzname() or ''}".rstrip()
+
+    @property
+    def machine(self) -> dict[str, str]:
+        """Facts about the machine with their units."""
+        return {
+            name.removesuffix("_bytes").replace("_", " "): text.size(value) if name.endswith("_bytes") else str(value)
+            for name, value in (self.study.get("machine") or {}).items()
+        }
+
+    @property
+    def versions(self) -> dict[str, str]:
+        return self.study.get("versions") or {}
+
+    @property
+    def figures(self) -> list[Figure]:
+        """Every chart, for the folder of plots."""
+        alone = [figure for figure in (self.differences, self.pareto, self.efficiency, self.calibration) if figure is not None]
+        return [*alone, *(figure for group in self.curves for figure in group.figures)]
