@@ -109,6 +109,45 @@ def test_shared_stages_exist_once_and_run_for_the_seeds_they_should(out):
     assert on_domain[0]["runs"] == 4
 
 
+def test_every_stage_leaves_its_learning_curve_as_it_was_logged(out):
+    table = pq.read_table(out / "curves.parquet").to_pylist()
+    logged = []
+    for log in out.parents[1].glob(".acclimate/artifacts/*/log.jsonl"):
+        for line in map(json.loads, log.read_text().splitlines()):
+            found = [(name, line["step"], line[name]) for name in ("loss", "heldout_loss", "dev_loss", "dev_macro_f1") if name in line]
+            logged += found if "step" in line else []
+    assert sorted((row["curve"], row["step"], row["value"]) for row in table) == sorted(logged)
+    stages = {stage["key"] for stage in json.loads((out / "study.json").read_text())["stages"]}
+    assert {row["key"] for row in table} <= stages
+
+
+def test_the_texts_on_which_recipes_disagree_are_those_of_the_test_set(out):
+    found = json.loads((out / "disagreements.json").read_text())
+    predictions = [
+        row for row in pq.read_table(out / "predictions.parquet").to_pylist() if (row["split"], row["labels"]) == ("test", "all")
+    ]
+    texts = [json.loads(line)["text"] for line in (out.parents[1] / "test.jsonl").read_text().splitlines()]
+    assert 0 < len(found) <= 12
+    spreads = []
+    for each in found:
+        assert each["text"] == texts[each["index"]][:600]
+        for recipe, told in each["recipes"].items():
+            own = [row for row in predictions if (row["recipe"], row["index"]) == (recipe, each["index"])]
+            assert told["right"] == pytest.approx(np.mean([row["predicted"] == each["gold"] for row in own]))
+            assert told["said"] in {row["predicted"] for row in own}
+        spreads.append(np.var([told["right"] for told in each["recipes"].values()]))
+    assert spreads == sorted(spreads, reverse=True)
+    assert spreads[-1] > 0
+
+
+def test_the_report_has_its_charts_and_its_markdown(out):
+    assert {"pareto.svg", "label-efficiency.svg", "differences.svg", "calibration.svg"} <= {path.name for path in (out / "plots").iterdir()}
+    assert any(path.name.startswith("curve-") for path in (out / "plots").iterdir())
+    written = (out / "report.md").read_text()
+    for heading in ("## Comparison", "## All scores", "## Data", "## Stages and costs", "## How to repeat it"):
+        assert heading in written
+
+
 def test_pretraining_lowers_the_loss_on_text_that_it_never_saw(out):
     for stage in json.loads((out / "study.json").read_text())["stages"]:
         if stage["title"].endswith("pretrain on domain"):

@@ -162,6 +162,8 @@ class Results:
             table = pq.read_table(self.folder / "predictions.parquet", columns=["gold", "predicted", "probabilities"], filters=wanted)
         except (OSError, pa.ArrowException):
             return None  # written without probabilities
+        if not table.num_rows:
+            return None
         confidence = pc.list_flatten(table["probabilities"]).to_numpy().reshape(table.num_rows, -1).max(axis=1, initial=0)
         return {"gold": _strings(table["gold"]), "predicted": _strings(table["predicted"]), "confidence": confidence}
 

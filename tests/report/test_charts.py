@@ -1,0 +1,77 @@
+import re
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from acclimate.report.charts import _front
+from acclimate.report.chosen import bins, by_label, confusion
+from acclimate.report.drawing import apart
+from acclimate.report.results import Results
+from acclimate.report.tables import Row
+from acclimate.report.view import View
+
+
+def _row(mean: float, seconds: float) -> Row:
+    return Row("r", "all", mean, None, None, None, None, None, None, None, seconds, None, 1, 0, False, False)
+
+
+def test_hostile_names_stay_text_in_a_chart(folder: Path) -> None:
+    view = View(Results.load(folder))
+    assert view.figures
+    for figure in view.figures:
+        tags = {element.tag.rpartition("}")[2] for element in ElementTree.fromstring(figure.svg).iter()}
+        assert tags <= {"svg", "g", "path", "line", "text", "rect", "title", "desc", "circle", "tspan", "defs", "clipPath"}
+        assert "<script" not in figure.html
+        assert not re.search(r"\son\w+=", re.sub(r">[^<]*<", "><", figure.html))
+
+
+def test_a_chart_on_the_page_takes_the_colours_of_the_page(folder: Path) -> None:
+    figure = View(Results.load(folder)).pareto
+    assert figure is not None
+    assert "var(--soft)" in figure.html
+    assert "var(" not in figure.svg
+    assert figure.html.startswith('<svg role="img" aria-label="')
+
+
+@given(st.lists(st.tuples(st.floats(0, 600), st.floats(0, 300)), max_size=25))
+def test_labels_do_not_lie_on_each_other(places: list[tuple[float, float]]) -> None:
+    heights = apart(places, 150, 14)
+    assert all(height >= place[1] for height, place in zip(heights, places, strict=True))
+    for one in range(len(places)):
+        for other in range(one):
+            if abs(places[one][0] - places[other][0]) < 150:
+                assert abs(heights[one] - heights[other]) >= 14 - 1e-6
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0.1, 100)), min_size=1, max_size=20))
+def test_the_front_holds_what_nothing_beats_in_both(points: list[tuple[float, float]]) -> None:
+    rows = [_row(mean, seconds) for mean, seconds in points]
+    front = _front(rows)
+    assert front
+    for row in rows:
+        beaten = any((o.mean >= row.mean and o.seconds < row.seconds) or (o.mean > row.mean and o.seconds <= row.seconds) for o in rows)  # type: ignore[operator]
+        assert (row in front) != beaten
+
+
+def test_calibration_and_labels_are_counted_over_the_chosen_recipes_test_predictions(folder: Path) -> None:
+    results = Results.load(folder)
+    found = bins(results)
+    # Five test texts by three seeds, all with probability .5 for the first label; two of five have it.
+    assert [(each.count, each.confidence) for each in found] == [(15, 0.5)]
+    assert found[0].accuracy == pytest.approx(0.4)
+    matrix = confusion(results)
+    assert matrix is not None
+    assert np.array(matrix.cells).tolist() == [[6, 0, 0], [6, 0, 0], [3, 0, 0]]
+    grid = by_label(results)
+    assert grid is not None
+    assert [row[1:] for row in grid.rows] == [("0.400", "1.000", "0.571", "2"), ("–", "0.000", "0.000", "2"), ("–", "0.000", "0.000", "1")]
+
+
+def test_one_budget_has_no_curve_of_labels_and_one_recipe_no_front(results_of: Callable[..., Results]) -> None:
+    view = View(results_of({"fine-tune": {"all": [0.8]}}))
+    assert (view.efficiency, view.pareto, view.differences) == (None, None, None)
