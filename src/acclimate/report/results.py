@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from statistics import fmean
@@ -34,6 +34,7 @@ class Run:
     status: str
     error: str
     values: Mapping[str, float | None]
+    key: str = ""  # of its last stage
 
     @property
     def done(self) -> bool:
@@ -55,6 +56,12 @@ class Verdict:
     detectable: float | None
     verdict: str
     seeds: int
+    # What advice about the size of a study needs (`evaluation.power`); None in folders of acclimate 0.1.0 and with one seed.
+    texts: int | None = None
+    compared: int | None = None
+    seed_variance: float | None = None
+    text_variance: float | None = None
+    both_variance: float | None = None
 
     @property
     def claim(self) -> Claim:
@@ -81,6 +88,8 @@ class StageFact:
     metrics: Mapping[str, Any]
     notes: tuple[str, ...]
     cost: Mapping[str, Any]
+    parent: str | None = None  # key
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -231,6 +240,10 @@ def _number(value: Any) -> float | None:
     return value
 
 
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
 def _count(value: Any) -> int:
     """How many: a count, or the list of what is counted."""
     return len(value) if isinstance(value, list) else int(value or 0)
@@ -245,6 +258,7 @@ def _run(row: dict[str, Any]) -> Run:
         status=str(row["status"]),
         error=str(row.get("error") or ""),
         values={name: _number(value) for name, value in row.items() if name not in text},
+        key=str(row.get("key") or ""),
     )
 
 
@@ -261,6 +275,11 @@ def _verdict(row: dict[str, Any]) -> Verdict:
         detectable=_number(row.get("detectable")),
         verdict=str(row["verdict"]),
         seeds=_count(row.get("seeds")),
+        texts=_whole(row.get("texts")),
+        compared=_whole(row.get("compared")),
+        seed_variance=_number(row.get("seed_variance")),
+        text_variance=_number(row.get("text_variance")),
+        both_variance=_number(row.get("both_variance")),
     )
 
 
@@ -277,4 +296,6 @@ def _stage(row: dict[str, Any]) -> StageFact:
         metrics=row.get("metrics") or {},
         notes=tuple(map(str, row.get("notes") or ())),
         cost=row.get("cost") or {},
+        parent=None if row.get("parent") is None else str(row["parent"]),
+        settings=row.get("settings") or {},
     )
