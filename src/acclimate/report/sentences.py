@@ -100,14 +100,16 @@ def _advice(verdict: Verdict) -> str:
     low, high = verdict.low or 0.0, verdict.high or 0.0
     alike = f"the two are alike to within {_distance(max(abs(low), abs(high)))}" if low <= 0 <= high else ""
     if advice.enough:
-        return f"The study would likely have seen a difference of {score(RELEVANT)}{alike and f', and {alike}'}." if tiny else ""
+        known = f", and {alike}" if alike else ""
+        return f"The study would likely have seen a difference of {score(RELEVANT)}{known}." if tiny else ""
     ways = [f"{advice.seeds} more seed{_s(advice.seeds)}"] if advice.seeds else []
     if advice.texts:
         ways.append(f"{_about(advice.texts)} more test text{_s(advice.texts)}")
     if not ways:
         times = {10: "ten"}.get(MOST_TIMES, str(MOST_TIMES))
         asked = f"a difference of {score(RELEVANT)}" if tiny else "a difference like the one observed"
-        return f"Even {times} times the seeds, or {times} times the test texts, would not tell {asked}{alike and f'; what is known is that {alike}'}."
+        known = f"; what is known is that {alike}" if alike else ""
+        return f"Even {times} times the seeds, or {times} times the test texts, would not tell {asked}{known}."
     start = f"If a difference of {score(RELEVANT)} matters" if tiny else "If the true difference is the one observed"
     return f"{start}, about {' or '.join(ways)} would tell."
 
