@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from acclimate.errors import SettingsError
 
+PREDICTED = ("recipe", "labels", "split", "gold", "predicted")  # what is read of predictions.parquet
 FILES = ("results.parquet", "predictions.parquet", "verdicts.json", "study.json", "study.yaml")
 
 Claim = Literal["better", "worse", "cannot tell"]
@@ -130,7 +131,7 @@ class Results:
                 stages=tuple(_stage(row) for row in study.get("stages", ())),
                 study=study,
                 study_yaml=(folder / "study.yaml").read_text(encoding="utf-8"),
-                predictions=_table(folder / "predictions.parquet", ("recipe", "labels", "split", "gold", "predicted"), only=True),
+                predictions=_table(folder / "predictions.parquet", PREDICTED, only=True),
             )
         except KeyError as error:
             raise SettingsError(
@@ -138,6 +139,13 @@ class Results:
             ) from error
         except UnicodeDecodeError as error:
             raise SettingsError(f"{folder / 'study.yaml'}: not UTF-8 text ({error})") from error
+
+    @classmethod
+    def of_run(cls, row: Mapping[str, Any], study: Mapping[str, Any]) -> "Results":
+        """One run by itself, compared with nothing: its row as in `results.parquet`, and what `study.json` would say."""
+        nothing = pa.table({name: pa.array([], pa.string()) for name in PREDICTED})
+        stages = tuple(_stage(fact) for fact in study.get("stages", ()))
+        return cls(f"test_{study['metric']}", str(row["recipe"]), (_run(dict(row)),), (), stages, study, "", nothing)
 
     @cached_property
     def recipes(self) -> tuple[str, ...]:

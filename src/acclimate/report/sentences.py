@@ -54,23 +54,23 @@ def _compared(results: Results, verdict: Verdict, failures: str) -> Said:
     metric = metric_words(results.metric)
     claim = verdict.claim
     checkpoint = results.checkpoint_only(verdict.recipe)
-    here = ", for this checkpoint of a pretraining that was run once" if checkpoint else ""
+    here = " for this checkpoint (its pretraining was run once)" if checkpoint else ""
     seen = f"{signed(verdict.difference)} in {metric}"
     if claim != "cannot tell":
         bounds = f"95 % interval {interval(verdict.low, verdict.high)}"
-        return Said(verdict.recipe, claim, f"{name} is {claim} than {reference}: {seen} ({bounds}){here}{failures}.", "")
-    start = f"{name} cannot be told from {reference}"
+        return Said(verdict.recipe, claim, f"{name} is {claim} than {reference}{here}: {seen} ({bounds}){failures}.", "")
+    start = f"{name} cannot be told from {reference}{here}"
     if verdict.seeds < 2:
         luck = f"{seen}, and with one seed nothing says how much of it is luck"
         return Said(verdict.recipe, claim, f"{start}: {luck}{failures}.", "Run at least three seeds.")
     if verdict.low is None or verdict.high is None:
-        return Said(verdict.recipe, claim, f"{start}: {seen}, without an interval{here}{failures}.", "")
+        return Said(verdict.recipe, claim, f"{start}: {seen}, without an interval{failures}.", "")
     if verdict.low > 0 or verdict.high < 0:
         # The interval is of this recipe alone; the verdict also counts how many recipes had their chance.
         alone = f"{seen}, and its own 95 % interval ({interval(verdict.low, verdict.high)}) leaves zero out"
-        text = f"{start}: {alone}, but not once all comparisons with the reference are counted{here}{failures}."
+        text = f"{start}: {alone}, but not once all comparisons with the reference are counted{failures}."
     else:
-        text = f"{start}: {_allowed(verdict.low, verdict.high)} in {metric}{here}{failures}."
+        text = f"{start}: {_allowed(verdict.low, verdict.high)} in {metric}{failures}."
     return Said(verdict.recipe, claim, text, _advice(verdict))
 
 

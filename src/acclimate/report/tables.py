@@ -1,12 +1,12 @@
 """The comparison of a study as rows, as a table for the terminal, and as Markdown."""
 
-import re
 from dataclasses import dataclass
 from statistics import stdev
 
 from rich.table import Table
 from rich.text import Text
 
+from acclimate.report.markdown import plain
 from acclimate.report.results import Claim, Results
 from acclimate.report.text import amount, duration, interval, metric_words, one_line, score, signed
 
@@ -87,7 +87,7 @@ def markdown_table(results: Results) -> str:
     headings = ("recipe", "labels", metric_words(results.metric), "difference [95 %]", "verdict", "seeds", "time a run", "tokens")
     lines = [_line(headings), _line(["---", "---:", "---:", "---:", "---", "---:", "---:", "---:"])]
     for row in table_rows(results):
-        name = _plain_markdown(row.recipe)
+        name = plain(row.recipe)
         cells = (f"**{name}**" if row.is_chosen else name, row.labels, _mean(row), _difference(row), row.outcome, row.seeds_done)
         lines.append(_line([*cells, duration(row.seconds), amount(row.tokens)]))
     return "\n".join(lines) + "\n"
@@ -130,8 +130,3 @@ def _difference(row: Row) -> str:
 
 def _line(cells: list[str] | tuple[str, ...]) -> str:
     return "| " + " | ".join(cells) + " |"
-
-
-def _plain_markdown(text: str) -> str:
-    escaped = re.sub(r"([\\`*_\[\]|~])", r"\\\1", one_line(text))
-    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("://", ":&#47;/")
