@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from acclimate.data.opened import Data
-from acclimate.errors import SettingsError
+from acclimate.errors import SettingsError, TrainingError
 from acclimate.report.results import Results
 from acclimate.report.sentences import recipe_sentences
+from acclimate.stages.finetune import Finetune
 from acclimate.study.language import load_study, parse_study, resolved
 from acclimate.study.plan import Plan
 from acclimate.study.run import Options, run_study
@@ -48,6 +49,26 @@ def test_another_draw_is_another_computation_from_the_same_base_on_the_same_text
         assert one.fingerprints == other.fingerprints
         assert one.parent == other.parent
     assert plan.nodes[keys["a", 0]].fingerprints != plan.nodes[keys["a", 1]].fingerprints
+
+
+def test_a_stage_is_given_the_texts_of_its_seed_and_streams_of_its_draw(tiny_world, tmp_path, monkeypatch):
+    seen = {}
+
+    def look(self, parent, context):
+        seen[context.title.partition(":")[0]] = (context.seed, context.task().train.texts)
+        raise TrainingError("seen enough")
+
+    monkeypatch.setattr(Finetune, "run", look)
+    task = {split: str(tiny_world / f"{split}.jsonl") for split in ("train", "dev", "test")}
+    recipes = {"a": ["finetune"], "b": {"draw": 1, "stages": ["finetune"]}, "c": {"draw": 2, "stages": ["finetune"]}}
+    study = parse_study({"base": str(tiny_world / "model"), "data": {"task": task}, "labels": [30], "seeds": 2, "recipes": recipes})
+    run_study(study, tmp_path, Options(tmp_path / "out", tmp_path / "store", engine="inline", threads=1, say=lambda _: None))
+    streams, texts = ({title: each[place] for title, each in seen.items()} for place in (0, 1))
+    assert len(set(streams.values())) == len(streams) == 6
+    for seed in (0, 1):
+        assert streams[f"a, seed {seed}, 30 labels"] == seed
+        assert len({texts[f"{recipe}, seed {seed}, 30 labels"] for recipe in recipes}) == 1
+    assert len(set(texts.values())) == 2
 
 
 def test_draw_zero_is_the_recipe_without_it(plan_of):
