@@ -82,6 +82,18 @@ def test_equal_recipes_are_called_different_in_at_most_six_of_a_hundred_studies(
     assert np.mean(np.array(p) < 0.05) <= 0.06 + 2 * error(0.06, trials)
 
 
+@pytest.mark.parametrize("seed_sd", [0.0, 0.1, 0.4], ids=["texts dominate", "both", "seeds dominate"])
+def test_an_a_a_study_of_three_draws_calls_any_of_them_different_in_at_most_five_of_a_hundred_cases(seed_sd):
+    # As examples/aa.yaml: one recipe under three names, on the same texts, with random draws of its own under each.
+    rng, trials = np.random.default_rng([3, int(100 * seed_sd)]), 400
+    draws = {"a": 0.0, "a again": 0.0, "a once more": 0.0}
+    wrong = [
+        any(verdict.verdict != "cannot tell" for verdict in compare(*study(rng, 400, 5, draws, seed_sd, own_sd=0.0), "a", classes=4))
+        for _ in range(trials)
+    ]
+    assert np.mean(wrong) <= 0.05 + 2 * error(0.05, trials)
+
+
 @pytest.mark.parametrize("texts", [140, 1000])
 @pytest.mark.parametrize("seeds", [3, 5, 10])
 def test_the_interval_of_a_macro_f1_difference_covers_its_true_value(texts, seeds):

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from acclimate.report.markdown import markdown
+from acclimate.report.as_markdown import markdown
 from acclimate.report.page import page, write_report
 from acclimate.report.results import Results
 from acclimate.report.several import comparison

@@ -94,6 +94,7 @@ def test_resolved_writes_out_every_default_and_is_read_back() -> None:
     assert plain["recipes"]["fine-tune"] == {
         "base": "some/model",
         "stages": [{"finetune": Finetune().model_dump(mode="json", exclude={"stage"})}],
+        "draw": 0,
     }
     assert plain["recipes"]["tfidf"] == {"base": {"tfidf": Tfidf().model_dump(mode="json", exclude={"stage"})}}
     again = of(dump(plain))

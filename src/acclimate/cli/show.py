@@ -1,6 +1,7 @@
 """What the verbs print: results to stdout, everything on the way to stderr."""
 
 import json
+import shlex
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -121,6 +122,19 @@ def findings(found: "list[Finding]") -> None:
     """What the doctor saw."""
     for finding in found:
         print(f"{'ok  ' if finding.ok else 'BAD '} {finding.what:18} {finding.found}{f' — {finding.mend}' if finding.mend else ''}")
+
+
+def command(verb: str, *arguments: str, **options: Any) -> str:
+    """A command as one may write it down for others: of a path from this machine's root the last part alone."""
+    words = ["acclimate", verb, *map(_told, arguments)]
+    for name, given in options.items():
+        for value in given if isinstance(given, list) else [given]:
+            words += [f"--{name}", _told(str(value))]
+    return shlex.join(words)
+
+
+def _told(word: str) -> str:
+    return Path(word).name if Path(word).is_absolute() else word
 
 
 def duration(seconds: float) -> str:

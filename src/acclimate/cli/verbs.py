@@ -83,6 +83,7 @@ def study(
 
 
 def _study(file: Path, out: Path | None, store: Path | None, command: str, smoke: bool = False, **options: Any) -> None:
+    from acclimate.report.card import write_cards
     from acclimate.report.page import write_report
     from acclimate.report.results import Results
     from acclimate.study.language import load_study
@@ -97,6 +98,7 @@ def _study(file: Path, out: Path | None, store: Path | None, command: str, smoke
     if follows():
         return
     page = write_report(finished.out)
+    write_cards(finished.out)
     show.finished(Results.load(finished.out), finished, page)
     if finished.failed:
         raise typer.Exit(1)
@@ -108,11 +110,16 @@ def report(
     folders: Annotated[list[Path], typer.Argument(help="A study's output folder, or those of several.", show_default=False)],
     out: Annotated[Path | None, typer.Option("--out", help="The page; by default in the folder, of several studies ./report.html.")] = None,
 ) -> None:
-    """Write the report of a finished study again, and print its table; of several studies write one page."""
+    """Write the report of a finished study and its models' cards again, and print its table; of several studies write one page."""
+    from acclimate.report.card import write_cards
     from acclimate.report.page import write_report, write_reports
     from acclimate.report.results import Results
 
-    page = write_report(folders[0]) if len(folders) == 1 and out is None else write_reports(folders, out or Path("report.html"))
+    if len(folders) == 1 and out is None:
+        write_cards(folders[0])
+        page = write_report(folders[0])
+    else:
+        page = write_reports(folders, out or Path("report.html"))
     for folder in folders:
         show.results(Results.load(folder))
     show.say(f"Report: {page}")
@@ -138,8 +145,8 @@ def pretrain(
 
     source = {"path": corpus if len(corpus) > 1 else corpus[0]} | ({"text": text} if text else {})
     chosen = _single(out, store, threads, precision, micro_tokens)
-    measured = run_stage(base, "pretrain", parse_settings(settings or []), {"domain": source}, seed, chosen)
-    show.measured(measured, out)
+    made = run_stage(base, "pretrain", parse_settings(settings or []), {"domain": source}, seed, chosen)
+    show.measured(made.measured, out)
 
 
 @app.command()
@@ -157,20 +164,25 @@ def finetune(
     precision: PrecisionOption = "auto",
     micro_tokens: MicroOption = None,
 ) -> None:
-    """Fine-tune a model on labelled texts."""
+    """Fine-tune a model on labelled texts, and write its model card."""
+    from acclimate.report.card import write_card
+    from acclimate.report.chain import Chain
+    from acclimate.report.results import Results
     from acclimate.study.single import run_stage
     from acclimate.study.yaml import parse_settings
 
     columns = {name: value for name, value in (("text", text), ("label", label)) if value}
-    chosen = _single(out, store, threads, precision, micro_tokens)
-    measured = run_stage(base, "finetune", parse_settings(settings or []), {"task": {"path": task, **columns}}, seed, chosen)
-    show.measured(measured, out)
+    command = show.command("finetune", base, task, out=out, seed=seed, **columns, set=settings or [])
+    chosen = _single(out, store, threads, precision, micro_tokens, command)
+    made = run_stage(base, "finetune", parse_settings(settings or []), {"task": {"path": task, **columns}}, seed, chosen)
+    write_card(out, Chain.of_run(Results.of_run(made.row, made.facts)))
+    show.measured(made.measured, out)
 
 
-def _single(out: Path, store: Path, threads: int | None, precision: str, micro_tokens: int | None) -> Any:
+def _single(out: Path, store: Path, threads: int | None, precision: str, micro_tokens: int | None, command: str = "") -> Any:
     from acclimate.study.run import Options
 
-    return Options(out=out, store=store, threads=threads, precision=precision, micro_tokens=micro_tokens, say=show.say)
+    return Options(out, store, threads=threads, precision=precision, micro_tokens=micro_tokens, command=command, say=show.say)
 
 
 @app.command()

@@ -44,6 +44,24 @@ class Verdict:
     verdict: Word
     seeds: int  # common to both
     failed_seeds: int
+    texts: int = 0  # test texts
+    compared: int = 0  # recipes with which Holm's correction counts
+    # What one seed and one text contribute to the variance of the difference (`Components`); None with one seed.
+    seed_variance: float | None = None
+    text_variance: float | None = None
+    both_variance: float | None = None
+
+
+@dataclass(frozen=True)
+class Components:
+    """The variances of the two-way model, each of a single seed, text, or pair of them, in squared units of the metric.
+
+    Estimated from the mean squares (Searle, Casella & McCulloch 1992, section 4.3); one that comes out below zero is zero.
+    """
+
+    seeds: float
+    texts: float
+    both: float  # the interaction of seed and text
 
 
 @dataclass(frozen=True)
@@ -53,6 +71,7 @@ class Spread:
     difference: float
     variance: float
     freedom: float  # degrees of freedom
+    components: Components | None = None  # None with one seed, which tells none of them apart
 
     @property
     def error(self) -> float:
@@ -87,12 +106,15 @@ def compare(
         failed = len(meant - set(common))
         scores = [float(METRICS[metric](confusion(gold, each, number))) for each in predictions[name].values()]
         mean = float(np.mean(scores)) if scores else None
-        blank = Verdict(name, reference, labels, metric, mean, None, None, None, None, None, None, "cannot tell", len(common), failed)
+        blank = Verdict(
+            name, reference, labels, metric, mean, None, None, None, None, None, None, "cannot tell", len(common), failed,
+            texts=len(gold), compared=len(others),
+        )  # fmt: skip
         if not common or len(gold) < 2:
             found.append(blank)
             continue
         spread = two_way(np.stack([influences[name][seed] - influences[reference][seed] for seed in common]))
-        found.append(_with_numbers(blank, spread, alpha, len(others)))
+        found.append(_with_numbers(blank, spread, alpha))
     return _judged(found, alpha)
 
 
@@ -136,7 +158,9 @@ def two_way(d_SN: NDArray[np.float64]) -> Spread:
     rest = d_SN - by_seed[:, None] - by_text[None] + difference
     both = float((rest**2).sum()) / ((count - 1) * (texts - 1)) / (count * texts)
     variance, freedom = combined(np.array(seed_variance), np.array(text_variance), np.array(both), count, texts)
-    return Spread(difference, float(variance), float(freedom))
+    # Either single source's mean square holds the interaction, too.
+    components = Components(count * max(seed_variance - both, 0.0), texts * max(text_variance - both, 0.0), count * texts * both)
+    return Spread(difference, float(variance), float(freedom), components)
 
 
 def combined(
@@ -163,6 +187,16 @@ def combined(
     return variance, np.clip(freedom, min(seeds, texts) - 1, texts - 1)
 
 
+def detectable_effect(error: float, freedom: float, compared: int, alpha: float = 0.05) -> float:
+    """The smallest true difference that is found with 80 % power at Holm's first and strictest step, `compared` recipes in all.
+
+    (t[1 - alpha / 2m] + t[power]) standard errors.
+    """
+    from scipy.stats import t
+
+    return float(t.ppf(1 - alpha / (2 * compared), freedom) + t.ppf(POWER, freedom)) * error
+
+
 def holm(p: Sequence[float]) -> list[float]:
     """Holm's step-down correction (1979) of p-values, in their order."""
     order = np.argsort(p, kind="stable")
@@ -173,17 +207,20 @@ def holm(p: Sequence[float]) -> list[float]:
     return corrected
 
 
-def _with_numbers(blank: Verdict, spread: Spread, alpha: float, recipes: int) -> Verdict:
+def _with_numbers(blank: Verdict, spread: Spread, alpha: float) -> Verdict:
     from scipy.stats import t
 
     half = float(t.ppf(1 - alpha / 2, spread.freedom)) * spread.error
     p = 1.0 if spread.difference == 0 else float(2 * t.sf(abs(spread.difference) / spread.error, spread.freedom))
     p = max(p, sys.float_info.min)  # no study can rule chance out: a p-value too small for a float is not 0
-    # Found at Holm's first and strictest step, with this power: (t[1 - alpha / 2m] + t[power]) standard errors, m recipes compared.
-    detectable = float(t.ppf(1 - alpha / (2 * recipes), spread.freedom) + t.ppf(POWER, spread.freedom)) * spread.error
     low, high = spread.difference - half, spread.difference + half
-    seen = detectable if blank.seeds > 1 else None  # one seed never tells, however large the difference
-    return replace(blank, difference=spread.difference, low=low, high=high, p=p, detectable=seen)
+    # One seed never tells, however large the difference.
+    seen = detectable_effect(spread.error, spread.freedom, blank.compared, alpha) if blank.seeds > 1 else None
+    found = replace(blank, difference=spread.difference, low=low, high=high, p=p, detectable=seen)
+    parts = spread.components
+    if parts is None:
+        return found
+    return replace(found, seed_variance=parts.seeds, text_variance=parts.texts, both_variance=parts.both)
 
 
 def _judged(found: list[Verdict], alpha: float) -> list[Verdict]:

@@ -11,7 +11,7 @@ from acclimate.files import digest_file, digest_json
 
 CONFIG, TOKENIZER, TOKENIZER_CONFIG = "config.json", "tokenizer.json", "tokenizer_config.json"
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
-DOWNLOADED = ("*.json", "*.txt", "*.model", "model*.safetensors")
+DOWNLOADED = ("*.json", "*.txt", "*.model", "model*.safetensors", "README.md")  # the last says the licence
 OTHER_WEIGHTS = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
 SUPPORTED = (
     "albert", "bert", "camembert", "deberta", "deberta-v2", "distilbert", "electra", "modernbert", "mpnet", "roberta", "xlm-roberta",

@@ -1,66 +1,56 @@
-"""The report as Markdown, for a pull request: the same figures as the page, without its charts."""
+"""Markdown in which text from the study stays text: names, labels and commands can neither become markup nor break a line or a cell."""
 
 import re
+from collections.abc import Iterable, Sequence
 
 from acclimate.report.grid import Grid
-from acclimate.report.tables import Row, markdown_table
-from acclimate.report.text import plain_markdown as plain
-from acclimate.report.text import with_labels
-from acclimate.report.view import View
+from acclimate.report.text import inert, one_line, quoted
+
+_MARKUP = re.compile(r"([\\`*_\[\]|~$])")
 
 
-def markdown(view: View) -> str:
-    """The whole report; text from the study can become neither markup nor a link."""
-    parts = [f"# {plain(view.title)}", *map(plain, view.sentences)]
-    if view.study.get("smoke"):
-        parts.append("**Smoke run:** every stage saw a sliver of the data. No number below says anything about the recipes.")
-    parts += ["## Comparison", _about(view), markdown_table(view.results)]
-    for figure in (view.pareto, view.efficiency):
-        if figure is not None:
-            parts.append(f"![{plain(figure.caption)}](plots/{figure.name}.svg)")
-    grids: list[tuple[str, list[Grid]]] = [
-        ("All scores", view.scores),
-        ("The chosen recipe", [grid for grid in (view.by_label, view.mistakes) if grid is not None]),
-        ("Data", list(view.data.grids)),
-        ("Stages and costs", [view.stages, view.times, view.sizes]),
-    ]
-    for title, found in grids:
-        shown = [_grid(grid) for grid in found if grid.rows]
-        if shown:
-            parts += [f"## {title}", *shown]
-            if title == "Data":
-                parts.append("\n".join(f"- {plain(what)}: {plain(value)}" for what, value in view.data.lines))
-            if title == "Stages and costs":
-                parts.append(view.saving.sentence)
-    if view.results.failed:
-        failed = (f"- {plain(run.recipe)}, seed {run.seed}, {with_labels(run.labels)}: {plain(run.error)}" for run in view.results.failed)
-        parts += ["## Failed runs", "\n".join(failed)]
-    if view.notes:
-        parts += ["## Notes", "\n".join(f"- {plain(note)}" for note in view.notes)]
-    versions = ", ".join(f"{plain(name)} {plain(str(version))}" for name, version in view.versions.items())
-    machine = ", ".join(f"{plain(name)} {plain(value)}" for name, value in view.machine.items())
-    parts += ["## How to repeat it", _code(str(view.study.get("command") or "acclimate study study.yaml"))]
-    parts += [_code(view.results.study_yaml), "; ".join(each for each in (versions, machine) if each)]
-    return "\n\n".join(part for part in parts if part) + "\n"
+def plain(text: str) -> str:
+    """Text from anywhere on one line, inert and escaped; to stand inside a line, not to begin one."""
+    return escaped(one_line(text))
 
 
-def _about(view: View) -> str:
-    chosen: Row | None = next((row for row in view.rows if row.is_chosen), None)
-    bold = f" In bold: {plain(chosen.recipe)}, which the dev set chose." if chosen else ""
-    return f"Every recipe against the reference, {plain(view.results.reference)}, on the same seeds and test examples.{bold}"
+def named(name: str) -> str:
+    """A name in quotes, as in `text.quoted`."""
+    return escaped(quoted(name))
 
 
-def _grid(grid: Grid) -> str:
-    lines = [f"**{plain(grid.caption)}**", "", _line([plain(heading) or " " for heading in grid.headings])]
-    lines.append(_line(["---" if place in grid.words else "---:" for place in range(len(grid.headings))]))
-    return "\n".join([*lines, *(_line([plain(cell) for cell in row]) for row in grid.rows)])
+def escaped(text: str) -> str:
+    """Text that is inert already (our own sentences), every sign escaped that could be markup, a link or a formula."""
+    text = _MARKUP.sub(r"\\\1", text)
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    # Addresses become links by themselves.
+    return re.sub("www\\.", "www&#46;", text.replace("://", ":&#47;/"), flags=re.IGNORECASE).replace("@", "&#64;")
 
 
-def _line(cells: list[str]) -> str:
+def block(text: str, language: str = "") -> str:
+    """Text as it is, in a fence that it cannot close."""
+    text = inert(text)
+    longest = max((len(ticks) for ticks in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{text}\n{fence}"
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]], words: Iterable[int] = (0,)) -> str:
+    """A table of plain cells; columns in `words` stand to the left, numbers to the right."""
+    left = frozenset(words)
+    lines = [_line(map(plain, headings)), _line("---" if place in left else "---:" for place in range(len(headings)))]
+    return "\n".join((*lines, *(_line(map(plain, row)) for row in rows)))
+
+
+def grid(value: Grid) -> str:
+    """A grid with its caption."""
+    return f"{plain(value.caption)}:\n\n{table(value.headings, value.rows, value.words)}"
+
+
+def bullets(lines: Iterable[str]) -> str:
+    """A list of lines that are Markdown already."""
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _line(cells: Iterable[str]) -> str:
     return "| " + " | ".join(cells) + " |"
-
-
-def _code(code: str) -> str:
-    # A fence longer than any run of backticks inside cannot be closed from inside.
-    fence = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", code)), default=0))
-    return f"{fence}\n{code.strip()}\n{fence}"

@@ -9,10 +9,11 @@ from importlib.resources import files
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import escape
 
 from acclimate.files import write_text
 from acclimate.report import text
-from acclimate.report.markdown import markdown
+from acclimate.report.as_markdown import markdown
 from acclimate.report.results import Results
 from acclimate.report.several import comparison
 from acclimate.report.view import View
@@ -77,6 +78,8 @@ def _template() -> Template:
         "duration": text.duration,
         "amount": text.amount,
         "one_line": text.one_line,
+        # Our own sentences: the names in them are inert already, and what holds their direction must stay.
+        "said": escape,
     }
     environment.globals |= {"interval": text.interval, "with_labels": text.with_labels, "percent": text.percent}
     return environment.get_template("report.html.jinja")

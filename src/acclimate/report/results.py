@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from statistics import fmean
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from acclimate.errors import SettingsError
 
+PREDICTED = ("recipe", "labels", "split", "gold", "predicted")  # what is read of predictions.parquet
 FILES = ("results.parquet", "predictions.parquet", "verdicts.json", "study.json", "study.yaml")
 
 Claim = Literal["better", "worse", "cannot tell"]
@@ -37,6 +38,7 @@ class Run:
     status: str
     error: str
     values: Mapping[str, float | None]
+    key: str = ""  # of its last stage
 
     @property
     def done(self) -> bool:
@@ -58,6 +60,12 @@ class Verdict:
     detectable: float | None
     verdict: str
     seeds: int
+    # What advice about the size of a study needs (`evaluation.power`); None in folders of acclimate 0.1.0 and with one seed.
+    texts: int | None = None
+    compared: int | None = None
+    seed_variance: float | None = None
+    text_variance: float | None = None
+    both_variance: float | None = None
 
     @property
     def claim(self) -> Claim:
@@ -87,6 +95,7 @@ class StageFact:
     title: str = ""
     parent: str | None = None  # the key of the stage it starts from
     runs: int = 0  # that it is part of
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -128,7 +137,7 @@ class Results:
                 stages=tuple(_stage(row) for row in study.get("stages", ())),
                 study=study,
                 study_yaml=(folder / "study.yaml").read_text(encoding="utf-8"),
-                predictions=_table(folder / "predictions.parquet", ("recipe", "labels", "split", "gold", "predicted"), only=True),
+                predictions=_table(folder / "predictions.parquet", PREDICTED, only=True),
                 folder=folder,
             )
         except KeyError as error:
@@ -137,6 +146,13 @@ class Results:
             ) from error
         except UnicodeDecodeError as error:
             raise SettingsError(f"{folder / 'study.yaml'}: not UTF-8 text ({error})") from error
+
+    @classmethod
+    def of_run(cls, row: Mapping[str, Any], study: Mapping[str, Any]) -> "Results":
+        """One run by itself, compared with nothing: its row as in `results.parquet`, and what `study.json` would say."""
+        nothing = pa.table({name: pa.array([], pa.string()) for name in PREDICTED})
+        stages = tuple(_stage(fact) for fact in study.get("stages", ()))
+        return cls(f"test_{study['metric']}", str(row["recipe"]), (_run(dict(row)),), (), stages, study, "", nothing)
 
     @cached_property
     def curves(self) -> Mapping[str, Mapping[str, list[tuple[float, float]]]]:
@@ -277,6 +293,10 @@ def _number(value: Any) -> float | None:
     return value
 
 
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
 def _count(value: Any) -> int:
     """How many: a count, or the list of what is counted."""
     return len(value) if isinstance(value, list) else int(value or 0)
@@ -291,6 +311,7 @@ def _run(row: dict[str, Any]) -> Run:
         status=str(row["status"]),
         error=str(row.get("error") or ""),
         values={name: _number(value) for name, value in row.items() if name not in text},
+        key=str(row.get("key") or ""),
     )
 
 
@@ -307,6 +328,11 @@ def _verdict(row: dict[str, Any]) -> Verdict:
         detectable=_number(row.get("detectable")),
         verdict=str(row["verdict"]),
         seeds=_count(row.get("seeds")),
+        texts=_whole(row.get("texts")),
+        compared=_whole(row.get("compared")),
+        seed_variance=_number(row.get("seed_variance")),
+        text_variance=_number(row.get("text_variance")),
+        both_variance=_number(row.get("both_variance")),
     )
 
 
@@ -326,4 +352,5 @@ def _stage(row: dict[str, Any]) -> StageFact:
         title=str(row.get("title") or row["stage"]),
         parent=None if row.get("parent") is None else str(row["parent"]),
         runs=_count(row.get("runs")),
+        settings=row.get("settings") or {},
     )

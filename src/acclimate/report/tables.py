@@ -6,8 +6,9 @@ from statistics import stdev
 from rich.table import Table
 from rich.text import Text
 
+from acclimate.report.markdown import plain
 from acclimate.report.results import Claim, Results
-from acclimate.report.text import amount, duration, interval, metric_words, one_line, plain_markdown, score, signed
+from acclimate.report.text import amount, duration, interval, metric_words, one_line, score, signed
 
 _STYLES: dict[str, str] = {"better": "green", "worse": "red"}
 
@@ -93,7 +94,7 @@ def markdown_table(results: Results) -> str:
     headings = ("recipe", "labels", metric_words(results.metric), "difference [95 %]", "verdict", "seeds", "time a run", "tokens")
     lines = [_line(headings), _line(["---", "---:", "---:", "---:", "---", "---:", "---:", "---:"])]
     for row in table_rows(results):
-        name = plain_markdown(row.recipe)
+        name = plain(row.recipe)
         cells = (f"**{name}**" if row.is_chosen else name, row.labels, _mean(row), row.compared, row.outcome, row.seeds_done)
         lines.append(_line([*cells, duration(row.seconds), amount(row.tokens)]))
     return "\n".join(lines) + "\n"

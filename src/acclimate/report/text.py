@@ -1,6 +1,5 @@
 """How a value is written for people: numbers with their units, and text from data made inert."""
 
-import re
 import unicodedata
 
 METRIC_WORDS = {"macro_f1": "macro F1", "micro_f1": "micro F1", "mcc": "Matthews correlation"}
@@ -21,12 +20,6 @@ def inert(text: str) -> str:
 def one_line(text: str) -> str:
     """Inert text on one line."""
     return " ".join(inert(text).split())
-
-
-def plain_markdown(text: str) -> str:
-    """The text on one line that Markdown shows as it stands: no markup, no formula, no link, no end of a table's cell."""
-    escaped = re.sub(r"([\\`*_\[\]|~#$])", r"\\\1", one_line(text))
-    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("://", ":&#47;/")
 
 
 def quoted(name: str) -> str:

@@ -14,6 +14,7 @@ from acclimate.report.forest import Axis, Mark, axis_of
 from acclimate.report.grid import Grid
 from acclimate.report.mistakes import mistakes_grid
 from acclimate.report.results import Results
+from acclimate.report.sentences import Said, recipe_sentences
 from acclimate.report.tables import Row, table_rows
 from acclimate.report.tree import Branch, Saving, saving, tree
 from acclimate.report.words import verdict_sentences
@@ -27,6 +28,7 @@ class Budget:
     labels: str
     rows: list[Row]
     marks: tuple[Mark, ...]
+    said: tuple[Said, ...]
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class View:
     def budgets(self) -> list[Budget]:
         """The largest first, since the verdict speaks of it."""
         of = {labels: [row for row in self.rows if row.labels == labels] for labels in reversed(self.results.budgets)}
-        return [Budget(labels, rows, self.axis.marks(rows)) for labels, rows in of.items()]
+        return [Budget(labels, rows, self.axis.marks(rows), recipe_sentences(self.results, labels)) for labels, rows in of.items()]
 
     @property
     def _largest(self) -> list[Row]:

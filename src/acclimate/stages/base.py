@@ -38,16 +38,17 @@ class Context:
 
     data: Data
     labels: str  # label budget, e.g. "500" or "all"
-    seed: int
+    seed: int  # of everything random
     title: str  # for progress lines, e.g. "DAPT + TAPT, seed 1: pretrain"
     cache: Path  # token stores
     work: Path  # checkpoints of this stage; survives a kill
     output: Path  # the artifact being built: model/, predictions.parquet, log.jsonl
     runtime: Runtime
+    sample: int | None = None  # the seed that chooses the labelled texts of a budget; None: `seed`
 
     def task(self) -> Task:
         """The task, cut to this run's label budget."""
-        return task_at(self.data, self.labels, self.seed)
+        return task_at(self.data, self.labels, self.seed if self.sample is None else self.sample)
 
     def tokens(self, corpus: Corpus, folder: "ModelFolder") -> TokenStore:
         """The corpus tokenised with the folder's tokenizer, from the cache where it is there already."""

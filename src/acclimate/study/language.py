@@ -80,6 +80,9 @@ class Recipe(Settings):
     study's base."""
     stages: tuple[Annotated[AnyStage, BeforeValidator(_stage_as_written)], ...] = ()
     """What is done to it, in this order: each a stage's name, or `name: {settings}`."""
+    draw: Seed = 0
+    """Another number draws everything random anew (fresh heads, order, masks, dropout), on the same labelled texts: the same recipe once
+    more, for an A/A study."""
 
     @model_validator(mode="before")
     @classmethod
@@ -210,6 +213,8 @@ def _recipe_contradictions(study: Study, recipe: Recipe) -> Iterator[Mistake]:
     corpora = tuple(study.data.corpora_by_name())
     if not recipe.stages:
         yield Mistake((), "has no stages; the shortest recipe is [finetune]")
+    if recipe.draw and not any(stage.draws() for stage in recipe.stages):
+        yield Mistake(("draw",), "nothing in this recipe is drawn at random, so another draw is the same model")
     if recipe.base == TFIDF and (len(recipe.stages) != 1 or not isinstance(recipe.stages[0], Tfidf)):
         yield Mistake((), "tfidf is a plain baseline and takes no stages")
     for place, stage in enumerate(recipe.stages):
@@ -261,7 +266,7 @@ def resolved(study: Study) -> dict[str, Any]:
             recipes[name] = {"base": _stage_written_out(recipe.stages[0])}
         else:
             base = {} if (recipe.base or study.base) is None else {"base": recipe.base or study.base}
-            recipes[name] = {**base, "stages": [_stage_written_out(stage) for stage in recipe.stages]}
+            recipes[name] = {**base, "stages": [_stage_written_out(stage) for stage in recipe.stages], "draw": recipe.draw}
     plain = study.model_dump(mode="json", exclude={"recipes"})
     return {**plain, "reference": study.reference_name, "recipes": recipes}
 

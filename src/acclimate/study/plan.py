@@ -31,6 +31,7 @@ class Node:
     labels: str  # label budget; "all" where the stage reads no labels
     title: str  # for people, e.g. "DAPT + TAPT, seed 1: pretrain on task"
     fingerprints: tuple[str, ...]  # of the data it reads
+    draw: int = 0  # the recipe's; 0 where the stage draws nothing
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Plan:
                 _check(name, recipe, sources[base], data)
             for labels in study.label_budgets:
                 for seed in study.seed_list:
-                    path = _path(name, chain, seed, study.seed_list[0], labels, data, libraries, choices)
+                    path = _path(name, recipe.draw, chain, seed, study.seed_list[0], labels, data, libraries, choices)
                     for node in path:
                         nodes.setdefault(node.key, node)
                     runs.append(Run(name, seed, labels, tuple(node.key for node in path)))
@@ -135,6 +136,7 @@ def _chain(recipe: Recipe, base: str | None, source: Source | None) -> tuple[Sta
 
 def _path(
     recipe: str,
+    draw: int,
     chain: tuple[Stage, ...],
     seed: int,
     first_seed: int,
@@ -150,6 +152,7 @@ def _path(
         its_seed = first_seed if place <= shared else seed
         its_labels = labels if "labels" in stage.reads() else "all"
         fingerprints = tuple(fingerprint_of(what, data, its_labels, its_seed) for what in stage.reads())
+        its_draw = draw if stage.draws() else 0
         parent = path[-1].key if path else None
         key = digest_json(
             {
@@ -160,11 +163,11 @@ def _path(
                 "seed": its_seed if stage.draws() else None,
                 "libraries": libraries,
             }
+            | ({"draw": its_draw} if its_draw else {})
             | choices
         )
-        path.append(
-            Node(key, stage, parent, its_seed, its_labels, _title(recipe, stage, its_seed, its_labels, place <= shared), fingerprints)
-        )
+        title = _title(recipe, stage, its_seed, its_labels, place <= shared)
+        path.append(Node(key, stage, parent, its_seed, its_labels, title, fingerprints, its_draw))
     return path
 
 

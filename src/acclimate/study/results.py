@@ -169,6 +169,7 @@ def stage_facts(outcomes: Outcomes, cached: set[str]) -> list[dict[str, Any]]:
                 "recipes": list(outcomes.plan.recipes_of(node.key)),
                 "runs": sum(node.key in run.nodes for run in outcomes.plan.runs),
                 "seed": node.seed,
+                "draw": node.draw,
                 "labels": node.labels,
                 "cached": node.key in cached,
                 "status": "done" if measured else (report.status if report else "not run"),

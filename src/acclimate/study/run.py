@@ -20,6 +20,7 @@ from acclimate.study.engines.base import Job
 from acclimate.study.engines.reports import Report
 from acclimate.study.engines.table import ENGINES
 from acclimate.study.language import Study, resolved
+from acclimate.study.origins import base_facts, hub_datasets
 from acclimate.study.paths import relocated
 from acclimate.study.plan import Plan
 from acclimate.study.results import (
@@ -136,7 +137,7 @@ def write_results(prepared: Prepared, reports: dict[str, Report], options: Optio
     study, out = prepared.study, options.out
     outcomes = Outcomes.read(prepared.plan, prepared.store, reports)
     table = rows(study, outcomes)
-    assert prepared.data.task is not None
+    assert prepared.data.task is not None, "a study compares recipes on a task"
     labels = prepared.data.task.labels
     write_rows(table, out)
     write_predictions(outcomes, labels, out)
@@ -149,29 +150,36 @@ def write_results(prepared: Prepared, reports: dict[str, Report], options: Optio
     prepared.data.task.write_splits(out / "splits")
     write_text(out / "study.yaml", dump(relocated(resolved(study), prepared.root, out)))
     failed = [row for row in table if row["status"] == "failed"]
-    write_json(
-        out / "study.json",
-        {
-            "name": study.name,
-            "version": version("acclimate"),
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "command": options.command,
-            "smoke": prepared.smoke,
-            "machine": machine(),
-            "versions": {name: version(name) for name in LIBRARIES},
-            "metric": study.metric,
-            "reference": study.reference_name,
-            "seeds": list(study.seed_list),
-            "budgets": list(study.label_budgets),
-            "labels": list(labels),
-            "data": prepared.data.facts(),
-            "stages": stage_facts(outcomes, set(prepared.cached)),
-            "best": _about(handover, study.metric),
-            "failed": [{name: row[name] for name in ("recipe", "seed", "labels", "error")} for row in failed],
-            "notes": _notes(outcomes, prepared),
-        },
-    )
+    about = study_facts(prepared, outcomes, options.command) | {
+        "best": _about(handover, study.metric),
+        "failed": [{name: row[name] for name in ("recipe", "seed", "labels", "error")} for row in failed],
+    }
+    write_json(out / "study.json", about)
     return Finished(out, len(failed), len(table), handover)
+
+
+def study_facts(prepared: Prepared, outcomes: Outcomes, command: str) -> dict[str, Any]:
+    """What `study.json` says of a study besides how its comparison came out: data, stages, bases, versions, how to repeat it."""
+    study, data = prepared.study, prepared.data
+    return {
+        "name": study.name,
+        "version": version("acclimate"),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": command,
+        "smoke": prepared.smoke,
+        "machine": machine(),
+        "versions": {name: version(name) for name in LIBRARIES},
+        "metric": study.metric,
+        "reference": study.reference_name,
+        "seeds": list(study.seed_list),
+        "budgets": list(study.label_budgets),
+        "labels": list(data.task.labels) if data.task is not None else [],
+        "data": data.facts(),
+        "hub_datasets": hub_datasets(study.data, prepared.root),
+        "bases": base_facts(prepared.plan.sources, prepared.root),
+        "stages": stage_facts(outcomes, set(prepared.cached)),
+        "notes": _notes(outcomes, prepared),
+    }
 
 
 def machine() -> dict[str, Any]:

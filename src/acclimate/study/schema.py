@@ -57,6 +57,7 @@ def _recipe() -> dict[str, Any]:
                 "description": _description(described["base"]),
             },
             "stages": {**stages, "description": _description(described["stages"])},
+            "draw": {"type": "integer", "minimum": 0, "default": 0, "description": _description(described["draw"])},
         },
         "additionalProperties": False,
         "minProperties": 1,
@@ -145,7 +146,7 @@ def _block(introduction: str, model: type[Settings]) -> str:
 def _kind(model: type[Settings], name: str) -> str:
     """The type of a field in words, e.g. `number > 0, or null`."""
     if model is Recipe:
-        return {"base": "text, or `tfidf: {settings}`", "stages": "list of stages"}[name]
+        return {"base": "text, or `tfidf: {settings}`", "stages": "list of stages", "draw": "whole number ≥ 0"}[name]
     if model is Study and name == "recipes":
         return "mapping of names to recipes"
     schema = TypeAdapter(model).json_schema()

@@ -1,17 +1,28 @@
 """One stage on its own: the verbs `pretrain` and `finetune` are studies with one recipe and one seed, minus the comparison."""
 
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from acclimate.errors import AcclimateError, Interrupted, SettingsError, TrainingError
-from acclimate.files import atomic_folder, locked, read_json
+from acclimate.files import atomic_folder, locked
 from acclimate.study.language import parse_study
-from acclimate.study.run import Options, carry_out, prepare
+from acclimate.study.results import Outcomes, rows
+from acclimate.study.run import Options, carry_out, prepare, study_facts
 
 
-def run_stage(base: str, stage: str, settings: dict[str, Any], data: dict[str, Any], seed: int, options: Options) -> dict[str, Any]:
-    """Run one stage on `base` and put its model into `options.out`; returns what it measured.
+@dataclass(frozen=True)
+class Made:
+    """What a single stage came to."""
+
+    measured: dict[str, Any]  # its metrics.json
+    row: dict[str, Any]  # as in results.parquet
+    facts: dict[str, Any]  # as in study.json
+
+
+def run_stage(base: str, stage: str, settings: dict[str, Any], data: dict[str, Any], seed: int, options: Options) -> Made:
+    """Run one stage on `base` and put its model into `options.out`.
 
     Paths are relative to the working directory.
 
@@ -40,5 +51,6 @@ def run_stage(base: str, stage: str, settings: dict[str, Any], data: dict[str, A
             shutil.copytree(prepared.store.path(end) / "model", folder, dirs_exist_ok=True)
         if prepared.data.task is not None:
             prepared.data.task.write_splits(out.with_name(f"{out.name}-splits"))
-        measured: dict[str, Any] = read_json(prepared.store.path(end) / "metrics.json")
-        return measured
+        outcomes = Outcomes.read(prepared.plan, prepared.store, reports)
+        (row,) = rows(study, outcomes)
+        return Made(outcomes.measured[end], row, study_facts(prepared, outcomes, options.command))

@@ -6,7 +6,7 @@ import numpy as np
 
 from acclimate.data.opened import Data
 from acclimate.data.task import Split, text_digest
-from acclimate.study.language import Recipe, Study
+from acclimate.study.language import Study
 
 TEXTS = 64  # of each split
 
@@ -14,7 +14,8 @@ TEXTS = 64  # of each split
 def smoke_study(study: Study) -> Study:
     """The same recipes with slivers of stages, one seed, all labels of the sliver."""
     recipes = {
-        name: Recipe(base=recipe.base, stages=tuple(stage.sliver() for stage in recipe.stages)) for name, recipe in study.recipes.items()
+        name: recipe.model_copy(update={"stages": tuple(stage.sliver() for stage in recipe.stages)})
+        for name, recipe in study.recipes.items()
     }
     return study.model_copy(update={"recipes": recipes, "seeds": study.seed_list[:1], "labels": ("all",)})
 

@@ -16,6 +16,7 @@ from acclimate.data.opened import Data, DataSettings
 from acclimate.errors import AcclimateError, DataError, Interrupted
 from acclimate.files import read_json, write_json, write_text
 from acclimate.modeling.fast_paths import FastPaths
+from acclimate.randomness import seed_of
 from acclimate.study.engines.reports import Report
 from acclimate.study.plan import KEYED_LIBRARIES, Node, fingerprint_of
 from acclimate.study.smoke import sliver
@@ -122,6 +123,7 @@ class Worker:
             "parents": [node.parent] if node.parent else [],
             "data": list(node.fingerprints),
             "seed": node.seed,
+            "draw": node.draw,
             "labels": node.labels,
             "versions": {name: version(name) for name in ("acclimate", *KEYED_LIBRARIES)},
             "device": devices.name,
@@ -136,7 +138,9 @@ class Worker:
         from acclimate.stages.base import Context
 
         work = self._store.work(node.key)
-        return Context(self._data, node.labels, node.seed, node.title, self._store.cache, work, output, self._runtime)
+        # Another draw changes what is random, and never which labelled texts a budget takes: these stay paired across recipes.
+        seed = seed_of(node.seed, "draw", node.draw) if node.draw else node.seed
+        return Context(self._data, node.labels, seed, node.title, self._store.cache, work, output, self._runtime, node.seed)
 
     @cached_property
     def _data(self) -> Data:
