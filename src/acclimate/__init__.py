@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         TrainingError,
     )
     from acclimate.stages.finetune import Finetune
+    from acclimate.stages.majority import Majority
     from acclimate.stages.pretrain import Pretrain
     from acclimate.stages.tfidf import Tfidf
     from acclimate.study.language import Recipe, Study, load_study
@@ -36,6 +37,7 @@ __all__ = [
     "DiskFullError",
     "Finetune",
     "Interrupted",
+    "Majority",
     "MissingExtraError",
     "ModelError",
     "Plan",
@@ -63,6 +65,7 @@ _HOMES = {
         "TrainingError",
     ),
     "acclimate.stages.finetune": ("Finetune",),
+    "acclimate.stages.majority": ("Majority",),
     "acclimate.stages.pretrain": ("Pretrain",),
     "acclimate.stages.tfidf": ("Tfidf",),
     "acclimate.study.language": ("Recipe", "Study", "load_study"),

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from acclimate.errors import ModelError
 from acclimate.files import read_json
-from acclimate.modeling.tfidf import KIND as TFIDF_KIND
+from acclimate.modeling import baselines
+from acclimate.modeling.majority import MajorityModel
 from acclimate.modeling.tfidf import TfidfModel
 
 
@@ -34,8 +35,11 @@ def load_predictor(folder: Path, max_tokens: int = 8192) -> Predictor:
     if not (folder / "config.json").is_file():
         raise ModelError(f"{folder}: no config.json here; give the folder of a trained model, e.g. results/NAME/best")
     config: dict[str, Any] = read_json(folder / "config.json")
-    if config.get("model_type") == TFIDF_KIND:
-        return TfidfModel.load(folder)
+    match config.get("model_type"):
+        case baselines.MAJORITY:
+            return MajorityModel.load(folder)
+        case baselines.TFIDF:
+            return TfidfModel.load(folder)
     return TransformerPredictor(folder, max_tokens)
 
 

@@ -5,8 +5,10 @@ from typing import Annotated
 from pydantic import Field
 
 from acclimate.stages.finetune import Finetune
+from acclimate.stages.majority import Majority
 from acclimate.stages.pretrain import Pretrain
 from acclimate.stages.tfidf import Tfidf
 
-STAGES = (Pretrain, Finetune, Tfidf)
-AnyStage = Annotated[Pretrain | Finetune | Tfidf, Field(discriminator="stage")]
+BASELINES = (Majority, Tfidf)  # plain ones: written as a base, and the only stage of their recipe
+STAGES = (Pretrain, Finetune, *BASELINES)
+AnyStage = Annotated[Pretrain | Finetune | Majority | Tfidf, Field(discriminator="stage")]

@@ -15,7 +15,7 @@ from acclimate.modeling.source import Source, resolve_base
 from acclimate.stages.base import Stage, task_at
 from acclimate.stages.finetune import Finetune
 from acclimate.stages.start import Start
-from acclimate.study.language import RANDOM, TFIDF, Recipe, Study
+from acclimate.study.language import BASELINE_NAMES, RANDOM, Recipe, Study
 
 KEYED_LIBRARIES = ("torch", "transformers", "tokenizers")
 
@@ -99,7 +99,7 @@ class Plan:
 
 def _pretrained(study: Study, recipe: Recipe) -> str | None:
     # `random` takes the architecture and the tokenizer of the study's base; plain baselines have none.
-    if recipe.base == TFIDF:
+    if recipe.base in BASELINE_NAMES:
         return None
     base = study.base if recipe.base in (None, RANDOM) else recipe.base
     if base is None:
