@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         StoreError,
         TrainingError,
     )
+    from acclimate.stages.bilstm import Bilstm
     from acclimate.stages.finetune import Finetune
     from acclimate.stages.majority import Majority
     from acclimate.stages.pretrain import Pretrain
@@ -33,6 +34,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AcclimateError",
+    "Bilstm",
     "DataError",
     "DiskFullError",
     "Finetune",
@@ -64,6 +66,7 @@ _HOMES = {
         "StoreError",
         "TrainingError",
     ),
+    "acclimate.stages.bilstm": ("Bilstm",),
     "acclimate.stages.finetune": ("Finetune",),
     "acclimate.stages.majority": ("Majority",),
     "acclimate.stages.pretrain": ("Pretrain",),

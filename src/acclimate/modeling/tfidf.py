@@ -12,8 +12,7 @@ from safetensors.numpy import load_file, save_file
 from acclimate.errors import ModelError
 from acclimate.files import read_json, write_json
 from acclimate.modeling.baselines import TFIDF
-
-WORD = r"(?u)\b\w+\b"  # single characters count as words, since labels may hang on them
+from acclimate.modeling.word_list import WORD
 
 
 @dataclass(frozen=True)

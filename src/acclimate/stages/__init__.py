@@ -4,11 +4,12 @@ from typing import Annotated
 
 from pydantic import Field
 
+from acclimate.stages.bilstm import Bilstm
 from acclimate.stages.finetune import Finetune
 from acclimate.stages.majority import Majority
 from acclimate.stages.pretrain import Pretrain
 from acclimate.stages.tfidf import Tfidf
 
-BASELINES = (Majority, Tfidf)  # plain ones: written as a base, and the only stage of their recipe
+BASELINES = (Majority, Tfidf, Bilstm)  # plain ones: written as a base, and the only stage of their recipe
 STAGES = (Pretrain, Finetune, *BASELINES)
-AnyStage = Annotated[Pretrain | Finetune | Majority | Tfidf, Field(discriminator="stage")]
+AnyStage = Annotated[Pretrain | Finetune | Majority | Tfidf | Bilstm, Field(discriminator="stage")]

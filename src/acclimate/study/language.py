@@ -77,8 +77,8 @@ class Recipe(Settings):
     """A base and the stages that adapt it. In a study file: a list of stages, or `{base, stages}`."""
 
     base: str | None = Field(default=None, min_length=1)
-    """Where it starts: a hub id or a folder, `random` (the study's base with fresh weights), or a plain baseline (`majority`, `tfidf`);
-    default the study's base."""
+    """Where it starts: a hub id or a folder, `random` (the study's base with fresh weights), or a plain baseline (`majority`,
+    `tfidf`, `bilstm`); default the study's base."""
     stages: tuple[Annotated[AnyStage, BeforeValidator(_stage_as_written)], ...] = ()
     """What is done to it, in this order: each a stage's name, or `name: {settings}`."""
 
