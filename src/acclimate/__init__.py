@@ -21,7 +21,9 @@ if TYPE_CHECKING:
         StoreError,
         TrainingError,
     )
+    from acclimate.stages.bilstm import Bilstm
     from acclimate.stages.finetune import Finetune
+    from acclimate.stages.majority import Majority
     from acclimate.stages.pretrain import Pretrain
     from acclimate.stages.tfidf import Tfidf
     from acclimate.study.language import Recipe, Study, load_study
@@ -32,10 +34,12 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AcclimateError",
+    "Bilstm",
     "DataError",
     "DiskFullError",
     "Finetune",
     "Interrupted",
+    "Majority",
     "MissingExtraError",
     "ModelError",
     "Plan",
@@ -62,7 +66,9 @@ _HOMES = {
         "StoreError",
         "TrainingError",
     ),
+    "acclimate.stages.bilstm": ("Bilstm",),
     "acclimate.stages.finetune": ("Finetune",),
+    "acclimate.stages.majority": ("Majority",),
     "acclimate.stages.pretrain": ("Pretrain",),
     "acclimate.stages.tfidf": ("Tfidf",),
     "acclimate.study.language": ("Recipe", "Study", "load_study"),

@@ -1,4 +1,5 @@
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -111,3 +112,13 @@ def test_mistakes_are_those_of_the_chosen_recipe_on_test_at_the_largest_budget(f
     # Of five test texts per seed, two have the second label and one the third; the first is always predicted.
     assert [row[2:] for row in grid.rows] == [("6", "40.0 %"), ("3", "20.0 %")]
     assert {row[1] for row in grid.rows} == {"pos"}
+
+
+def test_scores_of_which_lower_is_better_are_named(results_of: Make) -> None:
+    results = results_of({"fine-tune": {"all": [0.8]}})
+    run = replace(
+        results.runs[0], values={**results.runs[0].values, **dict.fromkeys(("dev_brier", "test_brier", "test_ece", "test_pr_auc"), 0.25)}
+    )
+    grid = scores_grid(replace(results, runs=(run,)), "all")
+    assert grid.caption.endswith("; lower is better for Brier score and ECE")
+    assert _column(grid, "test PR-AUC") == ["0.250"]

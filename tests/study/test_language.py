@@ -152,6 +152,16 @@ def test_resolved_writes_out_every_default_and_is_read_back() -> None:
         ("[finetune]", "[tfidf]", "10:15: recipes.fine-tune[0]: tfidf is a base"),
         ("[finetune]", "{base: tfidf, stages: [finetune]}", "10:3: recipes.fine-tune: tfidf is a plain baseline and takes no stages"),
         ("[finetune]", "{base: {tfidf: {}}, stages: [finetune]}", "10:3: recipes.fine-tune: tfidf is a plain baseline and takes no stages"),
+        (
+            "[finetune]",
+            "[bilstm: {hidden: 8}]",
+            "10:15: recipes.fine-tune[0].bilstm: bilstm is a base, not a step",
+        ),
+        ("[finetune]", "{base: majority, stages: [finetune]}", "10:3: recipes.fine-tune: majority is a plain baseline and takes no stages"),
+        ("[finetune]", "{base: majority, stages: [tfidf]}", "10:3: recipes.fine-tune: majority is a plain baseline and takes no stages"),
+        ("[finetune]", "{base: {majority: {ngrams: 1}}}", "10:33: recipes.fine-tune.base.majority: unknown key 'ngrams'"),
+        ("[finetune]", "{base: {bilstm: {layers: 3}}}", "10:31: recipes.fine-tune.base.bilstm.layers: should be at most 2, not 3"),
+        ("[finetune]", "{base: {tfidf: {}, bilstm: {}}}", "10:3: recipes.fine-tune: base: should be a hub id"),
         ("[finetune]", "{base: {layers_of: x}}", "10:3: recipes.fine-tune: base: should be a hub id"),
         (
             "{corpus: task}",

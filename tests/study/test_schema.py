@@ -31,6 +31,9 @@ STUDY: dict[str, Any] = {
         "scratch": {"base": "random", "stages": ["finetune"]},
         "tfidf": {"base": "tfidf"},
         "trigrams": {"base": {"tfidf": {"ngrams": 3}}},
+        "majority": {"base": "majority"},
+        "bilstm": {"base": {"bilstm": {"layers": 2, "class_weights": {"a": 2.0}}}},
+        "bilstm as it is": {"base": {"bilstm": None}},
         "DAPT": [{"pretrain": {"corpus": "domain", "tokens": 50_000_000}}, "finetune"],
     },
 }
@@ -76,7 +79,10 @@ def test_the_examples_fit_the_schema(validator: jsonschema.Draft202012Validator,
         {"recipes": {"a": [{"finetune": {"lr": -1}}]}},
         {"recipes": {"a": [{"finetune": {}, "pretrain": {}}]}},
         {"recipes": {"a": [{"finetune": {"head": {"layer": 2}}}]}},
+        {"recipes": {"a": ["bilstm"]}},
         {"recipes": {"a": {"base": {"layers_of": "b"}}}},
+        {"recipes": {"a": {"base": {"majority": {"ngrams": 1}}}}},
+        {"recipes": {"a": {"base": {"tfidf": {}, "bilstm": {}}}}},
         {"recipes": {"a": {"bsae": "x", "stages": ["finetune"]}}},
     ],
     ids=str,
@@ -108,6 +114,7 @@ def test_the_reference_names_every_setting_with_its_meaning() -> None:
     for stage in STAGES:
         table = text.partition(f"\n## `{stage.model_fields['stage'].default}`\n")[2].partition("\n## ")[0]
         rows = dict(re.findall(r"^\| `(\w+)` \|(.*)\|$", table, flags=re.MULTILINE))
+        assert ("it has no settings" in table) == (not rows)
         assert list(rows) == [name for name in stage.model_fields if name != "stage"]
         assert all(len(row.split(" | ")[-1]) > 10 for row in rows.values())
     assert "| `mask_rate` | number > 0 and < 1 or `null` | `null` |" in text

@@ -152,7 +152,7 @@ def pretrain(
 @app.command()
 @guarded
 def finetune(
-    base: Annotated[str, typer.Argument(help="Hub id or folder of a pretrained model, or tfidf.", show_default=False)],
+    base: Annotated[str, typer.Argument(help="Hub id or folder of a pretrained model, or majority, tfidf or bilstm.", show_default=False)],
     task: Annotated[str, typer.Argument(help="A labelled file, or a folder with train, dev and test files.", show_default=False)],
     out: Annotated[Path, typer.Option("--out", help="Folder for the model.", show_default=False)],
     text: Annotated[str | None, typer.Option("--text", help="Column with the text.")] = None,

@@ -118,7 +118,7 @@ class PeakMemory:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
-        # A block that left the GPU alone (tfidf beside a GPU) reports the process's memory, not 0.
+        # A block that left the GPU alone (a plain baseline beside a GPU) reports the process's memory, not 0.
         on_device = int(self._cuda.max_memory_allocated()) if self._cuda is not None else 0
         self.bytes = on_device or self.bytes
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from acclimate.errors import ModelError
 from acclimate.files import read_json
-from acclimate.modeling.tfidf import KIND as TFIDF_KIND
+from acclimate.modeling import baselines
+from acclimate.modeling.majority import MajorityModel
 from acclimate.modeling.tfidf import TfidfModel
 
 
@@ -34,9 +35,37 @@ def load_predictor(folder: Path, max_tokens: int = 8192) -> Predictor:
     if not (folder / "config.json").is_file():
         raise ModelError(f"{folder}: no config.json here; give the folder of a trained model, e.g. results/NAME/best")
     config: dict[str, Any] = read_json(folder / "config.json")
-    if config.get("model_type") == TFIDF_KIND:
-        return TfidfModel.load(folder)
+    match config.get("model_type"):
+        case baselines.MAJORITY:
+            return MajorityModel.load(folder)
+        case baselines.TFIDF:
+            return TfidfModel.load(folder)
+        case baselines.BILSTM:
+            return BilstmPredictor(folder, max_tokens)
     return TransformerPredictor(folder, max_tokens)
+
+
+class BilstmPredictor:
+    """A BiLSTM over words."""
+
+    def __init__(self, folder: Path, max_tokens: int) -> None:
+        from acclimate.modeling.bilstm import BilstmClassifier
+        from acclimate.training.devices import Devices
+
+        self._devices = Devices()
+        self._model = BilstmClassifier.load(folder).to(self._devices.device)
+        self._max_tokens = max_tokens
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels, in the order of the columns."""
+        return self._model.config.labels
+
+    def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Probabilities [N, L]; texts are cut to the words that the model was trained with."""
+        from acclimate.evaluation.run_model import class_probabilities
+
+        return class_probabilities(self._model, self._model.sequences(texts), len(self.labels), self._max_tokens, self._devices)
 
 
 class TransformerPredictor:

@@ -11,8 +11,8 @@ from safetensors.numpy import load_file, save_file
 
 from acclimate.errors import ModelError
 from acclimate.files import read_json, write_json
-
-KIND = "acclimate-tfidf"
+from acclimate.modeling.baselines import TFIDF
+from acclimate.modeling.word_list import WORD
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class TfidfModel:
     def save(self, folder: Path) -> None:
         """Write the model's folder."""
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / "config.json", {"model_type": KIND, "labels": self.labels, "ngrams": self.ngrams, "terms": self.terms})
+        write_json(folder / "config.json", {"model_type": TFIDF, "labels": self.labels, "ngrams": self.ngrams, "terms": self.terms})
         save_file({"idf": self.idf, "weights": self.weights, "bias": self.bias}, folder / "model.safetensors")
 
     @staticmethod
@@ -52,7 +52,7 @@ class TfidfModel:
             ModelError: it is another kind of model.
         """
         config = read_json(folder / "config.json")
-        if config.get("model_type") != KIND:
+        if config.get("model_type") != TFIDF:
             raise ModelError(f"{folder}: not a tf-idf baseline but {config.get('model_type')!r}")
         tensors = load_file(folder / "model.safetensors")
         return TfidfModel(
@@ -91,7 +91,5 @@ def fit(
 def _vectorizer(ngrams: int, vocabulary: dict[str, int] | None = None, most_terms: int | None = None) -> Any:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    # Sublinear counts and no stop list; single characters count as words, since labels may hang on them.
-    return TfidfVectorizer(
-        ngram_range=(1, ngrams), sublinear_tf=True, token_pattern=r"(?u)\b\w+\b", vocabulary=vocabulary, max_features=most_terms
-    )
+    # Sublinear counts and no stop list.
+    return TfidfVectorizer(ngram_range=(1, ngrams), sublinear_tf=True, token_pattern=WORD, vocabulary=vocabulary, max_features=most_terms)

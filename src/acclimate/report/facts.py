@@ -10,6 +10,7 @@ from acclimate.report.results import Results
 from acclimate.report.text import amount, percent, size
 
 Facts = Mapping[str, Any]
+CUTS = ("cut_tokens", "cut_words", "dropped_tokens")  # in the names of a stage's metrics
 
 
 @dataclass(frozen=True)
@@ -75,11 +76,14 @@ def _corpora(corpora: Mapping[str, Facts], overlap: Facts) -> Grid:
 
 
 def _cuts(results: Results) -> Grid:
-    """Tokens of long texts that a stage did not see: the highest count over its seeds. Recipes with equal counts share a line."""
+    """Tokens (or words) of long texts that a stage did not see: the highest count over its seeds.
+
+    Recipes with equal counts share a line.
+    """
     most: dict[tuple[str, str, str], dict[str, float]] = {}  # by stage, labels and recipe
     for stage in results.stages:
         for name, value in stage.metrics.items():
-            if "cut_tokens" in name or "dropped_tokens" in name:
+            if any(kind in name for kind in CUTS):
                 for recipe in stage.recipes:
                     found = most.setdefault((stage.stage, stage.labels or "all", recipe), {})
                     found[name] = max(found.get(name, 0), value or 0)
@@ -90,7 +94,7 @@ def _cuts(results: Results) -> Grid:
             together.setdefault((kind, labels, *(_count(found.get(name)) for name in names)), []).append(recipe)
     rows = tuple((kind, ", ".join(recipes), *others) for (kind, *others), recipes in together.items())
     headings = ("stage", "recipes", "labels", *(name.replace("_", " ") for name in names))
-    return Grid("Tokens cut off or dropped", headings, rows, frozenset({0, 1}))
+    return Grid("Tokens, or words, cut off or dropped", headings, rows, frozenset({0, 1}))
 
 
 def _task_lines(task: Facts) -> list[tuple[str, str]]:

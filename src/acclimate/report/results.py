@@ -22,8 +22,8 @@ FILES = ("results.parquet", "predictions.parquet", "verdicts.json", "study.json"
 
 Claim = Literal["better", "worse", "cannot tell"]
 
-# Stages that start from nothing but text counts: a recipe made of one of these alone is a plain baseline.
-PLAIN_BASELINES = frozenset({"tfidf", "bilstm", "doc2vec"})
+# Stages that start from labelled texts and nothing else: a recipe made of one of these alone is a plain baseline.
+PLAIN_BASELINES = frozenset({"majority", "tfidf", "bilstm", "doc2vec"})
 # Trainings whose luck of the draw every later fine-tuning inherits; run once, they limit a verdict to "this checkpoint".
 PRETRAININGS = frozenset({"pretrain", "embed", "distill"})
 
@@ -69,7 +69,10 @@ class Verdict:
 
     @property
     def claim(self) -> Claim:
-        """The verdict, weakened to "cannot tell" where one seed or the interval does not bear it; every metric is better when higher."""
+        """The verdict, weakened to "cannot tell" where one seed or the interval does not bear it.
+
+        Every metric that a study can compare is better when higher.
+        """
         if self.low is None or self.high is None or self.seeds < 2:
             return "cannot tell"
         if self.verdict == "better" and self.low > 0:

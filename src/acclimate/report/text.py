@@ -2,7 +2,16 @@
 
 import unicodedata
 
-METRIC_WORDS = {"macro_f1": "macro F1", "micro_f1": "micro F1", "mcc": "Matthews correlation"}
+METRIC_WORDS = {
+    "macro_f1": "macro F1",
+    "micro_f1": "micro F1",
+    "mcc": "Matthews correlation",
+    "pr_auc": "PR-AUC",
+    "pr_auc_base_rate": "PR-AUC base rate",
+    "brier": "Brier score",
+    "ece": "ECE",
+}
+LOWER_IS_BETTER = frozenset({"loss", "brier", "ece"})  # every other score is better when higher
 
 _SUFFIXES = "kMGTPEZ"
 _RIGHT_TO_LEFT = frozenset({"R", "AL"})

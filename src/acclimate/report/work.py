@@ -6,7 +6,7 @@ from statistics import fmean
 
 from acclimate.report.grid import Grid
 from acclimate.report.results import Results, StageFact
-from acclimate.report.text import amount, duration, metric_words, score, size
+from acclimate.report.text import LOWER_IS_BETTER, amount, duration, listing, metric_words, score, size
 
 
 def stages_grid(results: Results) -> Grid:
@@ -56,7 +56,10 @@ def scores_grid(results: Results, labels: str, split: str) -> Grid:
     )
     measured = [recipe for recipe in results.recipes if names and any(run.done for run in results.runs_of(recipe, labels))]
     rows = tuple((recipe, *(score(results.mean(recipe, labels, name)) for name in names)) for recipe in measured)
-    caption = f"All scores on the {split} set with {labels} labels, means over seeds"
+    lower = dict.fromkeys(metric_words(name) for name in names if name.partition("_")[2] in LOWER_IS_BETTER)
+    caption = f"All scores on the {split} set with {labels} labels, means over seeds" + (
+        f"; lower is better for {listing(list(lower))}" if lower else ""
+    )
     return Grid(caption, ("recipe", *map(metric_words, names)), rows)
 
 

@@ -4,9 +4,12 @@ from typing import Annotated
 
 from pydantic import Field
 
+from acclimate.stages.bilstm import Bilstm
 from acclimate.stages.finetune import Finetune
+from acclimate.stages.majority import Majority
 from acclimate.stages.pretrain import Pretrain
 from acclimate.stages.tfidf import Tfidf
 
-STAGES = (Pretrain, Finetune, Tfidf)
-AnyStage = Annotated[Pretrain | Finetune | Tfidf, Field(discriminator="stage")]
+BASELINES = (Majority, Tfidf, Bilstm)  # plain ones: written as a base, and the only stage of their recipe
+STAGES = (Pretrain, Finetune, *BASELINES)
+AnyStage = Annotated[Pretrain | Finetune | Majority | Tfidf | Bilstm, Field(discriminator="stage")]

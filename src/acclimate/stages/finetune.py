@@ -81,7 +81,7 @@ class Finetune(Stage):
         from acclimate.data.sequences import Sequences
         from acclimate.data.task import Split
         from acclimate.evaluation.cost import Cost, PeakMemory, disk_bytes
-        from acclimate.evaluation.metrics import classification_metrics
+        from acclimate.evaluation.metrics import classification_metrics, split_metrics
         from acclimate.evaluation.predictions import write_predictions
         from acclimate.evaluation.run_model import class_probabilities, inference_speed
         from acclimate.modeling.execution import Packed
@@ -144,26 +144,18 @@ class Finetune(Stage):
             test_probabilities = probabilities(trained_model, test)
             test_seconds = time.monotonic() - test_began
         output = context.output / "model"
+        predicted = {"dev": (task.dev, dev_probabilities), "test": (task.test, test_probabilities)}
         if devices.is_main:
             save_model(output, parent, model, length)
-            write_predictions(
-                context.output / "predictions.parquet",
-                {"dev": (task.dev, dev_probabilities), "test": (task.test, test_probabilities)},
-            )
+            write_predictions(context.output / "predictions.parquet", predicted)
         seconds += result.seconds + time.monotonic() - began
         speed = len(test) / max(test_seconds, 1e-9)
         if test.hidden is not None:  # then the test texts did not go through the whole model
             speed = inference_speed(packed, replace(test, hidden=None), micro, devices)
-        scores = {"dev": (task.dev, dev_probabilities), "test": (task.test, test_probabilities)}
-        measured = {
-            f"{name}_{metric}": value
-            for name, (split, probability) in scores.items()
-            for metric, value in classification_metrics(split.labels, probability).items()
-        }
         trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
         parameters = sum(p.numel() for p in model.parameters())
         metrics = {
-            **measured,
+            **split_metrics(predicted),
             "steps": result.steps,
             "best_step": result.best_step,
             "epochs": round(result.steps / order.batches_per_epoch, 3),

@@ -1,7 +1,7 @@
 """The plain baseline stage: tf-idf and logistic regression, its strength chosen on dev."""
 
 import time
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -34,7 +34,7 @@ class Tfidf(Stage):
 
     def run(self, parent: object, context: Context) -> Outcome:
         from acclimate.evaluation.cost import Cost, PeakMemory, disk_bytes
-        from acclimate.evaluation.metrics import classification_metrics
+        from acclimate.evaluation.metrics import classification_metrics, split_metrics
         from acclimate.evaluation.predictions import write_predictions
         from acclimate.modeling.tfidf import TfidfModel, fit
 
@@ -54,11 +54,9 @@ class Tfidf(Stage):
             test = best.probabilities(task.test.texts)
             test_seconds = time.monotonic() - test_began
         best.save(context.output / "model")
-        write_predictions(context.output / "predictions.parquet", {"dev": (task.dev, dev), "test": (task.test, test)})
-        metrics: dict[str, Any] = {"strength": best_strength, "terms": len(best.terms)}
-        for name, (split, probabilities) in {"dev": (task.dev, dev), "test": (task.test, test)}.items():
-            scores = classification_metrics(split.labels, probabilities)
-            metrics |= {f"{name}_{metric}": value for metric, value in scores.items()}
+        predicted = {"dev": (task.dev, dev), "test": (task.test, test)}
+        write_predictions(context.output / "predictions.parquet", predicted)
+        metrics = {"strength": best_strength, "terms": len(best.terms), **split_metrics(predicted)}
         parameters = best.weights.size + best.bias.size
         cost = Cost(
             seconds=time.monotonic() - began, peak_memory_bytes=memory.bytes, parameters=parameters, trained_parameters=parameters,

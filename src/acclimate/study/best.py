@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from acclimate.files import atomic_folder, read_json
-from acclimate.modeling.tfidf import KIND as TFIDF_KIND
+from acclimate.modeling.baselines import is_baseline
 
 
 @dataclass(frozen=True)
@@ -57,4 +57,4 @@ def hand_over(candidates: Sequence[Candidate], out: Path) -> Handover:
 def loads_plainly(model: Path) -> bool:
     """Whether `AutoModelForSequenceClassification.from_pretrained` gives the trained classifier: no baseline, no deep head."""
     config: dict[str, Any] = read_json(model / "config.json")
-    return config.get("model_type") != TFIDF_KIND and config.get("acclimate_head") is None
+    return not is_baseline(config) and config.get("acclimate_head") is None

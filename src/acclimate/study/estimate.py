@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 
 from acclimate.data.opened import Data
+from acclimate.data.task import Task
 from acclimate.files import digest_json
 from acclimate.modeling.families import divisible, pools_mean
+from acclimate.modeling.word_list import WordList
 from acclimate.stages.base import task_at
+from acclimate.stages.bilstm import Bilstm
 from acclimate.stages.finetune import Finetune
 from acclimate.stages.pretrain import Pretrain
 from acclimate.stages.start import Start
@@ -52,8 +55,10 @@ def product_rate(size: int = 1024, seconds: float = 0.3) -> float:
 def _estimate(node: Node, prepared: Prepared, rate: float) -> Estimate:
     plan, data = prepared.plan, prepared.data
     start = next((each.stage for each in (node, *plan.ancestors(node.key)) if isinstance(each.stage, Start)), None)
+    if isinstance(node.stage, Bilstm) and data.task is not None:
+        return _bilstm(node.stage, task_at(data, node.labels, node.seed), rate)
     if start is None:
-        return Estimate(0, 5.0, 0)  # a plain baseline: seconds
+        return Estimate(0, 5.0, 0)  # another plain baseline: seconds
     source = plan.sources[start.name]
     disk = 4 * source.parameters
     # Parameters that every token goes through: embeddings are looked up, not multiplied.
@@ -86,6 +91,19 @@ def _estimate(node: Node, prepared: Prepared, rate: float) -> Estimate:
         shared = digest_json([node.parent, str(stage.train), node.fingerprints, stage.frozen_precision]) if kept else ""
         return Estimate(tokens, (frozen + training) / (rate * SHARE_OF_PEAK), disk, kept, shared)
     return Estimate(0, 1.0, disk)
+
+
+def _bilstm(stage: Bilstm, task: Task, rate: float) -> Estimate:
+    splits = (task.train, task.dev, task.test)
+    train, dev, test = (sum(min(text.count(" ") + 1, stage.max_length) for text in split.texts) for split in splits)
+    batches = -(-len(task.train.texts) // stage.batch_size)
+    epochs = stage.steps(batches) / batches
+    # Four gates in each of two directions, over what is below and over themselves.
+    widths = [stage.embedding, *[2 * stage.hidden] * (stage.layers - 1)]
+    body = sum(2 * 4 * stage.hidden * (width + stage.hidden + 2) for width in widths)
+    work = body * (6 * train * epochs + 2 * (dev * (1 + epochs) + test))
+    vectors = len(WordList.of(task.train.texts, stage.most_words, stage.min_count)) * stage.embedding
+    return Estimate(round(train * epochs), work / (rate * SHARE_OF_PEAK), 4 * (vectors + body))
 
 
 def _trained_share(stage: Finetune, config: dict[str, Any]) -> float:

@@ -14,13 +14,12 @@ from acclimate.data.opened import DataSettings
 from acclimate.errors import SettingsError
 from acclimate.modeling.fast_paths import FastPaths
 from acclimate.settings import Settings
-from acclimate.stages import STAGES, AnyStage
+from acclimate.stages import BASELINES, STAGES, AnyStage
 from acclimate.stages.base import Stage
-from acclimate.stages.tfidf import Tfidf
 from acclimate.study.mistakes import Mistake, as_written, describe, did_you_mean, mistakes_in
 from acclimate.study.yaml import Document, load
 
-RANDOM, TFIDF = "random", "tfidf"  # bases that are not pretrained models
+RANDOM = "random"  # a base that is not a pretrained model; nor are the plain baselines
 TASK_READS = frozenset(("labels", "task text", "dev text", "test text"))  # what a stage reads of the task rather than of a corpus
 
 
@@ -31,6 +30,8 @@ def stage_name(stage: type[Stage] | Stage) -> str:
 
 
 STAGE_NAMES = tuple(stage_name(stage) for stage in STAGES)
+BASELINE_NAMES = tuple(stage_name(stage) for stage in BASELINES)
+TO_BE_COMPARED = f"to be compared, a recipe ends with finetune (or is a plain baseline: {', '.join(BASELINE_NAMES)})"
 
 
 def _stage_as_written(value: Any) -> Any:
@@ -76,8 +77,8 @@ class Recipe(Settings):
     """A base and the stages that adapt it. In a study file: a list of stages, or `{base, stages}`."""
 
     base: str | None = Field(default=None, min_length=1)
-    """Where it starts: a hub id or a folder, `random` (the study's base with fresh weights), or the plain baseline `tfidf`; default the
-    study's base."""
+    """Where it starts: a hub id or a folder, `random` (the study's base with fresh weights), or a plain baseline (`majority`,
+    `tfidf`, `bilstm`); default the study's base."""
     stages: tuple[Annotated[AnyStage, BeforeValidator(_stage_as_written)], ...] = ()
     """What is done to it, in this order: each a stage's name, or `name: {settings}`."""
     draw: Seed = 0
@@ -94,17 +95,19 @@ class Recipe(Settings):
         if not isinstance(value, Mapping):
             raise ValueError("a recipe is a list of stages, such as [finetune], or {base, stages}")
         for name in value:
-            if name in STAGE_NAMES and name != TFIDF:
+            if name in STAGE_NAMES and name not in BASELINE_NAMES:
                 raise ValueError(f"the stages of a recipe are a list: write [{name}: {{...}}]")
         base, stages = value.get("base"), value.get("stages")
         if isinstance(base, Mapping):
-            if set(base) != {TFIDF}:
-                raise ValueError("base: should be a hub id, a folder, `random`, `tfidf` or `tfidf: {settings}`")
+            name = next(iter(base), None)
+            if len(base) != 1 or name not in BASELINE_NAMES:
+                plain = ", ".join(f"`{name}`" for name in BASELINE_NAMES)
+                raise ValueError(f"base: should be a hub id, a folder, `random`, a plain baseline ({plain}), or `tfidf: {{settings}}`")
             if stages:
-                raise ValueError("tfidf is a plain baseline and takes no stages")
-            return {**value, "base": TFIDF, "stages": (_stage_as_written(base),)}
-        if base == TFIDF and not stages:
-            return {**value, "stages": (TFIDF,)}
+                raise ValueError(f"{name} is a plain baseline and takes no stages")
+            return {**value, "base": name, "stages": (_stage_as_written(base),)}
+        if base in BASELINE_NAMES and not stages:
+            return {**value, "stages": (base,)}
         return {**value, "stages": ()} if stages is None else value
 
 
@@ -187,7 +190,7 @@ def _contradictions(study: Study) -> Iterator[Mistake]:
         near = did_you_mean(study.reference, names)
         yield Mistake(("reference",), f"{study.reference!r} is not a recipe{near}; recipes are {', '.join(names)}")
     needing = [name for name, recipe in study.recipes.items() if recipe.base in (None, RANDOM)]
-    if needing and study.base in (None, RANDOM, TFIDF):
+    if needing and study.base in (None, RANDOM, *BASELINE_NAMES):
         got = "is missing" if study.base is None else f"{study.base!r} is not a pretrained model"
         yield Mistake(() if study.base is None else ("base",), f"`base` {got}, and {_some(needing)} from it; give a hub id or a folder")
     reading = [name for name, recipe in study.recipes.items() if any(set(stage.reads()) & TASK_READS for stage in recipe.stages)]
@@ -200,7 +203,7 @@ def _contradictions(study: Study) -> Iterator[Mistake]:
             yield Mistake(path, f"the recipe's name {name!r} is empty, or has spaces around it")
         yield from (Mistake((*path, *mistake.path), mistake.message) for mistake in _recipe_contradictions(study, recipe))
         if compared and recipe.stages and not _ends_supervised(recipe):
-            yield Mistake(path, f"ends with {stage_name(recipe.stages[-1])}; to be compared, a recipe ends with finetune (or is tfidf)")
+            yield Mistake(path, f"ends with {stage_name(recipe.stages[-1])}; {TO_BE_COMPARED}")
 
 
 def _some(recipes: list[str], one: str = "starts", several: str = "start") -> str:
@@ -215,12 +218,13 @@ def _recipe_contradictions(study: Study, recipe: Recipe) -> Iterator[Mistake]:
         yield Mistake((), "has no stages; the shortest recipe is [finetune]")
     if recipe.draw and not any(stage.draws() for stage in recipe.stages):
         yield Mistake(("draw",), "nothing in this recipe is drawn at random, so another draw is the same model")
-    if recipe.base == TFIDF and (len(recipe.stages) != 1 or not isinstance(recipe.stages[0], Tfidf)):
-        yield Mistake((), "tfidf is a plain baseline and takes no stages")
+    if recipe.base in BASELINE_NAMES and [stage_name(stage) for stage in recipe.stages] != [recipe.base]:
+        yield Mistake((), f"{recipe.base} is a plain baseline and takes no stages")
     for place, stage in enumerate(recipe.stages):
         path = ("stages", place, stage_name(stage))
-        if isinstance(stage, Tfidf) and recipe.base != TFIDF:
-            yield Mistake(path, "tfidf is a base, not a step on the way: write {base: tfidf}")
+        name = stage_name(stage)
+        if name in BASELINE_NAMES and name != recipe.base:
+            yield Mistake(path, f"{name} is a base, not a step on the way: write {{base: {name}}}")
         elif _supervised(stage) and place != len(recipe.stages) - 1:
             yield Mistake(path, f"{stage_name(stage)} must be the last stage, and the only one of its kind")
         for what in stage.reads():
@@ -253,7 +257,7 @@ def load_study(path: Path) -> Study:
     study = parse_study({"name": path.stem, **value} if isinstance(value, Mapping) else value, document)
     if not study.is_classification:
         mistakes = [Mistake(("data",), "a study needs a task: labelled texts to compare recipes on")] if study.data.task is None else []
-        ends = [Mistake(("recipes", name), "to be compared, a recipe ends with finetune (or is tfidf)") for name in study.recipes]
+        ends = [Mistake(("recipes", name), TO_BE_COMPARED) for name in study.recipes]
         raise SettingsError(describe(mistakes or ends, document))
     return study
 
@@ -262,7 +266,7 @@ def resolved(study: Study) -> dict[str, Any]:
     """The study with every default written out, in plain values and as one would write it; `parse_study` reads it back."""
     recipes: dict[str, Any] = {}
     for name, recipe in study.recipes.items():
-        if recipe.base == TFIDF:
+        if recipe.base in BASELINE_NAMES:
             recipes[name] = {"base": _stage_written_out(recipe.stages[0])}
         else:
             base = {} if (recipe.base or study.base) is None else {"base": recipe.base or study.base}

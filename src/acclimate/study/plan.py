@@ -15,7 +15,7 @@ from acclimate.modeling.source import Source, resolve_base
 from acclimate.stages.base import Stage, task_at
 from acclimate.stages.finetune import Finetune
 from acclimate.stages.start import Start
-from acclimate.study.language import RANDOM, TFIDF, Recipe, Study
+from acclimate.study.language import BASELINE_NAMES, RANDOM, Recipe, Study
 
 KEYED_LIBRARIES = ("torch", "transformers", "tokenizers")
 
@@ -76,8 +76,9 @@ class Plan:
         for name, recipe in study.recipes.items():
             base = _pretrained(study, recipe)
             chain = _chain(recipe, base, sources[base] if base is not None else None)
+            _check_labels(name, recipe, data)
             if base is not None:
-                _check(name, recipe, sources[base], data)
+                _check(name, recipe, sources[base])
             for labels in study.label_budgets:
                 for seed in study.seed_list:
                     path = _path(name, recipe.draw, chain, seed, study.seed_list[0], labels, data, libraries, choices)
@@ -100,7 +101,7 @@ class Plan:
 
 def _pretrained(study: Study, recipe: Recipe) -> str | None:
     # `random` takes the architecture and the tokenizer of the study's base; plain baselines have none.
-    if recipe.base == TFIDF:
+    if recipe.base in BASELINE_NAMES:
         return None
     base = study.base if recipe.base in (None, RANDOM) else recipe.base
     if base is None:
@@ -108,7 +109,14 @@ def _pretrained(study: Study, recipe: Recipe) -> str | None:
     return base
 
 
-def _check(name: str, recipe: Recipe, source: Source, data: Data) -> None:
+def _check_labels(name: str, recipe: Recipe, data: Data) -> None:
+    for stage in recipe.stages:
+        weights = getattr(stage, "class_weights", None)
+        if isinstance(weights, dict) and data.task is not None and (unknown := sorted(weights.keys() - set(data.task.labels))):
+            raise SettingsError(f"recipes.{name}: class_weights: label {unknown[0]!r} is not among {list(data.task.labels)}")
+
+
+def _check(name: str, recipe: Recipe, source: Source) -> None:
     # What the base's configuration alone tells, before anything is spent.
     layers = source.config.get("num_hidden_layers") or source.config.get("n_layers")
     for stage in recipe.stages:
@@ -116,10 +124,6 @@ def _check(name: str, recipe: Recipe, source: Source, data: Data) -> None:
             check_length(getattr(stage, "max_length", None), source.config)
         except SettingsError as error:
             raise SettingsError(f"recipes.{name}: {error}") from error
-        if isinstance(stage, Finetune) and isinstance(stage.class_weights, dict) and data.task is not None:
-            unknown = sorted(stage.class_weights.keys() - set(data.task.labels))
-            if unknown:
-                raise SettingsError(f"recipes.{name}: class_weights: label {unknown[0]!r} is not among {list(data.task.labels)}")
         if getattr(stage, "gradient_checkpointing", False) and source.config["model_type"] in NO_CHECKPOINTING:
             kind = source.config["model_type"]
             raise SettingsError(f"recipes.{name}: gradient_checkpointing: {kind} cannot do it; lower max_length or --micro-tokens instead")

@@ -1,17 +1,19 @@
 """What one may write in a study file, for editors (JSON Schema) and for people (a reference in Markdown); both come from the models."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import TypeAdapter
 from pydantic.fields import FieldInfo
 
 from acclimate.settings import Settings
-from acclimate.stages import STAGES
-from acclimate.study.language import RANDOM, TFIDF, Recipe, Study, stage_name
+from acclimate.stages import BASELINES, STAGES
+from acclimate.stages.base import Stage
+from acclimate.study.language import BASELINE_NAMES, RANDOM, Recipe, Study, stage_name
 from acclimate.study.mistakes import models_in
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
-_STEPS = tuple(stage for stage in STAGES if stage_name(stage) != TFIDF)  # what can stand in a list of stages
+_STEPS = tuple(stage for stage in STAGES if stage not in BASELINES)  # what can stand in a list of stages
 
 
 def json_schema() -> dict[str, Any]:
@@ -33,27 +35,25 @@ def json_schema() -> dict[str, Any]:
 
 def _stage() -> dict[str, Any]:
     names = [stage_name(stage) for stage in _STEPS]
+    return {"description": "A stage: its name, or `name: {settings}`.", "anyOf": [{"enum": names}, _one_of(_STEPS)]}
+
+
+def _one_of(stages: Iterable[type[Stage]]) -> dict[str, Any]:
+    # `name: {settings}`
     settings = {
-        stage_name(stage): {"anyOf": [_reference(stage), {"type": "null"}], "description": _about(stage.__doc__)} for stage in _STEPS
+        stage_name(stage): {"anyOf": [_reference(stage), {"type": "null"}], "description": _about(stage.__doc__)} for stage in stages
     }
-    with_settings = {"type": "object", "properties": settings, "additionalProperties": False, "minProperties": 1, "maxProperties": 1}
-    return {"description": "A stage: its name, or `name: {settings}`.", "anyOf": [{"enum": names}, with_settings]}
+    return {"type": "object", "properties": settings, "additionalProperties": False, "minProperties": 1, "maxProperties": 1}
 
 
 def _recipe() -> dict[str, Any]:
     stages = {"type": "array", "items": {"$ref": "#/$defs/Stage"}}
-    plain = {
-        "type": "object",
-        "properties": {TFIDF: {"anyOf": [_reference(_stage_class(TFIDF)), {"type": "null"}]}},
-        "required": [TFIDF],
-        "additionalProperties": False,
-    }
     described = Recipe.model_fields
     full = {
         "type": "object",
         "properties": {
             "base": {
-                "anyOf": [{"type": "string", "minLength": 1, "examples": [RANDOM, TFIDF]}, plain, {"type": "null"}],
+                "anyOf": [{"type": "string", "minLength": 1, "examples": [RANDOM, *BASELINE_NAMES]}, _one_of(BASELINES), {"type": "null"}],
                 "description": _description(described["base"]),
             },
             "stages": {**stages, "description": _description(described["stages"])},
@@ -63,10 +63,6 @@ def _recipe() -> dict[str, Any]:
         "minProperties": 1,
     }
     return {"description": _about(Recipe.__doc__), "anyOf": [{**stages, "minItems": 1}, full]}
-
-
-def _stage_class(name: str) -> type[Settings]:
-    return next(stage for stage in STAGES if stage_name(stage) == name)
 
 
 def _reference(model: type[Settings]) -> dict[str, str]:
@@ -99,12 +95,18 @@ def reference_markdown() -> str:
     blocks.append(("A recipe", "One entry of `recipes`.", Recipe))
     for stage in STAGES:
         name = stage_name(stage)
-        where = "The plain baseline `base: tfidf`, or `base: {tfidf: {settings}}`." if name == TFIDF else f"The stage `{name}`."
+        where = _baseline_as_written(stage) if stage in BASELINES else f"The stage `{name}`."
         seen.add(stage)
         blocks.append((f"`{name}`", where, stage))
         for field in stage.model_fields.values():
             blocks += _blocks(field.annotation, seen)
     return _HEAD + "".join(f"\n## {title}\n\n{_block(introduction, model)}" for title, introduction, model in blocks)
+
+
+def _baseline_as_written(stage: type[Stage]) -> str:
+    name = stage_name(stage)
+    settings = f", or `base: {{{name}: {{settings}}}}`" if len(stage.model_fields) > 1 else "; it has no settings"
+    return f"The plain baseline `base: {name}`{settings}."
 
 
 _HEAD = """\
@@ -134,6 +136,8 @@ _TITLES = {"DataSettings": "`data`", "TaskSettings": "`data.task`", "CorpusSetti
 
 def _block(introduction: str, model: type[Settings]) -> str:
     about = " ".join(part for part in (introduction, _about(model.__doc__)) if part)
+    if set(model.model_fields) == {"stage"}:
+        return f"{about}\n"
     lines = [about, "", "| key | type | default | meaning |", "|---|---|---|---|"]
     for name, field in model.model_fields.items():
         if name == "stage":
@@ -146,7 +150,8 @@ def _block(introduction: str, model: type[Settings]) -> str:
 def _kind(model: type[Settings], name: str) -> str:
     """The type of a field in words, e.g. `number > 0, or null`."""
     if model is Recipe:
-        return {"base": "text, or `tfidf: {settings}`", "stages": "list of stages", "draw": "whole number ≥ 0"}[name]
+        baseline = "text, or a plain baseline with settings, `tfidf: {settings}`"
+        return {"base": baseline, "stages": "list of stages", "draw": "whole number ≥ 0"}[name]
     if model is Study and name == "recipes":
         return "mapping of names to recipes"
     schema = TypeAdapter(model).json_schema()

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from acclimate.errors import AcclimateError, Interrupted, SettingsError, TrainingError
-from acclimate.files import atomic_folder, locked
-from acclimate.study.language import parse_study
+from acclimate.files import atomic_folder, locked, read_json
+from acclimate.modeling.baselines import is_baseline
+from acclimate.study.language import BASELINE_NAMES, parse_study
 from acclimate.study.results import Outcomes, rows
 from acclimate.study.run import Options, carry_out, prepare, study_facts
 
@@ -32,11 +33,11 @@ def run_stage(base: str, stage: str, settings: dict[str, Any], data: dict[str, A
     """
     out = options.out.resolve()
     names = {path.name for path in out.iterdir()} if out.is_dir() else set()
-    if names and not {"config.json", "model.safetensors"} <= names:
+    if names and not is_model(out):
         raise SettingsError(f"{options.out}: not empty, and not a model's folder; choose another --out")
     if out == Path(base).expanduser().resolve():
         raise SettingsError(f"{options.out}: this is the base itself; choose another --out")
-    recipe: Any = {"base": {"tfidf": settings}} if base == "tfidf" else {"base": base, "stages": [{stage: settings}]}
+    recipe: Any = {"base": {base: settings}} if base in BASELINE_NAMES else {"base": base, "stages": [{stage: settings}]}
     study = parse_study({"name": stage, "base": base, "data": data, "seeds": [seed], "recipes": {stage: recipe}})
     with locked(out.with_name(f".{out.name}.lock"), timeout=0):
         prepared = prepare(study, Path.cwd(), options.store)
@@ -54,3 +55,10 @@ def run_stage(base: str, stage: str, settings: dict[str, Any], data: dict[str, A
         outcomes = Outcomes.read(prepared.plan, prepared.store, reports)
         (row,) = rows(study, outcomes)
         return Made(outcomes.measured[end], row, study_facts(prepared, outcomes, options.command))
+
+
+def is_model(folder: Path) -> bool:
+    """Whether it is the folder of a model, which a new one may replace."""
+    if not (folder / "config.json").is_file():
+        return False
+    return (folder / "model.safetensors").is_file() or is_baseline(read_json(folder / "config.json"))

@@ -1,0 +1,139 @@
+"""Studies of plain baselines: no pretrained model is needed, and each of them is served like any other model."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from acclimate.evaluation.predictor import load_predictor
+from acclimate.report.results import PLAIN_BASELINES, Results
+from acclimate.stages import BASELINES
+from acclimate.study.best import loads_plainly
+from acclimate.study.estimate import estimates
+from acclimate.study.language import BASELINE_NAMES, load_study
+from acclimate.study.run import Options, prepare, run_study
+
+COMMAND = [sys.executable, "-c", "from acclimate.cli import main; main()"]
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+
+STUDY = """
+data:
+  task: {{ train: {world}/train.jsonl, dev: {world}/dev.jsonl, test: {world}/test.jsonl }}
+seeds: 2
+labels: [30, all]
+recipes:
+  majority: {{ base: majority }}
+  tfidf: {{ base: tfidf }}
+  bilstm: {{ base: {{ bilstm: {{ embedding: 16, hidden: 12, lr: 5e-3, epochs: 10, min_steps: 60 }} }} }}
+"""
+
+
+def acclimate(*arguments, folder=None):
+    return subprocess.run([*COMMAND, *map(str, arguments)], cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
+
+
+@pytest.fixture(scope="module")
+def folder(write_study, tmp_path_factory):
+    """The folder of a finished study, with `out/` and `store/`."""
+    folder = tmp_path_factory.mktemp("baselines")
+    study = load_study(write_study(folder, STUDY))
+    finished = run_study(study, folder, Options(folder / "out", folder / "store", engine="inline", say=lambda _: None))
+    assert (finished.failed, finished.runs) == (0, 12)
+    return folder
+
+
+def models(folder):
+    records = {path: json.loads((path / "stage.json").read_text()) for path in (folder / "store" / "artifacts").iterdir() if path.is_dir()}
+    return {record["stage"]["stage"]: path / "model" for path, record in records.items() if record["labels"] == "all"}
+
+
+def test_every_baseline_has_its_row_with_scores_and_costs_and_majority_is_the_worst(folder):
+    rows = pq.read_table(folder / "out" / "results.parquet").to_pylist()
+    assert len(rows) == 12
+    for row in rows:
+        assert row["parameters"] > 0
+        assert row["disk_bytes"] > 0
+        assert row["seconds"] > 0
+        assert 0 < row["test_pr_auc_base_rate"] <= row["test_pr_auc"] + 1e-9 <= 1 + 1e-6
+        assert 0 <= row["test_brier"] <= 2
+        assert 0 <= row["test_ece"] <= 1
+    reached = {row["recipe"]: row["test_accuracy"] for row in rows if row["labels"] == "all" and row["seed"] == 0}
+    assert reached["tfidf"] > reached["majority"]
+    assert reached["bilstm"] > reached["majority"] + 0.2
+
+
+def test_what_needs_no_seed_runs_once_a_budget_where_the_labels_are_the_same(folder):
+    stages = json.loads((folder / "out" / "study.json").read_text())["stages"]
+    runs = {(stage["stage"], stage["labels"]): [] for stage in stages}
+    for stage in stages:
+        runs[stage["stage"], stage["labels"]].append(stage["runs"])
+    assert runs["majority", "all"] == runs["tfidf", "all"] == [2]
+    assert runs["bilstm", "all"] == runs["majority", "30"] == [1, 1]
+
+
+def test_the_report_knows_them_as_plain_baselines_and_shows_the_scores_of_probabilities(folder):
+    from acclimate.report.page import write_report
+
+    assert set(BASELINE_NAMES) <= PLAIN_BASELINES
+    results = Results.load(folder / "out")
+    assert results.plain_baselines == {"majority", "tfidf", "bilstm"}
+    page = write_report(folder / "out").read_text(encoding="utf-8")
+    assert all(word in page for word in ("test PR-AUC", "test PR-AUC base rate", "test Brier score", "dev ECE"))
+
+
+def test_plain_transformers_cannot_load_them_so_the_best_has_no_twin(folder):
+    assert models(folder).keys() == {"majority", "tfidf", "bilstm"} == set(BASELINE_NAMES)
+    assert not any(loads_plainly(model) for model in models(folder).values())
+    assert (folder / "out" / "best" / "config.json").is_file()
+    assert not (folder / "out" / "best_transformer").exists()
+
+
+@pytest.mark.parametrize("kind", BASELINE_NAMES)
+def test_predict_and_evaluate_serve_them(folder, tiny_world, tmp_path, kind):
+    model, file = models(folder)[kind], tiny_world / "test.jsonl"
+    assert acclimate("predict", model, file, "--out", tmp_path / "out.jsonl").returncode == 0
+    written = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    texts = [json.loads(line)["text"] for line in file.read_text().splitlines()]
+    expected = load_predictor(model).probabilities(texts)
+    np.testing.assert_allclose([list(row["probabilities"].values()) for row in written], expected, atol=1e-5)
+    scores = acclimate("evaluate", model, file).stdout.split()
+    row = next(
+        row for row in pq.read_table(folder / "out" / "results.parquet").to_pylist() if row["recipe"] == kind and row["labels"] == "all"
+    )
+    if kind != "bilstm":  # of which there is one a seed
+        assert float(scores[scores.index("brier") + 1]) == pytest.approx(row["test_brier"], abs=1e-4)
+
+
+def test_a_smoke_run_knows_them(write_study, tmp_path):
+    study = load_study(write_study(tmp_path, STUDY))
+    options = Options(tmp_path / "out", tmp_path / "store", engine="inline", say=lambda _: None)
+    finished = run_study(study, tmp_path, options, smoke=True)
+    assert (finished.failed, finished.runs) == (0, 3)
+
+
+def test_the_verb_finetune_makes_them_and_may_replace_one_by_another(tiny_world, tmp_path):
+    for kind, settings in (("majority", []), ("bilstm", ["--set", "epochs=1", "--set", "min_steps=0"])):
+        made = acclimate("finetune", kind, tiny_world / "train.jsonl", "--out", "made", *settings, folder=tmp_path)
+        assert made.returncode == 0, made.stderr
+        assert json.loads((tmp_path / "made" / "config.json").read_text())["model_type"] == f"acclimate-{kind}"
+        assert load_predictor(tmp_path / "made").labels == ("music", "sport", "trade")
+
+
+def test_a_plan_says_what_a_bilstm_will_cost_and_refuses_weights_of_unknown_labels(write_study, tmp_path):
+    prepared = prepare(load_study(write_study(tmp_path, STUDY)), tmp_path, tmp_path / "store")
+    found = estimates(prepared, 1e10)
+    by_recipe = {run.recipe: found[run.end] for run in prepared.plan.runs if run.labels == "all"}
+    assert by_recipe["majority"].tokens == by_recipe["tfidf"].tokens == 0
+    assert by_recipe["bilstm"].tokens > 10 * 90 * 6
+    assert by_recipe["bilstm"].disk_bytes > 4 * 30 * 16
+    wrong = acclimate("plan", write_study(tmp_path, STUDY.replace("epochs: 10", "class_weights: {{ sprot: 2 }}")))
+    assert wrong.returncode == 2
+    assert "recipes.bilstm: class_weights: label 'sprot' is not among" in wrong.stderr
+
+
+def test_every_baseline_is_named_by_its_stage():
+    assert BASELINE_NAMES == tuple(stage.model_fields["stage"].default for stage in BASELINES) == ("majority", "tfidf", "bilstm")
