@@ -23,13 +23,13 @@ class Diary:
 
     file: Path
 
-    def open(self, stop):
-        return Performer(self.file, stop)
+    def open(self, stop, send):
+        return Performer(self.file, stop, send)
 
 
 class Performer:
-    def __init__(self, file, stop):
-        self.file, self.stop = file, stop
+    def __init__(self, file, stop, send):
+        self.file, self.stop, self.send = file, stop, send
 
     def execute(self, key, payload):
         with self.file.open("a") as file:

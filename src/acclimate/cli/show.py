@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 def say(line: str) -> None:
     """A line about what is going on."""
-    print(line, file=sys.stderr, flush=True)
+    # One write: lines of several threads do not run into each other.
+    print(f"{line}\n", end="", file=sys.stderr, flush=True)
 
 
 def plain(value: Any) -> None:
