@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from acclimate.cli import show
 from acclimate.cli.live import SIGNS, Frame, summary
 from acclimate.cli.show import duration
 
@@ -28,15 +29,13 @@ def watch(folder: Path, once: bool = False) -> int:
     Raises:
         StoreError: no study has run there.
     """
-    from rich.console import Console
-
-    console = Console()
-    drawn = not once and sys.stdout.isatty() and not console.is_dumb_terminal
+    console = show.console()
     try:
         if once:
             status, ended = next(_looks(folder))
-            console.print(Frame(status, _note(status, ended), whole=True))
+            console.print(Frame(status, _note(status, ended), whole=not console.is_terminal))
         else:
+            drawn = sys.stdout.isatty() and not console.is_dumb_terminal
             status, ended = _drawn(folder, console) if drawn else _told(folder)
     except KeyboardInterrupt:
         print("no longer watching; the study runs on", file=sys.stderr)

@@ -116,7 +116,7 @@ class Worker:
                 runtime = replace(runtime, log=run.log)
             outcome = node.stage.run(parent, self._context(node, output, runtime))
             if run is not None:
-                run.measured(outcome.metrics, outcome.cost.to_json())
+                run.measured(outcome.metrics, outcome.cost.to_json(), outcome.log)
         # With what its parents cost, so that a run's costs are known also when its parents have been pruned.
         before = read_json(self._store.path(node.parent) / METRICS) if node.parent is not None else None
         chain = [*before["chain"], [node.parent, before["cost"]]] if before is not None else []

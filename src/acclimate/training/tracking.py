@@ -101,15 +101,19 @@ class Run:
 
     def __init__(self, threads: "list[_Thread]") -> None:
         self._threads = threads
+        self._live = False  # whether lines came as they were made
 
     def log(self, line: Line) -> None:
         """A line of the stage's log has come."""
+        self._live = True
         values = {name: value for name, value in line.items() if name != "step"}
         for thread in self._threads:
             thread.put(values, line["step"])
 
-    def measured(self, metrics: Mapping[str, Any], cost: Mapping[str, Any]) -> None:
-        """What the stage came to: `final/...` and `cost/...`, numbers only."""
+    def measured(self, metrics: Mapping[str, Any], cost: Mapping[str, Any], log: Sequence[Line]) -> None:
+        """What the stage came to: `final/...` and `cost/...`, numbers only; and its log, where it does not train by steps."""
+        for number, line in enumerate(() if self._live else log, start=1):
+            self.log({"step": number, **line})
         named = {f"final/{name}": value for name, value in metrics.items()} | {f"cost/{name}": value for name, value in cost.items()}
         # Whether something is so is a number to a chart.
         values = {
