@@ -37,14 +37,18 @@ def disk_errors(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def atomic_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on a clean exit it is flushed to disk and renamed to `path`."""
+def atomic_file(path: Path, lasting: bool = True) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on a clean exit it is flushed to disk and renamed to `path`.
+
+    What need not outlive a power cut is not flushed (`lasting=False`): waiting for the disk can take longer than the writing.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}-{path.name}")
     try:
         with disk_errors(path.parent):
             yield temporary
-            _flush(temporary)
+            if lasting:
+                _flush(temporary)
             os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -86,9 +90,9 @@ def remove_leftovers(path: Path) -> None:
             shutil.rmtree(other, ignore_errors=True)
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, lasting: bool = True) -> None:
     """Write a whole UTF-8 text file atomically."""
-    with atomic_file(path) as temporary:
+    with atomic_file(path, lasting) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 

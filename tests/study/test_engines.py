@@ -15,6 +15,7 @@ from acclimate.study.engines.base import Job
 from acclimate.study.engines.inline import Inline
 from acclimate.study.engines.local import Local
 from acclimate.study.engines.reports import Report
+from acclimate.training.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -23,17 +24,23 @@ class Diary:
 
     file: Path
 
-    def open(self, stop):
-        return Performer(self.file, stop)
+    def open(self, stop, send):
+        return Performer(self.file, stop, send)
 
 
 class Performer:
-    def __init__(self, file, stop):
-        self.file, self.stop = file, stop
+    def __init__(self, file, stop, send):
+        self.file, self.stop, self.send = file, stop, send
 
     def execute(self, key, payload):
         with self.file.open("a") as file:
             file.write(f"{key}\n")
+        if payload == "tell":
+            for step in range(3):
+                self.send(Progress(f"title {key}", step, 2))
+        if payload == "print":
+            print("to standard output", flush=True)
+            os.write(2, b"10 %\r20 %\rto standard \xff error\n\nwithout an end")
         if payload == "crash":
             os.kill(os.getpid(), signal.SIGKILL)
         if payload == "fail":
@@ -72,6 +79,54 @@ def test_a_crash_of_one_process_does_not_stop_the_others(tmp_path):
     reports = Local(1).run([job("a", None, "crash"), job("b", "a"), job("c"), job("d", "c")], Diary(tmp_path / "diary"), lambda _: None)
     assert [reports[key].status for key in "abcd"] == ["failed", "failed", "done", "done"]
     assert "SIGKILL" in reports["a"].error
+
+
+class Log:
+    """A watcher that writes down what it is told."""
+
+    def __init__(self, owns_terminal=False):
+        self.owns_terminal, self.told = owns_terminal, []
+
+    def began(self, key):
+        self.told.append(("began", key))
+
+    def progress(self, key, progress):
+        self.told.append((progress, key))
+
+    def ended(self, report):
+        self.told.append((report.status, report.key))
+
+
+@pytest.mark.parametrize("engine", [Inline(), Local(1)], ids=["inline", "one process"])
+def test_a_watcher_is_told_what_becomes_of_each_job_and_how_far_it_is(tmp_path, engine):
+    log = Log()
+    engine.run([job("a", None, "tell"), job("b", "a", "fail"), job("c", "b")], Diary(tmp_path / "diary"), lambda _: None, log)
+    steps = [(Progress("title a", step, 2), "a") for step in range(3)]
+    assert log.told == [("began", "a"), *steps, ("done", "a"), ("began", "b"), ("failed", "b"), ("failed", "c")]
+
+
+def test_two_processes_tell_of_their_own_jobs(tmp_path):
+    log = Log()
+    Local(2).run([job(key, None, "tell") for key in "abcd"], Diary(tmp_path / "diary"), lambda _: None, log)
+    for key in "abcd":
+        own = [what for what, whose in log.told if whose == key]
+        assert own == ["began", *(Progress(f"title {key}", step, 2) for step in range(3)), "done"]
+
+
+def test_beside_a_live_view_what_workers_print_is_said_a_line_at_a_time(tmp_path, capfd):
+    lines = []
+    Local(1).run([job("a", None, "print"), job("b")], Diary(tmp_path / "diary"), lines.append, Log(owns_terminal=True))
+    assert sorted(lines) == sorted(["to standard output", "to standard \ufffd error", "without an end", "done: job a", "done: job b"])
+    assert capfd.readouterr() == ("", "")
+
+
+def test_otherwise_workers_print_on_standard_error_and_leave_standard_output_to_the_results(tmp_path, capfd):
+    lines = []
+    Local(1).run([job("a", None, "print")], Diary(tmp_path / "diary"), lines.append, Log())
+    out, err = capfd.readouterr()
+    assert (out, lines) == ("", ["done: job a"])
+    assert "to standard output" in err
+    assert "without an end" in err
 
 
 PROGRAM = """

@@ -87,13 +87,13 @@ SETTINGS = TrainSettings(
 )
 
 
-def run(folder, settings=SETTINGS, model=None, objective=None, evaluate=None, stop=None):
+def run(folder, settings=SETTINGS, model=None, objective=None, evaluate=None, stop=None, log=None):
     model = model or Toy()
     objective = objective or Toys(CountOrder(TEXTS, 8, seed=3))
     groups = [Group(list(model.parameters()), 1.0, 0.01)]
     result = train(
         settings, objective, model, groups, evaluate, Checkpoints(folder), Devices("float32"), Silent(),
-        stop or StopRequest(),
+        stop or StopRequest(), log,
     )  # fmt: skip
     return model, result
 
@@ -269,3 +269,22 @@ def test_evaluation_runs_in_halves_where_memory_is_short(monkeypatch):
     tight_room = batch.select(batch.lengths.argsort()[-1:])
     with pytest.raises(TrainingError, match="single sequence"):
         in_parts(lambda _: (_ for _ in ()).throw(torch.OutOfMemoryError("no")), tight_room, devices)
+
+
+def test_every_line_of_the_log_is_given_as_it_comes_and_after_a_resume_once_more_from_the_start(tmp_path):
+    scores = iter(range(100))
+    lines = []
+    stop = StopRequest()
+    objective = Toys(CountOrder(TEXTS, 8, seed=3), stop=stop, stop_at=12)
+    with pytest.raises(Interrupted):
+        run(tmp_path, objective=objective, evaluate=lambda _: {"score": next(scores)}, stop=stop, log=lines.append)
+    assert [line["step"] for line in lines if "loss" in line] == list(range(1, 13))
+    assert [line["step"] for line in lines if "score" in line] == [5, 10]
+    lines.clear()
+    _, result = run(tmp_path, evaluate=lambda _: {"score": next(scores)}, log=lines.append)
+    assert [line["step"] for line in lines] == sorted(line["step"] for line in lines)
+    assert [line for line in lines if "loss" in line] == result.history
+    assert [line for line in lines if "score" in line] == result.evaluations
+    lines.clear()
+    run(tmp_path, evaluate=lambda _: {"score": next(scores)}, log=lines.append)
+    assert len(lines) == len(result.history) + len(result.evaluations)

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 def say(line: str) -> None:
     """A line about what is going on."""
-    print(line, file=sys.stderr, flush=True)
+    # One write: lines of several threads do not run into each other.
+    print(f"{line}\n", end="", file=sys.stderr, flush=True)
 
 
 def plain(value: Any) -> None:
@@ -49,7 +50,7 @@ def plan(prepared: "Prepared", estimates: "dict[str, Estimate]") -> None:
             size(estimate.disk_bytes) if estimate.disk_bytes else "",
             size(estimate.cache_bytes) if estimate.cache_bytes else "",
         )
-    _console().print(table)
+    console().print(table)
     todo = [estimate for key, estimate in estimates.items() if key not in prepared.cached]
     print(
         f"{len(prepared.plan.runs)} runs, {len(estimates)} stages, {len(prepared.cached)} cached; to do: "
@@ -77,10 +78,10 @@ def results(found: "Results") -> None:
     from acclimate.report.tables import console_table
     from acclimate.report.words import verdict_sentences
 
-    console = _console()
-    console.print(console_table(found))
+    page = console()
+    page.print(console_table(found))
     for sentence in verdict_sentences(found):
-        console.print(sentence, markup=False, highlight=False)
+        page.print(sentence, markup=False, highlight=False)
 
 
 def finished(found: "Results", ended: "Finished", page: Path) -> None:
@@ -157,7 +158,8 @@ def _stage_name(stage: Any) -> str:
     return f"{kind} on {values['corpus']}" if "corpus" in values else f"{kind} ({values['train']})" if "train" in values else str(kind)
 
 
-def _console() -> Any:
+def console() -> Any:
+    """Standard output."""
     from rich.console import Console
 
     # Not a terminal: lines as long as the table wants, so that nothing is cut in a log or a README.

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from acclimate.cli import show
+from acclimate.cli import live, show
 from acclimate.cli.guard import guarded
 
 app = typer.Typer(
@@ -31,6 +31,10 @@ MicroOption = Annotated[int | None, typer.Option("--micro-tokens", min=8, help="
 CheckpointOption = Annotated[float, typer.Option("--checkpoint-seconds", min=0, help="Seconds between saves of a running stage.")]
 EngineOption = Annotated[str, typer.Option("--engine", help="local (a process a device) or inline (everything in this process).")]
 SetOption = Annotated[list[str] | None, typer.Option("--set", help="A setting of the stage, e.g. --set lr=3e-5; may be repeated.")]
+TrackOption = Annotated[
+    list[str] | None,
+    typer.Option("--track", help="Also log training to tensorboard, trackio, mlflow or wandb; may be repeated, or a list with commas."),
+]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
@@ -75,10 +79,11 @@ def study(
     precision: PrecisionOption = "auto",
     micro_tokens: MicroOption = None,
     checkpoint_seconds: CheckpointOption = 120.0,
+    track: TrackOption = None,
 ) -> None:
     """Run a study, or go on with it: print the comparison, write the report, hand over the best model."""
     options: dict[str, Any] = {"engine": engine, "threads": threads, "precision": precision}
-    options |= {"micro_tokens": micro_tokens, "checkpoint_seconds": checkpoint_seconds}
+    options |= {"micro_tokens": micro_tokens, "checkpoint_seconds": checkpoint_seconds, "track": tuple(track or ())}
     _study(file, out, store, f"acclimate study {file.name}" + (" --smoke" if smoke else ""), smoke, **options)
 
 
@@ -90,10 +95,8 @@ def _study(file: Path, out: Path | None, store: Path | None, command: str, smoke
     from acclimate.study.run import Options, follows, run_study
 
     read = load_study(file)
-    default_out = file.parent / "results" / (f"{read.name}-smoke" if smoke else read.name)
-    if out is not None and smoke:
-        out = out.with_name(f"{out.name}-smoke")  # slivers never replace real results
-    chosen = Options(out=out or default_out, store=store or file.parent / ".acclimate", command=command, say=show.say, **options)
+    folder = _out(file, read.name, out, smoke)
+    chosen = Options(out=folder, store=store or file.parent / ".acclimate", command=command, **_shown(), **options)
     finished = run_study(read, file.resolve().parent, chosen, smoke)
     if follows():
         return
@@ -102,6 +105,34 @@ def _study(file: Path, out: Path | None, store: Path | None, command: str, smoke
     show.finished(Results.load(finished.out), finished, page)
     if finished.failed:
         raise typer.Exit(1)
+
+
+def _out(file: Path, name: str, out: Path | None, smoke: bool) -> Path:
+    folder = out or file.parent / "results" / name
+    return folder.with_name(f"{folder.name}-smoke") if smoke else folder  # slivers never replace real results
+
+
+def _shown() -> dict[str, Any]:
+    return {"say": show.say, "live": live.live if live.wanted() else None}
+
+
+@app.command()
+@guarded
+def watch(
+    file: Annotated[Path | None, typer.Argument(help="The study file (YAML); not needed with --out.", show_default=False)] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="The study's output folder, if not results/NAME beside the file.")] = None,
+    smoke: Annotated[bool, typer.Option("--smoke", help="Watch the run that was started with --smoke.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Show how the study stands now, and end.")] = False,
+) -> None:
+    """Show how a study is getting on that runs elsewhere, until it ends; exit code: that of the study."""
+    from acclimate.cli.watch import watch as watch_folder
+    from acclimate.errors import SettingsError
+    from acclimate.study.language import load_study
+
+    if file is None and out is None:
+        raise SettingsError("which study? Give its study file, or its output folder with --out")
+    folder = _out(file, load_study(file).name, out, smoke) if file is not None else _out(Path(), "", out, smoke)
+    raise typer.Exit(watch_folder(folder, once))
 
 
 @app.command()
@@ -182,7 +213,7 @@ def finetune(
 def _single(out: Path, store: Path, threads: int | None, precision: str, micro_tokens: int | None, command: str = "") -> Any:
     from acclimate.study.run import Options
 
-    return Options(out, store, threads=threads, precision=precision, micro_tokens=micro_tokens, command=command, say=show.say)
+    return Options(out=out, store=store, threads=threads, precision=precision, micro_tokens=micro_tokens, command=command, **_shown())
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """What a stage is: frozen settings, what it reads, and `run`, which turns one model folder into the next."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -30,6 +31,7 @@ class Runtime:
     micro_tokens: int | None = None  # largest forward pass, tokens; None: what memory allows
     checkpoint_seconds: float = 120.0
     fast: FastPaths = FastPaths()
+    log: Callable[[dict[str, Any]], None] | None = None  # is given each line of log.jsonl as it comes, for trackers
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,8 @@ def train_in(
         read_ahead=runtime.fast.read_ahead,
     )
     checkpoints = Checkpoints(context.work / part)
-    return train(settings, objective, model, groups, evaluate, checkpoints, runtime.devices, runtime.reporter, runtime.stop)
+    log = runtime.log if part == "all" else None  # as in log.jsonl: the steps of two parts would run into each other
+    return train(settings, objective, model, groups, evaluate, checkpoints, runtime.devices, runtime.reporter, runtime.stop, log)
 
 
 def name_attention(context: Context, packed: Packed) -> None:

@@ -37,7 +37,7 @@ class Estimate:
 def estimates(prepared: Prepared, rate: float) -> dict[str, Estimate]:
     """The cost of each stage by key; `rate` in floating-point operations a second."""
     return {
-        key: Estimate(0, 0.0, 0) if key in prepared.cached else _estimate(node, prepared, rate) for key, node in prepared.plan.nodes.items()
+        key: Estimate(0, 0.0, 0) if key in prepared.cached else estimate(node, prepared, rate) for key, node in prepared.plan.nodes.items()
     }
 
 
@@ -52,7 +52,8 @@ def product_rate(size: int = 1024, seconds: float = 0.3) -> float:
     return count * 2 * size**3 / (time.monotonic() - began)
 
 
-def _estimate(node: Node, prepared: Prepared, rate: float) -> Estimate:
+def estimate(node: Node, prepared: Prepared, rate: float) -> Estimate:
+    """The cost of one stage that is to be carried out; `rate` in floating-point operations a second."""
     plan, data = prepared.plan, prepared.data
     start = next((each.stage for each in (node, *plan.ancestors(node.key)) if isinstance(each.stage, Start)), None)
     if isinstance(node.stage, Bilstm) and data.task is not None:

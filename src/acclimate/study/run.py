@@ -4,6 +4,7 @@ import os
 import platform
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -19,6 +20,7 @@ from acclimate.study.disagreements import disagreements
 from acclimate.study.engines.base import Job
 from acclimate.study.engines.reports import Report
 from acclimate.study.engines.table import ENGINES
+from acclimate.study.journal import Journal
 from acclimate.study.language import Study, resolved
 from acclimate.study.origins import base_facts, hub_datasets
 from acclimate.study.paths import relocated
@@ -34,9 +36,11 @@ from acclimate.study.results import (
     write_rows,
 )
 from acclimate.study.smoke import sliver, smoke_study
+from acclimate.study.status import Status
 from acclimate.study.store import Store
 from acclimate.study.worker import WorkerSetup
 from acclimate.study.yaml import dump
+from acclimate.training.tracking import Tracking, checked_trackers, repeated
 
 LIBRARIES = ("acclimate", "torch", "transformers", "tokenizers", "accelerate", "scikit-learn", "numpy")
 
@@ -53,7 +57,10 @@ class Options:
     micro_tokens: int | None = None
     checkpoint_seconds: float = 120.0
     command: str = ""
+    track: tuple[str, ...] = ()  # experiment trackers that training stages are logged to, e.g. "tensorboard"
     say: Callable[[str], None] = field(default=lambda line: print(line, file=sys.stderr, flush=True))
+    # Draws how the study stands while its block runs; None: plain lines. What is said meanwhile must not tear the view.
+    live: Callable[[Callable[[], Status]], AbstractContextManager[None]] | None = None
 
 
 @dataclass(frozen=True)
@@ -100,18 +107,23 @@ def run_study(study: Study, root: Path, options: Options, smoke: bool = False) -
         Interrupted: a stop was asked for; everything done is kept, and the same call continues.
     """
     if follows():
-        carry_out(prepare(study, root, options.store, smoke, precision=options.precision), replace(options, say=lambda _: None))
+        silent = replace(options, say=lambda _: None, live=None, track=())
+        carry_out(prepare(study, root, options.store, smoke, precision=options.precision), silent, Journal(study.name))
         return Finished(options.out, 0, 0, Handover(None, None))
     if (options.out / "study.yaml").exists() and not (options.out / "study.json").exists():
         raise SettingsError(f"{options.out}: holds a study.yaml that no study wrote, and results would replace it; choose another --out")
     if options.engine not in ENGINES:
         raise SettingsError(f"engine {options.engine!r} is not among {', '.join(ENGINES)}")
-    with locked(options.out / ".lock", timeout=0):
+    options = replace(options, track=checked_trackers(options.track))
+    journal = Journal(study.name, options.out, options.live is not None)
+    with locked(options.out / ".lock", timeout=0), journal:
         prepared = prepare(study, root, options.store, smoke, options.out, options.precision)
-        reports = carry_out(prepared, options)
+        reports = carry_out(prepared, options, journal)
         if any(report.status == "interrupted" for report in reports.values()) or len(reports) < len(_jobs(prepared)):
             raise Interrupted("stopped; everything done so far is kept: the same command continues")
-        return write_results(prepared, reports, options)
+        finished = write_results(prepared, reports, options)
+        journal.failed(finished.failed)
+        return finished
 
 
 def follows() -> bool:
@@ -119,17 +131,21 @@ def follows() -> bool:
     return int(os.environ.get("RANK", "0")) > 0
 
 
-def carry_out(prepared: Prepared, options: Options) -> dict[str, Report]:
-    """Let the engine do what is not in the store yet."""
+def carry_out(prepared: Prepared, options: Options, journal: Journal) -> dict[str, Report]:
+    """Let the engine do what is not in the store yet, and keep the journal of it."""
+    jobs = _jobs(prepared)
+    titles = repeated(node.title for node in prepared.plan.nodes.values())
+    tracking = Tracking(options.track, prepared.study.name, options.out.resolve(), titles) if options.track else None
     setup = WorkerSetup(
         prepared.study.data, prepared.root, options.store, prepared.smoke, options.threads, options.precision, options.micro_tokens,
-        options.checkpoint_seconds, prepared.study.fast_paths,
+        options.checkpoint_seconds, prepared.study.fast_paths, steps_are_shown=options.live is not None, tracking=tracking,
     )  # fmt: skip
     # Processes that torchrun started together train together, each in itself.
     engine = "inline" if int(os.environ.get("WORLD_SIZE", "1")) > 1 else options.engine
-    jobs = _jobs(prepared)
     options.say(f"{len(prepared.plan.nodes)} stages for {len(prepared.plan.runs)} runs; {len(prepared.cached)} are there already")
-    return ENGINES[engine]().run(jobs, setup, options.say) if jobs else {}
+    journal.planned(prepared, (job.key for job in jobs))
+    with options.live(journal.snapshot) if options.live is not None and jobs else nullcontext():
+        return ENGINES[engine]().run(jobs, setup, options.say, journal) if jobs else {}
 
 
 def write_results(prepared: Prepared, reports: dict[str, Report], options: Options) -> Finished:

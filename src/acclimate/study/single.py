@@ -8,6 +8,7 @@ from typing import Any
 from acclimate.errors import AcclimateError, Interrupted, SettingsError, TrainingError
 from acclimate.files import atomic_folder, locked, read_json
 from acclimate.modeling.baselines import is_baseline
+from acclimate.study.journal import Journal
 from acclimate.study.language import BASELINE_NAMES, parse_study
 from acclimate.study.results import Outcomes, rows
 from acclimate.study.run import Options, carry_out, prepare, study_facts
@@ -39,9 +40,10 @@ def run_stage(base: str, stage: str, settings: dict[str, Any], data: dict[str, A
         raise SettingsError(f"{options.out}: this is the base itself; choose another --out")
     recipe: Any = {"base": {base: settings}} if base in BASELINE_NAMES else {"base": base, "stages": [{stage: settings}]}
     study = parse_study({"name": stage, "base": base, "data": data, "seeds": [seed], "recipes": {stage: recipe}})
-    with locked(out.with_name(f".{out.name}.lock"), timeout=0):
+    # No status file: the output folder is a model's, and nothing else belongs there.
+    with locked(out.with_name(f".{out.name}.lock"), timeout=0), Journal(stage, owns_terminal=options.live is not None) as journal:
         prepared = prepare(study, Path.cwd(), options.store)
-        reports = carry_out(prepared, options)
+        reports = carry_out(prepared, options, journal)
         failed = next((report for report in reports.values() if report.status == "failed"), None)
         if failed is not None:
             raise (TrainingError if failed.exit_code == TrainingError.exit_code else AcclimateError)(failed.error)

@@ -5,8 +5,9 @@ import os
 import sys
 import tempfile
 import traceback
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -17,10 +18,13 @@ from acclimate.errors import AcclimateError, DataError, Interrupted
 from acclimate.files import read_json, write_json, write_text
 from acclimate.modeling.fast_paths import FastPaths
 from acclimate.randomness import seed_of
+from acclimate.stages.start import Start
 from acclimate.study.engines.reports import Report
 from acclimate.study.plan import KEYED_LIBRARIES, Node, fingerprint_of
 from acclimate.study.smoke import sliver
 from acclimate.study.store import Store
+from acclimate.training.progress import Lines, Messages, Progress, Sending, Silent
+from acclimate.training.tracking import Trackers, Tracking
 
 if TYPE_CHECKING:
     from acclimate.stages.base import Context, Runtime
@@ -42,18 +46,21 @@ class WorkerSetup:
     micro_tokens: int | None = None
     checkpoint_seconds: float = 120.0
     fast: FastPaths = FastPaths()
+    steps_are_shown: bool = False  # by a live view: this process prints messages only
+    tracking: Tracking | None = None
 
-    def open(self, stop: "StopRequest") -> "Worker":
+    def open(self, stop: "StopRequest", send: Callable[[Progress], None]) -> "Worker":
         """The worker of this process."""
-        return Worker(self, stop)
+        return Worker(self, stop, send)
 
 
 class Worker:
     """Carries out nodes in this process; data and devices are opened at the first one."""
 
-    def __init__(self, setup: WorkerSetup, stop: "StopRequest") -> None:
+    def __init__(self, setup: WorkerSetup, stop: "StopRequest", send: Callable[[Progress], None]) -> None:
         self._setup = setup
         self._stop = stop
+        self._send = send
         self._store = Store(setup.store)
 
     def execute(self, key: str, node: Node) -> Report:
@@ -102,7 +109,15 @@ class Worker:
             raise DataError("the data changed since the study began; run the same command again")
         with ExitStack() as stack:
             parent = ModelFolder(stack.enter_context(self._store.using(node.parent)) / "model") if node.parent is not None else None
-            outcome = node.stage.run(parent, self._context(node, output))
+            runtime = self._runtime
+            # Reading a base is no training.
+            trackers = None if isinstance(node.stage, Start) else self._trackers
+            run = stack.enter_context(trackers.run(*self._tracked(node))) if trackers is not None else None
+            if run is not None:
+                runtime = replace(runtime, log=run.log)
+            outcome = node.stage.run(parent, self._context(node, output, runtime))
+            if run is not None:
+                run.measured(outcome.metrics, outcome.cost.to_json(), outcome.log)
         # With what its parents cost, so that a run's costs are known also when its parents have been pruned.
         before = read_json(self._store.path(node.parent) / METRICS) if node.parent is not None else None
         chain = [*before["chain"], [node.parent, before["cost"]]] if before is not None else []
@@ -134,13 +149,20 @@ class Worker:
             "fast_paths": self._setup.fast.model_dump(),
         }
 
-    def _context(self, node: Node, output: Path) -> "Context":
+    def _tracked(self, node: Node) -> tuple[str, dict[str, Any]]:
+        # The name of a run, and what is told of it besides its numbers.
+        assert self._setup.tracking is not None
+        record = self._record(node)
+        told = {name: record[name] for name in ("title", "labels", "seed", "device", "precision", "threads", "processes")}
+        return self._setup.tracking.run_name(node.title, node.key), node.stage.model_dump(mode="json") | told | {"key": node.key}
+
+    def _context(self, node: Node, output: Path, runtime: "Runtime") -> "Context":
         from acclimate.stages.base import Context
 
         work = self._store.work(node.key)
         # Another draw changes what is random, and never which labelled texts a budget takes: these stay paired across recipes.
         seed = seed_of(node.seed, "draw", node.draw) if node.draw else node.seed
-        return Context(self._data, node.labels, seed, node.title, self._store.cache, work, output, self._runtime, node.seed)
+        return Context(self._data, node.labels, seed, node.title, self._store.cache, work, output, runtime, node.seed)
 
     @cached_property
     def _data(self) -> Data:
@@ -151,12 +173,18 @@ class Worker:
     def _runtime(self) -> "Runtime":
         from acclimate.stages.base import Runtime
         from acclimate.training.devices import Devices
-        from acclimate.training.progress import Silent, reporter
 
         _quieten_libraries()
         devices = Devices(self._setup.precision, self._setup.threads)
-        shown = reporter() if devices.is_main else Silent()
-        return Runtime(devices, shown, self._stop, self._setup.micro_tokens, self._setup.checkpoint_seconds, self._setup.fast)
+        shown = Messages() if self._setup.steps_are_shown else Lines()
+        reporter = Sending(shown, self._send) if devices.is_main else Silent()
+        return Runtime(devices, reporter, self._stop, self._setup.micro_tokens, self._setup.checkpoint_seconds, self._setup.fast)
+
+    @cached_property
+    def _trackers(self) -> Trackers | None:
+        if self._setup.tracking is None or not self._runtime.devices.is_main:
+            return None
+        return Trackers(self._setup.tracking, self._runtime.reporter.say)
 
 
 def _quieten_libraries() -> None:

@@ -1,4 +1,4 @@
-"""Where training runs: CPU, one GPU, or several by torchrun. The only file that knows accelerate."""
+"""Where training runs: CPU, one GPU, or several by torchrun. Only this file, and the one of trackers, know accelerate."""
 
 import ctypes
 import ctypes.util

@@ -97,10 +97,12 @@ def train(
     devices: Devices,
     reporter: Reporter,
     stop: StopRequest,
+    log: Callable[[dict[str, Any]], None] | None = None,
 ) -> TrainResult:
     """Train `model` in place, or go on from the saved state, and leave the best weights in it.
 
-    `evaluate` returns metrics with a `score`, higher is better; it decides early stopping and which weights are best.
+    `evaluate` returns metrics with a `score`, higher is better; it decides early stopping and which weights are best. `log` is given each
+    line of the result's history and evaluations as soon as it is known, those of before an interrupt first.
 
     Raises:
         TrainingError: the loss is not finite, or memory does not hold a single sequence.
@@ -117,6 +119,9 @@ def train(
     losses, loss = Losses(devices.device), None
     if not state.finished:
         reporter.start(settings.title, settings.steps, state.step)
+    if log is not None:
+        for line in sorted((*state.history, *state.evaluations), key=lambda line: line["step"]):
+            log(line)
 
     def prepare(step: int) -> _Step:
         batch = objective.batch(step)
@@ -149,9 +154,13 @@ def train(
                 loss = _checked(value, size, point, settings)
                 if (point.step - 1) % every == 0:
                     state.history.append({"step": point.step, "loss": loss, "lr": point.lr, "tokens": point.tokens})
+                    if log is not None:
+                        log(state.history[-1])
             reporter.step(state.step, state.tokens / max(state.seconds, 1e-9), loss)
             if judged and evaluate is not None:
                 _evaluate(evaluate, model, state, settings, checkpoints, devices)
+                if log is not None:
+                    log(state.evaluations[-1])
                 placed.train()
                 state.seconds = clock.seconds()
             state.finished = state.finished or last

@@ -1,12 +1,25 @@
-"""What a person sees while training runs: a live bar on a terminal, a plain line now and then elsewhere."""
+"""What is told while training runs: plain lines for people, and progress as a value for whoever watches the study."""
 
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+SEND_EVERY = 0.5  # seconds between two values for whoever watches
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a training has come."""
+
+    what: str  # its title; a part of a stage says which, e.g. "DAPT: pretrain on domain (head alone)"
+    step: int  # steps finished
+    steps: int
+    first: int = 0  # steps that an earlier, interrupted process had finished
+    tokens_per_second: float = 0.0
+    loss: float | None = None
+    seconds_left: float | None = None  # None until a step is finished
 
 
 class Reporter(Protocol):
@@ -34,29 +47,18 @@ class Silent:
     def close(self) -> None: ...
 
 
-class Lines:
-    """A plain line at most every `every` seconds: readable in a log file."""
+class Messages:
+    """What a user should know and nothing about steps: beside a live view, which shows those."""
 
-    def __init__(self, write: Callable[[str], None] | None = None, every: float = 15.0) -> None:
-        self._write = write or (lambda line: print(line, file=sys.stderr, flush=True))
-        self._every = every
-        self._title, self._steps, self._first = "", 0, 0
-        self._began = self._last = time.monotonic()
+    def __init__(self, write: Callable[[str], None] | None = None) -> None:
+        # One write a line: lines of several threads do not run into each other.
+        self._write = write or (lambda line: print(f"{line}\n", end="", file=sys.stderr, flush=True))
 
     def start(self, title: str, steps: int, done: int) -> None:
-        self._title, self._steps, self._first = title, steps, done
         if done:
             self._write(going_on(title, steps, done))
-        self._began = self._last = time.monotonic()
 
-    def step(self, done: int, tokens_per_second: float, loss: float | None) -> None:
-        now = time.monotonic()
-        if now - self._last < self._every and done < self._steps:
-            return
-        self._last = now
-        left = (now - self._began) / max(1, done - self._first) * (self._steps - done)
-        shown = "" if loss is None else f"  loss {loss:.4f}"
-        self._write(f"{self._title}: step {done}/{self._steps}{shown}  {tokens_per_second:,.0f} tokens/s  {left:,.0f} s left")
+    def step(self, done: int, tokens_per_second: float, loss: float | None) -> None: ...
 
     def say(self, message: str) -> None:
         self._write(message)
@@ -64,43 +66,75 @@ class Lines:
     def close(self) -> None: ...
 
 
-class Bar:
-    """A live bar with speed, loss and time left."""
+class Lines(Messages):
+    """A plain line at most every `every` seconds: readable in a log file."""
 
-    def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(stderr=True)
-        self._bar: Progress | None = None
-        self._task = TaskID(0)
+    def __init__(self, write: Callable[[str], None] | None = None, every: float = 15.0) -> None:
+        super().__init__(write)
+        self._every = every
+        self._title, self._steps = "", 0
+        self._left = _Left(0, 0)
+        self._last = time.monotonic()
 
     def start(self, title: str, steps: int, done: int) -> None:
-        self.close()
-        if done:
-            self.say(going_on(title, steps, done))
-        columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.completed:.0f}/{task.total:.0f}"))
-        facts = TextColumn("{task.fields[facts]}", markup=False)
-        self._bar = Progress(*columns, facts, TimeRemainingColumn(), console=self._console, transient=True)
-        self._task = self._bar.add_task(title, total=steps, completed=done, facts="")
-        self._bar.start()
+        super().start(title, steps, done)
+        self._title, self._steps, self._left = title, steps, _Left(steps, done)
+        self._last = time.monotonic()
 
     def step(self, done: int, tokens_per_second: float, loss: float | None) -> None:
-        if self._bar is not None:
-            shown = "" if loss is None else f"  loss {loss:.3f}"
-            self._bar.update(self._task, completed=done, facts=f"{tokens_per_second:,.0f} tokens/s{shown}")
+        now = time.monotonic()
+        if now - self._last < self._every and done < self._steps:
+            return
+        self._last = now
+        left = self._left.after(done, now) or 0.0
+        shown = "" if loss is None else f"  loss {loss:.4f}"
+        self._write(f"{self._title}: step {done}/{self._steps}{shown}  {tokens_per_second:,.0f} tokens/s  {left:,.0f} s left")
+
+
+class Sending:
+    """Tells another reporter everything, and sends `Progress` now and then: steps in between cost a look at the clock."""
+
+    def __init__(self, to: Reporter, send: Callable[[Progress], None], every: float = SEND_EVERY) -> None:
+        self._to, self._send, self._every = to, send, every
+        self._now = Progress("", 0, 0)
+        self._left = _Left(0, 0)
+        self._last = 0.0
+
+    def start(self, title: str, steps: int, done: int) -> None:
+        self._to.start(title, steps, done)
+        self._now, self._left = Progress(title, done, steps, done), _Left(steps, done)
+        self._last = time.monotonic()
+        self._send(self._now)
+
+    def step(self, done: int, tokens_per_second: float, loss: float | None) -> None:
+        self._to.step(done, tokens_per_second, loss)
+        now = time.monotonic()
+        if now - self._last < self._every and done < self._now.steps:
+            return
+        self._last = now
+        started = self._now
+        left = self._left.after(done, now)
+        self._send(Progress(started.what, done, started.steps, started.first, tokens_per_second, loss, left))
 
     def say(self, message: str) -> None:
-        self._console.print(message, markup=False, highlight=False)
+        self._to.say(message)
 
     def close(self) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
+        self._to.close()
+
+
+class _Left:
+    """Seconds that a training still takes, at the pace it has had since it began (or went on)."""
+
+    def __init__(self, steps: int, first: int) -> None:
+        self._steps, self._first, self._began = steps, first, time.monotonic()
+
+    def after(self, done: int, now: float) -> float | None:
+        if done <= self._first:
+            return None
+        return (now - self._began) / (done - self._first) * (self._steps - done)
 
 
 def going_on(title: str, steps: int, done: int) -> str:
     """What is said where a training goes on that was stopped."""
     return f"{title}: going on after step {done} of {steps}"
-
-
-def reporter() -> Reporter:
-    """A bar on a terminal, plain lines elsewhere."""
-    return Bar() if sys.stderr.isatty() else Lines()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from acclimate.study.engines.reports import Report
+from acclimate.training.progress import Progress
 
 if TYPE_CHECKING:
     from acclimate.training.interrupt import StopRequest
@@ -30,14 +31,44 @@ class Performer(Protocol):
 class Setup(Protocol):
     """What a process needs to become a performer; it can be pickled."""
 
-    def open(self, stop: "StopRequest") -> Performer:
-        """The performer of this process; it looks at `stop` while it works."""
+    def open(self, stop: "StopRequest", send: Callable[[Progress], None]) -> Performer:
+        """The performer of this process; it looks at `stop` while it works, and sends how far its job has come."""
+
+
+class Watcher(Protocol):
+    """Told in the main process what becomes of the jobs, always from the same thread."""
+
+    @property
+    def owns_terminal(self) -> bool:
+        """Whether a live view is drawn there: then whatever else would be printed goes through `say`."""
+
+    def began(self, key: str) -> None:
+        """Somebody works on this job now."""
+
+    def progress(self, key: str, progress: Progress) -> None:
+        """How far it has come."""
+
+    def ended(self, report: Report) -> None:
+        """It is done, or will not be."""
+
+
+class Unwatched:
+    """The watcher where nobody watches."""
+
+    owns_terminal = False
+
+    def began(self, key: str) -> None: ...
+    def progress(self, key: str, progress: Progress) -> None: ...
+    def ended(self, report: Report) -> None: ...
+
+
+UNWATCHED = Unwatched()
 
 
 class Engine(Protocol):
     """Somewhere to run jobs."""
 
-    def run(self, jobs: list[Job], setup: Setup, say: Callable[[str], None]) -> dict[str, Report]:
+    def run(self, jobs: list[Job], setup: Setup, say: Callable[[str], None], watcher: Watcher = UNWATCHED) -> dict[str, Report]:
         """Carry out all jobs, parents before children; a failure stops only what needs it.
 
         Returns a report a job. Jobs whose parent failed are failed, too, with an error that names it. After an interrupt the jobs that
@@ -55,6 +86,7 @@ def failed_parent(job: Job, reports: dict[str, Report], titles: dict[str, str]) 
     return Report(job.key, "failed", f"needs '{titles[parent.key]}', which failed: {parent.error}")
 
 
-def tell(report: Report, job: Job, say: Callable[[str], None]) -> None:
-    """One line about how a job ended."""
+def tell(report: Report, job: Job, say: Callable[[str], None], watcher: Watcher) -> None:
+    """One line about how a job ended, and the whole of it to the watcher."""
+    watcher.ended(report)
     say(f"{report.status}: {job.title}" + (f" — {report.error.splitlines()[0]}" if report.error else ""))

@@ -2,25 +2,36 @@
 
 from collections.abc import Callable
 
-from acclimate.study.engines.base import Job, Setup, failed_parent, tell
+from acclimate.study.engines.base import UNWATCHED, Job, Setup, Watcher, failed_parent, tell
 from acclimate.study.engines.reports import Report
+from acclimate.training.progress import Progress
 
 
 class Inline:
     """One job after the other, here."""
 
-    def run(self, jobs: list[Job], setup: Setup, say: Callable[[str], None]) -> dict[str, Report]:
+    def run(self, jobs: list[Job], setup: Setup, say: Callable[[str], None], watcher: Watcher = UNWATCHED) -> dict[str, Report]:
         """Carry out the jobs in their order."""
         from acclimate.training.interrupt import StopRequest, stop_on_signals
 
         stop = StopRequest()
-        worker = setup.open(stop)
+        at_work = ""
+
+        def send(progress: Progress) -> None:
+            watcher.progress(at_work, progress)
+
+        worker = setup.open(stop, send)
         titles = {job.key: job.title for job in jobs}
         reports: dict[str, Report] = {}
         with stop_on_signals(stop):
             for job in jobs:
-                reports[job.key] = failed_parent(job, reports, titles) or worker.execute(job.key, job.payload)
-                tell(reports[job.key], job, say)
+                report = failed_parent(job, reports, titles)
+                if report is None:
+                    at_work = job.key
+                    watcher.began(job.key)
+                    report = worker.execute(job.key, job.payload)
+                reports[job.key] = report
+                tell(report, job, say, watcher)
                 if reports[job.key].status == "interrupted":
                     break
         return reports

@@ -11,8 +11,10 @@ from queue import SimpleQueue
 from types import FrameType
 from typing import Any
 
-from acclimate.study.engines.base import Job, Setup, failed_parent, tell
+from acclimate.study.engines.base import UNWATCHED, Job, Setup, Watcher, failed_parent, tell
+from acclimate.study.engines.output import Output, send_output_to
 from acclimate.study.engines.reports import Report
+from acclimate.training.progress import Progress
 
 
 class Local:
@@ -21,28 +23,35 @@ class Local:
     def __init__(self, devices: int | None = None) -> None:
         self._devices = devices
 
-    def run(self, jobs: list[Job], setup: Setup, say: Callable[[str], None]) -> dict[str, Report]:
+    def run(self, jobs: list[Job], setup: Setup, say: Callable[[str], None], watcher: Watcher = UNWATCHED) -> dict[str, Report]:
         """Carry out the jobs; Ctrl-C or SIGTERM lets running stages save first, a second Ctrl-C kills them."""
         waiting = {job.key: job for job in jobs}
         titles = {job.key: job.title for job in jobs}
         reports: dict[str, Report] = {}
-        workers = [_Remote(setup, number) for number in range(min(self._devices or gpu_count() or 1, max(1, len(jobs))))]
+
+        def started(number: int) -> _Remote:
+            return _Remote(setup, number, say if watcher.owns_terminal else None)
+
+        workers = [started(number) for number in range(min(self._devices or gpu_count() or 1, max(1, len(jobs))))]
         asked = threading.Event()
         with _forwarded(workers, asked):
             try:
                 while True:
                     if not asked.is_set():
                         if waiting:
-                            workers[:] = [each if each.alive or each.job else _Remote(setup, each.number) for each in workers]
-                        self._assign(workers, waiting, reports, titles, say)
+                            workers[:] = [each if each.alive or each.job else started(each.number) for each in workers]
+                        self._assign(workers, waiting, reports, titles, say, watcher)
                     busy = [worker for worker in workers if worker.job is not None]
                     if not busy:
                         return reports
                     for ready in wait([worker.connection for worker in busy], timeout=0.5):
                         worker = next(worker for worker in busy if worker.connection is ready)
-                        job, report = worker.receive()
-                        reports[report.key] = report
-                        tell(report, job, say)
+                        job, received = worker.receive()
+                        if isinstance(received, Progress):
+                            watcher.progress(job.key, received)
+                            continue
+                        reports[received.key] = received
+                        tell(received, job, say, watcher)
             finally:
                 for worker in workers:
                     worker.close()
@@ -54,13 +63,14 @@ class Local:
         reports: dict[str, Report],
         titles: dict[str, str],
         say: Callable[[str], None],
+        watcher: Watcher,
     ) -> None:
         for job in list(waiting.values()):
             failure = failed_parent(job, reports, titles)
             if failure is not None:
                 reports[job.key] = failure
                 del waiting[job.key]
-                tell(failure, job, say)
+                tell(failure, job, say, watcher)
         running = {worker.job.key for worker in workers if worker.job is not None}
         for worker in workers:
             if worker.job is not None or not worker.alive:
@@ -70,17 +80,20 @@ class Local:
                 return
             del waiting[ready.key]
             running.add(ready.key)
+            watcher.began(ready.key)
             worker.send(ready)
 
 
 class _Remote:
-    """The parent's end of one worker process."""
+    """The parent's end of one worker process; with `say`, what the process prints goes there, a line at a time."""
 
-    def __init__(self, setup: Setup, number: int) -> None:
+    def __init__(self, setup: Setup, number: int, say: Callable[[str], None] | None) -> None:
         context = multiprocessing.get_context("spawn")  # CUDA and threads do not survive a fork
         self.number = number
         self.connection, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, setup, number), daemon=True)
+        self._output = Output(say) if say is not None else None
+        output = self._output.theirs if self._output is not None else None
+        self._process = context.Process(target=_serve, args=(theirs, output, setup, number), daemon=True)
         # Ctrl-C reaches the whole group; ignored from the first moment on, since the child inherits it.
         previous = signal.signal(signal.SIGINT, signal.SIG_IGN) if threading.current_thread() is threading.main_thread() else None
         try:
@@ -89,6 +102,8 @@ class _Remote:
             if previous is not None:
                 signal.signal(signal.SIGINT, previous)
         theirs.close()
+        if self._output is not None:
+            self._output.listen()
         self.job: Job | None = None
 
     @property
@@ -107,13 +122,16 @@ class _Remote:
     def kill(self) -> None:
         self._process.kill()
 
-    def receive(self) -> tuple[Job, Report]:
+    def receive(self) -> tuple[Job, Report | Progress]:
         job = self.job
         assert job is not None
-        self.job = None
         try:
-            return job, self.connection.recv()
+            received: Report | Progress = self.connection.recv()
+            if isinstance(received, Report):
+                self.job = None
+            return job, received
         except (EOFError, ConnectionResetError):
+            self.job = None
             self._process.join()
             code = self._process.exitcode or 0
             how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
@@ -125,6 +143,8 @@ class _Remote:
         self._process.join(timeout=10)
         if self.alive:
             self._process.kill()
+        if self._output is not None:
+            self._output.close()
 
 
 def gpu_count() -> int:
@@ -161,8 +181,9 @@ class _forwarded:
             worker.ask_to_stop()
 
 
-def _serve(connection: Connection, setup: Setup, number: int) -> None:
+def _serve(connection: Connection, output: Connection | None, setup: Setup, number: int) -> None:
     """A worker process: take a job, do it, report."""
+    send_output_to(output)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent says what to do about it
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     # Threads that sleep at once at every barrier halve the speed of small steps; threads that spin for long starve whatever else runs.
@@ -177,7 +198,7 @@ def _serve(connection: Connection, setup: Setup, number: int) -> None:
     stop = StopRequest()
     inbox: SimpleQueue[tuple[str, Any]] = SimpleQueue()
     threading.Thread(target=_listen, args=(connection, inbox, stop), daemon=True).start()
-    worker = setup.open(stop)
+    worker = setup.open(stop, connection.send)
     while True:
         connection.send(worker.execute(*inbox.get()))
 

@@ -1,0 +1,132 @@
+"""The journal: what the engine says is what a status shows, and the file says how it ended."""
+
+import time
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+
+from acclimate.errors import Interrupted, SettingsError
+from acclimate.study import journal as journal_module
+from acclimate.study.engines.reports import Report
+from acclimate.study.journal import Journal
+from acclimate.study.language import load_study
+from acclimate.study.run import prepare
+from acclimate.study.status import read_status
+from acclimate.training.progress import Progress
+
+
+@pytest.fixture(scope="module")
+def prepared(write_study, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("journal")
+    return prepare(load_study(write_study(folder)), folder, folder / "store")
+
+
+def planned(prepared, folder: Path | None = None):
+    journal = Journal("study", folder)
+    journal.planned(prepared, prepared.plan.nodes)
+    return journal
+
+
+def states(journal):
+    return {stage.key: stage.state for stage in journal.snapshot().stages}
+
+
+def test_before_the_plan_is_made_the_study_is_preparing(tmp_path):
+    with Journal("study", tmp_path):
+        status = read_status(tmp_path)
+    assert (status.state, status.stages) == ("preparing", ())
+    assert status.process is not None
+
+
+def test_a_shared_stage_is_there_once_with_its_number_of_recipes(prepared):
+    stages = {stage.key: stage for stage in planned(prepared).snapshot().stages}
+    assert list(stages) == list(prepared.plan.nodes)
+    for key, stage in stages.items():
+        assert stage.recipes == len(prepared.plan.recipes_of(key))
+    assert max(stage.recipes for stage in stages.values()) == 3
+
+
+def test_what_is_cached_and_what_is_not_needed_are_told_apart(prepared):
+    first, second, *others = prepared.plan.nodes
+    journal = Journal("study")
+    journal.planned(prepared.__class__(**{**vars(prepared), "cached": frozenset([first])}), others)
+    found = states(journal)
+    assert (found[first], found[second], {found[key] for key in others}) == ("cached", "not needed", {"waiting"})
+
+
+def test_states_follow_the_engine_and_what_needs_a_failed_stage_is_skipped(prepared):
+    journal = planned(prepared)
+    chain = next(run.nodes for run in prepared.plan.runs if run.recipe == "DAPT + TAPT")
+    base, domain, task, end = chain
+    for key in (base, domain):
+        journal.began(key)
+        assert states(journal)[key] == "running"
+        journal.progress(key, Progress("part", 1, 2))
+    journal.ended(Report(base, "done"))
+    journal.ended(Report(domain, "failed", "the loss is nan\nand more"))
+    for key in (task, end):
+        journal.ended(Report(key, "failed", "needs 'pretrain', which failed"))
+    found = {stage.key: stage for stage in journal.snapshot().stages}
+    assert [found[key].state for key in chain] == ["done", "failed", "skipped", "skipped"]
+    assert found[domain].error == "the loss is nan"
+    assert found[domain].progress == Progress("part", 1, 2)
+    assert found[base].seconds is not None
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "code", "said"),
+    [
+        (None, "finished", 0, ""),
+        (Interrupted("stopped"), "interrupted", 130, "stopped"),
+        (KeyboardInterrupt(), "interrupted", 130, ""),
+        (SettingsError("a mistake"), "failed", 2, "a mistake"),
+        (ValueError("a bug"), "failed", 1, "ValueError: a bug"),
+    ],
+    ids=["finished", "interrupted", "stopped at once", "mistake", "bug"],
+)
+def test_the_file_says_how_it_ended_and_names_no_machine_any_more(prepared, tmp_path, error, state, code, said):
+    with nullcontext() if error is None else pytest.raises(type(error)), planned(prepared, tmp_path) as journal:
+        journal.began(next(iter(prepared.plan.nodes)))
+        if error is not None:
+            raise error
+    status = read_status(tmp_path)
+    assert (status.state, status.exit_code, status.error, status.process) == (state, code, said, None)
+    assert status.stages[0].state == "interrupted"
+
+
+def test_failed_runs_are_an_exit_code(prepared, tmp_path):
+    with planned(prepared, tmp_path) as journal:
+        journal.failed(2)
+    assert (read_status(tmp_path).state, read_status(tmp_path).exit_code) == ("finished", 1)
+
+
+def test_a_thousand_events_a_second_are_a_file_a_second(prepared, tmp_path, monkeypatch):
+    written = []
+    monkeypatch.setattr(journal_module, "write_status", lambda folder, status: written.append(time.monotonic()))
+    monkeypatch.setattr(journal_module, "BEAT", 0.2)
+    key = next(iter(prepared.plan.nodes))
+    with planned(prepared, tmp_path) as journal:
+        journal.began(key)
+        until = time.monotonic() + 0.7
+        while time.monotonic() < until:
+            journal.progress(key, Progress("part", 1, 2))
+    assert 2 <= len(written) <= 6
+
+
+def test_a_silent_study_still_has_a_heartbeat(prepared, tmp_path, monkeypatch):
+    monkeypatch.setattr(journal_module, "BEAT", 0.02)
+    monkeypatch.setattr(journal_module, "HEARTBEAT", 0.05)
+    seen = set()
+    with planned(prepared, tmp_path):
+        deadline = time.monotonic() + 10
+        while len(seen) < 4:  # more than the plan alone would give
+            assert time.monotonic() < deadline
+            seen.add(read_status(tmp_path).updated)
+            time.sleep(0.01)
+
+
+def test_a_status_that_cannot_be_written_does_not_stop_the_study(prepared, tmp_path):
+    (tmp_path / "file").write_text("")
+    with planned(prepared, tmp_path / "file"):
+        pass

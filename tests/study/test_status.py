@@ -1,0 +1,75 @@
+"""The status file: what is written is read again, and what is wrong with it is said."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from acclimate.errors import StoreError
+from acclimate.study.status import FILE, SILENCE, Process, StageStatus, Status, read_status, write_status
+from acclimate.training.progress import Progress
+
+STATUS = Status(
+    "study", "running", 1000.0, 1010.0,
+    (
+        StageStatus("a", None, "read the base", 2, "done", 1.5),
+        StageStatus("b", "a", "finetune", 1, "running", 3.0, Progress("finetune", 3, 9, 0, 120.0, 0.5, 6.0)),
+        StageStatus("c", "a", "pretrain", 1, "failed", 2.0, error="the loss is nan"),
+    ),
+    12.5,
+)  # fmt: skip
+
+
+def test_a_status_survives_its_file(tmp_path):
+    status = replace(STATUS, process=Process.this())
+    write_status(tmp_path, status)
+    assert read_status(tmp_path) == status
+    assert [path.name for path in tmp_path.iterdir()] == [FILE]
+
+
+def test_a_folder_without_a_study_says_so(tmp_path):
+    with pytest.raises(StoreError, match=r"no study has run here .*--out"):
+        read_status(tmp_path)
+    (tmp_path / "study.json").write_text("{}")
+    with pytest.raises(StoreError, match="acclimate report"):
+        read_status(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("{", "cannot be read"), ('{"version": 99}', "version 99"), ("[]", "version None"), ('{"version": 1}', "not the status of a study")],
+)
+def test_a_file_of_another_kind_is_refused(tmp_path, text, said):
+    (tmp_path / FILE).write_text(text)
+    with pytest.raises(StoreError, match=said):
+        read_status(tmp_path)
+
+
+def test_a_living_process_is_no_dead_study_however_long_it_is_silent():
+    status = replace(STATUS, process=Process.this())
+    assert not status.died(status.updated + 1e6)
+
+
+def test_a_process_that_is_gone_is_a_dead_study_unless_it_said_that_it_ended():
+    code = "import json, dataclasses; from acclimate.study.status import Process; print(json.dumps(dataclasses.asdict(Process.this())))"
+    shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    gone = Process(**json.loads(shown))
+    assert replace(STATUS, process=gone).died(STATUS.updated)
+    assert not replace(STATUS, process=gone, state="interrupted").died(STATUS.updated)
+
+
+def test_another_process_with_the_same_number_is_not_the_study():
+    reused = replace(Process.this(), started=Process.this().started - 3600)
+    assert reused.pid == os.getpid()
+    assert replace(STATUS, process=reused).died(STATUS.updated)
+
+
+def test_a_study_on_another_machine_is_dead_when_it_has_long_been_silent():
+    status = replace(STATUS, process=replace(Process.this(), host="elsewhere"))
+    assert not status.died(status.updated + SILENCE / 2)
+    assert status.died(status.updated + 2 * SILENCE)
+    # Its clock may run behind ours: a file that was just seen to change has a writer.
+    assert not status.died(status.updated + 2 * SILENCE, seen_alive=True)
