@@ -117,13 +117,15 @@ def settings(steps: int, micro_tokens: int, seed: int, warmup: float = WARMUP) -
     )  # fmt: skip
 
 
-def mlm(bench: Bench, folder: ModelFolder, text: Text, *, steps: int, skipped: int, dropout: float, seed: int) -> Trained:
+def mlm(
+    bench: Bench, folder: ModelFolder, text: Text, *, steps: int, skipped: int, dropout: float, seed: int, warmup: float = WARMUP
+) -> Trained:
     """Masked language modelling, measured over the steps after the first `skipped`."""
     order = TokenOrder(text.lengths, bench.batch_tokens, seed)
     objective = MaskedText(text.store, text.windows, order, text.words, RATE, seed)
     model, _ = heads.load_mlm(folder, seed, dropout)
     marks = Marks(skipped, steps)
-    fit(bench.devices, model, objective, settings(steps, bench.batch_tokens + LENGTH, seed), marks)
+    fit(bench.devices, model, objective, settings(steps, bench.batch_tokens + LENGTH, seed, warmup), marks)
     measured = [objective.batch(step) for step in range(skipped, steps)]
     tokens = sum(batch.tokens for batch in measured)
     return Trained(model, marks.seconds, tokens, sum(operations(model, batch) for batch in measured))

@@ -109,7 +109,7 @@ def collator(bench: Bench, base: Base) -> Callable[[list[Any]], Any]:
     return transformers.DataCollatorForLanguageModeling(tokenizer(base), mlm_probability=RATE, pad_to_multiple_of=multiple)
 
 
-def mlm(bench: Bench, base: Base, rows: Dataset, *, steps: int, skipped: int, dropout: float, seed: int) -> Trained:
+def mlm(bench: Bench, base: Base, rows: Dataset, *, steps: int, skipped: int, dropout: float, seed: int, warmup: float = WARMUP) -> Trained:
     """Masked language modelling, measured over the steps after the first `skipped`."""
     usual_allocator()
     transformers.set_seed(seed)
@@ -118,7 +118,7 @@ def mlm(bench: Bench, base: Base, rows: Dataset, *, steps: int, skipped: int, dr
     with TemporaryDirectory() as work:
         chosen = arguments(
             bench, work, max_steps=steps, per_device_train_batch_size=texts_per_step(rows, bench.batch_tokens), learning_rate=LR,
-            warmup_steps=math.ceil(WARMUP * steps), seed=seed,
+            warmup_steps=math.ceil(warmup * steps), seed=seed,
         )  # fmt: skip
         trainer = Counting(trained, chosen, data_collator=collator(bench, base), train_dataset=rows, callbacks=[marks])
         trainer.real = []

@@ -13,6 +13,8 @@ from hypothesis import settings
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TRANSFORMERS_OFFLINE"] = "1"
 os.environ["HF_DATASETS_OFFLINE"] = "1"
+# As in a study's workers: where something else runs on a core, threads that spin at barriers for long make the suite crawl.
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 os.environ["TOKENIZERS_PARALLELISM"] = "true"
 # cuBLAS is deterministic only with a fixed workspace.
 os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as peer
 
 from acclimate.errors import TrainingError
-from acclimate.evaluation.metrics import METRICS, brier, classification_metrics, confusion, ece, per_class, pr_auc
+from acclimate.evaluation.metrics import METRICS, brier, classification_metrics, confusion, ece, pr_auc
 
 
 @st.composite
@@ -40,12 +40,6 @@ def test_loss_is_the_mean_cross_entropy_and_a_sure_mistake_costs_a_finite_amount
     probabilities = np.array([[0.5, 0.5], [0.25, 0.75]])
     assert classification_metrics(np.array([0, 1]), probabilities)["loss"] == pytest.approx(-(np.log(0.5) + np.log(0.75)) / 2)
     assert 20 < classification_metrics(np.array([1]), np.array([[1.0, 0.0]]))["loss"] < 30
-
-
-def test_per_class_names_precision_recall_f1_and_support():
-    rows = per_class(np.array([0, 0, 1, 2]), np.array([0, 1, 1, 1]), ("a", "b", "c"))
-    assert rows[1] == {"label": "b", "precision": pytest.approx(1 / 3), "recall": 1.0, "f1": 0.5, "texts": 1}
-    assert rows[2]["f1"] == 0.0
 
 
 @st.composite

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from acclimate.report.charts import _front
 from acclimate.report.chosen import bins, by_label, confusion
+from acclimate.report.curves import _mean, curves
 from acclimate.report.drawing import apart
+from acclimate.report.page import page
 from acclimate.report.results import Results
 from acclimate.report.tables import Row
 from acclimate.report.view import View
@@ -70,6 +72,24 @@ def test_calibration_and_labels_are_counted_over_the_chosen_recipes_test_predict
     grid = by_label(results)
     assert grid is not None
     assert [row[1:] for row in grid.rows] == [("0.400", "1.000", "0.571", "2"), ("–", "0.000", "0.000", "2"), ("–", "0.000", "0.000", "1")]
+
+
+def test_a_study_of_which_nothing_worked_at_two_budgets_still_has_its_page(results_of: Callable[..., Results]) -> None:
+    results = results_of({"fine-tune": {"50": ["bad"], "all": ["bad"]}}, data={"task": {"examples": {"train": 100}}})
+    assert View(results).efficiency is None
+    assert "bad" in page([View(results)])
+
+
+def test_two_pretrainings_of_one_recipe_are_two_curves(results_of: Callable[..., Results]) -> None:
+    facts = {"stage": "pretrain", "recipes": ["DAPT + TAPT"], "seed": 0, "labels": None, "status": "done"}
+    stages = [{**facts, "key": where, "title": f"DAPT + TAPT, seed 0: pretrain on {where}"} for where in ("domain", "task")]
+    results = results_of({"DAPT + TAPT": {"all": [0.8]}}, stages=stages, reference="DAPT + TAPT")
+    assert [each.title for each in curves(results)] == ["DAPT + TAPT: pretrain on domain", "DAPT + TAPT: pretrain on task"]
+
+
+def test_the_mean_curve_is_of_all_seeds_however_long_each_ran() -> None:
+    long, short = [(2.0, 10.0), (4.0, 8.0), (6.0, 6.0)], [(1.0, 5.0), (3.0, 3.0), (5.0, 1.0)]
+    assert _mean([long, short]) == [(1.0, 7.5), (3.0, 6.0), (5.0, 4.0)]
 
 
 def test_one_budget_has_no_curve_of_labels_and_one_recipe_no_front(results_of: Callable[..., Results]) -> None:

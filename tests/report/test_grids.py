@@ -119,6 +119,6 @@ def test_scores_of_which_lower_is_better_are_named(results_of: Make) -> None:
     run = replace(
         results.runs[0], values={**results.runs[0].values, **dict.fromkeys(("dev_brier", "test_brier", "test_ece", "test_pr_auc"), 0.25)}
     )
-    grid = scores_grid(replace(results, runs=(run,)), "all")
+    grid = scores_grid(replace(results, runs=(run,)), "all", "test")
     assert grid.caption.endswith("; lower is better for Brier score and ECE")
-    assert _column(grid, "test PR-AUC") == ["0.250"]
+    assert _column(grid, "PR-AUC") == ["0.250"]

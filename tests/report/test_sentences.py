@@ -109,12 +109,13 @@ def advice(verdict: Verdict) -> str:
 
 def test_what_would_tell_is_said_in_seeds_and_in_texts() -> None:
     said = advice(unclear(0.03, -0.01, 0.07, 0.00002, 0.02, 0.1))
-    assert re.fullmatch(r"If the true difference is the one observed, about \d+ more seeds? or [\d,]+ more test texts would tell\.", said)
+    ways = r"\d+ more seeds? or [\d,]+ more test texts"
+    assert re.fullmatch(rf"If the true difference is the one observed, about {ways} would tell in four studies of five\.", said)
 
 
 def test_where_seeds_dominate_more_texts_are_not_advised() -> None:
     said = advice(unclear(0.04, -0.03, 0.11, 0.001, 0.001, 0.01))
-    assert re.fullmatch(r"If the true difference is the one observed, about \d+ more seeds would tell\.", said)
+    assert re.fullmatch(r"If the true difference is the one observed, about \d+ more seeds would tell in four studies of five\.", said)
 
 
 def test_a_tiny_difference_is_measured_against_one_that_matters() -> None:

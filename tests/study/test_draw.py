@@ -87,6 +87,13 @@ def test_another_draw_of_a_pretraining_is_another_checkpoint_and_random_weights_
     assert kinds.count("start") == 1 + 3 + 3
 
 
+def test_the_draw_of_a_baseline_is_written_out_too():
+    recipes = {"bilstm": {"base": "bilstm"}, "again": {"base": "bilstm", "draw": 1}}
+    study = parse_study({"name": "x", "base": "m", "data": {"task": {"path": "t"}}, "recipes": recipes})
+    assert parse_study(resolved(study)).recipes["again"] == study.recipes["again"]
+    assert study.recipes["again"].draw == 1
+
+
 def test_where_nothing_is_drawn_another_draw_is_a_mistake():
     study = {"base": "m", "data": {"task": {"train": "t.csv"}}, "recipes": {"a": ["finetune"], "t": {"base": "tfidf", "draw": 1}}}
     with pytest.raises(SettingsError, match=r"^recipes\.t\.draw: nothing in this recipe is drawn at random"):

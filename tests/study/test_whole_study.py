@@ -115,9 +115,7 @@ def test_every_stage_leaves_its_learning_curve_as_it_was_logged(out):
     for log in out.parents[1].glob(".acclimate/artifacts/*/log.jsonl"):
         for line in map(json.loads, log.read_text().splitlines()):
             if "step" in line:  # tf-idf tries strengths
-                logged += [
-                    (name, line["step"], line[name]) for name in ("loss", "heldout_loss", "dev_loss", "dev_macro_f1") if name in line
-                ]
+                logged += [(name, line["step"], line[name]) for name in ("loss", "heldout_loss", "dev_macro_f1") if name in line]
     assert sorted((row["curve"], row["step"], row["value"]) for row in table) == sorted(logged)
     stages = {stage["key"] for stage in json.loads((out / "study.json").read_text())["stages"]}
     assert {row["key"] for row in table} <= stages

@@ -91,7 +91,7 @@ def test_a_tracker_that_fails_is_said_once_and_stops_nothing(fake, tmp_path, pla
         with trackers.run("a title", {}) as run:
             for step in range(5):
                 run.log({"step": step, "loss": 0.5})
-    assert said == ["tracker fake failed (RuntimeError: the server is gone); training goes on, and its own log is complete"]
+    assert said == ["tracker fake failed (RuntimeError: the server is gone); training goes on without it, and its own log is complete"]
 
 
 def test_a_tracker_that_hangs_holds_up_no_step_and_the_end_only_for_a_while(fake, tmp_path, monkeypatch):

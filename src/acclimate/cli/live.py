@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from acclimate.cli.show import duration
+from acclimate.report.text import one_line
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -69,7 +70,7 @@ class Frame:
 def summary(status: "Status") -> list[str]:
     """How many stages are done, how long it has taken and how long it will."""
     if status.state == "preparing":
-        return [f"{status.study}: preparing (reading the data, making the plan)  {duration(status.updated - status.started)}"]
+        return [f"{one_line(status.study)}: preparing (reading the data, making the plan)  {duration(status.updated - status.started)}"]
     counts = status.counts()
     done = counts["done"] + counts["cached"]
     total = len(status.stages) - counts["not needed"]
@@ -78,15 +79,15 @@ def summary(status: "Status") -> list[str]:
     parts += [f"{counts[state]} {state}" for state in ("running", "waiting", "failed", "skipped", "interrupted") if counts[state]]
     took = f"{duration(status.updated - status.started)} so far"
     left = f"about {duration(status.seconds_left)} left" if status.seconds_left is not None else "estimating the time left"
-    return [f"{status.study}: {', '.join(parts)}", took if status.over else f"{took}, {left}"]
+    return [f"{one_line(status.study)}: {', '.join(parts)}", took if status.over else f"{took}, {left}"]
 
 
 def stage_lines(stages: "tuple[StageStatus, ...]", room: int, width: int, ascii_only: bool = False) -> "list[Text]":
     """At most `room` lines: all stages as a tree where that is room enough; else those that run or failed and what they are made from, the
     others counted; else only those that run or failed."""
     tree = _Tree(stages, width, ascii_only)
-    lines = tree.lines({stage.key for stage in stages})
-    if len(lines) > room:
+    lines = tree.lines({stage.key for stage in stages}) if len(stages) <= room else []
+    if len(stages) > room:
         lines = tree.lines(tree.leading_to(stage.key for stage in stages if stage.state in LOUD))
     return lines if len(lines) <= room else tree.flat(room)
 
@@ -168,7 +169,7 @@ class _Tree:
         shared = f" ({stage.recipes} recipes)" if stage.recipes > 1 else ""
         facts = _facts(stage)
         # The numbers are what one looks for; a long title gives way to them.
-        title = Text(f" {stage.title}{shared}", end="")
+        title = Text(f" {one_line(stage.title)}{shared}", end="")
         title.truncate(max(16, self._width - line.cell_len - len(facts)), overflow="ellipsis")
         line.append_text(title)
         line.append(facts, "red" if stage.state == "failed" else "cyan" if stage.state == "running" else "dim")
@@ -182,7 +183,7 @@ class _Tree:
 def _facts(stage: "StageStatus") -> str:
     # What is known besides its title.
     if stage.error and stage.state == "failed":
-        return f"  {stage.error}"
+        return f"  {one_line(stage.error)}"
     progress = stage.progress
     if stage.state != "running" or progress is None:
         return f"  {duration(stage.seconds)}" if stage.seconds is not None else ""

@@ -84,25 +84,28 @@ def study(
     """Run a study, or go on with it: print the comparison, write the report, hand over the best model."""
     options: dict[str, Any] = {"engine": engine, "threads": threads, "precision": precision}
     options |= {"micro_tokens": micro_tokens, "checkpoint_seconds": checkpoint_seconds, "track": tuple(track or ())}
-    _study(file, out, store, f"acclimate study {file.name}" + (" --smoke" if smoke else ""), smoke, **options)
+    told = {"precision": precision} if precision != "auto" else {}
+    _study(file, out, store, show.command("study", file.name, **told) + (" --smoke" if smoke else ""), smoke, **options)
 
 
 def _study(file: Path, out: Path | None, store: Path | None, command: str, smoke: bool = False, **options: Any) -> None:
     from acclimate.report.card import write_cards
-    from acclimate.report.page import write_report
+    from acclimate.report.page import NAME, write_report
     from acclimate.report.results import Results
     from acclimate.study.language import load_study
     from acclimate.study.run import Options, follows, run_study
 
+    def publish(folder: Path) -> None:
+        write_cards(folder)
+        write_report(folder)
+
     read = load_study(file)
     folder = _out(file, read.name, out, smoke)
-    chosen = Options(out=folder, store=store or file.parent / ".acclimate", command=command, **_shown(), **options)
+    chosen = Options(out=folder, store=store or file.parent / ".acclimate", command=command, publish=publish, **_shown(), **options)
     finished = run_study(read, file.resolve().parent, chosen, smoke)
     if follows():
         return
-    page = write_report(finished.out)
-    write_cards(finished.out)
-    show.finished(Results.load(finished.out), finished, page)
+    show.finished(Results.load(finished.out), finished, finished.out / NAME)
     if finished.failed:
         raise typer.Exit(1)
 
@@ -203,7 +206,8 @@ def finetune(
     from acclimate.study.yaml import parse_settings
 
     columns = {name: value for name, value in (("text", text), ("label", label)) if value}
-    command = show.command("finetune", base, task, out=out, seed=seed, **columns, set=settings or [])
+    told = {"precision": precision} if precision != "auto" else {}
+    command = show.command("finetune", base, task, out=out, seed=seed, **columns, set=settings or [], **told)
     chosen = _single(out, store, threads, precision, micro_tokens, command)
     made = run_stage(base, "finetune", parse_settings(settings or []), {"task": {"path": task, **columns}}, seed, chosen)
     write_card(out, Chain.of_run(Results.of_run(made.row, made.facts)))

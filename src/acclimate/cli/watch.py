@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from acclimate.cli import show
 from acclimate.cli.live import SIGNS, Frame, summary
 from acclimate.cli.show import duration
+from acclimate.report.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +62,11 @@ def _told(folder: Path) -> "tuple[Status, bool]":
     for status, ended in _looks(folder):
         for stage in status.stages:
             if stage.state != known.get(stage.key, "waiting"):
-                print(f"{SIGNS[stage.state][1]} {stage.state}: {stage.title}" + (f" — {stage.error}" if stage.error else ""), flush=True)
+                print(
+                    f"{SIGNS[stage.state][1]} {stage.state}: {one_line(stage.title)}"
+                    + (f" — {one_line(stage.error)}" if stage.error else ""),
+                    flush=True,
+                )
             known[stage.key] = stage.state
         if ended:
             print("\n".join([*summary(status), _note(status, ended)]), flush=True)
@@ -93,7 +98,7 @@ def _note(status: "Status", ended: bool) -> str:
         case "interrupted":
             return f"interrupted; {again}"
         case "failed":
-            return f"failed: {status.error}"
+            return f"failed: {one_line(status.error)}"
     assert status.process is not None
     silent = max(0.0, time.time() - status.updated)
     where = f"process {status.process.pid} on {status.process.host}"

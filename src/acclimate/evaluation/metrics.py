@@ -141,21 +141,15 @@ def ece(gold: NDArray[np.integer], probabilities_NL: NDArray[np.float64], bins: 
     between mean probability and accuracy of each bin, weighted by its share of the texts. 0 is best, 1 worst.
     """
     confidence = probabilities_NL.max(axis=1)
-    place = np.digitize(confidence, np.linspace(0, 1, bins + 1)[1:-1], right=True)
+    place = calibration_bins(confidence, bins)
     gap = confidence - (probabilities_NL.argmax(axis=1) == gold)
     # |share x (mean probability - accuracy)| of a bin is its |sum of gaps| over N; an empty bin adds nothing.
     return float(np.abs(np.bincount(place, weights=gap, minlength=bins)).sum() / len(gold))
 
 
-def per_class(gold: NDArray[np.integer], predicted: NDArray[np.integer], labels: tuple[str, ...]) -> list[dict[str, Any]]:
-    """For each label its precision, recall, F1 and number of texts."""
-    counts = confusion(gold, predicted, len(labels))
-    right = np.diagonal(counts)
-    precision, recall, f1 = _ratio(right, counts.sum(0)), _ratio(right, counts.sum(1)), class_f1(counts)
-    return [
-        {"label": label, "precision": float(precision[i]), "recall": float(recall[i]), "f1": float(f1[i]), "texts": int(counts[i].sum())}
-        for i, label in enumerate(labels)
-    ]
+def calibration_bins(confidence: NDArray[np.float64], bins: int = CALIBRATION_BINS) -> NDArray[np.intp]:
+    """The bin of each probability [N], of equal width, each bin with its upper bound."""
+    return np.digitize(confidence, np.linspace(0, 1, bins + 1)[1:-1], right=True)
 
 
 def _ratio(part: Any, whole: Any) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""The report as Markdown, for a pull request: the same figures as the page, without its charts."""
+"""The report as Markdown, for a pull request: the same numbers as the page."""
 
 from acclimate.report.grid import Grid
 from acclimate.report.markdown import block, bullets, escaped, grid, plain
@@ -34,7 +34,10 @@ def markdown(view: View) -> str:
             if title == "Stages and costs":
                 parts.append(view.saving.sentence)
     if view.results.failed:
-        failed = (f"{plain(run.recipe)}, seed {run.seed}, {with_labels(run.labels)}: {plain(run.error)}" for run in view.results.failed)
+        failed = (
+            f"{plain(run.recipe)}, seed {run.seed}, {with_labels(run.labels)}: {plain(run.error.partition(chr(10))[0])}"
+            for run in view.results.failed
+        )
         parts += ["## Failed runs", bullets(failed)]
     if view.notes:
         parts += ["## Notes", bullets(map(plain, view.notes))]

@@ -7,7 +7,7 @@ from acclimate.report.chosen import Bin
 from acclimate.report.drawing import ACCENT, INK, LINE, SERIES, SOFT, Figure, apart, chart_of, draw
 from acclimate.report.results import Results
 from acclimate.report.tables import Row
-from acclimate.report.text import listing, metric_words, one_line, percent, quoted, with_labels
+from acclimate.report.text import listing, metric_words, one_line, quoted, score, with_labels
 
 if TYPE_CHECKING:
     import altair
@@ -79,6 +79,8 @@ def efficiency(results: Results, rows: list[Row]) -> Figure | None:
     if len(results.budgets) < 2 or len(counts) < len(results.budgets):
         return None
     known = [row for row in rows if row.mean is not None]
+    if not known:
+        return None
     y = _domain([value for row in known for value in _spread(row)])
     x = (min(counts.values()), max(counts.values()))
     data = [
@@ -163,12 +165,13 @@ def calibration(results: Results, bins: list[Bin]) -> Figure | None:
             size=alt.Size("size:Q", scale=alt.Scale(range=[15, 350], domain=[0, total]), legend=None)
         ),
     )
-    gap = sum(each.count * abs(each.accuracy - each.confidence) for each in bins) / total
+    error = results.mean(results.chosen, results.budgets[-1], "test_ece")
+    known = "" if error is None else f"; the expected calibration error is {score(error)}, the mean of the seeds"
     caption = (
         f"Calibration of {quoted(results.chosen)} on the test set, all seeds together: on the dashed line its probabilities can be "
-        f"taken at their word, below it is too sure. Larger dots hold more predictions; the mean distance is {percent(gap)}."
+        f"taken at their word, below it is too sure. Larger dots hold more predictions{known}."
     )
-    return Figure("calibration", caption, f"Mean distance from perfect calibration {percent(gap)}.", draw(chart, 260, 260))
+    return Figure("calibration", caption, f"How often {quoted(results.chosen)} is right by how sure it is{known}.", draw(chart, 260, 260))
 
 
 def _front(rows: list[Row]) -> list[Row]:

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from acclimate.evaluation.metrics import CALIBRATION_BINS, calibration_bins
+from acclimate.evaluation.metrics import confusion as counts_of
 from acclimate.report.grid import Grid
 from acclimate.report.results import Results
 from acclimate.report.text import score
 
-BINS = 15  # of equal width, as Guo et al. (2017)
 MOST_LABELS = 25  # of a confusion matrix that can still be read
 
 
@@ -39,8 +40,8 @@ def bins(results: Results) -> list[Bin]:
         return []
     confidence = found["confidence"]
     right = found["gold"] == found["predicted"]
-    place = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    chosen = ((right[place == number], confidence[place == number]) for number in range(BINS))
+    place = calibration_bins(confidence)
+    chosen = ((right[place == number], confidence[place == number]) for number in range(CALIBRATION_BINS))
     return [Bin(len(hits), float(sure.mean()), float(hits.mean())) for hits, sure in chosen if len(hits)]
 
 
@@ -87,7 +88,5 @@ def _labels(results: Results) -> tuple[str, ...]:
 
 def _counts(found: dict[str, NDArray[Any]], labels: tuple[str, ...]) -> NDArray[np.int64]:
     number = {label: place for place, label in enumerate(labels)}
-    counts = np.zeros((len(labels), len(labels)), dtype=np.int64)
-    for gold, predicted in zip(found["gold"].tolist(), found["predicted"].tolist(), strict=True):
-        counts[number[gold], number[predicted]] += 1
-    return counts
+    gold, predicted = (np.array([number[label] for label in found[name].tolist()], dtype=np.int64) for name in ("gold", "predicted"))
+    return counts_of(gold, predicted, len(labels)).astype(np.int64)

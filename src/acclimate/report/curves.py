@@ -1,15 +1,15 @@
 """The learning curves of every stage, a small chart each: all seeds as thin lines, their mean as a thick one."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from acclimate.report.drawing import ACCENT, SOFT, Figure, chart_of, draw
+from acclimate.report.groups import groups
 from acclimate.report.results import Results
 from acclimate.report.text import metric_words, one_line, with_labels
 
 WIDTH, HEIGHT = 250, 130
-NAMES = {"loss": "training loss", "heldout_loss": "held-out loss", "dev_loss": "dev loss"}
+NAMES = {"loss": "training loss", "heldout_loss": "held-out loss"}
 
 
 @dataclass(frozen=True)
@@ -23,27 +23,20 @@ class Curves:
 def curves(results: Results) -> list[Curves]:
     """The curves by stage, in the order of the plan; stages without steps have none."""
     found = []
-    for number, (title, keys) in enumerate(_groups(results)):
+    several = len(results.budgets) > 1
+    for number, group in enumerate(groups(results.stages)):
         by_name: dict[str, list[list[tuple[float, float]]]] = {}
-        for key in keys:
-            for name, points in results.curves.get(key, {}).items():
+        for stage in group.stages:
+            for name, points in results.curves.get(stage.key, {}).items():
                 by_name.setdefault(name, []).append(points)
+        title = f"{', '.join(map(one_line, group.recipes))}: {group.name}"
+        title += f", {with_labels(group.labels)}" if several and group.labels else ""
         # A single point is no curve; it stands in the tables.
-        shown = {name: lines for name, lines in by_name.items() if name != "dev_loss" and any(len(points) > 1 for points in lines)}
+        shown = {name: lines for name, lines in by_name.items() if any(len(points) > 1 for points in lines)}
         figures = tuple(_figure(f"curve-{number}-{name}", title, name, lines) for name, lines in shown.items())
         if figures:
             found.append(Curves(title, figures))
     return found
-
-
-def _groups(results: Results) -> Iterator[tuple[str, list[str]]]:
-    groups: dict[tuple[str, tuple[str, ...], str | None], list[str]] = {}
-    for stage in results.stages:
-        groups.setdefault((stage.stage, stage.recipes, stage.labels), []).append(stage.key)
-    several = len(results.budgets) > 1
-    for (stage_name, recipes, labels), keys in groups.items():
-        names = ", ".join(map(one_line, recipes))
-        yield f"{names}: {stage_name}" + (f", {with_labels(labels)}" if several and labels else ""), keys
 
 
 def _figure(name: str, title: str, curve: str, lines: list[list[tuple[float, float]]]) -> Figure:
@@ -51,7 +44,7 @@ def _figure(name: str, title: str, curve: str, lines: list[list[tuple[float, flo
 
     words = NAMES.get(curve) or f"dev {metric_words(curve)}"
     each = [{"seed": seed, "step": step, "value": value} for seed, points in enumerate(lines) for step, value in points]
-    mean = [{"step": step, "value": value} for step, value in _mean(lines) or lines[0]]
+    mean = [{"step": step, "value": value} for step, value in _mean(lines)]
     x = alt.X("step:Q", title="step", scale=alt.Scale(nice=False), axis=alt.Axis(tickCount=4, grid=False, format="~s"))
     y = alt.Y("value:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=4))
     markers: Any = {"point": {"filled": True, "size": 20, "color": ACCENT}} if len(mean) < 15 else {}
@@ -64,9 +57,10 @@ def _figure(name: str, title: str, curve: str, lines: list[list[tuple[float, flo
 
 
 def _mean(lines: list[list[tuple[float, float]]]) -> list[tuple[float, float]]:
-    """The mean at the steps that all seeds have; early stopping leaves some seeds fewer."""
-    by_step: dict[float, list[float]] = {}
-    for points in lines:
-        for step, value in points:
-            by_step.setdefault(step, []).append(value)
-    return [(step, sum(values) / len(values)) for step, values in sorted(by_step.items()) if len(values) == len(lines)]
+    """The mean of the seeds at the steps of the shortest curve, each read between its neighbouring points: early stopping leaves some
+    seeds fewer steps, and points of long curves stand for several."""
+    import numpy as np
+
+    steps = [step for step, _ in min(lines, key=lambda points: points[-1][0])]
+    values = np.mean([np.interp(steps, [step for step, _ in points], [value for _, value in points]) for points in lines], axis=0)
+    return list(zip(steps, values.tolist(), strict=True))

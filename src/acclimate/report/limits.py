@@ -64,9 +64,9 @@ def _of_the_data(chain: Chain) -> Iterator[str]:
     included = dict.fromkeys(split for stage in chain.pretrainings for split in stage.settings.get("include") or ())
     if included:
         yield f"It read the texts of {' and '.join(map(plain, included))} in pretraining, without their labels."
-    cut = sum(int(stage.metrics.get("cut_tokens_test") or 0) for stage in chain.stages)
-    if cut:
-        yield f"Long texts are cut: {cut:,} tokens of the test texts were not seen."
+    for unit in ("tokens", "words"):
+        if cut := sum(int(stage.metrics.get(f"cut_{unit}_test") or 0) for stage in chain.stages):
+            yield f"Long texts are cut: {cut:,} {unit} of the test texts were not seen."
 
 
 def _of_every_classifier(chain: Chain) -> Iterator[str]:

@@ -48,8 +48,8 @@ def grid(value: Grid) -> str:
 
 
 def bullets(lines: Iterable[str]) -> str:
-    """A list of lines that are Markdown already."""
-    return "\n".join(f"- {line}" for line in lines)
+    """A list of lines that are Markdown already; none of them becomes a heading, a list or a number of one."""
+    return "\n".join("- " + re.sub(r"^(\s*)([#+>-]|\d+[.)])", r"\1\\\2", line) for line in lines)
 
 
 def _line(cells: Iterable[str]) -> str:

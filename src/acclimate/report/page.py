@@ -1,7 +1,6 @@
 """The report: one HTML file that needs nothing else, the same as Markdown, and the charts as SVG, made from the result files alone."""
 
 import hashlib
-import shutil
 from base64 import b64encode
 from collections.abc import Sequence
 from functools import cache
@@ -11,6 +10,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import escape
 
+from acclimate.errors import SettingsError
 from acclimate.files import write_text
 from acclimate.report import text
 from acclimate.report.as_markdown import markdown
@@ -30,9 +30,12 @@ def write_report(folder: Path) -> Path:
     view = View(Results.load(folder))
     write_text(folder / NAME, page([view]))
     write_text(folder / MARKDOWN, markdown(view))
-    shutil.rmtree(folder / PLOTS, ignore_errors=True)
-    for figure in view.figures:
-        write_text(folder / PLOTS / f"{figure.name}.svg", figure.svg)
+    figures = {f"{figure.name}.svg": figure.svg for figure in view.figures}
+    for name, svg in figures.items():
+        write_text(folder / PLOTS / name, svg)
+    for old in (folder / PLOTS).glob("curve-*.svg"):  # of a study that had more stages
+        if old.name not in figures:
+            old.unlink()
     return folder / NAME
 
 
@@ -40,8 +43,10 @@ def write_reports(folders: Sequence[Path], out: Path) -> Path:
     """Write several studies as one page.
 
     Raises:
-        SettingsError: one of the folders does not hold the results of a study.
+        SettingsError: one of the folders does not hold the results of a study, or `out` is the page of one of them.
     """
+    if any(out.resolve() == (folder / NAME).resolve() for folder in folders):
+        raise SettingsError(f"{out}: is the page of one of these studies; name another with --out")
     views = [View(Results.load(folder), prefix=f"s{number}-") for number, folder in enumerate(folders, start=1)]
     write_text(out, page(views))
     return out

@@ -23,9 +23,9 @@ FILES = ("results.parquet", "predictions.parquet", "verdicts.json", "study.json"
 Claim = Literal["better", "worse", "cannot tell"]
 
 # Stages that start from labelled texts and nothing else: a recipe made of one of these alone is a plain baseline.
-PLAIN_BASELINES = frozenset({"majority", "tfidf", "bilstm", "doc2vec"})
+PLAIN_BASELINES = frozenset({"majority", "tfidf", "bilstm"})
 # Trainings whose luck of the draw every later fine-tuning inherits; run once, they limit a verdict to "this checkpoint".
-PRETRAININGS = frozenset({"pretrain", "embed", "distill"})
+PRETRAININGS = frozenset({"pretrain"})
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,7 @@ def _advice(verdict: Verdict) -> str:
         known = f"; what is known is that {alike}" if alike else ""
         return f"Even {times} times the seeds, or {times} times the test texts, would not tell {asked}{known}."
     start = f"If a difference of {score(RELEVANT)} matters" if tiny else "If the true difference is the one observed"
-    return f"{start}, about {' or '.join(ways)} would tell."
+    return f"{start}, about {' or '.join(ways)} would tell in four studies of five."
 
 
 def _about(count: int) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from acclimate.report.groups import Group, groups
 from acclimate.report.results import Results, StageFact
 from acclimate.report.text import duration, with_labels
 
@@ -48,44 +49,35 @@ def tree(results: Results) -> tuple[Branch, ...]:
 
 
 def _branches(results: Results, stages: list[StageFact]) -> tuple[Branch, ...]:
-    groups: dict[tuple[str, tuple[str, ...], str | None], list[StageFact]] = {}
-    for stage in stages:
-        groups.setdefault((stage.stage, stage.recipes, stage.labels), []).append(stage)
     return tuple(
         Branch(
-            _name(kind, group),
-            recipes,
-            _about(results, labels, group),
+            group.name,
+            group.recipes,
+            _about(results, group),
             _state(group),
-            _branches(results, [stage for stage in results.stages if stage.parent in {each.key for each in group}]),
+            _branches(results, [stage for stage in results.stages if stage.parent in {each.key for each in group.stages}]),
         )
-        for (kind, recipes, labels), group in groups.items()
+        for group in groups(stages)
     )
 
 
-def _name(kind: str, group: list[StageFact]) -> str:
-    # "DAPT, seed 0: pretrain on domain" -> "pretrain on domain"
-    title = group[0].title
-    return title.rpartition(": ")[2] if ": " in title else title or kind
-
-
-def _about(results: Results, labels: str | None, group: list[StageFact]) -> str:
+def _about(results: Results, group: Group) -> str:
     parts = []
-    seeds = sorted({stage.seed for stage in group if stage.seed is not None})
+    seeds = sorted({stage.seed for stage in group.stages if stage.seed is not None})
     if seeds:
         parts.append(f"{len(seeds)} seeds" if len(seeds) > 1 else f"seed {seeds[0]}")
-    if labels is not None and len(results.budgets) > 1:
-        parts.append(with_labels(labels))
-    known = [stage.seconds for stage in group if stage.seconds is not None]
+    if group.labels is not None and len(results.budgets) > 1:
+        parts.append(with_labels(group.labels))
+    known = [stage.seconds for stage in group.stages if stage.seconds is not None]
     if known:
         parts.append(duration(sum(known)))
-    spared = sum((stage.runs - 1) * (stage.seconds or 0.0) for stage in group if stage.runs > 1)
-    runs = sum(stage.runs for stage in group)
-    if runs > len(group):
+    spared = sum((stage.runs - 1) * (stage.seconds or 0.0) for stage in group.stages if stage.runs > 1)
+    runs = sum(stage.runs for stage in group.stages)
+    if runs > len(group.stages):
         parts.append(f"shared by {runs} runs" + (f", which saved {duration(spared)}" if spared >= 1 else ""))
     return ", ".join(parts)
 
 
-def _state(group: list[StageFact]) -> str:
-    states = {"from the store" if stage.cached and stage.status == "done" else stage.status for stage in group}
+def _state(group: Group) -> str:
+    states = {"from the store" if stage.cached and stage.status == "done" else stage.status for stage in group.stages}
     return states.pop() if len(states) == 1 else ", ".join(sorted(states))

@@ -5,28 +5,26 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from acclimate.report.grid import Grid
+from acclimate.report.groups import groups
 from acclimate.report.results import Results, StageFact
 from acclimate.report.text import LOWER_IS_BETTER, amount, duration, listing, metric_words, score, size
 
 
 def stages_grid(results: Results) -> Grid:
     """One line for each stage of each group of recipes, its seeds together."""
-    groups: dict[tuple[str, tuple[str, ...], str | None], list[StageFact]] = {}
-    for stage in results.stages:
-        groups.setdefault((stage.stage, stage.recipes, stage.labels), []).append(stage)
     rows = tuple(
         (
-            name,
-            ", ".join(recipes) + (f" (shared by {len(recipes)})" if len(recipes) > 1 else ""),
-            labels or "–",
-            ", ".join(sorted({str(each.seed) for each in stages if each.seed is not None}, key=int)) or "–",
-            f"{sum(each.status == 'done' for each in stages)} of {len(stages)}",
-            str(sum(each.cached for each in stages)),
-            duration(_sum(each.seconds for each in stages)),
-            amount(_sum(each.cost.get("tokens") for each in stages)),
-            _heldout(stages),
+            group.name,
+            ", ".join(group.recipes) + (f" (shared by {len(group.recipes)})" if len(group.recipes) > 1 else ""),
+            group.labels or "–",
+            ", ".join(sorted({str(each.seed) for each in group.stages if each.seed is not None}, key=int)) or "–",
+            f"{sum(each.status == 'done' for each in group.stages)} of {len(group.stages)}",
+            str(sum(each.cached for each in group.stages)),
+            duration(_sum(each.seconds for each in group.stages)),
+            amount(_sum(each.cost.get("tokens") for each in group.stages)),
+            _heldout(group.stages),
         )
-        for (name, recipes, labels), stages in groups.items()
+        for group in groups(results.stages)
     )
     headings = ("stage", "recipes", "labels", "seeds", "done", "from the store", "time", "tokens", "held-out loss")
     return Grid("Stages, each run once for all recipes that share it", headings, rows, frozenset({0, 1})).without_empty_columns()
@@ -104,7 +102,7 @@ def _sum(values: Iterable[float | None]) -> float | None:
     return sum(known) if known else None
 
 
-def _heldout(stages: list[StageFact]) -> str:
+def _heldout(stages: tuple[StageFact, ...]) -> str:
     """`2.914 → 2.401`, means over the seeds that measured it."""
     sides = []
     for side in ("before", "after"):

@@ -20,7 +20,7 @@ LR = 5e-5
 class Finetune(Stage):
     """Train a classifier on the labelled texts; dev decides when to stop, test is evaluated once."""
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     stage: Literal["finetune"] = "finetune"
     train: Literal["all", "head"] | Annotated[int, Field(ge=1)] = "all"
     """`all` layers, the `head` alone (pooler and classifier), or the top N layers with the head."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Pretrain(Stage):
     """Continue pretraining with masked language modelling on unlabelled text."""
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     stage: Literal["pretrain"] = "pretrain"
     corpus: str = "domain"
     """A corpus of `data`, or `task`: the texts of the whole training split and of the task's unlabelled files."""

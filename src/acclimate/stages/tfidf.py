@@ -1,7 +1,7 @@
 """The plain baseline stage: tf-idf and logistic regression, its strength chosen on dev."""
 
 import time
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -11,6 +11,7 @@ from acclimate.stages.base import Context, Outcome, Stage
 class Tfidf(Stage):
     """Words and word pairs weighted by tf-idf, logistic regression on top: the bar that every model must clear."""
 
+    version: ClassVar[int] = 2
     stage: Literal["tfidf"] = "tfidf"
     strengths: tuple[float, ...] = Field(default=(0.1, 1.0, 10.0, 100.0, 1000.0), min_length=1)
     """Inverse regularisation strengths to try; dev decides."""

@@ -15,9 +15,9 @@ SCHEMA = pa.schema([("key", pa.string()), ("curve", pa.string()), ("step", pa.fl
 
 
 def write_curves(outcomes: Outcomes, metric: str, out: Path) -> None:
-    """Write every stage's training loss, held-out or dev loss, and dev `metric`, by optimiser step.
+    """Write every stage's training loss, held-out loss, and dev `metric`, by optimiser step.
 
-    Columns: key (of the stage), curve (`loss`, `heldout_loss`, `dev_loss`, `dev_<metric>`), step, value.
+    Columns: key (of the stage), curve (`loss`, `heldout_loss`, `dev_<metric>`), step, value.
     """
     rows = [
         {"key": key, "curve": curve, "step": step, "value": value}
@@ -33,7 +33,7 @@ def _curves(log: Path, metric: str) -> dict[str, list[tuple[float, float]]]:
     found: dict[str, list[tuple[float, float]]] = {}
     for line in _lines(log):
         if "step" in line:
-            for name in ("loss", "heldout_loss", "dev_loss", f"dev_{metric}"):
+            for name in ("loss", "heldout_loss", f"dev_{metric}"):
                 if name in line:
                     found.setdefault(name, []).append((line["step"], line[name]))
     return found

@@ -134,8 +134,9 @@ class Journal:
 
     def _weigh(self) -> None:
         # Here and not in `planned`: it reads every text of the task, and the study need not wait for it.
-        prepared, self._prepared = self._prepared, None
-        if prepared is None:
+        with self._lock:
+            prepared, self._prepared = self._prepared, None
+        if prepared is None or (self._folder is None and not self.owns_terminal):  # nobody looks
             return
         try:
             self._weights = weigh(prepared, [key for key, stage in self._stages.items() if stage.state in ("waiting", "running")])
@@ -145,5 +146,5 @@ class Journal:
     def _write(self) -> None:
         # A study does not stop because nobody can watch it; a full disk is met again, and told, where results are written.
         if self._folder is not None:
-            with suppress(OSError, AcclimateError):
+            with suppress(OSError, ValueError, AcclimateError):  # a name that is no Unicode is a ValueError
                 write_status(self._folder, self.snapshot())

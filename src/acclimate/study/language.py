@@ -267,7 +267,7 @@ def resolved(study: Study) -> dict[str, Any]:
     recipes: dict[str, Any] = {}
     for name, recipe in study.recipes.items():
         if recipe.base in BASELINE_NAMES:
-            recipes[name] = {"base": _stage_written_out(recipe.stages[0])}
+            recipes[name] = {"base": _stage_written_out(recipe.stages[0]), "draw": recipe.draw}
         else:
             base = {} if (recipe.base or study.base) is None else {"base": recipe.base or study.base}
             recipes[name] = {**base, "stages": [_stage_written_out(stage) for stage in recipe.stages], "draw": recipe.draw}

@@ -58,6 +58,7 @@ class Options:
     checkpoint_seconds: float = 120.0
     command: str = ""
     track: tuple[str, ...] = ()  # experiment trackers that training stages are logged to, e.g. "tensorboard"
+    publish: Callable[[Path], None] | None = None  # writes what is made from the results, before the study says that it is finished
     say: Callable[[str], None] = field(default=lambda line: print(line, file=sys.stderr, flush=True))
     # Draws how the study stands while its block runs; None: plain lines. What is said meanwhile must not tear the view.
     live: Callable[[Callable[[], Status]], AbstractContextManager[None]] | None = None
@@ -122,6 +123,8 @@ def run_study(study: Study, root: Path, options: Options, smoke: bool = False) -
         if any(report.status == "interrupted" for report in reports.values()) or len(reports) < len(_jobs(prepared)):
             raise Interrupted("stopped; everything done so far is kept: the same command continues")
         finished = write_results(prepared, reports, options)
+        if options.publish is not None:
+            options.publish(options.out)
         journal.failed(finished.failed)
         return finished
 

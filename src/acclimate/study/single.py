@@ -42,7 +42,7 @@ def run_stage(base: str, stage: str, settings: dict[str, Any], data: dict[str, A
     study = parse_study({"name": stage, "base": base, "data": data, "seeds": [seed], "recipes": {stage: recipe}})
     # No status file: the output folder is a model's, and nothing else belongs there.
     with locked(out.with_name(f".{out.name}.lock"), timeout=0), Journal(stage, owns_terminal=options.live is not None) as journal:
-        prepared = prepare(study, Path.cwd(), options.store)
+        prepared = prepare(study, Path.cwd(), options.store, precision=options.precision)
         reports = carry_out(prepared, options, journal)
         failed = next((report for report in reports.values() if report.status == "failed"), None)
         if failed is not None:

@@ -23,6 +23,8 @@ FILE = ".status.json"
 VERSION = 1  # of the file's form
 SILENCE = 60.0  # seconds without a new file after which a study on another machine counts as dead
 
+STILLNESS = 15.0  # seconds without a new file, written every five, before a process that cannot be found counts as dead
+
 # skipped: a stage that it needs failed. not needed: what was made from it is there already.
 StageState = Literal["waiting", "running", "done", "cached", "failed", "interrupted", "skipped", "not needed"]
 StudyState = Literal["preparing", "running", "finished", "failed", "interrupted"]
@@ -105,7 +107,11 @@ class Status:
         if self.over or self.process is None:
             return False
         gone = self.process.gone()
-        return gone if gone is not None else not seen_alive and now - self.updated > SILENCE
+        if gone is None:
+            return not seen_alive and now - self.updated > SILENCE
+        # Two containers may share a name and not their processes, and a clock that is set moves a process's start: a file that was
+        # written a moment ago counts for more.
+        return gone and now - self.updated > STILLNESS
 
 
 def write_status(folder: Path, status: Status) -> None:

@@ -4,6 +4,7 @@ A tracker never changes a result: it works in a thread of its own, so that no st
 """
 
 import importlib.util
+import itertools
 import json
 import sys
 import threading
@@ -75,13 +76,13 @@ class Trackers:
 
     def __init__(self, tracking: Tracking, say: Callable[[str], None]) -> None:
         self._tracking, self._say = tracking, say
-        self._told: set[str] = set()
+        self._told: set[str] = set()  # trackers that failed, or did not keep up: they get no further runs from this process
 
     @contextmanager
     def run(self, name: str, settings: Mapping[str, Any]) -> Iterator["Run"]:
         """A run in every tracker while the block lasts, `settings` being its configuration."""
         flat = dict(_flat(settings))
-        made = {tracker: partial(_made, tracker, self._tracking, name) for tracker in self._tracking.names}
+        made = {tracker: partial(_made, tracker, self._tracking, name) for tracker in self._tracking.names if tracker not in self._told}
         threads = [_Thread(tracker, make, flat, self._failed) for tracker, make in made.items()]
         try:
             yield Run(threads)
@@ -90,10 +91,10 @@ class Trackers:
                 thread.end()
 
     def _failed(self, tracker: str, what: str) -> None:
-        # Once a process: a server that cannot be reached fails in every stage.
+        # A server that cannot be reached fails in every stage, and each would wait for it.
         if tracker not in self._told:
             self._told.add(tracker)
-            self._say(f"tracker {tracker} {what}; training goes on, and its own log is complete")
+            self._say(f"tracker {tracker} {what}; training goes on without it, and its own log is complete")
 
 
 class Run:
@@ -163,7 +164,7 @@ def _made(name: str, tracking: Tracking, run: str) -> Any:
     kind = LOGGER_TYPE_TO_CLASS[name]
     match name:
         case "tensorboard":  # whose projects are folders, and whose runs are folders in them
-            return kind(run.replace("/", "-"), tracking.folder / "tensorboard")
+            return kind(_free(tracking.folder / "tensorboard", run.replace("/", "-")), tracking.folder / "tensorboard")
         case "mlflow":
             return kind(tracking.project, run_name=run)
         case "trackio":
@@ -174,6 +175,12 @@ def _made(name: str, tracking: Tracking, run: str) -> Any:
             return kind(tracking.project, tracking.folder / name)
         case _:
             return kind(tracking.project)
+
+
+def _free(folder: Path, name: str) -> str:
+    # TensorBoard goes on with a run of the same name, and what a resumed stage tells again would lie over what it told before.
+    names = (name if number == 1 else f"{name} ({number})" for number in itertools.count(1))
+    return next(each for each in names if not (folder / each).exists())
 
 
 def _flat(settings: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, bool | int | float | str]]:
