@@ -7,6 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from acclimate.report.text import duration, size
+
 if TYPE_CHECKING:
     from acclimate.cli.doctor import Finding
     from acclimate.report.results import Results
@@ -136,18 +138,6 @@ def command(verb: str, *arguments: str, **options: Any) -> str:
 
 def _told(word: str) -> str:
     return Path(word).name if Path(word).is_absolute() else word
-
-
-def duration(seconds: float) -> str:
-    """Seconds for people: `45 s`, `12 min`, `3.4 h`."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def size(count: float) -> str:
-    """Bytes for people."""
-    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.1f} MiB"
 
 
 def _stage_name(stage: Any) -> str:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from acclimate.cli import show
 from acclimate.cli.live import SIGNS, Frame, summary
-from acclimate.cli.show import duration
-from acclimate.report.text import one_line
+from acclimate.report.text import duration, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -37,9 +37,14 @@ def block(text: str, language: str = "") -> str:
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]], words: Iterable[int] = (0,)) -> str:
     """A table of plain cells; columns in `words` stand to the left, numbers to the right."""
+    return written_table([plain(heading) for heading in headings], ([plain(cell) for cell in row] for row in rows), words)
+
+
+def written_table(headings: Sequence[str], rows: Iterable[Sequence[str]], words: Iterable[int] = (0,)) -> str:
+    """A table whose cells are Markdown already."""
     left = frozenset(words)
-    lines = [_line(map(plain, headings)), _line("---" if place in left else "---:" for place in range(len(headings)))]
-    return "\n".join((*lines, *(_line(map(plain, row)) for row in rows)))
+    lines = [_line(headings), _line("---" if place in left else "---:" for place in range(len(headings)))]
+    return "\n".join((*lines, *map(_line, rows)))
 
 
 def grid(value: Grid) -> str:

@@ -6,7 +6,7 @@ from statistics import stdev
 from rich.table import Table
 from rich.text import Text
 
-from acclimate.report.markdown import plain
+from acclimate.report.markdown import plain, written_table
 from acclimate.report.results import Claim, Results
 from acclimate.report.text import amount, duration, interval, metric_words, one_line, score, signed
 
@@ -92,12 +92,12 @@ def console_table(results: Results) -> Table:
 def markdown_table(results: Results) -> str:
     """The comparison as a Markdown table, one line a row; text from the study cannot become markup or break a cell."""
     headings = ("recipe", "labels", metric_words(results.metric), "difference [95 %]", "verdict", "seeds", "time a run", "tokens")
-    lines = [_line(headings), _line(["---", "---:", "---:", "---:", "---", "---:", "---:", "---:"])]
+    rows = []
     for row in table_rows(results):
         name = plain(row.recipe)
-        cells = (f"**{name}**" if row.is_chosen else name, row.labels, _mean(row), row.compared, row.outcome, row.seeds_done)
-        lines.append(_line([*cells, duration(row.seconds), amount(row.tokens)]))
-    return "\n".join(lines) + "\n"
+        cells = [f"**{name}**" if row.is_chosen else name, row.labels, _mean(row), row.compared, row.outcome, row.seeds_done]
+        rows.append([*cells, duration(row.seconds), amount(row.tokens)])
+    return written_table(headings, rows, (0, 4)) + "\n"
 
 
 def _row(results: Results, recipe: str, labels: str) -> Row:
@@ -127,7 +127,3 @@ def _row(results: Results, recipe: str, labels: str) -> Row:
 
 def _mean(row: Row) -> str:
     return score(row.mean) + (f" ± {score(row.spread)}" if row.spread is not None else "")
-
-
-def _line(cells: list[str] | tuple[str, ...]) -> str:
-    return "| " + " | ".join(cells) + " |"
