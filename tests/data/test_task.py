@@ -186,6 +186,18 @@ def test_budgets_are_nested_and_cap_dev_but_not_test_or_text(folder):
     assert task.budget(40, seed=0).train.index.tolist() != list(range(40))
 
 
+def test_a_sample_of_test_is_drawn_once_for_all_runs(folder):
+    whole, some = opened(folder), opened(folder, test_examples=4)
+    assert len(some.test) == 4
+    assert some.test.index.tolist() == sorted(set(some.test.index.tolist()) & set(whole.test.index.tolist()))
+    assert (some.facts.examples["test"], some.facts.test_drawn_from, some.facts.split_seed) == (4, 10, 0)
+    assert opened(folder, test_examples=4).fingerprint == some.fingerprint != whole.fingerprint
+    assert opened(folder, test_examples=4, split_seed=1).test.texts != some.test.texts
+    assert some.train.texts == whole.train.texts
+    enough = opened(folder, test_examples=10)
+    assert (enough.fingerprint, enough.facts.test_drawn_from) == (whole.fingerprint, None)
+
+
 @pytest.mark.parametrize("labels", [41, 1, 0, -5, "many"])
 def test_budgets_that_cannot_be_drawn_are_errors(folder, labels):
     with pytest.raises(DataError, match="budget"):

@@ -24,6 +24,7 @@ from acclimate.data.task_facts import TaskFacts, label_counts, shared_groups, wo
 from acclimate.data.task_files import open_splits
 from acclimate.errors import DataError
 from acclimate.files import atomic_file, digest_json
+from acclimate.randomness import generator
 from acclimate.settings import Settings
 
 
@@ -59,7 +60,9 @@ class TaskSettings(Settings):
     test_share: float = Field(default=0.2, gt=0, lt=1)
     """The share of all examples that becomes test where none is given."""
     split_seed: int = 0
-    """The seed of the split that acclimate makes; it is the same for every run of a study."""
+    """The seed of what acclimate splits and samples; it is the same for every run of a study."""
+    test_examples: int | None = Field(default=None, ge=2)
+    """Judge on so many test examples, drawn at random, where there are more; all when not given. Intervals widen accordingly."""
     labels: tuple[str, ...] | None = None
     """The closed set of labels, in order; those of train, sorted, when not given."""
 
@@ -151,6 +154,10 @@ class Task:
         rows, made = _complete(rows, settings)
         labels = settings.labels or tuple(sorted(set(rows["train"].labels)))
         splits = {split: _split_of(rows[split], labels) for split in ("train", "dev", "test")}
+        whole_test = len(splits["test"])
+        if settings.test_examples is not None and whole_test > settings.test_examples:
+            drawn = generator(settings.split_seed, "test examples").permutation(whole_test)[: settings.test_examples]
+            splits["test"] = splits["test"].take(np.sort(drawn))
         facts = TaskFacts(
             labels=labels,
             examples={name: len(split) for name, split in splits.items()},
@@ -164,7 +171,8 @@ class Task:
             rejects_file=str(problems.rejects_file) if problems.rejects_file else None,
             detected=detected,
             made=made,
-            split_seed=settings.split_seed if made else None,
+            split_seed=settings.split_seed if made or len(splits["test"]) < whole_test else None,
+            test_drawn_from=whole_test if len(splits["test"]) < whole_test else None,
             shared_groups=shared_groups({name: split.groups for name, split in splits.items()}),
         )
         unlabeled = Corpus.open("unlabeled", settings.unlabeled, root, memory) if settings.unlabeled else None

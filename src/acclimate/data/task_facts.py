@@ -26,7 +26,8 @@ class TaskFacts:
     rejects_file: str | None
     detected: Mapping[str, str]  # what was not stated: format, text, label
     made: tuple[str, ...] = ()  # the splits that acclimate made
-    split_seed: int | None = None
+    split_seed: int | None = None  # where something was split or drawn
+    test_drawn_from: int | None = None  # test examples before `test_examples` of them were drawn
     shared_groups: Mapping[str, int] = field(default_factory=dict)  # e.g. "train/test": groups that stand in both
 
     def as_dict(self) -> dict[str, Any]:

@@ -106,6 +106,8 @@ def _task_lines(task: Facts) -> list[tuple[str, str]]:
     if task.get("made"):
         seed = "" if task.get("split_seed") is None else f", with split seed {task['split_seed']}"
         lines.append(("Splits made by acclimate", ", ".join(task["made"]) + seed))
+    if task.get("test_drawn_from"):
+        lines.append(("Test examples drawn at random from", _count(task["test_drawn_from"])))
     return lines + _reading(task, "Task")
 
 
