@@ -7,7 +7,6 @@ different recipes on the same corpus, are measured on the same positions.
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -16,6 +15,7 @@ from acclimate.data.masking import mask_tokens
 from acclimate.data.tokens import TokenStore
 from acclimate.data.windows import Windows
 from acclimate.modeling.tensors import TensorBatch
+from acclimate.objectives.cross_entropy import summed_cross_entropy
 from acclimate.randomness import generator
 
 MASK_GROUP = 8192  # tokens of held-out text that are masked together
@@ -87,4 +87,4 @@ def heldout_batches(store: TokenStore, windows: Windows, vocabulary: Vocabulary,
 def summed_loss(model: nn.Module, batch: TensorBatch) -> Tensor:
     """Summed cross-entropy in nats of `model(batch)` [M, V] against the masked tokens [M]."""
     logits_MV = model(batch)
-    return torch.nn.functional.cross_entropy(logits_MV.float(), batch.targets["target_ids"], reduction="sum")
+    return summed_cross_entropy(logits_MV.float(), batch.targets["target_ids"])

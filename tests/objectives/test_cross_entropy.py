@@ -1,0 +1,34 @@
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+
+from acclimate.objectives.cross_entropy import summed_cross_entropy
+
+
+@pytest.mark.parametrize("scale", [1.0, 100.0])
+def test_loss_and_gradient_are_torchs(scale):
+    torch.manual_seed(0)
+    weights, inputs = torch.randn(50, 8, requires_grad=True), torch.randn(7, 8) * scale
+    target = torch.tensor([0, 49, 3, 3, 20, 7, 1])
+    expected = cross_entropy(inputs @ weights.T, target, reduction="sum")
+    found = summed_cross_entropy(inputs @ weights.T, target)
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(
+        torch.autograd.grad(found * 0.5, weights), torch.autograd.grad(expected * 0.5, weights), rtol=1e-5, atol=1e-5
+    )
+    with torch.no_grad():
+        torch.testing.assert_close(summed_cross_entropy(inputs @ weights.T, target), expected)
+
+
+def test_in_double_precision_they_agree_to_twelve_digits():
+    target = torch.tensor([2, 0, 1])
+    logits = torch.randn(3, 4, dtype=torch.float64, requires_grad=True)
+    expected = torch.autograd.grad(cross_entropy(logits, target, reduction="sum"), logits)
+    torch.testing.assert_close(torch.autograd.grad(summed_cross_entropy(logits * 1, target), logits), expected, rtol=1e-12, atol=1e-12)
+
+
+def test_logits_that_somebody_kept_are_an_error_and_no_wrong_gradient():
+    kept = torch.randn(3, 4, requires_grad=True).exp()  # exp's gradient needs its output
+    loss = summed_cross_entropy(kept, torch.tensor([0, 1, 2]))
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
