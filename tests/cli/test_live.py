@@ -54,9 +54,9 @@ def test_a_small_study_is_shown_whole_each_stage_under_its_parent_and_what_is_sh
         "├─ ▶ running  stage b  step 12/60  loss 1.2500  4,500 tokens/s  30 s left",
         "│  └─ ○ waiting  stage c",
         "└─ ✗ failed   stage d  the loss is nan",
-        "✓ done     stage e  3 min",
+        "✓ done     stage e  3 min 20 s",
         "study: 2 of 5 stages done, 1 of them cached, 1 running, 1 waiting, 1 failed",
-        "2 min so far, about 10 min left",
+        "2 min 05 s so far, about 10 min 00 s left",
     ]
 
 
@@ -99,7 +99,7 @@ def test_where_even_that_is_too_much_what_runs_comes_first_and_nothing_is_left_u
 def test_a_long_title_gives_way_to_the_numbers():
     long = StageStatus("a", None, "a very long name " * 10, 1, "running", 1.0, Progress("a very long name " * 10, 1, 2, 0, 10.0, 0.5, 3.0))
     (line, *_) = drawn(Frame(status(long)), width=80)
-    assert line.endswith("…  step 1/2  loss 0.5000  10 tokens/s  3 s left")
+    assert line.endswith("…  step 1/2  loss 0.5000  10 tokens/s  3.0 s left")
 
 
 def test_a_part_of_a_stage_is_named():
@@ -109,6 +109,6 @@ def test_a_part_of_a_stage_is_named():
 
 
 def test_the_time_left_is_said_when_it_is_known_and_not_before():
-    assert summary(status(stage("a")))[1] == "2 min so far, estimating the time left"
-    assert summary(status(stage("a"), state="finished"))[1] == "2 min so far"
-    assert summary(status(state="preparing")) == ["study: preparing (reading the data, making the plan)  2 min"]
+    assert summary(status(stage("a")))[1] == "2 min 05 s so far, estimating the time left"
+    assert summary(status(stage("a"), state="finished"))[1] == "2 min 05 s so far"
+    assert summary(status(state="preparing")) == ["study: preparing (reading the data, making the plan)  2 min 05 s"]

@@ -22,7 +22,7 @@ def test_once_shows_how_a_running_study_stands(tmp_path, capsys):
     write_status(tmp_path, running())
     assert watch(tmp_path, once=True) == 0
     shown = capsys.readouterr().out.splitlines()
-    assert shown[:2] == ["✓ done     read the base (2 recipes)  1 s", "└─ ▶ running  finetune  2 s"]
+    assert shown[:2] == ["✓ done     read the base (2 recipes)  1.0 s", "└─ ▶ running  finetune  2.0 s"]
     assert shown[2:] == ["study: 1 of 2 stages done, 1 running", "60 s so far, estimating the time left"]
 
 
@@ -50,7 +50,7 @@ def test_a_study_that_died_is_not_shown_as_running_on(tmp_path, capsys, once):
     assert watch(tmp_path, once) == 1
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.startswith("died without finishing: process ")
-    assert "last heard of 5 min ago" in last
+    assert "last heard of 5 min 00 s ago" in last
 
 
 def test_a_living_study_that_says_nothing_may_be_suspended(tmp_path, capsys):
