@@ -23,7 +23,7 @@ def test_once_shows_how_a_running_study_stands(tmp_path, capsys):
     assert watch(tmp_path, once=True) == 0
     shown = capsys.readouterr().out.splitlines()
     assert shown[:2] == ["✓ done     read the base (2 recipes)  1.0 s", "└─ ▶ running  finetune  2.0 s"]
-    assert shown[2:] == ["study: 1 of 2 stages done, 1 running", "60 s so far, estimating the time left"]
+    assert shown[2:] == ["study: 1 of 2 stages done, 1 running", "1 min 00 s so far, estimating the time left"]
 
 
 @pytest.mark.parametrize(
