@@ -96,7 +96,7 @@ def test_resolved_writes_out_every_default_and_is_read_back() -> None:
         "stages": [{"finetune": Finetune().model_dump(mode="json", exclude={"stage"})}],
         "draw": 0,
     }
-    assert plain["recipes"]["tfidf"] == {"base": {"tfidf": Tfidf().model_dump(mode="json", exclude={"stage"})}}
+    assert plain["recipes"]["tfidf"] == {"base": {"tfidf": Tfidf().model_dump(mode="json", exclude={"stage"})}, "draw": 0}
     again = of(dump(plain))
     assert resolved(again) == plain
     assert {name: recipe.stages for name, recipe in again.recipes.items()} == {
