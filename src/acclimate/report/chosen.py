@@ -35,7 +35,7 @@ class Confusion:
 
 def bins(results: Results) -> list[Bin]:
     """The calibration of the chosen recipe's test predictions, all seeds together (Guo et al. 2017); empty bins are left out."""
-    found = results.chosen_test()
+    found = results.chosen_test
     if found is None or not len(found["gold"]):
         return []
     confidence = found["confidence"]
@@ -47,7 +47,7 @@ def bins(results: Results) -> list[Bin]:
 
 def confusion(results: Results) -> Confusion | None:
     """What the chosen recipe took for what; None where there are too many labels to read, or nothing was predicted."""
-    found = results.chosen_test()
+    found = results.chosen_test
     labels = _labels(results)
     if found is None or not 1 < len(labels) <= MOST_LABELS:
         return None
@@ -59,7 +59,7 @@ def confusion(results: Results) -> Confusion | None:
 
 def by_label(results: Results) -> Grid | None:
     """Precision, recall and F1 of each label on the test set, all seeds of the chosen recipe together."""
-    found = results.chosen_test()
+    found = results.chosen_test
     labels = _labels(results)
     if found is None or not labels:
         return None

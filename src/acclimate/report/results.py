@@ -172,6 +172,7 @@ class Results:
         path = self.folder / "disagreements.json"
         return list(_json_value(path, list)) if path.is_file() else []
 
+    @cached_property
     def chosen_test(self) -> dict[str, NDArray[Any]] | None:
         """Gold, predicted and confidence (the highest probability) of the chosen recipe's test predictions at the largest budget."""
         if self.chosen is None:
