@@ -100,7 +100,7 @@ def test_the_licence_comes_from_the_card_of_the_base_or_is_not_known(tiny_world,
     (tmp_path / "README.md").write_bytes(b"---\n\xff\n---\n")
     assert license_of(tmp_path)["license"] is None
     source = resolve_base(str(tiny_world / "model"), tmp_path)
-    (facts,) = base_facts({str(tiny_world / "model"): source}, tmp_path)
+    (facts,) = base_facts([source])
     assert (facts["name"], facts["hub"], facts["license"]) == ("model", False, None)
 
 

@@ -35,6 +35,11 @@ class Architecture:
         """The architecture of a folder with a config.json; code in the folder is never run."""
         return Architecture(AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True))
 
+    @staticmethod
+    def described(config: dict[str, Any]) -> "Architecture":
+        """The architecture of a config.json that is not a file yet."""
+        return Architecture(AutoConfig.for_model(**config))
+
     def build(self, kind: Kind, config: PreTrainedConfig | None = None) -> PreTrainedModel:
         """A model of this kind; its weights are drawn from torch's global generator."""
         return AUTO[kind].from_config(deepcopy(config or self.config), dtype=torch.float32)  # type: ignore[no-any-return]

@@ -163,8 +163,8 @@ def import_base(source: Source, output: Path) -> ModelFolder:
 
 
 def random_base(source: Source, output: Path, seed: int) -> ModelFolder:
-    """The same architecture with fresh weights (body, pooler and MLM head), drawn from the seed alone; the tokenizer is kept."""
-    architecture = Architecture.of(source.folder)
+    """The source's architecture with fresh weights (body, pooler and MLM head), drawn from the seed alone; the tokenizer is kept."""
+    architecture = Architecture.of(source.folder) if source.shape is None else Architecture.described(source.config)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_of(seed, "random base"))
         tensors = untied(architecture.build("mlm"))
@@ -211,6 +211,12 @@ def save_model(output: Path, parent: ModelFolder, model: "PreTrainedModel", max_
         if getattr(model.config, HEAD, None):
             config[HEAD] = getattr(model.config, HEAD)
     _write(output, parent.path, config, tensors, type(model).__name__, architecture)
+    return ModelFolder(output)
+
+
+def save_changed(output: Path, parent: ModelFolder, config: dict[str, Any], tensors: dict[str, Tensor]) -> ModelFolder:
+    """Write `tensors` under another configuration as a model of the parent's classes, with the parent's tokenizer."""
+    _write(output, parent.path, config, tensors, parent.config["architectures"][0], parent.architecture)
     return ModelFolder(output)
 
 

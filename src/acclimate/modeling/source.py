@@ -8,10 +8,13 @@ from typing import Any
 
 from acclimate.errors import ModelError
 from acclimate.files import digest_file, digest_json
+from acclimate.modeling.named import NAMED, packaged_folder
+from acclimate.modeling.shape import Shape
 
 CONFIG, TOKENIZER, TOKENIZER_CONFIG = "config.json", "tokenizer.json", "tokenizer_config.json"
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 DOWNLOADED = ("*.json", "*.txt", "*.model", "model*.safetensors", "README.md")  # the last says the licence
+PADDING_NAMES = ("[PAD]", "<pad>")
 OTHER_WEIGHTS = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
 SUPPORTED = (
     "albert", "bert", "camembert", "deberta", "deberta-v2", "distilbert", "electra", "modernbert", "mpnet", "roberta", "xlm-roberta",
@@ -31,22 +34,23 @@ class Source:
     parameters: int
     bytes: int
     """Size of the weights' files."""
+    hub: str | None = None
+    """Its id on the hub; None for what is not known to stand there."""
+    shape: Shape | None = None
+    """Of a model that does not exist yet: its sizes. `folder` then holds the tokenizer alone."""
 
 
 def resolve_base(base: str, root: Path) -> Source:
-    """Find a base model: a folder, relative to `root`, or else a hub id, whose safe files are downloaded.
+    """Find a base model: a folder, relative to `root`, a short name (`named.NAMED`), or else a hub id, whose safe files are downloaded.
 
     Pickles can run code when they are read, and so can models that bring their own classes: both are refused by the names of their files
     and by their config.json alone.
 
     Raises:
         ModelError: the model is refused, incomplete, of an unsupported type, or cannot be found.
+        MissingExtraError: it goes by a short name, and its package is not installed.
     """
-    folder = (root / Path(base).expanduser()).resolve()
-    if not folder.is_dir():
-        if _looks_like_a_path(base) or folder.exists():
-            raise ModelError(f"base {base}: there is no folder {folder}")
-        folder = _download(base)
+    folder, hub = _found(base, root)
     names = {path.name for path in folder.iterdir() if path.is_file()}
     _refuse_files(base, names)
     config = _configuration(base, folder, names)
@@ -55,7 +59,52 @@ def resolve_base(base: str, root: Path) -> Source:
     parameters = sum(_parameters(file) for file in files)
     digested = [*files, *(folder / name for name in (CONFIG, TOKENIZER, TOKENIZER_CONFIG) if name in names)]
     digest = digest_json({file.name: digest_file(file) for file in digested})
-    return Source(base, folder, digest, config, parameters, sum(file.stat().st_size for file in files))
+    return Source(base, folder, digest, config, parameters, sum(file.stat().st_size for file in files), hub)
+
+
+def new_source(shape: Shape, tokenizer: str, root: Path) -> Source:
+    """A model of this shape that is to be made from nothing, in the vocabulary of `tokenizer`: a folder, a short name or a hub id.
+
+    Raises:
+        ModelError: there is no tokenizer there, or it cannot be used.
+    """
+    folder = (root / Path(tokenizer).expanduser()).resolve()
+    if not (folder / TOKENIZER).is_file():
+        folder = resolve_base(tokenizer, root).folder
+    vocabulary, padding = _vocabulary(tokenizer, folder)
+    config = shape.config(vocabulary, padding)
+    files = {name: digest_file(folder / name) for name in (TOKENIZER, TOKENIZER_CONFIG) if (folder / name).is_file()}
+    # Whose vocabulary it is called does not decide what the model will be.
+    shape = shape.model_copy(update={"tokenizer": None})
+    parameters = shape.parameters(vocabulary)
+    name = f"random, {shape.words()}, vocabulary of {Path(tokenizer).name}"
+    return Source(name, folder, digest_json({**files, CONFIG: config}), config, parameters, 4 * parameters, shape=shape)
+
+
+def _vocabulary(name: str, folder: Path) -> tuple[int, int]:
+    # (ids, the padding token's), from the tokenizer's own file.
+    from tokenizers import Tokenizer
+
+    try:
+        words = Tokenizer.from_file(str(folder / TOKENIZER)).get_vocab(with_added_tokens=True)
+    except Exception as error:  # the library raises bare Exception
+        raise ModelError(f"tokenizer {name}: {TOKENIZER} is not a fast tokenizer ({error})") from error
+    padding = next((words[token] for token in PADDING_NAMES if token in words), None)
+    if padding is None:
+        raise ModelError(f"tokenizer {name}: has no padding token (looked for {', '.join(PADDING_NAMES)})")
+    return max(words.values()) + 1, padding
+
+
+def _found(base: str, root: Path) -> tuple[Path, str | None]:
+    # (the folder, the id on the hub of what is in it)
+    folder = (root / Path(base).expanduser()).resolve()
+    if folder.is_dir():
+        return folder, None
+    if _looks_like_a_path(base) or folder.exists():
+        raise ModelError(f"base {base}: there is no folder {folder}")
+    if base in NAMED:
+        return packaged_folder(base), NAMED[base].hub
+    return _download(base), base
 
 
 def weight_files(base: str, folder: Path) -> list[Path]:

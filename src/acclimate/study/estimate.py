@@ -13,6 +13,7 @@ from acclimate.modeling.families import divisible, pools_mean
 from acclimate.modeling.word_list import WordList
 from acclimate.stages.base import task_at
 from acclimate.stages.bilstm import Bilstm
+from acclimate.stages.cut import Cut
 from acclimate.stages.finetune import Finetune
 from acclimate.stages.pretrain import Pretrain
 from acclimate.stages.start import Start
@@ -55,16 +56,22 @@ def product_rate(size: int = 1024, seconds: float = 0.3) -> float:
 def estimate(node: Node, prepared: Prepared, rate: float) -> Estimate:
     """The cost of one stage that is to be carried out; `rate` in floating-point operations a second."""
     plan, data = prepared.plan, prepared.data
-    start = next((each.stage for each in (node, *plan.ancestors(node.key)) if isinstance(each.stage, Start)), None)
+    chain = [each.stage for each in (node, *plan.ancestors(node.key))]
+    start = next((stage for stage in chain if isinstance(stage, Start)), None)
     if isinstance(node.stage, Bilstm) and data.task is not None:
         return _bilstm(node.stage, task_at(data, node.labels, node.seed), rate)
     if start is None:
         return Estimate(0, 5.0, 0)  # another plain baseline: seconds
-    source = plan.sources[start.name]
-    disk = 4 * source.parameters
-    # Parameters that every token goes through: embeddings are looked up, not multiplied.
+    source = plan.sources[start.digest]
     config: dict[str, Any] = source.config
-    body = source.parameters - config.get("vocab_size", 0) * (config.get("embedding_size") or config.get("hidden_size", 0))
+    embeddings = config.get("vocab_size", 0) * (config.get("embedding_size") or config.get("hidden_size", 0))
+    # Parameters that every token goes through: embeddings are looked up, not multiplied.
+    body = source.parameters - embeddings
+    kept = next((len(stage.keep) for stage in chain if isinstance(stage, Cut)), None)
+    if kept is not None:
+        body = round(body * kept / (config.get("num_hidden_layers") or config["n_layers"]))
+        config = config | {"num_hidden_layers": kept}
+    disk = 4 * (body + embeddings)
     stage = node.stage
     if isinstance(stage, Pretrain):
         tokens = stage.tokens or round((stage.epochs or (10 if stage.corpus == "task" else 1)) * _corpus_tokens(stage, data))
@@ -88,9 +95,9 @@ def estimate(node: Node, prepared: Prepared, rate: float) -> Estimate:
         width = int(config.get("hidden_size") or config.get("dim") or 0) * np.dtype(stage.frozen_precision).itemsize
         texts = sum(len(split.texts) for split in (task.train, task.dev, task.test))
         rows = texts if stage.train == "head" and not pools_mean(config) else train + dev + test
-        kept = round(rows * width) if once and trained < 1 else 0
-        shared = digest_json([node.parent, str(stage.train), node.fingerprints, stage.frozen_precision]) if kept else ""
-        return Estimate(tokens, (frozen + training) / (rate * SHARE_OF_PEAK), disk, kept, shared)
+        cache = round(rows * width) if once and trained < 1 else 0
+        shared = digest_json([node.parent, str(stage.train), node.fingerprints, stage.frozen_precision]) if cache else ""
+        return Estimate(tokens, (frozen + training) / (rate * SHARE_OF_PEAK), disk, cache, shared)
     return Estimate(0, 1.0, disk)
 
 

@@ -4,6 +4,7 @@ Study(base="sentence-transformers/all-MiniLM-L6-v2", data=..., recipes={"fine-tu
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import takewhile
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -13,12 +14,14 @@ from pydantic_core import PydanticCustomError
 from acclimate.data.opened import DataSettings
 from acclimate.errors import SettingsError
 from acclimate.modeling.fast_paths import FastPaths
+from acclimate.modeling.shape import Shape
 from acclimate.settings import Settings
 from acclimate.stages import BASELINES, STAGES, AnyStage
 from acclimate.stages.base import Stage
 from acclimate.study.mistakes import Mistake, as_written, describe, did_you_mean, mistakes_in
 from acclimate.study.yaml import Document, load
 
+NOT_BASELINES = ("random", "layers_of", "keep")  # the keys of a base that is a mapping and no plain baseline
 RANDOM = "random"  # a base that is not a pretrained model; nor are the plain baselines
 TASK_READS = frozenset(("labels", "task text", "dev text", "test text"))  # what a stage reads of the task rather than of a corpus
 
@@ -73,12 +76,34 @@ Seeds = Count | Annotated[tuple[Seed, ...], Field(min_length=1)]
 Budget = Count | Literal["all"]
 
 
+class LayersOf(Settings):
+    """A student: some layers of another model."""
+
+    layers_of: str = Field(min_length=1)
+    """A recipe (its model before the first supervised stage), a short name, a folder or a hub id."""
+    keep: Count | Annotated[tuple[Seed, ...], Field(min_length=1)]
+    """Which layers stay, ascending, 0 being the lowest; or how many, spread evenly with the first and the last among them."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not isinstance(self.keep, int) and list(self.keep) != sorted(set(self.keep)):
+            raise ValueError(f"`keep: {list(self.keep)}` is not ascending: layers keep their order, and each stands there once")
+        return self
+
+
+class New(Settings):
+    """A model that does not exist yet: BERT's architecture in sizes of your own, with random weights."""
+
+    random: Shape
+    """Its sizes, and whose vocabulary it speaks."""
+
+
 class Recipe(Settings):
     """A base and the stages that adapt it. In a study file: a list of stages, or `{base, stages}`."""
 
-    base: str | None = Field(default=None, min_length=1)
-    """Where it starts: a hub id or a folder, `random` (the study's base with fresh weights), or a plain baseline (`majority`,
-    `tfidf`, `bilstm`); default the study's base."""
+    base: Annotated[str, Field(min_length=1)] | LayersOf | New | None = None
+    """Where it starts: a hub id, a folder or a short name (`minilm`), `random` (the study's base with fresh weights), `random: {sizes}`,
+    `{layers_of: model or recipe, keep: layers}`, or a plain baseline (`majority`, `tfidf`, `bilstm`); default the study's base."""
     stages: tuple[Annotated[AnyStage, BeforeValidator(_stage_as_written)], ...] = ()
     """What is done to it, in this order: each a stage's name, or `name: {settings}`."""
     draw: Seed = 0
@@ -100,9 +125,14 @@ class Recipe(Settings):
         base, stages = value.get("base"), value.get("stages")
         if isinstance(base, Mapping):
             name = next(iter(base), None)
+            if name in NOT_BASELINES:
+                return {**value, "stages": ()} if stages is None else value
             if len(base) != 1 or name not in BASELINE_NAMES:
                 plain = ", ".join(f"`{name}`" for name in BASELINE_NAMES)
-                raise ValueError(f"base: should be a hub id, a folder, `random`, a plain baseline ({plain}), or `tfidf: {{settings}}`")
+                raise ValueError(
+                    f"base: should be a hub id, a folder, `random`, `random: {{sizes}}`, `{{layers_of: model, keep: layers}}`, "
+                    f"a plain baseline ({plain}), or `tfidf: {{settings}}`"
+                )
             if stages:
                 raise ValueError(f"{name} is a plain baseline and takes no stages")
             return {**value, "base": name, "stages": (_stage_as_written(base),)}
@@ -170,6 +200,11 @@ class Study(Settings):
         return study
 
 
+def unsupervised(recipe: Recipe) -> tuple[Stage, ...]:
+    """The stages before the first that reads labels: what a student of this recipe is cut from."""
+    return tuple(takewhile(lambda stage: not _supervised(stage), recipe.stages))
+
+
 def _supervised(stage: Stage) -> bool:
     return "labels" in stage.reads()
 
@@ -189,7 +224,7 @@ def _contradictions(study: Study) -> Iterator[Mistake]:
         names = tuple(study.recipes)
         near = did_you_mean(study.reference, names)
         yield Mistake(("reference",), f"{study.reference!r} is not a recipe{near}; recipes are {', '.join(names)}")
-    needing = [name for name, recipe in study.recipes.items() if recipe.base in (None, RANDOM)]
+    needing = [name for name, recipe in study.recipes.items() if _needs_base(recipe)]
     if needing and study.base in (None, RANDOM, *BASELINE_NAMES):
         got = "is missing" if study.base is None else f"{study.base!r} is not a pretrained model"
         yield Mistake(() if study.base is None else ("base",), f"`base` {got}, and {_some(needing)} from it; give a hub id or a folder")
@@ -202,8 +237,28 @@ def _contradictions(study: Study) -> Iterator[Mistake]:
         if not name or name != name.strip():
             yield Mistake(path, f"the recipe's name {name!r} is empty, or has spaces around it")
         yield from (Mistake((*path, *mistake.path), mistake.message) for mistake in _recipe_contradictions(study, recipe))
+        yield from _layers_of(study, name)
         if compared and recipe.stages and not _ends_supervised(recipe):
             yield Mistake(path, f"ends with {stage_name(recipe.stages[-1])}; {TO_BE_COMPARED}")
+
+
+def _needs_base(recipe: Recipe) -> bool:
+    return recipe.base in (None, RANDOM) or (isinstance(recipe.base, New) and recipe.base.random.tokenizer is None)
+
+
+def _layers_of(study: Study, name: str) -> Iterator[Mistake]:
+    # A student of a recipe, of a recipe ...: the way down must end.
+    base, seen = study.recipes[name].base, [name]
+    if isinstance(base, LayersOf) and base.layers_of not in study.recipes and base.layers_of in (RANDOM, *BASELINE_NAMES):
+        yield Mistake(("recipes", name, "base", "layers_of"), f"{base.layers_of} is neither a recipe nor a pretrained model")
+    while isinstance(base, LayersOf) and base.layers_of in study.recipes:
+        teacher = study.recipes[base.layers_of]
+        if base.layers_of in seen:
+            yield Mistake(("recipes", name, "base", "layers_of"), f"goes in a circle: {' of '.join((*seen, base.layers_of))}")
+            return
+        if teacher.base in BASELINE_NAMES:
+            yield Mistake(("recipes", name, "base", "layers_of"), f"{base.layers_of} is a plain baseline and has no layers")
+        seen, base = [*seen, base.layers_of], teacher.base
 
 
 def _some(recipes: list[str], one: str = "starts", several: str = "start") -> str:
@@ -269,7 +324,8 @@ def resolved(study: Study) -> dict[str, Any]:
         if recipe.base in BASELINE_NAMES:
             recipes[name] = {"base": _stage_written_out(recipe.stages[0]), "draw": recipe.draw}
         else:
-            base = {} if (recipe.base or study.base) is None else {"base": recipe.base or study.base}
+            written = recipe.base.model_dump(mode="json") if isinstance(recipe.base, Settings) else recipe.base or study.base
+            base = {} if written is None else {"base": written}
             recipes[name] = {**base, "stages": [_stage_written_out(stage) for stage in recipe.stages], "draw": recipe.draw}
     plain = study.model_dump(mode="json", exclude={"recipes"})
     return {**plain, "reference": study.reference_name, "recipes": recipes}

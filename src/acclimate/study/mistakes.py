@@ -125,7 +125,7 @@ def as_written(location: tuple[str | int, ...], raw: Any) -> Place:
     """The written path of a place in the models: without `stages` where a recipe is a list, and without names of union members."""
     path: list[str | int] = []
     for part in location:
-        if isinstance(raw, Mapping) and part == "stages" and isinstance(raw.get("base"), Mapping):
+        if isinstance(raw, Mapping) and part == "stages" and "stages" not in raw and isinstance(raw.get("base"), Mapping):
             part = "base"  # {base: {tfidf: {...}}} became a stage
         inside = (part in raw) if isinstance(raw, Mapping) else isinstance(raw, list | tuple) and isinstance(part, int) and part < len(raw)
         if inside:

@@ -1,6 +1,7 @@
 """Where a study's models and data come from, as far as it matters to whoever gets the trained model: names, licences, hub ids."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,22 +10,23 @@ from acclimate.data.opened import DataSettings
 from acclimate.modeling.source import Source
 
 CARD = "README.md"
+NO_LICENSE: dict[str, str | None] = {"license": None, "license_name": None, "license_link": None}
 _LICENSE = re.compile(r"[a-z0-9][a-z0-9.-]*")  # as the hub writes identifiers of licences
 
 
-def base_facts(sources: dict[str, Source], root: Path) -> list[dict[str, Any]]:
+def base_facts(sources: Iterable[Source]) -> list[dict[str, Any]]:
     """Of each base its name (of a folder the last part alone: the rest is about this machine), its digest and its licence."""
     facts = []
-    for name, source in sources.items():
-        on_hub = not (root / Path(name).expanduser()).is_dir()
+    for source in sources:
         facts.append(
             {
-                "name": name if on_hub else Path(name).name,
-                "hub": on_hub,
+                "name": source.hub or (source.name if source.shape is not None else Path(source.name).name),
+                "hub": source.hub is not None,
                 "digest": source.digest,
                 "model_type": source.config.get("model_type"),
                 "parameters": source.parameters,
-                **license_of(source.folder),
+                # A model made here from nothing is nobody else's.
+                **(license_of(source.folder) if source.shape is None else dict(NO_LICENSE)),
             }
         )
     return facts
@@ -32,7 +34,7 @@ def base_facts(sources: dict[str, Source], root: Path) -> list[dict[str, Any]]:
 
 def license_of(folder: Path) -> dict[str, str | None]:
     """`license`, `license_name` and `license_link` of the card in a model's folder; None for each that it does not say."""
-    nothing: dict[str, str | None] = {"license": None, "license_name": None, "license_link": None}
+    nothing: dict[str, str | None] = dict(NO_LICENSE)
     if not (folder / CARD).is_file():
         return nothing
     from huggingface_hub import ModelCard

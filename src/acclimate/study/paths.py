@@ -31,8 +31,16 @@ def relocated(resolved: dict[str, Any], root: Path, to: Path) -> dict[str, Any]:
     for role in ("domain", "general", "transfer"):
         data[role] = corpus(data.get(role))
     data["corpora"] = {name: corpus(settings) for name, settings in data["corpora"].items()}
-    recipes = {
-        name: {**recipe, "base": moved(recipe["base"]) if isinstance(recipe.get("base"), str) else recipe.get("base")}
-        for name, recipe in resolved["recipes"].items()
-    }
+
+    def start(base: Any) -> Any:
+        match base:
+            case str():
+                return moved(base)
+            case {"layers_of": str(model)} if model not in resolved["recipes"]:
+                return {**base, "layers_of": moved(model)}
+            case {"random": {"tokenizer": str(folder)} as shape}:
+                return {"random": {**shape, "tokenizer": moved(folder)}}
+        return base
+
+    recipes = {name: {**recipe, "base": start(recipe.get("base"))} for name, recipe in resolved["recipes"].items()}
     return {**resolved, "base": moved(resolved["base"]), "data": data, "recipes": recipes}

@@ -11,11 +11,13 @@ from acclimate.errors import SettingsError
 from acclimate.files import digest_json
 from acclimate.modeling.families import NO_CHECKPOINTING
 from acclimate.modeling.limits import check_length
-from acclimate.modeling.source import Source, resolve_base
+from acclimate.modeling.source import Source
 from acclimate.stages.base import Stage, task_at
+from acclimate.stages.cut import Cut
 from acclimate.stages.finetune import Finetune
 from acclimate.stages.start import Start
-from acclimate.study.language import BASELINE_NAMES, RANDOM, Recipe, Study
+from acclimate.study.chains import Chain, Chains
+from acclimate.study.language import Recipe, Study
 
 KEYED_LIBRARIES = ("torch", "transformers", "tokenizers")
 
@@ -55,7 +57,7 @@ class Plan:
 
     nodes: dict[str, Node]
     runs: tuple[Run, ...]
-    sources: dict[str, Source]  # by the name that the study gives the base
+    sources: dict[str, Source]  # what chains start from, by digest
 
     @staticmethod
     def of(study: Study, data: Data, root: Path, precision: str = "auto") -> "Plan":
@@ -65,8 +67,7 @@ class Plan:
             ModelError: a base is refused.
             SettingsError: a budget does not fit the data.
         """
-        named = {base for recipe in study.recipes.values() if (base := _pretrained(study, recipe)) is not None}
-        sources = {base: resolve_base(base, root) for base in sorted(named)}
+        chains = Chains(study, root)
         libraries = {name: version(name) for name in KEYED_LIBRARIES}
         # Choices that change the result beyond what a seed does; the usual ones leave no trace in the key.
         fast = study.fast_paths.keyed()
@@ -74,18 +75,16 @@ class Plan:
         nodes: dict[str, Node] = {}
         runs = []
         for name, recipe in study.recipes.items():
-            base = _pretrained(study, recipe)
-            chain = _chain(recipe, base, sources[base] if base is not None else None)
+            chain = chains.of(name)
             _check_labels(name, recipe, data)
-            if base is not None:
-                _check(name, recipe, sources[base])
+            _check(name, recipe, chain)
             for labels in study.label_budgets:
                 for seed in study.seed_list:
-                    path = _path(name, recipe.draw, chain, seed, study.seed_list[0], labels, data, libraries, choices)
+                    path = _path(name, chain, seed, study.seed_list[0], labels, data, libraries, choices)
                     for node in path:
                         nodes.setdefault(node.key, node)
                     runs.append(Run(name, seed, labels, tuple(node.key for node in path)))
-        return Plan(nodes, tuple(runs), sources)
+        return Plan(nodes, tuple(runs), chains.sources)
 
     def recipes_of(self, key: str) -> tuple[str, ...]:
         """The recipes that use this stage."""
@@ -99,16 +98,6 @@ class Plan:
             yield node
 
 
-def _pretrained(study: Study, recipe: Recipe) -> str | None:
-    # `random` takes the architecture and the tokenizer of the study's base; plain baselines have none.
-    if recipe.base in BASELINE_NAMES:
-        return None
-    base = study.base if recipe.base in (None, RANDOM) else recipe.base
-    if base is None:
-        raise SettingsError("base: missing; give the hub id or the folder of a pretrained model")
-    return base
-
-
 def _check_labels(name: str, recipe: Recipe, data: Data) -> None:
     for stage in recipe.stages:
         weights = getattr(stage, "class_weights", None)
@@ -116,9 +105,11 @@ def _check_labels(name: str, recipe: Recipe, data: Data) -> None:
             raise SettingsError(f"recipes.{name}: class_weights: label {unknown[0]!r} is not among {list(data.task.labels)}")
 
 
-def _check(name: str, recipe: Recipe, source: Source) -> None:
+def _check(name: str, recipe: Recipe, chain: Chain) -> None:
     # What the base's configuration alone tells, before anything is spent.
-    layers = source.config.get("num_hidden_layers") or source.config.get("n_layers")
+    source, layers = chain.source, chain.layers
+    if source is None:
+        return
     for stage in recipe.stages:
         try:
             check_length(getattr(stage, "max_length", None), source.config)
@@ -131,17 +122,9 @@ def _check(name: str, recipe: Recipe, source: Source) -> None:
             raise SettingsError(f"recipes.{name}: train: {stage.train} layers were asked for, and {source.name} has {layers}")
 
 
-def _chain(recipe: Recipe, base: str | None, source: Source | None) -> tuple[Stage, ...]:
-    if source is None or base is None:
-        return recipe.stages
-    start = Start(digest=source.digest, random=recipe.base == RANDOM, name=base, folder=str(source.folder))
-    return (start, *recipe.stages)
-
-
 def _path(
     recipe: str,
-    draw: int,
-    chain: tuple[Stage, ...],
+    chain: Chain,
     seed: int,
     first_seed: int,
     labels: str,
@@ -150,9 +133,9 @@ def _path(
     choices: dict[str, Any],
 ) -> list[Node]:
     # A stage that is run once for all seeds makes everything before it run once, too.
-    shared = max((place for place, stage in enumerate(chain) if not stage.seeds_apart()), default=-1)
+    shared = max((place for place, (stage, _) in enumerate(chain.links) if not stage.seeds_apart()), default=-1)
     path: list[Node] = []
-    for place, stage in enumerate(chain):
+    for place, (stage, draw) in enumerate(chain.links):
         its_seed = first_seed if place <= shared else seed
         its_labels = labels if "labels" in stage.reads() else "all"
         fingerprints = tuple(fingerprint_of(what, data, its_labels, its_seed) for what in stage.reads())
@@ -197,5 +180,7 @@ def _title(recipe: str, stage: Any, seed: int, labels: str, shared: bool) -> str
     what = f"{stage.stage} on {stage.corpus}" if hasattr(stage, "corpus") else stage.stage
     if isinstance(stage, Start):
         what = "random weights" if stage.random else "read the base"
+    if isinstance(stage, Cut):
+        what = f"{len(stage.keep)} of its layers"
     budget = "" if labels == "all" else f", {labels} labels"
     return f"{recipe}{'' if shared else f', seed {seed}'}{budget}: {what}"

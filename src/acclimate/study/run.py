@@ -195,7 +195,7 @@ def study_facts(prepared: Prepared, outcomes: Outcomes, command: str) -> dict[st
         "labels": list(data.task.labels) if data.task is not None else [],
         "data": data.facts(),
         "hub_datasets": hub_datasets(study.data, prepared.root),
-        "bases": base_facts(prepared.plan.sources, prepared.root),
+        "bases": base_facts(prepared.plan.sources.values()),
         "stages": stage_facts(outcomes, set(prepared.cached)),
         "notes": _notes(outcomes, prepared),
     }

@@ -6,10 +6,11 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic.fields import FieldInfo
 
+from acclimate.modeling.named import NAMED
 from acclimate.settings import Settings
 from acclimate.stages import BASELINES, STAGES
 from acclimate.stages.base import Stage
-from acclimate.study.language import BASELINE_NAMES, RANDOM, Recipe, Study, stage_name
+from acclimate.study.language import BASELINE_NAMES, RANDOM, LayersOf, New, Recipe, Study, stage_name
 from acclimate.study.mistakes import models_in
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -53,7 +54,13 @@ def _recipe() -> dict[str, Any]:
         "type": "object",
         "properties": {
             "base": {
-                "anyOf": [{"type": "string", "minLength": 1, "examples": [RANDOM, *BASELINE_NAMES]}, _one_of(BASELINES), {"type": "null"}],
+                "anyOf": [
+                    {"type": "string", "minLength": 1, "examples": [RANDOM, *NAMED, *BASELINE_NAMES]},
+                    _reference(LayersOf),
+                    _reference(New),
+                    _one_of(BASELINES),
+                    {"type": "null"},
+                ],
                 "description": _description(described["base"]),
             },
             "stages": {**stages, "description": _description(described["stages"])},
@@ -93,6 +100,7 @@ def reference_markdown() -> str:
     for field in Study.model_fields.values():
         blocks += _blocks(field.annotation, seen)
     blocks.append(("A recipe", "One entry of `recipes`.", Recipe))
+    blocks += _blocks(Recipe.model_fields["base"].annotation, seen)
     for stage in STAGES:
         name = stage_name(stage)
         where = _baseline_as_written(stage) if stage in BASELINES else f"The stage `{name}`."
@@ -131,7 +139,10 @@ def _blocks(annotation: Any, seen: set[type[Settings]]) -> list[tuple[str, str, 
     return found
 
 
-_TITLES = {"DataSettings": "`data`", "TaskSettings": "`data.task`", "CorpusSettings": "A corpus", "HeadSettings": "`finetune.head`"}
+_TITLES = {
+    "DataSettings": "`data`", "TaskSettings": "`data.task`", "CorpusSettings": "A corpus", "HeadSettings": "`finetune.head`",
+    "LayersOf": "`base: {layers_of, keep}`", "New": "`base: {random: {...}}`", "Shape": "The sizes of a new model",
+}  # fmt: skip
 
 
 def _block(introduction: str, model: type[Settings]) -> str:
@@ -150,7 +161,7 @@ def _block(introduction: str, model: type[Settings]) -> str:
 def _kind(model: type[Settings], name: str) -> str:
     """The type of a field in words, e.g. `number > 0, or null`."""
     if model is Recipe:
-        baseline = "text, or a plain baseline with settings, `tfidf: {settings}`"
+        baseline = "text, or `{layers_of, keep}`, or `random: {sizes}`, or a plain baseline with settings, `tfidf: {settings}`"
         return {"base": baseline, "stages": "list of stages", "draw": "whole number ≥ 0"}[name]
     if model is Study and name == "recipes":
         return "mapping of names to recipes"

