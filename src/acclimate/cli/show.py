@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from acclimate.data.mixture import in_words
 from acclimate.report.text import duration, size
 
 if TYPE_CHECKING:
@@ -145,7 +146,13 @@ def _stage_name(stage: Any) -> str:
     kind = values.pop("stage")
     if kind == "start":
         return "random weights" if stage.random else stage.name
-    return f"{kind} on {values['corpus']}" if "corpus" in values else f"{kind} ({values['train']})" if "train" in values else str(kind)
+    return (
+        f"{kind} on {in_words(values['corpus'])}"
+        if "corpus" in values
+        else f"{kind} ({values['train']})"
+        if "train" in values
+        else str(kind)
+    )
 
 
 def console() -> Any:

@@ -2,13 +2,13 @@
 
     <folder>/tokens.bin     all tokens one after the other, little-endian uint16, or uint32 for vocabularies above 65,536
     <folder>/offsets.bin    [D+1] int64: document i is tokens[offsets[i] : offsets[i + 1]]
-    <folder>/store.json     key, type and sizes
+    <folder>/store.json     key, type and sizes, the documents' bytes among them
 
 The folder appears by one rename when it is complete. Special tokens are not stored: where they belong depends on the window, not on the
 document.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -33,6 +33,7 @@ OFFSET_TYPE = np.dtype("<i8")
 # What the Rust encoder gets at once: enough to keep every core busy, little beside the memory of a model (~100 bytes a token).
 CHUNK_CHARACTERS = 1 << 20
 CHUNK_DOCUMENTS = 4096
+CHUNK_TOKENS = 1 << 24  # copied at once
 
 # Byte-level vocabularies write the bytes of space, line feed, tab and carriage return as these letters; SentencePiece marks the space.
 BYTE_LEVEL_SPACES = ("\u0120", "\u010a", "\u0109", "\u010d")
@@ -52,6 +53,8 @@ class TokenStore:
     """[total] token ids, without special tokens."""
     offsets: npt.NDArray[np.int64]
     """[D+1] where each document begins; the last entry is `total`."""
+    bytes: int = 0
+    """Of the documents' text as UTF-8, before it was tokenised; 0 where that is not known."""
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -75,6 +78,22 @@ class TokenStore:
             DataError: a document is not valid Unicode.
             DiskFullError: the disk is full.
         """
+        return cls._once(folder, key, lambda temporary, key: _write(temporary, documents, tokenizer, key))
+
+    @classmethod
+    def join(cls, folder: Path, stores: Sequence[Self], key: str) -> Self:
+        """Stores of one vocabulary one after the other: a single one as it is, several as a new store at `folder` under `key`.
+
+        Raises:
+            DiskFullError: the disk is full.
+        """
+        if len(stores) == 1:
+            return stores[0]
+        return cls._once(folder, key, lambda temporary, key: _write_joined(temporary, stores, key))
+
+    @classmethod
+    def _once(cls, folder: Path, key: str, write: Callable[[Path, str], None]) -> Self:
+        # Opened when it is there under this key, else written; a second process waits for the first.
         with locked(folder.with_name(f"{folder.name}.lock")):
             try:
                 facts = read_json(folder / FACTS_FILE)
@@ -84,18 +103,18 @@ class TokenStore:
                 pass  # missing or damaged: built anew, and the rename replaces what is there
             remove_leftovers(folder)
             with atomic_folder(folder) as temporary:
-                _write(temporary, documents, tokenizer, key)
+                write(temporary, key)
             return cls.open(folder)
 
     @classmethod
     def _of_facts(cls, folder: Path, facts: Any) -> Self:
         try:
-            dtype, total, documents = np.dtype(facts["dtype"]), int(facts["tokens"]), int(facts["documents"])
+            dtype, total, documents, size = np.dtype(facts["dtype"]), *(int(facts[name]) for name in ("tokens", "documents", "bytes"))
         except (KeyError, TypeError, ValueError) as error:
             raise StoreError(
                 f"{folder / FACTS_FILE}: does not describe a token store; remove the folder, it will be built again"
             ) from error
-        return cls(_map(folder / TOKENS_FILE, dtype, total), _map(folder / OFFSETS_FILE, OFFSET_TYPE, documents + 1))
+        return cls(_map(folder / TOKENS_FILE, dtype, total), _map(folder / OFFSETS_FILE, OFFSET_TYPE, documents + 1), size)
 
     @property
     def documents(self) -> int:
@@ -180,7 +199,7 @@ def _write(folder: Path, documents: Iterator[str], tokenizer: Tokenizer, key: st
     dtype = np.dtype("<u2" if _vocabulary_size(tokenizer) <= 1 << 16 else "<u4")
     plain_tokenizer = _plain(tokenizer)
     encode: Encode | None = None
-    total, count = 0, 0
+    total, count, size = 0, 0, 0
     with (folder / TOKENS_FILE).open("wb") as tokens_file, (folder / OFFSETS_FILE).open("wb") as offsets_file:
         offsets_file.write(np.zeros(1, OFFSET_TYPE).tobytes())
         for chunk in _chunks(documents):
@@ -189,7 +208,26 @@ def _write(folder: Path, documents: Iterator[str], tokenizer: Tokenizer, key: st
             tokens_file.write(ids.tobytes())
             offsets_file.write((total + np.cumsum(lengths)).astype(OFFSET_TYPE).tobytes())
             total, count = total + len(ids), count + len(chunk)
-    write_json(folder / FACTS_FILE, {"key": key, "dtype": dtype.str, "tokens": total, "documents": count})
+            size += sum(len(text) if text.isascii() else len(text.encode()) for text in chunk)
+    _write_facts(folder, key, dtype, total, count, size)
+
+
+def _write_joined(folder: Path, stores: Sequence[TokenStore], key: str) -> None:
+    dtype = np.result_type(*(store.tokens.dtype for store in stores)).newbyteorder("<")
+    total = sum(store.total for store in stores)
+    with (folder / TOKENS_FILE).open("wb") as tokens_file, (folder / OFFSETS_FILE).open("wb") as offsets_file:
+        offsets_file.write(np.zeros(1, OFFSET_TYPE).tobytes())
+        begin = 0
+        for store in stores:
+            for at in range(0, store.total, CHUNK_TOKENS):
+                tokens_file.write(store.tokens[at : at + CHUNK_TOKENS].astype(dtype).tobytes())
+            offsets_file.write((store.offsets[1:] + begin).astype(OFFSET_TYPE).tobytes())
+            begin += store.total
+    _write_facts(folder, key, dtype, total, sum(store.documents for store in stores), sum(store.bytes for store in stores))
+
+
+def _write_facts(folder: Path, key: str, dtype: np.dtype[Any], tokens: int, documents: int, size: int) -> None:
+    write_json(folder / FACTS_FILE, {"key": key, "dtype": dtype.str, "tokens": tokens, "documents": documents, "bytes": size})
 
 
 def _chunks(documents: Iterator[str]) -> Iterator[list[str]]:

@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,22 +13,55 @@ from torch import Tensor, nn
 from acclimate.data.batches import Batch, evaluation_batches
 from acclimate.data.sequences import Sequences
 from acclimate.modeling.tensors import TensorBatch, to_tensors
-from acclimate.objectives.mlm import summed_loss
+from acclimate.objectives.cross_entropy import summed_cross_entropy
 from acclimate.training.devices import Devices
 from acclimate.training.memory import is_out_of_memory, nothing_smaller
 
 SPEED_TEXTS = 64  # are enough to time a model by
 
 
+@dataclass(frozen=True)
+class MaskedScores:
+    """How well masked tokens of a text are predicted."""
+
+    loss: float
+    """Mean cross-entropy per masked token, nats."""
+    accuracy: float
+    """Share of masked tokens whose most probable token is the right one."""
+    tokens: int
+    """Masked tokens that were asked for."""
+
+
 @torch.no_grad()
-def heldout_loss(model: nn.Module, batches: list[Batch], devices: Devices) -> float:
-    """Mean cross-entropy per masked token, nats, over all processes' shares of the batches."""
+def masked_scores(model: nn.Module, batches: Sequence[Batch], devices: Devices) -> MaskedScores:
+    """Loss and accuracy at the masked tokens, over all processes' shares of the batches; not a number where there are none."""
     model.eval()
-    total = torch.zeros((), dtype=torch.float64, device=devices.device)
+    total = torch.zeros(2, dtype=torch.float64, device=devices.device)
+
+    def sums(batch: TensorBatch) -> Tensor:
+        logits_MV, wanted_M = model(batch).float(), batch.targets["target_ids"]
+        right = (logits_MV.argmax(-1) == wanted_M).sum()
+        return torch.stack([summed_cross_entropy(logits_MV, wanted_M).double(), right.double()])
+
     for batch in batches[devices.rank :: devices.world]:
-        total += sum(loss.double() for loss in in_parts(lambda tensors: summed_loss(model, tensors), batch, devices))
+        for part in in_parts(sums, batch, devices):
+            total += part
     count = sum(len(batch.targets["target_ids"]) for batch in batches)
-    return devices.sum(float(total)) / count if count else math.nan
+    loss, right = (devices.sum(float(value)) for value in total)
+    return MaskedScores(loss / count, right / count, count) if count else MaskedScores(math.nan, math.nan, 0)
+
+
+def pooled(scores: Iterable[MaskedScores]) -> MaskedScores:
+    """Several texts as one: each masked token counts the same."""
+    known = [each for each in scores if each.tokens]
+    count = sum(each.tokens for each in known)
+    loss, right = (sum(getattr(each, name) * each.tokens for each in known) for name in ("loss", "accuracy"))
+    return MaskedScores(loss / count, right / count, count) if count else MaskedScores(math.nan, math.nan, 0)
+
+
+def heldout_loss(model: nn.Module, batches: Sequence[Batch], devices: Devices) -> float:
+    """Mean cross-entropy per masked token, nats."""
+    return masked_scores(model, batches, devices).loss
 
 
 @torch.no_grad()

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from acclimate.data.mixture import shares
 from acclimate.files import read_json, write_text
 from acclimate.report import markdown
 from acclimate.report.chain import Chain
@@ -20,7 +21,7 @@ from acclimate.report.markdown import bullets, escaped, named, plain
 from acclimate.report.results import Results, StageFact
 from acclimate.report.sentences import recipe_sentences
 from acclimate.report.tables import markdown_table, table_rows
-from acclimate.report.text import amount, duration, metric_words, one_line, percent, score, size, with_labels
+from acclimate.report.text import amount, duration, listing, metric_words, one_line, percent, score, size, with_labels
 from acclimate.study.best import loads_plainly
 
 NAME = "README.md"
@@ -131,7 +132,11 @@ def _step(chain: Chain, stage: StageFact) -> str:
         parameters = f", {amount(base['parameters'])} parameters" if base.get("parameters") else ""
         origin = f"{named(str(base.get('name', 'a pretrained model')))} ({plain(str(base.get('model_type', 'transformer')))}{parameters})"
         return f"architecture and tokenizer of {origin}, with random weights" if chain.random else f"the base {origin}"
-    on = f" on {named(str(stage.settings['corpus']))}" if stage.settings.get("corpus") else ""
+    corpus = stage.settings.get("corpus")
+    parts = (
+        [named(name) + ("" if share == 1 else f" ({share:g} times an epoch)") for name, share in shares(corpus).items()] if corpus else []
+    )
+    on = f" on {listing(parts)}" if parts else ""
     shown = {name: value for name, value in stage.settings.items() if name not in SETTINGS_LEFT_OUT and value not in (None, [])}
     settings = ", ".join(f"{plain(name)} {plain(_value(value))}" for name, value in shown.items())
     return f"**{plain(stage.stage)}**{on}: {settings}"

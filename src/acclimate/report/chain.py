@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from acclimate.data.mixture import shares
 from acclimate.report.results import PRETRAININGS, Results, Run, StageFact
 
 
@@ -47,7 +48,8 @@ class Chain:
     @property
     def corpora(self) -> tuple[str, ...]:
         """The corpora that its pretrainings read, by name."""
-        return tuple(dict.fromkeys(str(stage.settings["corpus"]) for stage in self.pretrainings if stage.settings.get("corpus")))
+        named = (name for stage in self.pretrainings if (corpus := stage.settings.get("corpus")) for name in shares(corpus))
+        return tuple(dict.fromkeys(named))
 
     @cached_property
     def base(self) -> Mapping[str, Any] | None:

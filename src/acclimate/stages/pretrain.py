@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from acclimate.data.corpus import Corpus
+from acclimate.data.mixture import Mixture, shares
 from acclimate.data.opened import Data
 from acclimate.files import digest_json
 from acclimate.stages.base import Context, Outcome, Stage
@@ -18,10 +19,11 @@ if TYPE_CHECKING:
 class Pretrain(Stage):
     """Continue pretraining with masked language modelling on unlabelled text."""
 
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     stage: Literal["pretrain"] = "pretrain"
-    corpus: str = "domain"
-    """A corpus of `data`, or `task`: the texts of the whole training split and of the task's unlabelled files."""
+    corpus: Mixture = "domain"
+    """A corpus of `data`, or `task`: the texts of the whole training split and of the task's unlabelled files. Several at once with how
+    often each is read in an epoch: `{wiki: 1, speeches: 0.25}` takes all of the one and a fixed quarter of the other."""
     include: tuple[Literal["dev", "test"], ...] = ()
     """With `corpus: task`, also read the texts (never the labels) of these splits; the results say so."""
     tokens: int | None = Field(default=None, gt=0)
@@ -53,9 +55,9 @@ class Pretrain(Stage):
     gradient_checkpointing: bool = False
     """Compute activations again in the backward pass instead of keeping them: about a third slower, far less memory."""
     heldout_share: float = Field(default=0.02, gt=0, lt=1)
-    """Share of the windows held out to measure the loss with fixed masks."""
+    """Share of each corpus's documents (of its windows where documents are few) held out to measure the loss with fixed masks."""
     heldout_tokens: int = Field(default=50_000, gt=0)
-    """At most so many tokens are held out."""
+    """At most so many tokens are held out, of several corpora equal parts; at least one document of each."""
     evaluations: int = Field(default=10, gt=0)
     """How often the held-out loss is measured at most (less often where that would take a tenth of the time); the best weights are kept."""
     patience: int | None = Field(default=3, gt=0)
@@ -74,9 +76,7 @@ class Pretrain(Stage):
         return self
 
     def reads(self) -> tuple[str, ...]:
-        if self.corpus != "task":
-            return (self.corpus,)
-        return ("task text", *(f"{split} text" for split in self.include))
+        return (*("task text" if name == "task" else name for name in shares(self.corpus)), *(f"{split} text" for split in self.include))
 
     def seeds_apart(self) -> bool:
         return (self.seeds or ("all" if self.corpus == "task" else "first")) == "all"
@@ -106,15 +106,14 @@ class Pretrain(Stage):
         import torch
 
         from acclimate.data.batches import TokenOrder
-        from acclimate.data.windows import sliding
         from acclimate.evaluation.cost import Cost, PeakMemory, disk_bytes
-        from acclimate.evaluation.run_model import heldout_loss
+        from acclimate.evaluation.run_model import heldout_loss, masked_scores, pooled
         from acclimate.modeling.execution import Packed
         from acclimate.modeling.folder import save_model
         from acclimate.modeling.heads import load_mlm
         from acclimate.modeling.limits import sequence_length
         from acclimate.objectives.mlm import MaskedText, heldout_batches
-        from acclimate.stages.heldout import hold_out
+        from acclimate.stages.pretraining_text import read_text
         from acclimate.stages.texts import vocabulary
         from acclimate.stages.training import (
             checkpoint_activations,
@@ -132,14 +131,15 @@ class Pretrain(Stage):
         devices = runtime.devices
         notes: list[str] = []
         words = vocabulary(parent.tokenizer(), self.whole_word)
-        store = context.tokens(self.documents(context.data), parent)
         special = len(words.prefix) + len(words.suffix)
         length = sequence_length(self.max_length, parent)
-        windows = sliding(store, length - special)
-        training, heldout = hold_out(windows, self.heldout_share, self.heldout_tokens)
+        text = read_text(
+            self.documents(context.data), shares(self.corpus), parent, context, length - special, self.heldout_share, self.heldout_tokens
+        )
+        store, training = text.store, text.training
         order = TokenOrder(training.length + special, max(self.batch_tokens, length), context.seed)
         tokens_per_epoch = int((training.length + special).sum())
-        heldout_tokens = int((heldout.length + special).sum())
+        heldout_tokens = sum(int((windows.length + special).sum()) for windows in text.heldout.values())
         steps = self.steps(tokens_per_epoch, order.batches_per_epoch)
         if self.include:
             notes.append(f"the text of {' and '.join(self.include)} was read in pretraining, as asked")
@@ -156,11 +156,17 @@ class Pretrain(Stage):
         packed.to(devices.device)
         name_attention(context, packed)
         micro = forward_tokens(context, model, rate)
-        batches = heldout_batches(store, heldout, words, micro)
+        heldout = {name: heldout_batches(store, windows, words, micro) for name, windows in text.heldout.items()}
+        batches = [batch for of_one in heldout.values() for batch in of_one]
 
         def score(module: torch.nn.Module) -> dict[str, float]:
-            loss = heldout_loss(module, batches, devices)
-            return {"heldout_loss": loss, "score": -loss}
+            of_each = {name: masked_scores(module, of_one, devices) for name, of_one in heldout.items()}
+            together = pooled(of_each.values())
+            measured = {"heldout_loss": together.loss, "heldout_accuracy": together.accuracy, "score": -together.loss}
+            if len(of_each) > 1:
+                measured |= {f"heldout_loss/{name}": each.loss for name, each in of_each.items()}
+                measured |= {f"heldout_accuracy/{name}": each.accuracy for name, each in of_each.items()}
+            return measured
 
         seconds = time.monotonic() - began
         tokens = 0
@@ -192,15 +198,16 @@ class Pretrain(Stage):
         if devices.is_main:
             save_model(output, parent, model)
         seconds, tokens = seconds + result.seconds, tokens + result.tokens
-        after = -result.best_score if result.best_score is not None else None
+        after = next((each for each in result.evaluations if each["step"] == result.best_step), {})
         metrics = {
             "heldout_loss_before": before,
-            "heldout_loss_after": after,
+            "heldout_loss_after": after.get("heldout_loss"),
+            "heldout_accuracy": after.get("heldout_accuracy"),
             "heldout_tokens": heldout_tokens,
+            "corpora": text.measured(after),
             "corpus_documents": store.documents,
             "corpus_tokens": store.total,
             "windows": len(training.start),
-            "dropped_tokens": windows.dropped_tokens,
             "steps": result.steps,
             "best_step": result.best_step,
             "tokens": tokens,
@@ -215,11 +222,12 @@ class Pretrain(Stage):
         )  # fmt: skip
         return Outcome(metrics, cost, tuple(notes), (*result.history, *result.evaluations))
 
-    def documents(self, data: Data) -> Corpus:
-        """The corpus this stage reads, with the texts of dev or test only where the settings ask for them."""
-        corpus = data.documents(self.corpus)
-        if not self.include:
-            return corpus
-        assert data.task is not None
-        extra = [text for split in self.include for text in getattr(data.task, split).texts]
-        return Corpus.of_texts("task", extra, digest_json([corpus.fingerprint, extra]), then=corpus)
+    def documents(self, data: Data) -> dict[str, Corpus]:
+        """The corpora this stage reads, by name, with the texts of dev or test only where the settings ask for them."""
+        corpora = {name: data.documents(name) for name in shares(self.corpus)}
+        if self.include:
+            assert data.task is not None
+            extra = [text for split in self.include for text in getattr(data.task, split).texts]
+            task = corpora["task"]
+            corpora["task"] = Corpus.of_texts("task", extra, digest_json([task.fingerprint, extra]), then=task)
+        return corpora

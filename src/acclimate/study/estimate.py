@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from acclimate.data.mixture import shares
 from acclimate.data.opened import Data
 from acclimate.data.task import Task
 from acclimate.files import digest_json
@@ -120,11 +121,15 @@ def _trained_share(stage: Finetune, config: dict[str, Any]) -> float:
 
 
 def _corpus_tokens(stage: Pretrain, data: Data) -> float:
-    if stage.corpus != "task":
-        return TOKENS_PER_WORD * data.documents(stage.corpus).facts.words
+    return TOKENS_PER_WORD * sum(share * _words(name, data) for name, share in shares(stage.corpus).items())
+
+
+def _words(name: str, data: Data) -> int:
+    if name != "task":
+        return data.documents(name).facts.words
     assert data.task is not None
-    words = sum(len(text.split()) for text in data.task.train.texts)
-    return TOKENS_PER_WORD * (words + (data.task.unlabeled.facts.words if data.task.unlabeled else 0))
+    unlabelled = data.task.unlabeled.facts.words if data.task.unlabeled else 0
+    return sum(len(text.split()) for text in data.task.train.texts) + unlabelled
 
 
 def _tokens(texts: tuple[str, ...], most: int) -> float:

@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from acclimate.data.mixture import in_words
 from acclimate.data.opened import Data
 from acclimate.errors import SettingsError
 from acclimate.files import digest_json
@@ -177,7 +178,7 @@ def fingerprint_of(what: str, data: Data, labels: str, seed: int) -> str:
 
 
 def _title(recipe: str, stage: Any, seed: int, labels: str, shared: bool) -> str:
-    what = f"{stage.stage} on {stage.corpus}" if hasattr(stage, "corpus") else stage.stage
+    what = f"{stage.stage} on {in_words(stage.corpus)}" if hasattr(stage, "corpus") else stage.stage
     if isinstance(stage, Start):
         what = "random weights" if stage.random else "read the base"
     if isinstance(stage, Cut):

@@ -1,0 +1,20 @@
+"""One corpus or several at once: how a stage names the text that it reads, and how much of each."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+Share = Annotated[float, Field(gt=0)]
+Mixture = str | Annotated[dict[str, Share], Field(min_length=1)]
+"""A corpus by name, or several: `{wiki: 1, speeches: 0.25}` reads all of the one and a quarter of the other in each epoch; 2 is twice."""
+
+
+def shares(mixture: Mixture) -> dict[str, float]:
+    """How often each corpus is read in an epoch, by name."""
+    return {mixture: 1.0} if isinstance(mixture, str) else dict(mixture)
+
+
+def in_words(mixture: Mixture) -> str:
+    """For people, e.g. `wiki and speeches`."""
+    names = list(shares(mixture))
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if len(names) < 4 else f"{len(names)} corpora"

@@ -1,0 +1,100 @@
+"""What a pretraining reads: the windows of one corpus or a mixture of several, a part of each held out."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from acclimate.data.corpus import Corpus
+from acclimate.data.tokens import TokenStore
+from acclimate.data.windows import Windows, sliding
+from acclimate.files import digest_file, digest_json
+from acclimate.modeling.folder import ModelFolder
+from acclimate.randomness import generator
+from acclimate.stages.base import Context
+from acclimate.stages.heldout import hold_out, take
+
+
+@dataclass(frozen=True)
+class PretrainingText:
+    """Windows into one token store."""
+
+    store: TokenStore
+    training: Windows
+    """Of an epoch: those of a corpus with a share above one several times, below one a part of them."""
+    heldout: dict[str, Windows]
+    """By corpus; without those that have nothing to hold out."""
+    facts: dict[str, dict[str, Any]]
+    """Of each corpus: `documents`, `tokens`, `share` and `training_tokens` (an epoch's), `heldout_tokens`; special tokens not counted."""
+    bytes_per_token: dict[str, float]
+    """By corpus: UTF-8 bytes of text that a token stands for on average."""
+
+    def measured(self, evaluation: Mapping[str, float]) -> dict[str, dict[str, Any]]:
+        """The facts with the held-out loss (nats per token), accuracy and bits per byte that `evaluation` found for each corpus.
+
+        Bits per byte do not depend on the vocabulary: loss x tokens per byte / ln 2, the loss being that of masked tokens.
+        """
+        found: dict[str, dict[str, Any]] = {}
+        for name, facts in self.facts.items():
+            of = f"/{name}" if len(self.heldout) > 1 else ""
+            loss = evaluation.get(f"heldout_loss{of}") if name in self.heldout else None
+            known = (
+                {}
+                if loss is None
+                else {
+                    "heldout_loss": loss,
+                    "heldout_accuracy": evaluation[f"heldout_accuracy{of}"],
+                    "bits_per_byte": loss / (self.bytes_per_token[name] * math.log(2)),
+                }
+            )
+            found[name] = facts | known
+        return found
+
+
+def read_text(
+    corpora: dict[str, Corpus], shares: dict[str, float], parent: ModelFolder, context: Context, room: int, heldout: float, most: int
+) -> PretrainingText:
+    """The text of `corpora` in the parent's vocabulary, in windows of at most `room` tokens.
+
+    `shares` says how often a corpus is read in an epoch. Of each corpus the share `heldout` of its documents is held out, of all corpora
+    together at most `most` tokens (each at most its equal part, but at least a document).
+    """
+    stores = [context.tokens(corpus, parent) for corpus in corpora.values()]
+    key = digest_json(["joined", *(corpus.fingerprint for corpus in corpora.values()), digest_file(parent.tokenizer_file)])
+    joined = TokenStore.join(context.cache / key[:32], stores, key)
+    training: list[Windows] = []
+    held: dict[str, Windows] = {}
+    facts: dict[str, dict[str, Any]] = {}
+    begin = 0
+    for name, store in zip(corpora, stores, strict=True):
+        windows = sliding(store, room)
+        documents = np.searchsorted(store.offsets, windows.start, side="right") - 1
+        kept, out = hold_out(windows, documents, heldout, most // len(corpora))
+        read = _repeated(kept, shares[name], name)
+        training.append(_from(begin, read))
+        if len(out):
+            held[name] = _from(begin, out)
+        facts[name] = {
+            "documents": store.documents,
+            "tokens": store.total,
+            "share": shares[name],
+            "training_tokens": read.tokens,
+            "heldout_tokens": out.tokens,
+        }
+        begin += store.total
+    whole = Windows(np.concatenate([each.start for each in training]), np.concatenate([each.length for each in training]), 0, 0)
+    bytes_per_token = {name: store.bytes / max(1, store.total) for name, store in zip(corpora, stores, strict=True)}
+    return PretrainingText(joined, whole, held, facts, bytes_per_token)
+
+
+def _repeated(windows: Windows, share: float, name: str) -> Windows:
+    # 2.25: everything twice, and the same quarter of it, whatever the seed, a third time.
+    times, rest = divmod(share, 1.0)
+    part = np.sort(generator("share of a corpus", name).permutation(len(windows))[: round(rest * len(windows))])
+    return take(windows, np.concatenate([np.tile(np.arange(len(windows)), int(times)), part]))
+
+
+def _from(begin: int, windows: Windows) -> Windows:
+    return Windows(windows.start + begin, windows.length, 0, 0)
