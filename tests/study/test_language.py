@@ -216,15 +216,16 @@ def test_what_is_no_mapping_is_no_study(value: object) -> None:
         parse_study(value)
 
 
-def test_pretraining_alone_is_a_study_for_a_verb_but_not_for_a_file(tmp_path: Path) -> None:
-    plain = {"base": "m", "data": {"domain": "a.txt"}, "recipes": {"pretrain": ["pretrain"]}}
-    assert not parse_study(plain).is_classification
+def test_recipes_that_read_no_labels_are_a_study_that_compares_nothing(tmp_path: Path) -> None:
+    plain = {"base": "m", "data": {"domain": "a.txt"}, "recipes": {"once": ["pretrain"], "twice": ["pretrain", "pretrain"]}}
     file = tmp_path / "study.yaml"
     file.write_text(dump(plain))
-    with pytest.raises(SettingsError, match=r"study\.yaml:2:1: data: a study needs a task"):
+    assert not load_study(file).is_classification
+    file.write_text(dump({**plain, "labels": [100]}))
+    with pytest.raises(SettingsError, match=r"study\.yaml:\d+:\d+: labels: no recipe reads labels"):
         load_study(file)
-    file.write_text(dump({**plain, "data": {"domain": "a.txt", **DATA}}))
-    with pytest.raises(SettingsError, match=r"recipes\.pretrain: to be compared"):
+    file.write_text(dump({**plain, "data": {"domain": "a.txt", **DATA}, "recipes": {"once": ["pretrain"], "other": ["finetune"]}}))
+    with pytest.raises(SettingsError, match=r"recipes\.once: ends with pretrain; to be compared"):
         load_study(file)
 
 

@@ -91,21 +91,29 @@ def study(
 def _study(file: Path, out: Path | None, store: Path | None, command: str, smoke: bool = False, **options: Any) -> None:
     from acclimate.report.card import write_cards
     from acclimate.report.page import NAME, write_report
+    from acclimate.report.pretrained import write_pretraining_report
     from acclimate.report.results import Results
     from acclimate.study.language import load_study
     from acclimate.study.run import Options, follows, run_study
 
+    read = load_study(file)
+
     def publish(folder: Path) -> None:
+        if not read.is_classification:
+            write_pretraining_report(folder)
+            return
         write_cards(folder)
         write_report(folder)
 
-    read = load_study(file)
     folder = _out(file, read.name, out, smoke)
     chosen = Options(out=folder, store=store or file.parent / ".acclimate", command=command, publish=publish, **_shown(), **options)
     finished = run_study(read, file.resolve().parent, chosen, smoke)
     if follows():
         return
-    show.finished(Results.load(finished.out), finished, finished.out / NAME)
+    if read.is_classification:
+        show.finished(Results.load(finished.out), finished, finished.out / NAME)
+    else:
+        show.pretrained(finished.out)
     if finished.failed:
         raise typer.Exit(1)
 
@@ -147,8 +155,13 @@ def report(
     """Write the report of a finished study and its models' cards again, and print its table; of several studies write one page."""
     from acclimate.report.card import write_cards
     from acclimate.report.page import write_report, write_reports
+    from acclimate.report.pretrained import is_pretraining, write_pretraining_report
     from acclimate.report.results import Results
 
+    if len(folders) == 1 and is_pretraining(folders[0]):
+        write_pretraining_report(folders[0])
+        show.pretrained(folders[0])
+        return
     if len(folders) == 1 and out is None:
         write_cards(folders[0])
         page = write_report(folders[0])

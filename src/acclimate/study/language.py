@@ -184,7 +184,7 @@ class Study(Settings):
 
     @property
     def is_classification(self) -> bool:
-        """Whether every recipe ends with a classifier, so that recipes can be compared; a single `pretrain` does not."""
+        """Whether its recipes end with a classifier and are compared; if not, no recipe reads labels, and models are only made."""
         return self.data.task is not None and all(_ends_supervised(recipe) for recipe in self.recipes.values())
 
     @model_validator(mode="wrap")
@@ -231,7 +231,9 @@ def _contradictions(study: Study) -> Iterator[Mistake]:
     reading = [name for name, recipe in study.recipes.items() if any(set(stage.reads()) & TASK_READS for stage in recipe.stages)]
     if reading and study.data.task is None:
         yield Mistake(("data",), f"there is no `task`, and {_some(reading, 'reads', 'read')} it")
-    compared = len(study.recipes) > 1 or any(_ends_supervised(recipe) for recipe in study.recipes.values())
+    compared = any(_ends_supervised(recipe) for recipe in study.recipes.values())
+    if not compared and study.labels != ("all",):
+        yield Mistake(("labels",), f"no recipe reads labels; {TO_BE_COMPARED}")
     for name, recipe in study.recipes.items():
         path = ("recipes", name)
         if not name or name != name.strip():
@@ -305,16 +307,11 @@ def load_study(path: Path) -> Study:
     """Read a study file. Its name is the file's unless it says another; paths in it are relative to its folder.
 
     Raises:
-        SettingsError: the file cannot be read, or what it says cannot be compared; names file, line and column.
+        SettingsError: the file cannot be read, or what it says is no study; names file, line and column.
     """
     document = load(path)
     value = document.value
-    study = parse_study({"name": path.stem, **value} if isinstance(value, Mapping) else value, document)
-    if not study.is_classification:
-        mistakes = [Mistake(("data",), "a study needs a task: labelled texts to compare recipes on")] if study.data.task is None else []
-        ends = [Mistake(("recipes", name), TO_BE_COMPARED) for name in study.recipes]
-        raise SettingsError(describe(mistakes or ends, document))
-    return study
+    return parse_study({"name": path.stem, **value} if isinstance(value, Mapping) else value, document)
 
 
 def resolved(study: Study) -> dict[str, Any]:

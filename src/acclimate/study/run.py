@@ -25,6 +25,7 @@ from acclimate.study.language import Study, resolved
 from acclimate.study.origins import base_facts, hub_datasets
 from acclimate.study.paths import relocated
 from acclimate.study.plan import Plan
+from acclimate.study.pretraining import RESULTS, write_pretrained
 from acclimate.study.results import (
     Outcomes,
     candidates,
@@ -119,10 +120,12 @@ def run_study(study: Study, root: Path, options: Options, smoke: bool = False) -
     journal = Journal(study.name, options.out, options.live is not None)
     with locked(options.out / ".lock", timeout=0), journal:
         prepared = prepare(study, root, options.store, smoke, options.out, options.precision)
+        if not study.is_classification:
+            options.say("no recipe reads labels: models are made, and set beside each other by held-out loss alone")
         reports = carry_out(prepared, options, journal)
         if any(report.status == "interrupted" for report in reports.values()) or len(reports) < len(_jobs(prepared)):
             raise Interrupted("stopped; everything done so far is kept: the same command continues")
-        finished = write_results(prepared, reports, options)
+        finished = (write_results if study.is_classification else write_models)(prepared, reports, options)
         if options.publish is not None:
             options.publish(options.out)
         journal.failed(finished.failed)
@@ -173,8 +176,19 @@ def write_results(prepared: Prepared, reports: dict[str, Report], options: Optio
         "best": _about(handover, study.metric),
         "failed": [{name: row[name] for name in ("recipe", "seed", "labels", "error")} for row in failed],
     }
+    (out / RESULTS).unlink(missing_ok=True)  # of an earlier version of the study that read no labels
     write_json(out / "study.json", about)
     return Finished(out, len(failed), len(table), handover)
+
+
+def write_models(prepared: Prepared, reports: dict[str, Report], options: Options) -> Finished:
+    """Write the output folder of a study that reads no labels."""
+    outcomes = Outcomes.read(prepared.plan, prepared.store, reports)
+    write_text(options.out / "study.yaml", dump(relocated(resolved(prepared.study), prepared.root, options.out)))
+    about = study_facts(prepared, outcomes, options.command)
+    failed = write_pretrained(outcomes, about, options.out)
+    write_json(options.out / "study.json", about)
+    return Finished(options.out, failed, len(prepared.plan.runs), Handover(None, None))
 
 
 def study_facts(prepared: Prepared, outcomes: Outcomes, command: str) -> dict[str, Any]:

@@ -1,0 +1,57 @@
+"""What a study leaves that reads no labels: its models, and how well each predicts the text that was held out.
+
+Its recipes end with a pretraining. They are set beside each other by held-out loss, without verdicts: a loss says how well a model knows a
+text, not what it is good for.
+"""
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+from acclimate.evaluation.cost import total
+from acclimate.files import atomic_folder, write_json
+from acclimate.study.plan import Run
+from acclimate.study.results import Outcomes
+
+RESULTS, MODELS = "pretraining.json", "models"
+
+
+def write_pretrained(outcomes: Outcomes, about: dict[str, Any], out: Path) -> int:
+    """Write `pretraining.json` (`about` with a row a run) and a folder under `models/` for each finished run; how many runs failed."""
+    names = model_names(outcomes.plan.runs)
+    rows = [_row(outcomes, run, names[run]) for run in outcomes.plan.runs]
+    with atomic_folder(out / MODELS) as folder:
+        for run, name in names.items():
+            if outcomes.error(run) is None:
+                shutil.copytree(outcomes.store.path(run.end) / "model", folder / name)
+    write_json(out / RESULTS, {**about, "runs": rows})
+    return sum(row["status"] == "failed" for row in rows)
+
+
+def model_names(runs: tuple[Run, ...]) -> dict[Run, str]:
+    """A folder's name for each run: the recipe's, in letters that every file system takes, with the seed where there are several."""
+    several = len({run.seed for run in runs}) > 1
+    names: dict[Run, str] = {}
+    for run in runs:
+        name = re.sub(r"[^\w.+-]+", "-", run.recipe).strip("-.") or "model"
+        name += f"-seed{run.seed}" if several else ""
+        taken = set(names.values())
+        names[run] = next(each for each in (name, *(f"{name}-{number}" for number in range(2, len(runs) + 2))) if each not in taken)
+    return names
+
+
+def _row(outcomes: Outcomes, run: Run, name: str) -> dict[str, Any]:
+    error = outcomes.error(run)
+    row: dict[str, Any] = {"recipe": run.recipe, "seed": run.seed, "status": "failed" if error else "done", "error": error or ""}
+    if error:
+        return row
+    metrics = outcomes.measured[run.end]["metrics"]
+    cost = total([cost for _, cost in outcomes.costs(run)])
+    kept = ("heldout_loss_before", "heldout_loss_after", "heldout_accuracy")
+    return row | {
+        "model": f"{MODELS}/{name}",
+        **{each: metrics.get(each) for each in kept},
+        "corpora": metrics.get("corpora") or {},
+        "cost": cost.to_json(),
+    }

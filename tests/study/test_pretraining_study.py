@@ -1,0 +1,86 @@
+"""A study that reads no labels makes models and says what each knows of held-out text."""
+
+import json
+
+import pytest
+from transformers import AutoModelForMaskedLM
+from typer.testing import CliRunner
+
+from acclimate.cli.verbs import app
+from acclimate.report.pretrained import heldout_grid, pretraining_report
+from acclimate.study.plan import Run
+from acclimate.study.pretraining import model_names
+
+STUDY = """
+base: {world}/model
+data:
+  domain: {world}/domain.jsonl
+  corpora: {{ labelled: {{ path: {world}/train.jsonl, text: text }} }}
+seeds: 1
+recipes:
+  short: [pretrain: {{ corpus: domain, tokens: 2000, batch_tokens: 256, max_length: 16 }}]
+  "mixed | <b>":
+    base: {{ layers_of: {world}/model, keep: 1 }}
+    stages: [pretrain: {{ corpus: {{ domain: 1, labelled: 0.5 }}, tokens: 4000, batch_tokens: 256, max_length: 16, lr: 5e-3 }}]
+"""
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, write_study):
+    folder = tmp_path_factory.mktemp("pretraining")
+    file = write_study(folder, STUDY)
+    result = CliRunner().invoke(app, ["study", str(file), "--engine", "inline"])
+    assert result.exit_code == 0, result.output
+    return folder / "results/study", result.output
+
+
+def test_every_model_is_handed_over_and_loads_plainly(finished):
+    out, _ = finished
+    results = json.loads((out / "pretraining.json").read_text())
+    assert [run["model"] for run in results["runs"]] == ["models/short", "models/mixed-b"]
+    for run in results["runs"]:
+        _, info = AutoModelForMaskedLM.from_pretrained(out / run["model"], output_loading_info=True)
+        assert not info["missing_keys"]
+
+
+def test_each_corpus_has_its_losses_and_they_make_up_the_whole(finished):
+    results = json.loads((finished[0] / "pretraining.json").read_text())
+    mixed = next(run for run in results["runs"] if run["recipe"].startswith("mixed"))
+    assert set(mixed["corpora"]) == {"domain", "labelled"}
+    losses = [facts["heldout_loss"] for facts in mixed["corpora"].values()]
+    assert min(losses) <= mixed["heldout_loss_after"] <= max(losses)
+    assert mixed["heldout_loss_after"] < mixed["heldout_loss_before"]
+    assert all(0 <= facts["heldout_accuracy"] <= 1 and facts["bits_per_byte"] > 0 for facts in mixed["corpora"].values())
+    assert mixed["corpora"]["labelled"]["training_tokens"] < 0.6 * mixed["corpora"]["labelled"]["tokens"]
+
+
+def test_the_terminal_and_the_report_show_the_same_and_names_stay_text(finished):
+    out, printed = finished
+    report = (out / "report.md").read_text()
+    assert "mixed \\| &lt;b&gt;" in report
+    assert "<b>" not in report
+    assert f"Models: {out / 'models'}" in printed
+    grid = heldout_grid(json.loads((out / "pretraining.json").read_text()))
+    assert [row[0] for row in grid.rows] == ["domain", "domain", "labelled"]
+
+
+def test_the_report_is_written_again_from_the_folder(finished):
+    out, _ = finished
+    before = (out / "report.md").read_text()
+    (out / "report.md").unlink()
+    result = CliRunner().invoke(app, ["report", str(out)])
+    assert result.exit_code == 0
+    assert (out / "report.md").read_text() == before
+
+
+def test_a_failed_run_is_said_and_the_others_are_kept():
+    results = {"name": "s", "runs": [{"recipe": "a", "seed": 0, "status": "failed", "error": "no room\nmore"}]}
+    assert "- a, seed 0: no room" in pretraining_report(results)
+
+
+def test_models_have_names_that_every_file_system_takes():
+    runs = tuple(Run(name, seed, "all", ()) for name in ("DAPT + TAPT", "DAPT/TAPT", "..") for seed in (0, 1))
+    names = list(model_names(runs).values())
+    assert names[:2] == ["DAPT-+-TAPT-seed0", "DAPT-+-TAPT-seed1"]
+    assert names[4:] == ["model-seed0", "model-seed1"]
+    assert len(set(model_names((Run("a b", 0, "all", ()), Run("a/b", 0, "all", ()))).values())) == 2
