@@ -133,9 +133,12 @@ def measured(facts: dict[str, Any], out: Path) -> None:
 
 
 def scores(metrics: dict[str, Any]) -> None:
-    """Names and numbers."""
+    """Names and numbers; what stands in a mapping has both names."""
     for name, value in metrics.items():
-        print(f"{name:26} {value:.4f}" if isinstance(value, float) else f"{name:26} {value}")
+        if isinstance(value, dict):
+            scores({f"{name}.{inner}": each for inner, each in value.items()})
+        else:
+            print(f"{name:26} {value:.4f}" if isinstance(value, float) else f"{name:26} {value}")
 
 
 def entries(found: "list[Entry]", done: str = "") -> None:

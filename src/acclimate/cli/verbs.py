@@ -172,10 +172,16 @@ def report(
     show.say(f"Report: {page}")
 
 
+def _size(name: str) -> Any:
+    return typer.Option(f"--{name}", min=1, help="With --from-scratch: a size of a new architecture.", rich_help_panel="From scratch")
+
+
 @app.command()
 @guarded
 def pretrain(
-    base: Annotated[str, typer.Argument(help="Hub id or folder of a pretrained model.", show_default=False)],
+    base: Annotated[
+        str, typer.Argument(help="Hub id, folder or short name of a model; from scratch, a tokenizer's folder too.", show_default=False)
+    ],
     corpus: Annotated[list[str], typer.Argument(help="Text files, globs or folders.", show_default=False)],
     out: Annotated[Path, typer.Option("--out", help="Folder for the model.", show_default=False)],
     text: Annotated[str | None, typer.Option("--text", help="Column with the text.")] = None,
@@ -185,14 +191,30 @@ def pretrain(
     threads: ThreadsOption = None,
     precision: PrecisionOption = "auto",
     micro_tokens: MicroOption = None,
+    from_scratch: Annotated[
+        bool,
+        typer.Option(
+            "--from-scratch", help="Start with random weights: the base's architecture, or --layers ...", rich_help_panel="From scratch"
+        ),
+    ] = False,
+    layers: Annotated[int | None, _size("layers")] = None,
+    hidden: Annotated[int | None, _size("hidden")] = None,
+    heads: Annotated[int | None, _size("heads")] = None,
+    feed_forward: Annotated[int | None, _size("feed-forward")] = None,
+    positions: Annotated[int | None, _size("positions")] = None,
 ) -> None:
-    """Continue pretraining a model on a corpus (masked language modelling)."""
-    from acclimate.study.single import run_stage
+    """Pretrain a model on a corpus (masked language modelling): go on with it, or start from scratch."""
+    from acclimate.errors import SettingsError
+    from acclimate.study.single import run_stage, scratch
     from acclimate.study.yaml import parse_settings
 
+    sizes = {"layers": layers, "hidden": hidden, "heads": heads, "feed_forward": feed_forward, "positions": positions}
+    if not from_scratch and any(sizes.values()):
+        raise SettingsError("--layers, --hidden and the like are sizes of a new architecture: say --from-scratch")
+    start = scratch(base, sizes) if from_scratch else None
     source = {"path": corpus if len(corpus) > 1 else corpus[0]} | ({"text": text} if text else {})
     chosen = _single(out, store, threads, precision, micro_tokens)
-    made = run_stage(base, "pretrain", parse_settings(settings or []), {"domain": source}, seed, chosen)
+    made = run_stage(base, "pretrain", parse_settings(settings or []), {"domain": source}, seed, chosen, start)
     show.measured(made.measured, out)
 
 

@@ -9,7 +9,7 @@ from acclimate.errors import AcclimateError, Interrupted, SettingsError, Trainin
 from acclimate.files import atomic_folder, locked, read_json
 from acclimate.modeling.baselines import is_baseline
 from acclimate.study.journal import Journal
-from acclimate.study.language import BASELINE_NAMES, parse_study
+from acclimate.study.language import BASELINE_NAMES, RANDOM, parse_study
 from acclimate.study.results import Outcomes, rows
 from acclimate.study.run import Options, carry_out, prepare, study_facts
 
@@ -23,8 +23,25 @@ class Made:
     facts: dict[str, Any]  # as in study.json
 
 
-def run_stage(base: str, stage: str, settings: dict[str, Any], data: dict[str, Any], seed: int, options: Options) -> Made:
-    """Run one stage on `base` and put its model into `options.out`.
+def scratch(base: str, sizes: dict[str, int | None]) -> Any:
+    """Where a pretraining from scratch starts: the architecture of `base` with random weights, or a new one of these sizes that takes
+    from `base` the vocabulary alone.
+
+    Raises:
+        SettingsError: some of the sizes that a new architecture needs are missing.
+    """
+    given = {name: size for name, size in sizes.items() if size is not None}
+    if not given:
+        return RANDOM
+    if missing := [f"--{name}" for name in ("layers", "hidden", "heads") if name not in given]:
+        raise SettingsError(f"a new architecture needs --layers, --hidden and --heads; {' and '.join(missing)} not given")
+    return {"random": {**given, "tokenizer": base}}
+
+
+def run_stage(
+    base: str, stage: str, settings: dict[str, Any], data: dict[str, Any], seed: int, options: Options, start: Any = None
+) -> Made:
+    """Run one stage on `base` and put its model into `options.out`; `start` is what a recipe's `base:` says, where that is more.
 
     Paths are relative to the working directory.
 
@@ -38,7 +55,7 @@ def run_stage(base: str, stage: str, settings: dict[str, Any], data: dict[str, A
         raise SettingsError(f"{options.out}: not empty, and not a model's folder; choose another --out")
     if out == Path(base).expanduser().resolve():
         raise SettingsError(f"{options.out}: this is the base itself; choose another --out")
-    recipe: Any = {"base": {base: settings}} if base in BASELINE_NAMES else {"base": base, "stages": [{stage: settings}]}
+    recipe: Any = {"base": {base: settings}} if base in BASELINE_NAMES else {"base": start or base, "stages": [{stage: settings}]}
     study = parse_study({"name": stage, "base": base, "data": data, "seeds": [seed], "recipes": {stage: recipe}})
     # No status file: the output folder is a model's, and nothing else belongs there.
     with locked(out.with_name(f".{out.name}.lock"), timeout=0), Journal(stage, owns_terminal=options.live is not None) as journal:

@@ -1,0 +1,63 @@
+"""`acclimate pretrain --from-scratch`: a model from random weights, as large as one says."""
+
+import pytest
+from transformers import AutoModelForMaskedLM
+from typer.testing import CliRunner
+
+from acclimate.cli.verbs import app
+
+SIZES = ["--layers", "1", "--hidden", "12", "--heads", "3", "--feed-forward", "20", "--positions", "32"]
+SHORT = ["--set", "tokens=2000", "--set", "batch_tokens=256", "--set", "max_length=16", "--set", "lr=1e-2"]
+
+
+@pytest.fixture
+def pretrain(tiny_world, tmp_path):
+    def run(base, *options):
+        words = [
+            "pretrain",
+            str(base),
+            str(tiny_world / "domain.jsonl"),
+            "--out",
+            str(tmp_path / "out"),
+            "--store",
+            str(tmp_path / "store"),
+        ]
+        return CliRunner().invoke(app, [*words, *SHORT, *options])
+
+    return run
+
+
+def test_a_new_architecture_takes_the_vocabulary_and_learns(pretrain, tiny_world, tmp_path):
+    result = pretrain(tiny_world / "model", "--from-scratch", *SIZES)
+    assert result.exit_code == 0, result.output
+    model = AutoModelForMaskedLM.from_pretrained(tmp_path / "out")
+    assert (model.config.num_hidden_layers, model.config.hidden_size, model.config.intermediate_size) == (1, 12, 20)
+    shown = dict(line.rsplit(maxsplit=1) for line in result.stdout.splitlines() if " " in line)
+    assert float(shown["heldout_loss_after"]) < float(shown["heldout_loss_before"])
+    assert float(shown["corpora.domain.heldout_accuracy"]) == float(shown["heldout_accuracy"])
+    assert shown["fresh_mlm_head"] == "False"
+
+
+def test_a_folder_with_a_tokenizer_alone_is_enough(pretrain, tiny_world, tmp_path):
+    (tmp_path / "words").mkdir()
+    (tmp_path / "words/tokenizer.json").write_bytes((tiny_world / "model/tokenizer.json").read_bytes())
+    assert pretrain(tmp_path / "words", "--from-scratch", *SIZES).exit_code == 0
+
+
+def test_without_sizes_it_is_the_architecture_of_the_base(pretrain, tiny_world, tmp_path):
+    assert pretrain(tiny_world / "model", "--from-scratch").exit_code == 0
+    assert AutoModelForMaskedLM.from_pretrained(tmp_path / "out").config.num_hidden_layers == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--layers", "2"], "say --from-scratch"),
+        (["--from-scratch", "--layers", "2"], "--hidden and --heads not given"),
+        (["--from-scratch", "--layers", "1", "--hidden", "10", "--heads", "3"], "cannot be divided into 3 heads"),
+    ],
+)
+def test_sizes_that_make_no_model_are_refused(pretrain, tiny_world, options, message):
+    result = pretrain(tiny_world / "model", *options)
+    assert result.exit_code == 2
+    assert message in result.output
