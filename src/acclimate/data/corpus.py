@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from acclimate.data.cleaning import Cleaned, Cleaning, Pattern
 from acclimate.data.columns import detect_column
 from acclimate.data.digests import DigestMemory
 from acclimate.data.plaintext import DocumentMode
@@ -34,6 +35,17 @@ class CorpusSettings(Settings):
     """What a document is in txt files: a `line`, a block between `blank` lines, or a `file`; detected when not given."""
     skip_bad: bool = False
     """Skip and count records that cannot be used, and keep them in a rejects file, instead of stopping."""
+    duplicates: Literal["keep", "drop"] = "keep"
+    """`drop` reads a text once that stands there several times (but for case and white space), whatever the file."""
+    leave_out: tuple[Pattern, ...] = ()
+    """Regular expressions (Python's); a document in which one is found is left out and counted, e.g. a licence's boilerplate."""
+    remove: tuple[Pattern, ...] = ()
+    """Regular expressions; what they match is removed from every document, e.g. marks of italics."""
+
+    @property
+    def cleaning(self) -> Cleaning:
+        """What of the text is not read."""
+        return Cleaning(self.leave_out, self.remove, self.duplicates == "drop")
 
     @model_validator(mode="before")
     @classmethod
@@ -56,6 +68,8 @@ class CorpusFacts:
     bytes: int  # of the documents' text as UTF-8
     files: int
     rejected: int = 0
+    left_out: int = 0  # by `leave_out`, or because `remove` left nothing
+    repeated: int = 0  # by `duplicates: drop`
     problems: Mapping[str, int] = field(default_factory=dict)  # count by kind
     detected: Mapping[str, str] = field(default_factory=dict)  # what was not stated: format, documents, text, split
     rejects_file: str | None = None
@@ -103,7 +117,9 @@ class Corpus:
 
         def fingerprint() -> str:
             digests = [memory.digest(file) if memory else digest_file(file) for file in source.files]
-            return digest_json({"files": digests, "format": source.format, "documents": source.documents, "text": column})
+            read = {"files": digests, "format": source.format, "documents": source.documents, "text": column}
+            asked = {"leave_out": settings.leave_out, "remove": settings.remove, "duplicates": settings.duplicates}
+            return digest_json(read | (asked if settings.cleaning else {}))
 
         return cls(
             name,
@@ -134,7 +150,7 @@ class Corpus:
         """
         skip_bad = self.settings is not None and self.settings.skip_bad
         with Problems(skip_bad=skip_bad, at_once=not skip_bad) as problems:
-            yield from self._read(problems)
+            yield from self._cleaned(problems, Cleaned())
 
     @cached_property
     def fingerprint(self) -> str:
@@ -153,9 +169,10 @@ class Corpus:
             DataError: records cannot be used (all kinds together, five of each shown), or there is no document at all.
         """
         documents = words = size = 0
+        cleaned = Cleaned()
         skip_bad = self.settings is not None and self.settings.skip_bad
         with Problems(skip_bad=skip_bad, rejects=rejects) as problems:
-            for text in self._read(problems):
+            for text in self._cleaned(problems, cleaned):
                 documents += 1
                 words += len(text.split())
                 size += len(text) if text.isascii() else len(text.encode())
@@ -164,8 +181,17 @@ class Corpus:
         if not documents:
             raise DataError(f"{self.files[0] if self.files else self.name}: the corpus {self.name!r} holds no usable document")
         rejects_file = str(problems.rejects_file) if problems.rejects_file else None
-        self._facts = CorpusFacts(documents, words, size, len(self.files), problems.rejected, problems.counts, self.detected, rejects_file)
+        self._facts = CorpusFacts(
+            documents, words, size, len(self.files), problems.rejected, cleaned.left_out, cleaned.repeated, problems.counts, self.detected,
+            rejects_file,
+        )  # fmt: skip
         return self._facts
+
+    def _cleaned(self, problems: Problems, counts: Cleaned) -> Iterator[str]:
+        documents = self._read(problems)
+        if self.settings is None or not self.settings.cleaning:
+            return documents
+        return self.settings.cleaning.of(documents, counts)
 
 
 def read_texts(source: Source, column: str, problems: Problems) -> Iterator[str]:

@@ -10,6 +10,7 @@ from acclimate.report.results import Results
 from acclimate.report.text import amount, percent, size
 
 Facts = Mapping[str, Any]
+LEFT_OUT = {"left_out": "left out by patterns", "repeated": "repetitions left out"}
 CUTS = ("cut_tokens", "cut_words", "dropped_tokens")  # in the names of a stage's metrics
 
 
@@ -59,6 +60,8 @@ def _labels(task: Facts) -> Grid:
 
 
 def _corpora(corpora: Mapping[str, Facts], overlap: Facts) -> Grid:
+    # Only who asked for it wants to know what was left out on purpose.
+    asked = [name for name in LEFT_OUT if any(facts.get(name) for facts in corpora.values())]
     rows = tuple(
         (
             name,
@@ -66,13 +69,15 @@ def _corpora(corpora: Mapping[str, Facts], overlap: Facts) -> Grid:
             amount(facts.get("words")),
             size(facts.get("bytes")),
             _count(facts.get("rejected")),
+            *(_count(facts.get(name)) for name in asked),
             percent(overlap[name]) if overlap.get(name) is not None else "–",
             _files(facts.get("paths"), facts.get("files")),
         )
         for name, facts in corpora.items()
     )
-    headings = ("corpus", "documents", "words", "size", "rejected", "test texts found in it", "files")
-    return Grid("Unlabelled text", headings, rows, frozenset({0, 6}))
+    left_out = (LEFT_OUT[name] for name in asked)
+    headings = ("corpus", "documents", "words", "size", "rejected", *left_out, "test texts found in it", "files")
+    return Grid("Unlabelled text", headings, rows, frozenset({0, len(headings) - 1}))
 
 
 def _cuts(results: Results) -> Grid:

@@ -1,0 +1,68 @@
+"""What of a corpus's text is not read: documents and parts that patterns name, and documents that were there before."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+DIGEST_BYTES = 16  # of a document, kept while a corpus is read: 100 bytes of memory each, with Python's own
+
+
+def _compiles(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"{pattern!r} is not a regular expression: {error}") from error
+    return pattern
+
+
+Pattern = Annotated[str, AfterValidator(_compiles)]
+"""A regular expression as Python's `re` reads it."""
+
+
+@dataclass
+class Cleaned:
+    """How many documents a reading has left out."""
+
+    left_out: int = 0  # a pattern named them, or removing its parts left nothing
+    repeated: int = 0  # their text was there before
+
+
+@dataclass(frozen=True)
+class Cleaning:
+    """Which documents are left out, which parts are removed, and whether repetitions are."""
+
+    leave_out: Sequence[str]
+    remove: Sequence[str]
+    drop_repeated: bool
+
+    def __bool__(self) -> bool:
+        return bool(self.leave_out or self.remove or self.drop_repeated)
+
+    def of(self, documents: Iterator[str], counts: Cleaned) -> Iterator[str]:
+        """The documents that stay, without the parts that are removed; `counts` gets to know of the others.
+
+        Two documents are the same that differ in letters' case or in white space alone.
+        """
+        # Python keeps compiled patterns; alternatives in one would be slower and could refer to each other's groups.
+        left_out, removed = [re.compile(each) for each in self.leave_out], [re.compile(each) for each in self.remove]
+        seen: set[bytes] = set()
+        for text in documents:
+            if any(pattern.search(text) for pattern in left_out):
+                counts.left_out += 1
+                continue
+            for pattern in removed:
+                text = pattern.sub("", text)
+            if self.remove and not text.strip():
+                counts.left_out += 1
+                continue
+            if self.drop_repeated:
+                digest = blake2b(" ".join(text.lower().split()).encode(), digest_size=DIGEST_BYTES).digest()
+                if digest in seen:
+                    counts.repeated += 1
+                    continue
+                seen.add(digest)
+            yield text
