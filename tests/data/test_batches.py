@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acclimate.data.batches import Batch, CountOrder, Order, TokenOrder, assemble, evaluation_batches
+from acclimate.data.batches import Batch, CountOrder, Order, RampedOrder, TokenOrder, assemble, evaluation_batches
 from acclimate.data.tokens import TokenStore
 from acclimate.data.windows import first, sliding
 from acclimate.errors import DataError, SettingsError
@@ -222,3 +222,21 @@ def test_targets_that_do_not_fit_are_our_own_bug() -> None:
     store = store_of([2, 3])
     with pytest.raises(AssertionError, match="labels"):
         assemble(store, first(store, 8), np.arange(2), (), (), {"labels": np.arange(3)})
+
+
+@given(st.integers(1, 12), st.integers(0, 30), st.integers(0, 40))
+def test_growing_batches_take_the_same_sequences_in_the_same_order_as_their_parts(parts, ramp, step):
+    order = TokenOrder(np.full(50, 4), 16, seed=3)
+    ramped = RampedOrder(order, parts, ramp)
+    begin, end = ramped.parts_until(step), ramped.parts_until(step + 1)
+    assert 1 <= end - begin <= parts
+    assert step < ramp or end - begin == parts
+    assert ramped.parts_until(step + 2) - end >= end - begin
+    assert np.array_equal(ramped.batch(step), np.concatenate([order.batch(part) for part in range(begin, end)]))
+
+
+@given(st.integers(50, 5000), st.integers(1, 8), st.floats(0, 0.9))
+def test_a_budget_is_kept_when_batches_grow(budget, parts, share):
+    steps = RampedOrder.steps(budget, parts, share)
+    taken = RampedOrder(TokenOrder(np.full(5, 4), 16, seed=0), parts, round(share * steps)).parts_until(steps)
+    assert abs(taken - budget) <= parts + 0.02 * budget

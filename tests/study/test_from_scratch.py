@@ -61,3 +61,15 @@ def test_sizes_that_make_no_model_are_refused(pretrain, tiny_world, options, mes
     result = pretrain(tiny_world / "model", *options)
     assert result.exit_code == 2
     assert message in result.output
+
+
+def test_growing_batches_make_more_steps_of_the_same_budget(pretrain, tiny_world):
+    counts = []
+    for ramp in ("0", "0.5"):
+        result = pretrain(tiny_world / "model", "--from-scratch", *SIZES, "--set", f"batch_ramp={ramp}")
+        assert result.exit_code == 0, result.output
+        shown = dict(line.rsplit(maxsplit=1) for line in result.stdout.splitlines() if " " in line)
+        counts.append((int(shown["steps"]), int(shown["tokens"])))
+    (steps, tokens), (more_steps, other_tokens) = counts
+    assert more_steps > steps
+    assert abs(other_tokens - tokens) < 256

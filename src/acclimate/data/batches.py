@@ -206,6 +206,35 @@ class TokenOrder(Order):
         return np.append(np.searchsorted(starts, self._cell_starts), self._sequences)
 
 
+class RampedOrder:
+    """Batches that grow: parts of a batch at first, after `ramp` steps all `parts` of it (Smith et al. 2018; Geiping & Goldstein 2022).
+
+    Small batches make many steps of few tokens while there is much to learn from each; a part is a batch of the `TokenOrder` below.
+    """
+
+    def __init__(self, order: TokenOrder, parts: int, ramp: int) -> None:
+        assert parts > 0
+        assert ramp >= 0
+        self._order = order
+        self._parts = parts
+        sizes = 1 + np.arange(ramp, dtype=np.int64) * parts // max(1, ramp)
+        self._firsts = np.concatenate([[0], np.cumsum(sizes)])  # [ramp + 1] the part that each step begins with
+
+    @staticmethod
+    def steps(all_parts: int, parts: int, ramp_share: float) -> int:
+        """How many steps take about so many parts in all, when they grow over this share of the steps."""
+        return max(1, round(all_parts / (parts * (1.0 - ramp_share) + ramp_share * (parts + 1) / 2)))
+
+    def parts_until(self, step: int) -> int:
+        """Parts that all steps before `step` take together."""
+        ramp = len(self._firsts) - 1
+        return int(self._firsts[step]) if step <= ramp else int(self._firsts[ramp]) + self._parts * (step - ramp)
+
+    def batch(self, step: int) -> IntArray:
+        """The indices [B] of the sequences of step `step`, counted from 0 through all epochs."""
+        return np.concatenate([self._order.batch(part) for part in range(self.parts_until(step), self.parts_until(step + 1))])
+
+
 class CountOrder(Order):
     """Batches of `batch_size` sequences, the last of an epoch with what is left: for fine-tuning."""
 

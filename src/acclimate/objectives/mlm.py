@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from acclimate.data.batches import Batch, TokenOrder, assemble, evaluation_batches
+from acclimate.data.batches import Batch, RampedOrder, TokenOrder, assemble, evaluation_batches
 from acclimate.data.masking import mask_tokens
 from acclimate.data.tokens import TokenStore
 from acclimate.data.windows import Windows
@@ -40,7 +40,7 @@ class MaskedText:
 
     store: TokenStore
     windows: Windows
-    order: TokenOrder
+    order: TokenOrder | RampedOrder
     vocabulary: Vocabulary
     rate: float
     seed: int

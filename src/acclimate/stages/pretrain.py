@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from acclimate.modeling.folder import ModelFolder
 
 
+RAMP_PARTS = 8  # of a batch, with which growing batches begin
+
+
 class Pretrain(Stage):
     """Continue pretraining with masked language modelling on unlabelled text."""
 
@@ -44,6 +47,8 @@ class Pretrain(Stage):
     """Largest norm of the gradient."""
     batch_tokens: int = Field(default=8192, gt=0)
     """Tokens per optimiser step, over all devices."""
+    batch_ramp: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the steps over which batches grow from an eighth of `batch_tokens` (or one window) to all of it; 0: none."""
     max_length: int | None = Field(default=None, ge=8)
     """Tokens per window, special ones included; default the model's limit, at most 512. Longer documents are cut into windows."""
     mask_rate: float | None = Field(default=None, gt=0, lt=1)
@@ -90,7 +95,7 @@ class Pretrain(Stage):
         return self.model_copy(update={**budget, "evaluations": 1, "heldout_tokens": 1000})
 
     def steps(self, tokens_per_epoch: int, batches_per_epoch: int) -> int:
-        """Optimiser steps that the budget buys, at least one."""
+        """Batches of the order that the budget buys, at least one."""
         if self.tokens is not None:
             return max(1, round(self.tokens * batches_per_epoch / tokens_per_epoch))
         epochs = self.epochs or (10.0 if self.corpus == "task" else 1.0)
@@ -105,7 +110,7 @@ class Pretrain(Stage):
     def run(self, parent: "ModelFolder | None", context: Context) -> Outcome:
         import torch
 
-        from acclimate.data.batches import TokenOrder
+        from acclimate.data.batches import RampedOrder, TokenOrder
         from acclimate.evaluation.cost import Cost, PeakMemory, disk_bytes
         from acclimate.evaluation.run_model import heldout_loss, masked_scores, pooled
         from acclimate.modeling.execution import Packed
@@ -137,10 +142,14 @@ class Pretrain(Stage):
             self.documents(context.data), shares(self.corpus), parent, context, length - special, self.heldout_share, self.heldout_tokens
         )
         store, training = text.store, text.training
-        order = TokenOrder(training.length + special, max(self.batch_tokens, length), context.seed)
+        whole = max(self.batch_tokens, length)
+        parts = min(RAMP_PARTS, whole // length) if self.batch_ramp else 1
+        order = TokenOrder(training.length + special, whole // parts, context.seed)
         tokens_per_epoch = int((training.length + special).sum())
         heldout_tokens = sum(int((windows.length + special).sum()) for windows in text.heldout.values())
-        steps = self.steps(tokens_per_epoch, order.batches_per_epoch)
+        taken = self.steps(tokens_per_epoch, order.batches_per_epoch)
+        steps = taken if parts == 1 else RampedOrder.steps(taken, parts, self.batch_ramp)
+        ramped = order if parts == 1 else RampedOrder(order, parts, round(self.batch_ramp * steps))
         if self.include:
             notes.append(f"the text of {' and '.join(self.include)} was read in pretraining, as asked")
 
@@ -152,7 +161,7 @@ class Pretrain(Stage):
             notes.append(packed.reason)
         default_rate = 0.30 if parent.config["model_type"] == "modernbert" else 0.15
         rate = self.mask_rate or default_rate
-        objective = MaskedText(store, training, order, words, rate, context.seed)
+        objective = MaskedText(store, training, ramped, words, rate, context.seed)
         packed.to(devices.device)
         name_attention(context, packed)
         micro = forward_tokens(context, model, rate)
@@ -191,7 +200,7 @@ class Pretrain(Stage):
             result = train_in(
                 context, "all", self, packed, micro, objective, decayed(model, self.weight_decay), score if batches else None,
                 steps=steps, lr=self.lr, schedule=self.schedule,
-                evaluate_every=self.evaluate_every(steps, steps * tokens_per_epoch // order.batches_per_epoch, heldout_tokens),
+                evaluate_every=self.evaluate_every(steps, taken * tokens_per_epoch // order.batches_per_epoch, heldout_tokens),
                 patience=self.patience,
             )  # fmt: skip
         output = context.output / "model"
