@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from acclimate.errors import SettingsError
-from acclimate.report.page import render, write_report
+from acclimate.report.page import render, write_report, write_reports
 from acclimate.report.results import Results
 
 VOID = {"meta", "br", "hr", "img", "link", "input", "circle", "line", "rect"}
@@ -205,3 +205,11 @@ def _luminance(color: str) -> float:
     parts = [int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)]
     red, green, blue = (part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_a_page_for_others_shows_no_text_of_the_data(folder: Path, tmp_path: Path) -> None:
+    texts = [each["text"] for each in Results.load(folder).disagreements]
+    assert texts
+    both = [write_reports([folder], tmp_path / f"{shown}.html", texts=shown).read_text(encoding="utf-8") for shown in (True, False)]
+    shown = [[each.get("class") for each in Page(html).all("div")] for html in both]
+    assert ["disagreement" in classes for classes in shown] == [True, False]

@@ -151,8 +151,12 @@ def watch(
 def report(
     folders: Annotated[list[Path], typer.Argument(help="A study's output folder, or those of several.", show_default=False)],
     out: Annotated[Path | None, typer.Option("--out", help="The page; by default in the folder, of several studies ./report.html.")] = None,
+    texts: Annotated[
+        bool, typer.Option(help="Show test texts on which recipes disagree; without, the page may go where the data may not.")
+    ] = True,
 ) -> None:
     """Write the report of a finished study and its models' cards again, and print its table; of several studies write one page."""
+    from acclimate.errors import SettingsError
     from acclimate.report.card import write_cards
     from acclimate.report.page import write_report, write_reports
     from acclimate.report.pretrained import is_pretraining, write_pretraining_report
@@ -162,11 +166,13 @@ def report(
         write_pretraining_report(folders[0])
         show.pretrained(folders[0])
         return
+    if not texts and out is None:
+        raise SettingsError("--no-texts makes a page for others: say with --out where it goes")
     if len(folders) == 1 and out is None:
         write_cards(folders[0])
         page = write_report(folders[0])
     else:
-        page = write_reports(folders, out or Path("report.html"))
+        page = write_reports(folders, out or Path("report.html"), texts)
     for folder in folders:
         show.results(Results.load(folder))
     show.say(f"Report: {page}")

@@ -37,6 +37,7 @@ class View:
 
     results: Results
     prefix: str = ""
+    texts: bool = True  # whether texts of the data are shown
 
     @property
     def study(self) -> Any:
@@ -111,7 +112,7 @@ class View:
 
     @property
     def disagreements(self) -> list[dict[str, Any]]:
-        return self.results.disagreements
+        return self.results.disagreements if self.texts else []
 
     @cached_property
     def data(self) -> DataFacts:
