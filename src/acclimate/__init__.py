@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from acclimate.stages.finetune import Finetune
     from acclimate.stages.majority import Majority
     from acclimate.stages.pretrain import Pretrain
+    from acclimate.stages.prune import Prune
     from acclimate.stages.tfidf import Tfidf
     from acclimate.study.language import Recipe, Study, load_study
     from acclimate.study.plan import Plan
@@ -44,6 +45,7 @@ __all__ = [
     "ModelError",
     "Plan",
     "Pretrain",
+    "Prune",
     "Recipe",
     "SettingsError",
     "StoreError",
@@ -70,6 +72,7 @@ _HOMES = {
     "acclimate.stages.finetune": ("Finetune",),
     "acclimate.stages.majority": ("Majority",),
     "acclimate.stages.pretrain": ("Pretrain",),
+    "acclimate.stages.prune": ("Prune",),
     "acclimate.stages.tfidf": ("Tfidf",),
     "acclimate.study.language": ("Recipe", "Study", "load_study"),
     "acclimate.study.plan": ("Plan",),

@@ -250,6 +250,11 @@ def _write(
     for name in TOKENIZER_FILES:
         if (tokenizer / name).is_file():
             shutil.copyfile(tokenizer / name, output / name)
+    write_weights(output, config, tensors, class_name)
+
+
+def write_weights(output: Path, config: dict[str, Any], tensors: dict[str, Tensor], class_name: str) -> None:
+    """Write config.json and the weights, as float32, into a folder; the tokenizer is the caller's affair."""
     config = {key: value for key, value in config.items() if key not in ("torch_dtype", "_name_or_path", "transformers_version")}
     write_json(output / CONFIG, config | {"architectures": [class_name], "dtype": "float32"})
     single = {name: _float32(tensor) for name, tensor in tensors.items()}

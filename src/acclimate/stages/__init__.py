@@ -8,8 +8,9 @@ from acclimate.stages.bilstm import Bilstm
 from acclimate.stages.finetune import Finetune
 from acclimate.stages.majority import Majority
 from acclimate.stages.pretrain import Pretrain
+from acclimate.stages.prune import Prune
 from acclimate.stages.tfidf import Tfidf
 
 BASELINES = (Majority, Tfidf, Bilstm)  # plain ones: written as a base, and the only stage of their recipe
-STAGES = (Pretrain, Finetune, *BASELINES)
-AnyStage = Annotated[Pretrain | Finetune | Majority | Tfidf | Bilstm, Field(discriminator="stage")]
+STAGES = (Prune, Pretrain, Finetune, *BASELINES)
+AnyStage = Annotated[Prune | Pretrain | Finetune | Majority | Tfidf | Bilstm, Field(discriminator="stage")]

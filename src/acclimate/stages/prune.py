@@ -1,0 +1,70 @@
+"""Cutting a model's vocabulary down to the entries that a corpus uses: fewer embeddings, a smaller prediction head, the same answers."""
+
+import time
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field
+
+from acclimate.stages.base import Context, Outcome, Stage
+
+if TYPE_CHECKING:
+    from acclimate.modeling.folder import ModelFolder
+
+
+class Prune(Stage):
+    """Cut the vocabulary down to the entries that a corpus uses; nothing is trained."""
+
+    stage: Literal["prune"] = "prune"
+    corpus: str = "domain"
+    """A corpus of `data`, or `task`: the texts of the whole training split and of the task's unlabelled files. Its entries are counted."""
+    size: int = Field(default=16_384, gt=0)
+    """Entries that are kept at most: special tokens and single characters always, then the most frequent ones, never one that the corpus
+    does not use. What BPE merges an entry from counts, too."""
+
+    def reads(self) -> tuple[str, ...]:
+        return ("task text",) if self.corpus == "task" else (self.corpus,)
+
+    # Seeds stay apart: where nothing was drawn before it the keys of all seeds are one, and so is the computation; and a pretraining before
+    # it that runs once per seed is not made to run once.
+
+    def draws(self) -> bool:
+        return False
+
+    def run(self, parent: "ModelFolder | None", context: Context) -> Outcome:
+        from acclimate.data import smaller_vocabulary as entries
+        from acclimate.evaluation.cost import Cost, disk_bytes
+        from acclimate.modeling.vocabulary import cut_vocabulary, named_ids
+
+        assert parent is not None
+        began = time.monotonic()
+        tokenizer = parent.tokenizer()
+        stay = entries.necessary(tokenizer, named_ids(parent))
+        entries.check_size(tokenizer, stay, self.size)  # before the corpus is read
+        corpus = context.data.documents(self.corpus)
+        store = context.tokens(corpus, parent)
+        counts = entries.count_entries(store, max(tokenizer.get_vocab().values()) + 1)
+        kept = entries.chosen(tokenizer, counts, stay, self.size)
+        smaller = entries.reduced(tokenizer, kept)
+        folder = cut_vocabulary(parent, kept, smaller, context.output / "model")
+        after = context.tokens(corpus, folder)
+        lost = int(counts.sum() - counts[kept].sum())
+        parameters = {name: sum(tensor.numel() for tensor in each.tensors().values()) for name, each in (("b", parent), ("a", folder))}
+        metrics: dict[str, Any] = {
+            "entries_before": entries.entries(tokenizer),
+            "entries_after": len(kept),
+            "parameters_before": parameters["b"],
+            "parameters_after": parameters["a"],
+            "disk_bytes_before": disk_bytes(parent.path),
+            "disk_bytes_after": disk_bytes(folder.path),
+            "corpus_tokens_before": store.total,
+            "corpus_tokens_after": after.total,
+            "lost_token_share": lost / max(store.total, 1),
+            "unknown_tokens_before": _count(counts, entries.unknown_id(tokenizer)),
+            "unknown_tokens_after": _count(entries.count_entries(after, len(kept)), entries.unknown_id(smaller)),
+        }
+        cost = Cost(seconds=time.monotonic() - began, parameters=parameters["a"], disk_bytes=metrics["disk_bytes_after"])
+        return Outcome(metrics, cost)
+
+
+def _count(counts: Any, number: int | None) -> int:
+    return 0 if number is None else int(counts[number])
