@@ -14,10 +14,10 @@ but for one case: WordPiece may have given it up after an entry that is lost, an
 
 import json
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from acclimate.data.ragged import IntArray
@@ -205,7 +205,7 @@ def _made_of(model: dict[str, Any]) -> Callable[[str], list[int]]:
             symbols[-1] += suffix
         seen = set(symbols)
         while len(symbols) > 1:
-            rank, place = min((ranks.get(pair, len(ranks)), place) for place, pair in enumerate(zip(symbols, symbols[1:], strict=False)))
+            rank, place = min((ranks.get(pair, len(ranks)), place) for place, pair in enumerate(pairwise(symbols)))
             if rank == len(ranks):
                 return []  # no merges lead to it: only what looks whole words up makes it
             symbols[place : place + 2] = [symbols[place] + symbols[place + 1][len(prefix) :]]
