@@ -1,4 +1,4 @@
-"""A model with a cut vocabulary gives what the whole one gave, for every family and every kind of vocabulary, with plain transformers, too."""
+"""A model with a cut vocabulary gives what the whole one gave: every family and kind of vocabulary, with plain transformers, too."""
 
 import json
 
