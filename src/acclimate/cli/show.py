@@ -12,8 +12,10 @@ from acclimate.report.text import duration, size
 
 if TYPE_CHECKING:
     from acclimate.cli.doctor import Finding
+    from acclimate.data.new_vocabulary import Learned
     from acclimate.report.results import Results
     from acclimate.study.estimate import Estimate
+    from acclimate.study.pruned import Speed
     from acclimate.study.run import Finished, Prepared
     from acclimate.study.store import Entry
 
@@ -130,6 +132,22 @@ def measured(facts: dict[str, Any], out: Path) -> None:
         print(f"note: {note}")
     scores(facts["metrics"])
     print(f"Model: {out}")
+
+
+def speed(found: "Speed") -> None:
+    """How fast a model trains with its old vocabulary and with its new one."""
+    print(f"Training (masked language modelling, forward and backward) on the same {found.characters:,} characters, in turn:")
+    print(f"{'before':26} {found.before:,.0f} characters/s")
+    print(f"{'after':26} {found.after:,.0f} characters/s, {found.after / found.before:.2f} times as fast")
+
+
+def learned(found: "Learned", out: Path) -> None:
+    """What a vocabulary came to on its corpus."""
+    print(f"{'entries':26} {found.entries:,}")
+    print(f"{'documents':26} {found.documents:,}")
+    print(f"{'tokens':26} {found.tokens:,}")
+    print(f"{'characters_per_token':26} {found.characters_per_token:.2f}")
+    print(f"Tokenizer: {out}")
 
 
 def scores(metrics: dict[str, Any]) -> None:

@@ -218,10 +218,54 @@ def pretrain(
     if not from_scratch and any(sizes.values()):
         raise SettingsError("--layers, --hidden and the like are sizes of a new architecture: say --from-scratch")
     start = scratch(base, sizes) if from_scratch else None
-    source = {"path": corpus if len(corpus) > 1 else corpus[0]} | ({"text": text} if text else {})
     chosen = _single(out, store, threads, precision, micro_tokens)
-    made = run_stage(base, "pretrain", parse_settings(settings or []), {"domain": source}, seed, chosen, start)
+    made = run_stage(base, "pretrain", parse_settings(settings or []), {"domain": _source(corpus, text)}, seed, chosen, start)
     show.measured(made.measured, out)
+
+
+def _source(corpus: list[str], text: str | None) -> dict[str, Any]:
+    return {"path": corpus if len(corpus) > 1 else corpus[0]} | ({"text": text} if text else {})
+
+
+@app.command()
+@guarded
+def prune(
+    base: Annotated[str, typer.Argument(help="Hub id or folder of a pretrained model.", show_default=False)],
+    corpus: Annotated[list[str], typer.Argument(help="Text files, globs or folders.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the model.", show_default=False)],
+    size: Annotated[int, typer.Option("--size", min=1, help="Entries that are kept at most.")] = 16_384,
+    text: Annotated[str | None, typer.Option("--text", help="Column with the text.")] = None,
+    store: Annotated[Path, typer.Option("--store", help="Where artifacts are kept.")] = Path(".acclimate"),
+    threads: ThreadsOption = None,
+) -> None:
+    """Cut a model's vocabulary down to what a corpus uses, and show size and speed before and after."""
+    from acclimate.study.pruned import prune as prune_model
+
+    made, speed = prune_model(base, {"size": size}, _source(corpus, text), _single(out, store, threads, "auto", None))
+    show.measured(made.measured, out)
+    show.speed(speed)
+
+
+@app.command()
+@guarded
+def tokenizer(
+    corpus: Annotated[list[str], typer.Argument(help="Text files, globs or folders.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the tokenizer; new or empty.", show_default=False)],
+    size: Annotated[int, typer.Option("--size", min=1, help="Entries at most.")] = 16_384,
+    kind: Annotated[
+        Literal["wordpiece", "bytes"], typer.Option("--kind", help="WordPiece (as BERT) or byte-level BPE (as RoBERTa).")
+    ] = "wordpiece",
+    cased: Annotated[bool, typer.Option("--cased", help="Keep upper case and accents in WordPiece; bytes always keep them.")] = False,
+    text: Annotated[str | None, typer.Option("--text", help="Column with the text.")] = None,
+    min_frequency: Annotated[int, typer.Option("--min-frequency", min=1, help="A pair is merged if it occurs so often.")] = 2,
+) -> None:
+    """Learn a vocabulary from a corpus."""
+    from acclimate.data.corpus import Corpus, CorpusSettings
+    from acclimate.data.new_vocabulary import learn_vocabulary
+
+    opened = Corpus.open("corpus", CorpusSettings(**_source(corpus, text)), Path.cwd())
+    learned = learn_vocabulary(opened, out, size=size, kind=kind, cased=cased, min_frequency=min_frequency)
+    show.learned(learned, out)
 
 
 @app.command()

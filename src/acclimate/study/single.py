@@ -1,4 +1,4 @@
-"""One stage on its own: the verbs `pretrain` and `finetune` are studies with one recipe and one seed, minus the comparison."""
+"""One stage on its own: the verbs `prune`, `pretrain` and `finetune` are studies with one recipe and one seed, minus the comparison."""
 
 import shutil
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ class Made:
     measured: dict[str, Any]  # its metrics.json
     row: dict[str, Any]  # as in results.parquet
     facts: dict[str, Any]  # as in study.json
+    parent: Path | None = None  # the model folder that the stage began with; None for plain baselines
 
 
 def scratch(base: str, sizes: dict[str, int | None]) -> Any:
@@ -73,7 +74,9 @@ def run_stage(
             prepared.data.task.write_splits(out.with_name(f"{out.name}-splits"))
         outcomes = Outcomes.read(prepared.plan, prepared.store, reports)
         (row,) = rows(study, outcomes)
-        return Made(outcomes.measured[end], row, study_facts(prepared, outcomes, options.command))
+        before = prepared.plan.nodes[end].parent
+        parent = prepared.store.path(before) / "model" if before is not None else None
+        return Made(outcomes.measured[end], row, study_facts(prepared, outcomes, options.command), parent)
 
 
 def is_model(folder: Path) -> bool:
