@@ -172,8 +172,8 @@ def _train_bytes(empty: Tokenizer, documents: Iterator[str], family: _Family, si
         vocab_size=size, min_frequency=min_frequency, special_tokens=family.special, initial_alphabet=BYTES, show_progress=False
     )
     empty.train_from_iterator(documents, trainer)
-    ends = [(token, empty.token_to_id(token)) for token in (family.end, family.begin)]
-    empty.post_processor = processors.RobertaProcessing(*ends, trim_offsets=True, add_prefix_space=False)
+    end, begin = ((token, empty.get_vocab()[token]) for token in (family.end, family.begin))
+    empty.post_processor = processors.RobertaProcessing(end, begin, trim_offsets=True, add_prefix_space=False)
     return empty
 
 

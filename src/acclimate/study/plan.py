@@ -1,5 +1,6 @@
 """The plan: the graph of stages that a study needs, each with the key of what it will compute; what recipes share is there once."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -16,6 +17,7 @@ from acclimate.modeling.source import Source
 from acclimate.stages.base import Stage, task_at
 from acclimate.stages.cut import Cut
 from acclimate.stages.finetune import Finetune
+from acclimate.stages.prune import Prune
 from acclimate.stages.start import Start
 from acclimate.study.chains import Chain, Chains
 from acclimate.study.language import Recipe, Study
@@ -121,6 +123,9 @@ def _check(name: str, recipe: Recipe, chain: Chain) -> None:
             raise SettingsError(f"recipes.{name}: gradient_checkpointing: {kind} cannot do it; lower max_length or --micro-tokens instead")
         if isinstance(stage, Finetune) and isinstance(stage.train, int) and layers is not None and stage.train > layers:
             raise SettingsError(f"recipes.{name}: train: {stage.train} layers were asked for, and {source.name} has {layers}")
+        if isinstance(stage, Prune) and stage.size >= source.config.get("vocab_size", math.inf):
+            rows = f"the vocabulary of {source.name} has {source.config['vocab_size']:,}; choose a smaller size"
+            raise SettingsError(f"recipes.{name}: size: {stage.size:,} entries were asked for, and {rows}")
 
 
 def _path(
@@ -136,6 +141,7 @@ def _path(
     # A stage that is run once for all seeds makes everything before it run once, too.
     shared = max((place for place, (stage, _) in enumerate(chain.links) if not stage.seeds_apart()), default=-1)
     path: list[Node] = []
+    apart = False  # whether this seed's way differs from the others'
     for place, (stage, draw) in enumerate(chain.links):
         its_seed = first_seed if place <= shared else seed
         its_labels = labels if "labels" in stage.reads() else "all"
@@ -154,7 +160,8 @@ def _path(
             | ({"draw": its_draw} if its_draw else {})
             | choices
         )
-        title = _title(recipe, stage, its_seed, its_labels, place <= shared)
+        apart = apart or (place > shared and (stage.draws() or "labels" in stage.reads()))
+        title = _title(recipe, stage, its_seed, its_labels, not apart)
         path.append(Node(key, stage, parent, its_seed, its_labels, title, fingerprints, its_draw))
     return path
 
