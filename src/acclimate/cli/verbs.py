@@ -243,7 +243,8 @@ def prune(
 
     made, speed = prune_model(base, {"size": size}, _source(corpus, text), _single(out, store, threads, "auto", None))
     show.measured(made.measured, out)
-    show.speed(speed)
+    if speed is not None:
+        show.speed(speed)
 
 
 @app.command()

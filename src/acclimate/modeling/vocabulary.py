@@ -39,7 +39,7 @@ def named_ids(folder: ModelFolder) -> set[int]:
     found = _flat(ids)
     if folder.config["model_type"] in SHIFTED_POSITIONS:
         # Positions count from the padding's id, so that must stay where it is.
-        found |= set(range(ids["pad_token_id"] + 1))
+        found |= set(range(ids.get("pad_token_id", 0) + 1))
     return found | set(tokenizer.all_special_ids) | set(tokenizer.added_tokens_decoder)
 
 
@@ -75,7 +75,8 @@ def cut_vocabulary(parent: ModelFolder, kept: IntArray, tokenizer: Tokenizer, ou
         name: [new.get(each, each) for each in value] if isinstance(value, list) else new.get(value, value)
         for name, value in _config_ids(architecture).items()
     }
-    if parent.config["model_type"] in SHIFTED_POSITIONS and ids["pad_token_id"] != architecture.config.pad_token_id:
+    padding = architecture.config.pad_token_id
+    if parent.config["model_type"] in SHIFTED_POSITIONS and ids.get("pad_token_id", padding) != padding:
         raise ModelError("the padding's id would change, from which this model counts its positions; nothing is cut")
     rows = torch.tensor(old_rows)
     axes = vocabulary_axes(architecture)
@@ -100,9 +101,9 @@ def _bare(name: str) -> str:
 def _config_ids(architecture: Architecture) -> dict[str, Any]:
     # The class's own defaults are among them: config.json need not say where padding is.
     values: dict[str, Any] = architecture.config.to_dict()
+    rows = range(architecture.config.vocab_size)  # ids beyond it point to nothing before and after
     ids = {name: value for name, value in values.items() if name.endswith("_token_id") and value is not None}
-    below = architecture.config.vocab_size  # ids beyond it point to nothing before and after
-    return {name: value for name, value in ids.items() if isinstance(value, list) or 0 <= value < below}
+    return {name: value for name, value in ids.items() if all(each in rows for each in (value if isinstance(value, list) else [value]))}
 
 
 def _flat(ids: dict[str, Any]) -> set[int]:

@@ -1,4 +1,4 @@
-"""Cutting a model's vocabulary down to the entries that a corpus uses: fewer embeddings, a smaller prediction head, the same answers."""
+"""Cutting a model's vocabulary down to the entries that a corpus uses: fewer embeddings, and a smaller prediction head."""
 
 import time
 from typing import TYPE_CHECKING, Any, Literal
@@ -48,12 +48,12 @@ class Prune(Stage):
         folder = cut_vocabulary(parent, kept, smaller, context.output / "model")
         after = context.tokens(corpus, folder)
         lost = int(counts.sum() - counts[kept].sum())
-        parameters = {name: sum(tensor.numel() for tensor in each.tensors().values()) for name, each in (("b", parent), ("a", folder))}
+        parameters_before, parameters_after = (sum(tensor.numel() for tensor in each.tensors().values()) for each in (parent, folder))
         metrics: dict[str, Any] = {
             "entries_before": entries.entries(tokenizer),
             "entries_after": len(kept),
-            "parameters_before": parameters["b"],
-            "parameters_after": parameters["a"],
+            "parameters_before": parameters_before,
+            "parameters_after": parameters_after,
             "disk_bytes_before": disk_bytes(parent.path),
             "disk_bytes_after": disk_bytes(folder.path),
             "corpus_tokens_before": store.total,
@@ -62,7 +62,7 @@ class Prune(Stage):
             "unknown_tokens_before": _count(counts, entries.unknown_id(tokenizer)),
             "unknown_tokens_after": _count(entries.count_entries(after, len(kept)), entries.unknown_id(smaller)),
         }
-        cost = Cost(seconds=time.monotonic() - began, parameters=parameters["a"], disk_bytes=metrics["disk_bytes_after"])
+        cost = Cost(seconds=time.monotonic() - began, parameters=parameters_after, disk_bytes=metrics["disk_bytes_after"])
         return Outcome(metrics, cost)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from acclimate.data.corpus import Corpus, CorpusSettings
+from acclimate.errors import ModelError
 from acclimate.study.run import Options
 from acclimate.study.single import Made, run_stage
 
@@ -29,8 +30,10 @@ class Speed:
     after: float
 
 
-def prune(base: str, settings: dict[str, Any], corpus: dict[str, Any], options: Options) -> tuple[Made, Speed]:
+def prune(base: str, settings: dict[str, Any], corpus: dict[str, Any], options: Options) -> tuple[Made, Speed | None]:
     """Cut the vocabulary of `base` to that of `corpus`, put the model into `options.out`, and time both.
+
+    A model without a mask token is not timed, and that is said.
 
     Raises:
         SettingsError: the vocabulary cannot be cut to this size.
@@ -39,13 +42,20 @@ def prune(base: str, settings: dict[str, Any], corpus: dict[str, Any], options: 
     """
     made = run_stage(base, "prune", settings, {"domain": corpus}, 0, options)
     assert made.parent is not None
-    return made, speed(made.parent, options.out, Corpus.open("domain", CorpusSettings(**corpus), Path.cwd()), options.threads)
+    try:
+        return made, speed(made.parent, options.out, Corpus.open("domain", CorpusSettings(**corpus), Path.cwd()), options.threads)
+    except ModelError as error:
+        options.say(f"not timed: {error}")
+        return made, None
 
 
 def speed(before: Path, after: Path, corpus: Corpus, threads: int | None = None) -> Speed:
     """How fast two model folders with different vocabularies train on the beginnings of a corpus's first documents.
 
     Characters are counted, not tokens: a smaller vocabulary may need more of these for the same text.
+
+    Raises:
+        ModelError: a model has no mask token.
     """
     from acclimate.evaluation.speed import training_seconds
     from acclimate.modeling.execution import Packed
