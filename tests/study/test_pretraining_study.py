@@ -84,3 +84,26 @@ def test_models_have_names_that_every_file_system_takes():
     assert names[:2] == ["DAPT-+-TAPT-seed0", "DAPT-+-TAPT-seed1"]
     assert names[4:] == ["model-seed0", "model-seed1"]
     assert len(set(model_names((Run("a b", 0, "all", ()), Run("a/b", 0, "all", ()))).values())) == 2
+
+
+def test_a_vocabulary_is_cut_to_a_mixture_by_its_weights(tmp_path, write_study):
+    text = """
+base: {world}/model
+data:
+  corpora: {{ much: [], little: [] }}
+seeds: 1
+recipes:
+  much: [prune: {{ corpus: {{ much: 1, little: 0.1 }}, size: 7 }}]
+  little: [prune: {{ corpus: {{ much: 0.1, little: 1 }}, size: 7 }}]
+"""
+    for name, words in (("much", ["song"] * 5 + ["band"]), ("little", ["goal"] * 4 + ["band"])):
+        (tmp_path / f"{name}.txt").write_text("\n".join(words) + "\n")
+        text = text.replace(f"{name}: []", f"{name}: {tmp_path / name}.txt")
+    result = CliRunner().invoke(app, ["study", str(write_study(tmp_path, text)), "--engine", "inline"])
+    assert result.exit_code == 0, result.output
+    kept = []
+    for name in ("much", "little"):
+        vocabulary = json.loads((tmp_path / f"results/study/models/{name}/tokenizer.json").read_text())["model"]["vocab"]
+        kept.append({word for word in ("song", "band", "goal") if word in vocabulary})
+    # Beside the five special tokens and the letter a there is room for one.
+    assert kept == [{"song"}, {"goal"}]

@@ -18,6 +18,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from acclimate.data.ragged import IntArray
@@ -85,11 +86,11 @@ def check_size(tokenizer: Tokenizer, stay: set[int], size: int) -> None:
         )
 
 
-def chosen(tokenizer: Tokenizer, counts: IntArray, stay: set[int], size: int) -> IntArray:
+def chosen(tokenizer: Tokenizer, counts: NDArray[Any], stay: set[int], size: int) -> IntArray:
     """The ids that are kept, ascending: `stay`, then those that occur, the most frequent first (of two alike the lower id), at most `size`.
 
-    `counts` [V] says how often each id occurs. An entry that is merged from others comes with them or not at all; where they do not fit any
-    more, less frequent ones that do fit are taken.
+    `counts` [V] says how often each id occurs, or with what weight. An entry that is merged from others comes with them or not at all;
+    where they do not fit any more, less frequent ones that do fit are taken.
     """
     names = {number: entry for entry, number in tokenizer.get_vocab(with_added_tokens=True).items()}
     made_of = _made_of(json.loads(tokenizer.to_str())["model"])

@@ -3,8 +3,11 @@
 import time
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 from pydantic import Field
 
+from acclimate.data.mixture import Mixture, shares
+from acclimate.data.ragged import IntArray
 from acclimate.stages.base import Context, Outcome, Stage
 
 if TYPE_CHECKING:
@@ -15,14 +18,15 @@ class Prune(Stage):
     """Cut the vocabulary down to the entries that a corpus uses; nothing is trained."""
 
     stage: Literal["prune"] = "prune"
-    corpus: str = "domain"
-    """A corpus of `data`, or `task`: the texts of the whole training split and of the task's unlabelled files. Its entries are counted."""
+    corpus: Mixture = "domain"
+    """The text whose entries are counted: a corpus of `data`, or `task`, the texts of the whole training split and of the task's unlabelled
+    files; or several, `{wiki: 1, speeches: 0.25}`, with what each occurrence counts."""
     size: int = Field(default=16_384, gt=0)
     """Entries that are kept at most: special tokens and single characters always, then the most frequent ones, never one that the corpus
     does not use. What BPE merges an entry from counts, too."""
 
     def reads(self) -> tuple[str, ...]:
-        return ("task text",) if self.corpus == "task" else (self.corpus,)
+        return tuple("task text" if name == "task" else name for name in shares(self.corpus))
 
     # Seeds stay apart: where nothing was drawn before it the keys of all seeds are one, and so is the computation; and a pretraining before
     # it that runs once per seed is not made to run once.
@@ -40,13 +44,16 @@ class Prune(Stage):
         tokenizer = parent.tokenizer()
         stay = entries.necessary(tokenizer, named_ids(parent))
         entries.check_size(tokenizer, stay, self.size)  # before the corpus is read
-        corpus = context.data.documents(self.corpus)
-        store = context.tokens(corpus, parent)
-        counts = entries.count_entries(store, max(tokenizer.get_vocab().values()) + 1)
-        kept = entries.chosen(tokenizer, counts, stay, self.size)
+        corpora = {name: context.data.documents(name) for name in shares(self.corpus)}
+        rows = max(tokenizer.get_vocab().values()) + 1
+        by_corpus = {name: entries.count_entries(context.tokens(corpus, parent), rows) for name, corpus in corpora.items()}
+        counts: IntArray = np.sum(list(by_corpus.values()), axis=0)
+        weighed = np.sum([share * by_corpus[name] for name, share in shares(self.corpus).items()], axis=0)
+        kept = entries.chosen(tokenizer, weighed, stay, self.size)
         smaller = entries.reduced(tokenizer, kept)
         folder = cut_vocabulary(parent, kept, smaller, context.output / "model")
-        after = context.tokens(corpus, folder)
+        stores = [context.tokens(corpus, folder) for corpus in corpora.values()]
+        after = np.sum([entries.count_entries(store, len(kept)) for store in stores], axis=0)
         lost = int(counts.sum() - counts[kept].sum())
         parameters_before, parameters_after = (sum(tensor.numel() for tensor in each.tensors().values()) for each in (parent, folder))
         metrics: dict[str, Any] = {
@@ -56,11 +63,11 @@ class Prune(Stage):
             "parameters_after": parameters_after,
             "disk_bytes_before": disk_bytes(parent.path),
             "disk_bytes_after": disk_bytes(folder.path),
-            "corpus_tokens_before": store.total,
-            "corpus_tokens_after": after.total,
-            "lost_token_share": lost / max(store.total, 1),
+            "corpus_tokens_before": int(counts.sum()),
+            "corpus_tokens_after": int(after.sum()),
+            "lost_token_share": lost / max(int(counts.sum()), 1),
             "unknown_tokens_before": _count(counts, entries.unknown_id(tokenizer)),
-            "unknown_tokens_after": _count(entries.count_entries(after, len(kept)), entries.unknown_id(smaller)),
+            "unknown_tokens_after": _count(after, entries.unknown_id(smaller)),
         }
         cost = Cost(seconds=time.monotonic() - began, parameters=parameters_after, disk_bytes=metrics["disk_bytes_after"])
         return Outcome(metrics, cost)

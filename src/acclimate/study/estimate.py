@@ -17,6 +17,7 @@ from acclimate.stages.bilstm import Bilstm
 from acclimate.stages.cut import Cut
 from acclimate.stages.finetune import Finetune
 from acclimate.stages.pretrain import Pretrain
+from acclimate.stages.prune import Prune
 from acclimate.stages.start import Start
 from acclimate.study.plan import Node
 from acclimate.study.run import Prepared
@@ -72,6 +73,10 @@ def estimate(node: Node, prepared: Prepared, rate: float) -> Estimate:
     if kept is not None:
         body = round(body * kept / (config.get("num_hidden_layers") or config["n_layers"]))
         config = config | {"num_hidden_layers": kept}
+    entries = next((stage.size for stage in chain if isinstance(stage, Prune)), None)
+    if entries is not None:
+        embeddings = embeddings * entries // config["vocab_size"]
+        config = config | {"vocab_size": entries}
     disk = 4 * (body + embeddings)
     stage = node.stage
     if isinstance(stage, Pretrain):
