@@ -95,3 +95,9 @@ def test_the_mean_curve_is_of_all_seeds_however_long_each_ran() -> None:
 def test_one_budget_has_no_curve_of_labels_and_one_recipe_no_front(results_of: Callable[..., Results]) -> None:
     view = View(results_of({"fine-tune": {"all": [0.8]}}))
     assert (view.efficiency, view.pareto, view.differences) == (None, None, None)
+
+
+def test_all_labels_that_are_as_many_as_the_budget_have_no_curve(results_of: Callable[..., Results]) -> None:
+    scores = {"fine-tune": {"100": [0.7, 0.8], "all": [0.7, 0.8]}}
+    assert View(results_of(scores, data={"task": {"examples": {"train": 100}}})).efficiency is None
+    assert View(results_of(scores, data={"task": {"examples": {"train": 101}}})).efficiency is not None

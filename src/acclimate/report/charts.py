@@ -72,11 +72,11 @@ def pareto(results: Results, rows: list[Row]) -> Figure | None:
 
 
 def efficiency(results: Results, rows: list[Row]) -> Figure | None:
-    """The score by number of labels, a line a recipe; None where there is one budget only."""
+    """The score by number of labels, a line a recipe; None where there is one number only."""
     import altair as alt
 
     counts = {labels: count for labels in results.budgets if (count := _labels(results, labels)) is not None}
-    if len(results.budgets) < 2 or len(counts) < len(results.budgets):
+    if len(set(counts.values())) < 2 or len(counts) < len(results.budgets):
         return None
     known = [row for row in rows if row.mean is not None]
     if not known:

@@ -1,10 +1,10 @@
 """The plain baseline stage: tf-idf and logistic regression, its strength chosen on dev."""
 
-import time
 from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from acclimate.data.task import Task
 from acclimate.stages.base import Context, Outcome, Stage
 
 
@@ -34,34 +34,20 @@ class Tfidf(Stage):
         return self.model_copy(update={"strengths": self.strengths[:1]})
 
     def run(self, parent: object, context: Context) -> Outcome:
-        from acclimate.evaluation.cost import Cost, PeakMemory, disk_bytes
-        from acclimate.evaluation.metrics import classification_metrics, split_metrics
-        from acclimate.evaluation.predictions import write_predictions
+        from acclimate.evaluation.metrics import classification_metrics
         from acclimate.modeling.tfidf import TfidfModel, fit
+        from acclimate.stages.plain import Fitted, plain_outcome
 
-        began = time.monotonic()
-        task = context.task()
-        weight = None if self.class_weights == "none" else "balanced"
-        tried: list[tuple[float, float, TfidfModel]] = []
-        with PeakMemory() as memory:
+        def best_of_all(task: Task) -> Fitted:
+            weight = None if self.class_weights == "none" else "balanced"
+            tried: list[tuple[float, float, TfidfModel]] = []
             for strength in self.strengths:
                 model = fit(task.train.texts, task.train.labels, task.labels, strength, self.ngrams, self.most_terms, weight)
                 score = classification_metrics(task.dev.labels, model.probabilities(task.dev.texts))[self.select_by]
                 tried.append((score, strength, model))
             # The first of equals: the strongest regularisation that reaches the best dev score.
-            _, best_strength, best = max(tried, key=lambda entry: entry[0])
-            dev = best.probabilities(task.dev.texts)
-            test_began = time.monotonic()
-            test = best.probabilities(task.test.texts)
-            test_seconds = time.monotonic() - test_began
-        best.save(context.output / "model")
-        predicted = {"dev": (task.dev, dev), "test": (task.test, test)}
-        write_predictions(context.output / "predictions.parquet", predicted)
-        metrics = {"strength": best_strength, "terms": len(best.terms), **split_metrics(predicted)}
-        parameters = best.weights.size + best.bias.size
-        cost = Cost(
-            seconds=time.monotonic() - began, peak_memory_bytes=memory.bytes, parameters=parameters, trained_parameters=parameters,
-            disk_bytes=disk_bytes(context.output / "model"), inference_texts_per_second=len(task.test.texts) / max(test_seconds, 1e-9),
-        )  # fmt: skip
-        log = tuple({"strength": strength, f"dev_{self.select_by}": score} for score, strength, _ in tried)
-        return Outcome(metrics, cost, (), log)
+            _, strength, best = max(tried, key=lambda entry: entry[0])
+            log = tuple({"strength": strength, f"dev_{self.select_by}": score} for score, strength, _ in tried)
+            return Fitted(best, best.weights.size + best.bias.size, {"strength": strength, "terms": len(best.terms)}, log)
+
+        return plain_outcome(context, best_of_all)

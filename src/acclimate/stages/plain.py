@@ -1,0 +1,60 @@
+"""What the plain baselines share: fit, predict dev and test, and say what it cost."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from acclimate.data.task import Task
+from acclimate.evaluation.cost import Cost, PeakMemory, disk_bytes
+from acclimate.evaluation.metrics import split_metrics
+from acclimate.evaluation.predictions import write_predictions
+from acclimate.stages.base import Context, Outcome
+
+
+class PlainModel(Protocol):
+    """A classifier that needs no tokens."""
+
+    def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """[N, L] of every text."""
+
+    def save(self, folder: Path) -> object:
+        """Write it into a new folder."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A plain baseline and what fitting it told."""
+
+    model: PlainModel
+    parameters: int
+    metrics: dict[str, Any] = field(default_factory=dict)
+    log: tuple[dict[str, Any], ...] = ()
+
+
+def plain_outcome(context: Context, fit: Callable[[Task], Fitted]) -> Outcome:
+    """Fit a baseline on the run's labels, keep model and predictions, and measure it."""
+    began = time.monotonic()
+    task = context.task()
+    with PeakMemory() as memory:
+        fitted = fit(task)
+        dev = fitted.model.probabilities(task.dev.texts)
+        test_began = time.monotonic()
+        test = fitted.model.probabilities(task.test.texts)
+        test_seconds = time.monotonic() - test_began
+    fitted.model.save(context.output / "model")
+    predicted = {"dev": (task.dev, dev), "test": (task.test, test)}
+    write_predictions(context.output / "predictions.parquet", predicted)
+    cost = Cost(
+        seconds=time.monotonic() - began,
+        peak_memory_bytes=memory.bytes,
+        parameters=fitted.parameters,
+        trained_parameters=fitted.parameters,
+        disk_bytes=disk_bytes(context.output / "model"),
+        inference_texts_per_second=len(task.test.texts) / max(test_seconds, 1e-9),
+    )
+    return Outcome(fitted.metrics | split_metrics(predicted), cost, (), fitted.log)
