@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from acclimate.data.mixture import in_words
-from acclimate.report.text import duration, size
+from acclimate.report.text import duration, listing, size
 
 if TYPE_CHECKING:
     from acclimate.cli.doctor import Finding
@@ -70,10 +70,13 @@ def data_lines(facts: dict[str, Any]) -> list[str]:
     def flatten(value: Any, path: str) -> list[str]:
         if isinstance(value, dict) and value and not all(isinstance(each, int | float | str) for each in value.values()):
             return [line for name, each in value.items() for line in flatten(each, f"{path}.{name}" if path else str(name))]
-        if value in (None, {}, [], ""):
+        if value in (None, {}, [], (), ""):
             return []
-        shown = ", ".join(f"{name} {each}" for name, each in value.items()) if isinstance(value, dict) else str(value)
-        return [f"{path}: {shown}"]
+        if isinstance(value, dict):
+            return [f"{path}: {', '.join(f'{name} {each}' for name, each in value.items())}"]
+        if isinstance(value, list | tuple):
+            return [f"{path}: {listing([str(each) for each in value])}"]
+        return [f"{path}: {value}"]
 
     return flatten(facts, "")
 
@@ -190,7 +193,7 @@ def _stage_name(stage: Any) -> str:
     values = stage.model_dump(mode="json")
     kind = values.pop("stage")
     if kind == "start":
-        return "random weights" if stage.random else stage.name
+        return "random weights" if stage.random else _told(stage.name)
     return (
         f"{kind} on {in_words(values['corpus'])}"
         if "corpus" in values
