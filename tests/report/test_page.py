@@ -207,9 +207,12 @@ def _luminance(color: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def test_a_page_for_others_shows_no_text_of_the_data(folder: Path, tmp_path: Path) -> None:
-    texts = [each["text"] for each in Results.load(folder).disagreements]
-    assert texts
-    both = [write_reports([folder], tmp_path / f"{shown}.html", texts=shown).read_text(encoding="utf-8") for shown in (True, False)]
-    shown = [[each.get("class") for each in Page(html).all("div")] for html in both]
-    assert ["disagreement" in classes for classes in shown] == [True, False]
+def test_a_page_for_others_shows_no_text_of_the_data_and_no_folder_of_this_machine(folder: Path, tmp_path: Path) -> None:
+    (folder / "study.yaml").write_text("base: /home/me/models/mini\ndata: { domain: [../a/b.txt, '/x y/c.txt', owner/name] }\n")
+    pages = [write_reports([folder], tmp_path / f"{public}.html", public).read_text(encoding="utf-8") for public in (False, True)]
+    assert ["disagreement" in [each.get("class") for each in Page(html).all("div")] for html in pages] == [True, False]
+    assert "base: /home/me/models/mini" in pages[0]
+    assert "base: …/mini" in pages[1]
+    assert "../a/b.txt" in pages[1]
+    assert "'…/c.txt'" in Page(pages[1]).text
+    assert "owner/name" in pages[1]

@@ -151,9 +151,7 @@ def watch(
 def report(
     folders: Annotated[list[Path], typer.Argument(help="A study's output folder, or those of several.", show_default=False)],
     out: Annotated[Path | None, typer.Option("--out", help="The page; by default in the folder, of several studies ./report.html.")] = None,
-    texts: Annotated[
-        bool, typer.Option(help="Show test texts on which recipes disagree; without, the page may go where the data may not.")
-    ] = True,
+    public: Annotated[bool, typer.Option("--public", help="A page for others: no texts of the data, no folders of this machine.")] = False,
 ) -> None:
     """Write the report of a finished study and its models' cards again, and print its table; of several studies write one page."""
     from acclimate.errors import SettingsError
@@ -166,13 +164,13 @@ def report(
         write_pretraining_report(folders[0])
         show.pretrained(folders[0])
         return
-    if not texts and out is None:
-        raise SettingsError("--no-texts makes a page for others: say with --out where it goes")
+    if public and out is None:
+        raise SettingsError("--public makes a page for others: say with --out where it goes")
     if len(folders) == 1 and out is None:
         write_cards(folders[0])
         page = write_report(folders[0])
     else:
-        page = write_reports(folders, out or Path("report.html"), texts)
+        page = write_reports(folders, out or Path("report.html"), public)
     for folder in folders:
         show.results(Results.load(folder))
     show.say(f"Report: {page}")

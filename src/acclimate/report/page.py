@@ -39,15 +39,15 @@ def write_report(folder: Path) -> Path:
     return folder / NAME
 
 
-def write_reports(folders: Sequence[Path], out: Path, texts: bool = True) -> Path:
-    """Write one or several studies as one page; without `texts` it shows none from the data, and may go where they may not.
+def write_reports(folders: Sequence[Path], out: Path, public: bool = False) -> Path:
+    """Write one or several studies as one page; a `public` one shows no text of the data and no folder of this machine.
 
     Raises:
         SettingsError: one of the folders does not hold the results of a study, or `out` is the page of one of them.
     """
     if any(out.resolve() == (folder / NAME).resolve() for folder in folders):
         raise SettingsError(f"{out}: is the page of one of these studies; name another with --out")
-    views = [View(Results.load(folder), prefix=f"s{number}-", texts=texts) for number, folder in enumerate(folders, start=1)]
+    views = [View(Results.load(folder), prefix=f"s{number}-", public=public) for number, folder in enumerate(folders, start=1)]
     write_text(out, page(views))
     return out
 

@@ -1,5 +1,6 @@
 """Everything that is said of one study, computed once, for the page, the Markdown and the plots alike."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -21,6 +22,9 @@ from acclimate.report.words import verdict_sentences
 from acclimate.report.work import scores_grid, size_grid, stages_grid, time_grid
 
 
+_FOLDERS = re.compile(r"(?<![\w.…~-])/(?:[^/\n\"',\]]+/)+")  # of an absolute path
+
+
 @dataclass(frozen=True)
 class Budget:
     """The recipes at one number of labels."""
@@ -37,7 +41,7 @@ class View:
 
     results: Results
     prefix: str = ""
-    texts: bool = True  # whether texts of the data are shown
+    public: bool = False  # without texts of the data, and without folders of this machine
 
     @property
     def study(self) -> Any:
@@ -112,7 +116,12 @@ class View:
 
     @property
     def disagreements(self) -> list[dict[str, Any]]:
-        return self.results.disagreements if self.texts else []
+        return [] if self.public else self.results.disagreements
+
+    @property
+    def study_yaml(self) -> str:
+        """The study as resolved; for others, of a path from this machine's root the last part alone."""
+        return _FOLDERS.sub("…/", self.results.study_yaml) if self.public else self.results.study_yaml
 
     @cached_property
     def data(self) -> DataFacts:
