@@ -21,7 +21,6 @@ from acclimate.report.tree import Branch, Saving, saving, tree
 from acclimate.report.words import verdict_sentences
 from acclimate.report.work import scores_grid, size_grid, stages_grid, time_grid
 
-
 _FOLDERS = re.compile(r"(?<![\w.…~-])/(?:[^/\n\"',\]]+/)+")  # of an absolute path
 
 
