@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from acclimate.data.mixture import in_words, shares
+from acclimate.data.mixture import Mixture, in_words, shares
 from acclimate.data.tokens import TokenStore
 
 
@@ -55,3 +56,9 @@ def test_a_mixture_in_words(mixture, words):
 
 def test_a_single_corpus_is_read_once_an_epoch():
     assert shares("wiki") == {"wiki": 1.0}
+
+
+def test_one_corpus_read_once_is_that_corpus_however_it_is_written():
+    written = TypeAdapter(Mixture)
+    assert written.validate_python({"wiki": 1}) == "wiki"
+    assert written.validate_python({"wiki": 0.5}) == {"wiki": 0.5}

@@ -23,15 +23,22 @@ def test_every_window_is_either_trained_on_or_held_out_and_documents_are_not_tor
     assert len(kept) >= 1
     assert len(held) >= 1 or len(whole) == 1
     sides = [set(of[np.isin(whole.start, side.start)]) for side in (kept, held)]
-    apart = len(documents) * share >= 1
-    assert not (apart and sides[0] & sides[1])
-    # One document (or window) may be longer than what is granted; more than one may not.
-    assert held.tokens <= most or len(sides[1]) == 1
+    room = min(most, share * whole.tokens)
+    assert held.tokens <= max(room, min(whole.length))
+    if any(sum(document) <= room for document in documents):
+        assert not sides[0] & sides[1]
 
 
 def test_a_single_window_is_trained_on():
     kept, held = hold_out(windows([7]), np.array([0]), 0.5, 100)
     assert (len(kept), len(held)) == (1, 0)
+
+
+def test_a_document_that_is_most_of_the_corpus_is_never_held_out():
+    lengths = [1000] * 59 + [500_000]
+    for most in (50_000, 10_000_000):
+        _, held = hold_out(windows(lengths), np.arange(60), 0.02, most)
+        assert 0 < held.tokens <= 0.02 * sum(lengths)
 
 
 def test_few_documents_give_windows_instead_of_one_of_them():

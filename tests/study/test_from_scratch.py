@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 from acclimate.cli.verbs import app
 
 SIZES = ["--layers", "1", "--hidden", "12", "--heads", "3", "--feed-forward", "20", "--positions", "32"]
-SHORT = ["--set", "tokens=2000", "--set", "batch_tokens=256", "--set", "max_length=16", "--set", "lr=1e-2"]
+SHORT = ["--set", "tokens=2000", "--set", "batch_tokens=256", "--set", "max_length=16", "--set", "lr=1e-2", "--set", "patience=null"]
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ recipes:
   short: [pretrain: {{ corpus: domain, tokens: 2000, batch_tokens: 256, max_length: 16 }}]
   "mixed | <b>":
     base: {{ layers_of: {world}/model, keep: 1 }}
-    stages: [pretrain: {{ corpus: {{ domain: 1, labelled: 0.5 }}, tokens: 4000, batch_tokens: 256, max_length: 16, lr: 5e-3 }}]
+    stages: [pretrain: {{ corpus: {{ domain: 1, labelled: 0.5 }}, tokens: 12000, batch_tokens: 256, max_length: 16, lr: 5e-3 }}]
 """
 
 
@@ -107,3 +107,46 @@ recipes:
         kept.append({word for word in ("song", "band", "goal") if word in vocabulary})
     # Beside the five special tokens and the letter a there is room for one.
     assert kept == [{"song"}, {"goal"}]
+
+
+def test_what_is_run_once_for_all_seeds_is_one_run(tmp_path, write_study):
+    text = STUDY.replace("seeds: 1", "seeds: 2").replace("corpus: domain,", "corpus: domain, seeds: all,")
+    result = CliRunner().invoke(app, ["study", str(write_study(tmp_path, text)), "--engine", "inline"])
+    assert result.exit_code == 0, result.output
+    results = json.loads((tmp_path / "results/study/pretraining.json").read_text())
+    models = [run["model"] for run in results["runs"]]
+    assert models == ["models/short-seed0", "models/short-seed1", "models/mixed-b"]
+    assert sorted(path.name for path in (tmp_path / "results/study/models").iterdir()) == sorted(
+        name.removeprefix("models/") for name in models
+    )
+
+
+def test_a_corpus_of_which_nothing_can_be_masked_is_said_and_the_others_are_measured(tmp_path, write_study):
+    (tmp_path / "strange.txt").write_text("\u4e2d\u6587\n" * 60)
+    text = STUDY.replace("labelled: {{ path: {world}/train.jsonl, text: text }}", f"strange: {tmp_path}/strange.txt").replace(
+        "labelled", "strange"
+    )
+    result = CliRunner().invoke(app, ["study", str(write_study(tmp_path, text)), "--engine", "inline"])
+    assert result.exit_code == 0, result.output
+    results = json.loads((tmp_path / "results/study/pretraining.json").read_text())
+    mixed = next(run for run in results["runs"] if run["recipe"].startswith("mixed"))
+    assert "heldout_loss" in mixed["corpora"]["domain"]
+    assert "heldout_loss" not in mixed["corpora"]["strange"]
+    assert any("held-out text of strange can be masked" in note for note in results["notes"])
+
+
+def test_its_report_goes_on_no_page_of_comparisons(finished, tmp_path):
+    out, _ = finished
+    for words in (["report", str(out), "--out", str(tmp_path / "x.html")], ["report", str(out), str(out)]):
+        result = CliRunner().invoke(app, words)
+        assert result.exit_code == 2
+        assert "a study that reads no labels" in result.output
+
+
+def test_a_vocabulary_cut_twice_must_shrink_each_time(tmp_path, write_study):
+    text = STUDY.replace('"mixed | <b>":', "shrunk:").replace(
+        "stages: [pretrain", "stages: [prune: {{ size: 30 }}, prune: {{ size: 40 }}, pretrain"
+    )
+    result = CliRunner().invoke(app, ["plan", str(write_study(tmp_path, text))])
+    assert result.exit_code == 2
+    assert "size: 40 entries were asked for, and there are 30 by then" in result.output

@@ -160,7 +160,10 @@ def report(
     from acclimate.report.pretrained import is_pretraining, write_pretraining_report
     from acclimate.report.results import Results
 
-    if len(folders) == 1 and is_pretraining(folders[0]):
+    alone = [folder for folder in folders if is_pretraining(folder)]
+    if alone and (len(folders) > 1 or out is not None or public):
+        raise SettingsError(f"{alone[0]}: a study that reads no labels; its report.md is written in its folder, and goes on no page")
+    if alone:
         write_pretraining_report(folders[0])
         show.pretrained(folders[0])
         return

@@ -179,7 +179,8 @@ class Corpus:
                 if watch is not None:
                     watch(text)
         if not documents:
-            raise DataError(f"{self.files[0] if self.files else self.name}: the corpus {self.name!r} holds no usable document")
+            patterns = f": `leave_out` and `remove` left out all {cleaned.left_out:,}" if cleaned.left_out else ""
+            raise DataError(f"{self.files[0] if self.files else self.name}: the corpus {self.name!r} holds no usable document{patterns}")
         rejects_file = str(problems.rejects_file) if problems.rejects_file else None
         self._facts = CorpusFacts(
             documents, words, size, len(self.files), problems.rejected, cleaned.left_out, cleaned.repeated, problems.counts, self.detected,

@@ -2,10 +2,16 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
+
+
+def _by_name(mixture: "str | dict[str, float]") -> "str | dict[str, float]":
+    # One corpus, read once, is that corpus however it is written: the same key, the same defaults.
+    return next(iter(mixture)) if isinstance(mixture, dict) and list(mixture.values()) == [1.0] else mixture
+
 
 Share = Annotated[float, Field(gt=0)]
-Mixture = str | Annotated[dict[str, Share], Field(min_length=1)]
+Mixture = Annotated[str | Annotated[dict[str, Share], Field(min_length=1)], AfterValidator(_by_name)]
 """A corpus by name, or several: `{wiki: 1, speeches: 0.25}` reads all of the one and a quarter of the other in each epoch; 2 is twice."""
 
 

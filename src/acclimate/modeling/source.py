@@ -157,7 +157,8 @@ def _download(base: str) -> Path:
 
 def _refuse_files(base: str, names: set[str]) -> None:
     if CONFIG not in names:
-        raise ModelError(f"base {base}: no {CONFIG}, so this is not a transformers model folder")
+        alone = " but a tokenizer alone: a model from scratch then needs sizes (--layers, --hidden, --heads; `random: {...}`)"
+        raise ModelError(f"base {base}: no {CONFIG}, so this is not a transformers model folder{alone if TOKENIZER in names else ''}")
     if WEIGHTS in names or INDEX in names:
         return
     others = sorted(name for name in names if name.endswith(OTHER_WEIGHTS))

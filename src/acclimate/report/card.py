@@ -133,9 +133,8 @@ def _step(chain: Chain, stage: StageFact) -> str:
         origin = f"{named(str(base.get('name', 'a pretrained model')))} ({plain(str(base.get('model_type', 'transformer')))}{parameters})"
         return f"architecture and tokenizer of {origin}, with random weights" if chain.random else f"the base {origin}"
     corpus = stage.settings.get("corpus")
-    parts = (
-        [named(name) + ("" if share == 1 else f" ({share:g} times an epoch)") for name, share in shares(corpus).items()] if corpus else []
-    )
+    epoch = " an epoch" if stage in chain.pretrainings else ""  # elsewhere it is a weight
+    parts = [named(name) + ("" if share == 1 else f" ({share:g} times{epoch})") for name, share in shares(corpus).items()] if corpus else []
     on = f" on {listing(parts)}" if parts else ""
     shown = {name: value for name, value in stage.settings.items() if name not in SETTINGS_LEFT_OUT and value not in (None, [])}
     settings = ", ".join(f"{plain(name)} {plain(_value(value))}" for name, value in shown.items())
@@ -161,9 +160,9 @@ def _data(chain: Chain) -> str:
 def _read_by(chain: Chain) -> Results:
     """The results with the data that this model read: the study may have had more."""
     data: Mapping[str, Any] = chain.results.study.get("data") or {}
-    corpora = {name: facts for name, facts in (data.get("corpora") or {}).items() if name in chain.corpora}
+    corpora = {name: facts for name, facts in (data.get("corpora") or {}).items() if name in chain.read}
     task = data.get("task")
-    if task and "task" not in chain.corpora:
+    if task and "task" not in chain.read:
         task = {**task, "unlabeled": None}
     return replace(chain.results, study={**chain.results.study, "data": {**data, "task": task, "corpora": corpora}}, stages=chain.stages)
 

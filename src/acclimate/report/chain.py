@@ -47,8 +47,14 @@ class Chain:
 
     @property
     def corpora(self) -> tuple[str, ...]:
-        """The corpora that its pretrainings read, by name."""
+        """The corpora that its pretrainings learned from, by name."""
         named = (name for stage in self.pretrainings if (corpus := stage.settings.get("corpus")) for name in shares(corpus))
+        return tuple(dict.fromkeys(named))
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """All corpora that its stages read, by name: those that a vocabulary was cut to, too."""
+        named = (name for stage in self.stages if (corpus := stage.settings.get("corpus")) for name in shares(corpus))
         return tuple(dict.fromkeys(named))
 
     @cached_property
@@ -73,5 +79,5 @@ class Chain:
         """The hub ids of all that this model was trained on."""
         by_name = self.results.study.get("hub_datasets") or {}
         # A pretraining on the task also reads its unlabelled texts.
-        names = ["task", *self.corpora, *(["task unlabeled"] if "task" in self.corpora else [])]
+        names = ["task", *self.read, *(["task unlabeled"] if "task" in self.read else [])]
         return list(dict.fromkeys(str(each) for name in names for each in by_name.get(name) or ()))

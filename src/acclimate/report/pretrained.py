@@ -61,15 +61,20 @@ def pretraining_report(results: dict[str, Any]) -> str:
 
 
 def heldout_grid(results: dict[str, Any]) -> Grid:
-    """A line for each corpus of each finished run, the lowest loss of a corpus first."""
+    """A line for each corpus of each finished run: by vocabulary, and of one vocabulary the lowest loss first."""
     rows = []
+    vocabularies = list(dict.fromkeys(run.get("tokenizer") for run in _done(results)))
     for name in _corpora(results):
         found = [(run, run["corpora"][name]) for run in _done(results) if "heldout_loss" in run["corpora"].get(name, {})]
-        for run, facts in sorted(found, key=lambda each: each[1]["heldout_loss"]):
+        for run, facts in sorted(found, key=lambda each: (vocabularies.index(each[0].get("tokenizer")), each[1]["heldout_loss"])):
             numbers = (score(facts["heldout_loss"]), percent(facts["heldout_accuracy"]), score(facts["bits_per_byte"]))
-            rows.append((name, run["recipe"], str(run["seed"]), *numbers, amount(facts["heldout_tokens"])))
-    headings = ("corpus", "recipe", "seed", "nats per masked token", "found", "bits per byte", "tokens held out")
-    return Grid("Held-out text, 15 % of its tokens masked; lower loss is better", headings, tuple(rows), frozenset({0, 1}))
+            which = str(vocabularies.index(run.get("tokenizer")) + 1) if len(vocabularies) > 1 else "–"
+            rows.append((name, run["recipe"], which, str(run["seed"]), *numbers, amount(facts["heldout_tokens"])))
+    headings = ("corpus", "recipe", "vocabulary", "seed", "nats per masked token", "found", "bits per byte", "tokens held out")
+    caption = "Held-out text, 15 % of its tokens masked; lower loss is better"
+    if len(vocabularies) > 1:
+        caption += ", but losses and shares of different vocabularies cannot be compared, and bits per byte only roughly"
+    return Grid(caption, headings, tuple(rows), frozenset({0, 1})).without_empty_columns()
 
 
 def cost_grid(results: dict[str, Any]) -> Grid:

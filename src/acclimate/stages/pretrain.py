@@ -60,9 +60,9 @@ class Pretrain(Stage):
     gradient_checkpointing: bool = False
     """Compute activations again in the backward pass instead of keeping them: about a third slower, far less memory."""
     heldout_share: float = Field(default=0.02, gt=0, lt=1)
-    """Share of each corpus's documents (of its windows where documents are few) held out to measure the loss with fixed masks."""
+    """Share of each corpus's tokens held out, in whole documents where they are short enough, to measure the loss with fixed masks."""
     heldout_tokens: int = Field(default=50_000, gt=0)
-    """At most so many tokens are held out, of several corpora equal parts; at least one document of each."""
+    """At most so many tokens of each corpus are held out."""
     evaluations: int = Field(default=10, gt=0)
     """How often the held-out loss is measured at most (less often where that would take a tenth of the time); the best weights are kept."""
     patience: int | None = Field(default=3, gt=0)
@@ -143,10 +143,11 @@ class Pretrain(Stage):
         )
         store, training = text.store, text.training
         whole = max(self.batch_tokens, length)
-        parts = min(RAMP_PARTS, whole // length) if self.batch_ramp else 1
+        parts = min(RAMP_PARTS, whole // int((training.length + special).max())) if self.batch_ramp else 1
+        if self.batch_ramp and parts == 1:
+            notes.append(f"batches did not grow: one of {whole:,} tokens holds a single window of the longest")
         order = TokenOrder(training.length + special, whole // parts, context.seed)
         tokens_per_epoch = int((training.length + special).sum())
-        heldout_tokens = sum(int((windows.length + special).sum()) for windows in text.heldout.values())
         taken = self.steps(tokens_per_epoch, order.batches_per_epoch)
         steps = taken if parts == 1 else RampedOrder.steps(taken, parts, self.batch_ramp)
         ramped = order if parts == 1 else RampedOrder(order, parts, round(self.batch_ramp * steps))
@@ -166,7 +167,13 @@ class Pretrain(Stage):
         name_attention(context, packed)
         micro = forward_tokens(context, model, rate)
         heldout = {name: heldout_batches(store, windows, words, micro) for name, windows in text.heldout.items()}
+        # Where nothing can be masked (all unknown to the vocabulary, say) there is nothing to ask for.
+        silent = [name for name, of_one in heldout.items() if not any(len(batch.targets["target_ids"]) for batch in of_one)]
+        heldout = {name: of_one for name, of_one in heldout.items() if name not in silent}
+        if silent:
+            notes.append(f"no token of the held-out text of {' and '.join(silent)} can be masked, so nothing is measured there")
         batches = [batch for of_one in heldout.values() for batch in of_one]
+        heldout_tokens = sum(batch.tokens for batch in batches)
 
         def score(module: torch.nn.Module) -> dict[str, float]:
             of_each = {name: masked_scores(module, of_one, devices) for name, of_one in heldout.items()}
@@ -213,7 +220,7 @@ class Pretrain(Stage):
             "heldout_loss_after": after.get("heldout_loss"),
             "heldout_accuracy": after.get("heldout_accuracy"),
             "heldout_tokens": heldout_tokens,
-            "corpora": text.measured(after),
+            "corpora": text.measured(after, tuple(heldout)),
             "corpus_documents": store.documents,
             "corpus_tokens": store.total,
             "windows": len(training.start),

@@ -1,7 +1,7 @@
 """What a pretraining reads: the windows of one corpus or a mixture of several, a part of each held out."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from acclimate.data.corpus import Corpus
 from acclimate.data.tokens import TokenStore
 from acclimate.data.windows import Windows, sliding
+from acclimate.errors import DataError
 from acclimate.files import digest_file, digest_json
 from acclimate.modeling.folder import ModelFolder
 from acclimate.randomness import generator
@@ -31,21 +32,22 @@ class PretrainingText:
     bytes_per_token: dict[str, float]
     """By corpus: UTF-8 bytes of text that a token stands for on average."""
 
-    def measured(self, evaluation: Mapping[str, float]) -> dict[str, dict[str, Any]]:
-        """The facts with the held-out loss (nats per token), accuracy and bits per byte that `evaluation` found for each corpus.
+    def measured(self, evaluation: Mapping[str, float], of: Collection[str]) -> dict[str, dict[str, Any]]:
+        """The facts with the held-out loss (nats per token), accuracy and bits per byte that `evaluation` found for each corpus in `of`.
 
-        Bits per byte do not depend on the vocabulary: loss x tokens per byte / ln 2, the loss being that of masked tokens.
+        Bits per byte are loss x tokens per byte / ln 2, the loss being that of masked tokens. They bring vocabularies nearer to each other
+        than nats per token do, not to one scale: a masked piece is guessed from the other pieces of its word, so finer ones look easier.
         """
         found: dict[str, dict[str, Any]] = {}
         for name, facts in self.facts.items():
-            of = f"/{name}" if len(self.heldout) > 1 else ""
-            loss = evaluation.get(f"heldout_loss{of}") if name in self.heldout else None
+            which = f"/{name}" if len(of) > 1 else ""
+            loss = evaluation.get(f"heldout_loss{which}") if name in of else None
             known = (
                 {}
                 if loss is None
                 else {
                     "heldout_loss": loss,
-                    "heldout_accuracy": evaluation[f"heldout_accuracy{of}"],
+                    "heldout_accuracy": evaluation[f"heldout_accuracy{which}"],
                     "bits_per_byte": loss / (self.bytes_per_token[name] * math.log(2)),
                 }
             )
@@ -58,8 +60,11 @@ def read_text(
 ) -> PretrainingText:
     """The text of `corpora` in the parent's vocabulary, in windows of at most `room` tokens.
 
-    `shares` says how often a corpus is read in an epoch. Of each corpus the share `heldout` of its documents is held out, of all corpora
-    together at most `most` tokens (each at most its equal part, but at least a document).
+    `shares` says how often a corpus is read in an epoch. Of each corpus the share `heldout` is held out, at most `most` tokens: which text
+    that is depends on the corpus alone, so it is the same in every mixture, and no later stage is judged on what an earlier one learned.
+
+    Raises:
+        DataError: a share is so small that nothing of its corpus would be read.
     """
     stores = [context.tokens(corpus, parent) for corpus in corpora.values()]
     key = digest_json(["joined", *(corpus.fingerprint for corpus in corpora.values()), digest_file(parent.tokenizer_file)])
@@ -71,8 +76,10 @@ def read_text(
     for name, store in zip(corpora, stores, strict=True):
         windows = sliding(store, room)
         documents = np.searchsorted(store.offsets, windows.start, side="right") - 1
-        kept, out = hold_out(windows, documents, heldout, most // len(corpora))
+        kept, out = hold_out(windows, documents, heldout, most)
         read = _repeated(kept, shares[name], name)
+        if len(kept) and not len(read):
+            raise DataError(f"corpus: nothing of {name!r} would be read: {shares[name]:g} of its {len(kept)} windows is less than one")
         training.append(_from(begin, read))
         if len(out):
             held[name] = _from(begin, out)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from acclimate.errors import SettingsError
+from acclimate.modeling.families import ONE_LAYER
 from acclimate.modeling.source import Source, new_source, resolve_base
 from acclimate.stages.base import Stage
 from acclimate.stages.cut import Cut, spread
@@ -83,6 +84,10 @@ class Chains:
         kind = whole.source.config["model_type"]
         if kind in KEEPS_ITS_FIRST and kept[0] != 0:
             raise SettingsError(f"recipes.{name}: keep: the first layer of {kind} is built unlike the others: begin with 0")
+        if kind in ONE_LAYER:
+            if whole.source.config.get("num_hidden_groups", 1) > 1:
+                raise SettingsError(f"recipes.{name}: layers_of: {base.layers_of} shares its layers in several groups, which cannot be cut")
+            kept = tuple(range(len(kept)))  # all of them are one
         return Chain((*whole.links, (Cut(keep=kept), draw)), whole.source, len(kept))
 
     def _once(self, key: str, look: Callable[[], Source]) -> Source:

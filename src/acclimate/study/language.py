@@ -8,7 +8,16 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, ModelWrapValidatorHandler, ValidationError, ValidationInfo, model_validator
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    ModelWrapValidatorHandler,
+    Tag,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from acclimate.data.opened import DataSettings
@@ -98,10 +107,23 @@ class New(Settings):
     """Its sizes, and whose vocabulary it speaks."""
 
 
+def _kind_of_base(value: Any) -> str | None:
+    # A mapping is judged by its keys alone: what is wrong in it is then said of what was meant.
+    if isinstance(value, Mapping):
+        return "New" if "random" in value else "LayersOf"
+    return type(value).__name__ if isinstance(value, LayersOf | New) else "Name"
+
+
+Base = Annotated[
+    Annotated[str, Field(min_length=1), Tag("Name")] | Annotated[LayersOf, Tag("LayersOf")] | Annotated[New, Tag("New")],
+    Discriminator(_kind_of_base),
+]
+
+
 class Recipe(Settings):
     """A base and the stages that adapt it. In a study file: a list of stages, or `{base, stages}`."""
 
-    base: Annotated[str, Field(min_length=1)] | LayersOf | New | None = None
+    base: Base | None = None
     """Where it starts: a hub id, a folder or a short name (`minilm`), `random` (the study's base with fresh weights), `random: {sizes}`,
     `{layers_of: model or recipe, keep: layers}`, or a plain baseline (`majority`, `tfidf`, `bilstm`); default the study's base."""
     stages: tuple[Annotated[AnyStage, BeforeValidator(_stage_as_written)], ...] = ()
@@ -273,7 +295,8 @@ def _recipe_contradictions(study: Study, recipe: Recipe) -> Iterator[Mistake]:
     corpora = tuple(study.data.corpora_by_name())
     if not recipe.stages:
         yield Mistake((), "has no stages; the shortest recipe is [finetune]")
-    if recipe.draw and not any(stage.draws() for stage in recipe.stages):
+    random = recipe.base == RANDOM or isinstance(recipe.base, New)
+    if recipe.draw and not random and not any(stage.draws() for stage in recipe.stages):
         yield Mistake(("draw",), "nothing in this recipe is drawn at random, so another draw is the same model")
     if recipe.base in BASELINE_NAMES and [stage_name(stage) for stage in recipe.stages] != [recipe.base]:
         yield Mistake((), f"{recipe.base} is a plain baseline and takes no stages")

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+RANDOM = "random"  # a base that is no path, even where a folder is called so
 SPLITS = ("path", "train", "dev", "test")
 
 
@@ -35,7 +36,7 @@ def relocated(resolved: dict[str, Any], root: Path, to: Path) -> dict[str, Any]:
     def start(base: Any) -> Any:
         match base:
             case str():
-                return moved(base)
+                return base if base == RANDOM else moved(base)
             case {"layers_of": str(model)} if model not in resolved["recipes"]:
                 return {**base, "layers_of": moved(model)}
             case {"random": {"tokenizer": str(folder)} as shape}:

@@ -123,9 +123,12 @@ def _check(name: str, recipe: Recipe, chain: Chain) -> None:
             raise SettingsError(f"recipes.{name}: gradient_checkpointing: {kind} cannot do it; lower max_length or --micro-tokens instead")
         if isinstance(stage, Finetune) and isinstance(stage.train, int) and layers is not None and stage.train > layers:
             raise SettingsError(f"recipes.{name}: train: {stage.train} layers were asked for, and {source.name} has {layers}")
-        if isinstance(stage, Prune) and stage.size >= source.config.get("vocab_size", math.inf):
-            rows = f"the vocabulary of {source.name} has {source.config['vocab_size']:,}; choose a smaller size"
-            raise SettingsError(f"recipes.{name}: size: {stage.size:,} entries were asked for, and {rows}")
+    entries = source.config.get("vocab_size", math.inf)
+    for size in (link.size for link, _ in chain.links if isinstance(link, Prune)):
+        if size >= entries:
+            rows = f"there are {entries:,} by then; choose a smaller size"
+            raise SettingsError(f"recipes.{name}: size: {size:,} entries were asked for, and {rows}")
+        entries = size
 
 
 def _path(

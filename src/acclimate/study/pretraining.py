@@ -10,32 +10,37 @@ from pathlib import Path
 from typing import Any
 
 from acclimate.evaluation.cost import total
-from acclimate.files import atomic_folder, write_json
+from acclimate.files import atomic_folder, digest_file, write_json
 from acclimate.study.plan import Run
 from acclimate.study.results import Outcomes
 
 RESULTS, MODELS = "pretraining.json", "models"
 
 
-def write_pretrained(outcomes: Outcomes, about: dict[str, Any], out: Path) -> int:
-    """Write `pretraining.json` (`about` with a row a run) and a folder under `models/` for each finished run; how many runs failed."""
-    names = model_names(outcomes.plan.runs)
-    rows = [_row(outcomes, run, names[run]) for run in outcomes.plan.runs]
+def write_pretrained(outcomes: Outcomes, about: dict[str, Any], out: Path) -> tuple[int, int]:
+    """Write `pretraining.json` (`about` with a row a run) and a folder under `models/` for each finished run.
+
+    Returns how many runs there are, and how many of them failed.
+    """
+    # A pretraining that is run once for all seeds is one run, whatever `seeds` says.
+    runs = tuple({(run.recipe, run.end): run for run in reversed(outcomes.plan.runs)}.values())[::-1]
+    names = model_names(runs)
+    rows = [_row(outcomes, run, names[run]) for run in runs]
     with atomic_folder(out / MODELS) as folder:
         for run, name in names.items():
             if outcomes.error(run) is None:
                 shutil.copytree(outcomes.store.path(run.end) / "model", folder / name)
     write_json(out / RESULTS, {**about, "runs": rows})
-    return sum(row["status"] == "failed" for row in rows)
+    return len(rows), sum(row["status"] == "failed" for row in rows)
 
 
 def model_names(runs: tuple[Run, ...]) -> dict[Run, str]:
     """A folder's name for each run: the recipe's, in letters that every file system takes, with the seed where there are several."""
-    several = len({run.seed for run in runs}) > 1
+    recipes = [run.recipe for run in runs]
     names: dict[Run, str] = {}
     for run in runs:
         name = re.sub(r"[^\w.+-]+", "-", run.recipe).strip("-.") or "model"
-        name += f"-seed{run.seed}" if several else ""
+        name += f"-seed{run.seed}" if recipes.count(run.recipe) > 1 else ""
         taken = set(names.values())
         names[run] = next(each for each in (name, *(f"{name}-{number}" for number in range(2, len(runs) + 2))) if each not in taken)
     return names
@@ -53,5 +58,6 @@ def _row(outcomes: Outcomes, run: Run, name: str) -> dict[str, Any]:
         "model": f"{MODELS}/{name}",
         **{each: metrics.get(each) for each in kept},
         "corpora": metrics.get("corpora") or {},
+        "tokenizer": digest_file(outcomes.store.path(run.end) / "model" / "tokenizer.json"),
         "cost": cost.to_json(),
     }

@@ -33,7 +33,7 @@ class Speed:
 def prune(base: str, settings: dict[str, Any], corpus: dict[str, Any], options: Options) -> tuple[Made, Speed | None]:
     """Cut the vocabulary of `base` to that of `corpus`, put the model into `options.out`, and time both.
 
-    A model without a mask token is not timed, and that is said.
+    A model without a mask token, or one that is no longer in the store, is not timed, and that is said.
 
     Raises:
         SettingsError: the vocabulary cannot be cut to this size.
@@ -41,7 +41,9 @@ def prune(base: str, settings: dict[str, Any], corpus: dict[str, Any], options: 
         Interrupted: a stop was asked for; the same call continues.
     """
     made = run_stage(base, "prune", settings, {"domain": corpus}, 0, options)
-    assert made.parent is not None
+    if made.parent is None:
+        options.say("not timed: the base's copy is no longer in the store")
+        return made, None
     try:
         return made, speed(made.parent, options.out, Corpus.open("domain", CorpusSettings(**corpus), Path.cwd()), options.threads)
     except ModelError as error:

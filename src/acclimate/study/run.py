@@ -23,6 +23,7 @@ from acclimate.study.engines.table import ENGINES
 from acclimate.study.journal import Journal
 from acclimate.study.language import Study, resolved
 from acclimate.study.origins import base_facts, hub_datasets
+from acclimate.study.outputs import COMPARED, MADE, clear, refuse_foreign
 from acclimate.study.paths import relocated
 from acclimate.study.plan import Plan
 from acclimate.study.pretraining import RESULTS, write_pretrained
@@ -112,8 +113,7 @@ def run_study(study: Study, root: Path, options: Options, smoke: bool = False) -
         silent = replace(options, say=lambda _: None, live=None, track=())
         carry_out(prepare(study, root, options.store, smoke, precision=options.precision), silent, Journal(study.name))
         return Finished(options.out, 0, 0, Handover(None, None))
-    if (options.out / "study.yaml").exists() and not (options.out / "study.json").exists():
-        raise SettingsError(f"{options.out}: holds a study.yaml that no study wrote, and results would replace it; choose another --out")
+    refuse_foreign(options.out)
     if options.engine not in ENGINES:
         raise SettingsError(f"engine {options.engine!r} is not among {', '.join(ENGINES)}")
     options = replace(options, track=checked_trackers(options.track))
@@ -176,7 +176,8 @@ def write_results(prepared: Prepared, reports: dict[str, Report], options: Optio
         "best": _about(handover, study.metric),
         "failed": [{name: row[name] for name in ("recipe", "seed", "labels", "error")} for row in failed],
     }
-    (out / RESULTS).unlink(missing_ok=True)  # of an earlier version of the study that read no labels
+    if (out / RESULTS).exists():
+        clear(out, MADE)
     write_json(out / "study.json", about)
     return Finished(out, len(failed), len(table), handover)
 
@@ -186,9 +187,11 @@ def write_models(prepared: Prepared, reports: dict[str, Report], options: Option
     outcomes = Outcomes.read(prepared.plan, prepared.store, reports)
     write_text(options.out / "study.yaml", dump(relocated(resolved(prepared.study), prepared.root, options.out)))
     about = study_facts(prepared, outcomes, options.command)
-    failed = write_pretrained(outcomes, about, options.out)
+    if (options.out / "verdicts.json").exists():
+        clear(options.out, COMPARED)
+    runs, failed = write_pretrained(outcomes, about, options.out)
     write_json(options.out / "study.json", about)
-    return Finished(options.out, failed, len(prepared.plan.runs), Handover(None, None))
+    return Finished(options.out, failed, runs, Handover(None, None))
 
 
 def study_facts(prepared: Prepared, outcomes: Outcomes, command: str) -> dict[str, Any]:

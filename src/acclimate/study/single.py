@@ -21,7 +21,7 @@ class Made:
     measured: dict[str, Any]  # its metrics.json
     row: dict[str, Any]  # as in results.parquet
     facts: dict[str, Any]  # as in study.json
-    parent: Path | None = None  # the model folder that the stage began with; None for plain baselines
+    parent: Path | None = None  # the model folder that the stage began with; None for plain baselines, and where it is no longer kept
 
 
 def scratch(base: str, sizes: dict[str, int | None]) -> Any:
@@ -75,7 +75,7 @@ def run_stage(
         outcomes = Outcomes.read(prepared.plan, prepared.store, reports)
         (row,) = rows(study, outcomes)
         before = prepared.plan.nodes[end].parent
-        parent = prepared.store.path(before) / "model" if before is not None else None
+        parent = prepared.store.path(before) / "model" if before is not None and prepared.store.has(before) else None
         return Made(outcomes.measured[end], row, study_facts(prepared, outcomes, options.command), parent)
 
 
