@@ -8,12 +8,21 @@ from safetensors.torch import load_file
 
 STUDY = """
 base: {world}/model
-data: {{ domain: "{world}/domain.jsonl", task: {{ train: "{world}/train.jsonl", dev: "{world}/dev.jsonl", test: "{world}/test.jsonl" }} }}
+data:
+  domain: "{world}/domain.jsonl"
+  corpora: {{ labelled: {{ path: "{world}/train.jsonl", text: text }} }}
+  task: {{ train: "{world}/train.jsonl", dev: "{world}/dev.jsonl", test: "{world}/test.jsonl" }}
 seeds: 1
 recipes:
   DAPT:
     - pretrain: {{ corpus: domain, tokens: 6000, batch_tokens: 512, lr: 5e-3 }}
     - finetune: {{ lr: 1e-2, epochs: 2, min_steps: 0, dropout: 0.0 }}
+  small:
+    base: {{ layers_of: DAPT, keep: 1 }}
+    stages:
+      - prune: {{ corpus: domain, size: 40 }}
+      - pretrain: {{ corpus: {{ domain: 1, labelled: 0.5 }}, tokens: 6000, batch_tokens: 512, batch_ramp: 0.5, max_length: 16, lr: 5e-3 }}
+      - finetune: {{ lr: 1e-2, epochs: 2, min_steps: 0, dropout: 0.0 }}
   top: [finetune: {{ train: 1, lr: 1e-2, epochs: 2, min_steps: 0, dropout: 0.0 }}]
 """
 
@@ -36,7 +45,7 @@ def test_two_processes_train_what_one_trains(write_study, tmp_path):
         ends = {record["title"]: record["key"] for record in records if record["stage"]["stage"] == "finetune"}
         models = {title: folder / ".acclimate" / "artifacts" / end[:16] / "model" / "model.safetensors" for title, end in ends.items()}
         found[name] = {(title, tensor): value for title, path in models.items() for tensor, value in load_file(path).items()}
-    assert {title for title, _ in found["one"]} == {"DAPT, seed 0: finetune", "top, seed 0: finetune"}
+    assert {title for title, _ in found["one"]} == {"DAPT, seed 0: finetune", "small, seed 0: finetune", "top, seed 0: finetune"}
     for name, tensor in found["one"].items():
         # Sums are added in another order, and Adam magnifies the last bit of small gradients.
         assert (tensor - found["two"][name]).abs().max() < 1e-3, name
