@@ -5,7 +5,7 @@ from acclimate.cli.show import data_lines
 
 def test_facts_are_flat_and_long_lists_are_short():
     facts = {"task": {"files": [f"{number}.txt" for number in range(400)], "made": ("test", "dev"), "count": {"a": 1, "b": 2}}}
-    assert data_lines(facts) == ["task.files: 0.txt, 1.txt, 2.txt and 397 more", "task.made: test and dev", "task.count: a 1, b 2"]
+    assert data_lines(facts) == ["task.files: 0.txt, 1.txt, 2.txt, ...", "task.made: test, dev", "task.count: a 1, b 2"]
 
 
 def test_what_is_not_there_takes_no_line():

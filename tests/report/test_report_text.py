@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from acclimate.report.markdown import bullets
 from acclimate.report.text import amount, duration, inert, interval, listing, one_line, percent, score, signed, size
 
 AMOUNTS = {0: "0", 0.4: "0.4", 950: "950", 999.96: "1 k", 1000: "1 k", 12_345: "12.3 k", 999_949: "999.9 k", 999_951: "1 M"}
@@ -50,3 +51,7 @@ def test_inert_text_has_no_control_characters_and_can_be_written(text: str) -> N
 @given(st.text(st.characters(categories=["L", "N", "P", "Zs", "Mn"])))
 def test_ordinary_text_of_any_script_is_left_alone(text: str) -> None:
     assert inert(text) == text
+
+
+def test_a_line_of_a_list_begins_no_list_of_its_own_and_a_number_stays_a_number() -> None:
+    assert bullets(["1.3 % of it", "1. x", "12) y", "# h", "- z", "> q"]) == "- 1.3 % of it\n- 1\\. x\n- 12\\) y\n- \\# h\n- \\- z\n- \\> q"

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from acclimate.data.mixture import in_words
-from acclimate.report.text import duration, listing, size
+from acclimate.report.text import duration, size
+
+MOST_SHOWN = 15  # entries of a list in one line
 
 if TYPE_CHECKING:
     from acclimate.cli.doctor import Finding
@@ -75,7 +77,8 @@ def data_lines(facts: dict[str, Any]) -> list[str]:
         if isinstance(value, dict):
             return [f"{path}: {', '.join(f'{name} {each}' for name, each in value.items())}"]
         if isinstance(value, list | tuple):
-            return [f"{path}: {listing([str(each) for each in value])}"]
+            shown = [str(each) for each in value]
+            return [f"{path}: {', '.join(shown if len(shown) <= MOST_SHOWN else [*shown[:3], '...'])}"]
         return [f"{path}: {value}"]
 
     return flatten(facts, "")

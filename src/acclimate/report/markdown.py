@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from acclimate.report.grid import Grid
 from acclimate.report.text import inert, one_line, quoted
 
+_LIST = re.compile(r"^(\s*)(\d*)((?<=\d)[.)](?=\s|$)|(?<!\d)[#+>-])")  # the sign that would make a line a list, heading or quote
 _MARKUP = re.compile(r"([\\`*_\[\]|~$])")
 
 
@@ -54,7 +55,7 @@ def grid(value: Grid) -> str:
 
 def bullets(lines: Iterable[str]) -> str:
     """A list of lines that are Markdown already; none of them becomes a heading, a list or a number of one."""
-    return "\n".join("- " + re.sub(r"^(\s*)([#+>-]|\d+[.)])", r"\1\\\2", line) for line in lines)
+    return "\n".join("- " + _LIST.sub(r"\1\2\\\3", line) for line in lines)
 
 
 def _line(cells: Iterable[str]) -> str:
