@@ -54,12 +54,14 @@ def write_folder(
     reference: str = "fine-tune",
     stages: Sequence[Mapping[str, Any]] = (),
     detectable: float | None = 0.031,
+    seconds: Mapping[str, float] | None = None,
     **study: Any,
 ) -> Path:
     """Write the five files; dev scores are the test scores and a hundredth."""
     rows: list[dict[str, Any]] = []
     predictions: list[dict[str, Any]] = []
     for recipe, budgets in scores.items():
+        costs = COSTS | ({"seconds": seconds[recipe]} if seconds and recipe in seconds else {})
         for labels, values in budgets.items():
             for seed, value in enumerate(values):
                 done = not isinstance(value, str)
@@ -76,7 +78,7 @@ def write_folder(
                     "test_macro_f1": value if done else None,
                 }
                 row |= {"dev_accuracy": 0.9 if done else None, "test_accuracy": 0.875 if done else None}
-                rows.append(row | {name: cost if done else None for name, cost in COSTS.items()} | {"key": f"{recipe}-{seed}"})
+                rows.append(row | {name: cost if done else None for name, cost in costs.items()} | {"key": f"{recipe}-{seed}"})
                 for index in range(6 if done else 0):
                     about = {"recipe": recipe, "seed": seed, "labels": labels, "split": "dev" if index == 5 else "test", "index": index}
                     predictions.append({**about, "gold": LABELS[index % 3], "predicted": LABELS[0], "probabilities": [0.5, 0.3, 0.2]})

@@ -192,3 +192,30 @@ def _in_memory(scores: list[list[float | str]], bounds: list[float], word: str, 
     verdicts = tuple(Verdict(f"r{number}", "r0", "500", 0.5, difference, low, high, 0.01, None, word, 2) for number in done if number)
     stages = (StageFact("k", "pretrain", ("r1",), 0, None, 1.0, False, "done", {}, (), {}),) if shared else ()
     return Results("test_macro_f1", "r0", runs, verdicts, stages, {}, "", pa.table({}))
+
+
+THREE = {**TWO, "tfidf": {"all": [0.8, 0.8]}, "head": {"all": [0.7, 0.7]}}
+
+
+@pytest.mark.parametrize(
+    ("verdict", "said"),
+    [
+        (
+            (0.01, -0.05, 0.07, "cannot tell"),
+            "“tfidf”, at 2.0 s a run instead of 1 min 40 s, may be up to 0.070 better or 0.050 worse than the reference",
+        ),
+        ((0.05, 0.02, 0.08, "better"), "“tfidf”, at 2.0 s a run instead of 1 min 40 s, is better than the reference"),
+        ((0.05, 0.02, 0.08, "cannot tell"), None),
+        ((-0.05, -0.08, -0.02, "worse"), None),
+    ],
+)
+def test_a_much_cheaper_recipe_is_named_with_what_it_may_lose(results_of: Make, verdict: tuple[Any, ...], said: str | None) -> None:
+    verdicts = {**BETTER, ("tfidf", "all"): verdict, ("head", "all"): (-0.1, -0.2, -0.05, "worse")}
+    _, second = verdict_sentences(results_of(THREE, verdicts, seconds={"DAPT": 100.0, "tfidf": 2.0, "head": 1.0}))
+    assert (said in second) if said else ("tfidf" not in second)
+    assert "head" not in second
+
+
+def test_a_recipe_that_is_little_cheaper_is_not_named(results_of: Make) -> None:
+    verdicts = {**BETTER, ("tfidf", "all"): (0.01, -0.05, 0.07, "cannot tell")}
+    assert "tfidf" not in verdict_sentences(results_of(THREE, verdicts, seconds={"DAPT": 9.0, "tfidf": 2.0}))[1]

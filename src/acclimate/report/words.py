@@ -1,9 +1,12 @@
 """The verdict of a study in two sentences that a manager understands, never stronger than the interval."""
 
+import math
 from collections.abc import Sequence
 
 from acclimate.report.results import Claim, Results, Verdict
-from acclimate.report.text import interval, listing, metric_words, quoted, score, signed, with_labels
+from acclimate.report.text import duration, interval, listing, metric_words, quoted, score, signed, with_labels
+
+MUCH_CHEAPER = 5  # times less time
 
 
 def verdict_sentences(results: Results) -> tuple[str, str]:
@@ -114,6 +117,7 @@ def _limits(results: Results, chosen: str) -> list[str]:
             clauses.extend(_unseen(unclear))
     clauses.extend(_other_budgets(results, chosen))
     clauses.extend(_baseline_won(results, chosen))
+    clauses.extend(_cheaper(results, chosen))
     clauses.extend(_checkpoint(results, chosen))
     clauses.extend(_failures(results))
     if clauses:
@@ -159,6 +163,27 @@ def _baseline_won(results: Results, chosen: str) -> list[str]:
         return []
     best = results.best_on_dev(tuple(recipe for recipe in results.recipes if recipe not in results.plain_baselines))
     return [] if best is None else [f"no transformer scored higher on the dev set, and the best of them is {quoted(best)}"]
+
+
+def _cheaper(results: Results, chosen: str) -> list[str]:
+    """The best on dev of the recipes that cost a small part of the chosen one and were not shown to be worse than the reference."""
+    labels = results.budgets[-1]
+    seconds = {recipe: results.mean(recipe, labels, "seconds") for recipe in results.recipes}
+    most = (seconds[chosen] or 0.0) / MUCH_CHEAPER
+    verdicts = {verdict.recipe: verdict for verdict in _compared(results, labels) if verdict.claim != "worse" and verdict.low is not None}
+    found = tuple(recipe for recipe in verdicts if recipe != chosen and (seconds[recipe] or math.inf) <= most)
+    best = results.best_on_dev(found)
+    if best is None:
+        return []
+    verdict = verdicts[best]
+    low, high = verdict.low or 0.0, verdict.high or 0.0
+    if verdict.claim == "better":
+        told = "is better than the reference"
+    elif low < 0 < high:
+        told = f"may be up to {score(high)} better or {score(-low)} worse than the reference"
+    else:  # told apart by its own interval, but not once all comparisons are counted: too much for a clause
+        return []
+    return [f"{quoted(best)}, at {duration(seconds[best])} a run instead of {duration(seconds[chosen])}, {told}"]
 
 
 def _checkpoint(results: Results, chosen: str) -> list[str]:
