@@ -1,0 +1,103 @@
+"""Put a model that a study has made into the package: float16 on disk, with a card that says how it came to be.
+
+python bases/package.py bases/results/mini acclimate-mini "BERT in 4 layers of 384: ..."
+"""
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import ModelCard, ModelCardData
+from safetensors.torch import load_file, save_file
+
+from acclimate.files import atomic_folder, read_json, write_json, write_text
+from acclimate.report.grid import Grid
+from acclimate.report.markdown import block, grid
+from acclimate.report.pretrained import corpora_grid, cost_grid, heldout_grid, read_results
+
+PACKAGE = Path(__file__).parents[1] / "src" / "acclimate" / "bases"
+COPIED = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
+# What the study calls them -> what they are, and under which terms their texts may be used.
+SOURCES = {
+    "wikipedia": ("articles of the English Wikipedia", "CC BY-SA"),
+    "books": ("books of Project Gutenberg, without its headers and licence", "public domain in the United States"),
+    "abstracts": ("titles and abstracts of the ACL Anthology to 2022", "CC BY 4.0 (from 2016), CC BY-NC-SA 3.0 (before)"),
+    "plos": ("articles of PLOS journals", "CC BY"),
+    "craft": ("the 97 articles of the CRAFT corpus", "open access; annotations, which were not used, CC BY 3.0"),
+    "terms": ("terms of service and privacy policies of platforms", "each platform's own"),
+    "hearings": ("oral arguments before the Supreme Court of the United States", "public domain"),
+}
+
+
+def main() -> None:
+    """Package one model."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("results", type=Path, help="the study's output folder")
+    parser.add_argument("name", help="the recipe, which is the model's name")
+    parser.add_argument("about", help="one sentence about it")
+    options = parser.parse_args()
+    results = read_results(options.results)
+    (run,) = [run for run in results["runs"] if run["recipe"] == options.name]
+    target = PACKAGE / options.name.removeprefix("acclimate-")
+    with atomic_folder(target) as folder:
+        halve(options.results / run["model"], folder)
+        write_text(folder / "README.md", card(results, run, options.about))
+    print(f"{target}: {sum(file.stat().st_size for file in target.iterdir()) / 1e6:.1f} MB")
+
+
+def halve(model: Path, folder: Path) -> None:
+    """The model with its weights in half the bytes; its configuration says that they are to be read as float32."""
+    tensors = {name: tensor.to(torch.float16) for name, tensor in load_file(model / "model.safetensors").items()}
+    assert all(tensor.isfinite().all() for tensor in tensors.values())
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    write_json(folder / "config.json", read_json(model / "config.json") | {"dtype": "float32"})
+    for name in COPIED:
+        if (model / name).is_file():
+            shutil.copyfile(model / name, folder / name)
+
+
+def card(results: dict[str, Any], run: dict[str, Any], about: str) -> str:
+    """The model card, but for the scores on tasks, which docs/results holds."""
+    alone = {**results, "runs": [run]}
+    data = ModelCardData(
+        language="en", license="apache-2.0", library_name="transformers", pipeline_tag="fill-mask", tags=["acclimate", "bert", "masked-lm"]
+    )
+    sources = Grid(
+        "Texts that it was trained on",
+        ("corpus", "what", "terms"),
+        tuple((name, *SOURCES[name]) for name in run["corpora"]),
+        frozenset({0, 1, 2}),
+    )
+    machine = results.get("machine") or {}
+    stages = [stage for stage in results.get("stages") or () if run["recipe"] in stage["recipes"]]
+    parts = [
+        f"# {run['recipe']}",
+        about,
+        block(f'from transformers import pipeline\n\nfill = pipeline("fill-mask", model="{run["recipe"]}")', "python"),
+        "## How it was made",
+        *(f"{number}. {stage['title'].partition(': ')[2]}: `{json.dumps(stage['settings'])}`" for number, stage in enumerate(stages, 1)),
+        f"On {machine.get('system')} with {machine.get('cpus')} CPUs, by acclimate {results.get('version')}; the study file: `bases/`.",
+        grid(cost_grid(alone)),
+        "## Texts",
+        grid(sources),
+        grid(corpora_grid(alone)),
+        "## What it knows of held-out text",
+        grid(heldout_grid(alone)),
+        "Scores on tasks, beside others: `docs/results/bases.md` in the repository.",
+        "## Limits",
+        LIMITS,
+    ]
+    return str(ModelCard(f"---\n{data.to_yaml()}\n---\n\n" + "\n\n".join(parts) + "\n"))
+
+
+LIMITS = """\
+- It is small and has seen some ten million words; BERT saw three billion. It is there for demonstrations, tests and work without a network.
+- English only, in lower case. Numbers, names and whatever came after 2022 it knows badly or not at all.
+- Old books, an encyclopaedia and courts make up most of what it read, with their views of people. Nobody has tested it for bias."""
+
+
+if __name__ == "__main__":
+    main()
