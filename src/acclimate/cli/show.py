@@ -125,6 +125,8 @@ def pretrained(out: Path) -> None:
         for row in grid.rows:
             table.add_row(*(Text(one_line(cell)) for cell in row))
         page.print(table)
+    if found.get("smoke"):
+        print("This was a smoke run on a sliver of the data: no number above says anything about the recipes.")
     failed = sum(run["status"] == "failed" for run in found["runs"])
     if failed:
         print(f"{failed} of {len(found['runs'])} runs failed; the report says why")
