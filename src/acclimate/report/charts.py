@@ -4,7 +4,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from acclimate.report.chosen import Bin
-from acclimate.report.drawing import ACCENT, INK, LINE, SERIES, SOFT, Figure, apart, chart_of, draw
+from acclimate.report.drawing import ACCENT, INK, LINE, PAGE, SERIES, SOFT, Figure, apart, chart_of, draw
 from acclimate.report.results import Results
 from acclimate.report.tables import Row
 from acclimate.report.text import listing, metric_words, one_line, quoted, score, with_labels
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 620, 340
 LINE_HEIGHT = 14.0  # pixels a label needs
 LABEL_WIDTH = 150.0
+HALO: dict[str, Any] = {"stroke": PAGE, "strokeWidth": 4, "strokeJoin": "round"}  # behind the letters of a name
 TICKS = {0.1: "0.1 s", 1: "1 s", 10: "10 s", 60: "1 min", 600: "10 min", 3600: "1 h", 36_000: "10 h", 360_000: "100 h"}  # seconds
 
 
@@ -58,8 +59,9 @@ def pareto(results: Results, rows: list[Row]) -> Figure | None:
         base.mark_point(filled=True, size=70, opacity=1).encode(color=colour),
         *(
             base.transform_filter(f"datum.left == {str(left).lower()}")
-            .mark_text(align="right" if left else "left", baseline="middle", dx=-9 if left else 9, fontSize=11)
+            .mark_text(align="right" if left else "left", baseline="middle", dx=-9 if left else 9, fontSize=11, **halo)
             .encode(y=_vertical("label", _axis_title(results), y), text="recipe:N")
+            for halo in (HALO, {})  # names may stand over bars of others
             for left in (True, False)
         ),
     )

@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     import altair
 
 # What a chart is drawn in. The page's style sheet gives each of these its colour in light, dark and print.
-INK, SOFT, LINE, ACCENT = "#1d1f23", "#565b63", "#d9dad4", "#1f4f8f"
+INK, SOFT, LINE, ACCENT, PAGE = "#1d1f23", "#565b63", "#d9dad4", "#1f4f8f", "#fcfcfa"
 # Told apart by people who see few colours (after Okabe & Ito 2008), and dark and light enough for both pages.
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8c6d1f", "#56b4e9", "#7a5ac8", "#b2182b", "#5e6b73")
 FONT = "system-ui, 'Liberation Sans', 'DejaVu Sans', sans-serif"
-_VARIABLES = {INK: "var(--ink)", SOFT: "var(--soft)", LINE: "var(--line)", ACCENT: "var(--accent)"}
+_VARIABLES = {INK: "var(--ink)", SOFT: "var(--soft)", LINE: "var(--line)", ACCENT: "var(--accent)", PAGE: "var(--page)"}
 
 
 @dataclass(frozen=True)
