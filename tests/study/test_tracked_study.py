@@ -100,7 +100,10 @@ def test_a_tracker_gets_every_line_of_the_log_and_the_final_metrics_and_changes_
         *curve, last = lines
         assert curve == in_order(curve) == in_order(log)
         final = {name.removeprefix("final/"): value for name, value in last.items() if name.startswith("final/")}
-        assert final == {name: value for name, value in metrics.items() if value is not None}
+        corpora = metrics.get("corpora", {})
+        of_corpora = {f"corpora.{corpus}.{name}": value for corpus, facts in corpora.items() for name, value in facts.items()}
+        plain = {name: value for name, value in metrics.items() if name != "corpora"}
+        assert final == {name: value for name, value in (plain | of_corpora).items() if value is not None}
         assert last["cost/seconds"] > 0
     assert kept["fine-tune, seed 0: finetune"][1]["lr"] == 1e-2
     assert any("heldout_loss" in line for line in kept["D/T: pretrain on domain"][2])

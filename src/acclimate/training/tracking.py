@@ -115,7 +115,7 @@ class Run:
         """What the stage came to: `final/...` and `cost/...`, numbers only; and its log, where it does not train by steps."""
         for number, line in enumerate(() if self._live else log, start=1):
             self.log({"step": number, **line})
-        named = {f"final/{name}": value for name, value in metrics.items()} | {f"cost/{name}": value for name, value in cost.items()}
+        named = {f"{group}/{name}": value for group, facts in (("final", metrics), ("cost", cost)) for name, value in _flat(facts)}
         # Whether something is so is a number to a chart.
         values = {
             name: float(value) if isinstance(value, bool) else value for name, value in named.items() if isinstance(value, int | float)
