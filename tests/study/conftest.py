@@ -66,11 +66,15 @@ def tiny_world(tmp_path_factory):
     return folder
 
 
-STUDY = """
+HEAD = """
 base: {world}/model
 data:
   domain: {world}/domain.jsonl
   task: {{ train: {world}/train.jsonl, dev: {world}/dev.jsonl, test: {world}/test.jsonl }}
+"""
+STUDY = (
+    HEAD
+    + """
 seeds: 2
 labels: [30, all]
 reference: fine-tune
@@ -84,16 +88,34 @@ recipes:
     - pretrain: {{ corpus: task, epochs: 2, batch_tokens: 256, lr: 5e-3 }}
     - finetune: {{ lr: 1e-2, epochs: 15, min_steps: 0, patience: null }}
 """
+)
 
 
 @pytest.fixture(scope="session")
 def write_study(tiny_world):
-    """A function that writes a study of every kind of recipe on the tiny world into a folder, and returns its path."""
+    """A function that writes a study on the tiny world into a folder (by default one of every kind of recipe), and returns its path.
+
+    In its text `{world}` is the world's folder, and `{head}` the usual base and data.
+    """
 
     def write(folder, text=STUDY):
         path = folder / "study.yaml"
-        path.write_text(text.format(world=tiny_world))
+        path.write_text(text.format(world=tiny_world, head=HEAD.format(world=tiny_world)))
         return path
 
     write.text = STUDY
     return write
+
+
+@pytest.fixture
+def plan_of(write_study, tmp_path):
+    """A function from the text of a study, as `write_study` takes it, to its plan."""
+    from acclimate.data.opened import Data
+    from acclimate.study.language import load_study
+    from acclimate.study.plan import Plan
+
+    def make(text):
+        study = load_study(write_study(tmp_path, text))
+        return Plan.of(study, Data.open(study.data, tmp_path, tmp_path / "cache"), tmp_path)
+
+    return make

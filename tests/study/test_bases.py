@@ -20,10 +20,7 @@ from acclimate.study.plan import Plan
 from acclimate.study.run import Options, run_study
 
 HEAD = """
-base: {world}/model
-data:
-  domain: {world}/domain.jsonl
-  task: {{ train: {world}/train.jsonl, dev: {world}/dev.jsonl, test: {world}/test.jsonl }}
+{head}
 seeds: 1
 """
 SHORT = "finetune: {{epochs: 1, min_steps: 0}}"

@@ -5,35 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from acclimate.data.opened import Data
 from acclimate.errors import SettingsError, TrainingError
 from acclimate.report.results import Results
 from acclimate.report.sentences import recipe_sentences
 from acclimate.stages.finetune import Finetune
-from acclimate.study.language import load_study, parse_study, resolved
-from acclimate.study.plan import Plan
+from acclimate.study.language import parse_study, resolved
 from acclimate.study.run import Options, run_study
 from acclimate.study.smoke import smoke_study
 from acclimate.study.yaml import load
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "aa.yaml"
-HEAD = """
-base: {world}/model
-data:
-  domain: {world}/domain.jsonl
-  task: {{ train: {world}/train.jsonl, dev: {world}/dev.jsonl, test: {world}/test.jsonl }}
-"""
-
-
-@pytest.fixture
-def plan_of(write_study, tmp_path):
-    """A function from the recipes of a study to its plan."""
-
-    def make(recipes):
-        study = load_study(write_study(tmp_path, HEAD + recipes))
-        return Plan.of(study, Data.open(study.data, tmp_path, tmp_path / "cache"), tmp_path)
-
-    return make
+HEAD = "{head}\n"
 
 
 def ends(plan):
@@ -41,7 +23,7 @@ def ends(plan):
 
 
 def test_another_draw_is_another_computation_from_the_same_base_on_the_same_texts(plan_of):
-    plan = plan_of("seeds: 2\nlabels: [30]\nrecipes: {{ a: [finetune], b: {{ draw: 1, stages: [finetune] }} }}")
+    plan = plan_of(HEAD + "seeds: 2\nlabels: [30]\nrecipes: {{ a: [finetune], b: {{ draw: 1, stages: [finetune] }} }}")
     keys = ends(plan)
     assert len(set(keys.values())) == 4
     for seed in (0, 1):
@@ -72,14 +54,14 @@ def test_a_stage_is_given_the_texts_of_its_seed_and_streams_of_its_draw(tiny_wor
 
 
 def test_draw_zero_is_the_recipe_without_it(plan_of):
-    plan = plan_of("recipes: {{ a: [pretrain, finetune], b: {{ draw: 0, stages: [pretrain, finetune] }} }}")
+    plan = plan_of(HEAD + "recipes: {{ a: [pretrain, finetune], b: {{ draw: 0, stages: [pretrain, finetune] }} }}")
     keys = ends(plan)
     assert {keys["a", seed] for seed in range(3)} == {keys["b", seed] for seed in range(3)}
 
 
 def test_another_draw_of_a_pretraining_is_another_checkpoint_and_random_weights_are_drawn_anew(plan_of):
     plan = plan_of(
-        "recipes: {{ a: [pretrain, finetune], b: {{ draw: 1, stages: [pretrain, finetune] }},"
+        HEAD + "recipes: {{ a: [pretrain, finetune], b: {{ draw: 1, stages: [pretrain, finetune] }},"
         " c: {{ base: random, stages: [finetune] }}, d: {{ base: random, draw: 1, stages: [finetune] }} }}"
     )
     kinds = [node.stage.model_dump()["stage"] for node in plan.nodes.values()]

@@ -17,10 +17,7 @@ from acclimate.study.origins import base_facts, hub_datasets, license_of
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
 COMMAND = [sys.executable, "-c", "from acclimate.cli import main; main()"]
 STUDY = """
-base: {world}/model
-data:
-  domain: {world}/domain.jsonl
-  task: {{ train: {world}/train.jsonl, dev: {world}/dev.jsonl, test: {world}/test.jsonl }}
+{head}
 seeds: 1
 recipes:
   tfidf: {{ base: tfidf }}

@@ -4,31 +4,11 @@ import sys
 
 import pytest
 
-from acclimate.data.opened import Data
 from acclimate.errors import DataError
 from acclimate.study.best import Candidate, choose
-from acclimate.study.language import load_study
 from acclimate.study.paths import relocated
-from acclimate.study.plan import Plan
 
-
-@pytest.fixture
-def plan_of(write_study, tmp_path):
-    """A function from the text of a study to its plan."""
-
-    def make(text):
-        study = load_study(write_study(tmp_path, text))
-        return Plan.of(study, Data.open(study.data, tmp_path, tmp_path / "cache"), tmp_path)
-
-    return make
-
-
-HEAD = """
-base: {world}/model
-data:
-  domain: {world}/domain.jsonl
-  task: {{ train: {world}/train.jsonl, dev: {world}/dev.jsonl, test: {world}/test.jsonl }}
-"""
+HEAD = "{head}\n"
 
 
 def ends(plan):
@@ -76,11 +56,13 @@ def test_plain_baselines_run_once_where_nothing_is_drawn(plan_of):
 
 
 def test_changed_data_changes_the_keys_that_read_it(plan_of, tiny_world, tmp_path):
-    text = HEAD + "recipes: {{ a: [finetune], b: [pretrain, finetune] }}"
-    before = plan_of(text)
+    task = "{{ train: {world}/train.jsonl, dev: {world}/dev.jsonl, test: {world}/test.jsonl }}"
+    recipes = "{{ a: [finetune], b: [pretrain, finetune] }}"
+    text = f"base: {{world}}/model\ndata: {{{{ domain: DOMAIN, task: {task} }}}}\nrecipes: {recipes}\n"
+    before = plan_of(text.replace("DOMAIN", "{world}/domain.jsonl"))
     changed = tmp_path / "domain.jsonl"
     changed.write_text((tiny_world / "domain.jsonl").read_text() + json.dumps({"text": "one more line"}) + "\n")
-    after = plan_of(text.replace("{world}/domain.jsonl", str(changed)))
+    after = plan_of(text.replace("DOMAIN", str(changed)))
     assert {run for run, key in ends(before).items() if ends(after)[run] != key} == {("b", seed, "all") for seed in range(3)}
 
 

@@ -9,22 +9,17 @@ import sys
 import pytest
 from transformers import AutoModel, AutoTokenizer
 
-from acclimate.data.opened import Data
 from acclimate.errors import SettingsError
 from acclimate.files import read_json
 from acclimate.report.results import Results
 from acclimate.study.estimate import estimates
 from acclimate.study.language import load_study
-from acclimate.study.plan import Plan
 from acclimate.study.run import Options, prepare, run_study
 
 COMMAND = [sys.executable, "-c", "from acclimate.cli import main; main()"]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
 HEAD = """
-base: {world}/model
-data:
-  domain: {world}/domain.jsonl
-  task: {{ train: {world}/train.jsonl, dev: {world}/dev.jsonl, test: {world}/test.jsonl }}
+{head}
 seeds: 2
 labels: [30]
 """
@@ -36,36 +31,25 @@ recipes:
 """
 
 
-@pytest.fixture
-def plan_of(write_study, tmp_path):
-    """A function from the recipes of a study to its plan."""
-
-    def make(recipes):
-        study = load_study(write_study(tmp_path, HEAD + recipes))
-        return Plan.of(study, Data.open(study.data, tmp_path, tmp_path / "cache"), tmp_path)
-
-    return make
-
-
 def nodes_of(plan, kind):
     return [node for node in plan.nodes.values() if node.stage.model_dump()["stage"] == kind]
 
 
 def test_a_pruning_runs_once_where_nothing_was_drawn_before_it(plan_of):
-    plan = plan_of("recipes: {{ a: [prune: {{ size: 30 }}, finetune], b: [pretrain, prune: {{ size: 30 }}, finetune] }}")
+    plan = plan_of(HEAD + "recipes: {{ a: [prune: {{ size: 30 }}, finetune], b: [pretrain, prune: {{ size: 30 }}, finetune] }}")
     assert [node.title for node in nodes_of(plan, "prune")] == ["a: prune on domain", "b: prune on domain"]
     assert len(nodes_of(plan, "pretrain")) == 1
 
 
 def test_a_pruning_runs_per_seed_after_what_does(plan_of):
-    plan = plan_of("recipes: {{ a: [pretrain: {{ corpus: task }}, prune: {{ size: 30 }}, finetune] }}")
+    plan = plan_of(HEAD + "recipes: {{ a: [pretrain: {{ corpus: task }}, prune: {{ size: 30 }}, finetune] }}")
     assert [node.title for node in nodes_of(plan, "prune")] == ["a, seed 0: prune on domain", "a, seed 1: prune on domain"]
     assert len(nodes_of(plan, "pretrain")) == 2
 
 
 def test_a_size_that_the_base_does_not_exceed_is_refused_before_anything_runs(plan_of):
     with pytest.raises(SettingsError, match=r"recipes\.a: size: 16,384 entries were asked for, and there are 51 by then"):
-        plan_of("recipes: {{ a: [prune, finetune] }}")
+        plan_of(HEAD + "recipes: {{ a: [prune, finetune] }}")
 
 
 def test_a_study_with_prunings_runs_and_says_what_was_lost(write_study, tmp_path):
@@ -109,7 +93,7 @@ def test_the_verb_prune_makes_a_plain_model_and_shows_size_and_speed(tiny_world,
     assert not (tmp_path / "few").exists()
 
 
-def test_the_verb_tokenizer_learns_what_a_new_model_can_speak(tiny_world, tmp_path):
+def test_the_verb_tokenizer_learns_what_a_new_model_can_speak(tiny_world, write_study, tmp_path):
     asked = ("tokenizer", tiny_world / "domain.jsonl", "--out", "words", "--size", 120)
     done = acclimate(*asked, folder=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -117,9 +101,8 @@ def test_the_verb_tokenizer_learns_what_a_new_model_can_speak(tiny_world, tmp_pa
     assert re.search(r"characters_per_token +\d\.\d\d", done.stdout)
     assert acclimate(*asked, folder=tmp_path).returncode == 2
     shape = json.dumps({"layers": 1, "hidden": 8, "heads": 2, "tokenizer": str(tmp_path / "words")})
-    study = tmp_path / "study.yaml"
     recipes = f"recipes: {{ new: {{ base: {{ random: {shape} }}, stages: [finetune: {{ epochs: 1, min_steps: 0 }}] }} }}\n"
-    study.write_text(HEAD.format(world=tiny_world) + recipes)
+    study = write_study(tmp_path, HEAD + recipes.replace("{", "{{").replace("}", "}}"))
     run = run_study(
         load_study(study), tmp_path, Options(tmp_path / "out", tmp_path / "store", engine="inline", threads=1, say=lambda _: None)
     )

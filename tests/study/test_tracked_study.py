@@ -14,10 +14,7 @@ from acclimate.training import tracking
 
 STUDY = """
 name: tracked
-base: {world}/model
-data:
-  domain: {world}/domain.jsonl
-  task: {{ train: {world}/train.jsonl, dev: {world}/dev.jsonl, test: {world}/test.jsonl }}
+{head}
 seeds: 1
 recipes:
   fine-tune: [finetune: {{ lr: 1e-2, epochs: 3, min_steps: 0 }}]
