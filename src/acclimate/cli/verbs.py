@@ -46,11 +46,14 @@ def _root(debug: DebugOption = False) -> None:
 
 @app.command()
 @guarded
-def demo(out: Annotated[Path, typer.Option("--out", help="The demo's folder.")] = Path("acclimate-demo")) -> None:
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="The demo's folder.")] = Path("acclimate-demo"),
+    base: Annotated[str | None, typer.Option("--base", help="Another base: a short name, a folder or a hub id. Default: minilm.")] = None,
+) -> None:
     """Run a study on data and a model that come as packages: no network, minutes on two cores."""
     from acclimate.study.demo import write_demo
 
-    file = write_demo(out)
+    file = write_demo(out, base)
     show.say(f"The study file is {file}: look into it, change it, run it again.")
     _study(file, None, None, "acclimate demo")
 

