@@ -2,13 +2,17 @@
 
 import math
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
+import numpy as np
 from pydantic import Field, model_validator
 
+from acclimate.data.batches import RampedOrder, TokenOrder
 from acclimate.data.corpus import Corpus
 from acclimate.data.mixture import Mixture, shares
 from acclimate.data.opened import Data
+from acclimate.data.ragged import IntArray
 from acclimate.files import digest_json
 from acclimate.stages.base import Context, Outcome, Stage
 
@@ -108,16 +112,13 @@ class Pretrain(Stage):
         return math.ceil(steps / min(self.evaluations, max(1, affordable)))
 
     def run(self, parent: "ModelFolder | None", context: Context) -> Outcome:
-        import torch
-
-        from acclimate.data.batches import RampedOrder, TokenOrder
         from acclimate.evaluation.cost import Cost, PeakMemory, disk_bytes
-        from acclimate.evaluation.run_model import heldout_loss, masked_scores, pooled
+        from acclimate.evaluation.heldout import Heldout
         from acclimate.modeling.execution import Packed
         from acclimate.modeling.folder import save_model
         from acclimate.modeling.heads import load_mlm
         from acclimate.modeling.limits import sequence_length
-        from acclimate.objectives.mlm import MaskedText, heldout_batches
+        from acclimate.objectives.mlm import MaskedText
         from acclimate.stages.pretraining_text import read_text
         from acclimate.stages.texts import vocabulary
         from acclimate.stages.training import (
@@ -141,16 +142,10 @@ class Pretrain(Stage):
         text = read_text(
             self.documents(context.data), shares(self.corpus), parent, context, length - special, self.heldout_share, self.heldout_tokens
         )
-        store, training = text.store, text.training
-        whole = max(self.batch_tokens, length)
-        parts = min(RAMP_PARTS, whole // int((training.length + special).max())) if self.batch_ramp else 1
-        if self.batch_ramp and parts == 1:
-            notes.append(f"batches did not grow: one of {whole:,} tokens holds a single window of the longest")
-        order = TokenOrder(training.length + special, whole // parts, context.seed)
-        tokens_per_epoch = int((training.length + special).sum())
-        taken = self.steps(tokens_per_epoch, order.batches_per_epoch)
-        steps = taken if parts == 1 else RampedOrder.steps(taken, parts, self.batch_ramp)
-        ramped = order if parts == 1 else RampedOrder(order, parts, round(self.batch_ramp * steps))
+        lengths = text.training.length.astype(np.int64) + special
+        course = self._course(lengths, length, context.seed)
+        if self.batch_ramp and isinstance(course.order, TokenOrder):
+            notes.append("batches did not grow: batch_tokens hold a single window of the longest")
         if self.include:
             notes.append(f"the text of {' and '.join(self.include)} was read in pretraining, as asked")
 
@@ -160,35 +155,19 @@ class Pretrain(Stage):
         packed = Packed(model, runtime.fast)
         if packed.execution != "packed":
             notes.append(packed.reason)
-        default_rate = 0.30 if parent.config["model_type"] == "modernbert" else 0.15
-        rate = self.mask_rate or default_rate
-        objective = MaskedText(store, training, ramped, words, rate, context.seed)
+        rate = self.mask_rate or (0.30 if parent.config["model_type"] == "modernbert" else 0.15)
+        objective = MaskedText(text.store, text.training, course.order, words, rate, context.seed)
         packed.to(devices.device)
         name_attention(context, packed)
         micro = forward_tokens(context, model, rate)
-        heldout = {name: heldout_batches(store, windows, words, micro) for name, windows in text.heldout.items()}
-        # Where nothing can be masked (all unknown to the vocabulary, say) there is nothing to ask for.
-        silent = [name for name, of_one in heldout.items() if not any(len(batch.targets["target_ids"]) for batch in of_one)]
-        heldout = {name: of_one for name, of_one in heldout.items() if name not in silent}
-        if silent:
-            notes.append(f"no token of the held-out text of {' and '.join(silent)} can be masked, so nothing is measured there")
-        batches = [batch for of_one in heldout.values() for batch in of_one]
-        heldout_tokens = sum(batch.tokens for batch in batches)
-
-        def score(module: torch.nn.Module) -> dict[str, float]:
-            of_each = {name: masked_scores(module, of_one, devices) for name, of_one in heldout.items()}
-            together = pooled(of_each.values())
-            measured = {"heldout_loss": together.loss, "heldout_accuracy": together.accuracy, "score": -together.loss}
-            if len(of_each) > 1:
-                measured |= {f"heldout_loss/{name}": each.loss for name, each in of_each.items()}
-                measured |= {f"heldout_accuracy/{name}": each.accuracy for name, each in of_each.items()}
-            return measured
-
+        heldout = Heldout.of(text.store, text.heldout, words, micro)
+        if heldout.silent:
+            notes.append(f"no token of the held-out text of {' and '.join(heldout.silent)} can be masked, so nothing is measured there")
         seconds = time.monotonic() - began
         tokens = 0
         with PeakMemory() as memory:
             if fresh:
-                warm_steps = max(1, round(steps * self.head_warmup)) if self.head_warmup else 0
+                warm_steps = max(1, round(course.steps * self.head_warmup)) if self.head_warmup else 0
                 notes.append(
                     "the base has no MLM head: a fresh one, tied to its embeddings, was trained alone for "
                     f"{warm_steps} steps first; the held-out loss before is measured after that"
@@ -202,13 +181,13 @@ class Pretrain(Stage):
                     model.requires_grad_(True)
                     seconds, tokens = seconds + warm.seconds, tokens + warm.tokens
             before = None
-            if batches:
-                before = remembered(context.work / "before.json", lambda: heldout_loss(packed, batches, devices), devices)
+            if heldout.batches:
+                before = remembered(context.work / "before.json", lambda: heldout.loss(packed, devices), devices)
             result = train_in(
-                context, "all", self, packed, micro, objective, decayed(model, self.weight_decay), score if batches else None,
-                steps=steps, lr=self.lr, schedule=self.schedule,
-                evaluate_every=self.evaluate_every(steps, taken * tokens_per_epoch // order.batches_per_epoch, heldout_tokens),
-                patience=self.patience,
+                context, "all", self, packed, micro, objective, decayed(model, self.weight_decay),
+                (lambda module: heldout.score(module, devices)) if heldout.batches else None,
+                steps=course.steps, lr=self.lr, schedule=self.schedule,
+                evaluate_every=self.evaluate_every(course.steps, course.tokens, heldout.tokens), patience=self.patience,
             )  # fmt: skip
         output = context.output / "model"
         if devices.is_main:
@@ -219,24 +198,37 @@ class Pretrain(Stage):
             "heldout_loss_before": before,
             "heldout_loss_after": after.get("heldout_loss"),
             "heldout_accuracy": after.get("heldout_accuracy"),
-            "heldout_tokens": heldout_tokens,
-            "corpora": text.measured(after, tuple(heldout)),
-            "corpus_documents": store.documents,
-            "corpus_tokens": store.total,
-            "windows": len(training.start),
+            "heldout_tokens": heldout.tokens,
+            "corpora": text.measured(after, heldout.batches.keys()),
+            "corpus_documents": text.store.documents,
+            "corpus_tokens": text.store.total,
+            "windows": len(lengths),
             "steps": result.steps,
             "best_step": result.best_step,
             "tokens": tokens,
             "micro_tokens": micro,
-            "epochs": round(result.tokens / tokens_per_epoch, 3),
+            "epochs": round(result.tokens / int(lengths.sum()), 3),
             "fresh_mlm_head": fresh,
         }
         parameters = sum(p.numel() for p in model.parameters())
         cost = Cost(
-            seconds=seconds, tokens=tokens, flops=flops_of(model, tokens, float((training.length + special).mean()), masked_share=rate),
+            seconds=seconds, tokens=tokens, flops=flops_of(model, tokens, float(lengths.mean()), masked_share=rate),
             peak_memory_bytes=memory.bytes, parameters=parameters, trained_parameters=parameters, disk_bytes=disk_bytes(output),
         )  # fmt: skip
         return Outcome(metrics, cost, tuple(notes), (*result.history, *result.evaluations))
+
+    def _course(self, lengths: IntArray, longest: int, seed: int) -> "_Course":
+        """In which order windows of these lengths [N] are read, and how many steps of it the budget buys."""
+        whole = max(self.batch_tokens, longest)
+        parts = min(RAMP_PARTS, whole // int(lengths.max(initial=1))) if self.batch_ramp else 1
+        order = TokenOrder(lengths, whole // parts, seed)
+        total = int(lengths.sum())
+        taken = self.steps(total, order.batches_per_epoch)
+        tokens = taken * total // order.batches_per_epoch
+        if parts == 1:
+            return _Course(order, taken, tokens)
+        steps = RampedOrder.steps(taken, parts, self.batch_ramp)
+        return _Course(RampedOrder(order, parts, round(self.batch_ramp * steps)), steps, tokens)
 
     def documents(self, data: Data) -> dict[str, Corpus]:
         """The corpora this stage reads, by name, with the texts of dev or test only where the settings ask for them."""
@@ -247,3 +239,12 @@ class Pretrain(Stage):
             task = corpora["task"]
             corpora["task"] = Corpus.of_texts("task", extra, digest_json([task.fingerprint, extra]), then=task)
         return corpora
+
+
+@dataclass(frozen=True)
+class _Course:
+    """What a training reads, step by step."""
+
+    order: TokenOrder | RampedOrder
+    steps: int
+    tokens: int  # of all steps
