@@ -49,9 +49,14 @@ def main() -> None:
 
 
 def halve(model: Path, folder: Path) -> None:
-    """The model with its weights in half the bytes; its configuration says that they are to be read as float32."""
+    """The model with its weights in half the bytes; its configuration says that they are to be read as float32.
+
+    Raises:
+        ValueError: a weight is too large for float16.
+    """
     tensors = {name: tensor.to(torch.float16) for name, tensor in load_file(model / "model.safetensors").items()}
-    assert all(tensor.isfinite().all() for tensor in tensors.values())
+    if unfit := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
+        raise ValueError(f"{model}: {unfit[0]} holds a weight that float16 cannot")
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     write_json(folder / "config.json", read_json(model / "config.json") | {"dtype": "float32"})
     for name in COPIED:

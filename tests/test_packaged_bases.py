@@ -1,0 +1,61 @@
+"""What puts a model into the package: half the bytes, the same model, and a card that the hub can read."""
+
+import pytest
+import torch
+from huggingface_hub import ModelCard
+from transformers import AutoModelForMaskedLM, BertConfig, BertForMaskedLM
+
+from bases.package import SOURCES, card, halve
+
+
+@pytest.fixture
+def model(tmp_path):
+    torch.manual_seed(0)
+    made = BertForMaskedLM(
+        BertConfig(
+            vocab_size=40, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32, max_position_embeddings=16
+        )
+    )
+    made.save_pretrained(tmp_path / "model")
+    (tmp_path / "model/tokenizer.json").write_text("{}")
+    return made.eval()
+
+
+def test_weights_take_half_the_bytes_and_are_read_as_float32(model, tmp_path):
+    (tmp_path / "half").mkdir()
+    halve(tmp_path / "model", tmp_path / "half")
+    sizes = [(tmp_path / name / "model.safetensors").stat().st_size for name in ("model", "half")]
+    assert sizes[1] < 0.6 * sizes[0]
+    loaded = AutoModelForMaskedLM.from_pretrained(tmp_path / "half").eval()
+    assert loaded.dtype == torch.float32
+    ids = torch.arange(5, 15)[None]
+    with torch.no_grad():
+        torch.testing.assert_close(loaded(ids).logits, model(ids).logits, rtol=0, atol=1e-2)
+    assert (tmp_path / "half/tokenizer.json").is_file()
+
+
+def test_weights_that_do_not_fit_into_half_precision_are_refused(model, tmp_path):
+    with torch.no_grad():
+        next(iter(model.parameters())).fill_(1e6)
+    model.save_pretrained(tmp_path / "model")
+    (tmp_path / "half").mkdir()
+    with pytest.raises(ValueError, match="holds a weight that float16 cannot"):
+        halve(tmp_path / "model", tmp_path / "half")
+
+
+def test_the_card_says_where_every_text_is_from_and_what_was_measured():
+    facts = {"documents": 10, "tokens": 1000, "share": 0.25, "training_tokens": 200, "heldout_tokens": 50}
+    measured = {"heldout_loss": 3.5, "heldout_accuracy": 0.4, "bits_per_byte": 1.2}
+    run = {
+        "recipe": "acclimate-mini", "seed": 0, "status": "done", "model": "models/acclimate-mini", "heldout_loss_before": 9.0,
+        "heldout_loss_after": 3.5, "tokenizer": "x", "cost": {"tokens": 5000, "seconds": 60.0, "parameters": 1000, "disk_bytes": 4000},
+        "corpora": dict.fromkeys(SOURCES, facts | measured),
+    }  # fmt: skip
+    stages = [{"title": "acclimate-mini: pretrain on 7 corpora", "settings": {"lr": 1e-3}, "recipes": ["acclimate-mini"]}]
+    results = {"runs": [run], "machine": {"system": "Linux", "cpus": 2}, "version": "0.1.0", "stages": stages}
+    written = ModelCard(card(results, run, "A small model."))
+    assert written.data.license == "apache-2.0"
+    assert written.data.pipeline_tag == "fill-mask"
+    assert all(what in written.text and terms in written.text for what, terms in SOURCES.values())
+    assert 'pretrain on 7 corpora: `{"lr": 0.001}`' in written.text
+    assert "3.500" in written.text
