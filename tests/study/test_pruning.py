@@ -47,6 +47,11 @@ def test_a_pruning_runs_per_seed_after_what_does(plan_of):
     assert len(nodes_of(plan, "pretrain")) == 2
 
 
+def test_a_size_below_what_always_stays_is_refused_before_anything_runs(plan_of):
+    with pytest.raises(SettingsError, match=r"recipes\.a: size: 3 entries are too few: 6 always stay"):
+        plan_of(HEAD + "recipes: {{ a: [pretrain, prune: {{ size: 3 }}, finetune] }}")
+
+
 def test_a_size_that_the_base_does_not_exceed_is_refused_before_anything_runs(plan_of):
     with pytest.raises(SettingsError, match=r"recipes\.a: size: 16,384 entries were asked for, and there are 51 by then"):
         plan_of(HEAD + "recipes: {{ a: [prune, finetune] }}")

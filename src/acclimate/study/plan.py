@@ -7,13 +7,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from tokenizers import Tokenizer
+
 from acclimate.data.mixture import in_words
 from acclimate.data.opened import Data
+from acclimate.data.smaller_vocabulary import necessary
 from acclimate.errors import SettingsError
 from acclimate.files import digest_json
 from acclimate.modeling.families import NO_CHECKPOINTING
 from acclimate.modeling.limits import check_length
-from acclimate.modeling.source import Source
+from acclimate.modeling.source import TOKENIZER, Source
 from acclimate.stages.base import Stage, task_at
 from acclimate.stages.cut import Cut
 from acclimate.stages.finetune import Finetune
@@ -124,7 +127,11 @@ def _check(name: str, recipe: Recipe, chain: Chain) -> None:
         if isinstance(stage, Finetune) and isinstance(stage.train, int) and layers is not None and stage.train > layers:
             raise SettingsError(f"recipes.{name}: train: {stage.train} layers were asked for, and {source.name} has {layers}")
     entries = source.config.get("vocab_size", math.inf)
-    for size in (link.size for link, _ in chain.links if isinstance(link, Prune)):
+    sizes = [link.size for link, _ in chain.links if isinstance(link, Prune)]
+    least = len(necessary(Tokenizer.from_file(str(source.folder / TOKENIZER)))) if sizes else 0
+    for size in sizes:
+        if size < least:
+            raise SettingsError(f"recipes.{name}: size: {size:,} entries are too few: {least:,} always stay")
         if size >= entries:
             rows = f"there are {entries:,} by then; choose a smaller size"
             raise SettingsError(f"recipes.{name}: size: {size:,} entries were asked for, and {rows}")
