@@ -81,7 +81,7 @@ def test_a_failed_run_is_said_and_the_others_are_kept():
 def test_models_have_names_that_every_file_system_takes():
     runs = tuple(Run(name, seed, "all", ()) for name in ("DAPT + TAPT", "DAPT/TAPT", "..") for seed in (0, 1))
     names = list(model_names(runs).values())
-    assert names[:2] == ["DAPT-+-TAPT-seed0", "DAPT-+-TAPT-seed1"]
+    assert names[:2] == ["DAPT-TAPT-seed0", "DAPT-TAPT-seed1"]
     assert names[4:] == ["model-seed0", "model-seed1"]
     assert len(set(model_names((Run("a b", 0, "all", ()), Run("a/b", 0, "all", ()))).values())) == 2
 

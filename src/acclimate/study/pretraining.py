@@ -39,7 +39,7 @@ def model_names(runs: tuple[Run, ...]) -> dict[Run, str]:
     recipes = [run.recipe for run in runs]
     names: dict[Run, str] = {}
     for run in runs:
-        name = re.sub(r"[^\w.+-]+", "-", run.recipe).strip("-.") or "model"
+        name = re.sub(r"[^\w.-]+", "-", run.recipe).strip("-.") or "model"
         name += f"-seed{run.seed}" if recipes.count(run.recipe) > 1 else ""
         taken = set(names.values())
         names[run] = next(each for each in (name, *(f"{name}-{number}" for number in range(2, len(runs) + 2))) if each not in taken)
