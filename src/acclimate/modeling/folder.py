@@ -73,6 +73,11 @@ class ModelFolder:
         """All its tensors, on the CPU."""
         return load_file(self.path / WEIGHTS)
 
+    @property
+    def parameters(self) -> int:
+        """How many numbers its tensors hold."""
+        return sum(tensor.numel() for tensor in self.tensors().values())
+
     def tensors_for(self, kind: Kind) -> dict[str, Tensor]:
         """The tensors under the names that a model of this kind gives them (and others it does not know)."""
         tensors = self.tensors()

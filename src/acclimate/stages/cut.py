@@ -32,8 +32,7 @@ class Cut(Stage):
         began = time.monotonic()
         output = context.output / "model"
         folder = cut_layers(parent, self.keep, output)
-        parameters = sum(tensor.numel() for tensor in folder.tensors().values())
-        cost = Cost(seconds=time.monotonic() - began, parameters=parameters, disk_bytes=disk_bytes(output))
+        cost = Cost(seconds=time.monotonic() - began, parameters=folder.parameters, disk_bytes=disk_bytes(output))
         return Outcome({"kept_layers": list(self.keep)}, cost)
 
 

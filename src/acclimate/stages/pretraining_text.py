@@ -42,16 +42,13 @@ class PretrainingText:
         for name, facts in self.facts.items():
             which = f"/{name}" if len(of) > 1 else ""
             loss = evaluation.get(f"heldout_loss{which}") if name in of else None
-            known = (
-                {}
-                if loss is None
-                else {
+            found[name] = dict(facts)
+            if loss is not None:
+                found[name] |= {
                     "heldout_loss": loss,
                     "heldout_accuracy": evaluation[f"heldout_accuracy{which}"],
                     "bits_per_byte": loss / (self.bytes_per_token[name] * math.log(2)),
                 }
-            )
-            found[name] = facts | known
         return found
 
 

@@ -55,12 +55,11 @@ class Prune(Stage):
         stores = [context.tokens(corpus, folder) for corpus in corpora.values()]
         after = np.sum([entries.count_entries(store, len(kept)) for store in stores], axis=0)
         lost = int(counts.sum() - counts[kept].sum())
-        parameters_before, parameters_after = (sum(tensor.numel() for tensor in each.tensors().values()) for each in (parent, folder))
         metrics: dict[str, Any] = {
             "entries_before": entries.entries(tokenizer),
             "entries_after": len(kept),
-            "parameters_before": parameters_before,
-            "parameters_after": parameters_after,
+            "parameters_before": parent.parameters,
+            "parameters_after": folder.parameters,
             "disk_bytes_before": disk_bytes(parent.path),
             "disk_bytes_after": disk_bytes(folder.path),
             "corpus_tokens_before": int(counts.sum()),
@@ -69,7 +68,7 @@ class Prune(Stage):
             "unknown_tokens_before": _count(counts, entries.unknown_id(tokenizer)),
             "unknown_tokens_after": _count(after, entries.unknown_id(smaller)),
         }
-        cost = Cost(seconds=time.monotonic() - began, parameters=parameters_after, disk_bytes=metrics["disk_bytes_after"])
+        cost = Cost(seconds=time.monotonic() - began, parameters=metrics["parameters_after"], disk_bytes=metrics["disk_bytes_after"])
         return Outcome(metrics, cost)
 
 
