@@ -56,6 +56,22 @@ def test_kernels_for_everywhere_equal_each_sequence_alone(kernel, rules):
     torch.testing.assert_close(answers_and_gradients(kernel, qkv, packing, rules), expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+@pytest.mark.parametrize("rules", [Rules(), Rules(window=4, causal=True)])
+def test_on_a_cpu_half_precision_is_computed_in_float32(rules, dtype):
+    packing, qkv = stream(dtype=dtype)
+    whole = [tensor.detach().float().requires_grad_() for tensor in qkv]
+    expected = answers_and_gradients(one_by_one, whole, packing, rules)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = answers_and_gradients(kernels.by_length, qkv, packing, rules)
+    assert {tensor.dtype for tensor in found} == {dtype}
+    # Results are rounded once, to half of bfloat16's last bit; gradients begin with a rounded one, whose errors add up.
+    rounding = 2**-8 if dtype == torch.bfloat16 else 1e-6
+    torch.testing.assert_close(found[0].float(), expected[0], rtol=rounding, atol=1e-5)
+    for one, other in zip(found[1:], expected[1:], strict=True):
+        assert (one.float() - other).abs().max() <= 2 * rounding * other.abs().max()
+
+
 @pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
 @pytest.mark.parametrize("rules", RULES)
 def test_the_block_mask_keeps_to_documents_window_and_causality(rules):
