@@ -95,9 +95,9 @@ def by_length(query: Tensor, key: Tensor, value: Tensor, packing: "Packing", rul
     Torch's attention takes five times as long backwards in bfloat16, even on processors whose bfloat16 products are fast.
     """
     kernel = alike if 2 * len(packing.rectangles.parts) <= len(packing.runs) else loop
-    qkv = (tensor.float() if tensor.dtype in HALF else tensor for tensor in (query, key, value))
+    q, k, v = (tensor.float() if tensor.dtype in HALF else tensor for tensor in (query, key, value))
     with torch.autocast("cpu", enabled=False):
-        return kernel(*qkv, packing, rules).to(query.dtype)
+        return kernel(q, k, v, packing, rules).to(query.dtype)
 
 
 def rectangular(query: Tensor, key: Tensor, value: Tensor, rules: Rules, real: Tensor | None = None) -> Tensor:
