@@ -10,7 +10,6 @@ A folder's name is only the beginning of the key; the whole key stands in `stage
 """
 
 import errno
-import json
 import logging
 import os
 import re
@@ -21,28 +20,17 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from acclimate.errors import StoreError
-from acclimate.files import (
-    TEMPORARY_PREFIX,
-    atomic_folder,
-    digest_file,
-    digest_json,
-    disk_errors,
-    locked,
-    read_json,
-    write_json,
-    write_text,
-)
+from acclimate.files import TEMPORARY_PREFIX, atomic_folder, digest_file, disk_errors, locked, write_text
+from acclimate.study.patience import Busy, acquire
+from acclimate.study.seal import seal, sealed_record, stamps
 
-RECORD = "stage.json"
 DAMAGED_PREFIX = "damaged-"
 SHORT = 16  # digits of a key in a folder's name
-SAY_AFTER, SAY_AGAIN = 2.0, 60.0  # seconds until `lock` says what it waits for, and until it says so again
-POLL = 0.5  # seconds between two looks at whether the wait is to be given up
 CACHE_LEFTOVER_AGE = 3600.0  # seconds without a write after which a temporary folder of the cache has no writer any more
 
 Kind = Literal["artifact", "damaged", "work", "temporary", "cache"]
@@ -100,7 +88,7 @@ class Store:
                 if reason is not None:
                     self._set_aside(folder, reason)
                 return reason is None
-        except _Busy:
+        except Busy:
             return False
 
     def record(self, key: str) -> dict[str, Any]:
@@ -109,7 +97,7 @@ class Store:
         Raises:
             StoreError: there is no such artifact, or its record is damaged.
         """
-        record = _sealed_record(self.path(key))
+        record = sealed_record(self.path(key))
         if record["key"] != key:
             raise StoreError(f"{self.path(key)}: holds the artifact {record['key']}, not {key}")
         return record
@@ -130,8 +118,8 @@ class Store:
         with _full_disk(self.root):
             with atomic_folder(self.path(key)) as folder:
                 yield folder
-                _seal(folder, key, record)
-            for name, (size, mtime) in _stamps(self.path(key)).items():
+                seal(folder, key, record)
+            for name, (size, mtime) in stamps(self.path(key)).items():
                 # A rename keeps sizes and times; reading back the gigabytes that we have just hashed would prove nothing.
                 self._verified[self.path(key) / name] = (size, mtime)
         shutil.rmtree(self._work / _short(key), ignore_errors=True)
@@ -174,7 +162,7 @@ class Store:
         self._prepare()
         with ExitStack() as stack:
             what = f"another acclimate process, which is computing {_short(key)}"
-            _acquire(stack, self._locks / f"{_short(key)}.lock", what, timeout, waiting, poll)
+            acquire(stack, self._locks / f"{_short(key)}.lock", what, timeout, waiting, poll)
             self._held.add(me)
             try:
                 yield
@@ -222,7 +210,7 @@ class Store:
         for entry in self.ls():
             if self._wanted(entry, kept, older_than_days, now):
                 continue
-            with suppress(_Busy), ExitStack() as stack:
+            with suppress(Busy), ExitStack() as stack:
                 self._claim(stack, entry)
                 if entry.path.exists():  # nobody else removed it meanwhile
                     removed.append(entry)
@@ -242,17 +230,17 @@ class Store:
         return entry.path.name in kept or not (older_than_days is None or old)
 
     def _claim(self, stack: ExitStack, entry: Entry) -> None:
-        # Raises _Busy where another process, or this one, computes or reads it.
+        # Raises Busy where another process, or this one, computes or reads it.
         self._prepare()
         short = entry.key[:SHORT]
         if entry.kind == "cache" or not re.fullmatch(r"[0-9a-f]{16}", short):
             return
-        _acquire(stack, self._locks / f"{short}.lock", short, 0)
+        acquire(stack, self._locks / f"{short}.lock", short, 0)
         if entry.kind == "artifact":
-            _acquire(stack, self._locks / "store.lock", short, -1)
+            acquire(stack, self._locks / "store.lock", short, -1)
             for mark in self._locks.glob(f"{short}.use-*"):
                 with ExitStack() as reader:
-                    _acquire(reader, mark, short, 0)
+                    acquire(reader, mark, short, 0)
                 mark.unlink(missing_ok=True)  # its process is dead
 
     def _remove(self, path: Path) -> None:
@@ -287,7 +275,7 @@ class Store:
         """What is wrong with the artifact, or None."""
         folder = self.path(key)
         try:
-            record = _sealed_record(folder)
+            record = sealed_record(folder)
         except StoreError as error:
             return str(error)
         if record["key"] != key:
@@ -331,33 +319,6 @@ class Store:
             raise StoreError(f"{self.root}: the store cannot be written ({error.strerror}); choose another folder with --store") from error
 
 
-class _Busy(StoreError):
-    """Another process holds the key."""
-
-
-def _acquire(
-    stack: ExitStack, lock_file: Path, what: str, timeout: float, waiting: Callable[[str], None] | None = None,
-    poll: Callable[[], None] | None = None,
-) -> None:  # fmt: skip
-    """Take a lock for as long as `stack` lives, in short waits so that somebody can be told, or can give up."""
-    start = time.monotonic()
-    say_at = SAY_AFTER
-    while True:
-        left = max(0.0, start + timeout - time.monotonic()) if timeout >= 0 else POLL
-        try:
-            stack.enter_context(locked(lock_file, timeout=min(POLL, left)))
-            return
-        except StoreError as error:
-            waited = time.monotonic() - start
-            if 0 <= timeout <= waited:
-                raise _Busy(f"{lock_file}: held for more than {timeout:g} s by {what}") from error
-        if poll is not None:
-            poll()
-        if waiting is not None and waited >= say_at:
-            say_at = waited + SAY_AGAIN
-            waiting(f"waiting for {what}")
-
-
 def _me(key: str) -> tuple[int, int, str]:
     # The process is part of it: a forked child has a copy of the set, but not the lock.
     return os.getpid(), threading.get_ident(), _short(key)
@@ -366,38 +327,6 @@ def _me(key: str) -> tuple[int, int, str]:
 def _short(key: str) -> str:
     assert re.fullmatch(r"[0-9a-f]{64}", key), f"not a key: {key!r}"
     return key[:SHORT]
-
-
-def _seal(folder: Path, key: str, record: dict[str, Any]) -> None:
-    files = {name: {"bytes": size, "sha256": digest_file(folder / name)} for name, (size, _) in _stamps(folder).items() if name != RECORD}
-    sealed = {**record, "key": key, "created": datetime.now(UTC).isoformat(timespec="seconds"), "files": files}
-    # Through JSON first: a key that is a number is a word when it is read back, and sorts differently.
-    sealed = json.loads(json.dumps(sealed, allow_nan=False))
-    # The record seals the files, and the seal the record: a flipped digit in a metric is found too.
-    write_json(folder / RECORD, {**sealed, "seal": digest_json(sealed)})
-
-
-def _sealed_record(folder: Path) -> dict[str, Any]:
-    record = read_json(folder / RECORD)
-    if not isinstance(record, dict) or "seal" not in record:
-        raise StoreError(f"{folder / RECORD}: is not the record of an artifact")
-    try:
-        seal = digest_json({name: value for name, value in record.items() if name != "seal"})
-    except ValueError:  # NaN, which is never written
-        seal = ""
-    if record["seal"] != seal:
-        raise StoreError(f"{folder / RECORD}: its content changed since it was written")
-    return record
-
-
-def _stamps(folder: Path) -> dict[str, tuple[int, int]]:
-    """Relative name -> (bytes, mtime in ns) of every file below `folder`, sorted."""
-    stamps = {}
-    for file in sorted(folder.rglob("*")):
-        if file.is_file() and not file.name.startswith(TEMPORARY_PREFIX):
-            status = file.stat()
-            stamps[file.relative_to(folder).as_posix()] = (status.st_size, status.st_mtime_ns)
-    return stamps
 
 
 @contextmanager
@@ -441,7 +370,7 @@ def _entry(kind: Kind, path: Path, name: str) -> Entry:
             used = max(used, status.st_mtime)
     if kind in ("artifact", "damaged"):
         with suppress(StoreError):
-            record = _sealed_record(path)
+            record = sealed_record(path)
             name, title, stage = record["key"], record.get("title", ""), record.get("stage", "")
             stage = stage["stage"] if isinstance(stage, dict) else stage
             created = datetime.fromisoformat(record["created"]).timestamp()

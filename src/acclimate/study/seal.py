@@ -1,0 +1,49 @@
+"""The seal of an artifact: its `stage.json` holds the digest of every file, and a digest over itself."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from acclimate.errors import StoreError
+from acclimate.files import TEMPORARY_PREFIX, digest_file, digest_json, read_json, write_json
+
+RECORD = "stage.json"
+
+
+def seal(folder: Path, key: str, record: dict[str, Any]) -> None:
+    """Write the record of a finished artifact: what it is given, the key, the time and the digest of every file."""
+    files = {name: {"bytes": size, "sha256": digest_file(folder / name)} for name, (size, _) in stamps(folder).items() if name != RECORD}
+    sealed = {**record, "key": key, "created": datetime.now(UTC).isoformat(timespec="seconds"), "files": files}
+    # Through JSON first: a key that is a number is a word when it is read back, and sorts differently.
+    sealed = json.loads(json.dumps(sealed, allow_nan=False))
+    # The record seals the files, and the seal the record: a flipped digit in a metric is found too.
+    write_json(folder / RECORD, {**sealed, "seal": digest_json(sealed)})
+
+
+def sealed_record(folder: Path) -> dict[str, Any]:
+    """The record of an artifact, if it is as it was written.
+
+    Raises:
+        StoreError: there is none, or it was changed.
+    """
+    record = read_json(folder / RECORD)
+    if not isinstance(record, dict) or "seal" not in record:
+        raise StoreError(f"{folder / RECORD}: is not the record of an artifact")
+    try:
+        seal = digest_json({name: value for name, value in record.items() if name != "seal"})
+    except ValueError:  # NaN, which is never written
+        seal = ""
+    if record["seal"] != seal:
+        raise StoreError(f"{folder / RECORD}: its content changed since it was written")
+    return record
+
+
+def stamps(folder: Path) -> dict[str, tuple[int, int]]:
+    """Relative name -> (bytes, mtime in ns) of every file below `folder`, sorted."""
+    stamps = {}
+    for file in sorted(folder.rglob("*")):
+        if file.is_file() and not file.name.startswith(TEMPORARY_PREFIX):
+            status = file.stat()
+            stamps[file.relative_to(folder).as_posix()] = (status.st_size, status.st_mtime_ns)
+    return stamps
