@@ -31,19 +31,19 @@ def sealed_record(folder: Path) -> dict[str, Any]:
     if not isinstance(record, dict) or "seal" not in record:
         raise StoreError(f"{folder / RECORD}: is not the record of an artifact")
     try:
-        seal = digest_json({name: value for name, value in record.items() if name != "seal"})
+        expected = digest_json({name: value for name, value in record.items() if name != "seal"})
     except ValueError:  # NaN, which is never written
-        seal = ""
-    if record["seal"] != seal:
+        expected = ""
+    if record["seal"] != expected:
         raise StoreError(f"{folder / RECORD}: its content changed since it was written")
     return record
 
 
 def stamps(folder: Path) -> dict[str, tuple[int, int]]:
     """Relative name -> (bytes, mtime in ns) of every file below `folder`, sorted."""
-    stamps = {}
+    found = {}
     for file in sorted(folder.rglob("*")):
         if file.is_file() and not file.name.startswith(TEMPORARY_PREFIX):
             status = file.stat()
-            stamps[file.relative_to(folder).as_posix()] = (status.st_size, status.st_mtime_ns)
-    return stamps
+            found[file.relative_to(folder).as_posix()] = (status.st_size, status.st_mtime_ns)
+    return found
