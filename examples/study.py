@@ -2,9 +2,7 @@
 
 from pathlib import Path
 
-from acclimate import Finetune, Pretrain, Recipe, Study, run_study
-from acclimate.data.opened import DataSettings
-from acclimate.study.run import Options
+from acclimate import DataSettings, Finetune, Options, Pretrain, Recipe, Study, publish, run_study
 
 here = Path(__file__).parent
 
@@ -21,5 +19,5 @@ study = Study(
 )
 
 if __name__ == "__main__":
-    finished = run_study(study, here, Options(out=here / "results", store=here / ".acclimate"))
-    print(f"{finished.runs} runs, {finished.failed} failed; the best model is in {finished.out / 'best'}")
+    finished = run_study(study, here, Options(out=here / "results", store=here / ".acclimate", publish=publish))
+    print(f"{finished.runs} runs, {finished.failed} failed; {finished.out} holds the report and the best model")

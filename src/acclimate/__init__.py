@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from acclimate.data.opened import DataSettings
     from acclimate.errors import (
         AcclimateError,
         DataError,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
         StoreError,
         TrainingError,
     )
+    from acclimate.report.publish import publish
     from acclimate.stages.bilstm import Bilstm
     from acclimate.stages.finetune import Finetune
     from acclimate.stages.majority import Majority
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from acclimate.stages.tfidf import Tfidf
     from acclimate.study.language import Recipe, Study, load_study
     from acclimate.study.plan import Plan
-    from acclimate.study.run import run_study
+    from acclimate.study.run import Options, run_study
 
 __version__ = "0.1.0"
 
@@ -37,12 +39,14 @@ __all__ = [
     "AcclimateError",
     "Bilstm",
     "DataError",
+    "DataSettings",
     "DiskFullError",
     "Finetune",
     "Interrupted",
     "Majority",
     "MissingExtraError",
     "ModelError",
+    "Options",
     "Plan",
     "Pretrain",
     "Prune",
@@ -53,10 +57,12 @@ __all__ = [
     "Tfidf",
     "TrainingError",
     "load_study",
+    "publish",
     "run_study",
 ]
 
 _HOMES = {
+    "acclimate.data.opened": ("DataSettings",),
     "acclimate.errors": (
         "AcclimateError",
         "DataError",
@@ -68,6 +74,7 @@ _HOMES = {
         "StoreError",
         "TrainingError",
     ),
+    "acclimate.report.publish": ("publish",),
     "acclimate.stages.bilstm": ("Bilstm",),
     "acclimate.stages.finetune": ("Finetune",),
     "acclimate.stages.majority": ("Majority",),
@@ -76,7 +83,7 @@ _HOMES = {
     "acclimate.stages.tfidf": ("Tfidf",),
     "acclimate.study.language": ("Recipe", "Study", "load_study"),
     "acclimate.study.plan": ("Plan",),
-    "acclimate.study.run": ("run_study",),
+    "acclimate.study.run": ("Options", "run_study"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -4,9 +4,12 @@ import sys
 
 import pytest
 
-from acclimate.errors import DataError
+from acclimate.errors import DataError, SettingsError
+from acclimate.study import plan as planning
 from acclimate.study.best import Candidate, choose
+from acclimate.study.language import load_study
 from acclimate.study.paths import relocated
+from acclimate.study.run import needed, prepare
 
 HEAD = "{head}\n"
 
@@ -69,6 +72,21 @@ def test_changed_data_changes_the_keys_that_read_it(plan_of, tiny_world, tmp_pat
 def test_a_budget_larger_than_train_is_refused(plan_of):
     with pytest.raises(DataError, match="3,000"):
         plan_of(HEAD + "labels: [3000]\nrecipes: {{ a: [finetune] }}")
+
+
+def test_what_is_kept_for_a_study_is_kept_in_every_precision(write_study, tmp_path):
+    study = load_study(write_study(tmp_path, HEAD + "recipes: {{ a: [finetune] }}"))
+    kept = needed(study, tmp_path, tmp_path / "store")
+    keys = [set(prepare(study, tmp_path, tmp_path / "store", precision=precision).plan.nodes) for precision in ("auto", "float32", "bf16")]
+    assert kept == set.union(*keys)
+    assert not keys[0] & keys[2]
+
+
+def test_some_layers_of_a_model_that_has_one_for_all_are_refused_before_anything_is_spent(plan_of, monkeypatch):
+    monkeypatch.setattr(planning, "ONE_LAYER", ("bert",))
+    with pytest.raises(SettingsError, match=r"recipes\.a: train: .* layers share their weights, so it is `all` or `head`"):
+        plan_of(HEAD + "recipes: {{ a: [pretrain, finetune: {{ train: 1 }}] }}")
+    assert plan_of(HEAD + "recipes: {{ a: [finetune: {{ train: head }}] }}").nodes
 
 
 def test_a_plan_is_made_without_torch(write_study, tmp_path):

@@ -25,7 +25,8 @@ StoreOption = Annotated[Path | None, typer.Option("--store", help="Where artifac
 SmokeOption = Annotated[bool, typer.Option("--smoke", help="Run every stage on a sliver of the data, to see that it works.")]
 ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads. Default: all.")]
 PrecisionOption = Annotated[
-    Literal["auto", "float32", "bf16"], typer.Option("--precision", help="auto: bf16 where the device has units for it.")
+    Literal["auto", "float32", "bf16"],
+    typer.Option("--precision", help="auto: bf16 where the device has units for it. Part of what artifacts are kept under."),
 ]
 MicroOption = Annotated[int | None, typer.Option("--micro-tokens", min=8, help="Tokens per forward pass; default what memory allows.")]
 CheckpointOption = Annotated[float, typer.Option("--checkpoint-seconds", min=0, help="Seconds between saves of a running stage.")]
@@ -60,13 +61,13 @@ def demo(
 
 @app.command()
 @guarded
-def plan(file: StudyFile, store: StoreOption = None, smoke: SmokeOption = False) -> None:
+def plan(file: StudyFile, store: StoreOption = None, smoke: SmokeOption = False, precision: PrecisionOption = "auto") -> None:
     """Show the graph of stages with what is cached, tokens, time and disk; nothing is trained."""
     from acclimate.study.estimate import estimates, product_rate
     from acclimate.study.language import load_study
     from acclimate.study.run import prepare
 
-    prepared = prepare(load_study(file), file.resolve().parent, store or file.parent / ".acclimate", smoke)
+    prepared = prepare(load_study(file), file.resolve().parent, store or file.parent / ".acclimate", smoke, precision=precision)
     show.plan(prepared, estimates(prepared, product_rate()))
 
 
@@ -92,22 +93,13 @@ def study(
 
 
 def _study(file: Path, out: Path | None, store: Path | None, command: str, smoke: bool = False, **options: Any) -> None:
-    from acclimate.report.card import write_cards
-    from acclimate.report.page import NAME, write_report
-    from acclimate.report.pretrained import write_pretraining_report
+    from acclimate.report.page import NAME
+    from acclimate.report.publish import publish
     from acclimate.report.results import Results
     from acclimate.study.language import load_study
     from acclimate.study.run import Options, follows, run_study
 
     read = load_study(file)
-
-    def publish(folder: Path) -> None:
-        if not read.is_classification:
-            write_pretraining_report(folder)
-            return
-        write_cards(folder)
-        write_report(folder)
-
     folder = _out(file, read.name, out, smoke)
     chosen = Options(out=folder, store=store or file.parent / ".acclimate", command=command, publish=publish, **_shown(), **options)
     finished = run_study(read, file.resolve().parent, chosen, smoke)
@@ -158,25 +150,22 @@ def report(
 ) -> None:
     """Write the report of a finished study and its models' cards again, and print its table; of several studies write one page."""
     from acclimate.errors import SettingsError
-    from acclimate.report.card import write_cards
-    from acclimate.report.page import write_report, write_reports
-    from acclimate.report.pretrained import is_pretraining, write_pretraining_report
+    from acclimate.report.page import write_reports
+    from acclimate.report.pretrained import is_pretraining
+    from acclimate.report.publish import publish
     from acclimate.report.results import Results
 
     alone = [folder for folder in folders if is_pretraining(folder)]
     if alone and (len(folders) > 1 or out is not None or public):
         raise SettingsError(f"{alone[0]}: a study that reads no labels; its report.md is written in its folder, and goes on no page")
     if alone:
-        write_pretraining_report(folders[0])
+        publish(folders[0])
         show.pretrained(folders[0])
         return
     if public and out is None:
         raise SettingsError("--public makes a page for others: say with --out where it goes")
-    if len(folders) == 1 and out is None:
-        write_cards(folders[0])
-        page = write_report(folders[0])
-    else:
-        page = write_reports(folders, out or Path("report.html"), public)
+    single = len(folders) == 1 and out is None
+    page = publish(folders[0]) if single else write_reports(folders, out or Path("report.html"), public)
     for folder in folders:
         show.results(Results.load(folder))
     show.say(f"Report: {page}")
@@ -357,11 +346,11 @@ def store_prune(
 ) -> None:
     """Remove artifacts that nobody needs: those no kept study names, or those not used for long. Leftovers of killed runs go, too."""
     from acclimate.study.language import load_study
-    from acclimate.study.run import prepare
+    from acclimate.study.run import needed
     from acclimate.study.store import Store
 
-    needed = {key for file in keep or [] for key in prepare(load_study(file), file.resolve().parent, store).plan.nodes}
-    gone = Store(store).prune(needed if keep else None, older_than_days, dry_run)
+    kept = {key for file in keep or [] for key in needed(load_study(file), file.resolve().parent, store)}
+    gone = Store(store).prune(kept if keep else None, older_than_days, dry_run)
     show.entries(gone, "would be removed" if dry_run else "removed")
 
 

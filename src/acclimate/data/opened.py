@@ -27,9 +27,9 @@ class DataSettings(Settings):
     domain: CorpusSettings | None = None
     """Text of the domain (DAPT)."""
     general: CorpusSettings | None = None
-    """General text, for replay and for measuring what is forgotten."""
+    """General text: a corpus under this name."""
     transfer: CorpusSettings | None = None
-    """Text on which a student is distilled."""
+    """Text of a field next door: a corpus under this name."""
     corpora: dict[str, CorpusSettings] = Field(default_factory=dict)
     """Further corpora under names of your own."""
 

@@ -15,6 +15,7 @@ from acclimate.data.problems import Problems
 from acclimate.errors import DataError
 
 Format = Literal["jsonl", "csv", "tsv", "parquet", "txt", "hf"]
+LabelledFormat = Literal["jsonl", "csv", "tsv", "parquet", "hf"]
 
 _FORMATS: dict[str, Format] = {
     ".jsonl": "jsonl",

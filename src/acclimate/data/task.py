@@ -18,7 +18,7 @@ from acclimate.data.duplicates import count_duplicates, drop_across, refuse_leak
 from acclimate.data.problems import Problems
 from acclimate.data.records import Source
 from acclimate.data.rows import Rows, read_rows, unseen_labels
-from acclimate.data.sources import Format
+from acclimate.data.sources import LabelledFormat
 from acclimate.data.splits import budget_order, carve, units_of
 from acclimate.data.task_facts import TaskFacts, label_counts, shared_groups, word_lengths
 from acclimate.data.task_files import open_splits
@@ -47,7 +47,7 @@ class TaskSettings(Settings):
     """The column that holds the label; detected when not given."""
     group: str | None = None
     """A column whose equal values (a patient, a contract) must not be torn apart by a split that acclimate makes."""
-    format: Format | None = None
+    format: LabelledFormat | None = None
     """`jsonl`, `csv`, `tsv`, `parquet` or `hf`; known from the file names when not given."""
     unlabeled: CorpusSettings | None = None
     """More text of the task without labels; read where a stage reads the corpus `task`."""

@@ -10,6 +10,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 
 from acclimate.errors import ModelError, SettingsError
 from acclimate.modeling.architecture import Kind, last_linear
+from acclimate.modeling.families import ONE_LAYER
 from acclimate.modeling.folder import HEAD, ModelFolder
 from acclimate.modeling.head_settings import HeadSettings
 from acclimate.modeling.layers import layers_of
@@ -81,7 +82,7 @@ def freeze(model: PreTrainedModel, train: Literal["all", "head"] | int) -> None:
         return
     _head, *layers, rest = _parts(model)
     count = 0 if train == "head" else train
-    if model.config.model_type == "albert" and count:
+    if model.config.model_type in ONE_LAYER and count:
         raise SettingsError("train: ALBERT's layers share their weights, so it is `all` or `head`")
     if not 0 <= count <= len(layers):
         raise SettingsError(f"train: {count} layers were asked for, and this model has {len(layers)}")

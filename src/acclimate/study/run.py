@@ -25,7 +25,7 @@ from acclimate.study.language import Study, resolved
 from acclimate.study.origins import base_facts, hub_datasets
 from acclimate.study.outputs import COMPARED, MADE, clear, refuse_foreign
 from acclimate.study.paths import relocated
-from acclimate.study.plan import Plan
+from acclimate.study.plan import PRECISIONS, Plan
 from acclimate.study.pretraining import RESULTS, write_pretrained
 from acclimate.study.results import (
     Outcomes,
@@ -55,12 +55,12 @@ class Options:
     store: Path
     engine: str = "local"
     threads: int | None = None
-    precision: str = "auto"
+    precision: str = "auto"  # of `PRECISIONS`
     micro_tokens: int | None = None
     checkpoint_seconds: float = 120.0
     command: str = ""
     track: tuple[str, ...] = ()  # experiment trackers that training stages are logged to, e.g. "tensorboard"
-    publish: Callable[[Path], None] | None = None  # writes what is made from the results, before the study says that it is finished
+    publish: Callable[[Path], object] | None = None  # writes what is made from the results, before the study says that it is finished
     say: Callable[[str], None] = field(default=lambda line: print(line, file=sys.stderr, flush=True))
     # Draws how the study stands while its block runs; None: plain lines. What is said meanwhile must not tear the view.
     live: Callable[[Callable[[], Status]], AbstractContextManager[None]] | None = None
@@ -101,6 +101,16 @@ def prepare(study: Study, root: Path, store: Path, smoke: bool = False, rejects:
         study, data = smoke_study(study), sliver(data)
     plan = Plan.of(study, data, root, precision)
     return Prepared(study, root, data, plan, kept, frozenset(key for key in plan.nodes if kept.has(key)), smoke)
+
+
+def needed(study: Study, root: Path, store: Path) -> set[str]:
+    """The keys of a study's stages, in every precision: which one it was run with stands nowhere in its file.
+
+    Raises:
+        DataError, ModelError, SettingsError: as `prepare`.
+    """
+    data = prepare(study, root, store).data
+    return {key for precision in PRECISIONS for key in Plan.of(study, data, root, precision).nodes}
 
 
 def run_study(study: Study, root: Path, options: Options, smoke: bool = False) -> Finished:

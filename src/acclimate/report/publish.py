@@ -1,0 +1,19 @@
+"""What people read from a finished study, written at its end and whenever it is asked for again."""
+
+from pathlib import Path
+
+from acclimate.report.card import write_cards
+from acclimate.report.page import write_report
+from acclimate.report.pretrained import is_pretraining, write_pretraining_report
+
+
+def publish(folder: Path) -> Path:
+    """Write the report of a study's output folder, with the cards of the models that it hands over; returns the report.
+
+    Raises:
+        StoreError: the folder does not hold the results of a study, or they are damaged.
+    """
+    if is_pretraining(folder):
+        return write_pretraining_report(folder)
+    write_cards(folder)
+    return write_report(folder)
