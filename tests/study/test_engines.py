@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from acclimate.errors import SettingsError
+from acclimate.study.engines import local
 from acclimate.study.engines.base import Job
 from acclimate.study.engines.inline import Inline
-from acclimate.study.engines.local import Local
+from acclimate.study.engines.local import Local, threads_each
 from acclimate.study.engines.reports import Report
 from acclimate.training.progress import Progress
 
@@ -41,6 +43,12 @@ class Performer:
         if payload == "print":
             print("to standard output", flush=True)
             os.write(2, b"10 %\r20 %\rto standard \xff error\n\nwithout an end")
+        if payload == "meet":
+            until = time.monotonic() + 60
+            while len(self.file.read_text().split()) < 2:
+                if time.monotonic() > until:
+                    return Report(key, "failed", "nobody came")
+                time.sleep(0.05)
         if payload == "crash":
             os.kill(os.getpid(), signal.SIGKILL)
         if payload == "fail":
@@ -79,6 +87,29 @@ def test_a_crash_of_one_process_does_not_stop_the_others(tmp_path):
     reports = Local(1).run([job("a", None, "crash"), job("b", "a"), job("c"), job("d", "c")], Diary(tmp_path / "diary"), lambda _: None)
     assert [reports[key].status for key in "abcd"] == ["failed", "failed", "done", "done"]
     assert "SIGKILL" in reports["a"].error
+
+
+def test_workers_work_at_the_same_time(tmp_path):
+    # Each waits for the other one's line: one after the other they would wait in vain.
+    jobs = [job("a", None, "meet"), job("b", None, "meet")]
+    reports = Local(2).run(jobs, Diary(tmp_path / "diary"), lambda _: None)
+    assert [reports[key].status for key in "ab"] == ["done", "done"]
+
+
+@pytest.mark.parametrize(
+    ("workers", "threads", "gpus", "each"),
+    [(2, None, 0, 2), (3, None, 0, 1), (8, None, 0, 1), (2, 5, 0, 5), (None, None, 0, None), (2, None, 1, None)],
+)
+def test_workers_on_a_cpu_share_its_threads(workers, threads, gpus, each, monkeypatch):
+    monkeypatch.setattr(local.os, "sched_getaffinity", lambda _: range(5), raising=False)
+    monkeypatch.setattr(local, "gpu_count", lambda: gpus)
+    assert threads_each(workers, threads) == each
+
+
+def test_one_process_cannot_be_several_workers():
+    assert Inline(1)
+    with pytest.raises(SettingsError, match="2 workers: everything is done in one process here"):
+        Inline(2)
 
 
 class Log:

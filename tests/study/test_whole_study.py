@@ -305,6 +305,28 @@ def test_a_failed_run_is_kept_with_its_error_and_does_not_stop_the_others(write_
     assert "2 of 4 runs failed" in process.stdout
 
 
+SHORT = """{head}
+seeds: 2
+recipes:
+  fine-tune: [finetune: &tune {{ lr: 5e-3, epochs: 2, min_steps: 0 }}]
+  head only: [finetune: {{ train: head, epochs: 2, min_steps: 0 }}]
+  TAPT: [pretrain: {{ corpus: task, epochs: 1, batch_tokens: 256 }}, finetune: *tune]
+"""
+
+
+def test_two_workers_make_the_models_that_one_makes(write_study, tmp_path):
+    study, weights = write_study(tmp_path, SHORT), []
+    for number in (1, 2):
+        process = acclimate("study", study, "--workers", number, "--store", tmp_path / f"{number}/.acclimate", "--threads", 1)
+        assert process.returncode == 0, process.stderr
+        made = artifacts(tmp_path / str(number)).values()
+        weights.append(
+            {record["key"]: [digest for name, digest in record["files"].items() if name.endswith(".safetensors")] for record in made}
+        )
+    assert len(weights[0]) == 9
+    assert weights[0] == weights[1]
+
+
 def test_a_sliver_of_a_study_runs_every_stage_and_stays_apart_from_the_real_one(write_study, tmp_path):
     process = acclimate("study", write_study(tmp_path), "--smoke")
     assert process.returncode == 0, process.stderr

@@ -23,7 +23,7 @@ StudyFile = Annotated[Path, typer.Argument(help="The study file (YAML).", show_d
 OutOption = Annotated[Path | None, typer.Option("--out", help="Where results go. Default: results/NAME beside the study file.")]
 StoreOption = Annotated[Path | None, typer.Option("--store", help="Where artifacts are kept. Default: .acclimate beside the study file.")]
 SmokeOption = Annotated[bool, typer.Option("--smoke", help="Run every stage on a sliver of the data, to see that it works.")]
-ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads. Default: all.")]
+ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads of a process. Default: all, or a worker's share.")]
 PrecisionOption = Annotated[
     Literal["auto", "float32", "bf16"],
     typer.Option("--precision", help="auto: bf16 where the device has units for it. Part of what artifacts are kept under."),
@@ -31,6 +31,10 @@ PrecisionOption = Annotated[
 MicroOption = Annotated[int | None, typer.Option("--micro-tokens", min=8, help="Tokens per forward pass; default what memory allows.")]
 CheckpointOption = Annotated[float, typer.Option("--checkpoint-seconds", min=0, help="Seconds between saves of a running stage.")]
 EngineOption = Annotated[str, typer.Option("--engine", help="local (a process a device) or inline (everything in this process).")]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, help="Stages done at the same time. Default: one a GPU, or one; on a CPU they share its threads."),
+]
 SetOption = Annotated[list[str] | None, typer.Option("--set", help="A setting of the stage, e.g. --set lr=3e-5; may be repeated.")]
 TrackOption = Annotated[
     list[str] | None,
@@ -79,6 +83,7 @@ def study(
     store: StoreOption = None,
     smoke: SmokeOption = False,
     engine: EngineOption = "local",
+    workers: WorkersOption = None,
     threads: ThreadsOption = None,
     precision: PrecisionOption = "auto",
     micro_tokens: MicroOption = None,
@@ -86,7 +91,7 @@ def study(
     track: TrackOption = None,
 ) -> None:
     """Run a study, or go on with it: print the comparison, write the report, hand over the best model."""
-    options: dict[str, Any] = {"engine": engine, "threads": threads, "precision": precision}
+    options: dict[str, Any] = {"engine": engine, "workers": workers, "threads": threads, "precision": precision}
     options |= {"micro_tokens": micro_tokens, "checkpoint_seconds": checkpoint_seconds, "track": tuple(track or ())}
     told = {"precision": precision} if precision != "auto" else {}
     _study(file, out, store, show.command("study", file.name, **told) + (" --smoke" if smoke else ""), smoke, **options)

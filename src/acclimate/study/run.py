@@ -18,6 +18,7 @@ from acclimate.study.best import Handover, hand_over
 from acclimate.study.curves import write_curves
 from acclimate.study.disagreements import disagreements
 from acclimate.study.engines.base import Job
+from acclimate.study.engines.local import threads_each
 from acclimate.study.engines.reports import Report
 from acclimate.study.engines.table import ENGINES
 from acclimate.study.journal import Journal
@@ -54,6 +55,7 @@ class Options:
     out: Path
     store: Path
     engine: str = "local"
+    workers: int | None = None  # stages carried out at the same time, each in a process; None: one a GPU, or one
     threads: int | None = None
     precision: str = "auto"  # of `PRECISIONS`
     micro_tokens: int | None = None
@@ -126,6 +128,7 @@ def run_study(study: Study, root: Path, options: Options, smoke: bool = False) -
     refuse_foreign(options.out)
     if options.engine not in ENGINES:
         raise SettingsError(f"engine {options.engine!r} is not among {', '.join(ENGINES)}")
+    ENGINES[options.engine](options.workers)  # which may refuse them before anything is spent
     options = replace(options, track=checked_trackers(options.track))
     journal = Journal(study.name, options.out, options.live is not None)
     with locked(options.out / ".lock", timeout=0), journal:
@@ -153,7 +156,8 @@ def carry_out(prepared: Prepared, options: Options, journal: Journal) -> dict[st
     titles = repeated(node.title for node in prepared.plan.nodes.values())
     tracking = Tracking(options.track, prepared.study.name, options.out.resolve(), titles) if options.track else None
     setup = WorkerSetup(
-        prepared.study.data, prepared.root, options.store, prepared.smoke, options.threads, options.precision, options.micro_tokens,
+        prepared.study.data, prepared.root, options.store, prepared.smoke,
+        threads_each(options.workers, options.threads), options.precision, options.micro_tokens,
         options.checkpoint_seconds, prepared.study.fast_paths, steps_are_shown=options.live is not None, tracking=tracking,
     )  # fmt: skip
     # Processes that torchrun started together train together, each in itself.
@@ -161,7 +165,7 @@ def carry_out(prepared: Prepared, options: Options, journal: Journal) -> dict[st
     options.say(f"{len(prepared.plan.nodes)} stages for {len(prepared.plan.runs)} runs; {len(prepared.cached)} are there already")
     journal.planned(prepared, (job.key for job in jobs))
     with options.live(journal.snapshot) if options.live is not None and jobs else nullcontext():
-        return ENGINES[engine]().run(jobs, setup, options.say, journal) if jobs else {}
+        return ENGINES[engine](options.workers).run(jobs, setup, options.say, journal) if jobs else {}
 
 
 def write_results(prepared: Prepared, reports: dict[str, Report], options: Options) -> Finished:

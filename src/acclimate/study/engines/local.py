@@ -18,10 +18,10 @@ from acclimate.training.progress import Progress
 
 
 class Local:
-    """Workers on this machine: one per visible GPU, or one for the CPU."""
+    """Workers on this machine: one per visible GPU, or one for the CPU, unless a number is given; they take the GPUs in turn."""
 
-    def __init__(self, devices: int | None = None) -> None:
-        self._devices = devices
+    def __init__(self, workers: int | None = None) -> None:
+        self._workers = workers or gpu_count() or 1
 
     def run(self, jobs: list[Job], setup: Setup, say: Callable[[str], None], watcher: Watcher = UNWATCHED) -> dict[str, Report]:
         """Carry out the jobs; Ctrl-C or SIGTERM lets running stages save first, a second Ctrl-C kills them."""
@@ -32,7 +32,7 @@ class Local:
         def started(number: int) -> _Remote:
             return _Remote(setup, number, say if watcher.owns_terminal else None)
 
-        workers = [started(number) for number in range(min(self._devices or gpu_count() or 1, max(1, len(jobs))))]
+        workers = [started(number) for number in range(min(self._workers, max(1, len(jobs))))]
         asked = threading.Event()
         with _forwarded(workers, asked):
             try:
@@ -147,6 +147,14 @@ class _Remote:
             self._output.close()
 
 
+def threads_each(workers: int | None, threads: int | None) -> int | None:
+    """CPU threads of each of so many workers: what was asked for, else an equal share of the processors; None for torch's own choice."""
+    if threads is not None or workers is None or workers == 1 or gpu_count():
+        return threads
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, processors // workers)
+
+
 def gpu_count() -> int:
     """GPUs that this process may use, without loading torch."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -192,7 +200,7 @@ def _serve(connection: Connection, output: Connection | None, setup: Setup, numb
         os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     if gpu_count() > 1:
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(gpu_count())))).split(",")
-        os.environ["CUDA_VISIBLE_DEVICES"] = visible[number]
+        os.environ["CUDA_VISIBLE_DEVICES"] = visible[number % len(visible)]
     from acclimate.training.interrupt import StopRequest
 
     stop = StopRequest()
