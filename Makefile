@@ -13,9 +13,9 @@ setup: $(READY)
 demo: $(READY)
 	$(BIN)/acclimate demo $(ARGS)
 
-# One part of the suite: make test ARGS="tests/data -k csv"
+# One part of the suite: make test ARGS="tests/data -k csv". A process a core; the tests of a file stay together and share what it sets up.
 test: $(READY)
-	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --cov --cov-report=term $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check .

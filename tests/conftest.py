@@ -16,6 +16,9 @@ os.environ["HF_DATASETS_OFFLINE"] = "1"
 # As in a study's workers: where something else runs on a core, threads that spin at barriers for long make the suite crawl.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 os.environ["TOKENIZERS_PARALLELISM"] = "true"
+# Where pytest runs in several processes, each takes its share of the cores.
+if "PYTEST_XDIST_WORKER_COUNT" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))))
 # cuBLAS is deterministic only with a fixed workspace.
 os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
 # What rich prints must not depend on the terminal that the tests are run from.
