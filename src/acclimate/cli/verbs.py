@@ -23,7 +23,7 @@ StudyFile = Annotated[Path, typer.Argument(help="The study file (YAML).", show_d
 OutOption = Annotated[Path | None, typer.Option("--out", help="Where results go. Default: results/NAME beside the study file.")]
 StoreOption = Annotated[Path | None, typer.Option("--store", help="Where artifacts are kept. Default: .acclimate beside the study file.")]
 SmokeOption = Annotated[bool, typer.Option("--smoke", help="Run every stage on a sliver of the data, to see that it works.")]
-ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads of a process. Default: all, or a worker's share.")]
+ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads of a process. Default: all.")]
 PrecisionOption = Annotated[
     Literal["auto", "float32", "bf16"],
     typer.Option("--precision", help="auto: bf16 where the device has units for it. Part of what artifacts are kept under."),
