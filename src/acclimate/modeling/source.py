@@ -8,7 +8,7 @@ from typing import Any
 
 from acclimate.errors import ModelError
 from acclimate.files import digest_file, digest_json
-from acclimate.modeling.named import NAMED, packaged_folder
+from acclimate.modeling.named import NAMED, packaged_base
 from acclimate.modeling.shape import Shape
 
 CONFIG, TOKENIZER, TOKENIZER_CONFIG = "config.json", "tokenizer.json", "tokenizer_config.json"
@@ -103,7 +103,7 @@ def _found(base: str, root: Path) -> tuple[Path, str | None]:
     if _looks_like_a_path(base) or folder.exists():
         raise ModelError(f"base {base}: there is no folder {folder}")
     if base in NAMED:
-        return packaged_folder(base), NAMED[base].hub
+        return packaged_base(base), NAMED[base].hub
     return _download(base), base
 
 
