@@ -8,6 +8,7 @@ import typer
 
 from acclimate.cli import live, show
 from acclimate.cli.guard import guarded
+from acclimate.training.precision import Precision
 
 app = typer.Typer(
     name="acclimate",
@@ -25,7 +26,7 @@ StoreOption = Annotated[Path | None, typer.Option("--store", help="Where artifac
 SmokeOption = Annotated[bool, typer.Option("--smoke", help="Run every stage on a sliver of the data, to see that it works.")]
 ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads of a process. Default: all.")]
 PrecisionOption = Annotated[
-    Literal["auto", "float32", "bf16"],
+    Precision,
     typer.Option("--precision", help="auto: bf16 where the device has units for it. Part of what artifacts are kept under."),
 ]
 MicroOption = Annotated[int | None, typer.Option("--micro-tokens", min=8, help="Tokens per forward pass; default what memory allows.")]

@@ -26,7 +26,6 @@ from acclimate.study.chains import Chain, Chains
 from acclimate.study.language import Recipe, Study
 
 KEYED_LIBRARIES = ("torch", "transformers", "tokenizers")
-PRECISIONS = ("auto", "float32", "bf16")
 
 
 @dataclass(frozen=True)
@@ -125,9 +124,11 @@ def _check(name: str, recipe: Recipe, chain: Chain) -> None:
         if getattr(stage, "gradient_checkpointing", False) and source.config["model_type"] in NO_CHECKPOINTING:
             kind = source.config["model_type"]
             raise SettingsError(f"recipes.{name}: gradient_checkpointing: {kind} cannot do it; lower max_length or --micro-tokens instead")
-        if isinstance(stage, Finetune) and isinstance(stage.train, int) and source.config["model_type"] in ONE_LAYER:
+        if not isinstance(stage, Finetune) or not isinstance(stage.train, int):
+            continue
+        if source.config["model_type"] in ONE_LAYER:
             raise SettingsError(f"recipes.{name}: train: {source.name}'s layers share their weights, so it is `all` or `head`")
-        if isinstance(stage, Finetune) and isinstance(stage.train, int) and layers is not None and stage.train > layers:
+        if layers is not None and stage.train > layers:
             raise SettingsError(f"recipes.{name}: train: {stage.train} layers were asked for, and {source.name} has {layers}")
     entries = source.config.get("vocab_size", math.inf)
     sizes = [link.size for link, _ in chain.links if isinstance(link, Prune)]

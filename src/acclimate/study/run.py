@@ -26,7 +26,7 @@ from acclimate.study.language import Study, resolved
 from acclimate.study.origins import base_facts, hub_datasets
 from acclimate.study.outputs import COMPARED, MADE, clear, refuse_foreign
 from acclimate.study.paths import relocated
-from acclimate.study.plan import PRECISIONS, Plan
+from acclimate.study.plan import Plan
 from acclimate.study.pretraining import RESULTS, write_pretrained
 from acclimate.study.results import (
     Outcomes,
@@ -43,6 +43,7 @@ from acclimate.study.status import Status
 from acclimate.study.store import Store
 from acclimate.study.worker import WorkerSetup
 from acclimate.study.yaml import dump
+from acclimate.training.precision import PRECISIONS
 from acclimate.training.tracking import Tracking, checked_trackers, repeated
 
 LIBRARIES = ("acclimate", "torch", "transformers", "tokenizers", "accelerate", "scikit-learn", "numpy")

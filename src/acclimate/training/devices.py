@@ -5,14 +5,14 @@ import ctypes.util
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Literal
 
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
+from acclimate.training.precision import Precision
+
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
-Precision = Literal["auto", "float32", "bf16"]
 
 
 class Devices:
