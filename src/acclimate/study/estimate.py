@@ -47,7 +47,7 @@ def estimates(prepared: Prepared, rate: float) -> dict[str, Estimate]:
 def product_rate(size: int = 512, seconds: float = 0.3) -> float:
     """Float32 matrix products of this machine's CPU, operations a second, measured with NumPy.
 
-    The quickest product counts: the others say what else the machine does at this moment, not what it can do in the hours that are asked about.
+    The quickest product counts: the others say what else the machine does at this moment, not what it can do in the hours to come.
     """
     matrix = np.ones((size, size), dtype=np.float32)
     quickest, began = np.inf, time.monotonic()
