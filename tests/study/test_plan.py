@@ -50,6 +50,24 @@ def test_a_key_changes_with_a_setting_and_with_what_comes_before_and_with_nothin
     assert {recipe for recipe, _, _ in same} == {"b"}
 
 
+def test_a_pretraining_knows_how_many_before_it_have_read_its_text(plan_of):
+    plan = plan_of(
+        HEAD + "recipes: {{ a: [pretrain, {{pretrain: {{corpus: task}}}}, {{pretrain: {{corpus: {{domain: 1, task: 0.5}}}}}}, finetune] }}"
+    )
+    first = [plan.nodes[key] for key in plan.runs[0].nodes]
+    assert [node.earlier for node in first] == [0, 0, 0, 2, 0]
+
+
+@pytest.mark.parametrize("setting", ["heldout_share: 0.1", "heldout_tokens: 100"])
+def test_a_text_of_which_two_pretrainings_hold_out_different_parts_is_refused(plan_of, setting):
+    with pytest.raises(SettingsError, match=r"recipes\.b: two pretrainings read the same corpus and hold out different parts"):
+        plan_of(
+            HEAD
+            + f"recipes: {{{{ a: [pretrain, {{{{pretrain: {{{{corpus: task, {setting}}}}}}}}}, finetune],"
+            + f" b: {{{{ base: {{{{layers_of: a, keep: 1}}}}, stages: [{{{{pretrain: {{{{{setting}}}}}}}}}, finetune] }}}} }}}}"
+        )
+
+
 def test_plain_baselines_run_once_where_nothing_is_drawn(plan_of):
     plan = plan_of(HEAD + "seeds: 3\nlabels: [30, all]\nrecipes: {{ t: {{base: tfidf}}, f: [finetune] }}")
     keys = {

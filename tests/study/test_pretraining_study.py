@@ -7,6 +7,7 @@ from transformers import AutoModelForMaskedLM
 from typer.testing import CliRunner
 
 from acclimate.cli.verbs import app
+from acclimate.objectives.mlm import MaskedText
 from acclimate.report.pretrained import heldout_grid, pretraining_report
 from acclimate.study.plan import Run
 from acclimate.study.pretraining import model_names
@@ -22,6 +23,17 @@ recipes:
   "mixed | <b>":
     base: {{ layers_of: {world}/model, keep: 1 }}
     stages: [pretrain: {{ corpus: {{ domain: 1, labelled: 0.5 }}, tokens: 12000, batch_tokens: 256, max_length: 16, lr: 5e-3 }}]
+"""
+
+
+TWICE = """
+base: {world}/model
+data: {{ domain: {world}/domain.jsonl }}
+seeds: 1
+recipes:
+  twice:
+    - pretrain: {{ corpus: domain, tokens: 2000, batch_tokens: 256, max_length: 16 }}
+    - pretrain: {{ corpus: domain, tokens: 2000, batch_tokens: 256, max_length: 16 }}
 """
 
 
@@ -150,3 +162,21 @@ def test_a_vocabulary_cut_twice_must_shrink_each_time(tmp_path, write_study):
     result = CliRunner().invoke(app, ["plan", str(write_study(tmp_path, text))])
     assert result.exit_code == 2
     assert "size: 40 entries were asked for, and there are 30 by then" in result.output
+
+
+def test_a_text_that_is_read_again_comes_in_another_order_with_other_masks(tmp_path, write_study, monkeypatch):
+    seen = {}
+    whole = MaskedText.batch
+
+    def watched(self, step):
+        batch = whole(self, step)
+        seen.setdefault(self.seed, (tuple(self.order.batch(step)), batch.input_ids.tobytes()))
+        return batch
+
+    monkeypatch.setattr(MaskedText, "batch", watched)
+    result = CliRunner().invoke(app, ["study", str(write_study(tmp_path, TWICE)), "--engine", "inline"])
+    assert result.exit_code == 0, result.output
+    orders, masked = zip(*seen.values(), strict=True)
+    # The head alone, then the first pretraining, then the second.
+    assert len(set(orders)) == len(set(masked)) == 3
+    assert list(seen)[1] == 0

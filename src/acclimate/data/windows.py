@@ -37,13 +37,21 @@ def sliding(store: TokenStore, room: int) -> Windows:
     Raises:
         SettingsError: `room` is not positive.
     """
+    return within(store.offsets[:-1], np.diff(store.offsets), room)
+
+
+def within(begin: npt.NDArray[np.int64], length: npt.NDArray[np.int64], room: int) -> Windows:
+    """Every token of `P` stretches of a store in exactly one window of at most `room` tokens; `begin` [P] and `length` [P] in tokens.
+
+    Raises:
+        SettingsError: `room` is not positive.
+    """
     _check(room)
-    begin, length = store.offsets[:-1], np.diff(store.offsets)
     count = -(-length // room)
-    # Number of the window within its document: 0, 1, ..., 0, 1, ...
-    within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-    start = np.repeat(begin, count) + room * within
-    left = np.repeat(store.offsets[1:], count) - start
+    # Number of the window within its stretch: 0, 1, ..., 0, 1, ...
+    number = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+    start = np.repeat(begin, count) + room * number
+    left = np.repeat(begin + length, count) - start
     return Windows(
         start=start.astype(np.int64),
         length=np.minimum(left, room).astype(np.int32),

@@ -14,6 +14,7 @@ from acclimate.data.mixture import Mixture, shares
 from acclimate.data.opened import Data
 from acclimate.data.ragged import IntArray
 from acclimate.files import digest_json
+from acclimate.randomness import seed_of
 from acclimate.stages.base import Context, Outcome, Stage
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ RAMP_PARTS = 8  # of a batch, with which growing batches begin
 class Pretrain(Stage):
     """Continue pretraining with masked language modelling on unlabelled text."""
 
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     stage: Literal["pretrain"] = "pretrain"
     corpus: Mixture = "domain"
     """A corpus of `data`, or `task`: the texts of the whole training split and of the task's unlabelled files. Several at once with how
@@ -174,8 +175,11 @@ class Pretrain(Stage):
                 )
                 if warm_steps:
                     model.base_model.requires_grad_(False)
+                    # In an order of its own: the training proper begins with texts and masks that the head has not just seen.
+                    apart = seed_of(context.seed, "head alone")
+                    others = MaskedText(text.store, text.training, self._course(lengths, length, apart).order, words, rate, apart)
                     warm = train_in(
-                        context, "head", self, packed, micro, objective, decayed(model, self.weight_decay), None,
+                        context, "head", self, packed, micro, others, decayed(model, self.weight_decay), None,
                         steps=warm_steps, lr=self.head_lr, schedule="linear", evaluate_every=warm_steps, patience=None,
                     )  # fmt: skip
                     model.requires_grad_(True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from acclimate.data.corpus import Corpus
 from acclimate.data.tokens import TokenStore
-from acclimate.data.windows import Windows, sliding
+from acclimate.data.windows import Windows, within
 from acclimate.errors import DataError
 from acclimate.files import digest_file, digest_json
 from acclimate.modeling.folder import ModelFolder
@@ -71,9 +71,7 @@ def read_text(
     facts: dict[str, dict[str, Any]] = {}
     begin = 0
     for name, store in zip(corpora, stores, strict=True):
-        windows = sliding(store, room)
-        documents = np.searchsorted(store.offsets, windows.start, side="right") - 1
-        kept, out = hold_out(windows, documents, heldout, most)
+        kept, out = (within(*stretches, room) for stretches in hold_out(store.offsets, heldout, most))
         read = _repeated(kept, shares[name], name)
         if len(kept) and not len(read):
             raise DataError(f"corpus: nothing of {name!r} would be read: {shares[name]:g} of its {len(kept)} windows is less than one")

@@ -9,7 +9,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from acclimate.data.mixture import in_words
+from acclimate.data.mixture import in_words, shares
 from acclimate.data.opened import Data
 from acclimate.data.smaller_vocabulary import necessary
 from acclimate.errors import SettingsError
@@ -20,6 +20,7 @@ from acclimate.modeling.source import TOKENIZER, Source
 from acclimate.stages.base import Stage, task_at
 from acclimate.stages.cut import Cut
 from acclimate.stages.finetune import Finetune
+from acclimate.stages.pretrain import Pretrain
 from acclimate.stages.prune import Prune
 from acclimate.stages.start import Start
 from acclimate.study.chains import Chain, Chains
@@ -40,6 +41,7 @@ class Node:
     title: str  # for people, e.g. "DAPT + TAPT, seed 1: pretrain on task"
     fingerprints: tuple[str, ...]  # of the data it reads
     draw: int = 0  # the recipe's; 0 where the stage draws nothing
+    earlier: int = 0  # of a pretraining: how many before it have read this text, so that it draws another order and other masks
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,14 @@ def _check(name: str, recipe: Recipe, chain: Chain) -> None:
             raise SettingsError(f"recipes.{name}: train: {source.name}'s layers share their weights, so it is `all` or `head`")
         if layers is not None and stage.train > layers:
             raise SettingsError(f"recipes.{name}: train: {stage.train} layers were asked for, and {source.name} has {layers}")
+    for place, (link, _) in enumerate(chain.links):
+        for other in _on_same_text(link, chain.links[:place]):
+            assert isinstance(link, Pretrain)
+            if (link.heldout_share, link.heldout_tokens) != (other.heldout_share, other.heldout_tokens):
+                raise SettingsError(
+                    f"recipes.{name}: two pretrainings read the same corpus and hold out different parts of it: the second would be "
+                    "judged on what the first has learned; give both the same heldout_share and heldout_tokens"
+                )
     entries = source.config.get("vocab_size", math.inf)
     sizes = [link.size for link, _ in chain.links if isinstance(link, Prune)]
     least = len(necessary(Tokenizer.from_file(str(source.folder / TOKENIZER)))) if sizes else 0
@@ -161,6 +171,7 @@ def _path(
         its_labels = labels if "labels" in stage.reads() else "all"
         fingerprints = tuple(fingerprint_of(what, data, its_labels, its_seed) for what in stage.reads())
         its_draw = draw if stage.draws() else 0
+        earlier = len(_on_same_text(stage, chain.links[:place]))
         parent = path[-1].key if path else None
         key = digest_json(
             {
@@ -172,12 +183,20 @@ def _path(
                 "libraries": libraries,
             }
             | ({"draw": its_draw} if its_draw else {})
+            | ({"earlier": earlier} if earlier else {})
             | choices
         )
         apart = apart or (place > shared and (stage.draws() or "labels" in stage.reads()))
         title = _title(recipe, stage, its_seed, its_labels, not apart)
-        path.append(Node(key, stage, parent, its_seed, its_labels, title, fingerprints, its_draw))
+        path.append(Node(key, stage, parent, its_seed, its_labels, title, fingerprints, its_draw, earlier))
     return path
+
+
+def _on_same_text(stage: Stage, before: Iterable[tuple[Stage, int]]) -> list[Pretrain]:
+    # The pretrainings before this one that read a corpus of its own.
+    if not isinstance(stage, Pretrain):
+        return []
+    return [each for each, _ in before if isinstance(each, Pretrain) and shares(each.corpus).keys() & shares(stage.corpus).keys()]
 
 
 def fingerprint_of(what: str, data: Data, labels: str, seed: int) -> str:

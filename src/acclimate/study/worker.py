@@ -162,6 +162,8 @@ class Worker:
         work = self._store.work(node.key)
         # Another draw changes what is random, and never which labelled texts a budget takes: these stay paired across recipes.
         seed = seed_of(node.seed, "draw", node.draw) if node.draw else node.seed
+        if node.earlier:
+            seed = seed_of(seed, "pretrained on this text before", node.earlier)
         return Context(self._data, node.labels, seed, node.title, self._store.cache, work, output, runtime, node.seed)
 
     @cached_property
