@@ -68,7 +68,7 @@ def _package_folder(name: str) -> Path:
     # find_spec does not import: the model's package would load sentence-transformers, the data's would print.
     spec = importlib.util.find_spec(name)
     if spec is None or not spec.submodule_search_locations:
-        pytest.skip(f'needs the package {name}: pip install "acclimate[demo]"')
+        pytest.skip(f"needs the package {name}: make setup")
     return Path(spec.submodule_search_locations[0])
 
 

@@ -7,7 +7,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,12 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             _flush_folder(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def mark_used(folder: Path) -> None:
+    """Set a folder's own time, which says when it was last used; in a store that may only be read, nothing says it."""
+    with suppress(OSError):
+        os.utime(folder)
 
 
 def remove_leftovers(path: Path) -> None:

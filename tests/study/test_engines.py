@@ -15,7 +15,7 @@ from acclimate.errors import SettingsError
 from acclimate.study.engines import local
 from acclimate.study.engines.base import Job
 from acclimate.study.engines.inline import Inline
-from acclimate.study.engines.local import Local, threads_each
+from acclimate.study.engines.local import Local, threads_each, workers_on_a_device
 from acclimate.study.engines.reports import Report
 from acclimate.training.progress import Progress
 
@@ -103,7 +103,21 @@ def test_workers_work_at_the_same_time(tmp_path):
 def test_workers_on_a_cpu_share_its_threads(workers, threads, gpus, each, monkeypatch):
     monkeypatch.setattr(local.os, "sched_getaffinity", lambda _: range(5), raising=False)
     monkeypatch.setattr(local, "gpu_count", lambda: gpus)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     assert threads_each(workers, threads) == each
+
+
+def test_workers_share_no_more_threads_than_the_environment_allows(monkeypatch):
+    monkeypatch.setattr(local.os, "sched_getaffinity", lambda _: range(64), raising=False)
+    monkeypatch.setattr(local, "gpu_count", lambda: 0)
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
+    assert threads_each(2, None) == 2
+
+
+@pytest.mark.parametrize(("workers", "gpus", "together"), [(None, 0, 1), (3, 0, 3), (3, 1, 3), (3, 2, 2), (None, 8, 1)])
+def test_workers_on_one_device_share_its_memory(workers, gpus, together, monkeypatch):
+    monkeypatch.setattr(local, "gpu_count", lambda: gpus)
+    assert workers_on_a_device(workers) == together
 
 
 def test_one_process_cannot_be_several_workers():

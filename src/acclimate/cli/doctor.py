@@ -31,7 +31,7 @@ def examine(folder: Path) -> list[Finding]:
         findings.append(Finding(name, found or "missing", found is not None, "" if found else f"pip install {name}"))
     for extra, names in EXTRAS.items():
         missing = [name for name in names if _version(name) is None]
-        mend = f'optional: pip install "acclimate[{extra}]"' if missing else ""
+        mend = f"optional: pip install {' '.join(missing)}" if missing else ""
         findings.append(Finding(f"extra {extra}", f"missing {', '.join(missing)}" if missing else "installed", True, mend))
     return findings + _hardware(folder)
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from acclimate.data.ragged import offsets_of, ranges
 from acclimate.errors import StoreError
-from acclimate.files import atomic_folder, locked, read_json, remove_leftovers, write_json
+from acclimate.files import atomic_folder, locked, mark_used, read_json, remove_leftovers, write_json
 
 VALUES_FILE = "values.bin"
 FACTS_FILE = "outputs.json"
@@ -63,6 +63,7 @@ class Outputs:
         with locked(folder.with_name(f"{folder.name}.lock")):
             try:
                 if read_json(folder / FACTS_FILE) == _facts(key, offsets, width, precision):
+                    mark_used(folder)
                     return cls(_map(folder / VALUES_FILE, offsets, width, precision, "r"), offsets)
             except (StoreError, ValueError, OSError):
                 pass  # missing or damaged: computed anew, and the rename replaces what is there

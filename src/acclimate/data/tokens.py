@@ -23,7 +23,7 @@ from tokenizers.models import BPE, WordLevel, WordPiece
 from acclimate.data.ragged import IntArray
 from acclimate.data.words import Encode, WordEncoder, word_separator
 from acclimate.errors import DataError, ModelError, SettingsError, StoreError
-from acclimate.files import atomic_folder, locked, read_json, remove_leftovers, write_json
+from acclimate.files import atomic_folder, locked, mark_used, read_json, remove_leftovers, write_json
 
 TOKENS_FILE = "tokens.bin"
 OFFSETS_FILE = "offsets.bin"
@@ -98,6 +98,7 @@ class TokenStore:
             try:
                 facts = read_json(folder / FACTS_FILE)
                 if facts["key"] == key:
+                    mark_used(folder)
                     return cls._of_facts(folder, facts)
             except (StoreError, KeyError, TypeError):
                 pass  # missing or damaged: built anew, and the rename replaces what is there

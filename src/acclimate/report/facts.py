@@ -123,7 +123,7 @@ def _reading(facts: Facts, of: str) -> list[tuple[str, str]]:
         lines.append((f"{of}: detected", ", ".join(f"{name} {value}" for name, value in facts["detected"].items())))
     if "rejected" in facts:
         kinds = ", ".join(f"{kind}: {count}" for kind, count in (facts.get("problems") or {}).items())
-        file = f", kept in {facts['rejects_file']}" if facts.get("rejects_file") else ""
+        file = f", kept in {PurePath(facts['rejects_file']).name}" if facts.get("rejects_file") else ""
         lines.append((f"{of}: records rejected", _count(facts["rejected"]) + (f" ({kinds}{file})" if kinds else file)))
     return lines
 

@@ -1,6 +1,5 @@
 """Everything that is said of one study, computed once, for the page, the Markdown and the plots alike."""
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -14,14 +13,13 @@ from acclimate.report.facts import DataFacts, data_facts
 from acclimate.report.forest import Axis, Mark, axis_of
 from acclimate.report.grid import Grid
 from acclimate.report.mistakes import mistakes_grid
-from acclimate.report.results import Results
+from acclimate.report.public import public_study, without_folders
+from acclimate.report.results import Results, Run
 from acclimate.report.sentences import Said, recipe_sentences
 from acclimate.report.tables import Row, table_rows
 from acclimate.report.tree import Branch, Saving, saving, tree
 from acclimate.report.words import verdict_sentences
 from acclimate.report.work import scores_grid, size_grid, stages_grid, time_grid
-
-_FOLDERS = re.compile(r"(?<![\w.…~-])/(?:[^/\n\"',\]]+/)+")  # of an absolute path
 
 
 @dataclass(frozen=True)
@@ -119,8 +117,17 @@ class View:
 
     @property
     def study_yaml(self) -> str:
-        """The study as resolved; for others, of a path from this machine's root the last part alone."""
-        return _FOLDERS.sub("…/", self.results.study_yaml) if self.public else self.results.study_yaml
+        """The study as resolved; for others, of each path the last part alone."""
+        if not self.public:
+            return self.results.study_yaml
+        hub_ids = [base["name"] for base in self.study.get("bases") or () if base.get("hub")]
+        for found in (self.study.get("hub_datasets") or {}).values():
+            hub_ids += found
+        return public_study(self.results.study_yaml, hub_ids)
+
+    def error(self, run: Run) -> str:
+        """Why a run failed; a message may quote a text or name a folder, so it is not for others."""
+        return "the message is left out of this page" if self.public else run.error or "no error was kept"
 
     @cached_property
     def data(self) -> DataFacts:
@@ -163,7 +170,7 @@ class View:
             for note in stage.notes:
                 if not any(known.endswith(note) for known in notes):
                     notes.append(f"{', '.join(stage.recipes)}: {note}")
-        return tuple(notes)
+        return tuple(map(without_folders, notes) if self.public else notes)
 
     @property
     def created(self) -> str:

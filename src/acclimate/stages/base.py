@@ -31,6 +31,7 @@ class Runtime:
     micro_tokens: int | None = None  # largest forward pass, tokens; None: what memory allows
     checkpoint_seconds: float = 120.0
     fast: FastPaths = FastPaths()
+    sharing: int = 1  # processes that take their memory from the same device, this one among them
     log: Callable[[dict[str, Any]], None] | None = None  # is given each line of log.jsonl as it comes, for trackers
 
 

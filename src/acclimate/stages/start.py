@@ -1,6 +1,7 @@
 """The start of every recipe: a pretrained model brought into the store's one form, or an architecture with random weights."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -47,6 +48,7 @@ class Start(Stage):
         source = resolve_base(self.folder, root) if self.shape is None else new_source(self.shape, self.folder, root)
         if source.digest != self.digest:
             raise ModelError(f"base {self.name}: its files changed since the study began; run the same command again")
+        source = replace(source, name=self.name)  # in messages, as the study calls it
         output = context.output / "model"
         notes: tuple[str, ...] = ()
         if self.random:

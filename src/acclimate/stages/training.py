@@ -90,7 +90,7 @@ def forward_tokens(context: Context, model: "PreTrainedModel", masked_share: flo
     trained = 4 * sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
 
     def estimated() -> float:
-        return micro_tokens(model.config.to_dict(), free_bytes(device), device.type, trained, masked_share)
+        return micro_tokens(model.config.to_dict(), free_bytes(device) // runtime.sharing, device.type, trained, masked_share)
 
     return int(remembered(context.work / "micro.json", estimated, runtime.devices))
 

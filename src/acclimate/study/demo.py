@@ -29,7 +29,7 @@ def write_demo(folder: Path, base: str | None = None) -> Path:
         SettingsError: the demo is there already, with another base.
     """
     if importlib.util.find_spec(COLLECTION) is None:
-        raise MissingExtraError(f'the demo needs {COLLECTION}: pip install "acclimate[demo]"')
+        raise MissingExtraError(f"the demo needs its articles: pip install {COLLECTION}")
     here = Path(base or BASE).expanduser()
     start = str(here.resolve()) if here.is_dir() else base or BASE
     study = folder / "study.yaml"

@@ -18,7 +18,7 @@ from acclimate.study.best import Handover, hand_over
 from acclimate.study.curves import write_curves
 from acclimate.study.disagreements import disagreements
 from acclimate.study.engines.base import Job
-from acclimate.study.engines.local import threads_each
+from acclimate.study.engines.local import threads_each, workers_on_a_device
 from acclimate.study.engines.reports import Report
 from acclimate.study.engines.table import ENGINES
 from acclimate.study.journal import Journal
@@ -159,7 +159,8 @@ def carry_out(prepared: Prepared, options: Options, journal: Journal) -> dict[st
     setup = WorkerSetup(
         prepared.study.data, prepared.root, options.store, prepared.smoke,
         threads_each(options.workers, options.threads), options.precision, options.micro_tokens,
-        options.checkpoint_seconds, prepared.study.fast_paths, steps_are_shown=options.live is not None, tracking=tracking,
+        options.checkpoint_seconds, prepared.study.fast_paths, workers_on_a_device(options.workers),
+        steps_are_shown=options.live is not None, tracking=tracking,
     )  # fmt: skip
     # Processes that torchrun started together train together, each in itself.
     engine = "inline" if int(os.environ.get("WORLD_SIZE", "1")) > 1 else options.engine

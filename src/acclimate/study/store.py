@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from acclimate.errors import StoreError
-from acclimate.files import TEMPORARY_PREFIX, atomic_folder, digest_file, disk_errors, locked, write_text
+from acclimate.files import TEMPORARY_PREFIX, atomic_folder, digest_file, disk_errors, locked, mark_used, write_text
 from acclimate.study.patience import Busy, acquire
 from acclimate.study.seal import seal, sealed_record, stamps
 
@@ -79,7 +79,7 @@ class Store:
             return False
         reason = self._damage(key)
         if reason is None:
-            _touch(folder)
+            mark_used(folder)
             return True
         try:
             # The lock decides who sets it aside: without it, we could move away what another process has just mended.
@@ -185,7 +185,7 @@ class Store:
                     raise StoreError(f"{self.path(key)}: there is no such artifact")
                 stack.enter_context(locked(mark))
             try:
-                _touch(self.path(key))
+                mark_used(self.path(key))
                 yield self.path(key)
             finally:
                 stack.close()
@@ -341,12 +341,6 @@ def _full_disk(root: Path) -> Iterator[None]:
             if "no space left on device" in str(error).lower() or "os error 28" in str(error).lower():
                 raise OSError(errno.ENOSPC, str(error)) from error
             raise
-
-
-def _touch(folder: Path) -> None:
-    # A folder's own time says when it was last used; in a store that may only be read, nothing says it.
-    with suppress(OSError):
-        os.utime(folder)
 
 
 def _folders(parent: Path) -> list[Path]:

@@ -46,6 +46,7 @@ class WorkerSetup:
     micro_tokens: int | None = None
     checkpoint_seconds: float = 120.0
     fast: FastPaths = FastPaths()
+    sharing: int = 1  # workers on one device
     steps_are_shown: bool = False  # by a live view: this process prints messages only
     tracking: Tracking | None = None
 
@@ -80,7 +81,8 @@ class Worker:
         return Report(key, "done")
 
     def _failed(self, report: Report) -> Report:
-        if self._runtime.devices.world > 1:
+        runtime: Runtime | None = self.__dict__.get("_runtime")  # None where a device could not be set up, which is what failed
+        if runtime is not None and runtime.devices.world > 1:
             # The peers wait in some exchange of gradients for ever; only torchrun can end them, once one process is gone.
             print(report.error, file=sys.stderr, flush=True)
             os._exit(1)
@@ -108,18 +110,22 @@ class Worker:
         if tuple(fingerprint_of(what, self._data, node.labels, node.seed) for what in node.stage.reads()) != node.fingerprints:
             raise DataError("the data changed since the study began; run the same command again")
         with ExitStack() as stack:
-            parent = ModelFolder(stack.enter_context(self._store.using(node.parent)) / "model") if node.parent is not None else None
+            folder = stack.enter_context(self._store.using(node.parent)) if node.parent is not None else None
+            parent = ModelFolder(folder / "model") if folder is not None else None
+            # With what its parents cost, so that a run's costs are known also when its parents have been pruned.
+            before = read_json(folder / METRICS) if folder is not None else None
             runtime = self._runtime
             # Reading a base is no training.
             trackers = None if isinstance(node.stage, Start) else self._trackers
             run = stack.enter_context(trackers.run(*self._tracked(node))) if trackers is not None else None
             if run is not None:
                 runtime = replace(runtime, log=run.log)
-            outcome = node.stage.run(parent, self._context(node, output, runtime))
+            try:
+                outcome = node.stage.run(parent, self._context(node, output, runtime))
+            finally:
+                runtime.devices.release()
             if run is not None:
                 run.measured(outcome.metrics, outcome.cost.to_json(), outcome.log)
-        # With what its parents cost, so that a run's costs are known also when its parents have been pruned.
-        before = read_json(self._store.path(node.parent) / METRICS) if node.parent is not None else None
         chain = [*before["chain"], [node.parent, before["cost"]]] if before is not None else []
         measured = {"metrics": outcome.metrics, "notes": outcome.notes, "cost": outcome.cost.to_json(), "chain": chain}
         write_json(output / METRICS, measured)
@@ -180,7 +186,8 @@ class Worker:
         devices = Devices(self._setup.precision, self._setup.threads)
         shown = Messages() if self._setup.steps_are_shown else Lines()
         reporter = Sending(shown, self._send) if devices.is_main else Silent()
-        return Runtime(devices, reporter, self._stop, self._setup.micro_tokens, self._setup.checkpoint_seconds, self._setup.fast)
+        setup = self._setup
+        return Runtime(devices, reporter, self._stop, setup.micro_tokens, setup.checkpoint_seconds, setup.fast, setup.sharing)
 
     @cached_property
     def _trackers(self) -> Trackers | None:

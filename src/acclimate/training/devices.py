@@ -2,12 +2,16 @@
 
 import ctypes
 import ctypes.util
+import gc
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from torch import Tensor, nn
 
 from acclimate.training.precision import Precision
@@ -31,7 +35,11 @@ class Devices:
         bf16 = precision == "bf16" or (precision == "auto" and _has_bf16_units())
         if cuda and precision == "auto" and not bf16:
             torch.set_float32_matmul_precision("high")  # TF32
-        self._accelerator = Accelerator(mixed_precision="bf16" if bf16 else "no", cpu=not cuda)
+        mixed = "bf16" if bf16 else "no"
+        if AcceleratorState._shared_state.get("_mixed_precision", mixed) != mixed and int(os.environ.get("WORLD_SIZE", "1")) == 1:
+            # accelerate remembers one precision a process; a study in bf16 and a prediction after it are two.
+            AcceleratorState._reset_state()
+        self._accelerator = Accelerator(mixed_precision=mixed, cpu=not cuda)
         self.precision = "bf16" if bf16 else "float32"
 
     @property
@@ -92,6 +100,15 @@ class Devices:
         """The sum of a scalar over all processes, on the device."""
         return value if self.world == 1 else self._accelerator.reduce(value, reduction="sum")
 
+    def release(self) -> None:
+        """Let go of the models that were placed, and of memory that is kept for a next step: the stage that needed them is over.
+
+        Otherwise a process would hold every model that it has ever trained, and count them into the memory of its next stage.
+        """
+        self._accelerator.free_memory()
+        gc.collect()  # under autocast a model holds itself
+        give_back_freed_memory()
+
     def free_unused(self) -> None:
         """Give back what the allocator holds without need."""
         if self.device.type == "cuda":
@@ -114,13 +131,22 @@ def keep_freed_memory() -> None:
 
     Every step would otherwise fault the same hundreds of megabytes in again, page by page. Elsewhere than on glibc nothing happens.
     """
-    library = ctypes.util.find_library("c")
-    if not sys.platform.startswith("linux") or library is None:
-        return
-    mallopt = getattr(ctypes.CDLL(library), "mallopt", None)
+    mallopt = _of_glibc("mallopt")
     if mallopt is not None:
         mallopt(M_MMAP_THRESHOLD, 2**30)
         mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def give_back_freed_memory() -> None:
+    """Undo what `keep_freed_memory` has kept; elsewhere than on glibc nothing happens."""
+    trim = _of_glibc("malloc_trim")
+    if trim is not None:
+        trim(0)
+
+
+def _of_glibc(name: str) -> Any:
+    library = ctypes.util.find_library("c") if sys.platform.startswith("linux") else None
+    return None if library is None else getattr(ctypes.CDLL(library), name, None)
 
 
 @contextmanager

@@ -37,9 +37,12 @@ class Local:
         with _forwarded(workers, asked):
             try:
                 while True:
-                    if not asked.is_set():
-                        if waiting:
-                            workers[:] = [each if each.alive or each.job else started(each.number) for each in workers]
+                    if waiting and not asked.is_set():
+                        workers[:] = [each if each.alive or each.job else started(each.number) for each in workers]
+                    if asked.is_set():  # perhaps while a worker was started, which has not heard of it
+                        for worker in workers:
+                            worker.ask_to_stop()
+                    else:
                         self._assign(workers, waiting, reports, titles, say, watcher)
                     busy = [worker for worker in workers if worker.job is not None]
                     if not busy:
@@ -152,7 +155,15 @@ def threads_each(workers: int | None, threads: int | None) -> int | None:
     if threads is not None or workers is None or workers == 1 or gpu_count():
         return threads
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    told = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]  # who shares a machine says so there
+    if told.isdecimal() and int(told):
+        processors = min(processors, int(told))
     return max(1, processors // workers)
+
+
+def workers_on_a_device(workers: int | None) -> int:
+    """How many of so many workers take their memory from the same GPU, or from the CPU's."""
+    return -(-(workers or 1) // max(1, gpu_count()))
 
 
 def gpu_count() -> int:

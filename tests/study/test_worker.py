@@ -1,0 +1,65 @@
+"""What a worker keeps between two stages, what it tells them, and how it reports what goes wrong before the first."""
+
+import gc
+
+import pytest
+from transformers import PreTrainedModel
+
+from acclimate.errors import TrainingError
+from acclimate.stages import training
+from acclimate.stages.finetune import Finetune
+from acclimate.study.language import parse_study
+from acclimate.study.run import Options, run_study
+from acclimate.training import devices
+
+
+@pytest.fixture
+def run(tiny_world, tmp_path):
+    task = {split: str(tiny_world / f"{split}.jsonl") for split in ("train", "dev", "test")}
+    recipes = {"a": ["finetune"], "b": [{"finetune": {"train": 1}}]}
+    study = parse_study({"base": str(tiny_world / "model"), "data": {"task": task}, "labels": [30], "seeds": 2, "recipes": recipes})
+    options = {"engine": "inline", "threads": 1, "say": lambda _: None}
+
+    def start(**more):
+        return run_study(study, tmp_path, Options(tmp_path / "out", tmp_path / "store", **(options | more)))
+
+    return start
+
+
+def models():
+    return sum(issubclass(type(each), PreTrainedModel) for each in gc.get_objects())
+
+
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_no_model_of_an_earlier_stage_is_in_memory_when_the_next_begins(run, monkeypatch, precision):
+    alive, whole = [], Finetune.run
+
+    def watched(self, parent, context):
+        alive.append(models())
+        return whole(self, parent, context)
+
+    monkeypatch.setattr(Finetune, "run", watched)
+    gc.collect()
+    there = models()  # of other tests
+    run(precision=precision)
+    assert alive == [there] * 4
+
+
+def test_workers_on_one_device_take_a_share_of_its_memory_each(run, monkeypatch):
+    asked = []
+    monkeypatch.setattr(training, "free_bytes", lambda device: 6000)
+    monkeypatch.setattr(training, "micro_tokens", lambda config, free, *more: asked.append(free) or 256)
+    monkeypatch.setattr("acclimate.study.run.workers_on_a_device", lambda workers: 3)
+    run()
+    assert set(asked) == {2000}
+
+
+def test_a_device_that_cannot_be_set_up_is_a_failed_run_and_not_a_crash(run, monkeypatch):
+    def broken(*_):
+        raise TrainingError("the driver is too old")
+
+    monkeypatch.setattr(devices, "Devices", broken)
+    said = []
+    finished = run(say=said.append)
+    assert finished.failed == finished.runs == 4
+    assert any("the driver is too old" in line for line in said)

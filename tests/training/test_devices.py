@@ -1,0 +1,30 @@
+"""What a process holds on to between stages, and what it does not."""
+
+import weakref
+
+import psutil
+import torch
+
+from acclimate.training.devices import Devices
+
+
+def test_a_placed_model_is_let_go_when_its_stage_is_over():
+    devices = Devices("bf16" if torch.cuda.is_available() else "float32")
+    model = torch.nn.Linear(5000, 5000)
+    seen = weakref.ref(model)
+    devices.place(model)
+    before = psutil.Process().memory_info().rss
+    del model
+    devices.release()
+    assert seen() is None
+    if devices.device.type == "cpu":
+        assert psutil.Process().memory_info().rss < before - 80e6
+
+
+def test_a_process_may_change_its_precision():
+    for precision in ("bf16", "float32", "bf16"):
+        devices = Devices(precision)
+        with devices.autocast():
+            product = torch.ones(4, 4, device=devices.device) @ torch.ones(4, 4, device=devices.device)
+        assert (product.dtype, devices.precision) == ((torch.bfloat16 if precision == "bf16" else torch.float32), precision)
+    Devices("float32")
