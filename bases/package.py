@@ -17,6 +17,7 @@ from acclimate.files import atomic_folder, read_json, write_json, write_text
 from acclimate.report.grid import Grid
 from acclimate.report.markdown import block, grid
 from acclimate.report.pretrained import corpora_grid, cost_grid, heldout_grid, read_results
+from acclimate.report.text import amount
 
 PACKAGE = Path(__file__).parents[1] / "src" / "acclimate" / "bases"
 COPIED = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
@@ -71,8 +72,14 @@ def halve(model: Path, folder: Path) -> None:
 def card(results: dict[str, Any], run: dict[str, Any], about: str) -> str:
     """The model card, but for the scores on tasks, which docs/results holds."""
     alone = {**results, "runs": [run]}
+    (base,) = results["bases"]
     data = ModelCardData(
-        language="en", license="apache-2.0", library_name="transformers", pipeline_tag="fill-mask", tags=["acclimate", "bert", "masked-lm"]
+        language="en",
+        license="apache-2.0",
+        library_name="transformers",
+        pipeline_tag="fill-mask",
+        tags=["acclimate", "bert", "masked-lm"],
+        base_model=base["name"] if base["hub"] else None,
     )
     sources = Grid(
         "Texts that it was trained on",
@@ -87,6 +94,7 @@ def card(results: dict[str, Any], run: dict[str, Any], about: str) -> str:
         about,
         block(USE.format(name=run["recipe"]), "python"),
         "## How it was made",
+        f"From `{base['name']}` ({base['license']})." if base["hub"] else "From random weights.",
         *(f"{number}. {stage['title'].partition(': ')[2]}: `{json.dumps(stage['settings'])}`" for number, stage in enumerate(stages, 1)),
         f"On {machine.get('system')} with {machine.get('cpus')} CPUs, by acclimate {results.get('version')}; the study file: `bases/`.",
         grid(cost_grid(alone)),
@@ -97,7 +105,7 @@ def card(results: dict[str, Any], run: dict[str, Any], about: str) -> str:
         grid(heldout_grid(alone)),
         "Scores on tasks, beside others: `docs/results/bases.md` in the repository.",
         "## Limits",
-        LIMITS,
+        LIMITS.format(tokens=amount(run["cost"]["tokens"])),
     ]
     return str(ModelCard(f"---\n{data.to_yaml()}\n---\n\n" + "\n\n".join(parts) + "\n"))
 
@@ -108,7 +116,8 @@ from transformers import pipeline
 
 fill = pipeline("fill-mask", model=str(packaged_base("{name}")))"""
 LIMITS = """\
-- It is small and has seen some ten million words; BERT saw three billion. It is there for demonstrations, tests and work without a network.
+- It is small, and its training here saw {tokens} tokens; BERT read 3.3 billion words some forty times (Devlin et al. 2019). It is there for
+  demonstrations, tests and work without a network.
 - English only, in lower case. Numbers, names and whatever came after 2022 it knows badly or not at all.
 - Old books, an encyclopaedia and courts make up most of what it read, with their views of people. Nobody has tested it for bias."""
 
