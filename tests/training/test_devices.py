@@ -5,6 +5,7 @@ import weakref
 import psutil
 import torch
 
+from acclimate.training import devices as devices_module
 from acclimate.training.devices import Devices
 
 
@@ -28,3 +29,15 @@ def test_a_process_may_change_its_precision():
             product = torch.ones(4, 4, device=devices.device) @ torch.ones(4, 4, device=devices.device)
         assert (product.dtype, devices.precision) == ((torch.bfloat16 if precision == "bf16" else torch.float32), precision)
     Devices("float32")
+
+
+def test_holes_in_memory_are_given_back_now_and_then_and_not_after_every_step(monkeypatch):
+    given = []
+    monkeypatch.setattr(devices_module, "give_back_freed_memory", lambda: given.append(1))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    devices = Devices("float32")
+    devices.tidy()
+    assert not given
+    monkeypatch.setattr(devices_module, "TIDY_SECONDS", -1.0)
+    devices.tidy()
+    assert len(given) == 1

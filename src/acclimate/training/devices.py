@@ -5,6 +5,7 @@ import ctypes.util
 import gc
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from acclimate.training.precision import Precision
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
+TIDY_SECONDS = 20.0  # pages that the next steps need are faulted in again, which takes some tenths of a second
 
 
 class Devices:
@@ -41,6 +43,7 @@ class Devices:
             AcceleratorState._reset_state()
         self._accelerator = Accelerator(mixed_precision=mixed, cpu=not cuda)
         self.precision = "bf16" if bf16 else "float32"
+        self._tidied = time.monotonic()
 
     @property
     def device(self) -> torch.device:
@@ -109,10 +112,18 @@ class Devices:
         gc.collect()  # under autocast a model holds itself
         give_back_freed_memory()
 
+    def tidy(self) -> None:
+        """Between two steps: every now and then give back the holes that batches of ever other sizes have left in a CPU's memory."""
+        if self.device.type == "cpu" and time.monotonic() - self._tidied > TIDY_SECONDS:
+            self.free_unused()
+            self._tidied = time.monotonic()
+
     def free_unused(self) -> None:
         """Give back what the allocator holds without need."""
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
+        else:
+            give_back_freed_memory()
 
     def wait(self) -> None:
         """Wait until every peer is here."""

@@ -137,6 +137,7 @@ def train(
             total, norm = _gradients(placed, objective, step, optimizer, settings, state, devices, reporter)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
+            devices.tidy()
             state.step += 1
             state.tokens += step.batch.tokens
             state.seconds = clock.seconds()
