@@ -217,6 +217,7 @@ def test_a_page_for_others_shows_no_text_of_the_data_and_no_folder_of_this_machi
     (folder / "study.yaml").write_text(dump({"base": "acme/bert", "data": {"task": task, "corpora": corpora}, "recipes": recipes}))
     study = json.loads((folder / "study.json").read_text())
     study |= {"bases": [{"name": "acme/bert", "hub": True}], "hub_datasets": {"task": ["acme/talks"]}, "notes": ["read /home/acme/b/c.txt"]}
+    study["command"] = "acclimate study ../acme/e.yaml --seeds 3"
     study["data"]["task"] |= {"rejected": 1, "rejects_file": "/home/acme/out/task.jsonl"}
     (folder / "study.json").write_text(json.dumps(study))
     pages = [write_reports([folder], tmp_path / f"{public}.html", public).read_text(encoding="utf-8") for public in (False, True)]
@@ -235,4 +236,5 @@ def test_a_page_for_others_shows_no_text_of_the_data_and_no_folder_of_this_machi
         "a/b]",
     ):
         assert kept in shown, kept
+    assert "acclimate study e.yaml --seeds 3" in shown
     assert "acme" not in shown.replace("acme/bert", "").replace("acme/talks", "")

@@ -8,23 +8,18 @@ from typing import Any
 from acclimate.study.yaml import dump, parse
 
 _FOLDERS = re.compile(r"(?<![\w.…~-])/(?:[^/\n\"',\]]+/)+")  # of an absolute path
-_FILES = (
-    "path",
-    "train",
-    "dev",
-    "test",
-    "domain",
-    "general",
-    "transfer",
-    "base",
-    "layers_of",
-    "tokenizer",
-)  # keys whose text may be a path
+# Keys of a study file whose text may be a path.
+_FILES = frozenset(["path", "train", "dev", "test", "domain", "general", "transfer", "base", "layers_of", "tokenizer"])
 
 
 def without_folders(sentence: str) -> str:
     """A sentence with the last part alone of each absolute path in it."""
     return _FOLDERS.sub("…/", sentence)
+
+
+def public_command(command: str) -> str:
+    """A command with the last part alone of each path in it."""
+    return " ".join(PurePath(word).name if "/" in word else word for word in command.split(" "))
 
 
 def public_study(resolved: str, hub_ids: Collection[str]) -> str:

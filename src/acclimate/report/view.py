@@ -13,7 +13,7 @@ from acclimate.report.facts import DataFacts, data_facts
 from acclimate.report.forest import Axis, Mark, axis_of
 from acclimate.report.grid import Grid
 from acclimate.report.mistakes import mistakes_grid
-from acclimate.report.public import public_study, without_folders
+from acclimate.report.public import public_command, public_study, without_folders
 from acclimate.report.results import Results, Run
 from acclimate.report.sentences import Said, recipe_sentences
 from acclimate.report.tables import Row, table_rows
@@ -124,6 +124,11 @@ class View:
         for found in (self.study.get("hub_datasets") or {}).values():
             hub_ids += found
         return public_study(self.results.study_yaml, hub_ids)
+
+    @property
+    def command(self) -> str:
+        command = str(self.study.get("command") or "")
+        return public_command(command) if self.public else command
 
     def error(self, run: Run) -> str:
         """Why a run failed; a message may quote a text or name a folder, so it is not for others."""
