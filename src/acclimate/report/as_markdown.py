@@ -43,7 +43,7 @@ def markdown(view: View) -> str:
         parts += ["## Notes", bullets(map(plain, view.notes))]
     versions = ", ".join(f"{plain(name)} {plain(str(version))}" for name, version in view.versions.items())
     machine = ", ".join(f"{plain(name)} {plain(value)}" for name, value in view.machine.items())
-    parts += ["## How to repeat it", block(str(view.study.get("command") or "acclimate study study.yaml"))]
+    parts += ["## How to repeat it", block(view.command or "acclimate study study.yaml")]
     parts += [block(view.study_yaml), "; ".join(each for each in (versions, machine) if each)]
     return "\n\n".join(part for part in parts if part) + "\n"
 

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
 from typing import Any
 
 import torch
@@ -155,6 +156,7 @@ def give_back_freed_memory() -> None:
         trim(0)
 
 
+@cache  # looking for the library starts a process
 def _of_glibc(name: str) -> Any:
     library = ctypes.util.find_library("c") if sys.platform.startswith("linux") else None
     return None if library is None else getattr(ctypes.CDLL(library), name, None)
