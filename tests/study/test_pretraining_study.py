@@ -36,6 +36,14 @@ recipes:
     - pretrain: {{ corpus: domain, tokens: 2000, batch_tokens: 256, max_length: 16 }}
 """
 
+HARMFUL = """
+base: {world}/model
+data: {{ domain: {world}/domain.jsonl }}
+seeds: 1
+recipes:
+  harmful: [pretrain: {{ corpus: domain, tokens: 600, batch_tokens: 256, max_length: 16, lr: 2.0, warmup: 0, schedule: constant }}]
+"""
+
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory, write_study):
@@ -64,6 +72,15 @@ def test_each_corpus_has_its_losses_and_they_make_up_the_whole(finished):
     assert mixed["heldout_loss_after"] < mixed["heldout_loss_before"]
     assert all(0 <= facts["heldout_accuracy"] <= 1 and facts["bits_per_byte"] > 0 for facts in mixed["corpora"].values())
     assert mixed["corpora"]["labelled"]["training_tokens"] < 0.6 * mixed["corpora"]["labelled"]["tokens"]
+
+
+def test_a_pretraining_that_did_harm_is_said(tmp_path, write_study, finished):
+    file = write_study(tmp_path, HARMFUL)
+    assert CliRunner().invoke(app, ["study", str(file), "--engine", "inline"]).exit_code == 0
+    notes = (tmp_path / "results/study/report.md").read_text().partition("## Notes")[2]
+    assert "held-out loss rose from" in notes
+    assert "the model knows its text worse than before" in notes
+    assert "held-out loss rose" not in (finished[0] / "report.md").read_text()
 
 
 def test_the_terminal_and_the_report_show_the_same_and_names_stay_text(finished):

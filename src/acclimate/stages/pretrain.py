@@ -198,6 +198,11 @@ class Pretrain(Stage):
             save_model(output, parent, model)
         seconds, tokens = seconds + result.seconds, tokens + result.tokens
         after = next((each for each in result.evaluations if each["step"] == result.best_step), {})
+        if before is not None and after.get("heldout_loss", 0.0) > before:
+            notes.append(
+                f"held-out loss rose from {before:.3f} to {after['heldout_loss']:.3f} nats: the model knows its text worse than before; "
+                "a smaller `lr` or more tokens may help"
+            )
         metrics = {
             "heldout_loss_before": before,
             "heldout_loss_after": after.get("heldout_loss"),
