@@ -208,14 +208,39 @@ def test_a_short_name_without_its_package_says_what_to_install(tmp_path, monkeyp
 
 
 def test_a_short_name_whose_folder_is_gone_says_so(tmp_path, monkeypatch):
-    monkeypatch.setitem(NAMED, "minilm", Packaged("acclimate", "bases/none", "", None))
+    monkeypatch.setitem(NAMED, "acclimate-mini", Packaged("acclimate", "bases/none"))
     with pytest.raises(MissingExtraError, match="acclimate is not whole, so install it again"):
-        resolve_base("minilm", tmp_path)
+        resolve_base("acclimate-mini", tmp_path)
 
 
 def test_a_name_that_no_base_has_is_answered_with_those_there_are():
-    with pytest.raises(ModelError, match="base maxi: is not one of minilm"):
+    with pytest.raises(ModelError, match="base maxi: is not one of acclimate-mini, acclimate-tiny, minilm"):
         packaged_base("maxi")
+
+
+def test_a_study_starts_from_mini_where_it_names_no_base(tiny_world):
+    study = parse_study({"data": {"task": {"path": str(tiny_world)}}, "recipes": {"a": ["finetune"]}})
+    plan = Plan.of(study, Data.open(study.data, tiny_world, tiny_world / "cache"), tiny_world)
+    assert [source.folder for source in plan.sources.values()] == [packaged_base("acclimate-mini")]
+
+
+@pytest.mark.parametrize(("name", "layers", "hidden"), [("acclimate-mini", 4, 384), ("acclimate-tiny", 2, 128)])
+def test_the_bases_of_this_package_are_plain_masked_language_models(name, layers, hidden):
+    folder = packaged_base(name)
+    model, report = AutoModelForMaskedLM.from_pretrained(folder, output_loading_info=True)
+    assert (type(model).__name__, model.dtype) == ("BertForMaskedLM", torch.float32)
+    assert (model.config.num_hidden_layers, model.config.hidden_size, model.config.vocab_size) == (layers, hidden, 16_384)
+    assert not report["missing_keys"]
+    assert not report["unexpected_keys"]
+    assert model.get_input_embeddings().weight is model.get_output_embeddings().weight
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    assert len(tokenizer) == 16_384
+    assert tokenizer("Ünable?").tokens() == ["[CLS]", "unable", "?", "[SEP]"]
+
+
+def test_the_bases_of_this_package_take_little_room():
+    folders = [packaged_base(name) for name in ("acclimate-mini", "acclimate-tiny")]
+    assert sum(file.stat().st_size for folder in folders for file in folder.iterdir()) < 35e6
 
 
 def test_a_cut_draws_nothing_and_reads_nothing():

@@ -18,23 +18,23 @@ def demo(bbc_folder, tmp_path):
     return lambda base=None: write_demo(tmp_path / "demo", base)
 
 
-def test_no_article_stands_in_two_parts(demo, minilm):
+def test_no_article_stands_in_two_parts(demo):
     folder = demo().parent
     parts = {split: texts(folder, split) for split in (*SIZES, "unlabelled")}
     assert {split: len(parts[split]) for split in SIZES} == SIZES
     everything = [text for found in parts.values() for text in found]
     assert len(everything) == len(set(everything)) > 2000
-    assert load_study(folder / "study.yaml").base == "minilm"
+    assert load_study(folder / "study.yaml").base == "acclimate-mini"
 
 
 def test_it_starts_from_the_base_one_names(demo, tiny_world):
     assert load_study(demo(str(tiny_world / "model"))).base == str(tiny_world / "model")
 
 
-def test_a_demo_with_another_base_is_not_mistaken_for_this_one(demo, tiny_world, minilm):
+def test_a_demo_with_another_base_is_not_mistaken_for_this_one(demo, tiny_world):
     file = demo()
-    assert demo() == demo("minilm") == file
-    with pytest.raises(SettingsError, match="is a demo that starts from minilm; choose another --out"):
+    assert demo() == demo("acclimate-mini") == file
+    with pytest.raises(SettingsError, match="is a demo that starts from acclimate-mini; choose another --out"):
         demo(str(tiny_world / "model"))
 
 

@@ -170,8 +170,11 @@ def test_resolved_writes_out_every_default_and_is_read_back() -> None:
         ),
         ("{corpus: task}", "{tokens: 5, epochs: 1}", "16:10: recipes.TAPT[0].pretrain: give `tokens` or `epochs`, not both"),
         ("  TAPT:", "  ' TAPT':", "16:3: recipes. TAPT: the recipe's name ' TAPT' is empty, or has spaces around it"),
-        ("base: some/model\n", "", "1:1: `base` is missing, and the recipes fine-tune, deep head, top 2, ... start from it"),
-        ("base: some/model", "base: random", "1:1: base: `base` 'random' is not a pretrained model"),
+        (
+            "base: some/model",
+            "base: random",
+            "1:1: base: 'random' is not a pretrained model, and the recipes fine-tune, deep head, top 2, ... start from it",
+        ),
         ("data:\n", "dat:\n", "1:1: the key 'data' is missing"),
     ],
 )

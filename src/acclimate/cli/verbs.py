@@ -54,7 +54,9 @@ def _root(debug: DebugOption = False) -> None:
 @guarded
 def demo(
     out: Annotated[Path, typer.Option("--out", help="The demo's folder.")] = Path("acclimate-demo"),
-    base: Annotated[str | None, typer.Option("--base", help="Another base: a short name, a folder or a hub id. Default: minilm.")] = None,
+    base: Annotated[
+        str | None, typer.Option("--base", help="Another base: a short name, a folder or a hub id. Default: acclimate-mini.")
+    ] = None,
 ) -> None:
     """Run a study on data and a model that come as packages: no network, minutes on two cores."""
     from acclimate.study.demo import write_demo

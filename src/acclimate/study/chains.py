@@ -53,12 +53,9 @@ class Chains:
         if isinstance(base, New):
             shape = base.random
             tokenizer = shape.tokenizer or self._study.base
-            assert tokenizer is not None
             source = self._once(f"{shape.model_dump_json()} {tokenizer}", lambda: new_source(shape, tokenizer, self._root))
         else:
             named = self._study.base if base == RANDOM else base
-            if named is None:
-                raise SettingsError("base: missing; give the hub id or the folder of a pretrained model")
             source = self._once(named, lambda: resolve_base(named, self._root))
         random = base == RANDOM or isinstance(base, New)
         start = Start(digest=source.digest, random=random, shape=source.shape, name=source.name, folder=str(source.folder))

