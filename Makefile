@@ -42,5 +42,5 @@ $(READY): pyproject.toml constraints.txt
 	fi
 	@echo "Installing acclimate and what it needs into .venv (a few minutes the first time)"
 	@PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 \
-	    $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,demo]'
+	    $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,demo,minilm]'
 	@touch $@

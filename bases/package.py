@@ -23,13 +23,16 @@ PACKAGE = Path(__file__).parents[1] / "src" / "acclimate" / "bases"
 COPIED = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
 # What the study calls them -> what they are, and under which terms their texts may be used.
 SOURCES = {
-    "wikipedia": ("articles of the English Wikipedia", "CC BY-SA"),
+    "wikipedia": ("articles of the English Wikipedia", "CC BY-SA 3.0"),
     "books": ("books of Project Gutenberg, without its headers and licence", "public domain in the United States"),
     "abstracts": ("titles and abstracts of the ACL Anthology to 2022", "CC BY 4.0 (from 2016), CC BY-NC-SA 3.0 (before)"),
     "plos": ("articles of PLOS journals", "CC BY"),
     "craft": ("the 97 articles of the CRAFT corpus", "open access; annotations, which were not used, CC BY 3.0"),
-    "terms": ("terms of service and privacy policies of platforms", "each platform's own"),
-    "hearings": ("oral arguments before the Supreme Court of the United States", "public domain"),
+    "terms": ("terms of service and privacy policies of platforms (Open Terms Archive)", "ODC-By 1.0"),
+    "hearings": (
+        "oral arguments before the Supreme Court of the United States",
+        "arguments: public record; transcripts by Oyez: CC BY-NC 4.0",
+    ),
 }
 
 
@@ -94,7 +97,7 @@ def card(results: dict[str, Any], run: dict[str, Any], about: str) -> str:
         about,
         block(USE.format(name=run["recipe"]), "python"),
         "## How it was made",
-        f"From `{base['name']}` ({base['license']})." if base["hub"] else "From random weights.",
+        "From random weights." if base["name"].startswith("random") else f"From `{base['name']}` ({base['license']}).",
         *(f"{number}. {stage['title'].partition(': ')[2]}: `{json.dumps(stage['settings'])}`" for number, stage in enumerate(stages, 1)),
         f"On {machine.get('system')} with {machine.get('cpus')} CPUs, by acclimate {results.get('version')}; the study file: `bases/`.",
         grid(cost_grid(alone)),
@@ -119,7 +122,7 @@ LIMITS = """\
 - It is small, and its training here saw {tokens} tokens; BERT read 3.3 billion words some forty times (Devlin et al. 2019). It is there for
   demonstrations, tests and work without a network.
 - English only, in lower case. Numbers, names and whatever came after 2022 it knows badly or not at all.
-- Old books, an encyclopaedia and courts make up most of what it read, with their views of people. Nobody has tested it for bias."""
+- An encyclopaedia, papers, old books and courts make up most of what it read, with their views of people. Nobody has tested it for bias."""
 
 
 if __name__ == "__main__":

@@ -99,7 +99,7 @@ def package_folder(name: str) -> Path:
     """The folder of an installed package, which is not imported."""
     spec = find_spec(name)
     if spec is None or not spec.submodule_search_locations:
-        raise RuntimeError(f'needs the package {name}: pip install "acclimate[demo]"')
+        raise RuntimeError(f"needs the package {name}, which comes with the extras demo and minilm")
     return Path(next(iter(spec.submodule_search_locations)))
 
 

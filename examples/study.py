@@ -1,4 +1,7 @@
-"""The same language from Python: a study is a value, the YAML is nothing but these models."""
+"""The same language from Python: a study is a value, the YAML is nothing but these models.
+
+Put texts of your own at reviews.jsonl and labelled/ beside this file.
+"""
 
 from pathlib import Path
 

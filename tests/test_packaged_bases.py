@@ -44,8 +44,8 @@ def test_weights_that_do_not_fit_into_half_precision_are_refused(model, tmp_path
         halve(tmp_path / "model", tmp_path / "half")
 
 
-@pytest.mark.parametrize("hub", [True, False])
-def test_the_card_says_what_it_comes_from_where_every_text_is_from_and_what_was_measured(hub):
+@pytest.mark.parametrize(("name", "hub"), [("owner/model", True), ("a folder", False), ("random, 2 layers of 128", False)])
+def test_the_card_says_what_it_comes_from_where_every_text_is_from_and_what_was_measured(name, hub):
     facts = {"documents": 10, "tokens": 1000, "share": 0.25, "training_tokens": 200, "heldout_tokens": 50}
     measured = {"heldout_loss": 3.5, "heldout_accuracy": 0.4, "bits_per_byte": 1.2}
     run = {
@@ -55,7 +55,7 @@ def test_the_card_says_what_it_comes_from_where_every_text_is_from_and_what_was_
     }  # fmt: skip
     stages = [{"title": "acclimate-mini: pretrain on 7 corpora", "settings": {"lr": 1e-3}, "recipes": ["acclimate-mini"]}]
     results = {"runs": [run], "machine": {"system": "Linux", "cpus": 2}, "version": "0.1.0", "stages": stages}
-    results["bases"] = [{"name": "owner/model", "hub": hub, "license": "apache-2.0"}]
+    results["bases"] = [{"name": name, "hub": hub, "license": "apache-2.0"}]
     written = ModelCard(card(results, run, "A small model."))
     assert written.data.license == "apache-2.0"
     assert written.data.pipeline_tag == "fill-mask"
@@ -63,8 +63,9 @@ def test_the_card_says_what_it_comes_from_where_every_text_is_from_and_what_was_
     assert 'pretrain on 7 corpora: `{"lr": 0.001}`' in written.text
     assert "3.500" in written.text
     assert "training here saw 5 k tokens" in written.text
-    assert written.data.base_model == ("owner/model" if hub else None)
-    assert ("`owner/model` (apache-2.0)" in written.text, "From random weights" in written.text) == (hub, not hub)
+    assert written.data.base_model == (name if hub else None)
+    random = name.startswith("random")
+    assert (f"`{name}` (apache-2.0)" in written.text, "From random weights" in written.text) == (not random, random)
 
 
 def test_what_masked_language_modelling_does_not_train_stays_behind(model, tmp_path):

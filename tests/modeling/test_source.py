@@ -150,6 +150,26 @@ def test_a_hub_id_downloads_safe_formats_only(hub, bert, tmp_path):
     assert not any(pattern.endswith((".bin", ".pt", ".py", "*", ".ckpt")) for pattern in patterns)
 
 
+def test_without_a_network_a_mistyped_short_name_is_answered_with_the_right_one(monkeypatch, tmp_path):
+    import huggingface_hub
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    class Unreachable(Exception):  # what a network library raises is none of Python's own
+        pass
+
+    class Api:
+        def list_repo_files(self, _repo):
+            raise Unreachable("no route")
+
+    def nothing(*_, **__):
+        raise LocalEntryNotFoundError("not there")
+
+    monkeypatch.setattr(huggingface_hub, "HfApi", Api)
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", nothing)
+    with pytest.raises(ModelError, match=r"the hub is out of reach \(no route\); did you mean 'acclimate-mini'\?"):
+        resolve_base("Acclimate_mini", tmp_path)
+
+
 def test_a_pickle_only_hub_model_is_refused_without_downloading_anything(hub, tmp_path):
     (hub.folder / "model.safetensors").rename(hub.folder / "pytorch_model.bin")
     with pytest.raises(ModelError, match=r"pytorch_model\.bin"):

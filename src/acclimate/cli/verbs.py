@@ -231,7 +231,7 @@ def _source(corpus: list[str], text: str | None) -> dict[str, Any]:
 @app.command()
 @guarded
 def prune(
-    base: Annotated[str, typer.Argument(help="Hub id or folder of a pretrained model.", show_default=False)],
+    base: Annotated[str, typer.Argument(help="Hub id, folder or short name of a pretrained model.", show_default=False)],
     corpus: Annotated[list[str], typer.Argument(help="Text files, globs or folders.", show_default=False)],
     out: Annotated[Path, typer.Option("--out", help="Folder for the model.", show_default=False)],
     size: Annotated[int, typer.Option("--size", min=1, help="Entries that are kept at most.")] = 16_384,
@@ -273,7 +273,9 @@ def tokenizer(
 @app.command()
 @guarded
 def finetune(
-    base: Annotated[str, typer.Argument(help="Hub id or folder of a pretrained model, or majority, tfidf or bilstm.", show_default=False)],
+    base: Annotated[
+        str, typer.Argument(help="Hub id, folder or short name of a pretrained model, or majority, tfidf or bilstm.", show_default=False)
+    ],
     task: Annotated[str, typer.Argument(help="A labelled file, or a folder with train, dev and test files.", show_default=False)],
     out: Annotated[Path, typer.Option("--out", help="Folder for the model.", show_default=False)],
     text: Annotated[str | None, typer.Option("--text", help="Column with the text.")] = None,

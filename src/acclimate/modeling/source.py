@@ -1,5 +1,6 @@
 """Where a base model comes from: a local folder or a hub id, looked at, and refused where need be, before a weight is read. No torch."""
 
+import difflib
 import json
 from dataclasses import dataclass
 from math import prod
@@ -98,12 +99,16 @@ def _vocabulary(name: str, folder: Path) -> tuple[int, int]:
 def _found(base: str, root: Path) -> tuple[Path, str | None]:
     # (the folder, the id on the hub of what is in it)
     folder = (root / Path(base).expanduser()).resolve()
+    if base in NAMED:
+        if folder.is_dir():  # whichever was meant, taking the other in silence would be wrong
+            raise ModelError(
+                f"base {base}: is the name of a model that needs no folder, and {folder} is there, too: write ./{base} for that"
+            )
+        return packaged_base(base), NAMED[base].hub
     if folder.is_dir():
         return folder, None
     if _looks_like_a_path(base) or folder.exists():
         raise ModelError(f"base {base}: there is no folder {folder}")
-    if base in NAMED:
-        return packaged_base(base), NAMED[base].hub
     return _download(base), base
 
 
@@ -131,19 +136,19 @@ def _looks_like_a_path(base: str) -> bool:
 
 def _download(base: str) -> Path:
     from huggingface_hub import HfApi, hf_hub_download, snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
         names = {name for name in HfApi().list_repo_files(base) if "/" not in name}
     except (HfHubHTTPError, HFValidationError) as error:
         summary = str(error).strip().splitlines()[0]
-        raise ModelError(f"base {base}: neither a folder here nor a model that the hub gives out ({summary})") from error
-    except (OfflineModeIsEnabled, OSError) as error:
+        raise ModelError(f"base {base}: neither a folder here nor a model that the hub gives out ({summary}){_near(base)}") from error
+    except Exception as error:  # every way in which a network can be absent
         try:
             return Path(snapshot_download(base, allow_patterns=list(DOWNLOADED), local_files_only=True))
         except (LocalEntryNotFoundError, OSError) as missing:
             raise ModelError(
-                f"base {base}: no folder here, not in the hub's local cache, and the hub is out of reach ({error})"
+                f"base {base}: no folder here, not in the hub's local cache, and the hub is out of reach ({error}){_near(base)}"
             ) from missing
     _refuse_files(base, names)
     # The small files first: they decide whether the large ones are wanted.
@@ -153,6 +158,11 @@ def _download(base: str) -> Path:
     _configuration(base, small, names)
     _require_tokenizer(base, names)
     return Path(snapshot_download(base, allow_patterns=list(DOWNLOADED)))
+
+
+def _near(base: str) -> str:
+    near = difflib.get_close_matches(base.lower().replace("_", "-"), NAMED, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _refuse_files(base: str, names: set[str]) -> None:

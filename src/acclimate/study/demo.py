@@ -7,7 +7,7 @@ from typing import Any
 
 from acclimate.errors import MissingExtraError, SettingsError
 from acclimate.files import atomic_folder, write_text
-from acclimate.modeling.named import DEFAULT
+from acclimate.modeling.named import DEFAULT, NAMED
 from acclimate.modeling.source import resolve_base
 from acclimate.randomness import generator
 from acclimate.study.language import load_study
@@ -30,14 +30,15 @@ def write_demo(folder: Path, base: str | None = None) -> Path:
     """
     if importlib.util.find_spec(COLLECTION) is None:
         raise MissingExtraError(f"the demo needs its articles: pip install {COLLECTION}")
-    here = Path(base or DEFAULT).expanduser()
-    start = str(here.resolve()) if here.is_dir() else base or DEFAULT
+    start = base or DEFAULT
+    if start not in NAMED and (here := Path(start).expanduser()).is_dir():
+        start = str(here.resolve())
     study = folder / "study.yaml"
     if study.is_file():
         if base is not None and (found := load_study(study).base) != start:
             raise SettingsError(f"{study}: is a demo that starts from {found}; choose another --out for one with {base}")
         return study
-    resolve_base(start, Path.cwd())  # what is wrong with it is said before anything is written
+    resolve_base(start, folder)  # what is wrong with it is said before anything is written
     articles = _articles()
     order = generator("demo", "split").permutation(len(articles)).tolist()
     with atomic_folder(folder / "data") as data:

@@ -72,6 +72,10 @@ def _stage_as_written(value: Any) -> Any:
     return {**(settings or {}), "stage": name}
 
 
+def _base_as_written(value: Any) -> Any:
+    return DEFAULT if value is None else value
+
+
 def _no_truth(value: Any) -> Any:
     # To Python, and so to pydantic, true is the integer 1.
     if isinstance(value, bool):
@@ -173,7 +177,7 @@ class Study(Settings):
 
     name: str = Field(default="study", pattern=r"^[^./\\\s][^/\\\n]*$")
     """Names the output folder; default the file's name."""
-    base: str = Field(default=DEFAULT, min_length=1)
+    base: Annotated[str, Field(min_length=1), BeforeValidator(_base_as_written)] = DEFAULT
     """The pretrained model where recipes start: a hub id, a folder, or a short name (`acclimate-mini`, `acclimate-tiny`, `minilm`)."""
     data: DataSettings
     """The task and the corpora; paths are relative to the study file."""
@@ -249,7 +253,9 @@ def _contradictions(study: Study) -> Iterator[Mistake]:
         yield Mistake(("reference",), f"{study.reference!r} is not a recipe{near}; recipes are {', '.join(names)}")
     needing = [name for name, recipe in study.recipes.items() if _needs_base(recipe)]
     if needing and study.base in (RANDOM, *BASELINE_NAMES):
-        yield Mistake(("base",), f"{study.base!r} is not a pretrained model, and {_some(needing)} from it; give a hub id or a folder")
+        yield Mistake(
+            ("base",), f"{study.base!r} is not a pretrained model, and {_some(needing)} from it; give a hub id or a folder, or leave it out"
+        )
     reading = [name for name, recipe in study.recipes.items() if any(set(stage.reads()) & TASK_READS for stage in recipe.stages)]
     if reading and study.data.task is None:
         yield Mistake(("data",), f"there is no `task`, and {_some(reading, 'reads', 'read')} it")
@@ -344,9 +350,8 @@ def resolved(study: Study) -> dict[str, Any]:
         if recipe.base in BASELINE_NAMES:
             recipes[name] = {"base": _stage_written_out(recipe.stages[0]), "draw": recipe.draw}
         else:
-            written = recipe.base.model_dump(mode="json") if isinstance(recipe.base, Settings) else recipe.base or study.base
-            base = {} if written is None else {"base": written}
-            recipes[name] = {**base, "stages": [_stage_written_out(stage) for stage in recipe.stages], "draw": recipe.draw}
+            base = recipe.base.model_dump(mode="json") if isinstance(recipe.base, Settings) else recipe.base or study.base
+            recipes[name] = {"base": base, "stages": [_stage_written_out(stage) for stage in recipe.stages], "draw": recipe.draw}
     plain = study.model_dump(mode="json", exclude={"recipes"})
     return {**plain, "reference": study.reference_name, "recipes": recipes}
 

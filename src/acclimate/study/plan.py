@@ -220,7 +220,7 @@ def fingerprint_of(what: str, data: Data, labels: str, seed: int) -> str:
 def _title(recipe: str, stage: Any, seed: int, labels: str, shared: bool) -> str:
     what = f"{stage.stage} on {in_words(stage.corpus)}" if hasattr(stage, "corpus") else stage.stage
     if isinstance(stage, Start):
-        what = "random weights" if stage.random else "read the base"
+        what = "random weights" if stage.random else f"read the base {Path(stage.name).name}"
     if isinstance(stage, Cut):
         what = f"{len(stage.keep)} of its layers"
     budget = "" if labels == "all" else f", {labels} labels"

@@ -55,7 +55,7 @@ def run_stage(
     if names and not is_model(out):
         raise SettingsError(f"{options.out}: not empty, and not a model's folder; choose another --out")
     if out == Path(base).expanduser().resolve():
-        raise SettingsError(f"{options.out}: this is the base itself; choose another --out")
+        raise SettingsError(f"{options.out}: this is the base itself, or goes by its name; choose another --out")
     recipe: Any = {"base": {base: settings}} if base in BASELINE_NAMES else {"base": start or base, "stages": [{stage: settings}]}
     study = parse_study({"name": stage, "base": base, "data": data, "seeds": [seed], "recipes": {stage: recipe}})
     # No status file: the output folder is a model's, and nothing else belongs there.
