@@ -58,10 +58,10 @@ _HEADER = """\
 
 
 def _study(base: str) -> dict[str, Any]:
-    short: dict[str, Any] = {"max_length": 64, "min_steps": 60, "epochs": 8}
-    dapt = {"pretrain": {"corpus": "domain", "tokens": 60_000, "batch_tokens": 2048, "max_length": 128}}
-    tapt = {"pretrain": {"corpus": "task", "tokens": 30_000, "batch_tokens": 2048, "max_length": 128}}
-    every = {"finetune": short | {"lr": 2e-4}}  # small models learn with larger rates than BERT's
+    short: dict[str, Any] = {"max_length": 64, "min_steps": 40, "epochs": 6}
+    dapt = {"pretrain": {"corpus": "domain", "tokens": 50_000, "batch_tokens": 2048, "max_length": 128}}
+    tapt = {"pretrain": {"corpus": "task", "tokens": 20_000, "batch_tokens": 2048, "max_length": 128}}
+    every = {"finetune": short | {"lr": 3e-4}}  # small models learn with larger rates than BERT's
     return {
         "base": base,
         "data": {
