@@ -95,6 +95,8 @@ def test_store_is_the_same_whatever_the_chunks(tmp_path_factory: pytest.TempPath
 
 def test_callers_tokenizer_keeps_its_own_settings(tmp_path: Path) -> None:
     tokenizer = tiny()
+    tokenizer.enable_truncation(3)
+    tokenizer.enable_padding()
     before = tokenizer.to_str()
     TokenStore.build(tmp_path / "store", iter(TEXTS), tokenizer, "key")
     special_ids(tokenizer)
@@ -230,7 +232,7 @@ def test_documents_are_streamed_in_bounded_chunks(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize(
     ("kind", "expected"),
-    [("wordpiece", ((101,), (102,))), ("byte-level", ((0,), (1,))), ("unigram", ((), (1,)))],
+    [("wordpiece", ((2,), (3,))), ("byte-level", ((0,), (1,))), ("unigram", ((), (1,)))],
 )
 def test_special_ids_are_those_of_a_single_text(kind: str, expected: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
     assert special_ids(MAKERS[kind]()) == expected
