@@ -9,3 +9,9 @@ def test_the_rate_is_that_of_the_quickest_product_whatever_else_the_machine_does
     clock = SimpleNamespace(perf_counter=lambda: next(moments), monotonic=lambda: next(elapsed))
     monkeypatch.setattr(estimate, "time", clock)
     assert estimate.product_rate(size=8, seconds=0.3) == 2 * 8**3 / 0.5
+
+
+def test_products_are_measured_in_the_precision_that_is_asked_for():
+    assert estimate._square("float32", 4).dtype == "float32"
+    assert str(estimate._square("bf16", 4).dtype) == "torch.bfloat16"
+    assert estimate.product_rate("bf16", size=8, seconds=0.01) > 0

@@ -77,7 +77,7 @@ def plan(file: StudyFile, store: StoreOption = None, smoke: SmokeOption = False,
     from acclimate.study.run import prepare
 
     prepared = prepare(load_study(file), file.resolve().parent, store or file.parent / ".acclimate", smoke, precision=precision)
-    show.plan(prepared, estimates(prepared, product_rate()))
+    show.plan(prepared, estimates(prepared, product_rate(precision)))
 
 
 @app.command()
