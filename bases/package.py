@@ -92,12 +92,13 @@ def card(results: dict[str, Any], run: dict[str, Any], about: str) -> str:
     )
     machine = results.get("machine") or {}
     stages = [stage for stage in results.get("stages") or () if run["recipe"] in stage["recipes"]]
+    random = any(stage["settings"].get("random") for stage in stages)
     parts = [
         f"# {run['recipe']}",
         about,
         block(USE.format(name=run["recipe"]), "python"),
         "## How it was made",
-        "From random weights." if base["name"].startswith("random") else f"From `{base['name']}` ({base['license']}).",
+        "From random weights." if random else f"From `{base['name']}` ({base['license']}).",
         *(f"{number}. {stage['title'].partition(': ')[2]}: `{json.dumps(stage['settings'])}`" for number, stage in enumerate(stages, 1)),
         f"On {machine.get('system')} with {machine.get('cpus')} CPUs, by acclimate {results.get('version')}; the study file: `bases/`.",
         grid(cost_grid(alone)),

@@ -44,8 +44,11 @@ def test_weights_that_do_not_fit_into_half_precision_are_refused(model, tmp_path
         halve(tmp_path / "model", tmp_path / "half")
 
 
-@pytest.mark.parametrize(("name", "hub"), [("owner/model", True), ("a folder", False), ("random, 2 layers of 128", False)])
-def test_the_card_says_what_it_comes_from_where_every_text_is_from_and_what_was_measured(name, hub):
+@pytest.mark.parametrize(
+    ("name", "hub", "random"),
+    [("owner/model", True, False), ("randomly named folder", False, False), ("random, 2 layers of 128", False, True)],
+)
+def test_the_card_says_what_it_comes_from_where_every_text_is_from_and_what_was_measured(name, hub, random):
     facts = {"documents": 10, "tokens": 1000, "share": 0.25, "training_tokens": 200, "heldout_tokens": 50}
     measured = {"heldout_loss": 3.5, "heldout_accuracy": 0.4, "bits_per_byte": 1.2}
     run = {
@@ -53,7 +56,8 @@ def test_the_card_says_what_it_comes_from_where_every_text_is_from_and_what_was_
         "heldout_loss_after": 3.5, "tokenizer": "x", "cost": {"tokens": 5000, "seconds": 60.0, "parameters": 1000, "disk_bytes": 4000},
         "corpora": dict.fromkeys(SOURCES, facts | measured),
     }  # fmt: skip
-    stages = [{"title": "acclimate-mini: pretrain on 7 corpora", "settings": {"lr": 1e-3}, "recipes": ["acclimate-mini"]}]
+    steps = {"the start": {"random": random}, "pretrain on 7 corpora": {"lr": 1e-3}}
+    stages = [{"title": f"acclimate-mini: {title}", "settings": step, "recipes": ["acclimate-mini"]} for title, step in steps.items()]
     results = {"runs": [run], "machine": {"system": "Linux", "cpus": 2}, "version": "0.1.0", "stages": stages}
     results["bases"] = [{"name": name, "hub": hub, "license": "apache-2.0"}]
     written = ModelCard(card(results, run, "A small model."))
@@ -64,7 +68,6 @@ def test_the_card_says_what_it_comes_from_where_every_text_is_from_and_what_was_
     assert "3.500" in written.text
     assert "training here saw 5 k tokens" in written.text
     assert written.data.base_model == (name if hub else None)
-    random = name.startswith("random")
     assert (f"`{name}` (apache-2.0)" in written.text, "From random weights" in written.text) == (not random, random)
 
 

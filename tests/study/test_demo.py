@@ -1,6 +1,7 @@
 """The demo's study stands on its own: real articles, split without overlap, from whatever base one names."""
 
 import json
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -28,6 +29,7 @@ def test_no_article_stands_in_two_parts(demo):
     everything = [text for found in parts.values() for text in found]
     assert len(everything) == len(set(everything)) > 2000
     assert load_study(folder / "study.yaml").base == "acclimate-mini"
+    assert f"{len(parts['unlabelled']):,} unlabelled articles" in (folder / "study.yaml").read_text()
 
 
 def test_it_starts_from_the_base_one_names(demo, tiny_world):
@@ -42,7 +44,7 @@ def test_a_demo_with_another_base_is_not_mistaken_for_this_one(demo, tiny_world)
 
 
 def test_a_base_that_is_refused_leaves_nothing_behind(demo, tmp_path):
-    with pytest.raises(ModelError, match="there is no folder"):
+    with pytest.raises(ModelError, match=f"there is no folder {Path.cwd() / 'nothing'}"):
         demo("./nothing")
     assert not (tmp_path / "demo").exists()
 

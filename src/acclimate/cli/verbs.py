@@ -1,6 +1,5 @@
 """The verbs: parse, call, print. No logic; heavy imports wait until a verb needs them, so that help answers at once."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -61,11 +60,12 @@ def demo(
 ) -> None:
     """Run a study on data and a model that come as packages: no network, minutes on two cores."""
     from acclimate.study.demo import write_demo
+    from acclimate.study.engines.local import processors
 
     file = write_demo(out, base)
     show.say(f"The study file is {file}: look into it, change it, run it again.")
     # Steps as small as these leave a second thread idle: two stages beside each other are quicker than one with two threads.
-    _study(file, None, None, "acclimate demo", workers=min(2, os.cpu_count() or 1))
+    _study(file, None, None, "acclimate demo", workers=min(2, processors()))
 
 
 @app.command()

@@ -24,7 +24,7 @@ def write_demo(folder: Path, base: str | None = None) -> Path:
     domain. `base` is what studies say: a short name, a folder (relative to the working directory) or a hub id; default `acclimate-mini`.
 
     Raises:
-        MissingExtraError: the packages with data and model are not installed.
+        MissingExtraError: the package with the articles, or the one with the base, is not installed.
         ModelError: the base is refused.
         SettingsError: the demo is there already, with another base.
     """
@@ -38,7 +38,8 @@ def write_demo(folder: Path, base: str | None = None) -> Path:
         if base is not None and (found := load_study(study).base) != start:
             raise SettingsError(f"{study}: is a demo that starts from {found}; choose another --out for one with {base}")
         return study
-    resolve_base(start, folder)  # what is wrong with it is said before anything is written
+    # What is wrong with it is said before anything is written. Short names are the study's, in `folder`; paths are the user's, from here.
+    resolve_base(start, folder if start in NAMED else Path.cwd())
     articles = _articles()
     order = generator("demo", "split").permutation(len(articles)).tolist()
     with atomic_folder(folder / "data") as data:
@@ -46,12 +47,12 @@ def write_demo(folder: Path, base: str | None = None) -> Path:
             chosen, order = order[:size], order[size:]
             write_json_lines(data / f"{split}.jsonl", [{"text": articles[i][0], "label": articles[i][1]} for i in chosen])
         write_json_lines(data / "unlabelled.jsonl", [{"text": articles[i][0]} for i in order])
-    write_text(study, _HEADER + dump(_study(start)))
+    write_text(study, _HEADER.format(unlabelled=len(order)) + dump(_study(start)))
     return study
 
 
 _HEADER = """\
-# BBC News: 100 labels, 1,300 unlabelled articles, one small base.
+# BBC News: 100 labels, {unlabelled:,} unlabelled articles, one small base.
 # Which way of adapting it is worth its cost? The budgets are tiny so that two CPU cores answer within minutes;
 # what this study says holds for these budgets and no others.
 """

@@ -154,11 +154,14 @@ def threads_each(workers: int | None, threads: int | None) -> int | None:
     """CPU threads of each of so many workers: what was asked for, else an equal share of the processors; None for torch's own choice."""
     if threads is not None or workers is None or workers == 1 or gpu_count():
         return threads
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, processors() // workers)
+
+
+def processors() -> int:
+    """How many processors this process may use: those the system gives it, and no more than OMP_NUM_THREADS says."""
+    given = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     told = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]  # who shares a machine says so there
-    if told.isdecimal() and int(told):
-        processors = min(processors, int(told))
-    return max(1, processors // workers)
+    return min(given, int(told)) if told.isdecimal() and int(told) else given
 
 
 def workers_on_a_device(workers: int | None) -> int:
