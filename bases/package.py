@@ -1,6 +1,6 @@
 """Put a model that a study has made into the package: float16 on disk, with a card that says how it came to be.
 
-python bases/package.py bases/results/mini acclimate-mini "BERT in 4 layers of 384: ..."
+python bases/package.py bases/results/mini acclimate-mini "BERT in 4 layers of 384: ..." && python bases/scores.py
 """
 
 import argparse
@@ -73,7 +73,7 @@ def halve(model: Path, folder: Path) -> None:
 
 
 def card(results: dict[str, Any], run: dict[str, Any], about: str) -> str:
-    """The model card, but for the scores on tasks, which docs/results holds."""
+    """The model card, but for the scores on tasks, which scores.py puts in."""
     alone = {**results, "runs": [run]}
     (base,) = results["bases"]
     data = ModelCardData(
@@ -107,7 +107,6 @@ def card(results: dict[str, Any], run: dict[str, Any], about: str) -> str:
         grid(corpora_grid(alone)),
         "## What it knows of held-out text",
         grid(heldout_grid(alone)),
-        "Scores on tasks, beside others: `docs/results/bases.md` in the repository.",
         "## Limits",
         LIMITS.format(tokens=amount(run["cost"]["tokens"])),
     ]

@@ -7,6 +7,8 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForMaskedLM, BertConfig, BertForMaskedLM
 
 from bases.package import SOURCES, card, halve
+from bases.scores import PACKAGE as BASES
+from bases.scores import RESULTS, section, with_scores
 
 
 @pytest.fixture
@@ -77,3 +79,23 @@ def test_what_masked_language_modelling_does_not_train_stays_behind(model, tmp_p
     (tmp_path / "half").mkdir()
     halve(tmp_path / "model", tmp_path / "half")
     assert set(load_file(tmp_path / "half/model.safetensors")) == set(whole) - {"bert.pooler.dense.weight"}
+
+
+def test_cards_show_the_scores_of_every_study_that_was_run_at_every_number_of_labels(tmp_path):
+    study = "data: {task: {path: t}}\nmetric: accuracy\nrecipes: {tiny: [finetune], bilstm: {base: bilstm}}\n"
+    (tmp_path / "base-sst2.yaml").write_text(study)
+    rows = ["100,tiny,done,0.5", "100,tiny,done,0.7", "100,bilstm,done,0.6", "100,bilstm,failed,", "all,tiny,done,0.8", "all,tiny,done,0.8"]
+    (tmp_path / "base-sst2.csv").write_text("\n".join(["labels,recipe,status,test_accuracy", *rows]))
+    part = section("tiny", tmp_path)
+    card = with_scores("# tiny\n\n## Limits\n\n- It is small.\n", part)
+    assert "| sst2 | 100 | accuracy | 0.600 ± 0.141 | – | – | – | – |" in card
+    assert "| sst2 | all | accuracy | 0.800 ± 0.000 |" in card
+    assert "chemprot" not in card
+    assert with_scores(card, part) == card
+    assert card.endswith("## Limits\n\n- It is small.\n")
+
+
+@pytest.mark.parametrize("name", ["mini", "tiny"])
+def test_committed_cards_show_the_scores_that_are_committed(name):
+    card = (BASES / name / "README.md").read_text(encoding="utf-8")
+    assert with_scores(card, section(name, RESULTS)) == card, "run `python bases/scores.py`, and commit what it wrote"
