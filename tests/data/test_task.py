@@ -49,6 +49,10 @@ def test_a_folder_with_train_dev_and_test_files_is_read_as_given(folder):
     assert not (folder / "out").exists()
 
 
+def test_a_bare_string_stands_for_the_path(folder):
+    assert TaskSettings.model_validate(str(folder)) == TaskSettings(path=str(folder))
+
+
 def test_shards_and_other_names_of_splits_are_known(tmp_path):
     write(tmp_path, "train-00000-of-00002.jsonl", rows(10))
     write(tmp_path, "train-00001-of-00002.jsonl", rows(10, 10))

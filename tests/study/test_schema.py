@@ -48,6 +48,7 @@ def validator() -> jsonschema.Draft202012Validator:
 
 def test_what_one_writes_and_what_is_resolved_from_it_fit_the_schema(validator: jsonschema.Draft202012Validator) -> None:
     validator.validate(STUDY)
+    validator.validate(STUDY | {"data": {"domain": "a.txt", "task": "task"}})
     validator.validate(resolved(parse_study(STUDY)))
 
 
@@ -68,6 +69,7 @@ def test_the_examples_fit_the_schema(validator: jsonschema.Draft202012Validator,
         {"metric": "f1"},
         {"name": "a/b"},
         {"data": {"domain": 5}},
+        {"data": {"task": ["a", "b"]}},
         {"data": {"task": {"train": "t.csv", "valid": "d.csv"}}},
         {"recipes": {}},
         {"recipes": {"a": "finetune"}},

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from acclimate.data.columns import detect_column
 from acclimate.data.corpus import Corpus, CorpusSettings
@@ -29,7 +31,10 @@ from acclimate.settings import Settings
 
 
 class TaskSettings(Settings):
-    """Where the labelled examples are and how to read them: `path` for the whole, or `train` with or without `dev` and `test`."""
+    """Where the labelled examples are and how to read them: `path` for the whole, or `train` with or without `dev` and `test`.
+
+    A bare string stands for `path`.
+    """
 
     kind: Literal["classify"] = "classify"
     """What is to be learned: `classify` gives one of several labels to a text."""
@@ -65,6 +70,16 @@ class TaskSettings(Settings):
     """Judge on so many test examples, drawn at random, where there are more; all when not given. Intervals widen accordingly."""
     labels: tuple[str, ...] | None = None
     """The closed set of labels, in order; those of train, sorted, when not given."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_path(cls, value: Any) -> Any:
+        return {"path": value} if isinstance(value, str) else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        full = handler.resolve_ref_schema(handler(core_schema))
+        return {"anyOf": [{"type": "string"}, full], "description": full.get("description", "")}
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

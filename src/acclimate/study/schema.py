@@ -122,8 +122,8 @@ _HEAD = """\
 
 A study file is YAML 1.2: `2e-5` and `50_000_000` are numbers, `on` and `yes` are words, keys are words, and an unknown or a repeated key
 is an error. Paths are relative to the file. A recipe is a list of stages or `{base, stages}`; a stage is its name or `name: {settings}`.
-Where a corpus is nothing but a path, the path alone may be written. (This page is generated: `acclimate schema --markdown` prints it,
-and `acclimate schema` prints the JSON Schema for editors.)
+Where a corpus or the task is nothing but a path, the path alone may be written. (This page is generated: `acclimate schema --markdown`
+prints it, and `acclimate schema` prints the JSON Schema for editors.)
 """
 
 
@@ -178,7 +178,8 @@ def _words(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
     match schema:
         case {"$ref": reference}:
             name = str(reference).rpartition("/")[2]
-            return _TITLES.get(name, name).removeprefix("A ").replace("corpus", "corpus (mapping, or path)")
+            title = _TITLES.get(name, name).removeprefix("A ")
+            return f"{title} (mapping, or path)" if "anyOf" in definitions[name] else title
         case {"anyOf": parts} | {"oneOf": parts}:
             return " or ".join(dict.fromkeys(_words(part, definitions) for part in parts))
         case {"enum": values}:
