@@ -17,7 +17,7 @@ from acclimate.study.language import load_study
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "acclimate" / "bases"
 RESULTS = ROOT / "docs" / "results"
-STUDIES = ("sst2", "chemprot", "sciie")
+STUDIES = ("sst2", "sst2-all", "chemprot", "sciie", "imdb")
 OTHERS = ("MiniLM", "tfidf", "bilstm")
 HEADING = "## Fine-tuned, beside others"
 
@@ -50,7 +50,8 @@ def _rows(study: str, names: tuple[str, ...], results: Path) -> list[tuple[str, 
         for row in csv.DictReader(file):
             if row["status"] == "done":
                 found[row["labels"]][row["recipe"]].append(float(row[f"test_{metric}"]))
-    return [(study, labels, metric_words(metric), *(_cell(runs.get(name, [])) for name in names)) for labels, runs in found.items()]
+    task = study.partition("-")[0]
+    return [(task, labels, metric_words(metric), *(_cell(runs.get(name, [])) for name in names)) for labels, runs in found.items()]
 
 
 def _cell(scores: list[float]) -> str:

@@ -83,12 +83,14 @@ def test_what_masked_language_modelling_does_not_train_stays_behind(model, tmp_p
 
 def test_cards_show_the_scores_of_every_study_that_was_run_at_every_number_of_labels(tmp_path):
     study = "data: {task: {path: t}}\nmetric: accuracy\nrecipes: {tiny: [finetune], bilstm: {base: bilstm}}\n"
-    (tmp_path / "base-sst2.yaml").write_text(study)
-    rows = ["100,tiny,done,0.5", "100,tiny,done,0.7", "100,bilstm,done,0.6", "100,bilstm,failed,", "all,tiny,done,0.8", "all,tiny,done,0.8"]
-    (tmp_path / "base-sst2.csv").write_text("\n".join(["labels,recipe,status,test_accuracy", *rows]))
+    few = ["100,tiny,done,0.5", "100,tiny,done,0.7", "100,bilstm,done,0.6", "100,bilstm,failed,", "1000,tiny,done,0.7"]
+    for name, rows in {"sst2": few, "sst2-all": ["all,tiny,done,0.8", "all,tiny,done,0.8"]}.items():
+        (tmp_path / f"base-{name}.yaml").write_text(study)
+        (tmp_path / f"base-{name}.csv").write_text("\n".join(["labels,recipe,status,test_accuracy", *rows]))
     part = section("tiny", tmp_path)
     card = with_scores("# tiny\n\n## Limits\n\n- It is small.\n", part)
     assert "| sst2 | 100 | accuracy | 0.600 ± 0.141 | – | – | – | – |" in card
+    assert "| sst2 | 1000 | accuracy | – |" in card
     assert "| sst2 | all | accuracy | 0.800 ± 0.000 |" in card
     assert "chemprot" not in card
     assert with_scores(card, part) == card

@@ -18,7 +18,7 @@ UNCLEAR = {("DAPT", "all"): (0.04, -0.005, 0.085, "cannot tell")}
 def test_a_clear_winner_is_called_better_with_its_interval(results_of: Make) -> None:
     first, second = verdict_sentences(results_of(TWO, BETTER))
     assert first == (
-        "“DAPT” is better than the reference “fine-tune”: a macro F1 on the test set of 0.840 against 0.800, "
+        "“DAPT” is better than the reference “fine-tune”: its macro F1 on the test set is 0.840 against 0.800, "
         "a difference of +0.040 (95 % interval +0.015 to +0.065)."
     )
     assert second == "It was chosen on the dev set among 2 recipes, and its score is the mean of 3 seeds."
@@ -61,7 +61,7 @@ def test_where_the_reference_wins_on_dev_a_better_one_on_test_is_named(results_o
 
 def test_one_recipe_alone_is_not_compared(results_of: Make) -> None:
     first, second = verdict_sentences(results_of({"fine-tune": {"all": [0.80, 0.82]}}))
-    assert first == "“fine-tune” reaches a macro F1 on the test set of 0.810 as the mean of 2 seeds, from 0.800 to 0.820."
+    assert first == "“fine-tune” reaches 0.810 in macro F1 on the test set as the mean of 2 seeds, from 0.800 to 0.820."
     assert "only recipe" in second
 
 

@@ -59,7 +59,7 @@ def _only_recipe(results: Results, recipe: str) -> tuple[str, str]:
     else:
         seeds = f"as the mean of {len(values)} seeds, from {score(min(values))} to {score(max(values))}"
     return (
-        _sentence([f"{_at(results, labels)}{quoted(recipe)} reaches a {_metric(results)} of {reached} {seeds}"]),
+        _sentence([f"{_at(results, labels)}{quoted(recipe)} reaches {reached} in {_metric(results)} {seeds}"]),
         _sentence(["it is the only recipe of this study, so nothing says whether another would do better", *_failures(results)]),
     )
 
@@ -76,7 +76,7 @@ def _about_winner(results: Results, winner: str) -> str:
     numbers = f"a difference of {_difference(verdict)}"
     if claim == "better":
         mine, theirs = (score(results.mean(recipe, labels, results.metric)) for recipe in (winner, results.reference))
-        text = f"{name} is better than {reference}{checkpoint}: a {_metric(results)} of {mine} against {theirs}, {numbers}"
+        text = f"{name} is better than {reference}{checkpoint}: its {_metric(results)} is {mine} against {theirs}, {numbers}"
     elif claim == "worse":
         text = f"{name} scored highest on the dev set but is worse than {reference}{checkpoint}: {numbers} in {_metric(results)}"
     else:
