@@ -15,6 +15,7 @@ import pytest
 from acclimate.errors import SettingsError
 from acclimate.report.page import render, write_report, write_reports
 from acclimate.report.results import Results
+from acclimate.report.view import View
 from acclimate.study.yaml import dump
 
 VOID = {"meta", "br", "hr", "img", "link", "input", "circle", "line", "rect"}
@@ -148,6 +149,27 @@ def test_every_table_and_plot_can_be_read_without_seeing_it(page: Page) -> None:
 
 def test_notes_stand_there_once(page: Page) -> None:
     assert page.text.count("a fresh MLM head was made") == 1
+
+
+def test_notes_that_differ_in_figures_alone_are_told_once(results_of: Callable[..., Results]) -> None:
+    stage = {
+        "stage": "pretrain",
+        "recipes": ["DAPT"],
+        "labels": "all",
+        "seconds": 1.0,
+        "cached": False,
+        "status": "done",
+        "metrics": {},
+        "cost": {},
+    }
+    seeds = [stage | {"key": f"d{seed}", "seed": seed, "notes": [f"loss rose from 3.4 to 3.{seed}", "a new head"]} for seed in range(3)]
+    other = stage | {"key": "t", "seed": 0, "recipes": ["TAPT"], "notes": ["loss rose from 3.4 to 3.9"]}
+    notes = View(results_of({"DAPT": {"all": [0.8]}, "TAPT": {"all": [0.8]}}, reference="DAPT", stages=[*seeds, other])).notes
+    assert notes == (
+        "DAPT: loss rose from 3.4 to 3.0 (and 2 more like it, with other figures)",
+        "DAPT: a new head",
+        "TAPT: loss rose from 3.4 to 3.9",
+    )
 
 
 def test_the_page_is_the_same_for_the_same_files(folder: Path) -> None:

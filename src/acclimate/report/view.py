@@ -1,5 +1,6 @@
 """Everything that is said of one study, computed once, for the page, the Markdown and the plots alike."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -20,6 +21,8 @@ from acclimate.report.tables import Row, table_rows
 from acclimate.report.tree import Branch, Saving, saving, tree
 from acclimate.report.words import verdict_sentences
 from acclimate.report.work import scores_grid, size_grid, stages_grid, time_grid
+
+_DECIMAL = re.compile(r"\d+\.\d+")
 
 
 @dataclass(frozen=True)
@@ -175,6 +178,7 @@ class View:
             for note in stage.notes:
                 if not any(known.endswith(note) for known in notes):
                     notes.append(f"{', '.join(stage.recipes)}: {note}")
+        notes = _told_once(notes)
         return tuple(map(without_folders, notes) if self.public else notes)
 
     @property
@@ -204,3 +208,11 @@ class View:
         """Every chart, for the folder of plots."""
         alone = [figure for figure in (self.differences, self.pareto, self.efficiency, self.calibration) if figure is not None]
         return [*alone, *(figure for group in self.curves for figure in group.figures)]
+
+
+def _told_once(notes: list[str]) -> list[str]:
+    """Of notes that differ in decimals alone, as those of a stage's seeds do, the first, and how many more there are."""
+    alike: dict[str, list[str]] = {}
+    for note in notes:
+        alike.setdefault(_DECIMAL.sub("#", note), []).append(note)
+    return [f"{first} (and {len(more)} more like it, with other figures)" if more else first for first, *more in alike.values()]
