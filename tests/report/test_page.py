@@ -152,16 +152,7 @@ def test_notes_stand_there_once(page: Page) -> None:
 
 
 def test_notes_that_differ_in_figures_alone_are_told_once(results_of: Callable[..., Results]) -> None:
-    stage = {
-        "stage": "pretrain",
-        "recipes": ["DAPT"],
-        "labels": "all",
-        "seconds": 1.0,
-        "cached": False,
-        "status": "done",
-        "metrics": {},
-        "cost": {},
-    }
+    stage = {"stage": "pretrain", "recipes": ["DAPT"]}
     seeds = [stage | {"key": f"d{seed}", "seed": seed, "notes": [f"loss rose from 3.4 to 3.{seed}", "a new head"]} for seed in range(3)]
     other = stage | {"key": "t", "seed": 0, "recipes": ["TAPT"], "notes": ["loss rose from 3.4 to 3.9"]}
     notes = View(results_of({"DAPT": {"all": [0.8]}, "TAPT": {"all": [0.8]}}, reference="DAPT", stages=[*seeds, other])).notes
@@ -170,6 +161,14 @@ def test_notes_that_differ_in_figures_alone_are_told_once(results_of: Callable[.
         "DAPT: a new head",
         "TAPT: loss rose from 3.4 to 3.9",
     )
+
+
+def test_notes_of_recipes_whose_names_differ_in_figures_stay_apart(results_of: Callable[..., Results]) -> None:
+    names = ["lr 0.1", "lr 0.2"]
+    stages = [{"stage": "pretrain", "key": name, "seed": 0, "recipes": [name], "notes": [f"loss rose to {name[-1]}.5"]} for name in names]
+    written = ["lr 0.1: loss rose to 1.5", "lr 0.2: loss rose to 2.5"]
+    results = results_of({name: {"all": [0.8]} for name in names}, reference="lr 0.1", stages=stages, notes=written)
+    assert View(results).notes == tuple(written)
 
 
 def test_the_page_is_the_same_for_the_same_files(folder: Path) -> None:

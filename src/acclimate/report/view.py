@@ -178,7 +178,7 @@ class View:
             for note in stage.notes:
                 if not any(known.endswith(note) for known in notes):
                     notes.append(f"{', '.join(stage.recipes)}: {note}")
-        notes = _told_once(notes)
+        notes = _told_once(notes, {note for stage in self.results.stages for note in stage.notes})
         return tuple(map(without_folders, notes) if self.public else notes)
 
     @property
@@ -210,9 +210,13 @@ class View:
         return [*alone, *(figure for group in self.curves for figure in group.figures)]
 
 
-def _told_once(notes: list[str]) -> list[str]:
-    """Of notes that differ in decimals alone, as those of a stage's seeds do, the first, and how many more there are."""
-    alike: dict[str, list[str]] = {}
-    for note in notes:
-        alike.setdefault(_DECIMAL.sub("#", note), []).append(note)
+def _told_once(lines: list[str], notes: set[str]) -> list[str]:
+    """Of lines whose notes differ in decimals alone, as those of a stage's seeds do, the first, and how many more there are.
+
+    Decimals before the note are part of a recipe's name, and tell recipes apart.
+    """
+    alike: dict[tuple[str, str], list[str]] = {}
+    for line in lines:
+        note = max((each for each in notes if line.endswith(each)), key=len, default="")
+        alike.setdefault((line.removesuffix(note), _DECIMAL.sub("#", note)), []).append(line)
     return [f"{first} (and {len(more)} more like it, with other figures)" if more else first for first, *more in alike.values()]
