@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from pathlib import Path
 from statistics import mean, stdev
@@ -6,8 +7,11 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
+from acclimate.report.as_markdown import markdown
+from acclimate.report.page import page
 from acclimate.report.results import Results
 from acclimate.report.tables import console_table, markdown_table, table_rows
+from acclimate.report.view import View
 
 
 def _printed(results: Results) -> str:
@@ -43,6 +47,16 @@ def test_a_study_of_which_every_run_failed_still_has_its_tables(results_of: Call
     results = results_of({"fine-tune": {"50": ["bad"], "all": ["bad"]}})
     assert _printed(results).count("failed") == 2
     assert markdown_table(results).count("failed") == 2
+
+
+def test_large_budgets_have_their_thousands_wherever_they_stand(results_of: Callable[..., Results]) -> None:
+    results = results_of({name: {labels: [0.7, 0.8] for labels in ("5000", "60000")} for name in ("fine-tune", "DAPT")})
+    view = View(results)
+    assert view.efficiency is not None
+    for shown in (_printed(results), markdown_table(results), page([view]), markdown(view), view.efficiency.says):
+        assert "5,000" in shown
+        assert "60,000" in shown
+        assert "60000" not in re.sub(r"<svg.*?</svg>|<script.*?</script>", "", shown, flags=re.DOTALL)
 
 
 def test_the_terminal_reads_no_markup_from_names(results_of: Callable[..., Results]) -> None:

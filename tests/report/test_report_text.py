@@ -3,7 +3,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acclimate.report.markdown import bullets
-from acclimate.report.text import amount, duration, inert, interval, listing, one_line, percent, score, signed, size
+from acclimate.report.text import (
+    amount,
+    duration,
+    inert,
+    interval,
+    label_count,
+    listing,
+    one_line,
+    percent,
+    score,
+    signed,
+    size,
+    with_labels,
+)
 
 AMOUNTS = {0: "0", 0.4: "0.4", 950: "950", 999.96: "1 k", 1000: "1 k", 12_345: "12.3 k", 999_949: "999.9 k", 999_951: "1 M"}
 MORE_AMOUNTS = {None: "–", 22_713_216: "22.7 M", 3.2e13: "32 T", 1e27: "1000000 Z"}
@@ -31,6 +44,12 @@ def test_small_shares_and_sizes_keep_their_meaning() -> None:
     assert [size(value) for value in (None, 12, 90_900_000)] == ["–", "12 B", "90.9 MB"]
     assert listing(list("abcdef")) == "a, b, c and 3 more"
     assert listing(["a", "b"]) == "a and b"
+
+
+def test_budgets_of_labels_are_written_like_other_counts() -> None:
+    assert [label_count(labels) for labels in ("1", "500", "10000", "all")] == ["1", "500", "10,000", "all"]
+    assert [with_labels("1"), with_labels("67349")] == ["with 1 label", "with 67,349 labels"]
+    assert with_labels("100", "1000", "all") == "with 100, 1,000 and all labels"
 
 
 @given(st.floats(0, 1))

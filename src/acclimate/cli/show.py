@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from acclimate.data.mixture import in_words
-from acclimate.report.text import duration, size
+from acclimate.report.text import duration, label_count, size
 
 MOST_SHOWN = 15  # entries of a list in one line
 
@@ -50,7 +50,7 @@ def plan(prepared: "Prepared", estimates: "dict[str, Estimate]") -> None:
             Text(name),
             Text(used[0] if len(used) == 1 else f"{len(used)} recipes"),
             str(node.seed) if node.stage.draws() else "-",
-            node.labels,
+            label_count(node.labels),
             "cached" if key in prepared.cached else "to do",
             f"{estimate.tokens:,}" if estimate.tokens else "",
             duration(estimate.seconds) if estimate.seconds >= 1 else "",

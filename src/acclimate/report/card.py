@@ -21,7 +21,7 @@ from acclimate.report.markdown import bullets, escaped, named, plain
 from acclimate.report.results import Results, StageFact
 from acclimate.report.sentences import recipe_sentences
 from acclimate.report.tables import markdown_table, table_rows
-from acclimate.report.text import amount, duration, listing, metric_words, one_line, percent, score, size, with_labels
+from acclimate.report.text import amount, duration, label_count, listing, metric_words, one_line, percent, score, size, with_labels
 from acclimate.study.best import loads_plainly
 
 NAME = "README.md"
@@ -153,7 +153,7 @@ def _data(chain: Chain) -> str:
         parts.append(bullets(f"{plain(what)}: {plain(value)}" for what, value in lines))
     budget = chain.run.labels
     if budget != "all":
-        parts.insert(0, f"Of the training split this model saw {plain(budget)} labels, and of dev at most as many.")
+        parts.insert(0, f"Of the training split this model saw {plain(label_count(budget))} labels, and of dev at most as many.")
     return "## Data\n\n" + "\n\n".join(parts) if parts else ""
 
 

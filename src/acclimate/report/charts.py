@@ -112,7 +112,7 @@ def efficiency(results: Results, rows: list[Row]) -> Figure | None:
         .encode(x=horizontal, y=_vertical("label", title, y), text="recipe:N", color=alt.Color("colour:N", scale=None)),
     )
     caption = "Scores by number of labelled examples: means with their standard deviation over seeds."
-    says = f"{metric_words(results.metric)} of {len(results.recipes)} recipes with {listing(list(results.budgets))} labels."
+    says = f"{metric_words(results.metric)} of {len(results.recipes)} recipes {with_labels(*results.budgets)}."
     return Figure("label-efficiency", caption, says, draw(chart, WIDTH - 140, HEIGHT))
 
 

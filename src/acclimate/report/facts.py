@@ -7,7 +7,7 @@ from typing import Any
 
 from acclimate.report.grid import Grid
 from acclimate.report.results import Results
-from acclimate.report.text import amount, percent, size
+from acclimate.report.text import amount, label_count, percent, size
 
 Facts = Mapping[str, Any]
 LEFT_OUT = {"left_out": "left out by patterns", "repeated": "repetitions left out"}
@@ -96,7 +96,7 @@ def _cuts(results: Results) -> Grid:
     together: dict[tuple[str, ...], list[str]] = {}  # recipes by all the other cells
     for (kind, labels, recipe), found in most.items():
         if any(found.values()):
-            together.setdefault((kind, labels, *(_count(found.get(name)) for name in names)), []).append(recipe)
+            together.setdefault((kind, label_count(labels), *(_count(found.get(name)) for name in names)), []).append(recipe)
     rows = tuple((kind, ", ".join(recipes), *others) for (kind, *others), recipes in together.items())
     headings = ("stage", "recipes", "labels", *(name.replace("_", " ") for name in names))
     return Grid("Tokens, or words, cut off or dropped", headings, rows, frozenset({0, 1}))

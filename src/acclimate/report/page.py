@@ -83,6 +83,7 @@ def _template() -> Template:
         "duration": text.duration,
         "amount": text.amount,
         "one_line": text.one_line,
+        "label_count": text.label_count,
         # Our own sentences: the names in them are inert already, and what holds their direction must stay.
         "said": escape,
     }

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from acclimate.report.grid import Grid
-from acclimate.report.text import one_line, score, signed
+from acclimate.report.text import label_count, one_line, score, signed
 from acclimate.report.view import View
 
 
@@ -29,7 +29,7 @@ def _studies(views: Sequence[View]) -> Grid:
             (
                 view.name,
                 view.metric,
-                view.results.budgets[-1] if view.results.budgets else "–",
+                label_count(view.results.budgets[-1]) if view.results.budgets else "–",
                 view.results.reference,
                 "–" if chosen is None else one_line(chosen.recipe),
                 score(None if chosen is None else chosen.mean),

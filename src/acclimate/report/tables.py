@@ -8,7 +8,7 @@ from rich.text import Text
 
 from acclimate.report.markdown import plain, written_table
 from acclimate.report.results import Claim, Results
-from acclimate.report.text import amount, duration, interval, metric_words, one_line, score, signed
+from acclimate.report.text import amount, duration, interval, label_count, metric_words, one_line, score, signed
 
 _STYLES: dict[str, str] = {"better": "green", "worse": "red"}
 
@@ -78,7 +78,7 @@ def console_table(results: Results) -> Table:
             table.add_section()
         last = row.labels
         name = Text(one_line(row.recipe), style="bold" if row.is_chosen else "")
-        cells = [name, *([Text(row.labels)] if several else []), Text(_mean(row)), Text(row.compared)]
+        cells = [name, *([Text(label_count(row.labels))] if several else []), Text(_mean(row)), Text(row.compared)]
         cells += [
             Text(row.outcome, style=_STYLES.get(row.outcome, "")),
             Text(row.seeds_done),
@@ -95,7 +95,7 @@ def markdown_table(results: Results) -> str:
     rows = []
     for row in table_rows(results):
         name = plain(row.recipe)
-        cells = [f"**{name}**" if row.is_chosen else name, row.labels, _mean(row), row.compared, row.outcome, row.seeds_done]
+        cells = [f"**{name}**" if row.is_chosen else name, label_count(row.labels), _mean(row), row.compared, row.outcome, row.seeds_done]
         rows.append([*cells, duration(row.seconds), amount(row.tokens)])
     return written_table(headings, rows, (0, 4)) + "\n"
 

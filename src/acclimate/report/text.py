@@ -103,9 +103,14 @@ def percent(share: float) -> str:
     return "< 0.1 %" if 0 < share < 0.0005 else f"{100 * share:.1f} %"
 
 
-def with_labels(labels: str) -> str:
-    """`with 500 labels`."""
-    return f"with {labels} label" + ("" if labels == "1" else "s")
+def label_count(labels: str) -> str:
+    """A label budget: `500`, `10,000` or `all`."""
+    return f"{int(labels):,}" if labels.isdecimal() else labels
+
+
+def with_labels(*budgets: str) -> str:
+    """`with 500 labels`, `with 500, 10,000 and all labels`."""
+    return f"with {listing([label_count(labels) for labels in budgets])} label" + ("" if budgets == ("1",) else "s")
 
 
 def listing(words: list[str]) -> str:

@@ -143,7 +143,7 @@ def _other_budgets(results: Results, chosen: str) -> list[str]:
     headline = results.verdict_of(chosen, results.budgets[-1])
     clauses = []
     for claim, verdicts in by_claim.items():
-        at = with_labels(listing([verdict.labels for verdict in verdicts]))
+        at = with_labels(*(verdict.labels for verdict in verdicts))
         too = " too" if headline is not None and headline.claim == claim else ""
         numbers = f" ({_difference(verdicts[0], brief=True)})" if len(verdicts) == 1 else ""
         told = f"the two cannot be told apart{' either' if too else ''}" if claim == "cannot tell" else f"it is {claim}{too}"

@@ -7,7 +7,7 @@ from statistics import fmean
 from acclimate.report.grid import Grid
 from acclimate.report.groups import groups
 from acclimate.report.results import Results, StageFact
-from acclimate.report.text import LOWER_IS_BETTER, amount, duration, listing, metric_words, score, size
+from acclimate.report.text import LOWER_IS_BETTER, amount, duration, label_count, listing, metric_words, score, size, with_labels
 
 
 def stages_grid(results: Results) -> Grid:
@@ -16,7 +16,7 @@ def stages_grid(results: Results) -> Grid:
         (
             group.name,
             ", ".join(group.recipes) + (f" (shared by {len(group.recipes)})" if len(group.recipes) > 1 else ""),
-            group.labels or "–",
+            label_count(group.labels or "–"),
             ", ".join(sorted({str(each.seed) for each in group.stages if each.seed is not None}, key=int)) or "–",
             f"{sum(each.status == 'done' for each in group.stages)} of {len(group.stages)}",
             str(sum(each.cached for each in group.stages)),
@@ -55,7 +55,7 @@ def scores_grid(results: Results, labels: str, split: str) -> Grid:
     measured = [recipe for recipe in results.recipes if names and any(run.done for run in results.runs_of(recipe, labels))]
     rows = tuple((recipe, *(score(results.mean(recipe, labels, name)) for name in names)) for recipe in measured)
     lower = dict.fromkeys(metric_words(name) for name in names if name.partition("_")[2] in LOWER_IS_BETTER)
-    caption = f"All scores on the {split} set with {labels} labels, means over seeds" + (
+    caption = f"All scores on the {split} set {with_labels(labels)}, means over seeds" + (
         f"; lower is better for {listing(list(lower))}" if lower else ""
     )
     return Grid(caption, ("recipe", *map(metric_words, names)), rows)
@@ -89,7 +89,7 @@ _SIZE = {
 
 def _costs(results: Results, caption: str, costs: Mapping[str, _Cost]) -> Grid:
     rows = tuple(
-        (recipe, labels, str(done), *(cost.of(results.values(recipe, labels, column)) for column, cost in costs.items()))
+        (recipe, label_count(labels), str(done), *(cost.of(results.values(recipe, labels, column)) for column, cost in costs.items()))
         for labels in results.budgets
         for recipe in results.recipes
         if (done := sum(run.done for run in results.runs_of(recipe, labels)))
