@@ -60,8 +60,8 @@ _HEADER = """\
 
 def _study(base: str) -> dict[str, Any]:
     short: dict[str, Any] = {"max_length": 48, "batch_size": 8, "min_steps": 60, "epochs": 4}
-    dapt = {"pretrain": {"corpus": "domain", "tokens": 30_000, "batch_tokens": 2048, "max_length": 128}}
-    tapt = {"pretrain": {"corpus": "task", "tokens": 12_000, "batch_tokens": 1024, "max_length": 128}}
+    dapt = {"pretrain": {"corpus": "domain", "tokens": 20_000, "batch_tokens": 2048, "max_length": 128}}
+    tapt = {"pretrain": {"corpus": "task", "tokens": 10_000, "batch_tokens": 1024, "max_length": 128}}
     every = {"finetune": short | {"lr": 5e-4}}  # small models learn with larger rates than BERT's
     return {
         "base": base,
