@@ -10,13 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from acclimate.data.problems import Problems
+from acclimate.data.reading import Reading
 from acclimate.data.records import open_source
 from acclimate.data.task_files import open_splits
 from acclimate.errors import DataError
 
 
 def read(path, columns=("text",), skip_bad=False, **how):
-    source = open_source(str(path), path.parent, **how)
+    source = open_source(str(path), path.parent, Reading(**how))
     with Problems(skip_bad) as problems:
         return list(source.records(columns, problems)), problems
 
@@ -164,7 +165,7 @@ def test_document_modes_are_detected_and_said(tmp_path):
     assert detected("lines.txt") == {"format": "txt", "documents": "line"}
     assert detected("blank.txt")["documents"] == "blank"
     assert detected("contract*.txt")["documents"] == "file"
-    assert open_source("blank.txt", tmp_path, "txt", "line").detected == {}
+    assert open_source("blank.txt", tmp_path, Reading("txt", "line")).detected == {}
 
 
 def test_a_dataset_folder_gives_names_of_classes_and_splits(tmp_path):
@@ -173,7 +174,7 @@ def test_a_dataset_folder_gives_names_of_classes_and_splits(tmp_path):
     datasets.DatasetDict({"train": train, "validation": train.select([0]), "unsupervised": train}).save_to_disk(tmp_path / "set")
     records, _ = read(tmp_path / "set", ("text", "label"))
     assert [record.values["label"] for record in records] == ["good", "bad", None]
-    splits = open_splits({}, "set", tmp_path, None)
+    splits = open_splits({}, "set", tmp_path, Reading())
     assert list(splits) == ["train", "dev"]
     records, _ = read(tmp_path / "set" / "unsupervised")
     assert [(record.line, record.row) for record in records] == [(1, 0), (2, 1), (3, 2)]

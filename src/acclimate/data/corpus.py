@@ -13,16 +13,14 @@ from pydantic_core import CoreSchema
 from acclimate.data.cleaning import Cleaned, Cleaning, Pattern
 from acclimate.data.columns import detect_column
 from acclimate.data.digests import DigestMemory
-from acclimate.data.plaintext import DocumentMode
 from acclimate.data.problems import Problems
+from acclimate.data.reading import DocumentMode, Format, Reading, TableReading
 from acclimate.data.records import Record, Source, open_source
-from acclimate.data.sources import Format
 from acclimate.errors import DataError
 from acclimate.files import digest_file, digest_json
-from acclimate.settings import Settings
 
 
-class CorpusSettings(Settings):
+class CorpusSettings(TableReading):
     """Where a corpus is and how to read it. A bare string or list of strings stands for `path`."""
 
     path: str | tuple[str, ...]
@@ -41,6 +39,11 @@ class CorpusSettings(Settings):
     """Regular expressions (Python's); a document in which one is found is left out and counted, e.g. a licence's boilerplate."""
     remove: tuple[Pattern, ...] = ()
     """Regular expressions; what they match is removed from every document, e.g. marks of italics."""
+
+    @property
+    def reading(self) -> Reading:
+        """How the files are to be read, as far as it is stated."""
+        return Reading(self.format, self.documents, self.delimiter, self.quoting, self.encoding, self.header)
 
     @property
     def cleaning(self) -> Cleaning:
@@ -106,7 +109,7 @@ class Corpus:
         Raises:
             DataError: nothing is there, or it is not clear which column holds the text.
         """
-        source = open_source(settings.path, root, settings.format, settings.documents)
+        source = open_source(settings.path, root, settings.reading)
         detected = dict(source.detected)
         text = settings.text
         if text is None:

@@ -3,12 +3,10 @@
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Literal
 
 from acclimate.data.problems import Problems
+from acclimate.data.reading import DocumentMode
 from acclimate.data.sources import text_lines
-
-DocumentMode = Literal["line", "blank", "file"]
 
 _PEEK_LINES = 2_000
 _MANY_FILES = 5

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from acclimate.data import hub, plaintext, tables
-from acclimate.data.plaintext import DocumentMode
 from acclimate.data.problems import Problems
-from acclimate.data.sources import Format, format_of, is_dataset_folder, one_format, open_bytes, resolve, text_lines
+from acclimate.data.reading import DocumentMode, Format, Reading
+from acclimate.data.sources import format_of, is_dataset_folder, one_format, open_bytes, resolve, text_lines
 from acclimate.errors import DataError
 
 TEXT_COLUMN = "text"  # the only column of a plain text file
@@ -111,8 +111,7 @@ class Source:
 def open_source(
     pattern: str | Sequence[str],
     root: Path,
-    format: Format | None = None,
-    documents: DocumentMode | None = None,
+    reading: Reading = Reading(),
     splits: Sequence[str] = ("train",),
 ) -> Source:
     """Find the files of a path, glob, folder, list of these, or hub id, and settle how they are read; what was not stated is detected.
@@ -122,6 +121,7 @@ def open_source(
     Raises:
         DataError: nothing is there, formats are mixed, or a dataset has none of these splits.
     """
+    format, documents = reading.format, reading.documents
     reference = hub.hub_reference(pattern, root) if isinstance(pattern, str) and format in (None, "hf") else None
     if reference is not None:
         return source_of_dataset(hub.load_hub(reference), reference.name, splits)

@@ -9,13 +9,11 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
 from acclimate.data.problems import Problems
+from acclimate.data.reading import Format
 from acclimate.errors import DataError
-
-Format = Literal["jsonl", "csv", "tsv", "parquet", "txt", "hf"]
-LabelledFormat = Literal["jsonl", "csv", "tsv", "parquet", "hf"]
 
 _FORMATS: dict[str, Format] = {
     ".jsonl": "jsonl",

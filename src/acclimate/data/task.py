@@ -18,19 +18,18 @@ from acclimate.data.corpus import Corpus, CorpusSettings
 from acclimate.data.digests import DigestMemory
 from acclimate.data.duplicates import count_duplicates, drop_across, refuse_leaks
 from acclimate.data.problems import Problems
+from acclimate.data.reading import LabelledFormat, Reading, TableReading
 from acclimate.data.records import Source
 from acclimate.data.rows import Rows, read_rows, unseen_labels
-from acclimate.data.sources import LabelledFormat
 from acclimate.data.splits import budget_order, carve, units_of
 from acclimate.data.task_facts import TaskFacts, label_counts, shared_groups, word_lengths
 from acclimate.data.task_files import open_splits
 from acclimate.errors import DataError
 from acclimate.files import atomic_file, digest_json
 from acclimate.randomness import generator
-from acclimate.settings import Settings
 
 
-class TaskSettings(Settings):
+class TaskSettings(TableReading):
     """Where the labelled examples are and how to read them: `path` for the whole, or `train` with or without `dev` and `test`.
 
     A bare string stands for `path`.
@@ -70,6 +69,11 @@ class TaskSettings(Settings):
     """Judge on so many test examples, drawn at random, where there are more; all when not given. Intervals widen accordingly."""
     labels: tuple[str, ...] | None = None
     """The closed set of labels, in order; those of train, sorted, when not given."""
+
+    @property
+    def reading(self) -> Reading:
+        """How the files are to be read, as far as it is stated."""
+        return Reading(self.format, None, self.delimiter, self.quoting, self.encoding, self.header)
 
     @model_validator(mode="before")
     @classmethod
@@ -145,7 +149,7 @@ class Task:
                 test label is never seen in train, there is one class only, or no split can be made.
         """
         named = {"train": settings.train, "dev": settings.dev, "test": settings.test}
-        sources = open_splits(named, settings.path, root, settings.format)
+        sources = open_splits(named, settings.path, root, settings.reading)
         text, label, detected = columns_of(settings, sources["train"])
         dropped = dict.fromkeys(sources, 0)
         with Problems(settings.skip_bad, rejects_folder / "task.jsonl" if rejects_folder else None) as problems:

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from acclimate.data import hub
+from acclimate.data.reading import Reading
 from acclimate.data.records import Source, open_source, source_of_dataset
-from acclimate.data.sources import Format, format_of, is_dataset_folder, resolve, stem_of
+from acclimate.data.sources import format_of, is_dataset_folder, resolve, stem_of
 from acclimate.errors import DataError
 
 # What the splits are called elsewhere.
@@ -18,7 +19,7 @@ SPLIT_NAMES = {
 _SHARD = re.compile(r"(?P<split>[a-z]+)(?:-\d+(?:-of-\d+)?)?")  # train, train-00000-of-00002
 
 
-def open_splits(named: Mapping[str, str | None], path: str | None, root: Path, format: Format | None) -> dict[str, Source]:
+def open_splits(named: Mapping[str, str | None], path: str | None, root: Path, reading: Reading) -> dict[str, Source]:
     """A source for each split that is there, train first; with a path that is one pool, it alone under `train`.
 
     Raises:
@@ -26,26 +27,26 @@ def open_splits(named: Mapping[str, str | None], path: str | None, root: Path, f
     """
     if path is None:
         sources = {
-            split: open_source(pattern, root, format, splits=SPLIT_NAMES[split]) for split, pattern in named.items() if pattern is not None
+            split: open_source(pattern, root, reading, splits=SPLIT_NAMES[split]) for split, pattern in named.items() if pattern is not None
         }
     else:
-        sources = _whole(path, root, format)
+        sources = _whole(path, root, reading)
     for source in sources.values():
         if source.format == "txt":
             raise DataError(f"{source.files[0]}: a task needs labels, and a txt file has none; use jsonl, csv, tsv or parquet")
     return sources
 
 
-def _whole(path: str, root: Path, format: Format | None) -> dict[str, Source]:
-    reference = hub.hub_reference(path, root) if format in (None, "hf") else None
+def _whole(path: str, root: Path, reading: Reading) -> dict[str, Source]:
+    reference = hub.hub_reference(path, root) if reading.format in (None, "hf") else None
     if reference is not None:
         return _dataset_splits(hub.load_hub(reference), reference.name)
     folder = root / Path(path).expanduser()
     if is_dataset_folder(folder):
         return _dataset_splits(hub.load_folder(folder), str(folder))
     if not folder.is_dir():
-        return {"train": open_source(path, root, format)}
-    files = resolve(path, root, format)
+        return {"train": open_source(path, root, reading)}
+    files = resolve(path, root, reading.format)
     found: dict[str, list[str]] = {}
     for file in files:
         match = _SHARD.fullmatch(stem_of(file).lower())
@@ -54,16 +55,16 @@ def _whole(path: str, root: Path, format: Format | None) -> dict[str, Source]:
             found.setdefault(split, []).append(str(file))
     if "train" in found:
         # Other files in the folder (an unlabelled one, say) belong to no split.
-        return {split: _opened(found[split], root, format) for split in SPLIT_NAMES if split in found}
+        return {split: _opened(found[split], root, reading) for split in SPLIT_NAMES if split in found}
     if len(files) == 1 and not found:
-        return {"train": open_source(str(files[0]), root, format)}
+        return {"train": open_source(str(files[0]), root, reading)}
     names = ", ".join(file.name for file in files[:5])
     raise DataError(f"{folder}: no train file among {names}; call it train.jsonl (or .csv, ...), or name `train:` in the study file")
 
 
-def _opened(files: list[str], root: Path, format: Format | None) -> Source:
+def _opened(files: list[str], root: Path, reading: Reading) -> Source:
     # One by one, a name is not taken for a pattern; together, they must share one format.
-    return open_source(tuple(files), root, format)
+    return open_source(tuple(files), root, reading)
 
 
 def _dataset_splits(splits: dict[str, object], name: str) -> dict[str, Source]:
