@@ -1,20 +1,18 @@
 """One reader for every input: records with the file and line they come from, streamed and strict."""
 
 import difflib
-import json
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from acclimate.data import hub, plaintext, tables
+from acclimate.data.json_records import json_objects
+from acclimate.data.parquet import parquet_columns, parquet_rows
 from acclimate.data.problems import Problems
 from acclimate.data.reading import DocumentMode, Format, Reading
-from acclimate.data.sources import format_of, is_dataset_folder, one_format, open_bytes, resolve, text_lines
+from acclimate.data.sources import is_dataset_folder, one_format, resolve
 from acclimate.errors import DataError
 
 TEXT_COLUMN = "text"  # the only column of a plain text file
@@ -52,11 +50,10 @@ class Source:
         if self.format == "hf":
             return tuple(self.dataset.column_names)
         if self.format == "parquet":
-            with _parquet(file) as table:
-                return tuple(str(name) for name in table.schema_arrow.names)
+            return parquet_columns(file)
         if self.format in _DELIMITERS:
             return tables.header_of(file, _DELIMITERS[self.format])
-        objects = (values for _, values in _json_objects(file, Problems(skip_bad=True)) if values is not None)
+        objects = (values for _, values in json_objects(file, Problems(skip_bad=True)) if values is not None)
         return tuple(dict.fromkeys(key for values in islice(objects, _PEEK_RECORDS) for key in values))
 
     def records(self, columns: Sequence[str], problems: Problems) -> Iterator[Record]:
@@ -83,11 +80,11 @@ class Source:
     def _values(self, file: Path, columns: Sequence[str], problems: Problems) -> Iterator[tuple[int, dict[str, Any] | None]]:
         match self.format:
             case "jsonl":
-                yield from _json_objects(file, problems)
+                yield from json_objects(file, problems)
             case "csv" | "tsv":
                 yield from tables.rows_of(file, _DELIMITERS[self.format], problems)
             case "parquet":
-                yield from _parquet_rows(file, columns)
+                yield from parquet_rows(file, columns)
             case "hf":
                 yield from enumerate(hub.dataset_rows(self.dataset, columns), start=1)
             case "txt":
@@ -158,71 +155,6 @@ def source_of_dataset(splits: dict[str, Any], name: str, wanted: Sequence[str]) 
     if not files:
         raise DataError(f"{name}: the split {chosen!r} is empty")
     return Source(files, "hf", dataset=dataset, detected={"format": "hf", "split": chosen})
-
-
-def _json_objects(file: Path, problems: Problems) -> Iterator[tuple[int, dict[str, Any] | None]]:
-    for number, line in text_lines(file, problems):
-        if line is None:
-            yield number, None
-            continue
-        if not line.strip():
-            continue
-        try:
-            value = json.loads(line)
-        except json.JSONDecodeError as error:
-            problems.add("bad JSON", file, number, f"{error.msg} at character {error.pos + 1}{_json_hint(line, number)}", line)
-            yield number, None
-        except RecursionError:
-            problems.add("bad JSON", file, number, "nested too deeply", line)
-            yield number, None
-        else:
-            if isinstance(value, dict):
-                yield number, value
-            else:
-                problems.add("not an object", file, number, f"a JSON object {{...}} is wanted on each line, this is {_kind(value)}", line)
-                yield number, None
-
-
-def _json_hint(line: str, number: int) -> str:
-    return " (is this one JSON document? jsonl has an object on each line)" if number == 1 and line.strip() in ("{", "[") else ""
-
-
-def _kind(value: object) -> str:
-    names = {list: "an array", str: "a string", int: "a number", float: "a number", bool: "true or false", type(None): "null"}
-    return names.get(type(value), type(value).__name__)
-
-
-def _parquet_rows(file: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, Any]]]:
-    import pyarrow
-
-    with _parquet(file) as table:
-        number = 0
-        try:
-            for batch in table.iter_batches(columns=list(columns), batch_size=1_000):
-                for values in batch.to_pylist():
-                    number += 1
-                    yield number, values
-        except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
-            raise DataError(f"{file}:{number + 1}: damaged parquet near this row ({error})") from error
-
-
-@contextmanager
-def _parquet(file: Path) -> Iterator[Any]:
-    import pyarrow
-    import pyarrow.parquet
-
-    # Parquet is read from its end, so a compressed one is unpacked beside first.
-    with open_bytes(file) as content, tempfile.TemporaryFile() as unpacked:
-        seekable = content
-        if format_of(file) == "parquet" and file.suffix.lower() in (".gz", ".zst"):
-            shutil.copyfileobj(content, unpacked)
-            unpacked.seek(0)
-            seekable = unpacked
-        try:
-            table = pyarrow.parquet.ParquetFile(seekable)
-        except (pyarrow.ArrowException, OSError) as error:
-            raise DataError(f"{file}: cannot be read as parquet ({error})") from error
-        yield table
 
 
 def _nearest(name: str, names: Sequence[str] | dict[str, Any]) -> str:
