@@ -1,0 +1,31 @@
+"""Verbs about the store of artifacts."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from acclimate.cli import show
+
+
+def ls(store: Annotated[Path, typer.Argument(help="The store's folder.")] = Path(".acclimate")) -> None:
+    """List the artifacts with size and age."""
+    from acclimate.study.store import Store
+
+    show.entries(Store(store).ls())
+
+
+def prune(
+    store: Annotated[Path, typer.Argument(help="The store's folder.")] = Path(".acclimate"),
+    keep: Annotated[list[Path] | None, typer.Option("--keep", help="Keep what this study file needs; may be repeated.")] = None,
+    older_than_days: Annotated[float | None, typer.Option("--older-than-days", min=0, help="Only what was not used since.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would go.")] = False,
+) -> None:
+    """Remove artifacts that nobody needs: those no kept study names, or those not used for long. Leftovers of killed runs go, too."""
+    from acclimate.study.language import load_study
+    from acclimate.study.run import needed
+    from acclimate.study.store import Store
+
+    kept = {key for file in keep or [] for key in needed(load_study(file), file.resolve().parent, store)}
+    gone = Store(store).prune(kept if keep else None, older_than_days, dry_run)
+    show.entries(gone, "would be removed" if dry_run else "removed")

@@ -1,0 +1,139 @@
+"""Verbs about whole studies: plan, run, watch and report them. Heavy imports wait until a verb needs them."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from acclimate.cli import show
+from acclimate.cli.options import (
+    CheckpointOption,
+    EngineOption,
+    MicroOption,
+    OutOption,
+    PrecisionOption,
+    SmokeOption,
+    StoreOption,
+    StudyFile,
+    ThreadsOption,
+    TrackOption,
+    WorkersOption,
+    shown,
+)
+
+
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="The demo's folder.")] = Path("acclimate-demo"),
+    base: Annotated[
+        str | None, typer.Option("--base", help="Another base: a short name, a folder or a hub id. Default: acclimate-mini.")
+    ] = None,
+) -> None:
+    """Run a study on data and a model that come as packages: no network, minutes on two cores."""
+    from acclimate.study.demo import write_demo
+    from acclimate.study.engines.local import processors
+
+    file = write_demo(out, base)
+    show.say(f"The study file is {file}: look into it, change it, run it again.")
+    # Steps as small as these leave a second thread idle: two stages beside each other are quicker than one with two threads.
+    _study(file, None, None, "acclimate demo", workers=min(2, processors()))
+
+
+def plan(file: StudyFile, store: StoreOption = None, smoke: SmokeOption = False, precision: PrecisionOption = "auto") -> None:
+    """Show the graph of stages with what is cached, tokens, time and disk; nothing is trained."""
+    from acclimate.study.estimate import estimates, product_rate
+    from acclimate.study.language import load_study
+    from acclimate.study.run import prepare
+
+    prepared = prepare(load_study(file), file.resolve().parent, store or file.parent / ".acclimate", smoke, precision=precision)
+    show.plan(prepared, estimates(prepared, product_rate(precision)))
+
+
+def study(
+    file: StudyFile,
+    out: OutOption = None,
+    store: StoreOption = None,
+    smoke: SmokeOption = False,
+    engine: EngineOption = "local",
+    workers: WorkersOption = None,
+    threads: ThreadsOption = None,
+    precision: PrecisionOption = "auto",
+    micro_tokens: MicroOption = None,
+    checkpoint_seconds: CheckpointOption = 120.0,
+    track: TrackOption = None,
+) -> None:
+    """Run a study, or go on with it: print the comparison, write the report, hand over the best model."""
+    options: dict[str, Any] = {"engine": engine, "workers": workers, "threads": threads, "precision": precision}
+    options |= {"micro_tokens": micro_tokens, "checkpoint_seconds": checkpoint_seconds, "track": tuple(track or ())}
+    told = {"precision": precision} if precision != "auto" else {}
+    _study(file, out, store, show.command("study", file.name, **told) + (" --smoke" if smoke else ""), smoke, **options)
+
+
+def _study(file: Path, out: Path | None, store: Path | None, command: str, smoke: bool = False, **options: Any) -> None:
+    from acclimate.report.page import NAME
+    from acclimate.report.publish import publish
+    from acclimate.report.results import Results
+    from acclimate.study.language import load_study
+    from acclimate.study.run import Options, follows, run_study
+
+    read = load_study(file)
+    folder = _out(file, read.name, out, smoke)
+    chosen = Options(out=folder, store=store or file.parent / ".acclimate", command=command, publish=publish, **shown(), **options)
+    finished = run_study(read, file.resolve().parent, chosen, smoke)
+    if follows():
+        return
+    if read.is_classification:
+        show.finished(Results.load(finished.out), finished, finished.out / NAME)
+    else:
+        show.pretrained(finished.out)
+    if finished.failed:
+        raise typer.Exit(1)
+
+
+def _out(file: Path, name: str, out: Path | None, smoke: bool) -> Path:
+    folder = out or file.parent / "results" / name
+    return folder.with_name(f"{folder.name}-smoke") if smoke else folder  # slivers never replace real results
+
+
+def watch(
+    file: Annotated[Path | None, typer.Argument(help="The study file (YAML); not needed with --out.", show_default=False)] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="The study's output folder, if not results/NAME beside the file.")] = None,
+    smoke: Annotated[bool, typer.Option("--smoke", help="Watch the run that was started with --smoke.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Show how the study stands now, and end.")] = False,
+) -> None:
+    """Show how a study is getting on that runs elsewhere, until it ends; exit code: that of the study."""
+    from acclimate.cli.watch import watch as watch_folder
+    from acclimate.errors import SettingsError
+    from acclimate.study.language import load_study
+
+    if file is None and out is None:
+        raise SettingsError("which study? Give its study file, or its output folder with --out")
+    folder = _out(file, load_study(file).name, out, smoke) if file is not None else _out(Path(), "", out, smoke)
+    raise typer.Exit(watch_folder(folder, once))
+
+
+def report(
+    folders: Annotated[list[Path], typer.Argument(help="A study's output folder, or those of several.", show_default=False)],
+    out: Annotated[Path | None, typer.Option("--out", help="The page; by default in the folder, of several studies ./report.html.")] = None,
+    public: Annotated[bool, typer.Option("--public", help="A page for others: no texts of the data, no folders of this machine.")] = False,
+) -> None:
+    """Write the report of a finished study and its models' cards again, and print its table; of several studies write one page."""
+    from acclimate.errors import SettingsError
+    from acclimate.report.page import write_reports
+    from acclimate.report.pretrained import is_pretraining
+    from acclimate.report.publish import publish
+    from acclimate.report.results import Results
+
+    alone = [folder for folder in folders if is_pretraining(folder)]
+    if alone and (len(folders) > 1 or out is not None or public):
+        raise SettingsError(f"{alone[0]}: a study that reads no labels; its report.md is written in its folder, and goes on no page")
+    if alone:
+        publish(folders[0])
+        show.pretrained(folders[0])
+        return
+    if public and out is None:
+        raise SettingsError("--public makes a page for others: say with --out where it goes")
+    single = len(folders) == 1 and out is None
+    page = publish(folders[0]) if single else write_reports(folders, out or Path("report.html"), public)
+    for folder in folders:
+        show.results(Results.load(folder))
+    show.say(f"Report: {page}")
