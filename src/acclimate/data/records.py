@@ -29,6 +29,15 @@ class Record(NamedTuple):
     values: dict[str, Any]
 
 
+class Row(NamedTuple):
+    """One row of a file, a record or not."""
+
+    file: Path
+    line: int
+    row: int
+    values: dict[str, Any] | None  # None where it could not be read, which the reader's `problems` got to know just before
+
+
 @dataclass(frozen=True)
 class Source:
     """Files of one format, ready to be read as often as one likes."""
@@ -62,20 +71,27 @@ class Source:
         Raises:
             DataError: a file cannot be opened or decompressed.
         """
+        for file, line, row, values in self.rows(columns, problems):
+            if values is not None:
+                yield Record(file, line, row, values)
+
+    def rows(self, columns: Sequence[str], problems: Problems) -> Iterator[Row]:
+        """As `records`, with a row in the place of every record that is no good.
+
+        Raises:
+            DataError: a file cannot be opened or decompressed.
+        """
         row = -1
         for file in self.files[:1] if self.format == "hf" else self.files:
             if self.format not in ("jsonl", "txt") and not self._has_columns(file, columns, problems):
                 continue
             for line, values in self._values(file, columns, problems):
                 row += 1
-                if values is None:
-                    continue
-                absent = [name for name in columns if name not in values]
-                if absent:
+                absent = [name for name in columns if name not in values] if values is not None else []
+                if values is not None and absent:
                     message = f"no {absent[0]!r}{_nearest(absent[0], values)}; it has {', '.join(map(repr, values)) or 'no keys'}"
                     problems.add("missing column", file, line, message, values)
-                    continue
-                yield Record(file, line, row, values)
+                yield Row(file, line, row, None if absent else values)
 
     def _values(self, file: Path, columns: Sequence[str], problems: Problems) -> Iterator[tuple[int, dict[str, Any] | None]]:
         match self.format:
