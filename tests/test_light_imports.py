@@ -3,14 +3,12 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 HEAVY = ("torch", "transformers", "accelerate", "datasets", "sklearn")
-ACCLIMATE = Path(sys.executable).with_name("acclimate")
-# Measuring coverage inside the process would be timed along with it.
+# Measuring coverage inside the process would load modules of its own.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
 
 
@@ -38,19 +36,6 @@ def test_every_module_of_data_and_report_loads_without_torch() -> None:
 def test_help_loads_nothing_heavy() -> None:
     program = "import sys; sys.argv = ['acclimate', '--help']\nfrom acclimate.cli import main\ntry: main()\nexcept SystemExit: pass"
     assert _loaded(program).isdisjoint(HEAVY)
-
-
-def test_help_answers_in_under_600_ms() -> None:
-    # The best of several: other work on the machine can only make one slower, and the promise is about acclimate.
-    best = float("inf")
-    for _ in range(8):
-        start = time.perf_counter()
-        shown = subprocess.run([ACCLIMATE, "--help"], check=True, capture_output=True, text=True, env=ENVIRONMENT)
-        best = min(best, time.perf_counter() - start)
-        assert "study" in shown.stdout
-        if best < 0.6:
-            break
-    assert best < 0.6, f"acclimate --help took {best:.2f} s at best"
 
 
 def _loaded(program: str) -> set[str]:
