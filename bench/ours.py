@@ -200,7 +200,7 @@ def task_data(place: Path, rows: texts.Labelled) -> Data:
     for split in ("train", "dev", "test"):
         texts.write_rows(place / f"{split}.jsonl", getattr(rows, split))
     task = TaskSettings(train="train.jsonl", dev="dev.jsonl", test="test.jsonl")
-    return Data.open(DataSettings(task=task), place, place / "cache", scan=False)
+    return Data.open(DataSettings(task=task), place)
 
 
 def finetune(bench: Bench, folder: ModelFolder, data: Data, stage: Finetune, seed: int) -> tuple[float, Outcome]:

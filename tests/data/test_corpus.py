@@ -56,12 +56,13 @@ def test_skipped_documents_are_counted_and_written(tmp_path):
     assert [json.loads(line)["line"] for line in (tmp_path / "rejects.jsonl").read_text().splitlines()] == [2, 3, 4, 5]
 
 
-def test_the_fingerprint_follows_content_and_columns_but_not_names(tmp_path):
+def test_the_fingerprint_follows_what_is_read_and_neither_names_nor_other_columns(tmp_path):
     (tmp_path / "a.jsonl").write_text('{"text": "one", "other": "two"}\n')
     (tmp_path / "b.jsonl").write_text('{"text": "one", "other": "two"}\n')
     (tmp_path / "c.jsonl").write_text('{"text": "one", "other": "tvo"}\n')
-    prints = [corpus(tmp_path, f"{name}.jsonl").fingerprint for name in "abc"]
-    assert prints[0] == prints[1] != prints[2]
+    (tmp_path / "d.jsonl").write_text('{"text": "ohe", "other": "two"}\n')
+    prints = [corpus(tmp_path, f"{name}.jsonl").fingerprint for name in "abcd"]
+    assert prints[0] == prints[1] == prints[2] != prints[3]
     assert corpus(tmp_path, "a.jsonl", text="text", format="jsonl").fingerprint == prints[0]
     assert corpus(tmp_path, "a.jsonl", text="other").fingerprint != prints[0]
 

@@ -30,7 +30,7 @@ def settings(**more):
 
 
 def test_everything_is_opened_checked_and_told_as_json(root):
-    data = Data.open(settings(corpora={"mine": {"path": "mine.jsonl", "skip_bad": True}}), root, cache=root / "cache")
+    data = Data.open(settings(corpora={"mine": {"path": "mine.jsonl", "skip_bad": True}}), root, root / "cache" / "rejects")
     facts = json.loads(json.dumps(data.facts(), allow_nan=False))
     assert facts["overlap"] == {"domain": 0.1, "mine": 0.0}
     assert facts["task"]["examples"] == {"train": 10, "dev": 10, "test": 10}
@@ -62,7 +62,7 @@ def test_an_unknown_corpus_names_the_nearest(root):
 
 
 def test_without_a_scan_corpora_are_not_read(root):
-    data = Data.open(settings(general="mine.jsonl"), root, scan=False)
+    data = Data.open(settings(general="mine.jsonl"), root, planned={"domain": "", "general": ""})
     assert data.facts()["overlap"] == {}
     assert data.facts()["corpora"]["general"]["detected"] == {"format": "jsonl", "text": "text"}
     with pytest.raises(DataError, match=r"mine\.jsonl:2"):

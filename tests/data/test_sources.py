@@ -4,11 +4,9 @@ import os
 import pytest
 import zstandard
 
-from acclimate.data.digests import DigestMemory
 from acclimate.data.problems import Problems
 from acclimate.data.sources import format_of, one_format, resolve, text_lines
 from acclimate.errors import DataError
-from acclimate.files import digest_file
 
 
 def compressed(data, ending):
@@ -93,33 +91,3 @@ def test_formats_come_from_endings_and_may_not_be_mixed(tmp_path):
     assert [format_of(tmp_path / name) for name in ("a.JSONL.gz", "a.tsv.zst", "a.parquet", "a.doc")] == ["jsonl", "tsv", "parquet", None]
     with pytest.raises(DataError, match=r"a\.txt and .*b\.csv: different formats"):
         one_format([tmp_path / "a.txt", tmp_path / "b.csv"])
-
-
-def test_digests_are_remembered_by_size_and_time(tmp_path, monkeypatch):
-    path = tmp_path / "a.txt"
-    path.write_text("one")
-    os.utime(path, ns=(10**18, 10**18))
-    first = DigestMemory(tmp_path / "cache").digest(path)
-    assert first == digest_file(path)
-    monkeypatch.setattr("acclimate.data.digests.digest_file", lambda path: "hashed again")
-    memory = DigestMemory(tmp_path / "cache")
-    assert memory.digest(path) == first
-    os.utime(path, ns=(10**18, 10**18 + 1))
-    assert memory.digest(path) == "hashed again"
-
-
-def test_a_file_written_a_moment_ago_is_not_remembered(tmp_path):
-    path = tmp_path / "a.txt"
-    path.write_text("one")
-    memory = DigestMemory(tmp_path / "cache")
-    before, stat = memory.digest(path), path.stat()
-    path.write_text("two")
-    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # the clock did not tick between the two
-    assert memory.digest(path) != before
-
-
-def test_a_damaged_memory_is_started_afresh(tmp_path):
-    (tmp_path / "digests.json").write_text('{"a": 1}')
-    path = tmp_path / "a.txt"
-    path.write_text("one")
-    assert DigestMemory(tmp_path).digest(path) == digest_file(path)

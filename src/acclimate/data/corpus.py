@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,12 +11,11 @@ from pydantic_core import CoreSchema
 
 from acclimate.data.cleaning import Cleaned, Cleaning, Pattern
 from acclimate.data.columns import detect_column
-from acclimate.data.digests import DigestMemory
+from acclimate.data.digests import TextDigest
 from acclimate.data.problems import Problems
 from acclimate.data.reading import DocumentMode, Format, Reading, TableReading
 from acclimate.data.records import Record, Source, open_source
 from acclimate.errors import DataError
-from acclimate.files import digest_file, digest_json
 
 
 class CorpusSettings(TableReading):
@@ -88,7 +86,7 @@ class Corpus:
         self,
         name: str,
         read: Callable[[Problems], Iterator[str]],
-        fingerprint: Callable[[], str],
+        fingerprint: str | None = None,
         *,
         settings: CorpusSettings | None = None,
         files: tuple[Path, ...] = (),
@@ -103,8 +101,10 @@ class Corpus:
         self._facts: CorpusFacts | None = None
 
     @classmethod
-    def open(cls, name: str, settings: CorpusSettings, root: Path, memory: DigestMemory | None = None) -> "Corpus":
+    def open(cls, name: str, settings: CorpusSettings, root: Path, planned: str | None = None) -> "Corpus":
         """Find the files and settle format and columns; the documents are not read yet.
+
+        `planned` is the fingerprint that an earlier reading found: then whoever reads the documents to their end is told if they changed.
 
         Raises:
             DataError: nothing is there, or it is not clear which column holds the text.
@@ -118,16 +118,10 @@ class Corpus:
                 detected["text"] = text
         column = text
 
-        def fingerprint() -> str:
-            digests = [memory.digest(file) if memory else digest_file(file) for file in source.files]
-            read = {"files": digests, "format": source.format, "documents": source.documents, "text": column}
-            asked = {"leave_out": settings.leave_out, "remove": settings.remove, "duplicates": settings.duplicates}
-            return digest_json(read | (asked if settings.cleaning else {}))
-
         return cls(
             name,
             lambda problems: read_texts(source, column, problems),
-            fingerprint,
+            planned,
             settings=settings,
             files=source.files,
             detected=detected,
@@ -143,22 +137,36 @@ class Corpus:
             if then is not None:
                 yield from then.documents()
 
-        return cls(name, read, lambda: fingerprint, files=then.files if then else (), detected=then.detected if then else None)
+        return cls(name, read, fingerprint, files=then.files if then else (), detected=then.detected if then else None)
 
     def documents(self) -> Iterator[str]:
         """Every document in order; records that are skipped are left out.
 
         Raises:
-            DataError: a record cannot be used and `skip_bad` is not set.
+            DataError: a record cannot be used and `skip_bad` is not set; or, once all are read, they are not those that the fingerprint
+                names: files were changed in between.
         """
         skip_bad = self.settings is not None and self.settings.skip_bad
         with Problems(skip_bad=skip_bad, at_once=not skip_bad) as problems:
-            yield from self._cleaned(problems, Cleaned())
+            documents = self._cleaned(problems, Cleaned())
+            if self.settings is None or self._fingerprint is None:  # in memory, or nothing was promised of them
+                yield from documents
+                return
+            digest = TextDigest()
+            yield from digest.passing(documents)
+            if digest.hexdigest() != self._fingerprint:
+                raise changed(f"{self.files[0]}: the corpus {self.name!r}")
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
-        """SHA-256 over the bytes of the files in order and what decides how they are read; file names are no part of it."""
-        return self._fingerprint()
+        """SHA-256 over the documents as they are read, in order; reads them all where that is not known yet.
+
+        Where they stand and in which format is no part of it; how they are read is, as far as it changes them.
+        """
+        if self._fingerprint is None:
+            self.scan()
+        assert self._fingerprint is not None
+        return self._fingerprint
 
     @property
     def facts(self) -> CorpusFacts:
@@ -172,10 +180,11 @@ class Corpus:
             DataError: records cannot be used (all kinds together, five of each shown), or there is no document at all.
         """
         documents = words = size = 0
+        digest = TextDigest()
         cleaned = Cleaned()
         skip_bad = self.settings is not None and self.settings.skip_bad
         with Problems(skip_bad=skip_bad, rejects=rejects) as problems:
-            for text in self._cleaned(problems, cleaned):
+            for text in digest.passing(self._cleaned(problems, cleaned)):
                 documents += 1
                 words += len(text.split())
                 size += len(text) if text.isascii() else len(text.encode())
@@ -184,6 +193,8 @@ class Corpus:
         if not documents:
             patterns = f": `leave_out` and `remove` left out all {cleaned.left_out:,}" if cleaned.left_out else ""
             raise DataError(f"{self.files[0] if self.files else self.name}: the corpus {self.name!r} holds no usable document{patterns}")
+        if self.settings is not None:
+            self._fingerprint = digest.hexdigest()
         rejects_file = str(problems.rejects_file) if problems.rejects_file else None
         self._facts = CorpusFacts(
             documents, words, size, len(self.files), problems.rejected, cleaned.left_out, cleaned.repeated, problems.counts, self.detected,
@@ -196,6 +207,11 @@ class Corpus:
         if self.settings is None or not self.settings.cleaning:
             return documents
         return self.settings.cleaning.of(documents, counts)
+
+
+def changed(what: str) -> DataError:
+    """The error where data is not what it was when the study was planned; the same in every place that notices."""
+    return DataError(f"{what} changed while the study ran; what was made from it is not kept — run the same command again")
 
 
 def read_texts(source: Source, column: str, problems: Problems) -> Iterator[str]:

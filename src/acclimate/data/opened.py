@@ -9,13 +9,13 @@ from typing import Any, Self
 from pydantic import Field, model_validator
 
 from acclimate.data.corpus import Corpus, CorpusSettings
-from acclimate.data.digests import DigestMemory
 from acclimate.data.overlap import OverlapCounter
 from acclimate.data.task import Task, TaskSettings
 from acclimate.errors import SettingsError
 from acclimate.settings import Settings
 
 _ROLES = ("domain", "general", "transfer")
+UNLABELED = "task"  # what the task's unlabelled texts go by among the corpora; no corpus can be called so
 _RESERVED = (*_ROLES, "task", "labels", "task text", "dev text", "test text")  # the rest name parts of the task in plans
 
 
@@ -56,31 +56,36 @@ class Data:
     scanned: bool = True
 
     @classmethod
-    def open(cls, settings: DataSettings, root: Path, cache: Path | None = None, scan: bool = True, rejects: Path | None = None) -> "Data":
-        """Open all of it; relative paths start at `root`. The task is always checked in full, corpora when `scan` is set.
+    def open(cls, settings: DataSettings, root: Path, rejects: Path | None = None, planned: Mapping[str, str] | None = None) -> "Data":
+        """Open all of it; relative paths start at `root`. The task is always read and checked in full.
 
-        File digests are remembered in `cache`. What `skip_bad` skips is written to `rejects` (default: `<cache>/rejects`), a jsonl file
-        for each of task and corpora.
+        Corpora are, too, unless their fingerprints are given as `planned` (see `fingerprints`): then they are only found here, and who
+        reads one to its end is told if it has changed. What `skip_bad` skips is written to the folder `rejects`, a jsonl file for each of
+        task and corpora.
 
         Raises:
             DataError: a file is missing, malformed or inconsistent.
         """
-        memory = DigestMemory(cache) if cache else None
-        rejects = rejects or (cache / "rejects" if cache else None)
-        task = Task.open(settings.task, root, rejects, memory) if settings.task else None
-        corpora = {name: Corpus.open(name, corpus, root, memory) for name, corpus in settings.corpora_by_name().items()}
+        known = planned or {}
+        task = Task.open(settings.task, root, rejects, known.get(UNLABELED)) if settings.task else None
+        corpora = {name: Corpus.open(name, corpus, root, known.get(name)) for name, corpus in settings.corpora_by_name().items()}
         overlap = {}
-        if scan:
-            unlabeled = {"unlabeled": task.unlabeled} if task and task.unlabeled else {}
+        if planned is None:
+            unlabeled = {UNLABELED: task.unlabeled} if task and task.unlabeled else {}
             for name, corpus in {**corpora, **unlabeled}.items():
                 # One pass serves both: checking the corpus and looking its n-grams up.
                 counter = OverlapCounter(task.test.texts) if task else None
-                # A corpus of the user's may be called "unlabeled" or "task" too; files of rejects are kept apart.
-                file = "task-unlabeled.jsonl" if corpus is unlabeled.get(name) else f"corpus-{_file_name(name)}.jsonl"
+                # A corpus of the user's may be called "unlabeled" too; files of rejects are kept apart.
+                file = "task-unlabeled.jsonl" if name == UNLABELED else f"corpus-{_file_name(name)}.jsonl"
                 corpus.scan(rejects / file if rejects else None, counter.add if counter else None)
                 if counter:
-                    overlap["task unlabeled" if corpus is unlabeled.get(name) else name] = counter.share()
-        return cls(task, corpora, overlap, scan)
+                    overlap["task unlabeled" if name == UNLABELED else name] = counter.share()
+        return cls(task, corpora, overlap, planned is None)
+
+    def fingerprints(self) -> dict[str, str]:
+        """Of every corpus by name, the task's unlabelled texts under `task`; what `open` takes as `planned`."""
+        unlabeled = {UNLABELED: self.task.unlabeled} if self.task and self.task.unlabeled else {}
+        return {name: corpus.fingerprint for name, corpus in {**self.corpora, **unlabeled}.items()}
 
     def documents(self, name: str) -> Corpus:
         """The corpus of this name; `task` is the text of the whole training split, whatever the label budget, and of unlabelled files.

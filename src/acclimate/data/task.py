@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,7 @@ from pydantic_core import CoreSchema
 
 from acclimate.data.columns import detect_column
 from acclimate.data.corpus import Corpus, CorpusSettings
-from acclimate.data.digests import DigestMemory
+from acclimate.data.digests import TextDigest
 from acclimate.data.duplicates import count_duplicates, drop_across, refuse_leaks
 from acclimate.data.problems import Problems
 from acclimate.data.reading import LabelledFormat, Reading, TableReading
@@ -141,8 +141,8 @@ class Task:
     text: str  # SHA-256 of the whole training split's texts, whatever the label budget
 
     @classmethod
-    def open(cls, settings: TaskSettings, root: Path, rejects_folder: Path | None = None, memory: DigestMemory | None = None) -> "Task":
-        """Read and check everything; relative paths start at `root`.
+    def open(cls, settings: TaskSettings, root: Path, rejects_folder: Path | None = None, planned: str | None = None) -> "Task":
+        """Read and check everything; relative paths start at `root`. `planned` is the fingerprint of the unlabelled texts, where known.
 
         Raises:
             DataError: records cannot be used (all kinds together, the first five of each), one text stands in train and test, a dev or
@@ -194,7 +194,7 @@ class Task:
             test_drawn_from=whole_test if len(splits["test"]) < whole_test else None,
             shared_groups=shared_groups({name: split.groups for name, split in splits.items()}),
         )
-        unlabeled = Corpus.open("unlabeled", settings.unlabeled, root, memory) if settings.unlabeled else None
+        unlabeled = Corpus.open("unlabeled", settings.unlabeled, root, planned) if settings.unlabeled else None
         return cls(labels, splits["train"], splits["dev"], splits["test"], unlabeled, facts, text_digest(splits["train"].texts))
 
     @cached_property
@@ -247,13 +247,11 @@ class Task:
         return tuple(written)
 
 
-def text_digest(texts: Sequence[str]) -> str:
-    """SHA-256 of texts in order; their lengths keep apart what concatenation would merge."""
-    digest = hashlib.sha256()
+def text_digest(texts: Iterable[str]) -> str:
+    """SHA-256 of texts in order."""
+    digest = TextDigest()
     for text in texts:
-        content = text.encode()
-        digest.update(len(content).to_bytes(8, "little"))
-        digest.update(content)
+        digest.add(text)
     return digest.hexdigest()
 
 

@@ -99,7 +99,7 @@ def prepare(study: Study, root: Path, store: Path, smoke: bool = False, rejects:
         DataError, ModelError, SettingsError: something the user gave is wrong; no model has been loaded.
     """
     kept = Store(store)
-    data = Data.open(study.data, root, kept.cache, rejects=rejects)
+    data = Data.open(study.data, root, rejects or store / "cache" / "rejects")
     if smoke:
         study, data = smoke_study(study), sliver(data)
     plan = Plan.of(study, data, root, precision)
@@ -157,7 +157,7 @@ def carry_out(prepared: Prepared, options: Options, journal: Journal) -> dict[st
     titles = repeated(node.title for node in prepared.plan.nodes.values())
     tracking = Tracking(options.track, prepared.study.name, options.out.resolve(), titles) if options.track else None
     setup = WorkerSetup(
-        prepared.study.data, prepared.root, options.store, prepared.smoke,
+        prepared.study.data, prepared.root, options.store, prepared.data.fingerprints(), prepared.smoke,
         threads_each(options.workers, options.threads), options.precision, options.micro_tokens,
         options.checkpoint_seconds, prepared.study.fast_paths, workers_on_a_device(options.workers),
         steps_are_shown=options.live is not None, tracking=tracking,

@@ -5,7 +5,7 @@ import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,8 +13,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from acclimate.data.corpus import changed
 from acclimate.data.opened import Data, DataSettings
-from acclimate.errors import AcclimateError, DataError, Interrupted
+from acclimate.errors import AcclimateError, Interrupted
 from acclimate.files import read_json, write_json, write_text
 from acclimate.modeling.fast_paths import FastPaths
 from acclimate.randomness import seed_of
@@ -40,6 +41,7 @@ class WorkerSetup:
     data: DataSettings
     root: Path  # what paths in `data` are relative to
     store: Path
+    corpora: Mapping[str, str]  # their fingerprints as the plan has found them: `Data.fingerprints`
     smoke: bool = False
     threads: int | None = None
     precision: Any = "auto"
@@ -107,8 +109,10 @@ class Worker:
     def _run(self, node: Node, output: Path) -> None:
         from acclimate.modeling.folder import ModelFolder
 
-        if tuple(fingerprint_of(what, self._data, node.labels, node.seed) for what in node.stage.reads()) != node.fingerprints:
-            raise DataError("the data changed since the study began; run the same command again")
+        # This process has read the task by itself; a corpus says the same of itself when it has been read to its end.
+        for what, planned in zip(node.stage.reads(), node.fingerprints, strict=True):
+            if fingerprint_of(what, self._data, node.labels, node.seed) != planned:
+                raise changed(f"the data ({what} of the task)")
         with ExitStack() as stack:
             folder = stack.enter_context(self._store.using(node.parent)) if node.parent is not None else None
             parent = ModelFolder(folder / "model") if folder is not None else None
@@ -174,7 +178,7 @@ class Worker:
 
     @cached_property
     def _data(self) -> Data:
-        data = Data.open(self._setup.data, self._setup.root, self._store.cache, scan=False)
+        data = Data.open(self._setup.data, self._setup.root, planned=self._setup.corpora)
         return sliver(data) if self._setup.smoke else data
 
     @cached_property

@@ -1,0 +1,71 @@
+"""Data that is replaced while a study runs: nothing is sealed under the key of what was there before."""
+
+import os
+import shutil
+
+import pytest
+
+from acclimate.study.language import parse_study
+from acclimate.study.run import Options, run_study
+from acclimate.study.store import Store
+
+PRETRAIN = [{"pretrain": {"corpus": "domain", "tokens": 600, "batch_tokens": 256}}]
+
+
+@pytest.fixture
+def world(tiny_world, tmp_path):
+    shutil.copytree(tiny_world, tmp_path / "world")
+    return tmp_path / "world"
+
+
+def run(world, recipes, change=lambda: None):
+    """(the finished study, the stages that stand in the store); `change` is called when the plan is made and nothing is read for it yet."""
+    task = {split: f"{split}.jsonl" for split in ("train", "dev", "test")}
+    data = {"domain": "domain.jsonl", "task": task}
+    study = parse_study({"base": "model", "data": data, "seeds": 1, "recipes": recipes})
+    said = []
+
+    def say(line):
+        said.append(line)
+        if "stages for" in line:
+            change()
+
+    store = world.parent / "store"
+    finished = run_study(study, world, Options(world.parent / "out", store, engine="inline", threads=1, say=say))
+    return finished, [entry.stage for entry in Store(store).ls() if entry.kind == "artifact"], "\n".join(said)
+
+
+def replaced(path, edit):
+    """Replace a file by another of the same size and time, as a synchronising tool does."""
+    before = path.stat()
+    other = path.with_name("other-file")
+    other.write_text(edit(path.read_text()))
+    os.utime(other, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert other.stat().st_size == before.st_size
+    os.replace(other, path)
+
+
+def shout(text):
+    return text.replace("goal", "gaol").replace("song", "sing").replace("bank", "bunk")
+
+
+def test_a_corpus_replaced_while_a_study_runs_is_not_read_under_its_old_key(world):
+    recipes = {"DAPT": PRETRAIN}
+    finished, stages, said = run(world, recipes, lambda: replaced(world / "domain.jsonl", shout))
+    assert finished.failed == 1
+    assert "domain.jsonl: the corpus 'domain' changed while the study ran" in said
+    assert stages == ["start"]
+    assert not list((world.parent / "store" / "cache").glob("*/tokens.bin"))
+    finished, stages, said = run(world, recipes)
+    assert finished.failed == 0
+    assert sorted(stages) == ["pretrain", "start"]
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_task_replaced_while_a_study_runs_is_not_read_under_its_old_key(world, split):
+    recipes = {"majority": {"base": "majority"}, "tfidf": {"base": "tfidf"}}
+    edit = (lambda text: text[: text.index("trade")] + "sport" + text[text.index("trade") + 5 :]) if split == "train" else shout
+    finished, stages, said = run(world, recipes, lambda: replaced(world / f"{split}.jsonl", edit))
+    assert (finished.failed, stages) == (2, [])
+    assert "changed while the study ran" in said
+    assert run(world, recipes)[0].failed == 0
