@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
+from acclimate.cli.mends import in_options, options_of
 from acclimate.errors import AcclimateError, Interrupted
 
 P = ParamSpec("P")
@@ -27,7 +28,8 @@ class Guard:
             except (AcclimateError, Interrupted) as error:
                 if self.debug:
                     raise
-                print(f"{'error: ' if isinstance(error, AcclimateError) else ''}{error}", file=sys.stderr)
+                message = in_options(str(error), options_of(verb))
+                print(f"{'error: ' if isinstance(error, AcclimateError) else ''}{message}", file=sys.stderr)
                 raise SystemExit(error.exit_code) from None
             except KeyboardInterrupt:
                 print("stopped at once; what was complete is kept: the same command continues", file=sys.stderr)

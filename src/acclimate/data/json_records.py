@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from acclimate.data.lines import text_lines
 from acclimate.data.problems import Problems
-from acclimate.data.sources import text_lines
 
 
-def json_objects(file: Path, problems: Problems) -> Iterator[tuple[int, dict[str, Any] | None]]:
+def json_objects(file: Path, problems: Problems, encoding: str | None = None) -> Iterator[tuple[int, dict[str, Any] | None]]:
     """Each object with the number of its line; None in place of a bad one."""
-    for number, line in text_lines(file, problems):
+    for number, line in text_lines(file, problems, encoding):
         if line is None:
             yield number, None
             continue

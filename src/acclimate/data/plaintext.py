@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
+from acclimate.data.lines import text_lines
 from acclimate.data.problems import Problems
 from acclimate.data.reading import DocumentMode
-from acclimate.data.sources import text_lines
 
 _PEEK_LINES = 2_000
 _MANY_FILES = 5
@@ -14,16 +14,16 @@ _SMALL_BYTES = 256 * 1024  # a file a document: files of this size at most, on a
 _LINES_OF_A_PARAGRAPH = 50  # blank-line separated: documents of this many lines at most, on average
 
 
-def documents_of(path: Path, mode: DocumentMode, problems: Problems) -> Iterator[tuple[int, str | None]]:
+def documents_of(path: Path, mode: DocumentMode, problems: Problems, encoding: str | None = None) -> Iterator[tuple[int, str | None]]:
     """Each document with the number of its first line; None in place of one that holds bad UTF-8. Blank lines are no documents."""
     if mode == "line":
-        for number, text in text_lines(path, problems):
+        for number, text in text_lines(path, problems, encoding):
             if text is None or text.strip():
                 yield number, text
         return
     block: list[str] = []
     start, good = 1, True
-    for number, text in text_lines(path, problems):
+    for number, text in text_lines(path, problems, encoding):
         if text is not None and not text.strip():
             if mode == "blank" and (block or not good):
                 yield start, "\n".join(block) if good else None
@@ -43,7 +43,7 @@ def documents_of(path: Path, mode: DocumentMode, problems: Problems) -> Iterator
         problems.add("empty text", path, 1, "the file holds no text")
 
 
-def detect_documents(files: Sequence[Path]) -> DocumentMode:
+def detect_documents(files: Sequence[Path], encoding: str | None = None) -> DocumentMode:
     """What a document is in these files, guessed from their number, size and first lines; the guess is shown to the user.
 
     Many small files: a file a document. Else blank-line separated where blank lines come often enough to separate paragraphs. Else a
@@ -54,7 +54,7 @@ def detect_documents(files: Sequence[Path]) -> DocumentMode:
     peek = Problems(skip_bad=True)
     blanks = texts = 0
     previous_blank = True
-    for _, line in islice(text_lines(files[0], peek), _PEEK_LINES):
+    for _, line in islice(text_lines(files[0], peek, encoding), _PEEK_LINES):
         blank = line is not None and not line.strip()
         # A run of blank lines separates once, and those before the first document not at all.
         blanks += blank and not previous_blank

@@ -1,16 +1,28 @@
-"""How files of records are read: what a user may state, and what is detected where nothing is stated."""
+"""How files of records are read: what a user may state, and what is detected where nothing is stated.
+
+Messages name the mend as a study file writes it, in backticks: "say `encoding: cp1252`", "name it with `text:`". Verbs turn these words
+into their own options, "say --encoding cp1252" (`in_options` in `acclimate/cli/mends.py`), so that a reader writes a message once.
+"""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
-
+from acclimate.errors import DataError
 from acclimate.settings import Settings
 
 Format = Literal["jsonl", "csv", "tsv", "parquet", "txt", "hf"]
 LabelledFormat = Literal["jsonl", "csv", "tsv", "parquet", "hf"]
 DocumentMode = Literal["line", "blank", "file"]
 Quoting = Literal["quotes", "none"]
+TABLES = ("csv", "tsv")
+_OF_FORMATS = {  # which formats a setting says something about
+    "documents": ("txt",),
+    "delimiter": TABLES,
+    "quoting": TABLES,
+    "header": TABLES,
+    "encoding": ("csv", "tsv", "jsonl", "txt"),
+}
 
 
 @dataclass(frozen=True)
@@ -24,11 +36,23 @@ class Reading:
     encoding: str | None = None
     header: bool | None = None
 
+    def check(self, format: Format, where: Path | str) -> None:
+        """Refuse what says nothing about files of this format.
+
+        Raises:
+            DataError: a setting is about other formats.
+        """
+        for name, formats in _OF_FORMATS.items():
+            value = getattr(self, name)
+            if value is not None and format not in formats:
+                said = str(value).lower() if isinstance(value, bool) else value
+                raise DataError(f"{where}: `{name}: {said}` is about {', '.join(formats)} files, and this is {format}")
+
 
 class TableReading(Settings):
     """How tables and texts are read, wherever a study names files. Left out, each is detected and shown."""
 
-    delimiter: str | None = Field(default=None, min_length=1)
+    delimiter: str | None = None
     """What stands between the fields of a csv or tsv file: one character, or `tab`."""
     quoting: Quoting | None = None
     """`quotes`: a csv or tsv field may stand in double quotes, and then span lines; `none`: quotes are letters like others."""

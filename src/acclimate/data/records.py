@@ -1,23 +1,24 @@
 """One reader for every input: records with the file and line they come from, streamed and strict."""
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from acclimate.data import hub, plaintext, tables
+from acclimate.data.dialect import Dialect, dialect_of
 from acclimate.data.json_records import json_objects
+from acclimate.data.lines import UTF8, encoding_called, marked_encoding
 from acclimate.data.parquet import parquet_columns, parquet_rows
 from acclimate.data.problems import Problems
-from acclimate.data.reading import DocumentMode, Format, Reading
+from acclimate.data.reading import TABLES, DocumentMode, Format, Reading
 from acclimate.data.sources import is_dataset_folder, one_format, resolve
 from acclimate.errors import DataError
 
 TEXT_COLUMN = "text"  # the only column of a plain text file
 _PEEK_RECORDS = 50
-_DELIMITERS = {"csv": ",", "tsv": "\t"}
 
 
 class Record(NamedTuple):
@@ -46,6 +47,8 @@ class Source:
     format: Format
     documents: DocumentMode | None = None
     dataset: Any = field(default=None, repr=False)
+    encoding: str | None = None  # of jsonl and txt files; None: UTF-8, or as a byte order mark says
+    dialects: Mapping[Path, Dialect] = field(default_factory=dict)  # of csv and tsv files
     detected: dict[str, str] = field(default_factory=dict)  # what nobody stated, e.g. {"format": "jsonl"}
 
     @property
@@ -60,9 +63,9 @@ class Source:
             return tuple(self.dataset.column_names)
         if self.format == "parquet":
             return parquet_columns(file)
-        if self.format in _DELIMITERS:
-            return tables.header_of(file, _DELIMITERS[self.format])
-        objects = (values for _, values in json_objects(file, Problems(skip_bad=True)) if values is not None)
+        if self.format in TABLES:
+            return tables.header_of(file, self.dialects[file])
+        objects = (values for _, values in json_objects(file, Problems(skip_bad=True), self.encoding) if values is not None)
         return tuple(dict.fromkeys(key for values in islice(objects, _PEEK_RECORDS) for key in values))
 
     def records(self, columns: Sequence[str], problems: Problems) -> Iterator[Record]:
@@ -96,27 +99,31 @@ class Source:
     def _values(self, file: Path, columns: Sequence[str], problems: Problems) -> Iterator[tuple[int, dict[str, Any] | None]]:
         match self.format:
             case "jsonl":
-                yield from json_objects(file, problems)
+                yield from json_objects(file, problems, self.encoding)
             case "csv" | "tsv":
-                yield from tables.rows_of(file, _DELIMITERS[self.format], problems)
+                yield from tables.rows_of(file, self.dialects[file], problems)
             case "parquet":
                 yield from parquet_rows(file, columns)
             case "hf":
                 yield from enumerate(hub.dataset_rows(self.dataset, columns), start=1)
             case "txt":
                 assert self.documents is not None, "a text source knows what a document is"
-                for line, text in plaintext.documents_of(file, self.documents, problems):
+                for line, text in plaintext.documents_of(file, self.documents, problems, self.encoding):
                     yield line, None if text is None else {TEXT_COLUMN: text}
 
     def _has_columns(self, file: Path, columns: Sequence[str], problems: Problems) -> bool:
         header = self.columns_of(file)
         absent = [name for name in columns if name not in header]
+        at = 1 if self.format in TABLES else None
+        repeated = [name for name in columns if header.count(name) > 1]
+        if repeated:
+            problems.fatal("repeated column", file, at, f"the header names {', '.join(map(repr, repeated))} more than once")
+            return False
         if not absent or not header:  # an empty or broken header is reported by the reader of the rows
             return True
         mend = _nearest(absent[0], header)
         if len(header) == 1 and ";" in header[0]:
             mend = " (the columns seem to be separated by ';', not by ',')"
-        at = 1 if self.format in _DELIMITERS else None
         problems.fatal("missing column", file, at, f"no column {absent[0]!r}{mend}; it has {', '.join(map(repr, header))}")
         return False
 
@@ -137,22 +144,28 @@ def open_source(
     format, documents = reading.format, reading.documents
     reference = hub.hub_reference(pattern, root) if isinstance(pattern, str) and format in (None, "hf") else None
     if reference is not None:
+        reading.check("hf", reference.name)
         return source_of_dataset(hub.load_hub(reference), reference.name, splits)
     files = resolve(pattern, root, format)
     detected: dict[str, str] = {}
     if format is None:
         format = one_format(files)
         detected["format"] = format
+    reading.check(format, files[0])
     if format == "hf":
         if len(files) != 1 or not is_dataset_folder(files[0]):
             raise DataError(f"{files[0]}: `format: hf` wants one folder written by `save_to_disk`, or a hub id such as owner/name")
         return source_of_dataset(hub.load_folder(files[0]), str(files[0]), splits)
-    if documents is not None and format != "txt":
-        raise DataError(f"{files[0]}: `documents: {documents}` is about txt files, and this is {format}")
+    encoding = None if reading.encoding is None else encoding_called(reading.encoding, files[0])
+    if encoding is None and format != "parquet":
+        marked = dict.fromkeys(marked_encoding(file) for file in files)
+        if [*marked] != [UTF8]:
+            detected["encoding"] = ", ".join(marked)
     if format == "txt" and documents is None:
-        documents = plaintext.detect_documents(files)
+        documents = plaintext.detect_documents(files, encoding)
         detected["documents"] = documents
-    return Source(files, format, documents, detected=detected)
+    dialects = {file: dialect_of(file, format, reading) for file in files} if format in TABLES else {}
+    return Source(files, format, documents, encoding=encoding, dialects=dialects, detected=detected)
 
 
 def source_of_dataset(splits: dict[str, Any], name: str, wanted: Sequence[str]) -> Source:

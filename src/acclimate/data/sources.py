@@ -1,4 +1,4 @@
-"""Finds input files, knows their format and compression, and reads their lines as strict UTF-8."""
+"""Finds input files, knows their format and compression, and opens them."""
 
 import difflib
 import glob
@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from acclimate.data.problems import Problems
 from acclimate.data.reading import Format
 from acclimate.errors import DataError
 
@@ -118,35 +117,6 @@ def open_bytes(path: Path) -> Iterator[BinaryIO]:
         raise DataError(f"{path}: the compressed file is damaged or ends too early ({error})") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
-
-
-def text_lines(path: Path, problems: Problems) -> Iterator[tuple[int, str | None]]:
-    """Every line with its number from 1, without its line end; None in place of a line that is not UTF-8, which `problems` gets to know.
-
-    Only `\\n` and `\\r\\n` end a line. A byte order mark at the start is left out.
-    """
-    offset = 0
-    with open_bytes(path) as file:
-        for number, raw in enumerate(file, start=1):
-            text: str | None
-            try:
-                text = raw.decode("utf-8-sig" if number == 1 else "utf-8")
-                if text.endswith("\n"):
-                    text = text[:-2] if text.endswith("\r\n") else text[:-1]
-            except UnicodeDecodeError as error:
-                text = None
-                hint = " (the file looks like UTF-16: convert it to UTF-8)" if number == 1 and raw[:2] in (b"\xff\xfe", b"\xfe\xff") else ""
-                # The codec with a byte order mark counts from behind it.
-                start = offset + error.start + (3 if number == 1 and raw.startswith(b"\xef\xbb\xbf") else 0)
-                problems.add(
-                    "bad UTF-8",
-                    path,
-                    number,
-                    f"byte {error.object[error.start]:#04x} at byte offset {start} is not UTF-8{hint}",
-                    raw.decode("utf-8", "surrogateescape").rstrip("\r\n"),
-                )
-            yield number, text
-            offset += len(raw)
 
 
 def _below(folder: Path, paths: Iterator[Path], format: Format | None) -> tuple[Path, ...]:

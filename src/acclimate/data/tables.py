@@ -3,33 +3,33 @@
 import csv
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+from acclimate.data.dialect import Dialect
+from acclimate.data.lines import text_lines
 from acclimate.data.problems import Problems
-from acclimate.data.sources import text_lines
 
 _FIELD_LIMIT = 1 << 26  # characters; a longer field is an unclosed quote that swallows the file
 
 
-def header_of(path: Path, delimiter: str) -> tuple[str, ...]:
-    """The column names in the first row; empty when the file is empty or its header cannot be read."""
-    csv.field_size_limit(_FIELD_LIMIT)
-    lines = _Lines(path, Problems(skip_bad=True))
+def header_of(path: Path, dialect: Dialect) -> tuple[str, ...]:
+    """The column names: those in the first row, or `1`, `2`, ... without a header; empty when there is no row that could be read."""
+    lines = _Lines(path, dialect, Problems(skip_bad=True))
     try:
-        return tuple(next(csv.reader(lines, delimiter=delimiter, strict=True), ()))
+        first = next((row for row in _reader(lines, dialect) if row), None)
     except csv.Error:
         return ()
+    return () if first is None else _names(first, dialect)
 
 
-def rows_of(path: Path, delimiter: str, problems: Problems) -> Iterator[tuple[int, dict[str, str] | None]]:
-    """Each row below the header with the number of its first line; None in place of a bad one.
+def rows_of(path: Path, dialect: Dialect, problems: Problems) -> Iterator[tuple[int, dict[str, str] | None]]:
+    """Each row of data with the number of its first line; None in place of a bad one.
 
     After a row with broken quotes, reading goes on at the very next line: one stray quote costs one row and does not swallow the rest.
     """
-    # The limit is the csv module's own setting for the process; its default (128 KiB) is less than a long document.
-    csv.field_size_limit(_FIELD_LIMIT)
-    lines = _Lines(path, problems)
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    header: list[str] | None = None
+    lines = _Lines(path, dialect, problems)
+    reader = _reader(lines, dialect)
+    header: tuple[str, ...] | None = None
     while True:
         lines.start_row()
         try:
@@ -39,31 +39,46 @@ def rows_of(path: Path, delimiter: str, problems: Problems) -> Iterator[tuple[in
         except csv.Error as error:
             start, first = lines.back_to_second_line()
             problems.add(*_broken(path, start, first, str(error)), first)
-            if header is None:
+            if header is None and dialect.header:
                 return
             yield start, None
             continue
         start = lines.row[0][0]
-        if lines.bad:  # its bytes are no UTF-8, and the line reader has said so
-            if header is None:
+        if lines.bad:  # its bytes are no text, and the line reader has said so
+            if header is None and dialect.header:
                 return
             yield start, None
-        elif not row:
             continue
-        elif header is None:
-            header = row
-            repeated = sorted({name for name in header if header.count(name) > 1})
-            if repeated:
-                problems.fatal("repeated column", path, start, f"the header names {', '.join(map(repr, repeated))} more than once")
-                return
-        elif len(row) != len(header):
-            message = f"{len(row)} fields where the header has {len(header)}; a text with {delimiter!r} in it needs quotes"
-            problems.add("ragged row", path, start, message, delimiter.join(row))
+        if not row:
+            continue
+        if header is None:
+            header = _names(row, dialect)
+            if dialect.header:
+                continue
+        if len(row) != len(header):
+            problems.add("ragged row", path, start, _ragged(len(row), len(header), dialect), dialect.delimiter.join(row))
             yield start, None
         else:
             yield start, dict(zip(header, row, strict=True))
     if header is None:
-        problems.fatal("empty file", path, None, "the file is empty; a header row with the column names was expected")
+        wanted = "; a header row with the column names was expected" if dialect.header else ""
+        problems.fatal("empty file", path, None, f"the file is empty{wanted}")
+
+
+def _reader(lines: "_Lines", dialect: Dialect) -> Any:
+    # The limit is the csv module's own setting for the process; its default (128 KiB) is less than a long document.
+    csv.field_size_limit(_FIELD_LIMIT)
+    return csv.reader(lines, delimiter=dialect.delimiter, quoting=csv.QUOTE_MINIMAL if dialect.quotes else csv.QUOTE_NONE, strict=True)
+
+
+def _names(first: list[str], dialect: Dialect) -> tuple[str, ...]:
+    return tuple(first) if dialect.header else tuple(str(number) for number in range(1, len(first) + 1))
+
+
+def _ragged(fields: int, wanted: int, dialect: Dialect) -> str:
+    whose = "the header" if dialect.header else "the first row"
+    mend = f"; a text with {dialect.delimiter!r} in it needs quotes" if fields > wanted else ""
+    return f"{fields} fields where {whose} has {wanted}{mend}"
 
 
 def _broken(path: Path, line: int, first: str, error: str) -> tuple[str, Path, int, str]:
@@ -77,8 +92,8 @@ def _broken(path: Path, line: int, first: str, error: str) -> tuple[str, Path, i
 class _Lines:
     """Feeds lines to `csv.reader`, remembers which belong to the current row, and can give all but its first back."""
 
-    def __init__(self, path: Path, problems: Problems) -> None:
-        self._source = text_lines(path, problems)
+    def __init__(self, path: Path, dialect: Dialect, problems: Problems) -> None:
+        self._source = text_lines(path, problems, dialect.encoding)
         self._again: list[tuple[int, str | None]] = []  # lines to be read once more, last one first
         self.row: list[tuple[int, str | None]] = []
 

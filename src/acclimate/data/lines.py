@@ -1,0 +1,213 @@
+"""Lines of text files: in which encoding they stand, where they end, and what is said of bytes that are no text.
+
+UTF-8 is the rule. A byte order mark says UTF-8, UTF-16 or UTF-32 by itself; any other encoding has to be stated.
+"""
+
+import codecs
+import io
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import BinaryIO
+
+from acclimate.data.problems import Problems
+from acclimate.data.sources import open_bytes
+from acclimate.errors import DataError
+
+UTF8 = "utf-8"
+_MARKS = (  # the longer first: UTF-32's begins like UTF-16's
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF8, UTF8),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_NO_TEXT = ("undefined", "idna", "punycode", "unicode_escape", "raw_unicode_escape", "mbcs", "oem")  # codecs for other ends
+_FEW = 5  # so many lines that are not UTF-8 may be damage; from there on, with none that is, the file is in another encoding
+_HEAD = 1 << 20  # bytes read at a time; in the first of them an old Mac's line ends are told from a long line
+_SHOWN = 24  # characters shown around a byte that does not fit
+
+
+def encoding_called(name: str, where: Path | str) -> str:
+    """Python's own name for an encoding, the same for all its aliases.
+
+    Raises:
+        DataError: Python knows no text encoding of this name.
+    """
+    try:
+        codec = codecs.lookup(name)
+    except (LookupError, ValueError):
+        codec = None
+    if codec is None or codec.name in _NO_TEXT or not codec._is_text_encoding:
+        raise DataError(f"{where}: `encoding: {name}` is no text encoding that Python knows; e.g. cp1252, latin-1 or utf-16")
+    return UTF8 if codec.name == "utf-8-sig" else codec.name
+
+
+def marked_encoding(path: Path) -> str:
+    """The encoding that a file's byte order mark says; UTF-8 where it has none."""
+    with open_bytes(path) as file:
+        return _marked(file) or UTF8
+
+
+def text_lines(path: Path, problems: Problems, encoding: str | None = None) -> Iterator[tuple[int, str | None]]:
+    """Every line with its number from 1, without its line end; None in place of a line that is no text, which `problems` gets to know.
+
+    Only `\\n` and `\\r\\n` end a line; `\\r` alone does in a file that has no `\\n`. A byte order mark at the start of a line is left out,
+    that of the file's first line or of one that `cat` has put in the middle. `encoding` is one of `encoding_called`; None: as marked.
+    """
+    with open_bytes(path) as file:
+        marked = _marked(file)
+        if encoding and marked and not encoding.startswith(marked):
+            message = f"the file begins with the byte order mark of {marked.upper()}; leave `encoding: {encoding}` out"
+            problems.fatal("another encoding", path, 1, message)
+            return
+        encoding = encoding or marked or UTF8
+        wide = _unmarked_wide(file) if encoding == UTF8 else None
+        if wide is not None:
+            message = f"every other byte is zero, as in {wide.upper()} without a byte order mark; say `encoding: {wide}`"
+            problems.fatal("another encoding", path, 1, message)
+            return
+        decoded = _narrow if _is_narrow(encoding) else _wide
+        with closing(decoded(path, file, problems, encoding)) as lines:  # before the file is closed below it
+            for number, text in lines:
+                yield number, text if text is None else _bare(text)
+
+
+def _bare(line: str) -> str:
+    if line.endswith("\n"):
+        line = line[:-2] if line.endswith("\r\n") else line[:-1]
+    elif line.endswith("\r"):
+        line = line[:-1]
+    return line[1:] if line.startswith("\ufeff") else line
+
+
+def _narrow(path: Path, file: BinaryIO, problems: Problems, encoding: str) -> Generator[tuple[int, str | None], None, None]:
+    """Lines of an encoding in which the byte 0x0a is a line end and nothing else; one that cannot be decoded costs no other."""
+    offset = 0
+    other = _Other(encoding)
+    for number, raw in enumerate(_raw_lines(path, file), start=1):
+        text: str | None
+        try:
+            text = raw.decode(encoding)
+            if not raw.isascii():
+                other.good(raw, number)
+        except UnicodeDecodeError as error:
+            text = None
+            kind = "bad UTF-8" if encoding == UTF8 else "bad encoding"
+            name = "UTF-8" if encoding == UTF8 else encoding
+            message = (
+                f"byte {raw[error.start]:#04x} at byte offset {offset + error.start} is not {name}{other.bad(raw, number, error.start)}"
+            )
+            problems.add(kind, path, number, message, raw.decode(UTF8, "surrogateescape").rstrip("\r\n"))
+        yield number, text
+        offset += len(raw)
+    other.judge(path, problems)
+
+
+def _wide(path: Path, file: BinaryIO, problems: Problems, encoding: str) -> Generator[tuple[int, str | None], None, None]:
+    """Lines of UTF-16 and its like; where one cannot be decoded, the next could not be found, so the file is refused."""
+    number = 0
+    reader = io.TextIOWrapper(file, encoding, newline="\n")
+    try:
+        for number, text in enumerate(reader, start=1):
+            yield number, text
+    except UnicodeError as error:
+        problems.fatal("bad encoding", path, number + 1, f"here or soon after are bytes that are not {encoding} ({error})")
+    finally:
+        reader.detach()
+
+
+class _Other:
+    """Tells a file with a few damaged lines from one that is in another encoding than the one it is read in."""
+
+    def __init__(self, encoding: str) -> None:
+        self._encoding = encoding
+        self._good = self._bad = 0  # lines with more than ASCII that can be decoded, and that cannot
+        self._first: tuple[int, str] | None = None
+        self._utf8 = encoding != UTF8  # whether all such lines so far would be UTF-8, which no other encoding is by accident
+
+    def good(self, raw: bytes, number: int) -> None:
+        self._good += 1
+        if self._utf8:
+            self._first = self._first or (number, raw.decode(self._encoding).strip()[:_SHOWN])
+            try:
+                raw.decode(UTF8)
+            except UnicodeDecodeError:
+                self._utf8 = False
+
+    def bad(self, raw: bytes, number: int, at: int) -> str:
+        """What to say of a line that cannot be decoded."""
+        self._bad += 1
+        if self._encoding != UTF8:
+            return ""
+        if self._good:
+            return "; lines before it are, so this one is damaged or comes from another file"
+        guess, text = "cp1252", ""
+        for guess in ("cp1252", "latin-1"):
+            try:
+                text = raw.decode(guess)
+                break
+            except UnicodeDecodeError:
+                continue
+        shown = text[max(0, at - _SHOWN // 2) : at + _SHOWN // 2].strip()
+        self._first = self._first or (number, guess)
+        return f"; in {guess} it would read {shown!r}: if that is right say `encoding: {guess}`, else name the encoding that is"
+
+    def judge(self, path: Path, problems: Problems) -> None:
+        """At the end of the file: refuse it as a whole where leaving single lines out would be the wrong mend."""
+        if self._encoding == UTF8:
+            if problems.skip_bad and self._bad >= _FEW and not self._good and self._first:
+                number, guess = self._first
+                what = f"{self._bad:,} lines from here on are not UTF-8, and no line with more than ASCII is"
+                problems.fatal(
+                    "another encoding", path, number, f"{what}: the file is in another encoding; say `encoding: {guess}`, or which"
+                )
+        elif self._utf8 and self._good and not self._bad and self._first:
+            number, read = self._first
+            what = f"in {self._encoding} this would read {read!r}, but all lines with more than ASCII are UTF-8"
+            problems.fatal("another encoding", path, number, f"{what}; leave `encoding: {self._encoding}` out")
+
+
+def _is_narrow(encoding: str) -> bool:
+    try:
+        return "\r\n".encode(encoding) == b"\r\n"
+    except UnicodeError:
+        return False
+
+
+def _marked(file: BinaryIO) -> str | None:
+    start = file.peek(4)  # type: ignore[attr-defined]  # all that `open_bytes` gives are buffered readers
+    return next((name for mark, name in _MARKS if start.startswith(mark)), None)
+
+
+def _unmarked_wide(file: BinaryIO) -> str | None:
+    """UTF-16 or UTF-32 that does not say so, seen by its zero bytes: mostly Western letters leave every other byte empty."""
+    start = file.peek(4)[:4096]  # type: ignore[attr-defined]
+    zeros = [start[place::4].count(0) * 4 > len(start) * 0.6 for place in range(4)]
+    patterns = {
+        (False, True, True, True): "utf-32-le",
+        (True, True, True, False): "utf-32-be",
+        (False, True, False, True): "utf-16-le",
+        (True, False, True, False): "utf-16-be",
+    }
+    return patterns.get((zeros[0], zeros[1], zeros[2], zeros[3])) if len(start) >= 4 else None
+
+
+def _raw_lines(path: Path, file: BinaryIO) -> Iterator[bytes]:
+    start = file.peek(4)  # type: ignore[attr-defined]
+    if b"\r" not in start or b"\n" in start or not _old_mac(path):
+        yield from file
+        return
+    rest = b""
+    for chunk in iter(lambda: file.read(1 << 16), b""):
+        *lines, rest = (rest + chunk).replace(b"\r\n", b"\r").replace(b"\n", b"\r").split(b"\r")
+        for line in lines:
+            yield line + b"\r"
+    if rest:
+        yield rest
+
+
+def _old_mac(path: Path) -> bool:
+    with open_bytes(path) as file:
+        head = file.read(_HEAD)
+    return b"\r" in head and b"\n" not in head
