@@ -59,3 +59,18 @@ def test_no_rejects_file_appears_when_nothing_was_rejected_or_reading_failed(tmp
     with pytest.raises(ValueError, match="lost"):
         fail()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_hints_are_made_for_the_problems_that_are_shown_alone():
+    made = []
+
+    def hint():
+        made.append(1)
+        return " — 'pos' meant?"
+
+    problems = Problems()
+    for line in range(1000):
+        problems.add("unknown label", "a.jsonl", line, "label 'pso' is unknown", hint=hint)
+    with pytest.raises(DataError, match=r"a\.jsonl:0: label 'pso' is unknown — 'pos' meant\?"):
+        problems.raise_if_any()
+    assert len(made) == 5

@@ -1,6 +1,7 @@
 """Collects what is wrong with input files, so that a user sees all kinds of mistakes at once and not one a run."""
 
 import json
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,19 +45,20 @@ class Problems:
         self._stack = ExitStack()
         self._writer: TextIO | None = None
 
-    def add(self, kind: str, file: Path | str, line: int | None, message: str, record: object = None) -> None:
-        """Note a record that cannot be used; `record` is its raw content for the rejects file."""
+    def add(
+        self, kind: str, file: Path | str, line: int | None, message: str, record: object = None, hint: Callable[[], str] | None = None
+    ) -> None:
+        """Note a record that cannot be used; `record` is its raw content for the rejects file.
+
+        `hint` gives what stands after the message where it is shown: what was meant is looked for there only, not for every row.
+        """
         if self.skip_bad:
             self._write({"file": str(file), "line": line, "problem": kind, "message": message, "record": record})
-        elif self._at_once:
-            raise DataError(f"{place(file, line)}: {message}")
-        self._note(kind, f"{place(file, line)}: {message}", skippable=True)
+        self._note(kind, file, line, message, hint, skippable=True)
 
-    def fatal(self, kind: str, file: Path | str, line: int | None, message: str) -> None:
-        """Note a mistake that skipping records cannot mend, such as a missing column."""
-        if self._at_once:
-            raise DataError(f"{place(file, line)}: {message}")
-        self._note(kind, f"{place(file, line)}: {message}", skippable=False)
+    def fatal(self, kind: str, file: Path | str, line: int | None, message: str, hint: Callable[[], str] | None = None) -> None:
+        """Note a mistake that skipping records cannot mend, such as a missing column; `hint` as in `add`."""
+        self._note(kind, file, line, message, hint, skippable=False)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -99,12 +101,14 @@ class Problems:
         if error is None:
             self.raise_if_any()
 
-    def _note(self, name: str, message: str, skippable: bool) -> None:
+    def _note(self, name: str, file: Path | str, line: int | None, message: str, hint: Callable[[], str] | None, skippable: bool) -> None:
+        if self._at_once and not (skippable and self.skip_bad):
+            raise DataError(f"{place(file, line)}: {message}{hint() if hint else ''}")
         kind = self._kinds.setdefault(name, _Kind(skippable=skippable))
         assert kind.skippable == skippable, f"{name!r} is used both for records and for whole files"
         kind.count += 1
         if len(kind.shown) < SHOWN_OF_EACH_KIND:
-            kind.shown.append(message)
+            kind.shown.append(f"{place(file, line)}: {message}{hint() if hint else ''}")
 
     def _write(self, reject: dict[str, object]) -> None:
         if self.rejects is None:

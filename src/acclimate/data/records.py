@@ -92,7 +92,7 @@ class Source:
                 row += 1
                 absent = [name for name in columns if name not in values] if values is not None else []
                 if values is not None and absent:
-                    message = f"no {absent[0]!r}{_nearest(absent[0], values)}; it has {', '.join(map(repr, values)) or 'no keys'}"
+                    message = f"no {absent[0]!r}{_nearest(absent[0], values, columns)}; it has {', '.join(map(repr, values)) or 'no keys'}"
                     problems.add("missing column", file, line, message, values)
                 yield Row(file, line, row, None if absent else values)
 
@@ -121,7 +121,7 @@ class Source:
             return False
         if not absent or not header:  # an empty or broken header is reported by the reader of the rows
             return True
-        mend = _nearest(absent[0], header)
+        mend = _nearest(absent[0], header, columns)
         if len(header) == 1 and ";" in header[0]:
             mend = " (the columns seem to be separated by ';', not by ',')"
         problems.fatal("missing column", file, at, f"no column {absent[0]!r}{mend}; it has {', '.join(map(repr, header))}")
@@ -186,6 +186,7 @@ def source_of_dataset(splits: dict[str, Any], name: str, wanted: Sequence[str]) 
     return Source(files, "hf", dataset=dataset, detected={"format": "hf", "split": chosen})
 
 
-def _nearest(name: str, names: Sequence[str] | dict[str, Any]) -> str:
-    close = difflib.get_close_matches(name, list(names), n=1)
+def _nearest(name: str, names: Sequence[str] | dict[str, Any], used: Sequence[str]) -> str:
+    """A column that may have been meant; never one that is read as something else."""
+    close = difflib.get_close_matches(name, [each for each in names if each not in used], n=1)
     return f" — {close[0]!r} meant?" if close else ""

@@ -1,8 +1,9 @@
 """Labelled rows as they stand in the files, checked one by one."""
 
 import difflib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Sequence, Set
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,8 @@ def read_rows(source: Source, text: str, label: str, group: str | None, known: C
     """Every row that has a text, a label (one of `known` when given) and, where asked, a group; `problems` gets to know the others."""
     rows = Rows([], [], None if group is None else [], [], [], source.files)
     columns = (text, label) if group is None else (text, label, group)
+    closed = frozenset(known or ())
+    among = some_labels(closed)
     for record in source.records(columns, problems):
         words = checked_text(record, text, problems)
         if words is None:
@@ -56,9 +59,9 @@ def read_rows(source: Source, text: str, label: str, group: str | None, known: C
             what = "is empty" if value is None or value == "" else f"is {value!r}; a string, a whole number, true or false is wanted"
             problems.add("no label", record.file, record.line, f"{label!r} {what}", record.values)
             continue
-        if known is not None and name not in known:
-            message = f"label {name!r} is not among {_some(known)}{label_hint(name, known)}"
-            problems.add("unknown label", record.file, record.line, message, record.values)
+        if known is not None and name not in closed:
+            message = f"label {name!r} is not among {among}"
+            problems.add("unknown label", record.file, record.line, message, record.values, partial(label_hint, name, closed))
             continue
         if group is not None:
             value = record.values[group]
@@ -76,17 +79,18 @@ def read_rows(source: Source, text: str, label: str, group: str | None, known: C
     return rows
 
 
-def unseen_labels(rows: Rows, seen: Collection[str], split: str, problems: Problems) -> Rows:
+def unseen_labels(rows: Rows, seen: Set[str], split: str, problems: Problems) -> Rows:
     """The rows whose label train has; `problems` gets to know the others."""
     good = [row for row, name in enumerate(rows.labels) if name in seen]
     if len(good) == len(rows.labels):
         return rows
-    kept = set(good)
+    train = f"train, which has {some_labels(seen)}"
     for row, name in enumerate(rows.labels):
-        if row not in kept:
+        if name not in seen:
             file, line = rows.places[row]
-            message = f"the {split} label {name!r} is never seen in train, which has {_some(seen)}{label_hint(name, seen)}"
-            problems.add("label not in train", file, line, message, {"text": rows.texts[row], "label": name})
+            message = f"the {split} label {name!r} is never seen in {train}"
+            record = {"text": rows.texts[row], "label": name}
+            problems.add("label not in train", file, line, message, record, partial(label_hint, name, seen))
     return rows.take(good)
 
 
@@ -108,7 +112,8 @@ def label_hint(name: str, known: Collection[str]) -> str:
     return f" — {(by_case or close)[0]!r} meant?" if by_case or close else ""
 
 
-def _some(labels: Collection[str]) -> str:
+def some_labels(labels: Collection[str]) -> str:
+    """Labels in braces, the first of many and how many there are."""
     named = sorted(labels)
     more = f", ... ({len(named)} in all)" if len(named) > _NAMED else ""
     return "{" + ", ".join(map(repr, named[:_NAMED])) + more + "}"

@@ -51,7 +51,8 @@ def confusion(results: Results) -> Confusion | None:
     labels = _labels(results)
     if found is None or not 1 < len(labels) <= MOST_LABELS:
         return None
-    counts = _counts(found, labels)
+    gold, predicted = _numbers(found, labels)
+    counts = np.bincount(gold * len(labels) + predicted, minlength=len(labels) ** 2).reshape(len(labels), len(labels))
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     shades = np.minimum((shares * 10).astype(int), 9)
     return Confusion(labels, tuple(map(tuple, counts.tolist())), tuple(map(tuple, shades.tolist())))
@@ -63,11 +64,11 @@ def by_label(results: Results) -> Grid | None:
     labels = _labels(results)
     if found is None or not labels:
         return None
-    counts = _counts(found, labels)
+    counts = counts_of(*_numbers(found, labels), len(labels))
     seeds = max(1, len(results.values(results.chosen or "", results.budgets[-1], results.metric)))
     rows = []
-    for number, label in enumerate(labels):
-        right, said, true = int(counts[number, number]), int(counts[:, number].sum()), int(counts[number].sum())
+    for label, *of_label in zip(labels, counts.right.tolist(), counts.predicted.tolist(), counts.gold.tolist(), strict=True):
+        right, said, true = map(int, of_label)
         precision, recall = _share(right, said), _share(right, true)
         f1 = _share(2 * right, said + true)
         rows.append((label, score(precision), score(recall), score(f1), f"{true / seeds:,.0f}"))
@@ -86,7 +87,7 @@ def _labels(results: Results) -> tuple[str, ...]:
     return tuple(map(str, results.study.get("labels") or ()))
 
 
-def _counts(found: dict[str, NDArray[Any]], labels: tuple[str, ...]) -> NDArray[np.int64]:
+def _numbers(found: dict[str, NDArray[Any]], labels: tuple[str, ...]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     number = {label: place for place, label in enumerate(labels)}
     gold, predicted = (np.array([number[label] for label in found[name].tolist()], dtype=np.int64) for name in ("gold", "predicted"))
-    return counts_of(gold, predicted, len(labels)).astype(np.int64)
+    return gold, predicted

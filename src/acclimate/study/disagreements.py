@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acclimate.data.task import Split
-from acclimate.evaluation.predictions import read_predictions
+from acclimate.evaluation.predictions import read_predicted
 from acclimate.study.results import Outcomes, largest_budget
 
 SHOWN = 12  # texts
@@ -24,8 +24,8 @@ def disagreements(outcomes: Outcomes, test: Split, labels: tuple[str, ...], budg
     answers: dict[str, list[NDArray[np.int64]]] = {}
     for run in outcomes.plan.runs:
         if run.labels == largest and outcomes.error(run) is None:
-            predictions = read_predictions(outcomes.store.path(run.end) / "predictions.parquet")["test"]
-            answers.setdefault(run.recipe, []).append(predictions["predicted"])
+            _, predicted = read_predicted(outcomes.store.path(run.end) / "predictions.parquet", "test")
+            answers.setdefault(run.recipe, []).append(predicted)
     if len(answers) < 2:
         return []
     # [recipes, N] shares of seeds that are right

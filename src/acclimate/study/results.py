@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from acclimate.evaluation.cost import Cost, shared_costs, total
-from acclimate.evaluation.predictions import read_predictions
+from acclimate.evaluation.predictions import read_predicted
 from acclimate.evaluation.statistics import Verdict, compare
 from acclimate.files import atomic_file, read_json
 from acclimate.study.best import Candidate
@@ -124,8 +124,7 @@ def verdicts(study: Study, outcomes: Outcomes, classes: int) -> list[Verdict]:
         for run in outcomes.plan.runs:
             if run.labels != labels or outcomes.error(run) is not None:
                 continue
-            test = read_predictions(outcomes.store.path(run.end) / "predictions.parquet")["test"]
-            gold, predicted[run.recipe][run.seed] = test["gold"], test["predicted"]
+            gold, predicted[run.recipe][run.seed] = read_predicted(outcomes.store.path(run.end) / "predictions.parquet", "test")
         if gold is not None:
             found += compare(
                 gold, predicted, study.reference_name, metric=study.metric, labels=labels, classes=classes, seeds=study.seed_list
