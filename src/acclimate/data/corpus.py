@@ -26,7 +26,7 @@ class CorpusSettings(TableReading):
     text: str | None = None
     """The column that holds the text; detected when not given."""
     format: Format | None = None
-    """`jsonl`, `csv`, `tsv`, `parquet`, `txt` or `hf`; known from the file names when not given."""
+    """`jsonl`, `json`, `csv`, `tsv`, `parquet`, `txt` or `hf`; known from the file names when not given."""
     documents: DocumentMode | None = None
     """What a document is in txt files: a `line`, a block between `blank` lines, or a `file`; detected when not given."""
     skip_bad: bool = False

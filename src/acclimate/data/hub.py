@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from acclimate.data.sources import format_of
+from acclimate.data.endings import format_of
 from acclimate.errors import DataError
 
 _HUB_ID = re.compile(

@@ -10,8 +10,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO
 
+from acclimate.data.compressed import open_bytes
 from acclimate.data.problems import Problems
-from acclimate.data.sources import open_bytes
 from acclimate.errors import DataError
 
 UTF8 = "utf-8"

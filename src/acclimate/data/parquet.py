@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from acclimate.data.sources import format_of, open_bytes
+from acclimate.data.compressed import open_bytes
+from acclimate.data.endings import compression_of
 from acclimate.errors import DataError
 
 
@@ -38,9 +39,9 @@ def _parquet(file: Path) -> Iterator[Any]:
     import pyarrow.parquet
 
     # Parquet is read from its end, so a compressed one is unpacked beside first.
-    with open_bytes(file) as content, tempfile.TemporaryFile() as unpacked:
+    with open_bytes(file, "parquet") as content, tempfile.TemporaryFile() as unpacked:
         seekable = content
-        if format_of(file) == "parquet" and file.suffix.lower() in (".gz", ".zst"):
+        if compression_of(file):
             shutil.copyfileobj(content, unpacked)
             unpacked.seek(0)
             seekable = unpacked

@@ -11,8 +11,8 @@ from typing import Literal
 from acclimate.errors import DataError
 from acclimate.settings import Settings
 
-Format = Literal["jsonl", "csv", "tsv", "parquet", "txt", "hf"]
-LabelledFormat = Literal["jsonl", "csv", "tsv", "parquet", "hf"]
+Format = Literal["jsonl", "json", "csv", "tsv", "parquet", "txt", "hf"]
+LabelledFormat = Literal["jsonl", "json", "csv", "tsv", "parquet", "hf"]
 DocumentMode = Literal["line", "blank", "file"]
 Quoting = Literal["quotes", "none"]
 TABLES = ("csv", "tsv")
@@ -21,7 +21,7 @@ _OF_FORMATS = {  # which formats a setting says something about
     "delimiter": TABLES,
     "quoting": TABLES,
     "header": TABLES,
-    "encoding": ("csv", "tsv", "jsonl", "txt"),
+    "encoding": ("csv", "tsv", "jsonl", "json", "txt"),
 }
 
 

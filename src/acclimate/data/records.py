@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 from acclimate.data import hub, plaintext, tables
 from acclimate.data.dialect import Dialect, dialect_of
+from acclimate.data.folders import is_dataset_folder, one_format, resolve
 from acclimate.data.json_records import json_objects
 from acclimate.data.lines import UTF8, encoding_called, marked_encoding
 from acclimate.data.parquet import parquet_columns, parquet_rows
 from acclimate.data.problems import Problems
 from acclimate.data.reading import TABLES, DocumentMode, Format, Reading
-from acclimate.data.sources import is_dataset_folder, one_format, resolve
 from acclimate.errors import DataError
 
 TEXT_COLUMN = "text"  # the only column of a plain text file
@@ -86,7 +86,7 @@ class Source:
         """
         row = -1
         for file in self.files[:1] if self.format == "hf" else self.files:
-            if self.format not in ("jsonl", "txt") and not self._has_columns(file, columns, problems):
+            if self.format not in ("jsonl", "json", "txt") and not self._has_columns(file, columns, problems):
                 continue
             for line, values in self._values(file, columns, problems):
                 row += 1
@@ -98,7 +98,7 @@ class Source:
 
     def _values(self, file: Path, columns: Sequence[str], problems: Problems) -> Iterator[tuple[int, dict[str, Any] | None]]:
         match self.format:
-            case "jsonl":
+            case "jsonl" | "json":
                 yield from json_objects(file, problems, self.encoding)
             case "csv" | "tsv":
                 yield from tables.rows_of(file, self.dialects[file], problems)

@@ -52,7 +52,7 @@ class TaskSettings(TableReading):
     group: str | None = None
     """A column whose equal values (a patient, a contract) must not be torn apart by a split that acclimate makes."""
     format: LabelledFormat | None = None
-    """`jsonl`, `csv`, `tsv`, `parquet` or `hf`; known from the file names when not given."""
+    """`jsonl`, `json`, `csv`, `tsv`, `parquet` or `hf`; known from the file names when not given."""
     unlabeled: CorpusSettings | None = None
     """More text of the task without labels; read where a stage reads the corpus `task`."""
     skip_bad: bool = False

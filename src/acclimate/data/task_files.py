@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from acclimate.data import hub
+from acclimate.data.endings import format_of, stem_of
+from acclimate.data.folders import is_dataset_folder, resolve
 from acclimate.data.reading import Reading
 from acclimate.data.records import Source, open_source, source_of_dataset
-from acclimate.data.sources import format_of, is_dataset_folder, resolve, stem_of
 from acclimate.errors import DataError
 
 # What the splits are called elsewhere.

@@ -4,9 +4,10 @@ import os
 import pytest
 import zstandard
 
+from acclimate.data.endings import format_of
+from acclimate.data.folders import one_format, resolve
 from acclimate.data.lines import text_lines
 from acclimate.data.problems import Problems
-from acclimate.data.sources import format_of, one_format, resolve
 from acclimate.errors import DataError
 
 
