@@ -3,8 +3,9 @@
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from hypothesis import settings
@@ -31,12 +32,35 @@ settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
 
+AnyReport = TypeVar("AnyReport", pytest.TestReport, pytest.CollectReport)
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test that asks for the real data is marked so: `-m "not shared"` leaves them out."""
     for item in items:
         if "shared" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.shared)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    # A file that is skipped as a whole says so when it is collected.
+    return report if item.get_closest_marker("gpu") is not None else _nothing_else_is_skipped_in_ci(report)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    return _nothing_else_is_skipped_in_ci((yield))
+
+
+def _nothing_else_is_skipped_in_ci(report: AnyReport) -> AnyReport:
+    """A machine that CI runs on has, or can be given, all that tests need, a GPU aside: there a skipped promise is a broken one."""
+    if os.environ.get("CI") and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        *_, reason = report.longrepr if isinstance(report.longrepr, tuple) else (report.longrepr,)
+        report.longrepr = f"{reason}\nNothing may be skipped in CI but what needs a GPU (CONTRIBUTING.md, Tests)."
+    return report
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

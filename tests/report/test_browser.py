@@ -6,18 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 from acclimate.report.page import write_report, write_reports
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
 CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium on the path")
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as driver:
-        found = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with sync_playwright() as driver:
+        path = CHROMIUM or driver.chromium.executable_path  # playwright's own, where that was installed
+        if not Path(path).is_file():
+            pytest.skip("needs Chromium: apt-get install chromium, or playwright install chromium")
+        found = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield found
         found.close()
 

@@ -1,9 +1,6 @@
 """Studies that are logged to a tracker: what it got is what the artifacts hold, and the artifacts are the same without it."""
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 
@@ -37,10 +34,17 @@ def artifacts(store):
     return found
 
 
-def study(write_study, folder, track=()):
+def final_of(metrics):
+    """A stage's metrics as a tracker gets them: one name each, and those that could be measured."""
+    corpora = metrics.get("corpora", {})
+    of_corpora = {f"corpora.{corpus}.{name}": value for corpus, facts in corpora.items() for name, value in facts.items()}
+    plain = {name: value for name, value in metrics.items() if name != "corpora"}
+    return {name: value for name, value in (plain | of_corpora).items() if value is not None}
+
+
+def study(write_study, folder, track=(), engine="inline"):
     folder.mkdir()
-    said = []
-    options = Options(folder / "out", folder / "store", engine="inline", say=said.append, track=track)
+    options = Options(folder / "out", folder / "store", engine=engine, threads=1, say=lambda _: None, track=track)
     finished = run_study(load_study(write_study(folder, STUDY)), folder, options)
     assert finished.failed == 0
     return artifacts(folder / "store")
@@ -96,11 +100,7 @@ def test_a_tracker_gets_every_line_of_the_log_and_the_final_metrics_and_changes_
         assert settings["seed"] == 0
         *curve, last = lines
         assert curve == in_order(curve) == in_order(log)
-        final = {name.removeprefix("final/"): value for name, value in last.items() if name.startswith("final/")}
-        corpora = metrics.get("corpora", {})
-        of_corpora = {f"corpora.{corpus}.{name}": value for corpus, facts in corpora.items() for name, value in facts.items()}
-        plain = {name: value for name, value in metrics.items() if name != "corpora"}
-        assert final == {name: value for name, value in (plain | of_corpora).items() if value is not None}
+        assert {name.removeprefix("final/"): value for name, value in last.items() if name.startswith("final/")} == final_of(metrics)
         assert last["cost/seconds"] > 0
     assert kept["fine-tune, seed 0: finetune"][1]["lr"] == 1e-2
     assert any("heldout_loss" in line for line in kept["D/T: pretrain on domain"][2])
@@ -128,12 +128,9 @@ def test_tensorboard_shows_every_stage_of_a_study_that_worker_processes_ran(writ
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    command = [sys.executable, "-m", "acclimate", "study", write_study(tmp_path, STUDY), "--track", "tensorboard"]
-    process = subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=300)
-    assert process.returncode == 0, process.stderr
-    folder = tmp_path / "results" / "tracked" / "tensorboard"
+    made = study(write_study, tmp_path / "study", ("tensorboard",), engine="local")
+    folder = tmp_path / "study" / "out" / "tensorboard"
     assert {run.name for run in folder.iterdir()} == {title.replace("/", "-") for title in TITLES}
-    made = artifacts(tmp_path / ".acclimate")
     for title in TITLES:
         log, metrics, _ = made[title]
         events = EventAccumulator(str(folder / title.replace("/", "-"))).Reload()
@@ -142,4 +139,4 @@ def test_tensorboard_shows_every_stage_of_a_study_that_worker_processes_ran(writ
         curve = {place: value for place, value in shown.items() if not place[0].startswith(("final/", "cost/"))}
         assert curve == pytest.approx(wanted, rel=1e-6)
         final = {name.removeprefix("final/"): value for (name, _), value in shown.items() if name.startswith("final/")}
-        assert final == pytest.approx({name: float(value) for name, value in metrics.items() if value is not None}, rel=1e-6)
+        assert final == pytest.approx({name: float(value) for name, value in final_of(metrics).items()}, rel=1e-6)
