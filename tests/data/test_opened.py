@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 
 import pytest
 from pydantic import ValidationError
@@ -72,9 +70,3 @@ def test_without_a_scan_corpora_are_not_read(root):
 def test_a_role_is_no_name_for_a_further_corpus():
     with pytest.raises(ValidationError, match="takes a name that has a role"):
         DataSettings(corpora={"task": "a.txt"})
-
-
-def test_importing_the_data_part_imports_no_heavy_library():
-    heavy = "{'torch', 'datasets', 'pandas', 'pyarrow', 'huggingface_hub', 'sklearn'}"
-    code = f"import sys; import acclimate.data.opened; print(sorted({heavy} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
