@@ -15,6 +15,7 @@ from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizer
 from acclimate.data import words as words_module
 from acclimate.data.ragged import IntArray
 from acclimate.data.tokens import TokenStore
+from acclimate.data.unknown import Unread
 from acclimate.data.words import WordEncoder, word_separator
 from acclimate.modeling.named import packaged_base
 
@@ -102,7 +103,7 @@ def by_the_word(tokenizer: Tokenizer, **settings: int) -> tuple[WordEncoder, Spy
     separator = word_separator(tokenizer)
     assert separator is not None
     spy = Spy(tokenizer)
-    return WordEncoder(spy, separator, **settings), spy
+    return WordEncoder(spy, separator, Unread.by(tokenizer), **settings), spy
 
 
 @pytest.fixture(scope="module", params=ACCEPTED)

@@ -80,10 +80,11 @@ def test_a_share_that_reads_nothing_is_refused(read):
 
 def test_the_facts_count_what_an_epoch_reads(read):
     text = read({"wiki": 1, "talks": 2})
-    assert text.facts["wiki"] == {"documents": 40, "tokens": 160, "share": 1, "training_tokens": 152, "heldout_tokens": 8}
+    counts = {"documents": 40, "tokens": 160, "share": 1, "training_tokens": 152, "heldout_tokens": 8}
+    assert text.facts["wiki"] == {**counts, "unknown_tokens": 0, "unknown_share": 0.0}
     assert text.facts["talks"]["training_tokens"] == 2 * 95 * 8
     assert text.training.tokens == 152 + 2 * 95 * 8
-    assert text.bytes_per_token["wiki"] == pytest.approx(sum(map(len, WIKI)) / 160)
+    assert text.sizes["wiki"] == (160, sum(map(len, WIKI)), 0)
 
 
 def test_the_same_text_is_read_with_every_seed(read):
@@ -102,3 +103,19 @@ def test_what_an_evaluation_found_is_said_of_each_corpus(read):
     assert of_one["wiki"]["heldout_loss"] == 2.0
     assert "heldout_loss" not in of_one["talks"]
     assert "heldout_loss" not in text.measured({}, both)["wiki"]
+
+
+def test_what_a_vocabulary_cannot_read_is_charged_as_it_is_and_never_makes_it_the_better_one(folder, tmp_path):
+    halves = [f"{known} {unknown}" for known, unknown in zip(WIKI, ["unheard", "日本"] * 20, strict=True)]
+    context = Context(Data(None, {}), "all", 0, "t", tmp_path / "cache", tmp_path, tmp_path, runtime=None)
+
+    def measured(texts):
+        text = read_text({"wiki": Corpus.of_texts("wiki", texts, str(len(texts[0])))}, {"wiki": 1}, folder, context, 6, 0.05, 1000)
+        return text.measured({"heldout_loss": 2.0, "heldout_accuracy": 0.5}, ("wiki",))["wiki"]
+
+    half, whole = measured(halves), measured(WIKI)
+    assert (half["unknown_tokens"], half["unknown_share"]) == (40, 0.2)
+    unread = 20 * len("unheard") + 20 * len("日本".encode())
+    size = sum(len(text.encode()) for text in halves)
+    assert half["bits_per_byte"] == pytest.approx((2.0 / np.log(2) * 160 + 8 * unread) / size)
+    assert half["bits_per_byte"] > whole["bits_per_byte"]

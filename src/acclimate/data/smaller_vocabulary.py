@@ -135,14 +135,6 @@ def reduced(tokenizer: Tokenizer, kept: IntArray) -> Tokenizer:
     return smaller
 
 
-def unknown_id(tokenizer: Tokenizer) -> int | None:
-    """The id that stands for what the vocabulary cannot write; None where there is none (bytes can write everything)."""
-    model = json.loads(tokenizer.to_str())["model"]
-    if model["type"] == "Unigram":
-        return None if model["unk_id"] is None else int(model["unk_id"])
-    return tokenizer.token_to_id(model["unk_token"]) if model.get("unk_token") else None
-
-
 def _check(model: dict[str, Any]) -> None:
     kind = model["type"]
     if kind not in ("WordPiece", "BPE", "Unigram"):

@@ -21,6 +21,7 @@ from tokenizers import Tokenizer
 from tokenizers.models import BPE, WordLevel, WordPiece
 
 from acclimate.data.ragged import IntArray
+from acclimate.data.unknown import Unread, unknown_id
 from acclimate.data.words import Encode, WordEncoder, word_separator
 from acclimate.errors import DataError, ModelError, SettingsError, StoreError
 from acclimate.files import atomic_folder, locked, mark_used, read_json, remove_leftovers, write_json
@@ -55,6 +56,10 @@ class TokenStore:
     """[D+1] where each document begins; the last entry is `total`."""
     bytes: int = 0
     """Of the documents' text as UTF-8, before it was tokenised; 0 where that is not known."""
+    unknown: int = 0
+    """Tokens that stand for what the vocabulary cannot read; where it drops that instead, the runs of characters that it drops."""
+    unknown_bytes: int = 0
+    """Of the text that these stand for."""
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -110,12 +115,13 @@ class TokenStore:
     @classmethod
     def _of_facts(cls, folder: Path, facts: Any) -> Self:
         try:
-            dtype, total, documents, size = np.dtype(facts["dtype"]), *(int(facts[name]) for name in ("tokens", "documents", "bytes"))
+            dtype = np.dtype(facts["dtype"])
+            total, documents, *sizes = (int(facts[name]) for name in ("tokens", "documents", "bytes", "unknown", "unknown_bytes"))
         except (KeyError, TypeError, ValueError) as error:
             raise StoreError(
                 f"{folder / FACTS_FILE}: does not describe a token store; remove the folder, it will be built again"
             ) from error
-        return cls(_map(folder / TOKENS_FILE, dtype, total), _map(folder / OFFSETS_FILE, OFFSET_TYPE, documents + 1), size)
+        return cls(_map(folder / TOKENS_FILE, dtype, total), _map(folder / OFFSETS_FILE, OFFSET_TYPE, documents + 1), *sizes)
 
     @property
     def documents(self) -> int:
@@ -126,6 +132,11 @@ class TokenStore:
     def total(self) -> int:
         """Tokens in all documents."""
         return len(self.tokens)
+
+    @property
+    def unknown_share(self) -> float:
+        """Of the tokens, those that are unknown to the vocabulary: 0 to 1."""
+        return min(1.0, self.unknown / max(1, self.total, self.unknown))
 
     def __len__(self) -> int:
         return self.documents
@@ -161,6 +172,8 @@ def special_tokens(tokenizer: Tokenizer) -> npt.NDArray[np.bool_]:
     """[V] True for ids that are no text ([CLS], [PAD], [UNK], ...): they are neither masked nor drawn as random replacements."""
     table = np.zeros(_vocabulary_size(tokenizer), dtype=np.bool_)
     table[[token for token, added in tokenizer.get_added_tokens_decoder().items() if added.special]] = True
+    if (unknown := unknown_id(tokenizer)) is not None:  # not every tokenizer marks it
+        table[unknown] = True
     return table
 
 
@@ -200,17 +213,20 @@ def _write(folder: Path, documents: Iterator[str], tokenizer: Tokenizer, key: st
     dtype = np.dtype("<u2" if _vocabulary_size(tokenizer) <= 1 << 16 else "<u4")
     plain_tokenizer = _plain(tokenizer)
     encode: Encode | None = None
+    unread = Unread.by(plain_tokenizer)
     total, count, size = 0, 0, 0
+    unknown: IntArray = np.zeros(2, np.int64)
     with (folder / TOKENS_FILE).open("wb") as tokens_file, (folder / OFFSETS_FILE).open("wb") as offsets_file:
         offsets_file.write(np.zeros(1, OFFSET_TYPE).tobytes())
         for chunk in _chunks(documents):
-            encode = encode or _encoder(plain_tokenizer, dtype, chunk[:CHECKED_DOCUMENTS])
+            encode = encode or _encoder(plain_tokenizer, unread, dtype, chunk[:CHECKED_DOCUMENTS])
             ids, lengths = _encode(encode, chunk, count)
+            unknown += encode.unread() if isinstance(encode, WordEncoder) else unread.counts(chunk, ids, lengths).sum(axis=0)
             tokens_file.write(ids.tobytes())
             offsets_file.write((total + np.cumsum(lengths)).astype(OFFSET_TYPE).tobytes())
             total, count = total + len(ids), count + len(chunk)
             size += sum(len(text) if text.isascii() else len(text.encode()) for text in chunk)
-    _write_facts(folder, key, dtype, total, count, size)
+    _write_facts(folder, key, dtype, total, count, size, *unknown.tolist())
 
 
 def _write_joined(folder: Path, stores: Sequence[TokenStore], key: str) -> None:
@@ -224,11 +240,15 @@ def _write_joined(folder: Path, stores: Sequence[TokenStore], key: str) -> None:
                 tokens_file.write(store.tokens[at : at + CHUNK_TOKENS].astype(dtype).tobytes())
             offsets_file.write((store.offsets[1:] + begin).astype(OFFSET_TYPE).tobytes())
             begin += store.total
-    _write_facts(folder, key, dtype, total, sum(store.documents for store in stores), sum(store.bytes for store in stores))
+    sums = (sum(getattr(store, name) for store in stores) for name in ("documents", "bytes", "unknown", "unknown_bytes"))
+    _write_facts(folder, key, dtype, total, *sums)
 
 
-def _write_facts(folder: Path, key: str, dtype: np.dtype[Any], tokens: int, documents: int, size: int) -> None:
-    write_json(folder / FACTS_FILE, {"key": key, "dtype": dtype.str, "tokens": tokens, "documents": documents, "bytes": size})
+def _write_facts(
+    folder: Path, key: str, dtype: np.dtype[Any], tokens: int, documents: int, size: int, unknown: int, unknown_bytes: int
+) -> None:
+    counts = {"tokens": tokens, "documents": documents, "bytes": size, "unknown": unknown, "unknown_bytes": unknown_bytes}
+    write_json(folder / FACTS_FILE, {"key": key, "dtype": dtype.str, **counts})
 
 
 def _chunks(documents: Iterator[str]) -> Iterator[list[str]]:
@@ -244,7 +264,7 @@ def _chunks(documents: Iterator[str]) -> Iterator[list[str]]:
         yield chunk
 
 
-def _encoder(tokenizer: Tokenizer, dtype: np.dtype[Any], first: list[str]) -> Encode:
+def _encoder(tokenizer: Tokenizer, unread: Unread, dtype: np.dtype[Any], first: list[str]) -> Encode:
     """The fastest way to the tokenizer's own ids; `first` are the documents with which the corpus begins."""
     # The fast one skips character offsets, which nobody reads here; older versions of the library do not have it.
     encode_batch = partial(getattr(tokenizer, "encode_batch_fast", tokenizer.encode_batch), add_special_tokens=False)
@@ -257,7 +277,7 @@ def _encoder(tokenizer: Tokenizer, dtype: np.dtype[Any], first: list[str]) -> En
     separator = word_separator(tokenizer)
     if separator is None:
         return by_the_document
-    by_the_word = WordEncoder(by_the_document, separator)
+    by_the_word = WordEncoder(by_the_document, separator, unread)
     # Wrong ids would be noticed by nobody, so a tokenizer that is not what it seems is found out before the first is written.
     texts = [*(text[:CHECKED_CHARACTERS] for text in first), PROBE]
     both = zip(_encode(by_the_document, texts, 0), _encode(by_the_word, texts, 0), strict=True)
@@ -278,6 +298,14 @@ def _encode(encode: Encode, texts: list[str], first: int) -> tuple[npt.NDArray[A
                     r"a broken \ud800-like escape in JSON?"
                 ) from error
         raise
+    except Exception as error:
+        if type(error) is not Exception:
+            raise
+        # The library raises a bare one where a word is unknown and there is no token to say so.
+        raise ModelError(
+            f"the tokenizer gave up at documents {first + 1:,} to {first + len(texts):,} of the corpus ({error}): it has no token for what "
+            "it does not know; give its vocabulary one, or choose another base"
+        ) from error
 
 
 def _plain(tokenizer: Tokenizer) -> Tokenizer:

@@ -18,6 +18,7 @@ from tokenizers import Tokenizer, normalizers, pre_tokenizers
 from tokenizers.models import BPE, WordLevel, WordPiece
 
 from acclimate.data.ragged import IntArray, offsets_of, ranges
+from acclimate.data.unknown import Unread
 
 # These drop white space, and no word of theirs crosses it.
 SPLITTERS = (pre_tokenizers.BertPreTokenizer, pre_tokenizers.Whitespace, pre_tokenizers.WhitespaceSplit)
@@ -68,11 +69,13 @@ class WordEncoder:
     Memory stays flat however long the corpus is: a full cache is thrown away, and the frequent chunks are soon back.
     """
 
-    def __init__(self, encode: Encode, separator: Separator, cache_bytes: int = CACHE_BYTES) -> None:
-        """`encode` asks the tokenizer itself; `separator` is the tokenizer's."""
+    def __init__(self, encode: Encode, separator: Separator, unread: Unread, cache_bytes: int = CACHE_BYTES) -> None:
+        """`encode` asks the tokenizer itself; `separator` and `unread` are the tokenizer's."""
         self._encode = encode
         self._separator = separator
+        self._unread = unread
         self._cache_bytes = cache_bytes
+        self._last: IntArray = np.zeros(0, np.int64)  # chunks of the last call
         self._forget()
 
     def __call__(self, texts: list[str]) -> tuple[npt.NDArray[Any], IntArray]:
@@ -83,16 +86,23 @@ class WordEncoder:
         counts = np.array([len(row) for row in chunks], dtype=np.int64)
         numbers = np.fromiter(map(self._numbers.__getitem__, chain.from_iterable(chunks)), np.int64, int(counts.sum()))
         self._learn()
+        self._last = numbers
         lengths = self._lengths[numbers]
         ids = self._ids[ranges(self._begins[numbers], lengths)]
         # Also an empty text has one chunk, so there is no empty row for reduceat to stumble on.
         return ids, np.add.reduceat(lengths, offsets_of(counts)[:-1])
+
+    def unread(self) -> IntArray:
+        """[2] unknown tokens and their bytes, as `Unread.counts` tells them, in all texts of the last call."""
+        counts: IntArray = self._unknown[self._last].sum(axis=0)
+        return counts
 
     def _forget(self) -> None:
         self._numbers = _Numbers()
         self._ids, _ = self._encode([])
         self._begins = np.zeros(0, np.int64)
         self._lengths = np.zeros(0, np.int64)
+        self._unknown = np.zeros((0, 2), np.int64)
         self._used_bytes = 0
 
     def _learn(self) -> None:
@@ -102,6 +112,7 @@ class WordEncoder:
         self._begins = np.concatenate([self._begins, len(self._ids) + offsets_of(lengths)[:-1]])
         self._ids = np.concatenate([self._ids, ids])
         self._lengths = np.concatenate([self._lengths, lengths])
+        self._unknown = np.concatenate([self._unknown, self._unread.counts(new, ids, lengths)])
         self._used_bytes += sum(map(sys.getsizeof, new)) + ids.nbytes + ENTRY_BYTES * len(new)
 
     def _encode_chunks(self, chunks: list[str]) -> tuple[npt.NDArray[Any], IntArray]:

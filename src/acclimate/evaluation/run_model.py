@@ -43,7 +43,8 @@ def masked_scores(model: nn.Module, batches: Sequence[Batch], devices: Devices) 
         right = (logits_MV.argmax(-1) == wanted_M).sum()
         return torch.stack([summed_cross_entropy(logits_MV, wanted_M).double(), right.double()])
 
-    for batch in batches[devices.rank :: devices.world]:
+    # Those of unknown tokens alone ask for nothing.
+    for batch in [batch for batch in batches if len(batch.targets["target_ids"])][devices.rank :: devices.world]:
         for part in in_parts(sums, batch, devices):
             total += part
     count = sum(len(batch.targets["target_ids"]) for batch in batches)

@@ -67,13 +67,26 @@ def heldout_grid(results: dict[str, Any]) -> Grid:
     for name in _corpora(results):
         found = [(run, run["corpora"][name]) for run in _done(results) if "heldout_loss" in run["corpora"].get(name, {})]
         for run, facts in sorted(found, key=lambda each: (vocabularies.index(each[0].get("tokenizer")), each[1]["heldout_loss"])):
-            numbers = (score(facts["heldout_loss"]), percent(facts["heldout_accuracy"]), score(facts["bits_per_byte"]))
+            numbers = (score(facts["heldout_loss"]), percent(facts["heldout_accuracy"]), score(facts["bits_per_byte"]), _unknown(facts))
             which = str(vocabularies.index(run.get("tokenizer")) + 1) if len(vocabularies) > 1 else "–"
             rows.append((name, run["recipe"], which, str(run["seed"]), *numbers, amount(facts["heldout_tokens"])))
-    headings = ("corpus", "recipe", "vocabulary", "seed", "nats per masked token", "found", "bits per byte", "tokens held out")
+    headings = (
+        "corpus",
+        "recipe",
+        "vocabulary",
+        "seed",
+        "nats per masked token",
+        "found",
+        "bits per byte",
+        "unknown tokens",
+        "tokens held out",
+    )
     caption = "Held-out text, 15 % of its tokens masked; lower loss is better"
     if len(vocabularies) > 1:
-        caption += ", but losses and shares of different vocabularies cannot be compared, and bits per byte only roughly"
+        caption += (
+            ", but losses and shares of different vocabularies cannot be compared, and bits per byte only roughly (unknown tokens are "
+            "never asked for: each of their bytes is charged 8 bits)"
+        )
     return Grid(caption, headings, tuple(rows), frozenset({0, 1})).without_empty_columns()
 
 
@@ -108,6 +121,11 @@ def corpora_grid(results: dict[str, Any]) -> Grid:
             rows.append((run["recipe"], name, *counts))
     headings = ("recipe", "corpus", "documents", "tokens", "times an epoch", "tokens an epoch", "part of it")
     return Grid("What an epoch of the last stage reads", headings, tuple(dict.fromkeys(rows)), frozenset({0, 1}))
+
+
+def _unknown(facts: dict[str, Any]) -> str:
+    share = facts.get("unknown_share")
+    return "–" if share is None else percent(share)
 
 
 def _done(results: dict[str, Any]) -> list[dict[str, Any]]:

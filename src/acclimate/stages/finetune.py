@@ -80,6 +80,7 @@ class Finetune(Stage):
         from acclimate.data.batches import CountOrder
         from acclimate.data.sequences import Sequences
         from acclimate.data.task import Split
+        from acclimate.data.unknown import unknown_words
         from acclimate.evaluation.cost import Cost, PeakMemory, disk_bytes
         from acclimate.evaluation.metrics import classification_metrics, split_metrics
         from acclimate.evaluation.predictions import write_predictions
@@ -130,6 +131,8 @@ class Finetune(Stage):
             metrics = classification_metrics(task.dev.labels, probabilities(module, dev))
             return {**{f"dev_{name}": value for name, value in metrics.items()}, "score": metrics[self.select_by]}
 
+        unknown = {name: read.store.unknown_share for name, read in (("train", train), ("dev", dev), ("test", test))}
+        notes += [told for name, share in unknown.items() if (told := unknown_words(share, f"the {name} texts"))]
         steps = self.steps(order.batches_per_epoch)
         seconds = time.monotonic() - began
         with PeakMemory() as memory:
@@ -164,6 +167,7 @@ class Finetune(Stage):
             "cut_tokens_train": train.windows.cut_tokens,
             "cut_tokens_dev": dev.windows.cut_tokens,
             "cut_tokens_test": test.windows.cut_tokens,
+            **{f"unknown_share_{name}": share for name, share in unknown.items()},
         }
         once = None if train.hidden is None else int(train.lengths.sum())
         cost = Cost(

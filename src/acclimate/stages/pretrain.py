@@ -10,9 +10,11 @@ from pydantic import Field, model_validator
 
 from acclimate.data.batches import RampedOrder, TokenOrder
 from acclimate.data.corpus import Corpus
-from acclimate.data.mixture import Mixture, shares
+from acclimate.data.mixture import Mixture, in_words, shares
 from acclimate.data.opened import Data
 from acclimate.data.ragged import IntArray
+from acclimate.data.unknown import nothing_to_mask, unknown_words
+from acclimate.errors import DataError
 from acclimate.files import digest_json
 from acclimate.randomness import seed_of
 from acclimate.stages.base import Context, Outcome, Stage
@@ -27,7 +29,7 @@ RAMP_PARTS = 8  # of a batch, with which growing batches begin
 class Pretrain(Stage):
     """Continue pretraining with masked language modelling on unlabelled text."""
 
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     stage: Literal["pretrain"] = "pretrain"
     corpus: Mixture = "domain"
     """A corpus of `data`, or `task`: the texts of the whole training split and of the task's unlabelled files. Several at once with how
@@ -149,6 +151,7 @@ class Pretrain(Stage):
             notes.append("batches did not grow: batch_tokens hold a single window of the longest")
         if self.include:
             notes.append(f"the text of {' and '.join(self.include)} was read in pretraining, as asked")
+        notes += [told for name, facts in text.facts.items() if (told := unknown_words(facts["unknown_share"], repr(name)))]
 
         model, fresh = load_mlm(parent, context.seed, self.dropout)
         if self.gradient_checkpointing:
@@ -193,6 +196,10 @@ class Pretrain(Stage):
                 steps=course.steps, lr=self.lr, schedule=self.schedule,
                 evaluate_every=self.evaluate_every(course.steps, course.tokens, heldout.tokens), patience=self.patience,
             )  # fmt: skip
+        if result.passed_over == result.steps:
+            raise DataError(nothing_to_mask(in_words(self.corpus)))
+        if result.passed_over:
+            notes.append(f"{result.passed_over:,} of {result.steps:,} steps were passed over: no token of their batches can be masked")
         output = context.output / "model"
         if devices.is_main:
             save_model(output, parent, model)
@@ -211,8 +218,10 @@ class Pretrain(Stage):
             "corpora": text.measured(after, heldout.batches.keys()),
             "corpus_documents": text.store.documents,
             "corpus_tokens": text.store.total,
+            "unknown_share": text.store.unknown_share,
             "windows": len(lengths),
             "steps": result.steps,
+            "steps_passed_over": result.passed_over,
             "best_step": result.best_step,
             "tokens": tokens,
             "micro_tokens": micro,

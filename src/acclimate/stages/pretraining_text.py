@@ -3,12 +3,13 @@
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from acclimate.data.corpus import Corpus
 from acclimate.data.tokens import TokenStore
+from acclimate.data.unknown import unknown_id
 from acclimate.data.windows import Windows, within
 from acclimate.errors import DataError
 from acclimate.files import digest_file, digest_json
@@ -16,6 +17,28 @@ from acclimate.modeling.folder import ModelFolder
 from acclimate.randomness import generator
 from acclimate.stages.base import Context
 from acclimate.stages.heldout import hold_out, take
+
+UNREAD_BITS = 8.0  # per byte that a vocabulary cannot read: what it costs to write it as it is, known to nobody
+
+
+class Sizes(NamedTuple):
+    """Of one corpus in one vocabulary."""
+
+    known_tokens: int
+    """Those that can be asked for."""
+    bytes: int
+    """Of the text, UTF-8."""
+    unread_bytes: int
+    """Of the text that unknown tokens stand for."""
+
+    def bits_per_byte(self, loss: float) -> float:
+        """What a byte of the text costs in bits, where a known token costs `loss` nats.
+
+        Bytes that the vocabulary cannot read are never asked for, so each is charged as it is, 8 bits: a vocabulary is never the better one
+        for what it cannot read. Bits per byte bring vocabularies nearer to each other than nats per token do, not to one scale: a masked
+        piece is guessed from the other pieces of its word, so finer ones look easier.
+        """
+        return (self.known_tokens * loss / math.log(2) + UNREAD_BITS * self.unread_bytes) / max(1, self.bytes)
 
 
 @dataclass(frozen=True)
@@ -28,16 +51,13 @@ class PretrainingText:
     heldout: dict[str, Windows]
     """By corpus; without those that have nothing to hold out."""
     facts: dict[str, dict[str, Any]]
-    """Of each corpus: `documents`, `tokens`, `share` and `training_tokens` (an epoch's), `heldout_tokens`; special tokens not counted."""
-    bytes_per_token: dict[str, float]
-    """By corpus: UTF-8 bytes of text that a token stands for on average."""
+    """Of each corpus: `documents`, `tokens`, `share` and `training_tokens` (an epoch's), `heldout_tokens`, `unknown_tokens` and
+    `unknown_share` of all its tokens; special tokens not counted."""
+    sizes: dict[str, "Sizes"]
+    """By corpus."""
 
     def measured(self, evaluation: Mapping[str, float], of: Collection[str]) -> dict[str, dict[str, Any]]:
-        """The facts with the held-out loss (nats per token), accuracy and bits per byte that `evaluation` found for each corpus in `of`.
-
-        Bits per byte are loss x tokens per byte / ln 2, the loss being that of masked tokens. They bring vocabularies nearer to each other
-        than nats per token do, not to one scale: a masked piece is guessed from the other pieces of its word, so finer ones look easier.
-        """
+        """The facts with the held-out loss (nats per token), accuracy and bits per byte that `evaluation` found for each corpus in `of`."""
         found: dict[str, dict[str, Any]] = {}
         for name, facts in self.facts.items():
             which = f"/{name}" if len(of) > 1 else ""
@@ -47,7 +67,7 @@ class PretrainingText:
                 found[name] |= {
                     "heldout_loss": loss,
                     "heldout_accuracy": evaluation[f"heldout_accuracy{which}"],
-                    "bits_per_byte": loss / (self.bytes_per_token[name] * math.log(2)),
+                    "bits_per_byte": self.sizes[name].bits_per_byte(loss),
                 }
         return found
 
@@ -84,11 +104,18 @@ def read_text(
             "share": shares[name],
             "training_tokens": read.tokens,
             "heldout_tokens": out.tokens,
+            "unknown_tokens": store.unknown,
+            "unknown_share": store.unknown_share,
         }
         begin += store.total
     whole = Windows(np.concatenate([each.start for each in training]), np.concatenate([each.length for each in training]), 0, 0)
-    bytes_per_token = {name: store.bytes / max(1, store.total) for name, store in zip(corpora, stores, strict=True)}
-    return PretrainingText(joined, whole, held, facts, bytes_per_token)
+    # Where a vocabulary drops what it does not know there is no token for it among the others.
+    unknown = 0 if unknown_id(parent.tokenizer()) is None else 1
+    sizes = {
+        name: Sizes(store.total - unknown * store.unknown, store.bytes, store.unknown_bytes)
+        for name, store in zip(corpora, stores, strict=True)
+    }
+    return PretrainingText(joined, whole, held, facts, sizes)
 
 
 def _repeated(windows: Windows, share: float, name: str) -> Windows:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from acclimate.data.mixture import Mixture, shares
+from acclimate.data.mixture import Mixture, in_words, shares
 from acclimate.data.ragged import IntArray
+from acclimate.data.unknown import unknown_words
 from acclimate.stages.base import Context, Outcome, Stage
 
 if TYPE_CHECKING:
@@ -46,14 +47,14 @@ class Prune(Stage):
         entries.check_size(tokenizer, stay, self.size)  # before the corpus is read
         corpora = {name: context.data.documents(name) for name in shares(self.corpus)}
         rows = max(tokenizer.get_vocab().values()) + 1
-        by_corpus = {name: entries.count_entries(context.tokens(corpus, parent), rows) for name, corpus in corpora.items()}
+        before = [context.tokens(corpus, parent) for corpus in corpora.values()]
+        by_corpus = {name: entries.count_entries(store, rows) for name, store in zip(corpora, before, strict=True)}
         counts: IntArray = np.sum(list(by_corpus.values()), axis=0)
         weighed = np.sum([share * by_corpus[name] for name, share in shares(self.corpus).items()], axis=0)
         kept = entries.chosen(tokenizer, weighed, stay, self.size)
         smaller = entries.reduced(tokenizer, kept)
         folder = cut_vocabulary(parent, kept, smaller, context.output / "model")
-        stores = [context.tokens(corpus, folder) for corpus in corpora.values()]
-        after = np.sum([entries.count_entries(store, len(kept)) for store in stores], axis=0)
+        after = [context.tokens(corpus, folder) for corpus in corpora.values()]
         lost = int(counts.sum() - counts[kept].sum())
         metrics: dict[str, Any] = {
             "entries_before": entries.entries(tokenizer),
@@ -63,14 +64,13 @@ class Prune(Stage):
             "disk_bytes_before": disk_bytes(parent.path),
             "disk_bytes_after": disk_bytes(folder.path),
             "corpus_tokens_before": int(counts.sum()),
-            "corpus_tokens_after": int(after.sum()),
+            "corpus_tokens_after": sum(store.total for store in after),
             "lost_token_share": lost / max(int(counts.sum()), 1),
-            "unknown_tokens_before": _count(counts, entries.unknown_id(tokenizer)),
-            "unknown_tokens_after": _count(after, entries.unknown_id(smaller)),
+            "unknown_tokens_before": sum(store.unknown for store in before),
+            "unknown_tokens_after": sum(store.unknown for store in after),
         }
+        share = metrics["unknown_tokens_after"] / max(metrics["corpus_tokens_after"], 1)
+        metrics["unknown_share"] = share
+        told = unknown_words(share, f"{in_words(self.corpus)!r}")
         cost = Cost(seconds=time.monotonic() - began, parameters=metrics["parameters_after"], disk_bytes=metrics["disk_bytes_after"])
-        return Outcome(metrics, cost)
-
-
-def _count(counts: Any, number: int | None) -> int:
-    return 0 if number is None else int(counts[number])
+        return Outcome(metrics, cost, (told,) if told else ())

@@ -27,6 +27,7 @@ class TrainState:
     best_score: float | None = None
     best_step: int | None = None
     bad: int = 0  # evaluations since the best
+    passed_over: int = 0  # steps whose batch asked for nothing
     finished: bool = False
     history: list[dict[str, Any]] = field(default_factory=list)  # what log.jsonl will hold
     evaluations: list[dict[str, Any]] = field(default_factory=list)

@@ -39,7 +39,7 @@ class Objective(Protocol):
         """The global batch of a step, over all processes; a pure function of the step."""
 
     def count(self, batch: Batch) -> float:
-        """What the summed loss of this batch is divided by (masked tokens, weights of examples)."""
+        """What the summed loss of this batch is divided by (masked tokens, weights of examples); of 0 the batch is passed over."""
 
     def loss(self, model: nn.Module, batch: TensorBatch) -> Tensor:
         """The summed loss of a micro-batch, a scalar."""
@@ -85,6 +85,8 @@ class TrainResult:
     best_score: float | None
     history: list[dict[str, Any]]
     evaluations: list[dict[str, Any]]
+    passed_over: int = 0
+    """Steps whose batch asked for nothing: their data is read, and the weights stay as they are."""
 
 
 def train(
@@ -134,11 +136,14 @@ def train(
             for group in optimizer.param_groups:
                 group["lr"] = settings.lr * group["lr_scale"] * scale
             step = ahead(state.step)
-            total, norm = _gradients(placed, objective, step, optimizer, settings, state, devices, reporter)
-            optimizer.step()
+            # A batch of unknown tokens alone asks for nothing. All processes see the same count, so all pass it over.
+            learned = _gradients(placed, objective, step, optimizer, settings, state, devices, reporter) if step.count else None
+            if learned is not None:
+                optimizer.step()
             optimizer.zero_grad(set_to_none=True)
             devices.tidy()
             state.step += 1
+            state.passed_over += learned is None
             state.tokens += step.batch.tokens
             state.seconds = clock.seconds()
             last = state.step == settings.steps
@@ -148,7 +153,9 @@ def train(
             asking = devices.world == 1 or last or state.step % ASK_EVERY == 0
             due = asking and devices.sum(float(devices.is_main and time.monotonic() - saved_at >= settings.checkpoint_seconds)) > 0
             stopping = asking and devices.sum(float(stop.asked)) > 0
-            if kept or judged or last or due or stopping or devices.device.type == "cpu" or state.step % WATCH_EVERY == 0:
+            watched = kept or judged or last or due or stopping or devices.device.type == "cpu" or state.step % WATCH_EVERY == 0
+            if watched and learned is not None:
+                total, norm = learned
                 losses.send(Point(state.step, settings.lr * scale, state.tokens), devices.total(total) / step.count, norm)
             # Before weights are judged or saved for good, every loss on the way to them is looked at.
             for point, value, size in losses.arrived(wait=judged or last or due or stopping):
@@ -177,7 +184,9 @@ def train(
     reporter.close()
     if state.best_step is not None:
         checkpoints.load_best(model)
-    return TrainResult(state.step, state.tokens, state.seconds, state.best_step, state.best_score, state.history, state.evaluations)
+    return TrainResult(
+        state.step, state.tokens, state.seconds, state.best_step, state.best_score, state.history, state.evaluations, state.passed_over
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
