@@ -128,5 +128,5 @@ def flat(rows):
 
 def test_what_is_said_grows_with_the_share():
     assert unknown_words(0.01, "'domain'") == ""
-    assert unknown_words(0.2, "'domain'") == "20.0 % of the tokens of 'domain' are unknown to this vocabulary: no model can read them"
+    assert unknown_words(0.2, "'domain'") == "20.0 % of the tokens of 'domain' are unknown to this vocabulary, and no model can read them"
     assert unknown_words(0.6, "'domain'").startswith("MOSTLY UNREADABLE: 60.0 % of the tokens of 'domain'")

@@ -84,13 +84,22 @@ def tokenizer(
     cased: Annotated[bool, typer.Option("--cased", help="Keep upper case and accents in WordPiece; bytes always keep them.")] = False,
     text: Annotated[str | None, typer.Option("--text", help="Column with the text.")] = None,
     min_frequency: Annotated[int, typer.Option("--min-frequency", min=1, help="A pair is merged if it occurs so often.")] = 2,
+    characters: Annotated[
+        int | None,
+        typer.Option(
+            "--characters",
+            min=1,
+            help="WordPiece: so many of the most frequent characters; words with others are unknown. "
+            "Default: the first 1,000, and all that are one in a million, in half of the entries at most.",
+        ),
+    ] = None,
 ) -> None:
     """Learn a vocabulary from a corpus."""
     from acclimate.data.corpus import Corpus, CorpusSettings
     from acclimate.data.new_vocabulary import learn_vocabulary
 
     opened = Corpus.open("corpus", CorpusSettings(**_source(corpus, text)), Path.cwd())
-    learned = learn_vocabulary(opened, out, size=size, kind=kind, cased=cased, min_frequency=min_frequency)
+    learned = learn_vocabulary(opened, out, size=size, kind=kind, cased=cased, min_frequency=min_frequency, characters=characters)
     show.learned(learned, out)
 
 

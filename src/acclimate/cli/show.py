@@ -151,10 +151,16 @@ def speed(found: "Speed") -> None:
 
 def learned(found: "Learned", out: Path) -> None:
     """What a vocabulary came to on its corpus."""
-    print(f"{'entries':26} {found.entries:,}")
+    asked = f" (of {found.asked:,} asked for; no further pair occurs often enough)" if found.entries < found.asked else ""
+    print(f"{'entries':26} {found.entries:,}{asked}")
     print(f"{'documents':26} {found.documents:,}")
     print(f"{'tokens':26} {found.tokens:,}")
     print(f"{'characters_per_token':26} {found.characters_per_token:.2f}")
+    if found.different:
+        print(f"{'characters':26} {found.alphabet:,} of {found.different:,} different ones in the corpus")
+    print(f"{'unknown':26} {100 * found.unknown_share:.1f} % of the tokens are unknown ({found.unknown_tokens:,})")
+    if found.note:
+        print(f"note: {found.note}")
     print(f"Tokenizer: {out}")
 
 

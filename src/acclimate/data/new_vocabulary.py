@@ -11,11 +11,14 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre
 
 from acclimate.data.corpus import Corpus
 from acclimate.data.tokens import TokenStore
+from acclimate.data.unknown import unknown_words
 from acclimate.errors import DataError, SettingsError
 from acclimate.files import atomic_folder, write_json
 
 VocabularyKind = Literal["wordpiece", "bytes"]
-MOST_CHARACTERS = 1000  # of a WordPiece alphabet, as in BERT; rarer ones are unknown
+# Of a WordPiece alphabet: the thousand most frequent characters, as in BERT, and further ones while each is one in a million and all take
+# at most half of the entries. Scripts of thousands of characters are read, and a few stray ones in much English take no room from words.
+FEWEST_CHARACTERS, RAREST_CHARACTER, ALPHABET_SHARE = 1000, 1e-6, 0.5
 BYTES = sorted(pre_tokenizers.ByteLevel.alphabet())
 CONTINUED = "##"
 
@@ -30,11 +33,33 @@ class Learned:
     """In all documents."""
     tokens: int
     """Of all documents, without special tokens."""
+    asked: int
+    """Entries that it might have had."""
+    different: int
+    """Different characters in the (normalised) text, white space left out; 0 where bytes can write everything."""
+    alphabet: int
+    """Those of them that the vocabulary has."""
+    unknown_tokens: int
+    """Of all documents: words with another character, and words of more than a hundred."""
+    unknown_share: float
+    """Of the tokens, the unknown ones."""
 
     @property
     def characters_per_token(self) -> float:
         """Mean length of a token; the longer, the shorter the sequences."""
         return self.characters / max(self.tokens, 1)
+
+    @property
+    def note(self) -> str:
+        """What should be said of unknown tokens without being asked; empty where they are too few to matter."""
+        told = unknown_words(self.unknown_share, "this corpus")
+        if not told:
+            return ""
+        missing = self.different - self.alphabet
+        mend = (
+            f"{missing:,} rare characters are left out, which --characters (and --size) takes in" if missing else "are its words too long?"
+        )
+        return f"{told}; {mend}; --kind bytes reads everything"
 
 
 @dataclass(frozen=True)
@@ -62,30 +87,43 @@ _FAMILIES: dict[VocabularyKind, _Family] = {
 
 
 def learn_vocabulary(
-    corpus: Corpus, out: Path, *, size: int = 16_384, kind: VocabularyKind = "wordpiece", cased: bool = False, min_frequency: int = 2
+    corpus: Corpus,
+    out: Path,
+    *,
+    size: int = 16_384,
+    kind: VocabularyKind = "wordpiece",
+    cased: bool = False,
+    min_frequency: int = 2,
+    characters: int | None = None,
 ) -> Learned:
     """Learn a vocabulary of at most `size` entries and write it into the folder `out`, which appears when it is complete.
 
     The same corpus gives the same bytes. It is read three times (characters, vocabulary, length in tokens), a document at a time; only its
     different words are in memory. Pieces are merged while a pair occurs `min_frequency` times. Bytes keep upper case whatever `cased` is.
+    `characters` is how many of the most frequent characters a WordPiece vocabulary has; by default the thousand most frequent and
+    all that are one in a million, in half of the entries at most.
 
     Raises:
-        SettingsError: `out` is not empty, or `size` does not hold the alphabet.
+        SettingsError: `out` is not empty, `size` does not hold the alphabet, or `characters` is given for bytes.
         DataError: the corpus has no document, or one that cannot be used.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise SettingsError(f"{out}: not empty; choose another --out")
     family = _FAMILIES[kind]
     if kind == "bytes":
+        if characters is not None:
+            raise SettingsError("characters: a vocabulary of bytes can write every character; leave it out, or take the kind wordpiece")
         _check_size(size, len(family.special) + len(BYTES), "256 bytes")
     empty = _wordpiece(family, cased) if kind == "wordpiece" else _byte_level()
-    letters, documents, characters = _read(corpus, empty if kind == "wordpiece" else None)
+    counts, documents, read = _read(corpus, empty if kind == "wordpiece" else None)
     if not documents:
         raise DataError(f"{corpus.files[0] if corpus.files else corpus.name}: the corpus holds no usable document")
+    letters: list[str] = []
     if kind == "wordpiece":
-        inside = _inside(letters, empty)
+        letters, inside = _alphabet(counts, empty, size - len(family.special), characters)
         least = len(family.special) + len(letters) + len(inside)
-        _check_size(size, least, f"{len(letters):,} characters, {len(inside):,} of them inside of words, too")
+        fewer = ", or fewer characters (--characters), rarer ones being unknown"
+        _check_size(size, least, f"{len(letters):,} characters, {len(inside):,} of them inside of words, too", fewer)
         tokenizer = _train_wordpiece(empty, corpus.documents(), family, cased, letters, inside, size, min_frequency)
     else:
         tokenizer = _train_bytes(empty, corpus.documents(), family, size, min_frequency)
@@ -93,17 +131,19 @@ def learn_vocabulary(
         tokenizer.save(str(folder / "tokenizer.json"))
         write_json(folder / "tokenizer_config.json", _config(family, tokenizer, kind, cased))
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=".tmp-") as temporary:
-            tokens = TokenStore.build(Path(temporary) / "store", corpus.documents(), tokenizer, "").total
-    return Learned(tokenizer.get_vocab_size(), documents, characters, tokens)
+            store = TokenStore.build(Path(temporary) / "store", corpus.documents(), tokenizer, "")
+    return Learned(
+        tokenizer.get_vocab_size(), documents, read, store.total, size, len(counts), len(letters), store.unknown, store.unknown_share
+    )
 
 
-def _check_size(size: int, least: int, alphabet: str) -> None:
+def _check_size(size: int, least: int, alphabet: str, other: str = "") -> None:
     if size < least:
-        raise SettingsError(f"size: {size:,} entries are too few for the special tokens and {alphabet}; choose {least:,} or more")
+        raise SettingsError(f"size: {size:,} entries are too few for the special tokens and {alphabet}; choose {least:,} or more{other}")
 
 
-def _read(corpus: Corpus, tokenizer: Tokenizer | None) -> tuple[list[str], int, int]:
-    """(the alphabet of the normalised text, sorted; documents; characters). No alphabet without a tokenizer."""
+def _read(corpus: Corpus, tokenizer: Tokenizer | None) -> tuple[Counter[str], int, int]:
+    """(how often each character of the normalised text occurs; documents; characters). None are counted without a tokenizer."""
     counts: Counter[str] = Counter()
     documents = characters = 0
     normalise: Callable[[str], str] | None = tokenizer.normalizer.normalize_str if tokenizer is not None else None
@@ -111,14 +151,33 @@ def _read(corpus: Corpus, tokenizer: Tokenizer | None) -> tuple[list[str], int, 
         documents, characters = documents + 1, characters + len(text)
         if normalise is not None:
             counts.update(normalise(text))
-    known = sorted((letter for letter in counts if not letter.isspace()), key=lambda letter: (-counts[letter], letter))
-    return sorted(known[:MOST_CHARACTERS]), documents, characters
+    for letter in [letter for letter in counts if letter.isspace()]:
+        del counts[letter]
+    return counts, documents, characters
 
 
-def _inside(letters: list[str], tokenizer: Tokenizer) -> list[str]:
+def _alphabet(counts: Counter[str], tokenizer: Tokenizer, room: int, asked: int | None) -> tuple[list[str], list[str]]:
+    """(the characters that a vocabulary of `room` entries begins with, sorted; those of them that words go on with, as entries)."""
+    by_count = sorted(counts, key=lambda letter: (-counts[letter], letter))
+    goes_on = _goes_on(tokenizer)
+    if asked is not None:
+        kept = by_count[:asked]
+    else:
+        kept, rarest = by_count[:FEWEST_CHARACTERS], RAREST_CHARACTER * counts.total()
+        taken = sum(1 + goes_on(letter) for letter in kept)
+        for letter in by_count[FEWEST_CHARACTERS:]:
+            taken += 1 + goes_on(letter)
+            if counts[letter] < rarest or taken > ALPHABET_SHARE * room:
+                break
+            kept.append(letter)
+    kept.sort()
+    return kept, [CONTINUED + letter for letter in kept if goes_on(letter)]
+
+
+def _goes_on(tokenizer: Tokenizer) -> Callable[[str], bool]:
     # Punctuation and Chinese characters are words of their own: no word goes on with them.
     normalise, split = tokenizer.normalizer.normalize_str, tokenizer.pre_tokenizer.pre_tokenize_str
-    return [CONTINUED + letter for letter in letters if len(split(normalise(f"a{letter}a"))) == 1]
+    return lambda letter: len(split(normalise(f"a{letter}a"))) == 1
 
 
 def _wordpiece(family: _Family, cased: bool, vocabulary: dict[str, int] | None = None) -> Tokenizer:

@@ -14,7 +14,8 @@ from acclimate.data.ragged import IntArray
 
 NOTED = 0.01  # share of unknown tokens from which on it is said without being asked
 MOSTLY = 0.5  # from here on loudly
-PROBES = ("\u1780\ua500\U0001f9ff", "a")  # letters that hardly a vocabulary has, one that nearly all have
+OTHER_BASE = "choose a base for this language, or learn a vocabulary (acclimate tokenizer)"
+PROBE = "\u1780\ua500\U0001f9ff"  # letters that hardly a vocabulary has
 
 
 def unknown_id(tokenizer: Tokenizer) -> int | None:
@@ -31,26 +32,21 @@ def drops_unknown(tokenizer: Tokenizer) -> bool:
     if not isinstance(tokenizer.model, BPE) or tokenizer.model.unk_token:
         return False
     # Bytes as well as marks of spaces give tokens.
-    made = tokenizer.encode(PROBES[0], add_special_tokens=False)
+    made = tokenizer.encode(PROBE, add_special_tokens=False)
     return not any(end > begin for begin, end in made.offsets)
 
 
 def unknown_words(share: float, what: str) -> str:
-    """The sentence that is said of text with this share of unknown tokens; empty where it is too small to matter."""
+    """What is said of text with this share of unknown tokens; empty where it is too small to matter."""
     if share <= NOTED:
         return ""
-    told = f"{100 * share:.1f} % of the tokens of {what} are unknown to this vocabulary: no model can read them"
-    if share <= MOSTLY:
-        return told
-    return f"MOSTLY UNREADABLE: {told}; choose a base for this language and script, or learn a vocabulary (acclimate tokenizer)"
+    told = f"{100 * share:.1f} % of the tokens of {what} are unknown to this vocabulary, and no model can read them"
+    return told if share <= MOSTLY else f"MOSTLY UNREADABLE: {told}; {OTHER_BASE}"
 
 
 def nothing_to_mask(corpus: str) -> str:
     """Why text that is unknown throughout is refused."""
-    return (
-        f"every token of the corpus {corpus!r} is unknown to this vocabulary: nothing can be masked; "
-        "choose a base for this language and script, or learn a vocabulary (acclimate tokenizer)"
-    )
+    return f"every token of the corpus {corpus!r} is unknown to this vocabulary: nothing can be masked; {OTHER_BASE}"
 
 
 @dataclass(frozen=True)
