@@ -6,13 +6,13 @@ from torch.nn.functional import cross_entropy
 
 from acclimate.errors import SettingsError
 from acclimate.modeling import attention_kernels
+from acclimate.modeling.base_config import SUPPORTED
 from acclimate.modeling.dropout import CheapDropout
 from acclimate.modeling.execution import Packed, buckets
 from acclimate.modeling.families import NO_CHECKPOINTING, OWN_ATTENTION, VERIFIED
 from acclimate.modeling.fast_paths import FastPaths
 from acclimate.modeling.heads import freeze
 from acclimate.modeling.layers import layers_of
-from acclimate.modeling.source import SUPPORTED
 from acclimate.modeling.tensors import to_tensors
 from acclimate.stages.training import checkpoint_activations
 

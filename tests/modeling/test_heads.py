@@ -7,11 +7,12 @@ from torch import nn
 from transformers import BertModel
 
 from acclimate.errors import SettingsError
+from acclimate.modeling.base_config import SUPPORTED
 from acclimate.modeling.execution import Packed
 from acclimate.modeling.folder import import_base, save_model
 from acclimate.modeling.head_settings import HeadSettings
 from acclimate.modeling.heads import freeze, layer_groups, load_classifier, load_mlm
-from acclimate.modeling.source import SUPPORTED, resolve_base
+from acclimate.modeling.source import resolve_base
 from acclimate.modeling.tensors import to_tensors
 
 LABELS = ("no", "yes", "maybe")

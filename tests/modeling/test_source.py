@@ -7,6 +7,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from acclimate.errors import ModelError
+from acclimate.modeling import base_config
 from acclimate.modeling import source as source_module
 from acclimate.modeling.source import resolve_base
 
@@ -54,7 +55,7 @@ def test_a_pickle_only_folder_is_refused_before_anything_in_it_is_read(name, tmp
     # Nothing of these could be read without an error of another kind.
     for file in ("config.json", name):
         (folder / file).write_bytes(b"\xff not readable")
-    monkeypatch.setattr(source_module, "_read_json", lambda *_: pytest.fail("a file was read"))
+    monkeypatch.setattr(base_config, "read_object", lambda *_: pytest.fail("a file was read"))
     with pytest.raises(ModelError, match=rf"{name}.*run code.*safe_serialization"):
         resolve_base("old", tmp_path)
 

@@ -21,10 +21,11 @@ from transformers import (
 
 from acclimate.data.smaller_vocabulary import chosen, entries, necessary, reduced
 from acclimate.errors import ModelError
+from acclimate.modeling.base_config import SUPPORTED
 from acclimate.modeling.folder import ModelFolder, import_base, save_model
 from acclimate.modeling.head_settings import HeadSettings
 from acclimate.modeling.heads import load_classifier, load_mlm, load_trained_classifier
-from acclimate.modeling.source import SUPPORTED, resolve_base
+from acclimate.modeling.source import resolve_base
 from acclimate.modeling.vocabulary import cut_vocabulary, named_ids, vocabulary_axes
 
 SENTENCES = [

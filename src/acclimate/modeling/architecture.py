@@ -20,6 +20,8 @@ from transformers import (
 )
 from transformers.utils import logging
 
+from acclimate.errors import ModelError
+
 Kind = Literal["base", "mlm", "classifier"]
 AUTO: dict[Kind, Any] = {"base": AutoModel, "mlm": AutoModelForMaskedLM, "classifier": AutoModelForSequenceClassification}
 
@@ -31,14 +33,19 @@ class Architecture:
     config: PreTrainedConfig
 
     @staticmethod
-    def of(folder: Path) -> "Architecture":
-        """The architecture of a folder with a config.json; code in the folder is never run."""
-        return Architecture(AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True))
+    def of(folder: Path, name: str = "") -> "Architecture":
+        """The architecture of a folder with a config.json, called `name` in messages; code in the folder is never run.
 
-    @staticmethod
-    def described(config: dict[str, Any]) -> "Architecture":
-        """The architecture of a config.json that is not a file yet."""
-        return Architecture(AutoConfig.for_model(**config))
+        Raises:
+            ModelError: transformers cannot make a model of it.
+        """
+        try:
+            architecture = Architecture(AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True))
+            _ = architecture._mlm  # what cannot be built is found out here
+        except Exception as error:  # the file is somebody else's: whatever the library trips over is in it
+            summary = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise ModelError(f"{f'base {name}' if name else folder}: its config.json does not describe a model ({summary})") from error
+        return architecture
 
     def build(self, kind: Kind, config: PreTrainedConfig | None = None) -> PreTrainedModel:
         """A model of this kind; its weights are drawn from torch's global generator."""

@@ -4,6 +4,7 @@ Parts travel along: a stage saves what it trained over what its parent had, so t
 head survives fine-tuning. Plain transformers classes load the parts they know.
 """
 
+import re
 import shutil
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,18 +20,15 @@ from torch import Tensor
 from acclimate.errors import ModelError
 from acclimate.files import read_json, write_json
 from acclimate.modeling.architecture import AUTO, Architecture, Kind, is_mlm, quiet, untied
-from acclimate.modeling.source import CONFIG, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS, Source
+from acclimate.modeling.base_files import CONFIG, TOKENIZER, WEIGHTS, alone, tokenizer_files
+from acclimate.modeling.source import Source
 from acclimate.randomness import seed_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-# Besides tokenizer.json: what plain transformers reads to build the same tokenizer.
-TOKENIZER_FILES = (
-    TOKENIZER_CONFIG, "special_tokens_map.json", "added_tokens.json", "vocab.txt", "vocab.json", "merges.txt", "spm.model",
-    "spiece.model", "sentencepiece.bpe.model",
-)  # fmt: skip
 HEAD, MAX_LENGTH = "acclimate_head", "acclimate_max_length"
+_LAYER = re.compile(r"\blayers?\.(?P<number>\d+)\.")
 CARRIED = "carried."
 """ModernBERT's two heads share names. The one that was not trained last is kept as `carried.mlm.<name>` or `carried.classifier.<name>`."""
 
@@ -138,10 +136,16 @@ def import_base(source: Source, output: Path) -> ModelFolder:
     missing is drawn from the run's seed by the stage that needs it.
 
     Raises:
-        ModelError: weights of the body are missing, or do not fit the configuration.
+        ModelError: weights of the body are missing, are not finite, or do not fit the configuration.
     """
-    architecture = Architecture.of(source.folder)
-    body, missing_in_mlm, unused = _read(source, architecture, "mlm")
+    config = _without_labels(source.config)
+    with alone(source.files, config, output.parent) as folder:
+        return _import(source, folder, config, output)
+
+
+def _import(source: Source, folder: Path, config: dict[str, Any], output: Path) -> ModelFolder:
+    architecture = Architecture.of(folder, source.name)
+    body, missing_in_mlm, unused = _read(source, folder, "mlm")
     prefix = architecture.prefix
     missing_in_body = sorted(name for name in missing_in_mlm if name.startswith(prefix))
     if missing_in_body:
@@ -149,34 +153,40 @@ def import_base(source: Source, output: Path) -> ModelFolder:
             f"base {source.name}: {len(missing_in_body)} tensors that a {source.config['model_type']} body needs are not in its weights, "
             f"e.g. {missing_in_body[0]}; the checkpoint is incomplete or of another model type"
         )
+    _refuse_more_layers(source, unused)
     notes = []
     tensors = {name: tensor for name, tensor in body.items() if name.startswith(prefix)}
     if not missing_in_mlm:
         tensors |= body
     if architecture.pooler_names:
-        whole, missing, _ = _read(source, architecture, "base")
+        whole, missing, _ = _read(source, folder, "base")
         if not any(prefix + name in architecture.pooler_names for name in missing):
             tensors |= {prefix + name: tensor for name, tensor in whole.items() if prefix + name in architecture.pooler_names}
     if any(name.startswith("classifier.") for name in unused):
         notes.append("the base brings a classifier, which is left out: every recipe starts with a fresh one")
-    config = _without_labels(source.config)
     if missing_in_mlm:
         # A head that pretraining makes is tied to the embeddings, whatever the lost one was.
-        config["tie_word_embeddings"] = True
-    _write(output, source.folder, config, tensors, architecture.class_name("base" if missing_in_mlm else "mlm"), architecture)
+        config = config | {"tie_word_embeddings": True}
+    _refuse_infinite(source, tensors)
+    _write(output, folder, config, tensors, architecture.class_name("base" if missing_in_mlm else "mlm"), architecture)
     return ModelFolder(output, tuple(notes))
 
 
 def random_base(source: Source, output: Path, seed: int) -> ModelFolder:
     """The source's architecture with fresh weights (body, pooler and MLM head), drawn from the seed alone; the tokenizer is kept."""
-    architecture = Architecture.of(source.folder) if source.shape is None else Architecture.described(source.config)
+    config = _without_labels(source.config)
+    with alone(source.files, config, output.parent) as folder:
+        return _draw(Architecture.of(folder, source.name), folder, config, output, seed)
+
+
+def _draw(architecture: Architecture, folder: Path, config: dict[str, Any], output: Path, seed: int) -> ModelFolder:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_of(seed, "random base"))
         tensors = untied(architecture.build("mlm"))
         if architecture.pooler_names:
             whole = {architecture.prefix + name: tensor for name, tensor in untied(architecture.build("base")).items()}
             tensors |= {name: whole[name] for name in architecture.pooler_names}
-    _write(output, source.folder, _without_labels(source.config), tensors, architecture.class_name("mlm"), architecture)
+    _write(output, folder, config, tensors, architecture.class_name("mlm"), architecture)
     return ModelFolder(output)
 
 
@@ -225,16 +235,37 @@ def save_changed(output: Path, parent: ModelFolder, config: dict[str, Any], tens
     return ModelFolder(output)
 
 
-def _read(source: Source, architecture: Architecture, kind: Kind) -> tuple[dict[str, Tensor], set[str], set[str]]:
+def _refuse_infinite(source: Source, tensors: dict[str, Tensor]) -> None:
+    # Here it is known whose fault it is; later it would look like a learning rate that is too high.
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool((whole := tensor.float().isfinite()).all()):
+            raise ModelError(
+                f"base {source.name}: {int((~whole).sum()):,} of the {tensor.numel():,} numbers of its weight {name} are not finite "
+                "(NaN or infinite); the file is damaged, or was saved after a training that had failed"
+            )
+
+
+def _refuse_more_layers(source: Source, unused: set[str]) -> None:
+    # Left-over heads are usual; left-over layers are a model that would be cut without a word.
+    said = source.config.get("num_hidden_layers") or source.config.get("n_layers")
+    beyond = sorted(name for name in unused if (found := _LAYER.search(name)) and said is not None and int(found["number"]) >= said)
+    if beyond:
+        raise ModelError(
+            f"base {source.name}: its weights have more layers than the {said} of its {CONFIG} ({beyond[0]}); they do not belong "
+            f"together — `base: {{layers_of: {source.name}, keep: {said}}}` makes a smaller model of the whole one"
+        )
+
+
+def _read(source: Source, folder: Path, kind: Kind) -> tuple[dict[str, Tensor], set[str], set[str]]:
     # (state without tied names, names that the checkpoint lacks, names that were not used). transformers knows every old spelling of names.
     with torch.random.fork_rng(devices=[]), quiet():
         try:
             model, info = AUTO[kind].from_pretrained(
-                source.folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, local_files_only=True,
+                folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, local_files_only=True,
                 output_loading_info=True,
             )  # fmt: skip
-        except (RuntimeError, OSError, ValueError) as error:
-            summary = str(error).strip().splitlines()[0]
+        except Exception as error:  # the files are somebody else's: whatever the library trips over is in them
+            summary = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise ModelError(f"base {source.name}: its weights do not fit its {CONFIG} ({summary})") from error
     state = untied(model)
     return state, {name for name in info["missing_keys"] if name in state}, set(info["unexpected_keys"])
@@ -252,9 +283,9 @@ def _write(
             "tokenizer and weights do not belong together"
         )
     words.save(str(output / TOKENIZER))
-    for name in TOKENIZER_FILES:
-        if (tokenizer / name).is_file():
-            shutil.copyfile(tokenizer / name, output / name)
+    for file in tokenizer_files(tokenizer):
+        if file.name != TOKENIZER:
+            shutil.copyfile(file, output / file.name)
     write_weights(output, config, tensors, class_name)
 
 

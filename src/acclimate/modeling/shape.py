@@ -4,6 +4,7 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
+from acclimate.modeling.base_config import HEADS, LAYERS, POSITIONS, WIDTH
 from acclimate.settings import Settings
 
 SEGMENTS = 2  # of a pair of texts, as BERT has them
@@ -13,15 +14,15 @@ DROPOUT = 0.1  # as BERT has it; stages that train without say so themselves
 class Shape(Settings):
     """The architecture of BERT (Devlin et al. 2019) in sizes of your own."""
 
-    layers: int = Field(gt=0)
+    layers: int = Field(gt=0, le=LAYERS)
     """Blocks of attention and feed-forward."""
-    hidden: int = Field(gt=0)
+    hidden: int = Field(gt=0, le=WIDTH)
     """Width of a token's vector."""
-    heads: int = Field(gt=0)
+    heads: int = Field(gt=0, le=HEADS)
     """Heads of attention; they divide `hidden`."""
-    feed_forward: int | None = Field(default=None, gt=0)
+    feed_forward: int | None = Field(default=None, gt=0, le=8 * WIDTH)
     """Width inside the feed-forward part; default four times `hidden`."""
-    positions: int = Field(default=512, ge=8)
+    positions: int = Field(default=512, ge=8, le=POSITIONS)
     """Tokens of the longest sequence, special ones included."""
     tokenizer: str | None = Field(default=None, min_length=1)
     """Whose vocabulary it speaks: a folder (`acclimate tokenizer` makes one), a model or a hub id; default the study's base."""

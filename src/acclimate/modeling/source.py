@@ -1,25 +1,32 @@
 """Where a base model comes from: a local folder or a hub id, looked at, and refused where need be, before a weight is read. No torch."""
 
 import difflib
-import json
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 from typing import Any
 
 from acclimate.errors import ModelError
-from acclimate.files import digest_file, digest_json
+from acclimate.modeling.base_config import check_weights, configuration
+from acclimate.modeling.base_files import (
+    CONFIG,
+    INDEX,
+    TOKENIZER,
+    TOKENIZER_CONFIG,
+    check_files,
+    digest_of,
+    names_in,
+    parameters_in,
+    refuse_files,
+    require_tokenizer,
+    tokenizer_files,
+    weight_files,
+)
 from acclimate.modeling.named import NAMED, packaged_base
 from acclimate.modeling.shape import Shape
 
-CONFIG, TOKENIZER, TOKENIZER_CONFIG = "config.json", "tokenizer.json", "tokenizer_config.json"
-WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 DOWNLOADED = ("*.json", "*.txt", "*.model", "model*.safetensors", "README.md")  # the last says the licence
 PADDING_NAMES = ("[PAD]", "<pad>")
-OTHER_WEIGHTS = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
-SUPPORTED = (
-    "albert", "bert", "camembert", "deberta", "deberta-v2", "distilbert", "electra", "modernbert", "mpnet", "roberta", "xlm-roberta",
-)  # fmt: skip
+MOST_PARAMETERS = 20_000_000_000  # of a model that is made here
 
 
 @dataclass(frozen=True)
@@ -30,7 +37,9 @@ class Source:
     """What the study calls it."""
     folder: Path
     digest: str
-    """SHA-256 over weights, configuration and tokenizer."""
+    """SHA-256 over `files`."""
+    files: tuple[Path, ...]
+    """All that is read of it: weights, configuration, tokenizer and what plain transformers reads beside that."""
     config: dict[str, Any]
     parameters: int
     bytes: int
@@ -52,15 +61,17 @@ def resolve_base(base: str, root: Path) -> Source:
         MissingExtraError: it goes by a short name, and its package is not installed.
     """
     folder, hub = _found(base, root)
-    names = {path.name for path in folder.iterdir() if path.is_file()}
-    _refuse_files(base, names)
-    config = _configuration(base, folder, names)
-    _require_tokenizer(base, names)
-    files = weight_files(base, folder)
-    parameters = sum(_parameters(file) for file in files)
-    digested = [*files, *(folder / name for name in (CONFIG, TOKENIZER, TOKENIZER_CONFIG) if name in names)]
-    digest = digest_json({file.name: digest_file(file) for file in digested})
-    return Source(base, folder, digest, config, parameters, sum(file.stat().st_size for file in files), hub)
+    names = names_in(folder)
+    refuse_files(base, names)
+    check_files(base, [folder / name for name in (CONFIG, TOKENIZER_CONFIG) if name in names])
+    config = configuration(base, folder, names)
+    require_tokenizer(base, names)
+    weights = weight_files(base, folder)
+    files = (*weights, folder / CONFIG, *tokenizer_files(folder))
+    check_files(base, files)
+    parameters = sum(parameters_in(file) for file in weights if file.name != INDEX)
+    check_weights(base, config, parameters)
+    return Source(base, folder, digest_of(files), files, config, parameters, sum(file.stat().st_size for file in weights), hub)
 
 
 def new_source(shape: Shape, tokenizer: str, root: Path) -> Source:
@@ -72,14 +83,20 @@ def new_source(shape: Shape, tokenizer: str, root: Path) -> Source:
     folder = (root / Path(tokenizer).expanduser()).resolve()
     if not (folder / TOKENIZER).is_file():
         folder = resolve_base(tokenizer, root).folder
+    check_files(tokenizer, tokenizer_files(folder))
     vocabulary, padding = _vocabulary(tokenizer, folder)
     config = shape.config(vocabulary, padding)
-    files = {name: digest_file(folder / name) for name in (TOKENIZER, TOKENIZER_CONFIG) if (folder / name).is_file()}
+    files = tuple(tokenizer_files(folder))
     # Whose vocabulary it is called does not decide what the model will be.
     shape = shape.model_copy(update={"tokenizer": None})
     parameters = shape.parameters(vocabulary)
+    if parameters > MOST_PARAMETERS:
+        raise ModelError(
+            f"random: {shape.words()} with a vocabulary of {vocabulary:,} are {parameters:,} parameters, more than the {MOST_PARAMETERS:,} "
+            "that can be made here; choose smaller sizes"
+        )
     name = f"random, {shape.words()}, vocabulary of {Path(tokenizer).name}"
-    return Source(name, folder, digest_json({**files, CONFIG: config}), config, parameters, 4 * parameters, shape=shape)
+    return Source(name, folder, digest_of(files, {CONFIG: config}), files, config, parameters, 4 * parameters, shape=shape)
 
 
 def _vocabulary(name: str, folder: Path) -> tuple[int, int]:
@@ -112,24 +129,6 @@ def _found(base: str, root: Path) -> tuple[Path, str | None]:
     return _download(base), base
 
 
-def weight_files(base: str, folder: Path) -> list[Path]:
-    """The safetensors files that together hold the weights: one, or the shards that an index names.
-
-    Raises:
-        ModelError: the index is broken, or a shard is missing.
-    """
-    if (folder / WEIGHTS).is_file():
-        return [folder / WEIGHTS]
-    shards = sorted(set(_read_json(base, folder / INDEX).get("weight_map", {}).values()))
-    for shard in shards:
-        # A name with folders in it could point anywhere on the machine.
-        if Path(shard).name != shard or not (folder / shard).is_file():
-            raise ModelError(f"base {base}: {INDEX} names {shard!r}, which is not a file beside it; the download may be incomplete")
-    if not shards:
-        raise ModelError(f"base {base}: {INDEX} names no weights")
-    return [folder / shard for shard in shards]
-
-
 def _looks_like_a_path(base: str) -> bool:
     return base.startswith((".", "/", "~")) or base.endswith("/") or base.count("/") > 1 or "\\" in base
 
@@ -150,75 +149,16 @@ def _download(base: str) -> Path:
             raise ModelError(
                 f"base {base}: no folder here, not in the hub's local cache, and the hub is out of reach ({error}){_near(base)}"
             ) from missing
-    _refuse_files(base, names)
+    refuse_files(base, names)
     # The small files first: they decide whether the large ones are wanted.
     for name in (CONFIG, TOKENIZER_CONFIG):
         if name in names:
             small = Path(hf_hub_download(base, name)).parent
-    _configuration(base, small, names)
-    _require_tokenizer(base, names)
+    configuration(base, small, names)
+    require_tokenizer(base, names)
     return Path(snapshot_download(base, allow_patterns=list(DOWNLOADED)))
 
 
 def _near(base: str) -> str:
     near = difflib.get_close_matches(base.lower().replace("_", "-"), NAMED, n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
-
-
-def _refuse_files(base: str, names: set[str]) -> None:
-    if CONFIG not in names:
-        alone = " but a tokenizer alone: a model from scratch then needs sizes (--layers, --hidden, --heads; `random: {...}`)"
-        raise ModelError(f"base {base}: no {CONFIG}, so this is not a transformers model folder{alone if TOKENIZER in names else ''}")
-    if WEIGHTS in names or INDEX in names:
-        return
-    others = sorted(name for name in names if name.endswith(OTHER_WEIGHTS))
-    if others:
-        raise ModelError(
-            f"base {base}: its weights come only as {', '.join(others[:3])}, a format that can run code when it is read, and is refused. "
-            "Take a version with model.safetensors, or convert it where you trust it: "
-            "AutoModel.from_pretrained(...).save_pretrained(folder, safe_serialization=True)"
-        )
-    raise ModelError(f"base {base}: no {WEIGHTS} (nor {INDEX})")
-
-
-def _configuration(base: str, folder: Path, names: set[str]) -> dict[str, Any]:
-    config = _read_json(base, folder / CONFIG)
-    for name in (CONFIG, TOKENIZER_CONFIG):
-        if name in names and "auto_map" in _read_json(base, folder / name):
-            raise ModelError(
-                f"base {base}: {name} asks for code of the model's own (auto_map), which is never run here. "
-                f"Use a model whose classes are part of transformers ({', '.join(SUPPORTED)})"
-            )
-    kind = config.get("model_type")
-    if kind not in SUPPORTED:
-        raise ModelError(f"base {base}: model type {kind!r} is not supported; these are: {', '.join(SUPPORTED)}")
-    return config
-
-
-def _require_tokenizer(base: str, names: set[str]) -> None:
-    if TOKENIZER not in names:
-        raise ModelError(
-            f"base {base}: no {TOKENIZER} (the fast tokenizer); make one: AutoTokenizer.from_pretrained(...).save_pretrained(folder)"
-        )
-
-
-def _read_json(base: str, path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"base {base}: {path.name} cannot be read as JSON ({error})") from error
-    if not isinstance(value, dict):
-        raise ModelError(f"base {base}: {path.name} is not a JSON object")
-    return value
-
-
-def _parameters(file: Path) -> int:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(file, framework="numpy") as tensors:
-            slices = [tensors.get_slice(name) for name in tensors.keys()]  # noqa: SIM118 - not a dict
-            # Old checkpoints carry integer position ids, which are no parameters.
-            return sum(prod(part.get_shape()) for part in slices if part.get_dtype().startswith(("F", "BF")))
-    except (SafetensorError, OSError) as error:
-        raise ModelError(f"{file}: not a safetensors file ({error}); the download may be incomplete") from error

@@ -16,9 +16,9 @@ from acclimate.data.ragged import IntArray
 from acclimate.errors import ModelError
 from acclimate.files import read_json, write_json
 from acclimate.modeling.architecture import Architecture, Kind, quiet, untied
+from acclimate.modeling.base_files import TOKENIZER, TOKENIZER_CONFIG
 from acclimate.modeling.families import SHIFTED_POSITIONS
 from acclimate.modeling.folder import CARRIED, ModelFolder, write_weights
-from acclimate.modeling.source import TOKENIZER, TOKENIZER_CONFIG
 
 KINDS: tuple[Kind, ...] = ("mlm", "classifier")
 ADDED_TOKENS, SPECIAL_TOKENS, ADDED_IN_CONFIG = "added_tokens.json", "special_tokens_map.json", "added_tokens_decoder"

@@ -20,8 +20,8 @@ from acclimate.data.task import Split, text_digest
 from acclimate.errors import Interrupted
 from acclimate.evaluation.run_model import in_parts
 from acclimate.files import digest_file, digest_json
+from acclimate.modeling.base_files import CONFIG, TOKENIZER, WEIGHTS
 from acclimate.modeling.frozen import Divided
-from acclimate.modeling.source import CONFIG, TOKENIZER, WEIGHTS
 from acclimate.stages.base import Context
 from acclimate.stages.training import remembered
 

@@ -10,6 +10,7 @@ from pydantic import Field
 from acclimate.errors import ModelError
 from acclimate.evaluation.cost import Cost, disk_bytes
 from acclimate.modeling.shape import Shape
+from acclimate.modeling.source import Source
 from acclimate.stages.base import Context, Outcome, Stage
 
 
@@ -45,15 +46,20 @@ class Start(Stage):
 
         began = time.monotonic()
         root = Path("/")
-        source = resolve_base(self.folder, root) if self.shape is None else new_source(self.shape, self.folder, root)
-        if source.digest != self.digest:
-            raise ModelError(f"base {self.name}: its files changed since the study began; run the same command again")
-        source = replace(source, name=self.name)  # in messages, as the study calls it
+
+        def look() -> Source:
+            found = resolve_base(self.folder, root) if self.shape is None else new_source(self.shape, self.folder, root)
+            if found.digest != self.digest:
+                raise ModelError(f"base {self.name}: its files changed while the study ran; run the same command again")
+            return replace(found, name=self.name)  # in messages, as the study calls it
+
+        source = look()
         output = context.output / "model"
         notes: tuple[str, ...] = ()
         if self.random:
             random_base(source, output, context.seed)
         else:
             notes = import_base(source, output).notes
+        look()  # once more: what was read in between is what the digest says
         cost = Cost(seconds=time.monotonic() - began, parameters=source.parameters, disk_bytes=disk_bytes(output))
         return Outcome(metrics={}, cost=cost, notes=notes)

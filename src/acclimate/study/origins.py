@@ -7,6 +7,7 @@ from typing import Any
 
 from acclimate.data.hub import hub_reference
 from acclimate.data.opened import DataSettings
+from acclimate.modeling.base_files import inside
 from acclimate.modeling.source import Source
 
 CARD = "README.md"
@@ -35,7 +36,7 @@ def base_facts(sources: Iterable[Source]) -> list[dict[str, Any]]:
 def license_of(folder: Path) -> dict[str, str | None]:
     """`license`, `license_name` and `license_link` of the card in a model's folder; None for each that it does not say."""
     nothing: dict[str, str | None] = dict(NO_LICENSE)
-    if not (folder / CARD).is_file():
+    if not (folder / CARD).is_file() or not inside(folder / CARD):
         return nothing
     from huggingface_hub import ModelCard
 

@@ -14,9 +14,10 @@ from acclimate.data.opened import Data
 from acclimate.data.smaller_vocabulary import necessary
 from acclimate.errors import SettingsError
 from acclimate.files import digest_json
+from acclimate.modeling.base_files import TOKENIZER
 from acclimate.modeling.families import NO_CHECKPOINTING, ONE_LAYER
 from acclimate.modeling.limits import check_length
-from acclimate.modeling.source import TOKENIZER, Source
+from acclimate.modeling.source import Source
 from acclimate.stages.base import Stage, task_at
 from acclimate.stages.cut import Cut
 from acclimate.stages.finetune import Finetune
