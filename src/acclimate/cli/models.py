@@ -111,6 +111,7 @@ def finetune(
     out: Annotated[Path, typer.Option("--out", help="Folder for the model.", show_default=False)],
     text: Annotated[str | None, typer.Option("--text", help="Column with the text.")] = None,
     label: Annotated[str | None, typer.Option("--label", help="Column with the label.")] = None,
+    odd_labels: Annotated[str | None, typer.Option("--odd-labels", help="error, or keep labels that look like noise as classes.")] = None,
     settings: SetOption = None,
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
     store: Annotated[Path, typer.Option("--store", help="Where artifacts are kept.")] = Path(".acclimate"),
@@ -125,7 +126,7 @@ def finetune(
     from acclimate.study.single import run_stage
     from acclimate.study.yaml import parse_settings
 
-    columns = {name: value for name, value in (("text", text), ("label", label)) if value}
+    columns = {name: value for name, value in (("text", text), ("label", label), ("odd_labels", odd_labels)) if value}
     told = {"precision": precision} if precision != "auto" else {}
     command = show.command("finetune", base, task, out=out, seed=seed, **columns, set=settings or [], **told)
     chosen = _single(out, store, threads, precision, micro_tokens, command)

@@ -1,6 +1,5 @@
 """Labelled rows as they stand in the files, checked one by one."""
 
-import difflib
 from collections.abc import Collection, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
@@ -9,10 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from acclimate.data.corpus import checked_text
+from acclimate.data.labels import MISSING, is_missing, label_hint, label_name, seen, some_labels, why_no_label
 from acclimate.data.problems import Problems, place
 from acclimate.data.records import Source
-
-_NAMED = 8  # labels named in a message
 
 
 @dataclass(frozen=True)
@@ -43,25 +41,37 @@ class Rows:
         return place(*self.places[row])
 
 
-def read_rows(source: Source, text: str, label: str, group: str | None, known: Collection[str] | None, problems: Problems) -> Rows:
-    """Every row that has a text, a label (one of `known` when given) and, where asked, a group; `problems` gets to know the others."""
+def read_rows(
+    source: Source, text: str, label: str, group: str | None, known: Collection[str] | None, problems: Problems, keep_odd: bool = True
+) -> Rows:
+    """Every row that has a text, a label (one of `known` when given) and, where asked, a group; `problems` gets to know the others.
+
+    Unless `keep_odd` or a closed set names them, a repeated header and labels such as `nan` are no rows and no labels.
+    """
     rows = Rows([], [], None if group is None else [], [], [], source.files)
     columns = (text, label) if group is None else (text, label, group)
-    closed = frozenset(known or ())
-    among = some_labels(closed)
+    closed = frozenset(known) if known is not None else None
+    among = some_labels(closed or ())
     for record in source.records(columns, problems):
+        value = record.values[label]
+        if not keep_odd and _is_header(record.values[text], value, text, label):
+            message = f"the row repeats the header {text!r}, {label!r} (files put one after the other?); to keep it, say `odd_labels: keep`"
+            problems.add("repeated header", record.file, record.line, message, record.values)
+            continue
         words = checked_text(record, text, problems)
         if words is None:
             continue
-        name = label_name(record.values[label])
-        if name is None or not name:
-            value = record.values[label]
-            what = "is empty" if value is None or value == "" else f"is {value!r}; a string, a whole number, true or false is wanted"
-            problems.add("no label", record.file, record.line, f"{label!r} {what}", record.values)
+        name = label_name(value)
+        if name is None or (is_missing(value) and name not in (closed or ())):
+            problems.add("no label", record.file, record.line, f"{label!r} {why_no_label(value)}", record.values)
             continue
-        if known is not None and name not in closed:
+        if closed is not None and name not in closed:
             message = f"label {name!r} is not among {among}"
             problems.add("unknown label", record.file, record.line, message, record.values, partial(label_hint, name, closed))
+            continue
+        if closed is None and not keep_odd and seen(name) in MISSING:
+            message = f"{label!r} is {name!r}, as a missing value is written; where it is a class, say `odd_labels: keep`"
+            problems.add("label of a missing value", record.file, record.line, message, record.values)
             continue
         if group is not None:
             value = record.values[group]
@@ -94,26 +104,8 @@ def unseen_labels(rows: Rows, seen: Set[str], split: str, problems: Problems) ->
     return rows.take(good)
 
 
-def label_name(value: object) -> str | None:
-    """A label as a string: whole numbers and booleans as JSON writes them; None for anything else."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value) if isinstance(value, int) else None
-
-
-def label_hint(name: str, known: Collection[str]) -> str:
-    """A likely mend for a label that is not known, or nothing."""
-    if name.strip() in known:
-        return " — trailing space?" if name != name.rstrip() else " — leading space?"
-    close = difflib.get_close_matches(name, known, n=1)
-    by_case = [label for label in known if label.casefold() == name.casefold()]
-    return f" — {(by_case or close)[0]!r} meant?" if by_case or close else ""
-
-
-def some_labels(labels: Collection[str]) -> str:
-    """Labels in braces, the first of many and how many there are."""
-    named = sorted(labels)
-    more = f", ... ({len(named)} in all)" if len(named) > _NAMED else ""
-    return "{" + ", ".join(map(repr, named[:_NAMED])) + more + "}"
+def _is_header(text_value: object, label_value: object, text: str, label: str) -> bool:
+    """Whether a row repeats the header, as after `cat a.csv b.csv`; the second may begin with a byte order mark."""
+    if not (isinstance(text_value, str) and isinstance(label_value, str)) or text.isdecimal():
+        return False
+    return seen(label_value) == seen(label) and seen(text_value).strip('"') == seen(text)

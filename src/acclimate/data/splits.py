@@ -7,6 +7,8 @@ import numpy as np
 
 from acclimate.randomness import generator
 
+FEWEST_OF_SMALL = 5  # rows that must be wanted before classes too small for their share give some all the same
+
 
 def units_of(texts: Sequence[str], groups: Sequence[str] | None) -> np.ndarray:
     """Int64 [N]: rows with the same number must stay in one split, being of one group or having one text (directly or by a chain)."""
@@ -31,7 +33,8 @@ def carve(labels: np.ndarray, units: np.ndarray, share: float, seed: int, name: 
     """Bool [N]: the rows held out, close to `share` of every class, whole units only; every class keeps a row that is not held out.
 
     Units are taken greedily, the largest first and otherwise in the seed's order, as long as each brings the class counts nearer to
-    their targets (the squared distance relative to class size). It may be empty when the units are too large.
+    their targets (the squared distance relative to class size). Where the classes are so small that none comes nearer by losing a row, rows
+    are taken all the same, of as many classes as the share allows. It may be empty when the units are too large.
     """
     class_counts = np.bincount(labels)
     targets = share * class_counts
@@ -55,6 +58,15 @@ def carve(labels: np.ndarray, units: np.ndarray, share: float, seed: int, name: 
                 held[unit] = True
                 for label, count in members[unit].items():
                     taken[label] += count
+    if not held.any() and share * len(labels) >= FEWEST_OF_SMALL:
+        spare = class_counts - 1  # each class keeps a row
+        left = share * len(labels)
+        for unit in order.tolist():
+            if sizes[unit] <= left and all(count <= spare[label] for label, count in members[unit].items()):
+                held[unit] = True
+                left -= sizes[unit]
+                for label, count in members[unit].items():
+                    spare[label] -= count
     return held[unit_of]
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -17,13 +18,15 @@ from acclimate.data.columns import detect_column
 from acclimate.data.corpus import Corpus, CorpusSettings
 from acclimate.data.digests import TextDigest
 from acclimate.data.duplicates import count_duplicates, drop_across, refuse_leaks
+from acclimate.data.label_checks import OddLabels, absent, check_labels, single_examples, without_labels
+from acclimate.data.labels import in_order
 from acclimate.data.problems import Problems
 from acclimate.data.reading import LabelledFormat, Reading, TableReading
 from acclimate.data.records import Source
 from acclimate.data.rows import Rows, read_rows, unseen_labels
 from acclimate.data.splits import budget_order, carve, units_of
 from acclimate.data.task_facts import TaskFacts, label_counts, shared_groups, word_lengths
-from acclimate.data.task_files import open_splits
+from acclimate.data.task_files import location, open_splits
 from acclimate.errors import DataError
 from acclimate.files import atomic_file, digest_json
 from acclimate.randomness import generator
@@ -68,7 +71,10 @@ class TaskSettings(TableReading):
     test_examples: int | None = Field(default=None, ge=2)
     """Judge on so many test examples, drawn at random, where there are more; all when not given. Intervals widen accordingly."""
     labels: tuple[str, ...] | None = None
-    """The closed set of labels, in order; those of train, sorted, when not given."""
+    """The closed set of labels, in order; those of train when not given: whole numbers in the order of numbers, others of words."""
+    odd_labels: OddLabels = "error"
+    """What to do with labels that look like noise: some that differ in case or white space alone, `nan` and the like, lists written as
+    text, a repeated header, a number to be estimated. `keep` takes them for classes, and the plan and the report say so."""
 
     @property
     def reading(self) -> Reading:
@@ -146,19 +152,21 @@ class Task:
 
         Raises:
             DataError: records cannot be used (all kinds together, the first five of each), one text stands in train and test, a dev or
-                test label is never seen in train, there is one class only, or no split can be made.
+                test label is never seen in train, labels look like noise, a split has none, there is one class only, or no
+                split can be made.
         """
         named = {"train": settings.train, "dev": settings.dev, "test": settings.test}
         sources = open_splits(named, settings.path, root, settings.reading)
         text, label, detected = columns_of(settings, sources["train"])
         dropped = dict.fromkeys(sources, 0)
         with Problems(settings.skip_bad, rejects_folder / "task.jsonl" if rejects_folder else None) as problems:
-            rows = {split: read_rows(source, text, label, settings.group, settings.labels, problems) for split, source in sources.items()}
+            rows, noted = _read_splits(settings, sources, text, label, root, problems)
             duplicates = count_duplicates(rows)
             if "test" in rows and settings.duplicates == "error":
                 refuse_leaks(rows["train"], rows["test"], problems)
             if settings.duplicates == "drop":
-                rows, dropped = drop_across(rows)
+                rows, lost = drop_across(rows)
+                dropped |= lost
             seen = set(rows["train"].labels)
             if rows["train"].texts and len(seen) < 2:
                 problems.fatal("one class only", sources["train"].files[0], None, f"every label in train is {next(iter(seen))!r}")
@@ -170,17 +178,20 @@ class Task:
         empty = [split for split in ("dev", "test") if split in rows and not rows[split].texts]
         if empty:
             raise DataError(f"{sources[empty[0]].files[0]}: no example is left in {empty[0]}")
+        noted += single_examples(rows["train"].labels, len(rows) < 3)
         rows, made = _complete(rows, settings)
-        labels = settings.labels or tuple(sorted(set(rows["train"].labels)))
+        labels = settings.labels or in_order(rows["train"].labels)
         splits = {split: _split_of(rows[split], labels) for split in ("train", "dev", "test")}
         whole_test = len(splits["test"])
         if settings.test_examples is not None and whole_test > settings.test_examples:
             drawn = generator(settings.split_seed, "test examples").permutation(whole_test)[: settings.test_examples]
             splits["test"] = splits["test"].take(np.sort(drawn))
+        counts = {name: label_counts(split.labels, labels) for name, split in splits.items()}
         facts = TaskFacts(
             labels=labels,
+            labels_noted=noted + absent(counts["test"], "test"),
             examples={name: len(split) for name, split in splits.items()},
-            label_counts={name: label_counts(split.labels, labels) for name, split in splits.items()},
+            label_counts=counts,
             words={name: word_lengths(split.texts) for name, split in splits.items()},
             files={name: [str(file) for file in split.files] for name, split in splits.items()},
             duplicates=duplicates,
@@ -275,6 +286,47 @@ def columns_of(settings: TaskSettings, train: Source) -> tuple[str, str, dict[st
     return text, label, detected
 
 
+def _read_splits(
+    settings: TaskSettings, sources: Mapping[str, Source], text: str, label: str, root: Path, problems: Problems
+) -> tuple[dict[str, Rows], tuple[str, ...]]:
+    """The rows of each split, and what is to be known of the labels of train."""
+
+    def read(source: Source) -> Rows:
+        return read_rows(source, text, label, settings.group, settings.labels, problems, keep_odd=settings.odd_labels == "keep")
+
+    train = sources["train"]
+    if label in train.columns and (why := without_labels(train, label, frozenset(settings.labels or ()))):
+        raise DataError(f"{train.files[0]}: train has no labels ({why}); name the column that holds them with `label:`")
+    rows = {"train": read(train)}
+    known = frozenset(settings.labels or rows["train"].labels)
+    hidden = {split: why for split, source in sources.items() if split != "train" and (why := without_labels(source, label, known))}
+    for split, why in hidden.items():
+        mend = _without(settings, {name: source for name, source in sources.items() if name not in hidden}, split, root)
+        problems.fatal("split without labels", sources[split].files[0], None, f"the {split} split has no labels ({why}); {mend}")
+    rows |= {split: read(source) for split, source in sources.items() if split != "train" and split not in hidden}
+    return rows, check_labels(rows, label, settings.labels, settings.odd_labels, problems)
+
+
+def _without(settings: TaskSettings, labelled: Mapping[str, Source], split: str, root: Path) -> str:
+    """How to go on without a split that has no labels."""
+    left = " and ".join(name for name in ("dev", "test") if name not in labelled)
+    if settings.path is None:
+        return f"leave out `{split}:`, and acclimate takes {left} out of train"
+    where = ", ".join(f"{name}: {location(source, settings.path, root)}" for name, source in labelled.items())
+    return f"say `{where}` instead of the folder, and acclimate takes {left} out of train"
+
+
+def _too_few(train: Rows, split: str, group: str | None) -> str:
+    """Why nothing could be taken out of train."""
+    counts = Counter(train.labels)
+    once = sum(count == 1 for count in counts.values())
+    if once == len(counts):
+        return f"every label has one example, which must stay in train, so that nothing is left for {split}; name `{split}:`"
+    by = f" without tearing apart groups of {group!r}" if group else ""
+    single = f" ({once:,} of {len(counts):,} labels have one example, which must stay in train)" if once else ""
+    return f"{len(train.labels):,} examples are too few to take {split} out of train{by}{single}; name `{split}:`, or raise `{split}_share`"
+
+
 def _complete(rows: Mapping[str, Rows], settings: TaskSettings) -> tuple[dict[str, Rows], tuple[str, ...]]:
     """Take the splits that are missing out of train, test first."""
     complete = dict(rows)
@@ -284,16 +336,12 @@ def _complete(rows: Mapping[str, Rows], settings: TaskSettings) -> tuple[dict[st
         if split not in made:
             continue
         train = complete["train"]
-        numbers = {name: number for number, name in enumerate(sorted(set(train.labels)))}
+        numbers = {name: number for number, name in enumerate(in_order(train.labels))}
         labels = np.array([numbers[name] for name in train.labels], dtype=np.int64)
         # Equal texts stay together, or this split would leak by itself.
         held = carve(labels, units_of(train.texts, train.groups), share * whole / len(labels), settings.split_seed, split)
         if not held.any():
-            by = f" without tearing apart groups of {settings.group!r}" if settings.group else ""
-            raise DataError(
-                f"{train.files[0]}: {len(labels):,} examples are too few to take {split} out of train{by}; "
-                f"name `{split}:`, or raise `{split}_share`"
-            )
+            raise DataError(f"{train.files[0]}: {_too_few(train, split, settings.group)}")
         complete[split] = train.take(np.flatnonzero(held))
         complete["train"] = train.take(np.flatnonzero(~held))
     return complete, made

@@ -28,6 +28,7 @@ class TaskFacts:
     made: tuple[str, ...] = ()  # the splits that acclimate made
     split_seed: int | None = None  # where something was split or drawn
     test_drawn_from: int | None = None  # test examples before `test_examples` of them were drawn
+    labels_noted: tuple[str, ...] = ()  # what is to be known of the labels: odd ones that are kept, classes with one example
     shared_groups: Mapping[str, int] = field(default_factory=dict)  # e.g. "train/test": groups that stand in both
 
     def as_dict(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from os.path import commonprefix
 from pathlib import Path
 
 from acclimate.data import hub
@@ -37,6 +38,15 @@ def open_splits(named: Mapping[str, str | None], path: str | None, root: Path, r
         if source.format == "txt":
             raise DataError(f"{source.files[0]}: a task needs labels, and a txt file has none; use jsonl, csv, tsv or parquet")
     return sources
+
+
+def location(source: Source, path: str, root: Path) -> str:
+    """How a study file names one split of a task that was given as a `path` as a whole."""
+    if "split" in source.detected:
+        reference = hub.hub_reference(path, root)
+        return f"{path}[{source.detected['split']}]" if reference is not None else f"{path}/{source.detected['split']}"
+    files = [str(file.relative_to(root)) if file.is_relative_to(root) else str(file) for file in source.files]
+    return files[0] if len(files) == 1 else f"{commonprefix(files)}*"  # noqa: RUF071 (a glob, not a folder)
 
 
 def _whole(path: str, root: Path, reading: Reading) -> dict[str, Source]:

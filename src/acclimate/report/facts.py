@@ -107,6 +107,7 @@ def _task_lines(task: Facts) -> list[tuple[str, str]]:
     lines = [(f"Texts in both {pair.replace('/', ' and ')}", _count(count)) for pair, count in (duplicates.get("across") or {}).items()]
     if "conflicting_texts" in duplicates:
         lines.append(("Equal texts with different labels", _count(duplicates["conflicting_texts"])))
+    lines += [("Labels", str(note)) for note in task.get("labels_noted") or ()]
     lines += [(f"Groups in both {pair.replace('/', ' and ')}", _count(count)) for pair, count in (task.get("shared_groups") or {}).items()]
     if task.get("made"):
         seed = "" if task.get("split_seed") is None else f", with split seed {task['split_seed']}"

@@ -8,6 +8,7 @@ from acclimate.report.markdown import named, plain
 from acclimate.report.text import listing, metric_words, percent, score
 
 RARE = 30  # test texts of a label; with fewer, one mistake more moves its recall by over three points
+MOST_RARE = 10  # labels named of those
 FEW_LABELS = 200
 
 
@@ -44,7 +45,7 @@ def _of_the_data(chain: Chain) -> Iterator[str]:
     counts: Mapping[str, int] = (task.get("label_counts") or {}).get("test") or {}
     rare = [label for label, count in counts.items() if count < RARE]
     if rare:
-        some = listing([f"{named(str(label))} ({counts[label]})" for label in rare])
+        some = listing([f"{named(str(label))} ({counts[label]})" for label in rare[:MOST_RARE]] + _more(len(rare) - MOST_RARE))
         yield f"Some labels have fewer than {RARE} test texts, so that what is known of them is rough: {some}."
     duplicates: Mapping[str, Any] = task.get("duplicates") or {}
     dropped = sum((task.get("dropped") or {}).values())
@@ -67,6 +68,10 @@ def _of_the_data(chain: Chain) -> Iterator[str]:
     for unit in ("tokens", "words"):
         if cut := sum(int(stage.metrics.get(f"cut_{unit}_test") or 0) for stage in chain.stages):
             yield f"Long texts are cut: {cut:,} {unit} of the test texts were not seen."
+
+
+def _more(count: int) -> list[str]:
+    return [f"{count:,} more"] if count > 0 else []
 
 
 def _of_every_classifier(chain: Chain) -> Iterator[str]:
