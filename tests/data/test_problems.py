@@ -74,3 +74,25 @@ def test_hints_are_made_for_the_problems_that_are_shown_alone():
     with pytest.raises(DataError, match=r"a\.jsonl:0: label 'pso' is unknown — 'pos' meant\?"):
         problems.raise_if_any()
     assert len(made) == 5
+
+
+def test_a_kind_may_be_about_records_in_one_file_and_about_the_whole_of_another():
+    def read(skip_bad):
+        with Problems(skip_bad=skip_bad) as problems:
+            problems.add("missing column", "train.jsonl", 3, "no 'label'")
+            problems.fatal("missing column", "test.csv", 1, "no column 'label'")
+        return problems
+
+    with pytest.raises(DataError, match=r"missing column \(2\):\n  train\.jsonl:3: no 'label'\n  test\.csv:1: no column 'label'$"):
+        read(skip_bad=False)
+    with pytest.raises(DataError, match=r"^missing column \(1\):\n  test\.csv:1: no column 'label'$"):
+        read(skip_bad=True)
+
+
+def test_skipping_is_not_advised_where_the_file_is_read_in_the_wrong_way():
+    def read():
+        with Problems() as problems:
+            problems.add("bad UTF-8", "a.csv", 3, "byte 0xa3")
+
+    with pytest.raises(DataError, match=r"byte 0xa3$"):
+        read()

@@ -113,7 +113,7 @@ class Corpus:
         detected = dict(source.detected)
         text = settings.text
         if text is None:
-            text = detect_column("text", source.columns, str(source.files[0]))
+            text = detect_column("text", source)
             if source.format != "txt":
                 detected["text"] = text
         column = text

@@ -1,13 +1,21 @@
-"""How one csv or tsv file is written: delimiter, quotes, header, encoding."""
+"""How one csv or tsv file is written: delimiter, quotes, header, encoding; as stated, or as the head of the file shows it."""
 
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
-from acclimate.data.lines import encoding_called
+from acclimate.data.lines import encoding_called, text_lines
+from acclimate.data.problems import Problems
 from acclimate.data.reading import Format, Reading
+from acclimate.data.sniffing import DELIMITERS, Columns, Shape, shape_of
 from acclimate.errors import DataError
 
-_DELIMITERS = {"csv": ",", "tsv": "\t"}
+_DEFAULTS = {"csv": ",", "tsv": "\t"}
+_HEAD_LINES, _HEAD_CHARACTERS = 1_000, 1 << 18
+_SEPARATOR_LINE = re.compile(r'"?sep=(?P<delimiter>[^"])"?(?P=delimiter)*', re.IGNORECASE)  # Excel's first line
+_LIKELY = 0.9  # share of rows as wide as the first from which on a delimiter is likely
 
 
 @dataclass(frozen=True)
@@ -18,6 +26,20 @@ class Dialect:
     quotes: bool = True  # a field may stand in double quotes; else they are letters
     header: bool = True  # the first row names the columns
     encoding: str | None = None  # None: UTF-8, or as a byte order mark says
+    skipped: int = 0  # lines before the first row: empty ones, Excel's `sep=;`
+    stated_quotes: bool = False  # then nothing that a field holds is suspicious
+    columns: Columns = field(default=Columns(), repr=False)  # what is usual in this file, to notice what is not
+    detected: tuple[tuple[str, str], ...] = ()  # what was seen rather than stated and is not what the ending says
+
+    @property
+    def separator(self) -> str:
+        """The delimiter, as it is written in messages."""
+        return shown(self.delimiter)
+
+
+def shown(delimiter: str) -> str:
+    """A delimiter, as it is written in messages."""
+    return "a tab" if delimiter == "\t" else repr(delimiter)
 
 
 def stated_delimiter(value: str, where: Path | str) -> str:
@@ -33,11 +55,82 @@ def stated_delimiter(value: str, where: Path | str) -> str:
 
 
 def dialect_of(file: Path, format: Format, reading: Reading) -> Dialect:
-    """How a file is written: as stated, or as its ending says.
+    """How a file is written: as stated, and for the rest as its first thousand lines show it.
 
     Raises:
-        DataError: a setting makes no sense.
+        DataError: a setting makes no sense; or the head can be read in more than one way.
     """
-    delimiter = _DELIMITERS[format] if reading.delimiter is None else stated_delimiter(reading.delimiter, file)
     encoding = None if reading.encoding is None else encoding_called(reading.encoding, file)
-    return Dialect(delimiter, reading.quoting != "none", reading.header is not False, encoding)
+    stated = None if reading.delimiter is None else stated_delimiter(reading.delimiter, file)
+    header = reading.header is not False
+    numbered = list(_head(file, encoding))
+    lines = [line for _, line in numbered]
+    skipped = _blank(lines, 0, header)
+    told = _SEPARATOR_LINE.fullmatch(lines[skipped]) if skipped < len(lines) else None
+    if told:
+        stated = stated or told["delimiter"]
+        skipped = _blank(lines, skipped + 1, header)
+    whole = len(lines) < _HEAD_LINES and sum(map(len, lines)) < _HEAD_CHARACTERS
+    own = _DEFAULTS[format]
+    shapes = {d: shape_of(lines[skipped:], d, reading.quoting, whole) for d in ([stated] if stated else [own, *DELIMITERS])}
+    shape = shapes[stated] if stated else _chosen(file, numbered[skipped][0] if numbered[skipped:] else 1, shapes, own, header)
+    if shape.ambiguous is not None and reading.quoting is None:
+        first, last = (numbered[skipped + at][0] for at in shape.ambiguous)
+        raise DataError(
+            f"{file}:{first}: a quote opens here and closes in line {last}; are these rows of their own, and quotes letters? "
+            "Say `quoting: none`, or `quoting: quotes` if it is one field"
+        )
+    detected = {"delimiter": shown(shape.delimiter)} if shape.delimiter != own and reading.delimiter is None else {}
+    if shape.delimiter == "\t" and shape.opens and reading.quoting is None:
+        detected["quoting"] = "quotes" if shape.quotes else "none"
+    return Dialect(
+        shape.delimiter, shape.quotes, header, encoding, skipped, reading.quoting is not None, shape.columns, tuple(detected.items())
+    )  # fmt: skip
+
+
+def _head(file: Path, encoding: str | None) -> Iterator[tuple[int, str]]:
+    size = 0
+    for number, line in islice(text_lines(file, Problems(skip_bad=True), encoding), _HEAD_LINES):
+        # A line that is no text still is a line; the reader of the rows says what is wrong with it.
+        yield number, line or ""
+        size += len(line or "")
+        if size >= _HEAD_CHARACTERS:
+            return
+
+
+def _blank(lines: list[str], start: int, header: bool) -> int:
+    """The first line from `start` on that is not blank; before a header, lines of delimiters alone are blank, too."""
+    letters = "".join(DELIMITERS) + '"' if header else ""
+    return next((at for at in range(start, len(lines)) if lines[at].strip().strip(letters + " \t")), len(lines))
+
+
+def _chosen(file: Path, line: int, shapes: dict[str, Shape], own: str, header: bool) -> Shape:
+    """The shape by the delimiter that the ending says, unless the head shows that another is meant.
+
+    Raises:
+        DataError: several others are as likely; or another separates the header, but not the rows.
+    """
+    usual = shapes[own]
+    others = [shape for shape in shapes.values() if shape.delimiter != own and shape.fields > 1]
+    likely = [shape for shape in others if shape.regular >= _LIKELY and (header or shape.rows > 1)]
+    if usual.fields > 1 and (usual.regular >= _LIKELY / 2 or len(likely) != 1 or likely[0].regular < 1):
+        return usual
+    if len(likely) == 1:
+        return likely[0]
+    names = [shape for shape in others if header and shape.named]
+    if likely or names:
+        seen = ", ".join(f"{shown(shape.delimiter)} {shape.fields}" for shape in likely or names)
+        irregular = "" if likely else f", but {_percent(1 - names[0].regular)} of the rows have other numbers of fields"
+        raise DataError(
+            f"{file}:{line}: what separates the columns is not clear: {shown(own)} gives {usual.fields}, {seen}{irregular}; "
+            f"say `delimiter: {_word((likely or names)[0].delimiter)}` or `delimiter: {_word(own)}`"
+        )
+    return usual
+
+
+def _word(delimiter: str) -> str:
+    return "tab" if delimiter == "\t" else delimiter
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}"

@@ -12,6 +12,8 @@ from acclimate.errors import DataError
 from acclimate.files import atomic_file
 
 SHOWN_OF_EACH_KIND = 5
+# Where these stand, leaving records out would be the wrong mend: the whole file is read in the wrong way.
+_READ_WRONGLY = frozenset({"bad UTF-8", "bad encoding", "swallowed rows", "quotes"})
 
 
 def place(file: Path | str, line: int | None) -> str:
@@ -23,7 +25,6 @@ def place(file: Path | str, line: int | None) -> str:
 class _Kind:
     count: int = 0
     shown: list[str] = field(default_factory=list)
-    skippable: bool = True
 
 
 class Problems:
@@ -41,7 +42,8 @@ class Problems:
         self.skip_bad = skip_bad
         self.rejects = rejects
         self._at_once = at_once
-        self._kinds: dict[str, _Kind] = {}
+        self._records: dict[str, _Kind] = {}
+        self._files: dict[str, _Kind] = {}
         self._stack = ExitStack()
         self._writer: TextIO | None = None
 
@@ -54,21 +56,21 @@ class Problems:
         """
         if self.skip_bad:
             self._write({"file": str(file), "line": line, "problem": kind, "message": message, "record": record})
-        self._note(kind, file, line, message, hint, skippable=True)
+        self._note(self._records, kind, f"{place(file, line)}: {message}", hint, at_once=self._at_once and not self.skip_bad)
 
     def fatal(self, kind: str, file: Path | str, line: int | None, message: str, hint: Callable[[], str] | None = None) -> None:
         """Note a mistake that skipping records cannot mend, such as a missing column; `hint` as in `add`."""
-        self._note(kind, file, line, message, hint, skippable=False)
+        self._note(self._files, kind, f"{place(file, line)}: {message}", hint, at_once=self._at_once)
 
     @property
     def counts(self) -> dict[str, int]:
         """How many problems of each kind were met."""
-        return {name: kind.count for name, kind in self._kinds.items()}
+        return {name: sum(kind.count for kind in kinds) for name, kinds in _by_name(self._records, self._files).items()}
 
     @property
     def rejected(self) -> int:
         """How many records were skipped (0 unless `skip_bad`)."""
-        return sum(kind.count for kind in self._kinds.values() if kind.skippable) if self.skip_bad else 0
+        return sum(kind.count for kind in self._records.values()) if self.skip_bad else 0
 
     @property
     def rejects_file(self) -> Path | None:
@@ -77,16 +79,17 @@ class Problems:
 
     def raise_if_any(self) -> None:
         """Raise what was collected so far and may not be skipped; nothing happens when there is nothing."""
-        standing = {name: kind for name, kind in self._kinds.items() if not (kind.skippable and self.skip_bad)}
-        if not standing:
+        records = {} if self.skip_bad else self._records
+        if not records and not self._files:
             return
         lines = []
-        for name, kind in standing.items():
-            lines.append(f"{name} ({kind.count:,}):")
-            lines += [f"  {message}" for message in kind.shown]
-            if kind.count > len(kind.shown):
-                lines.append(f"  ... and {kind.count - len(kind.shown):,} more")
-        if all(kind.skippable for kind in standing.values()):
+        for name, kinds in _by_name(records, self._files).items():
+            count, shown = sum(kind.count for kind in kinds), [message for kind in kinds for message in kind.shown]
+            lines.append(f"{name} ({count:,}):")
+            lines += [f"  {message}" for message in shown]
+            if count > len(shown):
+                lines.append(f"  ... and {count - len(shown):,} more")
+        if not self._files and not _READ_WRONGLY & records.keys():
             lines.append("Mend the files, or set `skip_bad: true` to skip, count and keep such records in a file.")
         raise DataError("\n".join(lines))
 
@@ -101,14 +104,13 @@ class Problems:
         if error is None:
             self.raise_if_any()
 
-    def _note(self, name: str, file: Path | str, line: int | None, message: str, hint: Callable[[], str] | None, skippable: bool) -> None:
-        if self._at_once and not (skippable and self.skip_bad):
-            raise DataError(f"{place(file, line)}: {message}{hint() if hint else ''}")
-        kind = self._kinds.setdefault(name, _Kind(skippable=skippable))
-        assert kind.skippable == skippable, f"{name!r} is used both for records and for whole files"
+    def _note(self, kinds: dict[str, _Kind], name: str, message: str, hint: Callable[[], str] | None, at_once: bool) -> None:
+        if at_once:
+            raise DataError(f"{message}{hint() if hint else ''}")
+        kind = kinds.setdefault(name, _Kind())
         kind.count += 1
         if len(kind.shown) < SHOWN_OF_EACH_KIND:
-            kind.shown.append(f"{place(file, line)}: {message}{hint() if hint else ''}")
+            kind.shown.append(f"{message}{hint() if hint else ''}")
 
     def _write(self, reject: dict[str, object]) -> None:
         if self.rejects is None:
@@ -118,3 +120,9 @@ class Problems:
             self._writer = temporary.open("w", encoding="utf-8")
         # ASCII escapes: a reject may hold bytes that are no UTF-8 (kept as lone surrogates).
         self._writer.write(json.dumps(reject, default=str) + "\n")
+
+
+def _by_name(*accounts: dict[str, _Kind]) -> dict[str, list[_Kind]]:
+    """The accounts of records and of whole files side by side: a missing column may be either, by the format of a split."""
+    names = dict.fromkeys(name for account in accounts for name in account)
+    return {name: [account[name] for account in accounts if name in account] for name in names}

@@ -1,6 +1,7 @@
 """One reader for every input: records with the file and line they come from, streamed and strict."""
 
 import difflib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from acclimate.data import hub, plaintext, tables
+from acclimate.data.columns import data_like
 from acclimate.data.dialect import Dialect, dialect_of
 from acclimate.data.folders import is_dataset_folder, one_format, resolve
 from acclimate.data.json_records import json_objects
@@ -48,6 +50,7 @@ class Source:
     documents: DocumentMode | None = None
     dataset: Any = field(default=None, repr=False)
     encoding: str | None = None  # of jsonl and txt files; None: UTF-8, or as a byte order mark says
+    header: bool | None = True  # whether the first row names the columns; None: nobody said so, and it should look like it
     dialects: Mapping[Path, Dialect] = field(default_factory=dict)  # of csv and tsv files
     detected: dict[str, str] = field(default_factory=dict)  # what nobody stated, e.g. {"format": "jsonl"}
 
@@ -64,9 +67,13 @@ class Source:
         if self.format == "parquet":
             return parquet_columns(file)
         if self.format in TABLES:
-            return tables.header_of(file, self.dialects[file])
+            return tables.names_of(self.header_row(file)[1], self.dialects[file])
         objects = (values for _, values in json_objects(file, Problems(skip_bad=True), self.encoding) if values is not None)
         return tuple(dict.fromkeys(key for values in islice(objects, _PEEK_RECORDS) for key in values))
+
+    def header_row(self, file: Path) -> tuple[int, list[str]]:
+        """The first row of a table in text, header or not, with the number of its line."""
+        return tables.first_row(file, self.dialects[file])
 
     def records(self, columns: Sequence[str], problems: Problems) -> Iterator[Record]:
         """Every good record, holding at least these columns; `problems` gets to know the others.
@@ -114,7 +121,7 @@ class Source:
     def _has_columns(self, file: Path, columns: Sequence[str], problems: Problems) -> bool:
         header = self.columns_of(file)
         absent = [name for name in columns if name not in header]
-        at = 1 if self.format in TABLES else None
+        at = self.header_row(file)[0] if self.format in TABLES else None
         repeated = [name for name in columns if header.count(name) > 1]
         if repeated:
             problems.fatal("repeated column", file, at, f"the header names {', '.join(map(repr, repeated))} more than once")
@@ -122,8 +129,8 @@ class Source:
         if not absent or not header:  # an empty or broken header is reported by the reader of the rows
             return True
         mend = _nearest(absent[0], header, columns)
-        if len(header) == 1 and ";" in header[0]:
-            mend = " (the columns seem to be separated by ';', not by ',')"
+        if self.header is None and not mend and data_like(header):
+            mend = " (is this a row of data? say `header: false` if no file has a header, or add one)"
         problems.fatal("missing column", file, at, f"no column {absent[0]!r}{mend}; it has {', '.join(map(repr, header))}")
         return False
 
@@ -165,7 +172,19 @@ def open_source(
         documents = plaintext.detect_documents(files, encoding)
         detected["documents"] = documents
     dialects = {file: dialect_of(file, format, reading) for file in files} if format in TABLES else {}
-    return Source(files, format, documents, encoding=encoding, dialects=dialects, detected=detected)
+    for name in ("delimiter", "quoting"):
+        told = [dict(dialect.detected).get(name) for dialect in dialects.values()]
+        if any(told):
+            detected[name] = _summary(told, len(files))
+    return Source(files, format, documents, encoding=encoding, header=stated_header, dialects=dialects, detected=detected)
+
+
+def _summary(values: Sequence[str | None], files: int) -> str:
+    """What was found in several files: the one value, or each with the number of its files."""
+    counts = Counter(value for value in values if value is not None)
+    if len(counts) == 1 and files == counts.total():
+        return next(iter(counts))
+    return ", ".join(f"{value} ({count} of {files} files)" for value, count in counts.items())
 
 
 def source_of_dataset(splits: dict[str, Any], name: str, wanted: Sequence[str]) -> Source:

@@ -273,16 +273,13 @@ def columns_of(settings: TaskSettings, train: Source) -> tuple[str, str, dict[st
         DataError: it is not clear which column is meant.
     """
     detected = dict(train.detected)
-    # An empty or broken file has no columns, which its reader says better than a guess could.
-    columns = train.columns or ("text", "label")
-    where = str(train.files[0])
     label, text = settings.label, settings.text
     if label is None:
-        label = detected["label"] = detect_column("label", columns, where, tuple(name for name in (text, settings.group) if name))
+        label = detected["label"] = detect_column("label", train, tuple(name for name in (text, settings.group) if name))
     if text is None:
-        text = detected["text"] = detect_column("text", columns, where, tuple(name for name in (label, settings.group) if name))
+        text = detected["text"] = detect_column("text", train, tuple(name for name in (label, settings.group) if name))
     if text == label:
-        raise DataError(f"{where}: the column {text!r} cannot be both text and label")
+        raise DataError(f"{train.files[0]}: the column {text!r} cannot be both text and label")
     return text, label, detected
 
 
