@@ -80,7 +80,7 @@ def data_like(names: Sequence[str]) -> str | None:
 def _is_name(name: str) -> bool:
     words = name.strip().casefold().split()
     if len(words) == 1:
-        return _ONE_NAME.fullmatch(words[0]) is not None and not _is_text(name)
+        return bool(_ONE_NAME.fullmatch(words[0])) and not _DATA.fullmatch(words[0]) and not _is_text(name)
     return len(words) <= 3 and not _is_text(name) and any(word.strip("():_-") in _KNOWN_WORDS for word in words)
 
 

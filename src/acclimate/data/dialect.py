@@ -1,7 +1,7 @@
 """How one csv or tsv file is written: delimiter, quotes, header, encoding; as stated, or as the head of the file shows it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -29,7 +29,7 @@ class Dialect:
     skipped: int = 0  # lines before the first row: empty ones, Excel's `sep=;`
     stated_quotes: bool = False  # then nothing that a field holds is suspicious
     columns: Columns = field(default=Columns(), repr=False)  # what is usual in this file, to notice what is not
-    detected: tuple[tuple[str, str], ...] = ()  # what was seen rather than stated and is not what the ending says
+    detected: Mapping[str, str] = field(default_factory=dict)  # what was seen rather than stated and is not what the ending says
 
     @property
     def separator(self) -> str:
@@ -84,7 +84,7 @@ def dialect_of(file: Path, format: Format, reading: Reading) -> Dialect:
     if shape.delimiter == "\t" and shape.opens and reading.quoting is None:
         detected["quoting"] = "quotes" if shape.quotes else "none"
     return Dialect(
-        shape.delimiter, shape.quotes, header, encoding, skipped, reading.quoting is not None, shape.columns, tuple(detected.items())
+        shape.delimiter, shape.quotes, header, encoding, skipped, reading.quoting is not None, shape.columns, detected
     )  # fmt: skip
 
 

@@ -165,26 +165,26 @@ def open_source(
         return source_of_dataset(hub.load_folder(files[0]), str(files[0]), splits)
     encoding = None if reading.encoding is None else encoding_called(reading.encoding, files[0])
     if encoding is None and format != "parquet":
-        marked = dict.fromkeys(marked_encoding(file) for file in files)
-        if [*marked] != [UTF8]:
-            detected["encoding"] = ", ".join(marked)
+        marked = [marked_encoding(file) for file in files]
+        detected |= {"encoding": _summary(marked)} if set(marked) != {UTF8} else {}
     if format == "txt" and documents is None:
         documents = plaintext.detect_documents(files, encoding)
         detected["documents"] = documents
-    dialects = {file: dialect_of(file, format, reading) for file in files} if format in TABLES else {}
+    if format not in TABLES:
+        return Source(files, format, documents, encoding=encoding, detected=detected)
+    dialects = {file: dialect_of(file, format, reading) for file in files}
     for name in ("delimiter", "quoting"):
-        told = [dict(dialect.detected).get(name) for dialect in dialects.values()]
-        if any(told):
-            detected[name] = _summary(told, len(files))
-    return Source(files, format, documents, encoding=encoding, header=stated_header, dialects=dialects, detected=detected)
+        seen = [dialect.detected.get(name) for dialect in dialects.values()]
+        detected |= {name: _summary(seen)} if any(seen) else {}
+    return Source(files, format, header=reading.header, dialects=dialects, detected=detected)
 
 
-def _summary(values: Sequence[str | None], files: int) -> str:
+def _summary(values: Sequence[str | None]) -> str:
     """What was found in several files: the one value, or each with the number of its files."""
     counts = Counter(value for value in values if value is not None)
-    if len(counts) == 1 and files == counts.total():
+    if len(counts) == 1 and len(values) == counts.total():
         return next(iter(counts))
-    return ", ".join(f"{value} ({count} of {files} files)" for value, count in counts.items())
+    return ", ".join(f"{value} ({count} of {len(values)} files)" for value, count in counts.items())
 
 
 def source_of_dataset(splits: dict[str, Any], name: str, wanted: Sequence[str]) -> Source:

@@ -141,7 +141,9 @@ def _shows_quotes(
         return odd_quoted * 10 <= odd_plain, None
     if any(proper(field) and '""' in field[1:-1] for _, _, row in plain for field in row) or _all_quoted(lines, plain, quoted):
         return True, None
-    bare = any('"' in field and not field.startswith('"') for _, _, row in plain for field in row)
+    # Quotes inside a field that is not quoted: no csv writer leaves them so.
+    singles = [lines[first].split("\t") for first, last, row in quoted if row is not None and first == last]
+    bare = any('"' in "".join(row) and not any(field.startswith('"') for field in row) for row in singles)
     return False, spans[0] if spans and not bare else None
 
 
