@@ -40,6 +40,8 @@ def plan(prepared: "Prepared", estimates: "dict[str, Estimate]") -> None:
 
     for line in data_lines(prepared.data.facts()):
         print(line)
+    for note in prepared.data.notes():
+        print(f"note: {note}")
     table = Table("stage", "used by", "seed", "labels", "state", "tokens", "time", "disk", "frozen outputs", box=None, header_style="bold")
     for key, node in prepared.plan.nodes.items():
         estimate = estimates[key]

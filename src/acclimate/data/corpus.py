@@ -1,6 +1,6 @@
 """A corpus: unlabelled documents, streamed from files, so that it may be larger than memory."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +13,7 @@ from acclimate.data.cleaning import Cleaned, Cleaning, Pattern
 from acclimate.data.columns import detect_column
 from acclimate.data.digests import TextDigest
 from acclimate.data.problems import Problems
+from acclimate.data.read_files import file_notes, rows_by_file, unread_facts
 from acclimate.data.reading import DocumentMode, Format, Reading, TableReading
 from acclimate.data.records import Record, Source, open_source
 from acclimate.errors import DataError
@@ -74,6 +75,8 @@ class CorpusFacts:
     problems: Mapping[str, int] = field(default_factory=dict)  # count by kind
     detected: Mapping[str, str] = field(default_factory=dict)  # what was not stated: format, documents, text, split
     rejects_file: str | None = None
+    paths: Mapping[str, int] = field(default_factory=dict)  # rows of each file
+    unread: Sequence[str] = ()  # what lies below a folder that was named and is not read
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -91,10 +94,12 @@ class Corpus:
         settings: CorpusSettings | None = None,
         files: tuple[Path, ...] = (),
         detected: Mapping[str, str] | None = None,
+        unread: tuple[Path, ...] = (),
     ) -> None:
         self.name = name
         self.settings = settings
         self.files = files
+        self.unread = unread  # what lies below a folder that was named and is not read
         self.detected = dict(detected or {})
         self._read = read
         self._fingerprint = fingerprint
@@ -125,6 +130,7 @@ class Corpus:
             settings=settings,
             files=source.files,
             detected=detected,
+            unread=source.unread,
         )
 
     @classmethod
@@ -169,6 +175,11 @@ class Corpus:
         return self._fingerprint
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be known of its files before anything is spent."""
+        return tuple(file_notes(f"corpus {self.name!r}", self.facts.paths, self.unread))
+
+    @property
     def facts(self) -> CorpusFacts:
         """What a full reading found; reads everything the first time unless `scan` did."""
         return self._facts if self._facts is not None else self.scan()
@@ -198,7 +209,7 @@ class Corpus:
         rejects_file = str(problems.rejects_file) if problems.rejects_file else None
         self._facts = CorpusFacts(
             documents, words, size, len(self.files), problems.rejected, cleaned.left_out, cleaned.repeated, problems.counts, self.detected,
-            rejects_file,
+            rejects_file, rows_by_file(self.files, problems.rows), unread_facts(self.unread),
         )  # fmt: skip
         return self._facts
 

@@ -1,4 +1,4 @@
-"""What the name of a file or folder says: its format, its compression, and the stem that is left without them."""
+"""What the name of a file or folder says: its format and its compression."""
 
 from pathlib import Path
 
@@ -24,12 +24,6 @@ def compression_of(path: Path) -> str | None:
 def format_of(path: Path) -> Format | None:
     """The format a name stands for, with any compression left out; None when the ending is not one of ours."""
     return FORMATS.get(_unpacked(path).suffix.lower())
-
-
-def stem_of(path: Path) -> str:
-    """The name without compression and format: `train.jsonl.gz` -> `train`."""
-    unpacked = _unpacked(path)
-    return unpacked.stem if unpacked.suffix.lower() in FORMATS else unpacked.name
 
 
 def known_endings() -> str:

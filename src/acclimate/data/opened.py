@@ -110,15 +110,22 @@ class Data:
         facts: dict[str, Any] = {"task": None, "corpora": {}, "overlap": dict(self.overlap)}
         if self.task is not None:
             facts["task"] = self.task.facts.as_dict()
+            del facts["task"]["file_notes"]  # they are among `notes`
             if self.task.unlabeled is not None:
                 facts["task"]["unlabeled"] = self._corpus_facts(self.task.unlabeled)
         for name, corpus in self.corpora.items():
             facts["corpora"][name] = self._corpus_facts(corpus)
         return facts
 
+    def notes(self) -> tuple[str, ...]:
+        """What is to be known before anything is spent: files that are not read, texts that may be read twice."""
+        task = self.task.facts.file_notes if self.task is not None else ()
+        unlabeled = (self.task.unlabeled,) if self.task is not None and self.task.unlabeled is not None else ()
+        corpora = (*self.corpora.values(), *unlabeled) if self.scanned else ()
+        return (*task, *(note for corpus in corpora for note in corpus.notes))
+
     def _corpus_facts(self, corpus: Corpus) -> dict[str, Any]:
-        names = {"paths": [str(file) for file in corpus.files[:20]], "files": len(corpus.files)}
-        return {**names, **(corpus.facts.as_dict() if self.scanned else {"detected": corpus.detected})}
+        return corpus.facts.as_dict() if self.scanned else {"files": len(corpus.files), "detected": corpus.detected}
 
 
 def _file_name(name: str) -> str:

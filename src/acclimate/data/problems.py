@@ -42,6 +42,7 @@ class Problems:
         self.skip_bad = skip_bad
         self.rejects = rejects
         self._at_once = at_once
+        self.rows: dict[Path, int] = {}  # of each file that was read to its end, unusable rows counted too
         self._records: dict[str, _Kind] = {}
         self._files: dict[str, _Kind] = {}
         self._stack = ExitStack()

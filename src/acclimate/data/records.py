@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from acclimate.data import hub, plaintext, tables
 from acclimate.data.columns import data_like
 from acclimate.data.dialect import Dialect, dialect_of
-from acclimate.data.folders import is_dataset_folder, one_format, resolve
+from acclimate.data.folders import find, is_dataset_folder, nothing_read, one_format
 from acclimate.data.json_records import json_objects
 from acclimate.data.lines import UTF8, encoding_called, marked_encoding
 from acclimate.data.parquet import parquet_columns, parquet_rows
@@ -53,6 +53,7 @@ class Source:
     header: bool | None = True  # whether the first row names the columns; None: nobody said so, and it should look like it
     dialects: Mapping[Path, Dialect] = field(default_factory=dict)  # of csv and tsv files
     detected: dict[str, str] = field(default_factory=dict)  # what nobody stated, e.g. {"format": "jsonl"}
+    unread: tuple[Path, ...] = ()  # what lies below a folder that was named and is not read
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -95,6 +96,7 @@ class Source:
         for file in self.files[:1] if self.format == "hf" else self.files:
             if self.format not in ("jsonl", "json", "txt") and not self._has_columns(file, columns, problems):
                 continue
+            before = row
             for line, values in self._values(file, columns, problems):
                 row += 1
                 absent = [name for name in columns if name not in values] if values is not None else []
@@ -102,6 +104,7 @@ class Source:
                     message = f"no {absent[0]!r}{_nearest(absent[0], values, columns)}; it has {', '.join(map(repr, values)) or 'no keys'}"
                     problems.add("missing column", file, line, message, values)
                 yield Row(file, line, row, None if absent else values)
+            problems.rows[file] = row - before
 
     def _values(self, file: Path, columns: Sequence[str], problems: Problems) -> Iterator[tuple[int, dict[str, Any] | None]]:
         match self.format:
@@ -153,7 +156,10 @@ def open_source(
     if reference is not None:
         reading.check("hf", reference.name)
         return source_of_dataset(hub.load_hub(reference), reference.name, splits)
-    files = resolve(pattern, root, format)
+    found = find(pattern, root, format)
+    files = found.files
+    if not files:
+        raise DataError(nothing_read(pattern, root, found, format))
     detected: dict[str, str] = {}
     if format is None:
         format = one_format(files)
@@ -170,13 +176,14 @@ def open_source(
     if format == "txt" and documents is None:
         documents = plaintext.detect_documents(files, encoding)
         detected["documents"] = documents
+    unread = (*found.unread, *found.datasets)
     if format not in TABLES:
-        return Source(files, format, documents, encoding=encoding, detected=detected)
+        return Source(files, format, documents, encoding=encoding, detected=detected, unread=unread)
     dialects = {file: dialect_of(file, format, reading) for file in files}
     for name in ("delimiter", "quoting"):
         seen = [dialect.detected.get(name) for dialect in dialects.values()]
         detected |= {name: _summary(seen)} if any(seen) else {}
-    return Source(files, format, header=reading.header, dialects=dialects, detected=detected)
+    return Source(files, format, header=reading.header, dialects=dialects, detected=detected, unread=unread)
 
 
 def _summary(values: Sequence[str | None]) -> str:

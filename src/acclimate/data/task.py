@@ -21,6 +21,7 @@ from acclimate.data.duplicates import count_duplicates, drop_across, refuse_leak
 from acclimate.data.label_checks import OddLabels, absent, check_labels, single_examples, without_labels
 from acclimate.data.labels import in_order
 from acclimate.data.problems import Problems
+from acclimate.data.read_files import rows_by_file, task_notes, unread_facts
 from acclimate.data.reading import LabelledFormat, Reading, TableReading
 from acclimate.data.records import Source
 from acclimate.data.rows import Rows, read_rows, unseen_labels
@@ -162,6 +163,7 @@ class Task:
         with Problems(settings.skip_bad, rejects_folder / "task.jsonl" if rejects_folder else None) as problems:
             rows, noted = _read_splits(settings, sources, text, label, root, problems)
             duplicates = count_duplicates(rows)
+            lengths = {split: len(each.texts) for split, each in rows.items()}
             if "test" in rows and settings.duplicates == "error":
                 refuse_leaks(rows["train"], rows["test"], problems)
             if settings.duplicates == "drop":
@@ -187,13 +189,17 @@ class Task:
             drawn = generator(settings.split_seed, "test examples").permutation(whole_test)[: settings.test_examples]
             splits["test"] = splits["test"].take(np.sort(drawn))
         counts = {name: label_counts(split.labels, labels) for name, split in splits.items()}
+        files = {name: rows_by_file(split.files, problems.rows) for name, split in splits.items()}
+        unread = sources["train"].unread
         facts = TaskFacts(
             labels=labels,
             labels_noted=noted + absent(counts["test"], "test"),
             examples={name: len(split) for name, split in splits.items()},
             label_counts=counts,
             words={name: word_lengths(split.texts) for name, split in splits.items()},
-            files={name: [str(file) for file in split.files] for name, split in splits.items()},
+            files=files,
+            unread=unread_facts(unread),
+            file_notes=tuple(task_notes(files, unread, lengths, duplicates.within, made)),
             duplicates=duplicates,
             dropped=dropped,
             rejected=problems.rejected,

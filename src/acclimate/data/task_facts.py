@@ -18,7 +18,7 @@ class TaskFacts:
     examples: Mapping[str, int]  # by split, here and below
     label_counts: Mapping[str, Mapping[str, int]]
     words: Mapping[str, Mapping[str, float]]  # lengths of texts in words: mean, median, p95, max
-    files: Mapping[str, Sequence[str]]
+    files: Mapping[str, Mapping[str, int]]  # by split: rows of each file
     duplicates: DuplicateFacts
     dropped: Mapping[str, int]  # rows removed by `duplicates: drop`
     rejected: int
@@ -29,6 +29,8 @@ class TaskFacts:
     split_seed: int | None = None  # where something was split or drawn
     test_drawn_from: int | None = None  # test examples before `test_examples` of them were drawn
     labels_noted: tuple[str, ...] = ()  # what is to be known of the labels: odd ones that are kept, classes with one example
+    unread: Sequence[str] = ()  # what lies in the task's folder and is not read
+    file_notes: Sequence[str] = ()  # what is to be known of the files: some not read, some perhaps read twice
     shared_groups: Mapping[str, int] = field(default_factory=dict)  # e.g. "train/test": groups that stand in both
 
     def as_dict(self) -> dict[str, Any]:

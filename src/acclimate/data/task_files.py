@@ -1,36 +1,31 @@
 """Finds a task's splits: named one by one, in a folder with train/dev/test files, in a Hugging Face dataset, or one pool to be split."""
 
-import re
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from os.path import commonprefix
 from pathlib import Path
+from typing import Any
 
 from acclimate.data import hub
-from acclimate.data.endings import format_of, stem_of
-from acclimate.data.folders import is_dataset_folder, resolve
+from acclimate.data.endings import format_of
+from acclimate.data.folders import Found, find, is_dataset_folder, named, nothing_read
 from acclimate.data.reading import Reading
 from acclimate.data.records import Source, open_source, source_of_dataset
+from acclimate.data.split_names import SPLIT_NAMES, by_split, missed, split_of
 from acclimate.errors import DataError
-
-# What the splits are called elsewhere.
-SPLIT_NAMES = {
-    "train": ("train", "training"),
-    "dev": ("dev", "validation", "valid", "val", "development"),
-    "test": ("test", "testing"),
-}
-_SHARD = re.compile(r"(?P<split>[a-z]+)(?:-\d+(?:-of-\d+)?)?")  # train, train-00000-of-00002
 
 
 def open_splits(named: Mapping[str, str | None], path: str | None, root: Path, reading: Reading) -> dict[str, Source]:
     """A source for each split that is there, train first; with a path that is one pool, it alone under `train`.
 
+    What lies in a folder and belongs to no split is `unread` in the source of train.
+
     Raises:
-        DataError: nothing is there, or a folder's files do not tell which of them is train.
+        DataError: nothing is there, or names do not tell which file belongs to which split.
     """
     if path is None:
-        sources = {
-            split: open_source(pattern, root, reading, splits=SPLIT_NAMES[split]) for split, pattern in named.items() if pattern is not None
-        }
+        sources = {split: _one(split, pattern, root, reading) for split, pattern in named.items() if pattern is not None}
     else:
         sources = _whole(path, root, reading)
     for source in sources.values():
@@ -49,44 +44,82 @@ def location(source: Source, path: str, root: Path) -> str:
     return files[0] if len(files) == 1 else f"{commonprefix(files)}*"  # noqa: RUF071 (a glob, not a folder)
 
 
+def _one(split: str, pattern: str, root: Path, reading: Reading) -> Source:
+    source = open_source(pattern, root, reading, splits=SPLIT_NAMES[split])
+    _refuse_several(source, pattern, f"name the file that is {split}, or say `path: {pattern}` for all of them")
+    return source
+
+
 def _whole(path: str, root: Path, reading: Reading) -> dict[str, Source]:
     reference = hub.hub_reference(path, root) if reading.format in (None, "hf") else None
     if reference is not None:
-        return _dataset_splits(hub.load_hub(reference), reference.name)
-    folder = root / Path(path).expanduser()
+        return _dataset_splits(hub.load_hub(reference), reference.name, "{where}[{path}]")
+    folder = root / Path(path).expanduser() if path else root
     if is_dataset_folder(folder):
-        return _dataset_splits(hub.load_folder(folder), str(folder))
-    if not folder.is_dir():
-        return {"train": open_source(path, root, reading)}
-    files = resolve(path, root, reading.format)
-    found: dict[str, list[str]] = {}
-    for file in files:
-        match = _SHARD.fullmatch(stem_of(file).lower())
-        split = match and next((split for split, names in SPLIT_NAMES.items() if match["split"] in names), None)
-        if split and (format_of(file) != "txt"):
-            found.setdefault(split, []).append(str(file))
-    if "train" in found:
-        # Other files in the folder (an unlabelled one, say) belong to no split.
-        return {split: _opened(found[split], root, reading) for split in SPLIT_NAMES if split in found}
-    if len(files) == 1 and not found:
-        return {"train": open_source(str(files[0]), root, reading)}
-    names = ", ".join(file.name for file in files[:5])
-    raise DataError(f"{folder}: no train file among {names}; call it train.jsonl (or .csv, ...), or name `train:` in the study file")
+        return _dataset_splits(hub.load_folder(folder), path, "{where}/{path}")
+    if not os.path.isdir(folder):
+        source = open_source(path, root, reading)
+        _refuse_several(source, path, "name the folder that holds them, or `train:` and `test:` one by one")
+        return {"train": source}
+    return _of_folder(path, folder, find(path, root, reading.format), root, reading)
 
 
-def _opened(files: list[str], root: Path, reading: Reading) -> Source:
+def _of_folder(path: str, folder: Path, found: Found, root: Path, reading: Reading) -> dict[str, Source]:
+    # Json beside other formats mostly describes these; where it is named like a split it may be that.
+    json = () if reading.format else (each for each in found.unread if format_of(each) == "json" and split_of(each, folder))
+    candidates = (*found.files, *json, *found.datasets)
+    tables = [each for each in candidates if format_of(each) != "txt"]
+    splits = by_split((each.relative_to(folder) for each in tables), path)
+    read = {folder / each for members in splits.values() for each in members}
+    unread = [each for each in (*found.files, *found.unread, *found.datasets) if each not in read]
+    if not splits and len(tables) == 1:
+        splits, unread = {"train": (tables[0].relative_to(folder),)}, [each for each in unread if each != tables[0]]
+    if "train" not in splits:
+        if not tables:
+            raise DataError(nothing_read(path, root, Found((), (*found.files, *found.unread)), reading.format))
+        seen = named([str(each.relative_to(folder)) for each in tables])
+        raise DataError(f"{folder}: no train file among {seen}; call it train.jsonl (or .csv, ...), or name `train:` in the study file")
+    lost = missed((each.relative_to(folder) for each in unread), splits)
+    if lost:
+        split = split_of(folder / lost[0], folder)
+        why = "a txt file has no labels" if format_of(lost[0]) == "txt" else "it is not read as it is"
+        mend = f"convert it, name `{split}:` in the study file, or move it away"
+        raise DataError(f"{folder / lost[0]}: named like {split}, but {why}, and {split} would be taken out of train; {mend}")
     # One by one, a name is not taken for a pattern; together, they must share one format.
-    return open_source(tuple(files), root, reading)
+    sources = {split: open_source(tuple(str(folder / each) for each in members), root, reading) for split, members in splits.items()}
+    return {**sources, "train": replace(sources["train"], unread=tuple(unread))}
 
 
-def _dataset_splits(splits: dict[str, object], name: str) -> dict[str, Source]:
-    found = {}
-    for split, names in SPLIT_NAMES.items():
-        known = next((known for known in names if known in splits), None)
-        if known is not None:
-            found[split] = source_of_dataset(splits, name, (known,))
-    if "train" not in found:
+def _refuse_several(source: Source, pattern: str, mend: str) -> None:
+    """A folder or glob is no single split where its files are named like several."""
+    if source.format == "hf" or len(source.files) < 2:
+        return
+    top = Path(os.path.commonpath([file.parent for file in source.files]))
+    splits: dict[str, Path] = {}
+    for file in source.files:
+        splits.setdefault(split_of(file, top) or "", file)
+    splits.pop("", None)
+    if len(splits) > 1:
+        seen = " and ".join(str(file.relative_to(top)) for file in splits.values())
+        raise DataError(f"{pattern}: stands for files of several splits ({seen}); {mend}")
+
+
+def _dataset_splits(splits: dict[str, Any], name: str, mend: str) -> dict[str, Source]:
+    members = by_split(map(Path, splits), name, mend)
+    if "train" not in members:
         if len(splits) != 1:
             raise DataError(f"{name}: has no train split, only {', '.join(splits)}")
-        found = {"train": source_of_dataset(splits, name, tuple(splits))}
-    return found
+        members = {"train": (Path(next(iter(splits))),)}
+    several = next((paths for paths in members.values() if len(paths) > 1), None)
+    if several:
+        raise DataError(
+            f"{name}: {_listed(several)} could each be {split_of(several[0])}; name what is meant with `train:`, `dev:` and `test:`"
+        )
+    sources = {split: source_of_dataset(splits, name, (str(path),)) for split, (path,) in members.items()}
+    read = {str(path) for (path,) in members.values()}
+    unread = tuple(Path(f"{name}[{split}]") for split in splits if split not in read)
+    return {**sources, "train": replace(sources["train"], unread=unread)}
+
+
+def _listed(paths: Sequence[Path]) -> str:
+    return " and ".join(map(str, paths))

@@ -1,6 +1,6 @@
 """What is known of the data: sizes, labels, lengths, repetitions, conflicts, rejects, cuts and overlaps, as grids and lines."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
@@ -129,7 +129,7 @@ def _reading(facts: Facts, of: str) -> list[tuple[str, str]]:
     return lines
 
 
-def _files(paths: list[str] | None, total: int | None = None) -> str:
+def _files(paths: Iterable[str] | None, total: int | None = None) -> str:
     """File names, the first three of many; folders say little and would show whose machine this was."""
     if not paths:
         return "–" if not total else f"{total} files"

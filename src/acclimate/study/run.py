@@ -165,6 +165,8 @@ def carry_out(prepared: Prepared, options: Options, journal: Journal) -> dict[st
     # Processes that torchrun started together train together, each in itself.
     engine = "inline" if int(os.environ.get("WORLD_SIZE", "1")) > 1 else options.engine
     options.say(f"{len(prepared.plan.nodes)} stages for {len(prepared.plan.runs)} runs; {len(prepared.cached)} are there already")
+    for note in prepared.data.notes():
+        options.say(f"note: {note}")
     journal.planned(prepared, (job.key for job in jobs))
     with options.live(journal.snapshot) if options.live is not None and jobs else nullcontext():
         return ENGINES[engine](options.workers).run(jobs, setup, options.say, journal) if jobs else {}
@@ -230,7 +232,7 @@ def study_facts(prepared: Prepared, outcomes: Outcomes, command: str) -> dict[st
         "hub_datasets": hub_datasets(study.data, prepared.root),
         "bases": base_facts(prepared.plan.sources.values()),
         "stages": stage_facts(outcomes, set(prepared.cached)),
-        "notes": _notes(outcomes, prepared),
+        "notes": [*data.notes(), *_notes(outcomes, prepared)],
     }
 
 
