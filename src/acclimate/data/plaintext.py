@@ -1,6 +1,7 @@
 """Documents in plain text files: a document a line, blank-line separated, or a file a document."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -9,8 +10,8 @@ from acclimate.data.problems import Problems
 from acclimate.data.reading import DocumentMode
 
 _PEEK_LINES = 2_000
-_MANY_FILES = 5
-_SMALL_BYTES = 256 * 1024  # a file a document: files of this size at most, on average
+_SMALL_BYTES = 256 * 1024  # several files, a document each: of this size at most, on average
+_PROSE = 60  # characters of a line: lists of shorter ones are lists of texts
 _LINES_OF_A_PARAGRAPH = 50  # blank-line separated: documents of this many lines at most, on average
 
 
@@ -43,22 +44,51 @@ def documents_of(path: Path, mode: DocumentMode, problems: Problems, encoding: s
         problems.add("empty text", path, 1, "the file holds no text")
 
 
-def detect_documents(files: Sequence[Path], encoding: str | None = None) -> DocumentMode:
-    """What a document is in these files, guessed from their number, size and first lines; the guess is shown to the user.
+@dataclass(frozen=True)
+class _Look:
+    """What the head of a file shows."""
 
-    Many small files: a file a document. Else blank-line separated where blank lines come often enough to separate paragraphs. Else a
-    document a line.
+    lines: int  # with text
+    blocks: int  # of lines between blank ones
+    longest: int  # characters of a line
+
+    @property
+    def is_list(self) -> bool:
+        # One stray blank line in a large file of one-line documents must not glue all of them together.
+        return self.lines / max(self.blocks, 1) > _LINES_OF_A_PARAGRAPH
+
+    @property
+    def is_prose(self) -> bool:
+        return self.lines > 1 and not self.is_list and (self.blocks > 1 or self.longest >= _PROSE)
+
+    @classmethod
+    def at(cls, file: Path, encoding: str | None) -> "_Look":
+        lines = blocks = longest = 0
+        previous_blank = True
+        for _, line in islice(text_lines(file, Problems(skip_bad=True), encoding), _PEEK_LINES):
+            blank = line is not None and not line.strip()
+            lines += not blank
+            blocks += previous_blank and not blank
+            longest = max(longest, len(line or ""))
+            previous_blank = blank
+        return cls(lines, blocks, longest)
+
+
+def detect_documents(files: Sequence[Path], encoding: str | None = None) -> tuple[dict[Path, DocumentMode], bool]:
+    """What a document is in each of these files, and whether lines were put together by a guess.
+
+    A file with many lines and hardly a blank one has a document a line, whatever the others hold. Of several other files, small on average,
+    those that look like prose (blank or long lines) are a document each, and where these are the most, all are. One file that stands alone,
+    or large ones: blank-line separated where there are blank lines. Whatever is left: a document a line.
     """
-    if len(files) >= _MANY_FILES and sum(file.stat().st_size for file in files) / len(files) <= _SMALL_BYTES:
-        return "file"
-    peek = Problems(skip_bad=True)
-    blanks = texts = 0
-    previous_blank = True
-    for _, line in islice(text_lines(files[0], peek, encoding), _PEEK_LINES):
-        blank = line is not None and not line.strip()
-        # A run of blank lines separates once, and those before the first document not at all.
-        blanks += blank and not previous_blank
-        texts += not blank
-        previous_blank = blank
-    # One stray blank line in a large file of one-line documents must not glue all of them together.
-    return "blank" if blanks and texts / (blanks + 1) <= _LINES_OF_A_PARAGRAPH else "line"
+    looks = {file: _Look.at(file, encoding) for file in files}
+    several = len(files) > 1 and sum(file.stat().st_size for file in files) / len(files) <= _SMALL_BYTES
+    texts = [look for look in looks.values() if look.lines > 1 and not look.is_list]
+    mostly_prose = 2 * sum(look.is_prose for look in texts) > len(texts)
+    modes: dict[Path, DocumentMode] = {}
+    for file, look in looks.items():
+        if several:
+            modes[file] = "file" if not look.is_list and (look.is_prose or mostly_prose) else "line"
+        else:
+            modes[file] = "blank" if not look.is_list and look.blocks > 1 else "line"
+    return modes, any(modes[file] != "line" and look.lines > 1 for file, look in looks.items())

@@ -47,7 +47,7 @@ class Source:
 
     files: tuple[Path, ...]
     format: Format
-    documents: DocumentMode | None = None
+    documents: Mapping[Path, DocumentMode] = field(default_factory=dict)  # what a document is in each txt file
     dataset: Any = field(default=None, repr=False)
     encoding: str | None = None  # of jsonl and txt files; None: UTF-8, or as a byte order mark says
     header: bool | None = True  # whether the first row names the columns; None: nobody said so, and it should look like it
@@ -117,8 +117,7 @@ class Source:
             case "hf":
                 yield from enumerate(hub.dataset_rows(self.dataset, columns), start=1)
             case "txt":
-                assert self.documents is not None, "a text source knows what a document is"
-                for line, text in plaintext.documents_of(file, self.documents, problems, self.encoding):
+                for line, text in plaintext.documents_of(file, self.documents[file], problems, self.encoding):
                     yield line, None if text is None else {TEXT_COLUMN: text}
 
     def _has_columns(self, file: Path, columns: Sequence[str], problems: Problems) -> bool:
@@ -151,7 +150,7 @@ def open_source(
     Raises:
         DataError: nothing is there, formats are mixed, or a dataset has none of these splits.
     """
-    format, documents = reading.format, reading.documents
+    format = reading.format
     reference = hub.hub_reference(pattern, root) if isinstance(pattern, str) and format in (None, "hf") else None
     if reference is not None:
         reading.check("hf", reference.name)
@@ -173,12 +172,16 @@ def open_source(
     if encoding is None and format != "parquet":
         marked = [marked_encoding(file) for file in files]
         detected |= {"encoding": _summary(marked)} if set(marked) != {UTF8} else {}
-    if format == "txt" and documents is None:
-        documents = plaintext.detect_documents(files, encoding)
-        detected["documents"] = documents
     unread = (*found.unread, *found.datasets)
     if format not in TABLES:
-        return Source(files, format, documents, encoding=encoding, detected=detected, unread=unread)
+        modes: dict[Path, DocumentMode] = {}
+        if format == "txt" and reading.documents is not None:
+            modes = dict.fromkeys(files, reading.documents)
+        elif format == "txt":
+            modes, guess = plaintext.detect_documents(files, encoding)
+            detected |= {"documents": _summary([*modes.values()])}
+            detected |= {"guessed": "what a document is; state it with `documents:`"} if guess else {}
+        return Source(files, format, modes, encoding=encoding, detected=detected, unread=unread)
     dialects = {file: dialect_of(file, format, reading) for file in files}
     for name in ("delimiter", "quoting"):
         seen = [dialect.detected.get(name) for dialect in dialects.values()]
