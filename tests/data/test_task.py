@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from acclimate.data.labelled import read_labelled
 from acclimate.data.task import Task, TaskSettings
 from acclimate.errors import DataError
 
@@ -243,11 +242,6 @@ def test_unclear_columns_and_files_without_labels_are_explained(tmp_path):
     (tmp_path / "dev.jsonl").write_text("")
     with pytest.raises(DataError, match="no train file among"):
         opened(tmp_path)
-
-
-def test_one_labelled_file_is_read_as_strictly(folder):
-    texts, labels = read_labelled("dev.jsonl", folder)
-    assert (len(texts), labels[:2]) == (10, ("x", "y"))
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the shared real data is absent")

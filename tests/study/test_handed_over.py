@@ -48,8 +48,7 @@ def out(write_study, tmp_path_factory):
 def test_the_code_in_the_card_runs_and_gives_a_label(out, name, tiny_world):
     said = run(sys.executable, "-c", snippet(out / name, "python"), folder=out / name)
     assert re.search("sport|trade|music", said)
-    run(*COMMAND, "predict", ".", tiny_world / "test.jsonl", "--out", "labels.csv", folder=out / name)
-    (out / name / "labels.csv").unlink()
+    run(*COMMAND, "predict", name, tiny_world / "test.jsonl", "--out", "labels.csv", folder=out)
 
 
 def test_the_cards_tell_the_two_kinds_of_model_apart_and_hold_their_scores(out):

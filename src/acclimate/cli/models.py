@@ -7,19 +7,21 @@ import typer
 
 from acclimate.cli import show
 from acclimate.cli.options import MicroOption, PrecisionOption, SetOption, ThreadsOption, shown
+from acclimate.cli.reading import TASK, TEXTS, Reading, reads
 
 
 def _size(name: str) -> Any:
     return typer.Option(f"--{name}", min=1, help="With --from-scratch: a size of a new architecture.", rich_help_panel="From scratch")
 
 
+@reads(TEXTS)
 def pretrain(
     base: Annotated[
         str, typer.Argument(help="Hub id, folder or short name of a model; from scratch, a tokenizer's folder too.", show_default=False)
     ],
     corpus: Annotated[list[str], typer.Argument(help="Text files, globs or folders.", show_default=False)],
     out: Annotated[Path, typer.Option("--out", help="Folder for the model.", show_default=False)],
-    text: Annotated[str | None, typer.Option("--text", help="Column with the text.")] = None,
+    reading: Reading,
     settings: SetOption = None,
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
     store: Annotated[Path, typer.Option("--store", help="Where artifacts are kept.")] = Path(".acclimate"),
@@ -48,41 +50,43 @@ def pretrain(
         raise SettingsError("--layers, --hidden and the like are sizes of a new architecture: say --from-scratch")
     start = scratch(base, sizes) if from_scratch else None
     chosen = _single(out, store, threads, precision, micro_tokens)
-    made = run_stage(base, "pretrain", parse_settings(settings or []), {"domain": _source(corpus, text)}, seed, chosen, start)
+    made = run_stage(base, "pretrain", parse_settings(settings or []), {"domain": _source(corpus, reading)}, seed, chosen, start)
     show.measured(made.measured, out)
 
 
-def _source(corpus: list[str], text: str | None) -> dict[str, Any]:
-    return {"path": corpus if len(corpus) > 1 else corpus[0]} | ({"text": text} if text else {})
+def _source(corpus: list[str], reading: Reading) -> dict[str, Any]:
+    return {"path": corpus if len(corpus) > 1 else corpus[0], **reading}
 
 
+@reads(TEXTS)
 def prune(
     base: Annotated[str, typer.Argument(help="Hub id, folder or short name of a pretrained model.", show_default=False)],
     corpus: Annotated[list[str], typer.Argument(help="Text files, globs or folders.", show_default=False)],
     out: Annotated[Path, typer.Option("--out", help="Folder for the model.", show_default=False)],
+    reading: Reading,
     size: Annotated[int, typer.Option("--size", min=1, help="Entries that are kept at most.")] = 16_384,
-    text: Annotated[str | None, typer.Option("--text", help="Column with the text.")] = None,
     store: Annotated[Path, typer.Option("--store", help="Where artifacts are kept.")] = Path(".acclimate"),
     threads: ThreadsOption = None,
 ) -> None:
     """Cut a model's vocabulary down to what a corpus uses, and show size and speed before and after."""
     from acclimate.study.pruned import prune as prune_model
 
-    made, speed = prune_model(base, {"size": size}, _source(corpus, text), _single(out, store, threads, "auto", None))
+    made, speed = prune_model(base, {"size": size}, _source(corpus, reading), _single(out, store, threads, "auto", None))
     show.measured(made.measured, out)
     if speed is not None:
         show.speed(speed)
 
 
+@reads(TEXTS)
 def tokenizer(
     corpus: Annotated[list[str], typer.Argument(help="Text files, globs or folders.", show_default=False)],
     out: Annotated[Path, typer.Option("--out", help="Folder for the tokenizer; new or empty.", show_default=False)],
+    reading: Reading,
     size: Annotated[int, typer.Option("--size", min=1, help="Entries at most.")] = 16_384,
     kind: Annotated[
         Literal["wordpiece", "bytes"], typer.Option("--kind", help="WordPiece (as BERT) or byte-level BPE (as RoBERTa).")
     ] = "wordpiece",
     cased: Annotated[bool, typer.Option("--cased", help="Keep upper case and accents in WordPiece; bytes always keep them.")] = False,
-    text: Annotated[str | None, typer.Option("--text", help="Column with the text.")] = None,
     min_frequency: Annotated[int, typer.Option("--min-frequency", min=1, help="A pair is merged if it occurs so often.")] = 2,
     characters: Annotated[
         int | None,
@@ -98,20 +102,19 @@ def tokenizer(
     from acclimate.data.corpus import Corpus, CorpusSettings
     from acclimate.data.new_vocabulary import learn_vocabulary
 
-    opened = Corpus.open("corpus", CorpusSettings(**_source(corpus, text)), Path.cwd())
+    opened = Corpus.open("corpus", CorpusSettings(**_source(corpus, reading)), Path.cwd())
     learned = learn_vocabulary(opened, out, size=size, kind=kind, cased=cased, min_frequency=min_frequency, characters=characters)
     show.learned(learned, out)
 
 
+@reads(TASK)
 def finetune(
     base: Annotated[
         str, typer.Argument(help="Hub id, folder or short name of a pretrained model, or majority, tfidf or bilstm.", show_default=False)
     ],
     task: Annotated[str, typer.Argument(help="A labelled file, or a folder with train, dev and test files.", show_default=False)],
     out: Annotated[Path, typer.Option("--out", help="Folder for the model.", show_default=False)],
-    text: Annotated[str | None, typer.Option("--text", help="Column with the text.")] = None,
-    label: Annotated[str | None, typer.Option("--label", help="Column with the label.")] = None,
-    odd_labels: Annotated[str | None, typer.Option("--odd-labels", help="error, or keep labels that look like noise as classes.")] = None,
+    reading: Reading,
     settings: SetOption = None,
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
     store: Annotated[Path, typer.Option("--store", help="Where artifacts are kept.")] = Path(".acclimate"),
@@ -126,11 +129,10 @@ def finetune(
     from acclimate.study.single import run_stage
     from acclimate.study.yaml import parse_settings
 
-    columns = {name: value for name, value in (("text", text), ("label", label), ("odd_labels", odd_labels)) if value}
     told = {"precision": precision} if precision != "auto" else {}
-    command = show.command("finetune", base, task, out=out, seed=seed, **columns, set=settings or [], **told)
+    command = show.command("finetune", base, task, out=out, seed=seed, **reading, set=settings or [], **told)
     chosen = _single(out, store, threads, precision, micro_tokens, command)
-    made = run_stage(base, "finetune", parse_settings(settings or []), {"task": {"path": task, **columns}}, seed, chosen)
+    made = run_stage(base, "finetune", parse_settings(settings or []), {"task": {"path": task, **reading}}, seed, chosen)
     write_card(out, Chain.of_run(Results.of_run(made.row, made.facts)))
     show.measured(made.measured, out)
 

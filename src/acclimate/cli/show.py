@@ -193,8 +193,12 @@ def command(verb: str, *arguments: str, **options: Any) -> str:
     """A command as one may write it down for others: of a path from this machine's root the last part alone."""
     words = ["acclimate", verb, *map(_told, arguments)]
     for name, given in options.items():
+        flag = name.replace("_", "-")
+        if isinstance(given, bool):
+            words.append(f"--{flag}" if given else f"--no-{flag}")
+            continue
         for value in given if isinstance(given, list) else [given]:
-            words += [f"--{name}", _told(str(value))]
+            words += [f"--{flag}", _told(str(value))]
     return shlex.join(words)
 
 

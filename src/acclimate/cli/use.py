@@ -7,27 +7,47 @@ from typing import Annotated
 import typer
 
 from acclimate.cli import show
+from acclimate.cli.reading import LABELS, TEXTS, Reading, reads
+
+ModelFolder = Annotated[Path, typer.Argument(help="Folder of a trained model.", show_default=False)]
+SplitOption = Annotated[
+    str | None, typer.Option("--split", help="Of a folder or dataset that holds several splits: train, dev or test.", show_default=False)
+]
 
 
+@reads(TEXTS)
 def predict(
-    model: Annotated[Path, typer.Argument(help="Folder of a trained model.", show_default=False)],
-    file: Annotated[str, typer.Argument(help="File with texts (any format that studies read).", show_default=False)],
+    model: ModelFolder,
+    file: Annotated[str, typer.Argument(help="Texts: a file of any format that studies read, a folder or a glob.", show_default=False)],
+    reading: Reading,
     out: Annotated[Path | None, typer.Option("--out", help="File to write, .jsonl or .csv. Default: jsonl on standard output.")] = None,
-    text: Annotated[str | None, typer.Option("--text", help="Column with the text.")] = None,
+    split: SplitOption = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop before predicting where a row has no text, instead of marking it.")
+    ] = False,
 ) -> None:
-    """Label texts: a line a text with its label and the probability of each."""
+    """Label texts: an answer for every row (of txt, every line), in order, with the probability of each label.
+
+    A row whose text is empty or cannot be read gets an answer without a label that says why in `problem`.
+    """
+    from acclimate.data.corpus import CorpusSettings
+    from acclimate.errors import SettingsError
     from acclimate.evaluation.apply import predict_file
 
-    predict_file(model, file, out, text, sys.stdout)
+    if sys.stdout is None and out is None:
+        raise SettingsError("standard output is closed; name a file with --out")
+    predict_file(model, CorpusSettings(path=file, **reading), out, sys.stdout.buffer, show.say, split, strict)
 
 
+@reads(LABELS)
 def evaluate(
-    model: Annotated[Path, typer.Argument(help="Folder of a trained model.", show_default=False)],
-    file: Annotated[str, typer.Argument(help="Labelled file.", show_default=False)],
-    text: Annotated[str | None, typer.Option("--text", help="Column with the text.")] = None,
-    label: Annotated[str | None, typer.Option("--label", help="Column with the label.")] = None,
+    model: ModelFolder,
+    file: Annotated[str, typer.Argument(help="Labelled texts: a file, a folder, a glob or a dataset.", show_default=False)],
+    reading: Reading,
+    split: SplitOption = None,
 ) -> None:
     """Measure a trained model on labelled texts."""
+    from acclimate.data.task import TaskSettings
     from acclimate.evaluation.apply import evaluate_file
 
-    show.scores(evaluate_file(model, file, text, label))
+    show.scores(evaluate_file(model, TaskSettings(train=file, **reading), show.say, split))

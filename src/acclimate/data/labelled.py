@@ -1,22 +1,45 @@
-"""One labelled file by itself, for measuring a trained model on it."""
+"""Labelled rows by themselves, for measuring a trained model on them."""
 
-from pathlib import Path
+from collections.abc import Sequence
+from functools import partial
 
+from acclimate.data.labels import label_hint, some_labels
 from acclimate.data.problems import Problems
-from acclimate.data.reading import Reading
-from acclimate.data.rows import read_rows
+from acclimate.data.records import Source
+from acclimate.data.rows import Rows, read_rows
 from acclimate.data.task import TaskSettings, columns_of
-from acclimate.data.task_files import open_splits
+from acclimate.errors import DataError
 
 
-def read_labelled(path: str, root: Path, text: str | None = None, label: str | None = None) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The texts and their labels, read as strictly as a study reads them; columns are detected where they are not named.
+def read_labelled(source: Source, asked: TaskSettings, labels: Sequence[str]) -> tuple[Rows, int]:
+    """The rows whose label is one of a model's `labels`, read as strictly as a study reads them, and how many were left out (`skip_bad`).
+
+    Columns are detected where they are not named.
 
     Raises:
-        DataError: the file is missing or malformed; names file and line.
+        DataError: the source holds no labels, or rows cannot be used; names file and line.
     """
-    source = open_splits({"train": path, "dev": None, "test": None}, None, root, Reading())["train"]
-    text, label, _ = columns_of(TaskSettings(train=path, text=text, label=label), source)
-    with Problems(False, None) as problems:
+    if source.format == "txt":
+        raise DataError(f"{source.files[0]}: scores need labels, and a txt file has none; use jsonl, csv, tsv or parquet")
+    text, label, _ = columns_of(asked, source)
+    known = set(labels)
+    with Problems(asked.skip_bad) as problems:
         rows = read_rows(source, text, label, None, None, problems)
-    return tuple(rows.texts), tuple(rows.labels)
+        good = [row for row, name in enumerate(rows.labels) if name in known]
+        among = some_labels(labels)
+        for row, name in enumerate(rows.labels):
+            if name not in known:
+                message = f"label {name!r} is not among the model's {among}"
+                record = {"text": rows.texts[row], "label": name}
+                problems.add("unknown label", *rows.places[row], message, record, partial(_mend, name, labels))
+        if rows.texts and not good and asked.skip_bad:
+            problems.fatal("no usable record", source.files[0], None, "no row has a label that the model knows")
+    return rows.take(good), problems.rejected
+
+
+def _mend(name: str, labels: Sequence[str]) -> str:
+    if name.isdecimal() and int(name) < len(labels):
+        return f" — a class number? The model's number {int(name)} is {labels[int(name)]!r}; write that"
+    if all(label == f"LABEL_{number}" for number, label in enumerate(labels)):
+        return " — the model has no names for its labels: put them into id2label of its config.json"
+    return label_hint(name, frozenset(labels))

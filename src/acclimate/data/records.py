@@ -76,6 +76,16 @@ class Source:
         """The first row of a table in text, header or not, with the number of its line."""
         return tables.first_row(file, self.dialects[file])
 
+    def check_columns(self, columns: Sequence[str]) -> None:
+        """Look for these columns in the header or schema of every file; in the first records of a jsonl file.
+
+        Raises:
+            DataError: a file lacks one of them.
+        """
+        with Problems() as problems:
+            for file in self.files[:1] if self.format in ("hf", "jsonl") else self.files:
+                self._has_columns(file, columns, problems)
+
     def records(self, columns: Sequence[str], problems: Problems) -> Iterator[Record]:
         """Every good record, holding at least these columns; `problems` gets to know the others.
 

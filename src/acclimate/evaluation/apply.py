@@ -1,82 +1,171 @@
-"""A trained model on a file: predictions as jsonl or csv, or scores where the file has labels."""
+"""A trained model on files: an answer for every row, or scores where the rows have labels."""
 
-import csv
-import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
-from acclimate.data.corpus import Corpus, CorpusSettings
+from acclimate.data.columns import detect_column
+from acclimate.data.corpus import CorpusSettings
+from acclimate.data.every_text import RowText, every_text
 from acclimate.data.labelled import read_labelled
-from acclimate.errors import DataError, SettingsError
+from acclimate.data.one_split import open_one
+from acclimate.data.problems import Problems, place
+from acclimate.data.read_files import file_notes
+from acclimate.data.records import Source
+from acclimate.data.task import TaskSettings
+from acclimate.errors import DataError, ModelError
+from acclimate.evaluation.answers import Answers
 from acclimate.evaluation.metrics import classification_metrics
-from acclimate.evaluation.predictor import Predictor, load_predictor
-from acclimate.files import atomic_file
+from acclimate.evaluation.predictor import Predictor, load_predictor, model_config, problem_of
+from acclimate.evaluation.writing import check_out, opened, writer_of
 
-CHUNK = 4096  # texts predicted at a time, so that a file larger than memory can be labelled
+# Predicted at a time, so that a file larger than memory can be labelled.
+CHUNK_TEXTS = 4096
+CHUNK_CHARACTERS = 1 << 24
+NAMED = 3  # rows without text that are named at the end
 
-
-def predict_file(model: Path, file: str, out: Path | None, text: str | None, standard: IO[str]) -> None:
-    """Label every text of `file`; a row a text: index, label, probabilities by label.
-
-    Raises:
-        SettingsError: `out` is neither .jsonl nor .csv.
-        DataError, ModelError: the file or the model cannot be read.
-    """
-    if out is not None and out.suffix not in (".jsonl", ".csv"):
-        raise SettingsError(f"{out}: predictions are written as .jsonl or .csv")
-    corpus = Corpus.open("file", CorpusSettings(path=file, text=text), Path.cwd(), None)
-    corpus.scan(None)
-    predictor = load_predictor(model)
-    rows = _rows(predictor, corpus.documents())
-    if out is None:
-        _write_jsonl(rows, standard)
-        return
-    with atomic_file(out) as path, path.open("w", encoding="utf-8", newline="") as stream:
-        if out.suffix == ".jsonl":
-            _write_jsonl(rows, stream)
-        else:
-            writer = csv.writer(stream)
-            writer.writerow(["index", "label", *(f"p_{label}" for label in predictor.labels)])
-            writer.writerows([row["index"], row["label"], *row["probabilities"].values()] for row in rows)
+Say = Callable[[str], None]
 
 
-def evaluate_file(model: Path, file: str, text: str | None, label: str | None) -> dict[str, Any]:
-    """Scores of a model on a labelled file.
+def predict_file(
+    model: Path, asked: CorpusSettings, out: Path | None, standard: BinaryIO, say: Say, split: str | None = None, strict: bool = False
+) -> None:
+    """Answer every row of the input, in order: index, label and probabilities, and file and line where there are several files.
+
+    A row without a text that could be read gets an answer without a label that says why, and all of them are counted at the end. With
+    `strict` the first look at them is an error, and nothing is predicted; with `asked.skip_bad` they are left out, and `index` counts on.
 
     Raises:
-        DataError: a label of the file is unknown to the model.
+        SettingsError: `out` is neither .jsonl nor .csv, or would overwrite what is read or the model.
+        DataError: the files cannot be read, or it is not clear which split or column is meant.
+        ModelError: the model cannot be read, or its weights or outputs are not finite.
     """
+    model_config(model)
+    source, column = _texts(asked, split)
+    for note in file_notes(str(asked.path), {}, source.unread):
+        say(note)
+    folder = Path(str(asked.path)).expanduser()
+    check_out(out, model, source.files, folder if folder.is_dir() else None)
+    _look_through(source, column, strict)
+    several = len(source.files) > 1 and source.format != "hf"
+    bad: Counter[str] = Counter()
+    named: list[str] = []
+    count = 0
+    with opened(out, standard) as stream:
+        predictor = load_predictor(model)
+        answers = Answers(predictor.labels, problem_of(predictor))
+        writer = writer_of(stream, out, answers, several)
+        for row, output_L in _outputs(model, predictor, every_text(source, column)):
+            count += 1
+            if output_L is None:
+                bad[row.kind] += 1
+                named += [row.problem] if len(named) < NAMED else []
+                if asked.skip_bad:
+                    continue
+            stands = {"index": row.row} | ({"file": str(row.file), "line": row.line} if several else {})
+            writer.write(stands, answers.none if output_L is None else answers.of(output_L), row.problem if output_L is None else "")
+    if bad:
+        say(_without_text(bad, count, named, "left out" if asked.skip_bad else "marked with a `problem` in the place of an answer"))
+
+
+def evaluate_file(model: Path, asked: TaskSettings, say: Say, split: str | None = None) -> dict[str, Any]:
+    """Scores of a model on labelled rows; `asked.train` names them.
+
+    Raises:
+        DataError: rows cannot be used, or their labels are unknown to the model.
+        ModelError: the model does not give one label a text, or its weights or outputs are not finite.
+    """
+    model_config(model)
+    assert asked.train is not None, "the rows to judge by"
+    source = open_one(asked.train, Path.cwd(), asked.reading, split)
+    for note in file_notes(asked.train, {}, source.unread):
+        say(note)
     predictor = load_predictor(model)
-    texts, labels = read_labelled(file, Path.cwd(), text, label)
+    problem = problem_of(predictor)
+    if problem != "single_label_classification":
+        gives = "numbers" if problem == "regression" else "each label by itself"
+        raise ModelError(
+            f"{model}: this model gives {gives} (problem_type: {problem}); only models that give a text one label are evaluated"
+        )
+    rows, rejected = read_labelled(source, asked, predictor.labels)
+    say(
+        f"evaluated on {len(rows.texts):,} texts of {_named(source)}"
+        + (f"; {rejected:,} rows that could not be used are left out" if rejected else "")
+    )
     known = {name: number for number, name in enumerate(predictor.labels)}
-    unknown = sorted(set(labels) - known.keys())
-    if unknown:
-        raise DataError(f"{file}: label {unknown[0]!r} is not among the model's labels {list(predictor.labels)}")
-    gold = np.array([known[name] for name in labels])
-    return {"texts": len(texts), **classification_metrics(gold, predictor.probabilities(texts))}
+    gold = np.array([known[name] for name in rows.labels])
+    probabilities_NL = predictor.probabilities(rows.texts)
+    _check_finite(model, probabilities_NL, rows.places)
+    return {"texts": len(rows.texts), **classification_metrics(gold, probabilities_NL)}
 
 
-def _rows(predictor: Predictor, texts: Iterator[str]) -> Iterator[dict[str, Any]]:
-    chunk: list[str] = []
-    index = 0
-    for text in texts:
-        chunk.append(text)
-        if len(chunk) == CHUNK:
-            yield from _predicted(predictor, chunk, index)
-            index, chunk = index + len(chunk), []
-    if chunk:
-        yield from _predicted(predictor, chunk, index)
+def _texts(asked: CorpusSettings, split: str | None) -> tuple[Source, str]:
+    """The source of texts and the column that holds them; a line of txt is a text where nothing else is said."""
+    source = open_one(str(asked.path), Path.cwd(), asked.reading, split)
+    if source.format == "txt" and asked.documents is None:
+        source = replace(source, documents="line")
+    column = asked.text or detect_column("text", source)
+    source.check_columns((column,))
+    return source, column
 
 
-def _predicted(predictor: Predictor, texts: list[str], index: int) -> Iterator[dict[str, Any]]:
-    for number, row in enumerate(predictor.probabilities(texts)):
-        probabilities = {label: round(float(p), 6) for label, p in zip(predictor.labels, row, strict=True)}
-        yield {"index": index + number, "label": predictor.labels[int(row.argmax())], "probabilities": probabilities}
+def _look_through(source: Source, column: str, strict: bool) -> None:
+    """Read everything once: what is wrong with a whole file (damaged, another encoding) is known before anything is predicted."""
+    row = None
+    with Problems() as problems:
+        for row in every_text(source, column):
+            if strict and row.text is None:
+                problems.add(row.kind, row.file, row.line, row.message)
+    if row is None:
+        raise DataError(f"{source.files[0]}: there is no row to answer")
 
 
-def _write_jsonl(rows: Iterator[dict[str, Any]], stream: IO[str]) -> None:
+def _outputs(model: Path, predictor: Predictor, rows: Iterator[RowText]) -> Iterator[tuple[RowText, NDArray[np.float64] | None]]:
+    """Every row with the model's outputs [L], None for one without text."""
+    for chunk in _chunks(rows):
+        texts = [row for row in chunk if row.text is not None]
+        outputs_NL = predictor.probabilities([str(row.text) for row in texts]) if texts else np.zeros((0, len(predictor.labels)))
+        _check_finite(model, outputs_NL, [(row.file, row.line) for row in texts])
+        found = iter(outputs_NL)
+        for row in chunk:
+            yield row, None if row.text is None else next(found)
+
+
+def _chunks(rows: Iterator[RowText]) -> Iterator[list[RowText]]:
+    chunk: list[RowText] = []
+    characters = 0
     for row in rows:
-        stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+        chunk.append(row)
+        characters += len(row.text or "")
+        if len(chunk) == CHUNK_TEXTS or characters >= CHUNK_CHARACTERS:
+            yield chunk
+            chunk, characters = [], 0
+    if chunk:
+        yield chunk
+
+
+def _check_finite(model: Path, outputs_NL: NDArray[np.float64], places: Sequence[tuple[Path, int]]) -> None:
+    broken = np.flatnonzero(~np.isfinite(outputs_NL).all(axis=1))
+    if len(broken):
+        raise ModelError(
+            f"{model}: the model is broken, not the data: its outputs are not finite numbers (NaN or infinite), "
+            f"first for {place(*places[int(broken[0])])}; copy the folder again, or train the model again"
+        )
+
+
+def _without_text(bad: Counter[str], rows: int, named: list[str], done: str) -> str:
+    count = sum(bad.values())
+    kinds = ", ".join(f"{kind} {number:,}" for kind, number in bad.most_common())
+    more = f"; and {count - len(named):,} more" if count > len(named) else ""
+    have = "row has" if rows == 1 else "rows has" if count == 1 else "rows have"
+    return f"{count:,} of {rows:,} {have} no text that could be read ({kinds}), {done}: {'; '.join(named)}{more}"
+
+
+def _named(source: Source) -> str:
+    files = sorted({str(file) for file in source.files})
+    return files[0] if len(files) == 1 else f"{len(files)} files ({files[0]}, ...)"

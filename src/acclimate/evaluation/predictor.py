@@ -1,9 +1,9 @@
 """A trained model's folder, ready to label texts: plain baselines and transformers behind one face."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +14,20 @@ from acclimate.modeling import baselines
 from acclimate.modeling.majority import MajorityModel
 from acclimate.modeling.tfidf import TfidfModel
 
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+    from transformers import PreTrainedConfig
+
+ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
+"""What a model's outputs mean, in transformers' words: one of the labels, each label by itself, or numbers."""
+
 
 class Predictor(Protocol):
     """Labels texts."""
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The L labels, in the order of the probabilities' columns."""
+        """The L labels, in the order of the outputs' columns."""
 
     def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Probabilities [N, L]."""
@@ -30,19 +37,40 @@ def load_predictor(folder: Path, max_tokens: int = 8192) -> Predictor:
     """A predictor from the folder of a model that a study handed over or a fine-tuning wrote.
 
     Raises:
-        ModelError: there is no trained classifier in the folder.
+        ModelError: there is no trained classifier in the folder, or its weights are not numbers.
     """
-    if not (folder / "config.json").is_file():
-        raise ModelError(f"{folder}: no config.json here; give the folder of a trained model, e.g. results/NAME/best")
-    config: dict[str, Any] = read_json(folder / "config.json")
+    config = model_config(folder)
     match config.get("model_type"):
         case baselines.MAJORITY:
-            return MajorityModel.load(folder)
+            majority = MajorityModel.load(folder)
+            _finite_arrays(folder, shares=np.array(majority.shares))
+            return majority
         case baselines.TFIDF:
-            return TfidfModel.load(folder)
+            tfidf = TfidfModel.load(folder)
+            _finite_arrays(folder, idf=tfidf.idf, weights=tfidf.weights, bias=tfidf.bias)
+            return tfidf
         case baselines.BILSTM:
             return BilstmPredictor(folder, max_tokens)
     return TransformerPredictor(folder, max_tokens)
+
+
+def model_config(folder: Path) -> dict[str, Any]:
+    """The config.json of a model's folder.
+
+    Raises:
+        ModelError: there is none.
+    """
+    if not (folder / "config.json").is_file():
+        raise ModelError(f"{folder}: no config.json here; give the folder of a trained model, e.g. results/NAME/best")
+    config = read_json(folder / "config.json")
+    if not isinstance(config, dict):
+        raise ModelError(f"{folder / 'config.json'}: a JSON object is wanted")
+    return config
+
+
+def problem_of(predictor: Predictor) -> ProblemType:
+    """What the outputs of a predictor mean; the plain baselines give one label."""
+    return predictor.problem if isinstance(predictor, TransformerPredictor) else "single_label_classification"
 
 
 class BilstmPredictor:
@@ -54,6 +82,7 @@ class BilstmPredictor:
 
         self._devices = Devices()
         self._model = BilstmClassifier.load(folder).to(self._devices.device)
+        _finite_weights(folder, self._model)
         self._max_tokens = max_tokens
 
     @property
@@ -71,6 +100,8 @@ class BilstmPredictor:
 class TransformerPredictor:
     """A fine-tuned transformer, run on packed batches."""
 
+    problem: ProblemType
+
     def __init__(self, folder: Path, max_tokens: int) -> None:
         from acclimate.data.tokens import special_ids
         from acclimate.modeling.execution import Packed
@@ -82,8 +113,14 @@ class TransformerPredictor:
         self._folder = ModelFolder(folder)
         if "classifier" not in self._folder.parts:
             raise ModelError(f"{folder}: this model has no trained classifier; fine-tune it first")
+        if len(set(self.labels)) < len(self.labels):
+            twice = next(name for number, name in enumerate(self.labels) if name in self.labels[:number])
+            raise ModelError(f"{folder / 'config.json'}: id2label gives two outputs the name {twice!r}; call them differently")
+        self.problem = _problem_type(self._folder.architecture.config, folder)
         self._devices = Devices()
-        self._packed = Packed(load_trained_classifier(self._folder)).to(self._devices.device)
+        classifier = load_trained_classifier(self._folder)
+        _finite_weights(folder, classifier)
+        self._packed = Packed(classifier).to(self._devices.device)
         self._prefix, self._suffix = special_ids(self._folder.tokenizer())
         trained_with = self._folder.config.get(MAX_LENGTH)
         self._room = sequence_length(trained_with, self._folder) - len(self._prefix) - len(self._suffix)
@@ -95,7 +132,10 @@ class TransformerPredictor:
         return self._folder.labels
 
     def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """Probabilities [N, L]; texts are cut to the length the model was fine-tuned with."""
+        """Probabilities [N, L]; texts are cut to the length the model was fine-tuned with.
+
+        They sum to 1 over the labels, of a multi-label model each stands for itself; a regression's are no probabilities but its numbers.
+        """
         from acclimate.data.sequences import Sequences
         from acclimate.data.tokens import TokenStore
         from acclimate.data.windows import first
@@ -104,4 +144,47 @@ class TransformerPredictor:
         with tempfile.TemporaryDirectory() as folder:
             store = TokenStore.build(Path(folder) / "tokens", iter(texts), self._folder.tokenizer(), "prediction")
             sequences = Sequences(store, first(store, self._room), self._prefix, self._suffix)
-            return class_probabilities(self._packed, sequences, len(self.labels), self._max_tokens, self._devices)
+            return class_probabilities(
+                self._packed, sequences, len(self.labels), self._max_tokens, self._devices, _meaning(self.problem)
+            )  # fmt: skip
+
+
+def _meaning(problem: ProblemType) -> "Callable[[Tensor], Tensor]":
+    from acclimate.evaluation.run_model import softmax
+
+    match problem:
+        case "single_label_classification":
+            return softmax
+        case "multi_label_classification":
+            return lambda logits_BL: logits_BL.sigmoid()
+    return lambda logits_BL: logits_BL
+
+
+def _problem_type(config: "PreTrainedConfig", folder: Path) -> ProblemType:
+    stated = config.problem_type
+    if stated == "multi_label_classification":
+        return "multi_label_classification"
+    # As transformers itself takes a single output; its softmax would be 1 for every text.
+    if stated == "regression" or config.num_labels == 1:
+        return "regression"
+    if stated in (None, "single_label_classification"):
+        return "single_label_classification"
+    raise ModelError(f"{folder / 'config.json'}: problem_type {stated!r} is not known")
+
+
+def _finite_weights(folder: Path, model: "nn.Module") -> None:
+    _finite(folder, ((name, bool(values.isfinite().all())) for name, values in model.named_parameters()))
+
+
+def _finite_arrays(folder: Path, **arrays: NDArray[np.float64]) -> None:
+    _finite(folder, ((name, bool(np.isfinite(values).all())) for name, values in arrays.items()))
+
+
+def _finite(folder: Path, weights: Iterable[tuple[str, bool]]) -> None:
+    broken = [name for name, finite in weights if not finite]
+    if broken:
+        more = f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""
+        raise ModelError(
+            f"{folder}: the model is broken, not the data: its weights {broken[0]!r}{more} are not finite numbers (NaN or infinite); "
+            "copy the folder again, or train the model again"
+        )

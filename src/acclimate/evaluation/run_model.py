@@ -65,14 +65,26 @@ def heldout_loss(model: nn.Module, batches: Sequence[Batch], devices: Devices) -
     return masked_scores(model, batches, devices).loss
 
 
+def softmax(logits_BL: Tensor) -> Tensor:
+    """Probabilities [B, L] that sum to 1 over the labels."""
+    return torch.softmax(logits_BL, dim=-1)
+
+
 @torch.no_grad()
-def class_probabilities(model: nn.Module, texts: Sequences, classes: int, max_tokens: int, devices: Devices) -> NDArray[np.float64]:
-    """Probabilities [N, L] of every text, in the texts' order."""
+def class_probabilities(
+    model: nn.Module,
+    texts: Sequences,
+    classes: int,
+    max_tokens: int,
+    devices: Devices,
+    meaning: Callable[[Tensor], Tensor] = softmax,
+) -> NDArray[np.float64]:
+    """Probabilities [N, L] of every text, in the texts' order; `meaning` turns logits [B, L] into them."""
     model.eval()
     probabilities_NL = np.zeros((len(texts), classes))
     for indices in evaluation_batches(texts.lengths, max_tokens):
         logits_BL = torch.cat(in_parts(model, texts.batch(indices), devices))
-        probabilities_NL[indices] = torch.softmax(logits_BL.double(), dim=-1).cpu().numpy()
+        probabilities_NL[indices] = meaning(logits_BL.double()).cpu().numpy()
     return probabilities_NL
 
 

@@ -101,7 +101,8 @@ class ModelFolder:
         """The labels of its classifier in the order of its logits; empty where it has none."""
         if not any(name.startswith("classifier.") for name in self.names):
             return ()
-        named = self.config.get("id2label") or {}
+        # Two labels that nobody named are not in the file: transformers leaves out what it takes for granted.
+        named: dict[Any, Any] = self.config.get("id2label") or self.architecture.config.id2label or {}
         return tuple(str(named[number]) for number in sorted(named, key=int))
 
     @property

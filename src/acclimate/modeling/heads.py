@@ -57,7 +57,7 @@ def load_trained_classifier(folder: ModelFolder) -> PreTrainedModel:
     """The folder's own classifier, linear or deep, ready to predict.
 
     Raises:
-        ModelError: the folder has no classifier.
+        ModelError: the folder has no classifier, or its weights do not fit its config.json.
     """
     if "classifier" not in folder.parts:
         raise ModelError(f"{folder.path}: this model has no classifier; fine-tune it first")
@@ -65,7 +65,13 @@ def load_trained_classifier(folder: ModelFolder) -> PreTrainedModel:
     model = _build(folder, "classifier", _configured(folder, None))
     if head is not None:
         _deepen(model, head)
-    missing = _fill(model, folder, "classifier", ())
+    try:
+        missing = _fill(model, folder, "classifier", ())
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[-1].strip()
+        raise ModelError(
+            f"{folder.path}: the weights do not fit config.json, which names {len(folder.labels)} labels ({reason})"
+        ) from error
     if missing:
         raise ModelError(f"{folder.path}: {missing[0]} is missing; the folder is damaged")
     model.train(False)

@@ -110,8 +110,8 @@ def _use(plain_model: bool, length: int | None) -> str:
     cut = "" if length is None else f", max_length={length}"
     code = markdown.block(PLAIN_USE.format(cut=cut) if plain_model else OWN_USE, "python")
     why = "" if plain_model else "Plain transformers cannot load this classifier; acclimate does.\n\n"
-    command = markdown.block("acclimate predict . texts.jsonl --out labels.csv", "sh")
-    return f"## How to use it\n\n{why}{code}\n\nA whole file, in this folder:\n\n{command}"
+    command = markdown.block("acclimate predict FOLDER texts.jsonl --out labels.csv", "sh")
+    return f"## How to use it\n\n{why}{code}\n\nA whole file, with FOLDER for the path of this folder:\n\n{command}"
 
 
 def _history(chain: Chain) -> str:

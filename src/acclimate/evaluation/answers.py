@@ -1,0 +1,60 @@
+"""What a model answers to a text, by the kind of model: one label, several, or a number; as a JSON object and as cells of a table."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from acclimate.evaluation.predictor import ProblemType
+
+DIGITS = 6  # of a probability behind the point
+SURE = 0.5  # a label of its own is given above this probability
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The form of all answers of one model."""
+
+    labels: tuple[str, ...]
+    problem: ProblemType
+
+    def of(self, output_L: NDArray[np.float64]) -> dict[str, Any]:
+        """The answer that these outputs mean."""
+        if self.problem == "regression":
+            # Seven digits are what a float32 holds, whatever its size.
+            numbers = {label: float(f"{value:.7g}") for label, value in zip(self.labels, output_L.tolist(), strict=True)}
+            return {"value": next(iter(numbers.values()))} if len(numbers) == 1 else {"values": numbers}
+        probabilities = {label: round(value, DIGITS) for label, value in zip(self.labels, output_L.tolist(), strict=True)}
+        if self.problem == "multi_label_classification":
+            given = [label for label, value in zip(self.labels, output_L.tolist(), strict=True) if value > SURE]
+            return {"labels": given, "probabilities": probabilities}
+        return {"label": self.labels[int(output_L.argmax())], "probabilities": probabilities}
+
+    @property
+    def none(self) -> dict[str, None]:
+        """In the place of an answer to a row without text."""
+        return dict.fromkeys(self.of(np.zeros(len(self.labels))))
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns of a table of answers."""
+        if self.problem == "regression":
+            return ["value"] if len(self.labels) == 1 else [f"value_{label}" for label in self.labels]
+        first = "labels" if self.problem == "multi_label_classification" else "label"
+        return [first, *(f"p_{label}" for label in self.labels)]
+
+    def cells(self, answer: dict[str, Any]) -> Sequence[Any]:
+        """An answer's cells below `columns`; empty ones where there is none. Several labels stand as a JSON array."""
+        if not any(value is not None for value in answer.values()):
+            return [""] * len(self.columns)
+        match answer:
+            case {"value": value}:
+                return [value]
+            case {"values": values}:
+                return list(values.values())
+            case {"labels": labels, "probabilities": probabilities}:
+                return [json.dumps(labels, ensure_ascii=False), *probabilities.values()]
+        return [answer["label"], *answer["probabilities"].values()]

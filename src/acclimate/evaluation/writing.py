@@ -1,0 +1,119 @@
+"""Where answers are written: jsonl or csv, as UTF-8 whatever the terminal's encoding, harmless to whoever opens or prints them."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+from acclimate.errors import SettingsError
+from acclimate.evaluation.answers import Answers
+from acclimate.files import atomic_file
+
+# What steers a terminal or turns the direction of reading around, and halves of surrogate pairs, which no UTF-8 can hold.
+_UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
+
+
+class Writer(Protocol):
+    """Takes one answer after the other."""
+
+    def write(self, place: dict[str, Any], answer: dict[str, Any], problem: str) -> None:
+        """Write where a row stands, what was answered, and why nothing was."""
+
+
+@contextmanager
+def opened(out: Path | None, standard: BinaryIO) -> Iterator[BinaryIO]:
+    """The stream that answers go to; a file appears when all is written.
+
+    It is begun at once: that a folder cannot be written is known before anything is predicted.
+    """
+    if out is None:
+        yield standard
+        standard.flush()  # here, where a pipe that nobody reads is still noticed
+        return
+    with atomic_file(out) as path, path.open("wb") as stream:
+        yield stream
+
+
+def writer_of(stream: BinaryIO, out: Path | None, answers: Answers, with_file: bool) -> Writer:
+    """The writer for a file of this name; jsonl where there is none."""
+    return CsvWriter(stream, answers, with_file) if out is not None and out.suffix == ".csv" else JsonlWriter(stream)
+
+
+class JsonlWriter:
+    """A JSON object a line; `problem` only where there is one."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def write(self, place: dict[str, Any], answer: dict[str, Any], problem: str) -> None:
+        """Write one line."""
+        line = json.dumps(place | answer | ({"problem": problem} if problem else {}), ensure_ascii=False)
+        self._stream.write((_UNSAFE.sub(_json_escape, line) + "\n").encode())
+
+
+class CsvWriter:
+    """A table with a header; `problem` is its last column."""
+
+    def __init__(self, stream: BinaryIO, answers: Answers, with_file: bool) -> None:
+        self._text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True)
+        self._answers = answers
+        self._writer = csv.writer(self._text)
+        self._row(["index", *(("file", "line") if with_file else ()), *answers.columns, "problem"])
+
+    def write(self, place: dict[str, Any], answer: dict[str, Any], problem: str) -> None:
+        """Write one row."""
+        self._row([*place.values(), *self._answers.cells(answer), problem])
+
+    def _row(self, cells: list[Any]) -> None:
+        self._writer.writerow([harmless_cell(cell) if isinstance(cell, str) else cell for cell in cells])
+
+
+def harmless_cell(text: str) -> str:
+    """A cell that no spreadsheet takes for a formula (an apostrophe before it, as they write it themselves) and no terminal obeys.
+
+    Plain numbers such as `-1` stay: they are not formulas.
+    """
+    text = _UNSAFE.sub(_escape, text)
+    return f"'{text}" if text.startswith(_FORMULA) and not _NUMBER.fullmatch(text) else text
+
+
+def check_out(out: Path | None, model: Path, files: tuple[Path, ...], folder: Path | None) -> None:
+    """Refuse a file to write that is no table, is read itself, or stands where it would be lost or read the next time.
+
+    Raises:
+        SettingsError: such a file.
+    """
+    if out is None:
+        return
+    if out.suffix not in (".jsonl", ".csv"):
+        raise SettingsError(f"{out}: predictions are written as .jsonl or .csv")
+    if out.is_dir():
+        raise SettingsError(f"{out}: this is a folder; name a file in it")
+    same = next((file for file in files if _same(out, file)), None)
+    if same is not None:
+        raise SettingsError(f"{out}: this is {same}, which is read; name another --out")
+    if model.resolve() in out.resolve().parents:
+        raise SettingsError(f"{out}: stands in the model's own folder, which is replaced when the model is made again; name another --out")
+    if folder is not None and folder.resolve() in out.resolve().parents:
+        raise SettingsError(f"{out}: stands in the folder that is read, and would be read itself the next time; name another --out")
+
+
+def _same(one: Path, other: Path) -> bool:
+    if one.resolve() == other.resolve():
+        return True
+    return one.exists() and other.exists() and one.samefile(other)
+
+
+def _json_escape(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
+
+
+def _escape(found: re.Match[str]) -> str:
+    number = ord(found[0])
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"
