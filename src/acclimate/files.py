@@ -4,18 +4,27 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
-from acclimate.errors import DiskFullError, StoreError
+from acclimate.errors import AcclimateError, DiskFullError, StoreError
 
 TEMPORARY_PREFIX = ".tmp-"
+
+
+_FULL = re.compile(r"no space left on device|disk quota exceeded|os error (28|122)\b|\[Errno (28|122)\]", re.IGNORECASE)
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether there was no room on a disk, also where a library (shutil, safetensors, pyarrow) wraps the system's error in its own."""
+    return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or _FULL.search(str(error)) is not None
 
 
 @contextmanager
@@ -27,13 +36,20 @@ def disk_errors(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFullError(
-                f"{path}: no space left on the disk; the last complete state is kept. "
-                "Free some room (`acclimate store prune` helps) and run the same command again."
-            ) from error
+    except AcclimateError:
         raise
+    except Exception as error:
+        if is_disk_full(error):
+            raise DiskFullError(disk_full(str(path))) from error
+        raise
+
+
+def disk_full(where: str) -> str:
+    """What is said where the disk, or a quota on it, is full."""
+    return (
+        f"{where}: no space left on the disk; the last complete state is kept. "
+        "Free some room (`acclimate store prune` helps) and run the same command again."
+    )
 
 
 @contextmanager
@@ -54,11 +70,23 @@ def atomic_file(path: Path, lasting: bool = True) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def replace_folder(new: Path, path: Path) -> None:
+    """Put the folder `new` at `path`, in the place of one that may stand there."""
+    if path.exists():
+        # A rename cannot replace a folder that is not empty, so the old one steps aside first.
+        aside = path.with_name(f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}-old")
+        os.replace(path, aside)
+        os.replace(new, path)
+        shutil.rmtree(aside, ignore_errors=True)
+    else:
+        os.replace(new, path)
+
+
 @contextmanager
-def atomic_folder(path: Path) -> Iterator[Path]:
+def atomic_folder(path: Path, place: Callable[[Path, Path], None] = replace_folder) -> Iterator[Path]:
     """Yield a temporary folder beside `path`; on a clean exit it appears at `path` by one rename.
 
-    A folder that already stands at `path` is replaced.
+    A folder that already stands at `path` is replaced; how is what `place` knows.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}-{path.name}")
@@ -66,18 +94,9 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     try:
         with disk_errors(path.parent):
             yield temporary
-            for file in temporary.rglob("*"):
-                if file.is_file():
-                    _flush(file)
-            if path.exists():
-                # A rename cannot replace a folder that is not empty, so the old one steps aside first.
-                aside = path.with_name(f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}-old")
-                os.replace(path, aside)
-                os.replace(temporary, path)
-                shutil.rmtree(aside, ignore_errors=True)
-            else:
-                os.replace(temporary, path)
-            _flush_folder(path.parent)
+            flush_files(temporary)
+            place(temporary, path)
+            flush_folder(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -91,9 +110,14 @@ def mark_used(folder: Path) -> None:
 def remove_leftovers(path: Path) -> None:
     """Remove what a killed `atomic_folder(path)` left; safe under a lock of that folder, for nobody else can be building it."""
     for other in path.parent.glob(f"{TEMPORARY_PREFIX}*"):
-        # .tmp-<32 hexadecimal digits>-<name>, as atomic_folder names it
-        if other.name[len(TEMPORARY_PREFIX) + 32 :] == f"-{path.name}":
+        if is_temporary(other.name, path.name):
             shutil.rmtree(other, ignore_errors=True)
+
+
+def is_temporary(name: str, of: str | None = None) -> bool:
+    """Whether a file or folder is called as `atomic_file` and `atomic_folder` call what is not complete yet (of the name `of`)."""
+    found = re.fullmatch(rf"{re.escape(TEMPORARY_PREFIX)}[0-9a-f]{{32}}-(.*)", name, re.DOTALL)
+    return found is not None and of in (None, found[1])
 
 
 def write_text(path: Path, text: str, lasting: bool = True) -> None:
@@ -159,7 +183,15 @@ def _flush(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _flush_folder(path: Path) -> None:
+def flush_files(folder: Path) -> None:
+    """Have the disk take every file below a folder before what follows."""
+    for file in folder.rglob("*"):
+        if file.is_file() and not file.is_symlink():
+            _flush(file)
+
+
+def flush_folder(path: Path) -> None:
+    """Have the disk take a folder's entries before what follows."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from acclimate.errors import StoreError
+from acclimate.errors import SettingsError, StoreError
 from acclimate.files import read_json, write_text
 from acclimate.report.grid import Grid
 from acclimate.report.markdown import block, bullets, grid, plain
 from acclimate.report.text import amount, duration, percent, score, size
+from acclimate.study.outputs import RECORD, check_whole, unfinished
 
 RESULTS, NAME = "pretraining.json", "report.md"
 
@@ -32,7 +33,11 @@ def read_results(folder: Path) -> dict[str, Any]:
 
     Raises:
         StoreError: it is missing or damaged.
+        SettingsError: the results are not those of one run.
     """
+    if not (folder / RECORD).is_file():
+        raise SettingsError(f"{folder}: {RECORD} is missing — {unfinished(folder)}")
+    check_whole(folder, read_json(folder / RECORD))
     results: dict[str, Any] = read_json(folder / RESULTS)
     if not isinstance(results, dict) or not isinstance(results.get("runs"), list):
         raise StoreError(f"{folder / RESULTS}: does not hold the results of a study; run the study again")

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from acclimate.errors import SettingsError
+from acclimate.study.outputs import check_whole, unfinished
 
 PREDICTED = ("recipe", "labels", "split", "gold", "predicted")  # what is read of predictions.parquet
 FILES = ("results.parquet", "predictions.parquet", "verdicts.json", "study.json", "study.yaml")
@@ -124,12 +125,10 @@ class Results:
         """
         missing = [name for name in FILES if not (folder / name).is_file()]
         if missing:
-            raise SettingsError(
-                f"{folder}: not the folder of a finished study, {_listed(missing)} missing — "
-                "run `acclimate study` first, or name its --out folder"
-            )
+            raise SettingsError(f"{folder}: not the folder of a finished study, {_listed(missing)} missing — {unfinished(folder)}")
         verdicts = _json(folder / "verdicts.json")
         study = _json(folder / "study.json")
+        check_whole(folder, study)
         runs = _table(folder / "results.parquet", ("recipe", "seed", "labels", "status"))
         try:
             return cls(

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from acclimate.files import atomic_folder, read_json
+from acclimate.files import read_json
 from acclimate.modeling.baselines import is_baseline
+from acclimate.owned import CARD, mark_made
 
 
 @dataclass(frozen=True)
@@ -42,15 +43,17 @@ def choose(candidates: Sequence[Candidate]) -> Candidate | None:
 
 
 def hand_over(candidates: Sequence[Candidate], out: Path) -> Handover:
-    """Copy the best model to `out/best`; where plain transformers cannot load it, also the best of those it can, to `best_transformer`."""
+    """Copy the best model to `out/best`; where plain transformers cannot load it, also the best of those it can, to `best_transformer`.
+
+    Neither stands in `out` yet: results are written anew.
+    """
     best = choose(candidates)
     other = None if best is None or loads_plainly(best.model) else choose([each for each in candidates if loads_plainly(each.model)])
     for name, candidate in (("best", best), ("best_transformer", other)):
         if candidate is None:
-            shutil.rmtree(out / name, ignore_errors=True)
             continue
-        with atomic_folder(out / name) as folder:
-            shutil.copytree(candidate.model, folder, dirs_exist_ok=True)
+        shutil.copytree(candidate.model, out / name)
+        mark_made(out / name, "model", candidate.model.parent.name, [CARD])
     return Handover(best, other)
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from acclimate.errors import MissingExtraError, SettingsError
-from acclimate.files import atomic_folder, write_text
+from acclimate.files import write_text
 from acclimate.modeling.named import DEFAULT, NAMED
 from acclimate.modeling.source import resolve_base
+from acclimate.owned import is_marked, mark, own_folder, refuse_foreign, refuse_holding
 from acclimate.randomness import generator
 from acclimate.study.language import load_study
 from acclimate.study.yaml import dump
@@ -26,8 +27,11 @@ def write_demo(folder: Path, base: str | None = None) -> Path:
     Raises:
         MissingExtraError: the package with the articles, or the one with the base, is not installed.
         ModelError: the base is refused.
-        SettingsError: the demo is there already, with another base.
+        SettingsError: the demo is there already, with another base, or the folder is somebody's.
     """
+    refuse_holding(folder, {}, working_directory=not is_marked(folder, "demo"))
+    if not _was_ours(folder):
+        refuse_foreign(folder, "demo")
     if importlib.util.find_spec(COLLECTION) is None:
         raise MissingExtraError(f"the demo needs its articles: pip install {COLLECTION}")
     start = base or DEFAULT
@@ -42,13 +46,23 @@ def write_demo(folder: Path, base: str | None = None) -> Path:
     resolve_base(start, folder if start in NAMED else Path.cwd())
     articles = _articles()
     order = generator("demo", "split").permutation(len(articles)).tolist()
-    with atomic_folder(folder / "data") as data:
+    folder.mkdir(parents=True, exist_ok=True)
+    mark(folder, "demo")
+    with own_folder(folder / "data", "demo") as data:
         for split, size in SIZES.items():
             chosen, order = order[:size], order[size:]
             write_json_lines(data / f"{split}.jsonl", [{"text": articles[i][0], "label": articles[i][1]} for i in chosen])
         write_json_lines(data / "unlabelled.jsonl", [{"text": articles[i][0]} for i in order])
     write_text(study, _HEADER.format(unlabelled=len(order)) + dump(_study(start)))
     return study
+
+
+def _was_ours(folder: Path) -> bool:
+    # A demo of a version that left no mark begins with the same words.
+    try:
+        return (folder / "study.yaml").read_text(encoding="utf-8").startswith(_HEADER.partition("{")[0])
+    except (OSError, ValueError):
+        return False
 
 
 _HEADER = """\

@@ -1,8 +1,12 @@
-"""The paths of a resolved study, so that it runs from the folder where it is written down."""
+"""The paths that a study names: moved, so that a resolved one runs from the folder where it is written down, and kept from harm."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from acclimate.modeling.named import NAMED
+from acclimate.study.language import LayersOf, New, Study
 
 RANDOM = "random"  # a base that is no path, even where a folder is called so
 SPLITS = ("path", "train", "dev", "test")
@@ -45,3 +49,34 @@ def relocated(resolved: dict[str, Any], root: Path, to: Path) -> dict[str, Any]:
 
     recipes = {name: {**recipe, "base": start(recipe.get("base"))} for name, recipe in resolved["recipes"].items()}
     return {**resolved, "base": moved(resolved["base"]), "data": data, "recipes": recipes}
+
+
+def precious(study: Study, root: Path, store: Path) -> dict[str, list[Path]]:
+    """What an output folder must not be or hold, by what to call it: the store, and the folders of the data and of the bases."""
+    bases = [place for base in _bases(study) if base not in (RANDOM, *NAMED) and (place := root / Path(base).expanduser()).is_dir()]
+    return {"the store": [store], "the folder of the data": list(_data_folders(study, root)), "the folder of the base": bases}
+
+
+def _data_folders(study: Study, root: Path) -> Iterator[Path]:
+    task = study.data.task
+    corpora = [*study.data.corpora_by_name().values(), *([task.unlabeled] if task is not None and task.unlabeled is not None else [])]
+    named = [path for corpus in corpora for path in ([corpus.path] if isinstance(corpus.path, str) else corpus.path)]
+    named += [path for name in SPLITS if task is not None and (path := getattr(task, name)) is not None]
+    for path in named:
+        place = root / Path(path.split("*")[0].split("?")[0].split("[")[0]).expanduser()
+        if place.is_dir():
+            yield place
+        elif place.exists() or (place.parent != root and place.parent.is_dir()):
+            yield place.parent
+
+
+def _bases(study: Study) -> Iterator[str]:
+    yield study.base
+    for recipe in study.recipes.values():
+        match recipe.base:
+            case str():
+                yield recipe.base
+            case LayersOf():
+                yield recipe.base.layers_of
+            case New() if recipe.base.random.tokenizer is not None:
+                yield recipe.base.random.tokenizer

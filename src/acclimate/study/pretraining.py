@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from acclimate.evaluation.cost import total
-from acclimate.files import atomic_folder, digest_file, write_json
+from acclimate.files import digest_file, digest_json, write_json
+from acclimate.owned import mark_made
 from acclimate.study.plan import Run
 from acclimate.study.results import Outcomes
 
@@ -26,10 +27,11 @@ def write_pretrained(outcomes: Outcomes, about: dict[str, Any], out: Path) -> tu
     runs = tuple({(run.recipe, run.end): run for run in reversed(outcomes.plan.runs)}.values())[::-1]
     names = model_names(runs)
     rows = [_row(outcomes, run, names[run]) for run in runs]
-    with atomic_folder(out / MODELS) as folder:
-        for run, name in names.items():
-            if outcomes.error(run) is None:
-                shutil.copytree(outcomes.store.path(run.end) / "model", folder / name)
+    (out / MODELS).mkdir()
+    done = {run: name for run, name in names.items() if outcomes.error(run) is None}
+    for run, name in done.items():
+        shutil.copytree(outcomes.store.path(run.end) / "model", out / MODELS / name)
+    mark_made(out / MODELS, "models", digest_json({name: run.end for run, name in done.items()}))
     write_json(out / RESULTS, {**about, "runs": rows})
     return len(rows), sum(row["status"] == "failed" for row in rows)
 

@@ -14,6 +14,7 @@ from typing import Any
 from acclimate.data.opened import Data
 from acclimate.errors import Interrupted, SettingsError
 from acclimate.files import locked, write_json, write_text
+from acclimate.owned import mark_made
 from acclimate.study.best import Handover, hand_over
 from acclimate.study.curves import write_curves
 from acclimate.study.disagreements import disagreements
@@ -24,10 +25,10 @@ from acclimate.study.engines.table import ENGINES
 from acclimate.study.journal import Journal
 from acclimate.study.language import Study, resolved
 from acclimate.study.origins import base_facts, hub_datasets
-from acclimate.study.outputs import COMPARED, MADE, clear, refuse_foreign
-from acclimate.study.paths import relocated
+from acclimate.study.outputs import RECORD, claim, replaced_results, take
+from acclimate.study.paths import precious, relocated
 from acclimate.study.plan import Plan
-from acclimate.study.pretraining import RESULTS, write_pretrained
+from acclimate.study.pretraining import write_pretrained
 from acclimate.study.results import (
     Outcomes,
     candidates,
@@ -126,24 +127,30 @@ def run_study(study: Study, root: Path, options: Options, smoke: bool = False) -
         silent = replace(options, say=lambda _: None, live=None, track=())
         carry_out(prepare(study, root, options.store, smoke, precision=options.precision), silent, Journal(study.name))
         return Finished(options.out, 0, 0, Handover(None, None))
-    refuse_foreign(options.out)
+    claim(options.out, precious(study, root, options.store))
     if options.engine not in ENGINES:
         raise SettingsError(f"engine {options.engine!r} is not among {', '.join(ENGINES)}")
     ENGINES[options.engine](options.workers)  # which may refuse them before anything is spent
     options = replace(options, track=checked_trackers(options.track))
     journal = Journal(study.name, options.out, options.live is not None)
-    with locked(options.out / ".lock", timeout=0), journal:
-        prepared = prepare(study, root, options.store, smoke, options.out, options.precision)
-        if not study.is_classification:
-            options.say("no recipe reads labels: models are made, and set beside each other by held-out loss alone")
-        reports = carry_out(prepared, options, journal)
-        if any(report.status == "interrupted" for report in reports.values()) or len(reports) < len(_jobs(prepared)):
-            raise Interrupted("stopped; everything done so far is kept: the same command continues")
-        finished = (write_results if study.is_classification else write_models)(prepared, reports, options)
-        if options.publish is not None:
-            options.publish(options.out)
-        journal.failed(finished.failed)
-        return finished
+    with locked(options.out / ".lock", timeout=0):
+        take(options.out)
+        with journal:
+            return _run(study, root, options, smoke, journal)
+
+
+def _run(study: Study, root: Path, options: Options, smoke: bool, journal: Journal) -> Finished:
+    prepared = prepare(study, root, options.store, smoke, options.out, options.precision)
+    if not study.is_classification:
+        options.say("no recipe reads labels: models are made, and set beside each other by held-out loss alone")
+    reports = carry_out(prepared, options, journal)
+    if any(report.status == "interrupted" for report in reports.values()) or len(reports) < len(_jobs(prepared)):
+        raise Interrupted("stopped; everything done so far is kept: the same command continues")
+    finished = (write_results if study.is_classification else write_models)(prepared, reports, options)
+    if options.publish is not None:
+        options.publish(options.out)
+    journal.failed(finished.failed)
+    return finished
 
 
 def follows() -> bool:
@@ -179,36 +186,35 @@ def write_results(prepared: Prepared, reports: dict[str, Report], options: Optio
     table = rows(study, outcomes)
     assert prepared.data.task is not None, "a study compares recipes on a task"
     labels = prepared.data.task.labels
-    write_rows(table, out)
-    write_predictions(outcomes, labels, out)
     found = verdicts(study, outcomes, len(labels))
     facts = {"study": study.name, "metric": f"test_{study.metric}", "reference": study.reference_name, "verdicts": verdict_facts(found)}
-    write_json(out / "verdicts.json", facts)
-    handover = hand_over(candidates(study, outcomes), out)
-    write_curves(outcomes, study.metric, out)
-    write_json(out / "disagreements.json", disagreements(outcomes, prepared.data.task.test, labels, study.label_budgets))
-    prepared.data.task.write_splits(out / "splits")
-    write_text(out / "study.yaml", dump(relocated(resolved(study), prepared.root, out)))
     failed = [row for row in table if row["status"] == "failed"]
-    about = study_facts(prepared, outcomes, options.command) | {
-        "best": _about(handover, study.metric),
-        "failed": [{name: row[name] for name in ("recipe", "seed", "labels", "error")} for row in failed],
-    }
-    if (out / RESULTS).exists():
-        clear(out, MADE)
-    write_json(out / "study.json", about)
+    with replaced_results(out) as folder:
+        write_rows(table, folder)
+        write_predictions(outcomes, labels, folder)
+        write_json(folder / "verdicts.json", facts)
+        handover = hand_over(candidates(study, outcomes), folder)
+        write_curves(outcomes, study.metric, folder)
+        write_json(folder / "disagreements.json", disagreements(outcomes, prepared.data.task.test, labels, study.label_budgets))
+        if prepared.data.task.write_splits(folder / "splits"):
+            mark_made(folder / "splits", "splits", prepared.data.task.fingerprint)
+        write_text(folder / "study.yaml", dump(relocated(resolved(study), prepared.root, out)))
+        about = study_facts(prepared, outcomes, options.command) | {
+            "best": _about(handover, study.metric),
+            "failed": [{name: row[name] for name in ("recipe", "seed", "labels", "error")} for row in failed],
+        }
+        write_json(folder / RECORD, about)
     return Finished(out, len(failed), len(table), handover)
 
 
 def write_models(prepared: Prepared, reports: dict[str, Report], options: Options) -> Finished:
     """Write the output folder of a study that reads no labels."""
     outcomes = Outcomes.read(prepared.plan, prepared.store, reports)
-    write_text(options.out / "study.yaml", dump(relocated(resolved(prepared.study), prepared.root, options.out)))
     about = study_facts(prepared, outcomes, options.command)
-    if (options.out / "verdicts.json").exists():
-        clear(options.out, COMPARED)
-    runs, failed = write_pretrained(outcomes, about, options.out)
-    write_json(options.out / "study.json", about)
+    with replaced_results(options.out) as folder:
+        write_text(folder / "study.yaml", dump(relocated(resolved(prepared.study), prepared.root, options.out)))
+        runs, failed = write_pretrained(outcomes, about, folder)
+        write_json(folder / RECORD, about)
     return Finished(options.out, failed, runs, Handover(None, None))
 
 

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from acclimate.errors import AcclimateError, Interrupted, SettingsError, TrainingError
-from acclimate.files import atomic_folder, locked, read_json
-from acclimate.modeling.baselines import is_baseline
+from acclimate.files import locked
+from acclimate.owned import CARD, own_folder, refuse_foreign, refuse_holding, refuse_inside
 from acclimate.study.journal import Journal
 from acclimate.study.language import BASELINE_NAMES, RANDOM, parse_study
+from acclimate.study.paths import precious
 from acclimate.study.results import Outcomes, rows
 from acclimate.study.run import Options, carry_out, prepare, study_facts
 
@@ -50,14 +51,16 @@ def run_stage(
         TrainingError: the stage failed.
         Interrupted: a stop was asked for; the same call continues.
     """
-    out = options.out.resolve()
-    names = {path.name for path in out.iterdir()} if out.is_dir() else set()
-    if names and not is_model(out):
-        raise SettingsError(f"{options.out}: not empty, and not a model's folder; choose another --out")
-    if out == Path(base).expanduser().resolve():
-        raise SettingsError(f"{options.out}: this is the base itself, or goes by its name; choose another --out")
     recipe: Any = {"base": {base: settings}} if base in BASELINE_NAMES else {"base": start or base, "stages": [{stage: settings}]}
     study = parse_study({"name": stage, "base": base, "data": data, "seeds": [seed], "recipes": {stage: recipe}})
+    out = options.out.resolve()
+    splits = out.with_name(f"{out.name}-splits")
+    if out == Path(base).expanduser().resolve():
+        raise SettingsError(f"{options.out}: this is the base itself, or goes by its name; choose another --out")
+    refuse_holding(options.out, precious(study, Path.cwd(), options.store))
+    refuse_inside(options.out, [options.store])
+    refuse_foreign(options.out, "model")
+    refuse_foreign(splits, "splits")
     # No status file: the output folder is a model's, and nothing else belongs there.
     with locked(out.with_name(f".{out.name}.lock"), timeout=0), Journal(stage, owns_terminal=options.live is not None) as journal:
         prepared = prepare(study, Path.cwd(), options.store, precision=options.precision)
@@ -68,19 +71,13 @@ def run_stage(
         end = prepared.plan.runs[0].end
         if not prepared.store.has(end):
             raise Interrupted("stopped; everything done so far is kept: the same command continues")
-        with atomic_folder(out) as folder:
+        with own_folder(out, "model", end, [CARD]) as folder:
             shutil.copytree(prepared.store.path(end) / "model", folder, dirs_exist_ok=True)
-        if prepared.data.task is not None:
-            prepared.data.task.write_splits(out.with_name(f"{out.name}-splits"))
+        if prepared.data.task is not None and prepared.data.task.facts.made:
+            with own_folder(splits, "splits", prepared.data.task.fingerprint) as folder:
+                prepared.data.task.write_splits(folder)
         outcomes = Outcomes.read(prepared.plan, prepared.store, reports)
         (row,) = rows(study, outcomes)
         before = prepared.plan.nodes[end].parent
         parent = prepared.store.path(before) / "model" if before is not None and prepared.store.has(before) else None
         return Made(outcomes.measured[end], row, study_facts(prepared, outcomes, options.command), parent)
-
-
-def is_model(folder: Path) -> bool:
-    """Whether it is the folder of a model, which a new one may replace."""
-    if not (folder / "config.json").is_file():
-        return False
-    return (folder / "model.safetensors").is_file() or is_baseline(read_json(folder / "config.json"))
