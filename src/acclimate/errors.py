@@ -9,9 +9,14 @@
     ├── MissingExtraError       an optional library is not installed
     └── TrainingError           exit code 1: training failed (loss is not finite, out of memory, ...)
     Interrupted                 exit code 130: Ctrl-C or SIGTERM; the same command continues
+    (a broken pipe              exit code 141: nobody reads standard output any more, as in `acclimate ... | head`)
+    (anything else              exit code 70: a fault of acclimate, with its traceback)
 
 A user's mistake raises one of these with a message that says where, what, and the likely mend. `assert` is for our own bugs.
 """
+
+BROKEN_PIPE = 141  # as the shell says of what SIGPIPE ended
+FAULT = 70  # as sysexits.h has it
 
 
 class AcclimateError(Exception):

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from acclimate.report.text import duration, one_line
+from acclimate.cli.streams import raw
+from acclimate.inert import one_line
+from acclimate.report.text import duration
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -35,7 +37,7 @@ def wanted() -> bool:
         return False
     from rich.console import Console
 
-    return not Console(stderr=True).is_dumb_terminal
+    return not Console(file=raw(sys.stderr)).is_dumb_terminal
 
 
 @contextmanager
@@ -44,7 +46,7 @@ def live(snapshot: "Callable[[], Status]") -> Iterator[None]:
     from rich.console import Console
     from rich.live import Live
 
-    with Live(get_renderable=lambda: Frame(snapshot()), console=Console(stderr=True), refresh_per_second=REFRESH, transient=True):
+    with Live(get_renderable=lambda: Frame(snapshot()), console=Console(file=raw(sys.stderr)), refresh_per_second=REFRESH, transient=True):
         yield
 
 

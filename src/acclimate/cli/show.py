@@ -7,7 +7,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from acclimate.cli.streams import raw
 from acclimate.data.mixture import in_words
+from acclimate.inert import inert, one_line
 from acclimate.report.text import duration, label_count, size
 
 MOST_SHOWN = 15  # entries of a list in one line
@@ -24,8 +26,8 @@ if TYPE_CHECKING:
 
 def say(line: str) -> None:
     """A line about what is going on."""
-    # One write: lines of several threads do not run into each other.
-    print(f"{line}\n", end="", file=sys.stderr, flush=True)
+    # One write: lines of several threads do not run into each other. Inert here, too: a live view reads colours in what is printed.
+    print(f"{inert(line)}\n", end="", file=sys.stderr, flush=True)
 
 
 def plain(value: Any) -> None:
@@ -47,10 +49,9 @@ def plan(prepared: "Prepared", estimates: "dict[str, Estimate]") -> None:
         estimate = estimates[key]
         depth = sum(1 for _ in prepared.plan.ancestors(key))
         used = prepared.plan.recipes_of(key)
-        name = "  " * depth + _stage_name(node.stage)
         table.add_row(
-            Text(name),
-            Text(used[0] if len(used) == 1 else f"{len(used)} recipes"),
+            Text("  " * depth + one_line(_stage_name(node.stage))),
+            Text(one_line(used[0]) if len(used) == 1 else f"{len(used)} recipes"),
             str(node.seed) if node.stage.draws() else "-",
             label_count(node.labels),
             "cached" if key in prepared.cached else "to do",
@@ -94,7 +95,7 @@ def results(found: "Results") -> None:
     page = console()
     page.print(console_table(found))
     for sentence in verdict_sentences(found):
-        page.print(sentence, markup=False, highlight=False)
+        page.print(inert(sentence), markup=False, highlight=False)
 
 
 def finished(found: "Results", ended: "Finished", page: Path) -> None:
@@ -116,7 +117,6 @@ def pretrained(out: Path) -> None:
     from rich.text import Text
 
     from acclimate.report.pretrained import NAME, cost_grid, heldout_grid, read_results
-    from acclimate.report.text import one_line
 
     found = read_results(out)
     page = console()
@@ -225,4 +225,5 @@ def console() -> Any:
     from rich.console import Console
 
     # Not a terminal: lines as long as the table wants, so that nothing is cut in a log or a README.
-    return Console() if sys.stdout.isatty() else Console(width=160)
+    out = raw(sys.stdout)
+    return Console(file=out) if out.isatty() else Console(file=out, width=160)

@@ -3,6 +3,7 @@
 Heavy imports wait until a verb needs them, so that help answers at once.
 """
 
+import sys
 from typing import Annotated
 
 import typer
@@ -50,4 +51,9 @@ def _root(debug: Annotated[bool, typer.Option("--debug", help="Show the tracebac
 
 def main() -> None:
     """The command `acclimate`."""
-    app()
+    with guarded.told():
+        try:
+            app()
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()

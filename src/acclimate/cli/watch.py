@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from acclimate.cli import show
 from acclimate.cli.live import SIGNS, Frame, summary
-from acclimate.report.text import duration, one_line
+from acclimate.inert import one_line
+from acclimate.report.text import duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,6 +12,7 @@ from typing import Any
 
 from acclimate.data.mixture import shares
 from acclimate.files import read_json, write_text
+from acclimate.inert import one_line
 from acclimate.report import markdown
 from acclimate.report.chain import Chain
 from acclimate.report.facts import data_facts
@@ -21,7 +22,7 @@ from acclimate.report.markdown import bullets, escaped, named, plain
 from acclimate.report.results import Results, StageFact
 from acclimate.report.sentences import recipe_sentences
 from acclimate.report.tables import markdown_table, table_rows
-from acclimate.report.text import amount, duration, label_count, listing, metric_words, one_line, percent, score, size, with_labels
+from acclimate.report.text import amount, duration, label_count, listing, metric_words, percent, score, size, with_labels
 from acclimate.study.best import loads_plainly
 
 NAME = "README.md"

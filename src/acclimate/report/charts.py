@@ -3,11 +3,12 @@
 import math
 from typing import TYPE_CHECKING, Any
 
+from acclimate.inert import one_line
 from acclimate.report.chosen import Bin
 from acclimate.report.drawing import ACCENT, INK, LINE, PAGE, SERIES, SOFT, Figure, apart, chart_of, draw
 from acclimate.report.results import Results
 from acclimate.report.tables import Row
-from acclimate.report.text import listing, metric_words, one_line, quoted, score, with_labels
+from acclimate.report.text import listing, metric_words, quoted, score, with_labels
 
 if TYPE_CHECKING:
     import altair

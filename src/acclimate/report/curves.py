@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
+from acclimate.inert import one_line
 from acclimate.report.drawing import ACCENT, SOFT, Figure, chart_of, draw
 from acclimate.report.groups import groups
 from acclimate.report.results import Results
-from acclimate.report.text import metric_words, one_line, with_labels
+from acclimate.report.text import metric_words, with_labels
 
 WIDTH, HEIGHT = 250, 130
 NAMES = {"loss": "training loss", "heldout_loss": "held-out loss"}

@@ -8,8 +8,9 @@ the texts are in.
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from acclimate.inert import one_line
 from acclimate.report.chain import Chain
-from acclimate.report.text import METRIC_WORDS, one_line
+from acclimate.report.text import METRIC_WORDS
 
 if TYPE_CHECKING:
     from huggingface_hub import ModelCardData

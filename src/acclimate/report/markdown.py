@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterable, Sequence
 
+from acclimate.inert import inert, one_line
 from acclimate.report.grid import Grid
-from acclimate.report.text import inert, one_line, quoted
+from acclimate.report.text import quoted
 
 _LIST = re.compile(r"^(\s*)(\d*)((?<=\d)[.)](?=\s|$)|(?<!\d)[#+>-])")  # the sign that would make a line a list, heading or quote
 _MARKUP = re.compile(r"([\\`*_\[\]|~$])")

@@ -12,6 +12,7 @@ from markupsafe import escape
 
 from acclimate.errors import SettingsError
 from acclimate.files import write_text
+from acclimate.inert import inert, one_line
 from acclimate.report import text
 from acclimate.report.as_markdown import markdown
 from acclimate.report.results import Results
@@ -73,7 +74,7 @@ def _template() -> Template:
         autoescape=True,
         undefined=StrictUndefined,
         # Escaping keeps text from becoming markup; this keeps it from reordering or hiding what stands around it.
-        finalize=lambda value: text.inert(value) if type(value) is str else value,
+        finalize=lambda value: inert(value) if type(value) is str else value,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -82,7 +83,7 @@ def _template() -> Template:
         "signed": text.signed,
         "duration": text.duration,
         "amount": text.amount,
-        "one_line": text.one_line,
+        "one_line": one_line,
         "label_count": text.label_count,
         # Our own sentences: the names in them are inert already, and what holds their direction must stay.
         "said": escape,

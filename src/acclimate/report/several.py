@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from acclimate.inert import one_line
 from acclimate.report.grid import Grid
-from acclimate.report.text import label_count, one_line, score, signed
+from acclimate.report.text import label_count, score, signed
 from acclimate.report.view import View
 
 

@@ -6,9 +6,10 @@ from statistics import stdev
 from rich.table import Table
 from rich.text import Text
 
+from acclimate.inert import one_line
 from acclimate.report.markdown import plain, written_table
 from acclimate.report.results import Claim, Results
-from acclimate.report.text import amount, duration, interval, label_count, metric_words, one_line, score, signed
+from acclimate.report.text import amount, duration, interval, label_count, metric_words, score, signed
 
 _STYLES: dict[str, str] = {"better": "green", "worse": "red"}
 

@@ -2,6 +2,8 @@
 
 import unicodedata
 
+from acclimate.inert import one_line
+
 METRIC_WORDS = {
     "macro_f1": "macro F1",
     "micro_f1": "micro F1",
@@ -15,20 +17,6 @@ LOWER_IS_BETTER = frozenset({"loss", "brier", "ece"})  # every other score is be
 
 _SUFFIXES = "kMGTPEZ"
 _RIGHT_TO_LEFT = frozenset({"R", "AL"})
-# Characters that reorder or hide the text around them; marks (U+200E, U+200F) and joiners are left alone, real scripts need them.
-_REORDERING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
-
-
-def inert(text: str) -> str:
-    """The text with control characters, lone surrogates and direction overrides written out, e.g. `\\u202e`; line breaks and tabs stay."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(_written_out(character) if _is_unruly(character) else character for character in text)
-
-
-def one_line(text: str) -> str:
-    """Inert text on one line."""
-    return " ".join(inert(text).split())
 
 
 def quoted(name: str) -> str:
@@ -118,13 +106,3 @@ def listing(words: list[str]) -> str:
     if len(words) > 4:
         words = [*words[:3], f"{len(words) - 3} more"]
     return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]
-
-
-def _is_unruly(character: str) -> bool:
-    if character in "\n\t":
-        return False
-    return unicodedata.category(character) in ("Cc", "Cs") or unicodedata.bidirectional(character) in _REORDERING
-
-
-def _written_out(character: str) -> str:
-    return f"\\u{ord(character):04x}"

@@ -14,6 +14,7 @@ from acclimate.evaluation.cost import Cost, shared_costs, total
 from acclimate.evaluation.predictions import read_predicted
 from acclimate.evaluation.statistics import Verdict, compare
 from acclimate.files import atomic_file, read_json
+from acclimate.inert import cell
 from acclimate.study.best import Candidate
 from acclimate.study.engines.reports import Report
 from acclimate.study.language import Study
@@ -97,7 +98,7 @@ def write_rows(table: list[dict[str, Any]], out: Path) -> None:
     with atomic_file(out / "results.csv") as path, path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fieldnames=list(table[0]))
         writer.writeheader()
-        writer.writerows(table)
+        writer.writerows({name: cell(value) for name, value in row.items()} for row in table)
 
 
 def write_predictions(outcomes: Outcomes, labels: tuple[str, ...], out: Path) -> None:

@@ -3,8 +3,11 @@
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
+
+from acclimate.inert import inert
 
 SEND_EVERY = 0.5  # seconds between two values for whoever watches
 
@@ -38,6 +41,12 @@ class Reporter(Protocol):
         """The training is over."""
 
 
+def _print(line: str) -> None:
+    # A log on a full disk does not end a training. One write a line: lines of several threads do not run into each other.
+    with suppress(OSError):
+        print(f"{inert(line)}\n", end="", file=sys.stderr, flush=True)
+
+
 class Silent:
     """Says nothing; for tests and for the peers of the main process."""
 
@@ -51,8 +60,7 @@ class Messages:
     """What a user should know and nothing about steps: beside a live view, which shows those."""
 
     def __init__(self, write: Callable[[str], None] | None = None) -> None:
-        # One write a line: lines of several threads do not run into each other.
-        self._write = write or (lambda line: print(f"{line}\n", end="", file=sys.stderr, flush=True))
+        self._write = write or _print
 
     def start(self, title: str, steps: int, done: int) -> None:
         if done:
