@@ -13,6 +13,7 @@ from acclimate.inert import inert, one_line
 from acclimate.report.text import duration, label_count, size
 
 MOST_SHOWN = 15  # entries of a list in one line
+MOST_COUNTED = 100  # entries with a number each
 
 if TYPE_CHECKING:
     from acclimate.cli.doctor import Finding
@@ -78,7 +79,8 @@ def data_lines(facts: dict[str, Any]) -> list[str]:
         if value in (None, {}, [], (), ""):
             return []
         if isinstance(value, dict):
-            return [f"{path}: {', '.join(f'{name} {each}' for name, each in value.items())}"]
+            shown = [f"{name} {each}" for name, each in value.items()]
+            return [f"{path}: {', '.join(shown if len(shown) <= MOST_COUNTED else [*shown[:3], f'... ({len(shown):,} in all)'])}"]
         if isinstance(value, list | tuple):
             shown = [str(each) for each in value]
             return [f"{path}: {', '.join(shown if len(shown) <= MOST_SHOWN else [*shown[:3], '...'])}"]

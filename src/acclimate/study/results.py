@@ -1,8 +1,9 @@
 """What a study leaves in its output folder: a row a run, every prediction, the verdicts, and the facts that a report needs."""
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -104,16 +105,22 @@ def write_rows(table: list[dict[str, Any]], out: Path) -> None:
 def write_predictions(outcomes: Outcomes, labels: tuple[str, ...], out: Path) -> None:
     """Write `predictions.parquet`: recipe, seed, labels, split, index, gold, predicted, probabilities; labels by name."""
     names = pa.array(labels)
-    parts = []
-    for run in outcomes.plan.runs:
-        if outcomes.error(run) is not None:
-            continue
-        part = pq.read_table(outcomes.store.path(run.end) / "predictions.parquet")
-        columns = {name: part[name] for name in part.column_names} | {name: names.take(part[name]) for name in ("gold", "predicted")}
-        about = {"recipe": run.recipe, "seed": run.seed, "labels": run.labels}
-        parts.append(pa.table({name: [value] * part.num_rows for name, value in about.items()} | columns))
-    with atomic_file(out / "predictions.parquet") as path:
-        pq.write_table(pa.concat_tables(parts) if parts else pa.table({"recipe": pa.array([], pa.string())}), path)
+
+    def parts() -> Iterator[pa.Table]:
+        for run in outcomes.plan.runs:
+            if outcomes.error(run) is None:
+                part = pq.read_table(outcomes.store.path(run.end) / "predictions.parquet")
+                by_name = {name: names.take(part[name]) for name in ("gold", "predicted")}
+                columns = {name: part[name] for name in part.column_names} | by_name
+                about = {"recipe": run.recipe, "seed": run.seed, "labels": run.labels}
+                yield pa.table({name: [value] * part.num_rows for name, value in about.items()} | columns)
+
+    # One run at a time: all of them are gigabytes where there are thousands of labels.
+    rest = parts()
+    first = next(rest, pa.table({"recipe": pa.array([], pa.string())}))
+    with atomic_file(out / "predictions.parquet") as path, pq.ParquetWriter(path, first.schema) as writer:
+        for part in chain((first,), rest):
+            writer.write_table(part)
 
 
 def verdicts(study: Study, outcomes: Outcomes, classes: int) -> list[Verdict]:
