@@ -83,6 +83,13 @@ def test_lists_written_as_text_are_no_labels_unless_it_is_said(tmp_path, form):
     assert any("lists" in note for note in opened(tmp_path, odd_labels="keep").facts.labels_noted)
 
 
+def test_whole_numbers_with_and_without_a_point_are_one_class_unless_it_is_said(tmp_path):
+    said = refused(tmp_path, ["1", "0"] * 20 + ["1.0", "0.0"] * 5, r"whole numbers with and without a point \(2\):")
+    assert "all.csv:42: '1' (20), '1.0' (5)" in said
+    assert opened(tmp_path, odd_labels="keep").labels == ("0", "0.0", "1", "1.0")
+    assert len(kept(tmp_path, ["250", "250.0", "250.01"] * 20).labels) == 3
+
+
 def test_words_in_brackets_are_labels(tmp_path):
     assert kept(tmp_path, ["[POS]", "(neg)"] * 20).labels == ("(neg)", "[POS]")
 

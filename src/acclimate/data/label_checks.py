@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Set
+from collections.abc import Callable, Collection, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Literal
 
@@ -29,11 +29,12 @@ _GROUPS = 5  # groups of like labels named in the plan
 
 @dataclass(frozen=True)
 class Odd:
-    """Something odd about labels: what is said of it, and a row where it stands (in train)."""
+    """Something odd about labels: what is said of it, a label that shows where it stands, and the way on."""
 
     kind: str
     message: str
-    label: str | None = None
+    label: str
+    mend: str = ""
 
 
 def check_labels(
@@ -51,13 +52,13 @@ def check_labels(
     recur = bool(others) and sum(name in counts for name in others) >= len(others) / 2
     found = [*_no_classes(counts, column, recur), *_lists(counts), *_alike(counts)]
     if odd == "keep":
-        missing = [f"{name!r} ({counts[name]:,})" for name in counts if name in MISSING]
-        noted = [f"labels that stand for missing values: {', '.join(missing[:_WORDS])}"] if missing else []
+        missing = [name for name in counts if name in MISSING]
+        noted = [f"labels that stand for missing values: {_counted(missing, counts)}"] if missing else []
         return (*noted, *(f"{each.kind}: {each.message}" for each in found[:_GROUPS]), *_more(found))
     first = {name: row for row, name in reversed(list(enumerate(train.labels)))}
     for each in found:
-        file, line = train.places[first[each.label]] if each.label is not None else (train.files[0], None)
-        problems.fatal(each.kind, file, line, f"{each.message}; where all of these are classes, say `odd_labels: keep`")
+        message = f"{each.message}{each.mend}; where all of these are classes, say `odd_labels: keep`"
+        problems.fatal(each.kind, *train.places[first[each.label]], message)
     return ()
 
 
@@ -118,31 +119,37 @@ def _no_classes(counts: Counter[str], column: str, recur: bool) -> Iterator[Odd]
         guess = "a number to be estimated (not supported), or an id" if numbers else "an id, a title or another text, and not a class"
     else:
         return
-    many = f"{different:,} different labels for {examples:,} examples{repeated}"
-    message = f"{many}: is {column!r} {guess}? Name the label column with `label:`"
-    yield Odd("no classes", message, next(iter(counts)))
+    message = f"{different:,} different labels for {examples:,} examples{repeated}: is {column!r} {guess}?"
+    yield Odd("no classes", message, next(iter(counts)), " Name the label column with `label:`")
 
 
 def _lists(counts: Counter[str]) -> Iterator[Odd]:
     found = [name for name in counts if _LIST.fullmatch(seen(name))]
     if found:
         rows = sum(counts[name] for name in found)
-        message = (
-            f"{len(found):,} labels of {rows:,} examples are lists written as text, e.g. {found[0]!r}; "
-            "a text has one label here, written without brackets"
-        )
-        yield Odd("labels that are lists", message, found[0])
+        message = f"{len(found):,} labels of {rows:,} examples are lists written as text, e.g. {found[0]!r}"
+        yield Odd("labels that are lists", message, found[0], "; a text has one label here, written without brackets")
 
 
 def _alike(counts: Counter[str]) -> Iterator[Odd]:
+    for names in _groups(counts, _folded):
+        yield Odd("labels that differ in case or white space alone", _counted(names, counts), names[1])
+    # Whole numbers that passed through a table with missing values have a point; where others have figures behind it, it is a code's.
+    if all(not name.partition(".")[2].strip("0") for name in counts if _FIGURES.fullmatch(name)):
+        for names in _groups(counts, lambda name: name.partition(".")[0] if _FIGURES.fullmatch(name) else name):
+            yield Odd("whole numbers with and without a point", _counted(names, counts), names[1])
+
+
+def _groups(counts: Counter[str], of: Callable[[str], str]) -> Iterator[list[str]]:
+    """Labels that have something in common, the most frequent first; none that stands alone."""
     groups: dict[str, list[str]] = {}
     for name in counts:
-        groups.setdefault(_folded(name), []).append(name)
-    for names in groups.values():
-        if len(names) > 1:
-            names.sort(key=lambda name: -counts[name])
-            named = ", ".join(f"{name!r} ({counts[name]:,})" for name in names[:_WORDS])
-            yield Odd("labels that differ in case or white space alone", named, names[1])
+        groups.setdefault(of(name), []).append(name)
+    return (sorted(names, key=lambda name: -counts[name]) for names in groups.values() if len(names) > 1)
+
+
+def _counted(names: list[str], counts: Counter[str]) -> str:
+    return ", ".join(f"{name!r} ({counts[name]:,})" for name in names[:_WORDS])
 
 
 def _folded(name: str) -> str:
