@@ -77,8 +77,10 @@ def budget_order(labels: np.ndarray, seed: int, name: str) -> np.ndarray:
     """
     counts = np.bincount(labels)
     rank = np.empty(len(labels), dtype=np.int64)  # the row's place within its class, by the seed
+    by_label = np.argsort(labels, kind="stable")
+    ends = np.cumsum(counts)
     for label in np.flatnonzero(counts):
-        rows = np.flatnonzero(labels == label)
+        rows = by_label[ends[label] - counts[label] : ends[label]]
         rank[rows] = generator(seed, "budget", name, int(label)).permutation(len(rows))
     progress = np.where(rank == 0, 0.0, (rank + 0.5) / counts[labels])
     return np.lexsort((labels, -counts[labels], progress))
