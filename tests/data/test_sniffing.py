@@ -97,6 +97,21 @@ def test_a_delimiter_that_is_not_clear_is_asked_for(tmp_path):
     path = write(tmp_path / "a.csv", "id;text\n1;good\n2;b;ad\n3;so;so\n4;x\n")
     with pytest.raises(DataError, match=r"a\.csv:1: what separates the columns is not clear.*say `delimiter: ;` or `delimiter: ,`"):
         read(path)
+    write(path, "Well, a film;pos\n" + "So, it goes;neg\n" * 5)
+    with pytest.raises(DataError, match=r"is not clear: ',' gives 2, in 100% of the rows; ';' gives 2, in 100% of the rows"):
+        read(path, header=False)
+
+
+def test_a_title_above_the_table_is_no_header(tmp_path):
+    path = write(tmp_path / "a.csv", "Survey\nid;answer\n" + "1;good\n" * 6)
+    with pytest.raises(DataError, match=r"a\.csv:1: the first row has one field, but the rows below have 2, separated by ';'; remove it"):
+        read(path)
+
+
+def test_a_header_in_the_middle_of_a_corpus_is_no_document(tmp_path):
+    path = write(tmp_path / "a.csv", "text,id\none,1\n\ufefftext,id\ntwo,2\n")
+    with pytest.raises(DataError, match=r"a\.csv:3: the row repeats the header"):
+        Corpus.open("c", CorpusSettings(path=str(path)), tmp_path).scan()
 
 
 @pytest.mark.parametrize(

@@ -72,16 +72,22 @@ def check_header(source: "Source") -> None:
 
 def data_like(names: Sequence[str]) -> str | None:
     """The first of several column names that looks like a text or a number; none where one of them is well known as a name."""
-    if any(name.strip().casefold() in _KNOWN_WORDS for name in names):
+    if any(map(is_known, names)):
         return None
     return next((name for name in names if _is_text(name) or _DATA.fullmatch(name.strip())), None)
+
+
+def is_known(name: str) -> bool:
+    """Whether it is a word that columns are often called."""
+    return name.strip().casefold() in _KNOWN_WORDS
 
 
 def _is_name(name: str) -> bool:
     words = name.strip().casefold().split()
     if len(words) == 1:
         return bool(_ONE_NAME.fullmatch(words[0])) and not _DATA.fullmatch(words[0]) and not _is_text(name)
-    return len(words) <= 3 and not _is_text(name) and any(word.strip("():_-") in _KNOWN_WORDS for word in words)
+    several = len(words) <= 3 and not _is_text(name) and bool(_ONE_NAME.fullmatch(words[0]))
+    return several and any(word.strip("():_-") in _KNOWN_WORDS for word in words)
 
 
 def _is_text(name: str) -> bool:

@@ -14,7 +14,7 @@ from acclimate.data.columns import detect_column
 from acclimate.data.digests import TextDigest
 from acclimate.data.problems import Problems
 from acclimate.data.read_files import file_notes, rows_by_file, unread_facts
-from acclimate.data.reading import DocumentMode, Format, Reading, TableReading
+from acclimate.data.reading import TABLES, DocumentMode, Format, Reading, TableReading
 from acclimate.data.records import Record, Source, open_source
 from acclimate.errors import DataError
 
@@ -228,6 +228,10 @@ def changed(what: str) -> DataError:
 def read_texts(source: Source, column: str, problems: Problems) -> Iterator[str]:
     """The text of every good record."""
     for record in source.records((column,), problems):
+        if source.format in TABLES and len(record.values) > 1 and all(name == value for name, value in record.values.items()):
+            message = "the row repeats the header (files put one after the other?)"
+            problems.add("repeated header", record.file, record.line, message, record.values)
+            continue
         text = checked_text(record, column, problems)
         if text is not None:
             yield text
@@ -237,7 +241,7 @@ def checked_text(record: Record, column: str, problems: Problems) -> str | None:
     """The text of a record; None when there is none that could be used, which `problems` gets to know."""
     text = record.values[column]
     if isinstance(text, str):
-        if not text or text.isspace():
+        if not text or text.isspace() or ("\0" in text and not text.replace("\0", " ").strip()):
             problems.add("empty text", record.file, record.line, f"{column!r} is empty", record.values)
             return None
         if not text.isascii():

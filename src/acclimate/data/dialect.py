@@ -15,6 +15,7 @@ from acclimate.errors import DataError
 _DEFAULTS = {"csv": ",", "tsv": "\t"}
 _HEAD_LINES, _HEAD_CHARACTERS = 1_000, 1 << 18
 _SEPARATOR_LINE = re.compile(r'"?sep=(?P<delimiter>[^"])"?(?P=delimiter)*', re.IGNORECASE)  # Excel's first line
+_FEW_ROWS = 5  # with as many or fewer, that all hold a delimiter as often may be chance
 _LIKELY = 0.9  # share of rows as wide as the first from which on a delimiter is likely
 
 
@@ -73,7 +74,7 @@ def dialect_of(file: Path, format: Format, reading: Reading) -> Dialect:
     whole = len(lines) < _HEAD_LINES and sum(map(len, lines)) < _HEAD_CHARACTERS
     own = _DEFAULTS[format]
     shapes = {d: shape_of(lines[skipped:], d, reading.quoting, whole) for d in ([stated] if stated else [own, *DELIMITERS])}
-    shape = shapes[stated] if stated else _chosen(file, numbered[skipped][0] if numbered[skipped:] else 1, shapes, own, header)
+    shape = shapes[stated] if stated else _chosen(file, numbered[skipped][0] if numbered[skipped:] else 1, shapes, own, reading.header)
     if shape.ambiguous is not None and reading.quoting is None:
         first, last = (numbered[skipped + at][0] for at in shape.ambiguous)
         raise DataError(
@@ -104,33 +105,40 @@ def _blank(lines: list[str], start: int, header: bool) -> int:
     return next((at for at in range(start, len(lines)) if lines[at].strip().strip(letters + " \t")), len(lines))
 
 
-def _chosen(file: Path, line: int, shapes: dict[str, Shape], own: str, header: bool) -> Shape:
+def _chosen(file: Path, line: int, shapes: dict[str, Shape], own: str, header: bool | None) -> Shape:
     """The shape by the delimiter that the ending says, unless the head shows that another is meant.
 
     Raises:
-        DataError: several others are as likely; or another separates the header, but not the rows.
+        DataError: several are as likely; or another separates the header, but not the rows; or the rows, but not the header.
     """
     usual = shapes[own]
-    others = [shape for shape in shapes.values() if shape.delimiter != own and shape.fields > 1]
-    likely = [shape for shape in others if shape.regular >= _LIKELY and (header or shape.rows > 1)]
-    if usual.fields > 1 and (usual.regular >= _LIKELY / 2 or len(likely) != 1 or likely[0].regular < 1):
-        return usual
-    if len(likely) == 1:
-        return likely[0]
-    names = [shape for shape in others if header and shape.named]
-    if likely or names:
-        seen = ", ".join(f"{shown(shape.delimiter)} {shape.fields}" for shape in likely or names)
-        irregular = "" if likely else f", but {_percent(1 - names[0].regular)} of the rows have other numbers of fields"
-        raise DataError(
-            f"{file}:{line}: what separates the columns is not clear: {shown(own)} gives {usual.fields}, {seen}{irregular}; "
-            f"say `delimiter: {_word((likely or names)[0].delimiter)}` or `delimiter: {_word(own)}`"
-        )
+    others = [shape for shape in shapes.values() if shape.delimiter != own]
+    fitting = [shape for shape in others if shape.fields > 1 and shape.regular >= _LIKELY and (header is not False or shape.rows > 1)]
+    rivals = fitting
+    if usual.fields > 1:
+        perfect = [shape for shape in fitting if shape.regular == 1 and shape.rows > 2]
+        poor = usual.regular < _LIKELY / 2
+        # Names in the first row speak for the usual one where another fits every row, too; so do tabs, which texts hardly have.
+        rivals = perfect if poor or not (usual.named or own == "\t") else []
+        fitting = perfect if poor else []
+    elif not fitting and header is not False:
+        rivals = [shape for shape in others if shape.fields > 1 and shape.named]
+    if len(fitting) == 1:
+        return fitting[0]
+    if rivals:
+        raise DataError(f"{file}:{line}: what separates the columns is not clear: {_counts([usual, *rivals])}; {_choice([*rivals, usual])}")
+    below = [shape for shape in others if shape.below > 1 and shape.rows > _FEW_ROWS]
+    if below and usual.fields == 1 and header is None and not usual.known:
+        what = f"the first row has one field, but the rows below have {below[0].below}, separated by {shown(below[0].delimiter)}"
+        raise DataError(f"{file}:{line}: {what}; remove it if it is a title, or say `header: true` if it names the only column")
     return usual
 
 
-def _word(delimiter: str) -> str:
-    return "tab" if delimiter == "\t" else delimiter
+def _counts(shapes: list[Shape]) -> str:
+    told = (f"{shown(shape.delimiter)} gives {shape.fields}, in {shape.regular:.0%} of the rows" for shape in shapes)
+    return "; ".join(told)
 
 
-def _percent(share: float) -> str:
-    return f"{share:.0%}"
+def _choice(shapes: list[Shape]) -> str:
+    words = ["tab" if shape.delimiter == "\t" else shape.delimiter for shape in shapes]
+    return "say " + " or ".join(f"`delimiter: {word}`" for word in words)

@@ -23,6 +23,7 @@ _MARKS = (  # the longer first: UTF-32's begins like UTF-16's
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _NO_TEXT = ("undefined", "idna", "punycode", "unicode_escape", "raw_unicode_escape", "mbcs", "oem")  # codecs for other ends
+_NOT_IN_CP1252 = b"\x81\x8d\x8f\x90\x9d"
 _FEW = 5  # so many lines that are not UTF-8 may be damage; from there on, with none that is, the file is in another encoding
 _HEAD = 1 << 20  # bytes read at a time; in the first of them an old Mac's line ends are told from a long line
 _SHOWN = 24  # characters shown around a byte that does not fit
@@ -54,19 +55,18 @@ def text_lines(path: Path, problems: Problems, encoding: str | None = None) -> I
 
     Only `\\n` and `\\r\\n` end a line; `\\r` alone does in a file that has no `\\n`. A byte order mark at the start of a line is left out,
     that of the file's first line or of one that `cat` has put in the middle. `encoding` is one of `encoding_called`; None: as marked.
+
+    Raises:
+        DataError: the file is in another encoding than the one that is stated or marked.
     """
     with open_bytes(path) as file:
         marked = _marked(file)
         if encoding and marked and not encoding.startswith(marked):
-            message = f"the file begins with the byte order mark of {marked.upper()}; leave `encoding: {encoding}` out"
-            problems.fatal("another encoding", path, 1, message)
-            return
+            raise DataError(f"{path}:1: the file begins with the byte order mark of {marked.upper()}; leave `encoding: {encoding}` out")
         encoding = encoding or marked or UTF8
         wide = _unmarked_wide(file) if encoding == UTF8 else None
         if wide is not None:
-            message = f"every other byte is zero, as in {wide.upper()} without a byte order mark; say `encoding: {wide}`"
-            problems.fatal("another encoding", path, 1, message)
-            return
+            raise DataError(f"{path}:1: every other byte is zero, as in {wide.upper()} without a byte order mark; say `encoding: {wide}`")
         decoded = _narrow if _is_narrow(encoding) else _wide
         with closing(decoded(path, file, problems, encoding)) as lines:  # before the file is closed below it
             for number, text in lines:
@@ -95,9 +95,8 @@ def _narrow(path: Path, file: BinaryIO, problems: Problems, encoding: str) -> Ge
             text = None
             kind = "bad UTF-8" if encoding == UTF8 else "bad encoding"
             name = "UTF-8" if encoding == UTF8 else encoding
-            message = (
-                f"byte {raw[error.start]:#04x} at byte offset {offset + error.start} is not {name}{other.bad(raw, number, error.start)}"
-            )
+            fault = f"byte {raw[error.start]:#04x} at byte offset {offset + error.start} is not {name}"
+            message = fault + other.bad(raw, number, error.start, fault)
             problems.add(kind, path, number, message, raw.decode(UTF8, "surrogateescape").rstrip("\r\n"))
         yield number, text
         offset += len(raw)
@@ -123,49 +122,46 @@ class _Other:
     def __init__(self, encoding: str) -> None:
         self._encoding = encoding
         self._good = self._bad = 0  # lines with more than ASCII that can be decoded, and that cannot
-        self._first: tuple[int, str] | None = None
+        self._first: tuple[int, str, str] | None = None  # line, fault and mend of the first such line
         self._utf8 = encoding != UTF8  # whether all such lines so far would be UTF-8, which no other encoding is by accident
 
     def good(self, raw: bytes, number: int) -> None:
         self._good += 1
         if self._utf8:
-            self._first = self._first or (number, raw.decode(self._encoding).strip()[:_SHOWN])
+            read = raw.decode(self._encoding).strip()[:_SHOWN]
+            self._first = self._first or (
+                number,
+                f"in {self._encoding} this would read {read!r}",
+                f"leave `encoding: {self._encoding}` out",
+            )
             try:
                 raw.decode(UTF8)
             except UnicodeDecodeError:
                 self._utf8 = False
 
-    def bad(self, raw: bytes, number: int, at: int) -> str:
-        """What to say of a line that cannot be decoded."""
+    def bad(self, raw: bytes, number: int, at: int, fault: str) -> str:
+        """What to say of a line that cannot be decoded, behind the fault."""
         self._bad += 1
         if self._encoding != UTF8:
             return ""
         if self._good:
             return "; lines before it are, so this one is damaged or comes from another file"
-        guess, text = "cp1252", ""
-        for guess in ("cp1252", "latin-1"):
-            try:
-                text = raw.decode(guess)
-                break
-            except UnicodeDecodeError:
-                continue
-        shown = text[max(0, at - _SHOWN // 2) : at + _SHOWN // 2].strip()
-        self._first = self._first or (number, guess)
-        return f"; in {guess} it would read {shown!r}: if that is right say `encoding: {guess}`, else name the encoding that is"
+        guess = "latin-1" if any(byte in raw for byte in _NOT_IN_CP1252) else "cp1252"
+        read = raw.decode(guess)[max(0, at - _SHOWN // 2) : at + _SHOWN // 2].strip()
+        mend = f"in {guess} it would read {read!r}: if that is right say `encoding: {guess}`, else name the encoding that is"
+        self._first = self._first or (number, fault, mend)
+        return f"; {mend}"
 
     def judge(self, path: Path, problems: Problems) -> None:
         """At the end of the file: refuse it as a whole where leaving single lines out would be the wrong mend."""
-        if self._encoding == UTF8:
-            if problems.skip_bad and self._bad >= _FEW and not self._good and self._first:
-                number, guess = self._first
-                what = f"{self._bad:,} lines from here on are not UTF-8, and no line with more than ASCII is"
-                problems.fatal(
-                    "another encoding", path, number, f"{what}: the file is in another encoding; say `encoding: {guess}`, or which"
-                )
-        elif self._utf8 and self._good and not self._bad and self._first:
-            number, read = self._first
-            what = f"in {self._encoding} this would read {read!r}, but all lines with more than ASCII are UTF-8"
-            problems.fatal("another encoding", path, number, f"{what}; leave `encoding: {self._encoding}` out")
+        if self._first is None:
+            return
+        number, fault, mend = self._first
+        if self._encoding == UTF8 and problems.skip_bad and self._bad >= _FEW and not self._good:
+            what = f"{fault}, nor are {self._bad - 1:,} lines below, and no line with more than ASCII is: the file is in another encoding"
+            problems.fatal("another encoding", path, number, f"{what}; {mend}")
+        elif self._utf8 and not self._bad:
+            problems.fatal("another encoding", path, number, f"{fault}, but all lines with more than ASCII are UTF-8; {mend}")
 
 
 def _is_narrow(encoding: str) -> bool:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from acclimate.data.columns import is_known
 from acclimate.data.reading import Quoting
 
 DELIMITERS = (",", "\t", ";", "|")
@@ -52,7 +53,9 @@ class Shape:
     fields: int  # of the first row
     rows: int  # the first one included
     regular: float  # share of the rows below the first that are as long
+    below: int  # fields of nearly all rows below the first; 0 where they differ
     named: bool  # the first row's fields all look like names
+    known: bool  # one of them is well known as a name
     columns: Columns
     ambiguous: tuple[int, int] | None = None  # first and last line of what may be one quoted field or several rows
 
@@ -82,10 +85,17 @@ def shape_of(lines: Sequence[str], delimiter: str, quoting: Quoting | None, whol
         len(first),
         len(rows),
         good / (len(below) + broken) if below or broken else 1.0,
+        _common([len(row) for row in below]),
         bool(first) and all(_NAME.fullmatch(name.strip()) for name in first),
+        any(is_known(name) for name in first),
         usual,
         ambiguous,
     )
+
+
+def _common(counts: Sequence[int]) -> int:
+    (most, times), *_ = Counter(counts).most_common(1) or [(0, 0)]
+    return most if times >= 0.9 * len(counts) else 0
 
 
 def fits(row: Sequence[str], header: Sequence[str]) -> bool:

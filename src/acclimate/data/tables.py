@@ -140,7 +140,7 @@ def _broken(path: Path, line: int, first: str, error: str) -> tuple[str, Path, i
     if "unexpected end of data" in error or "field larger" in error:
         return "unclosed quote", path, line, f"a quote is opened and never closed; {_LETTERS}"
     if "new-line character" in error:
-        return "bad row", path, line, "a bare carriage return stands outside quotes"
+        return "bad row", path, line, "a bare carriage return stands outside quotes; end lines with \\n or \\r\\n"
     return "broken quotes", path, line, f"{error}; {_LETTERS}"
 
 
