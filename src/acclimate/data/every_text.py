@@ -34,7 +34,8 @@ def every_text(source: Source, column: str) -> Iterator[RowText]:
         DataError: a file cannot be opened or decompressed, or lacks the column.
     """
     told = _Told()
-    rows = _lines(source, column, told) if source.format == "txt" and source.documents == "line" else source.rows((column,), told)
+    by_line = source.format == "txt" and set(source.documents.values()) == {"line"}
+    rows = _lines(source, column, told) if by_line else source.rows((column,), told)
     for file, line, row, values in rows:
         text = None if values is None else checked_text(Record(file, line, row, values), column, told)
         yield RowText(file, line, row, text) if text is not None else RowText(file, line, row, None, *told.of(file, line))

@@ -108,7 +108,7 @@ def _texts(asked: CorpusSettings, split: str | None) -> tuple[Source, str]:
     """The source of texts and the column that holds them; a line of txt is a text where nothing else is said."""
     source = open_one(str(asked.path), Path.cwd(), asked.reading, split)
     if source.format == "txt" and asked.documents is None:
-        source = replace(source, documents="line")
+        source = replace(source, documents=dict.fromkeys(source.files, "line"))
     column = asked.text or detect_column("text", source)
     source.check_columns((column,))
     return source, column
