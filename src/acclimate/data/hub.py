@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from acclimate.data.class_names import class_name
 from acclimate.data.endings import format_of
 from acclimate.errors import DataError
 
@@ -102,9 +103,12 @@ def dataset_rows(dataset: Any, columns: Sequence[str] | None) -> Iterator[dict[s
     if columns is not None:
         dataset = dataset.select_columns(list(columns))
     names = {column: feature.names for column, feature in dataset.features.items() if type(feature).__name__ == "ClassLabel"}
+    rows = 0
     for batch in dataset.with_format(None).iter(batch_size=_BATCH):
         for column, classes in names.items():
-            batch[column] = [None if number is None or number < 0 else classes[number] for number in batch[column]]
+            where = f"{dataset.cache_files[0]['filename'] if dataset.cache_files else 'the dataset'}: row {rows + 1:,} or soon after"
+            batch[column] = [class_name(number, classes, where) for number in batch[column]]
+        rows += _BATCH
         keys = list(batch)
         for values in zip(*batch.values(), strict=True):
             yield dict(zip(keys, values, strict=True))

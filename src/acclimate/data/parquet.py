@@ -1,12 +1,12 @@
 """Rows of parquet files, streamed; pyarrow is imported only when one is opened."""
 
-import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, BinaryIO
 
+from acclimate.data.class_names import class_name, names_in_schema
 from acclimate.data.compressed import open_bytes
 from acclimate.data.endings import compression_of
 from acclimate.errors import DataError
@@ -19,34 +19,52 @@ def parquet_columns(file: Path) -> tuple[str, ...]:
 
 
 def parquet_rows(file: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Each row, from 1, with these columns."""
-    import pyarrow
-
+    """Each row, from 1, with these columns; class numbers that `datasets` has written become class names, -1 (no label) None."""
     with _parquet(file) as table:
+        named = {column: names for column, names in names_in_schema(table.schema_arrow.metadata).items() if column in columns}
+        batches = table.iter_batches(columns=list(columns), batch_size=1_000)
         number = 0
-        try:
-            for batch in table.iter_batches(columns=list(columns), batch_size=1_000):
-                for values in batch.to_pylist():
-                    number += 1
-                    yield number, values
-        except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
-            raise DataError(f"{file}:{number + 1}: damaged parquet near this row ({error})") from error
+        while True:
+            try:
+                batch = next(batches, None)
+                rows = [] if batch is None else batch.to_pylist()
+            except Exception as error:  # damaged bytes end in errors of many kinds
+                raise DataError(f"{file}:{number + 1}: damaged parquet near this row ({_first_line(error)})") from error
+            if batch is None:
+                return
+            for values in rows:
+                number += 1
+                for column, names in named.items():
+                    values[column] = class_name(values[column], names, f"{file}:{number}")
+                yield number, values
 
 
 @contextmanager
 def _parquet(file: Path) -> Iterator[Any]:
-    import pyarrow
     import pyarrow.parquet
 
     # Parquet is read from its end, so a compressed one is unpacked beside first.
     with open_bytes(file, "parquet") as content, tempfile.TemporaryFile() as unpacked:
         seekable = content
         if compression_of(file):
-            shutil.copyfileobj(content, unpacked)
-            unpacked.seek(0)
+            _unpack(content, unpacked)
             seekable = unpacked
         try:
             table = pyarrow.parquet.ParquetFile(seekable)
-        except (pyarrow.ArrowException, OSError) as error:
-            raise DataError(f"{file}: cannot be read as parquet ({error})") from error
+            table.schema_arrow  # noqa: B018 (of damaged files it may be what cannot be read)
+        except Exception as error:  # damaged bytes end in errors of many kinds
+            raise DataError(f"{file}: cannot be read as parquet ({_first_line(error)}); was a download interrupted?") from error
         yield table
+
+
+def _unpack(content: BinaryIO, unpacked: IO[bytes]) -> None:
+    for piece in iter(lambda: content.read(1 << 20), b""):
+        try:
+            unpacked.write(piece)
+        except OSError as error:
+            raise DataError(f"{tempfile.gettempdir()}: no room to unpack a parquet file ({error.strerror or error})") from error
+    unpacked.seek(0)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
