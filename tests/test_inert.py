@@ -14,12 +14,12 @@ def test_controls_overrides_and_lone_surrogates_are_written_out():
     assert inert("żółw 😀 \u200d שלום") == "żółw 😀 \u200d שלום"
 
 
-@pytest.mark.parametrize("text", ["=cmd|' /C calc'!A0", "+1", "-1", "@x", "\tx", "\rx"])
+@pytest.mark.parametrize("text", ["=cmd|' /C calc'!A0", "+1+1", "-2+3", "-a", "@x", "\tx", "\rx"])
 def test_a_cell_that_would_be_computed_is_text(text):
     assert cell(text) == f"'{text}"
 
 
-@pytest.mark.parametrize("value", [-1.5, 3, None, "", "plain", True])
+@pytest.mark.parametrize("value", [-1.5, 3, None, "", "plain", True, "-1", "+0.5"])
 def test_other_cells_are_as_they_were(value):
     assert cell(value) is value
 

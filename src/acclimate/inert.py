@@ -1,18 +1,17 @@
 """Text from anywhere (data, names, files, errors) made harmless where people read it: control characters are written out."""
 
-import unicodedata
+import re
 
-# Characters that reorder or hide the text around them; marks (U+200E, U+200F) and joiners are left alone, real scripts need them.
-_REORDERING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
-_BREAKING = frozenset("\u2028\u2029")  # line breaks that not everybody sees as such
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that a spreadsheet computes
+# Control characters but tab and line feed; line breaks that not everybody sees as such; what reorders the text around it; halves of
+# surrogate pairs. Marks (U+200E, U+200F) and joiners are left alone, real scripts need them.
+_UNRULY = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # how a cell begins that a spreadsheet computes
+_NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?([eE][+-]?\d+)?%?")
 
 
 def inert(text: str) -> str:
     """The text with control characters, lone surrogates and direction overrides written out, e.g. `\\u202e`; line breaks and tabs stay."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(written_out(character) if _is_unruly(character) else character for character in text)
+    return _UNRULY.sub(lambda found: written_out(found[0]), text)
 
 
 def one_line(text: str) -> str:
@@ -21,16 +20,14 @@ def one_line(text: str) -> str:
 
 
 def cell(value: object) -> object:
-    """A value for a cell of a CSV file: text that a spreadsheet would take for a formula gets a `'` before it; numbers stay numbers."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+    """A value for a cell of a CSV file: text that a spreadsheet would take for a formula gets a `'` before it; numbers stay numbers.
+
+    A plain number that is written as text, such as the label `-1`, is no formula.
+    """
+    formula = isinstance(value, str) and value.startswith(FORMULA) and not _NUMBER.fullmatch(value)
+    return f"'{value}" if formula else value
 
 
 def written_out(character: str) -> str:
     """A character as JSON would write it: `\\u202e`, `\\ud83d\\ude00`."""
     return "".join(f"\\u{unit:04x}" for unit in memoryview(character.encode("utf-16-le", "surrogatepass")).cast("H"))
-
-
-def _is_unruly(character: str) -> bool:
-    if character in "\n\t":
-        return False
-    return unicodedata.category(character) in ("Cc", "Cs") or unicodedata.bidirectional(character) in _REORDERING or character in _BREAKING

@@ -58,8 +58,30 @@ class Harmless:
             error.filename = STANDARD_OUTPUT
             raise
 
+    @property
+    def buffer(self) -> "Bytes":
+        """The same stream for bytes, as honest about a failure."""
+        return Bytes(self)
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)
+
+
+class Bytes:
+    """What takes bytes below a text stream."""
+
+    def __init__(self, text: Harmless) -> None:
+        self._text = text
+
+    def write(self, data: bytes) -> int:
+        """Write bytes."""
+        with self._text._failing():
+            return self._text.stream.buffer.write(data)  # type: ignore[attr-defined,no-any-return]
+
+    def flush(self) -> None:
+        """Write what is waiting."""
+        with self._text._failing():
+            self._text.stream.buffer.flush()  # type: ignore[attr-defined]
 
 
 def raw(stream: Any) -> Any:

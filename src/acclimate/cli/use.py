@@ -31,11 +31,8 @@ def predict(
     A row whose text is empty or cannot be read gets an answer without a label that says why in `problem`.
     """
     from acclimate.data.corpus import CorpusSettings
-    from acclimate.errors import SettingsError
     from acclimate.evaluation.apply import predict_file
 
-    if sys.stdout is None and out is None:
-        raise SettingsError("standard output is closed; name a file with --out")
     predict_file(model, CorpusSettings(path=file, **reading), out, sys.stdout.buffer, show.say, split, strict)
 
 

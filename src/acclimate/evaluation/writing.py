@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,11 +11,7 @@ from typing import Any, BinaryIO, Protocol
 from acclimate.errors import SettingsError
 from acclimate.evaluation.answers import Answers
 from acclimate.files import atomic_file
-
-# What steers a terminal or turns the direction of reading around, and halves of surrogate pairs, which no UTF-8 can hold.
-_UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
+from acclimate.inert import cell, inert
 
 
 class Writer(Protocol):
@@ -54,7 +49,7 @@ class JsonlWriter:
     def write(self, place: dict[str, Any], answer: dict[str, Any], problem: str) -> None:
         """Write one line."""
         line = json.dumps(place | answer | ({"problem": problem} if problem else {}), ensure_ascii=False)
-        self._stream.write((_UNSAFE.sub(_json_escape, line) + "\n").encode())
+        self._stream.write(f"{inert(line)}\n".encode())
 
 
 class CsvWriter:
@@ -71,16 +66,7 @@ class CsvWriter:
         self._row([*place.values(), *self._answers.cells(answer), problem])
 
     def _row(self, cells: list[Any]) -> None:
-        self._writer.writerow([harmless_cell(cell) if isinstance(cell, str) else cell for cell in cells])
-
-
-def harmless_cell(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula (an apostrophe before it, as they write it themselves) and no terminal obeys.
-
-    Plain numbers such as `-1` stay: they are not formulas.
-    """
-    text = _UNSAFE.sub(_escape, text)
-    return f"'{text}" if text.startswith(_FORMULA) and not _NUMBER.fullmatch(text) else text
+        self._writer.writerow([cell(inert(each)) if isinstance(each, str) else each for each in cells])
 
 
 def check_out(out: Path | None, model: Path, files: tuple[Path, ...], folder: Path | None) -> None:
@@ -108,12 +94,3 @@ def _same(one: Path, other: Path) -> bool:
     if one.resolve() == other.resolve():
         return True
     return one.exists() and other.exists() and one.samefile(other)
-
-
-def _json_escape(found: re.Match[str]) -> str:
-    return f"\\u{ord(found[0]):04x}"
-
-
-def _escape(found: re.Match[str]) -> str:
-    number = ord(found[0])
-    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"
