@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from acclimate.data.labelled import read_labelled
+from acclimate.data.records import open_source
 from acclimate.data.task import Task, TaskSettings
 from acclimate.errors import DataError
 
@@ -83,3 +85,18 @@ def test_train_without_labels_asks_for_the_label_column(tmp_path):
     write(tmp_path / "all.jsonl", [None] * 40)
     said = refused(tmp_path, path="all.jsonl")
     assert "train has no labels ('label' is empty in every row); name the column that holds them with `label:`" in said
+
+
+def test_a_folder_a_split_is_named_as_such(tmp_path):
+    for split, labels in (("train", ["a", "b"] * 10), ("test", [-1] * 10)):
+        (tmp_path / "d" / split).mkdir(parents=True)
+        for part in ("x", "y"):
+            write(tmp_path / "d" / split / f"{part}{split}.jsonl", labels)
+    assert "say `train: d/train` instead of the folder" in refused(tmp_path, path="./d/")
+
+
+def test_scores_of_texts_without_labels_are_refused_in_one_message(tmp_path):
+    write(tmp_path / "all.jsonl", [-1] * 10)
+    source = open_source("all.jsonl", tmp_path)
+    with pytest.raises(DataError, match=r"scores need labels, and there are none \('label' is -1 in every row\)"):
+        read_labelled(source, TaskSettings(train="all.jsonl"), ("a", "b"))

@@ -203,3 +203,9 @@ def test_ten_thousand_unknown_labels_are_searched_for_five_of_them(tmp_path, mon
     write(tmp_path / "test.csv", [*(f"kind {number}" for number in range(10_000)), "class 1"], text="test words {}")
     assert opened(tmp_path, path=".", skip_bad=True).facts.rejected == 10_000
     assert len(searched) <= 10
+
+
+def test_a_closed_set_may_be_written_as_numbers(tmp_path):
+    write(tmp_path / "all.csv", ["2", "0", "10"] * 20)
+    assert opened(tmp_path, labels=[10, 2, 0]).labels == ("10", "2", "0")
+    assert TaskSettings(path=".", labels=[True, False]).labels == ("true", "false")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 
+from acclimate.data.label_checks import without_labels
 from acclimate.data.labels import label_hint, some_labels
 from acclimate.data.problems import Problems
 from acclimate.data.records import Source
@@ -22,7 +23,9 @@ def read_labelled(source: Source, asked: TaskSettings, labels: Sequence[str]) ->
     if source.format == "txt":
         raise DataError(f"{source.files[0]}: scores need labels, and a txt file has none; use jsonl, csv, tsv or parquet")
     text, label, _ = columns_of(asked, source)
-    known = set(labels)
+    known = frozenset(labels)
+    if label in source.columns and (why := without_labels(source, label, known)):
+        raise DataError(f"{source.files[0]}: scores need labels, and there are none ({why}); name the column that holds them with `label:`")
     with Problems(asked.skip_bad) as problems:
         rows = read_rows(source, text, label, None, None, problems)
         good = [row for row, name in enumerate(rows.labels) if name in known]

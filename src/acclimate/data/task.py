@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
-from pydantic import Field, GetJsonSchemaHandler, model_validator
+from pydantic import Field, GetJsonSchemaHandler, field_validator, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -19,7 +19,7 @@ from acclimate.data.corpus import Corpus, CorpusSettings
 from acclimate.data.digests import TextDigest
 from acclimate.data.duplicates import count_duplicates, drop_across, refuse_leaks
 from acclimate.data.label_checks import OddLabels, absent, check_labels, single_examples, without_labels
-from acclimate.data.labels import in_order
+from acclimate.data.labels import in_order, label_name
 from acclimate.data.problems import Problems
 from acclimate.data.read_files import rows_by_file, task_notes, unread_facts
 from acclimate.data.reading import LabelledFormat, Reading, TableReading
@@ -86,6 +86,12 @@ class TaskSettings(TableReading):
     @classmethod
     def _bare_path(cls, value: Any) -> Any:
         return {"path": value} if isinstance(value, str) else value
+
+    @field_validator("labels", mode="before")
+    @classmethod
+    def _named_as_they_are_read(cls, value: Any) -> Any:
+        """`labels: [0, 1]` names what a file's 0 and 1 are called."""
+        return [label_name(each) or each for each in value] if isinstance(value, list | tuple) else value
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:

@@ -41,7 +41,10 @@ def location(source: Source, path: str, root: Path) -> str:
         reference = hub.hub_reference(path, root)
         return f"{path}[{source.detected['split']}]" if reference is not None else f"{path}/{source.detected['split']}"
     files = [str(file.relative_to(root)) if file.is_relative_to(root) else str(file) for file in source.files]
-    return files[0] if len(files) == 1 else f"{commonprefix(files)}*"  # noqa: RUF071 (a glob, not a folder)
+    if len(files) == 1:
+        return files[0]
+    below = os.path.commonpath(files) or "."
+    return below if below != os.path.normpath(path) else f"{commonprefix(files)}*"  # noqa: RUF071 (a glob, not a folder)
 
 
 def _one(split: str, pattern: str, root: Path, reading: Reading) -> Source:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from acclimate.data.batches import Batch, CountOrder
+from acclimate.data.labels import in_order, label_hint, some_labels
 from acclimate.data.sequences import Sequences
 from acclimate.errors import SettingsError
 from acclimate.modeling.tensors import TensorBatch
@@ -52,9 +53,10 @@ def class_weights(choice: ClassWeights, labels: NDArray[np.int64], names: tuple[
         SettingsError: the mapping names a label that the task does not have.
     """
     if isinstance(choice, dict):
-        unknown = sorted(choice.keys() - set(names))
-        if unknown:
-            raise SettingsError(f"class_weights: label {unknown[0]!r} is not among {list(names)}")
+        if unknown := in_order(choice.keys() - set(names)):
+            raise SettingsError(
+                f"class_weights: label {unknown[0]!r} is not among {some_labels(names)}{label_hint(unknown[0], set(names))}"
+            )
         return np.array([choice.get(name, 1.0) for name in names])
     if choice == "none":
         return np.ones(len(names))

@@ -1,5 +1,7 @@
 """Which labels the chosen recipe confuses on the test set."""
 
+from typing import Any
+
 import pyarrow.compute as pc
 
 from acclimate.report.grid import Grid
@@ -18,12 +20,15 @@ def mistakes_grid(results: Results) -> Grid | None:
         table = table.filter(pc.equal(table[column], value))
     total = table.num_rows
     counts = table.filter(pc.not_equal(table["gold"], table["predicted"])).group_by(["gold", "predicted"]).aggregate([("gold", "count")])
-    worst = counts.sort_by([("gold_count", "descending"), ("gold", "ascending"), ("predicted", "ascending")]).slice(0, SHOWN)
-    if not worst.num_rows:
+    place = {str(label): number for number, label in enumerate(results.study.get("labels") or ())}
+
+    def rank(row: dict[str, Any]) -> tuple[int, ...]:
+        return -row["gold_count"], *(place.get(str(row[name]), len(place)) for name in ("gold", "predicted"))
+
+    worst = sorted(counts.to_pylist(), key=rank)[:SHOWN]
+    if not worst:
         return None
-    rows = tuple(
-        (str(row["gold"]), str(row["predicted"]), f"{row['gold_count']:,}", percent(row["gold_count"] / total)) for row in worst.to_pylist()
-    )
+    rows = tuple((str(row["gold"]), str(row["predicted"]), f"{row['gold_count']:,}", percent(row["gold_count"] / total)) for row in worst)
     headings = ("the label is", "the model says", "times", "of test predictions")
     return Grid(
         f"The most frequent mistakes of the chosen recipe, among {total:,} predictions over all seeds", headings, rows, frozenset({0, 1})

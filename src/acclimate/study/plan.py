@@ -9,6 +9,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
+from acclimate.data.labels import in_order, label_hint, some_labels
 from acclimate.data.mixture import in_words, shares
 from acclimate.data.opened import Data
 from acclimate.data.smaller_vocabulary import necessary
@@ -110,8 +111,11 @@ class Plan:
 def _check_labels(name: str, recipe: Recipe, data: Data) -> None:
     for stage in recipe.stages:
         weights = getattr(stage, "class_weights", None)
-        if isinstance(weights, dict) and data.task is not None and (unknown := sorted(weights.keys() - set(data.task.labels))):
-            raise SettingsError(f"recipes.{name}: class_weights: label {unknown[0]!r} is not among {list(data.task.labels)}")
+        if isinstance(weights, dict) and data.task is not None:
+            known = data.task.labels
+            if unknown := in_order(weights.keys() - set(known)):
+                hint = label_hint(unknown[0], set(known))
+                raise SettingsError(f"recipes.{name}: class_weights: label {unknown[0]!r} is not among {some_labels(known)}{hint}")
 
 
 def _check(name: str, recipe: Recipe, chain: Chain) -> None:
