@@ -71,6 +71,20 @@ def test_a_quote_that_swallows_rows_of_a_csv_is_found_with_its_line(tmp_path):
     assert read(path, quoting="quotes")[0][2] == ('I am here.\npos,Nobody spoke\nneg,I go.',)  # fmt: skip
 
 
+def test_rows_that_begin_with_codes_are_told_from_lines_of_a_text(tmp_path):
+    path = write(
+        tmp_path / "a.csv", "id,text\n" + "".join(f"a{n}x,{line}\n" for n, line in enumerate(["no", '"I came.', "she", 'he left."', "x"]))
+    )
+    with pytest.raises(DataError, match=r"swallowed rows \(1\):\n  .*a\.csv:3: a quote opens here and closes in line 5"):
+        read(path)
+
+
+def test_fields_of_several_lines_are_told(tmp_path):
+    rows, detected = read(write(tmp_path / "a.csv", 'text\n"He came.\nShe went."\n'))
+    assert rows == [("He came.\nShe went.",)]
+    assert detected["quoting"] == "quotes, with fields of several lines"
+
+
 def test_texts_of_several_lines_with_commas_are_no_reason_for_suspicion(tmp_path):
     rows = [("Dear Bob,\nthanks, really\nyours, Ann", "ham"), ("Hello, Bob\nsee you", "spam"), ("a, b", "ham"), ("c", "spam")]
     stream = io.StringIO()

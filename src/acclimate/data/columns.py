@@ -43,7 +43,8 @@ def detect_column(role: str, source: "Source", taken: Sequence[str] = ()) -> str
                 return column
     if len(left) == 1:
         return left[0]
-    raise DataError(f"{source.files[0]}: which column is the {role}? Name it with `{role}:`; the columns are {_shown(source)}")
+    mend = "; say `header: false` if the first row is data" if source.header is None else ""
+    raise DataError(f"{source.files[0]}: which column is the {role}? Name it with `{role}:`; the columns are {_shown(source)}{mend}")
 
 
 def check_header(source: "Source") -> None:
@@ -58,9 +59,12 @@ def check_header(source: "Source") -> None:
     where = place(source.files[0], line)
     named = [name for name in names if name.strip()]
     if len(named) == 1 and not _is_name(named[0]):
+        # A comma without a space behind it separates columns rather than parts of a sentence.
+        other = next((letter for letter in ";|," if letter in named[0] and f"{letter} " not in named[0]), None)
         raise DataError(
             f"{where}: the header has one column {_cut(named[0])}; is this a text? "
             "Say `header: false` if the file has no header, name the column with `text:`, or add a header"
+            + (f"; or say `delimiter: {other}` if that separates columns" if other else "")
         )
     if len(named) > 1 and (odd := data_like(names)):
         raise DataError(
@@ -87,7 +91,8 @@ def _is_name(name: str) -> bool:
     if len(words) == 1:
         return bool(_ONE_NAME.fullmatch(words[0])) and not _DATA.fullmatch(words[0]) and not _is_text(name)
     several = len(words) <= 3 and not _is_text(name) and bool(_ONE_NAME.fullmatch(words[0]))
-    return several and any(word.strip("():_-") in _KNOWN_WORDS for word in words)
+    # `text label` is two columns.
+    return several and any(word.strip("():_-") in _KNOWN_WORDS for word in words) and not set(words) & {*_NAMES["label"]}
 
 
 def _is_text(name: str) -> bool:

@@ -43,6 +43,11 @@ def shown(delimiter: str) -> str:
     return "a tab" if delimiter == "\t" else repr(delimiter)
 
 
+def word_for(delimiter: str) -> str:
+    """A delimiter, as one states it."""
+    return "tab" if delimiter == "\t" else delimiter
+
+
 def stated_delimiter(value: str, where: Path | str) -> str:
     """The character that a setting `delimiter` means.
 
@@ -84,6 +89,8 @@ def dialect_of(file: Path, format: Format, reading: Reading) -> Dialect:
     detected = {"delimiter": shown(shape.delimiter)} if shape.delimiter != own and reading.delimiter is None else {}
     if shape.delimiter == "\t" and shape.opens and reading.quoting is None:
         detected["quoting"] = "quotes" if shape.quotes else "none"
+    elif shape.spans and reading.quoting is None:
+        detected["quoting"] = "quotes, with fields of several lines"
     return Dialect(
         shape.delimiter, shape.quotes, header, encoding, skipped, reading.quoting is not None, shape.columns, detected
     )  # fmt: skip
@@ -140,5 +147,4 @@ def _counts(shapes: list[Shape]) -> str:
 
 
 def _choice(shapes: list[Shape]) -> str:
-    words = ["tab" if shape.delimiter == "\t" else shape.delimiter for shape in shapes]
-    return "say " + " or ".join(f"`delimiter: {word}`" for word in words)
+    return "say " + " or ".join(f"`delimiter: {word_for(shape.delimiter)}`" for shape in shapes)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from acclimate.data import hub, plaintext, tables
 from acclimate.data.columns import data_like
-from acclimate.data.dialect import Dialect, dialect_of
+from acclimate.data.dialect import Dialect, dialect_of, shown, word_for
 from acclimate.data.folders import find, is_dataset_folder, nothing_read, one_format
 from acclimate.data.json_records import json_objects
 from acclimate.data.lines import UTF8, encoding_called, marked_encoding
@@ -141,6 +141,9 @@ class Source:
         if not absent or not header:  # an empty or broken header is reported by the reader of the rows
             return True
         mend = _nearest(absent[0], header, columns)
+        other = next((letter for letter in ";|\t," if letter in header[0]), None) if len(header) == 1 and at else None
+        if other:
+            mend = f" (are the columns separated by {shown(other)}? say `delimiter: {word_for(other)}`)"
         if self.header is None and not mend and data_like(header):
             mend = " (is this a row of data? say `header: false` if no file has a header, or add one)"
         problems.fatal("missing column", file, at, f"no column {absent[0]!r}{mend}; it has {', '.join(map(repr, header))}")

@@ -13,34 +13,37 @@ DELIMITERS = (",", "\t", ";", "|")
 FIELD_LIMIT = 1 << 26  # characters; a longer field is an unclosed quote that swallows the file
 _ERRORS = 20  # rows with broken quotes from which on a head is not looked at further
 _NAME = re.compile(r"[^\W\d][\w.\-/#()]{0,39}")
+_PATTERNS = 4  # of the values of a column of numbers or codes, at most
 _LABEL_LENGTH = 40  # characters of a value that may be a label
 
 
 @dataclass(frozen=True)
 class Columns:
-    """What is usual in a table's columns, by column: the values that come back, and whether it holds numbers alone."""
+    """What is usual in a table's columns, by column: the values that come back, or else the patterns of numbers and codes."""
 
     values: tuple[frozenset[str], ...] = ()
-    numbers: tuple[bool, ...] = ()
+    patterns: tuple[frozenset[str], ...] = ()
 
     @classmethod
     def of(cls, rows: Sequence[Sequence[str]]) -> "Columns":
         """Of rows that are equally long, header left out."""
-        values, numbers = [], []
+        values, patterns = [], []
         for column in zip(*rows, strict=True):
             counts = Counter(value for value in column if 0 < len(value) <= _LABEL_LENGTH)
-            known = {value for value, count in counts.items() if count > 1}
+            back = {value for value, count in counts.items() if count > 1}
             # A column of texts repeats some, too; of one with labels most values come back.
-            values.append(frozenset(known) if sum(counts[value] for value in known) >= 0.6 * len(column) else frozenset())
-            numbers.append(len(column) > 1 and all(map(_is_number, column)))
-        return cls(tuple(values), tuple(numbers))
+            values.append(frozenset(back) if sum(counts[value] for value in back) >= 0.6 * len(column) else frozenset())
+            seen = {_pattern(value) for value in column}
+            coded = len(column) > 1 and len(seen) <= _PATTERNS and all("9" in pattern for pattern in seen)
+            patterns.append(frozenset(seen) if coded else frozenset())
+        return cls(tuple(values), tuple(patterns))
 
     def usual(self, row: Sequence[str], besides: int) -> bool:
         """Whether a row's fields, one column left out, are like those of other rows; no when nothing is known of any of them."""
         if len(row) != len(self.values):
             return False
-        known = [at for at in range(len(row)) if at != besides and (self.values[at] or self.numbers[at])]
-        return bool(known) and all(row[at] in self.values[at] or (self.numbers[at] and _is_number(row[at])) for at in known)
+        known = [at for at in range(len(row)) if at != besides and (self.values[at] or self.patterns[at])]
+        return bool(known) and all(row[at] in self.values[at] or _pattern(row[at]) in self.patterns[at] for at in known)
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ class Shape:
     named: bool  # the first row's fields all look like names
     known: bool  # one of them is well known as a name
     columns: Columns
+    spans: bool = False  # some quoted field goes on over several lines
     ambiguous: tuple[int, int] | None = None  # first and last line of what may be one quoted field or several rows
 
 
@@ -89,6 +93,7 @@ def shape_of(lines: Sequence[str], delimiter: str, quoting: Quoting | None, whol
         bool(first) and all(_NAME.fullmatch(name.strip()) for name in first),
         any(is_known(name) for name in first),
         usual,
+        quotes and any(last > first for first, last, _ in quoted),
         ambiguous,
     )
 
@@ -161,7 +166,7 @@ def _all_quoted(
     lines: Sequence[str], plain: Sequence[tuple[int, int, list[str]]], quoted: Sequence[tuple[int, int, list[str] | None]]
 ) -> bool:
     """Whether all fields of some column are quoted, its name included, or all fields of all rows."""
-    if len(plain) < 3:
+    if len(plain) < (2 if all(map(proper, plain[0][2])) else 3):
         return False
     if len(plain[0][2]) == 1:
         return all(lines[first].startswith('"') and lines[last].endswith('"') for first, last, _ in quoted)
@@ -175,5 +180,8 @@ def looks_swallowed(rows: Sequence[Sequence[str]], fields: int) -> bool:
     return alike > 1 and 2 * alike >= len(rows)
 
 
-def _is_number(value: str) -> bool:
-    return value.strip().lstrip("-").replace(".", "", 1).isdigit()
+def _pattern(value: str) -> str:
+    """`a9` for `id17`: letters and figures by kind alone, in values without spaces that are no longer than labels."""
+    if len(value) > _LABEL_LENGTH or " " in value.strip():
+        return ""
+    return re.sub(r"\d+", "9", re.sub(r"[^\W\d_]+", "a", value.strip()))

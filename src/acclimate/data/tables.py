@@ -133,6 +133,8 @@ def _ragged(row: list[str], wanted: int, dialect: Dialect) -> str:
         mend = "; if a field may stand in quotes say `quoting: quotes`"
     elif len(row) > wanted:
         mend = f"; a text with {dialect.separator} in it needs quotes"
+        if wanted == 1 and dialect.delimiter != "\t":
+            mend += ", or say `delimiter: tab` if each line is one text"
     return f"{len(row)} fields where {whose} has {wanted}{mend}"
 
 
