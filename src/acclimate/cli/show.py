@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from acclimate.cli.streams import raw
 from acclimate.data.mixture import in_words
 from acclimate.inert import inert, one_line
-from acclimate.report.text import duration, label_count, size
+from acclimate.report.text import duration, label_count, percent, size
 
 MOST_SHOWN = 15  # entries of a list in one line
 MOST_COUNTED = 100  # entries with a number each
@@ -43,9 +43,11 @@ def plan(prepared: "Prepared", estimates: "dict[str, Estimate]") -> None:
 
     for line in data_lines(prepared.data.facts()):
         print(line)
-    for note in prepared.data.notes():
+    for base, unknown in prepared.readings.unknown(prepared.plan).items():
+        print(f"unknown tokens, vocabulary of {_told(base)}: {', '.join(f'{text} {percent(share)}' for text, share in unknown.items())}")
+    for note in (*prepared.data.notes(), *prepared.readings.notes(prepared.plan)):
         print(f"note: {note}")
-    table = Table("stage", "used by", "seed", "labels", "state", "tokens", "time", "disk", "frozen outputs", box=None, header_style="bold")
+    table = Table("stage", "used by", "seed", "labels", "state", "tokens", "time", "disk", "cache", box=None, header_style="bold")
     for key, node in prepared.plan.nodes.items():
         estimate = estimates[key]
         depth = sum(1 for _ in prepared.plan.ancestors(key))

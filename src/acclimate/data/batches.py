@@ -217,8 +217,12 @@ class RampedOrder:
         assert ramp >= 0
         self._order = order
         self._parts = parts
-        sizes = 1 + np.arange(ramp, dtype=np.int64) * parts // max(1, ramp)
-        self._firsts = np.concatenate([[0], np.cumsum(sizes)])  # [ramp + 1] the part that each step begins with
+        self._firsts = np.concatenate([[0], np.cumsum(self.sizes(parts, ramp))])  # [ramp + 1] the part that each step begins with
+
+    @staticmethod
+    def sizes(parts: int, ramp: int) -> IntArray:
+        """[ramp] how many parts each of the growing batches has."""
+        return 1 + np.arange(ramp, dtype=np.int64) * parts // max(1, ramp)
 
     @staticmethod
     def steps(all_parts: int, parts: int, ramp_share: float) -> int:

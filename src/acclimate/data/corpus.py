@@ -16,6 +16,7 @@ from acclimate.data.problems import Problems
 from acclimate.data.read_files import file_notes, rows_by_file, unread_facts
 from acclimate.data.reading import TABLES, DocumentMode, Format, Reading, TableReading
 from acclimate.data.records import Record, Source, open_source
+from acclimate.data.sample import Sample, Spread
 from acclimate.errors import DataError
 
 
@@ -104,6 +105,7 @@ class Corpus:
         self._read = read
         self._fingerprint = fingerprint
         self._facts: CorpusFacts | None = None
+        self._sample: Sample | None = None
 
     @classmethod
     def open(cls, name: str, settings: CorpusSettings, root: Path, planned: str | None = None) -> "Corpus":
@@ -184,6 +186,14 @@ class Corpus:
         """What a full reading found; reads everything the first time unless `scan` did."""
         return self._facts if self._facts is not None else self.scan()
 
+    @property
+    def sample(self) -> Sample:
+        """A bounded part of the documents, spread over all of them; reads everything the first time unless `scan` did."""
+        if self._sample is None:
+            self.scan()
+        assert self._sample is not None
+        return self._sample
+
     def scan(self, rejects: Path | None = None, watch: Callable[[str], None] | None = None) -> CorpusFacts:
         """Read and check everything in one streaming pass; `watch` sees every document as it goes by.
 
@@ -193,12 +203,14 @@ class Corpus:
         documents = words = size = 0
         digest = TextDigest()
         cleaned = Cleaned()
+        spread = Spread()
         skip_bad = self.settings is not None and self.settings.skip_bad
         with Problems(skip_bad=skip_bad, rejects=rejects) as problems:
             for text in digest.passing(self._cleaned(problems, cleaned)):
                 documents += 1
                 words += len(text.split())
                 size += len(text) if text.isascii() else len(text.encode())
+                spread.add(text)
                 if watch is not None:
                     watch(text)
         if not documents:
@@ -206,6 +218,7 @@ class Corpus:
             raise DataError(f"{self.files[0] if self.files else self.name}: the corpus {self.name!r} holds no usable document{patterns}")
         if self.settings is not None:
             self._fingerprint = digest.hexdigest()
+        self._sample = spread.sample()
         rejects_file = str(problems.rejects_file) if problems.rejects_file else None
         self._facts = CorpusFacts(
             documents, words, size, len(self.files), problems.rejected, cleaned.left_out, cleaned.repeated, problems.counts, self.detected,

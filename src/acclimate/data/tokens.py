@@ -266,14 +266,7 @@ def _chunks(documents: Iterator[str]) -> Iterator[list[str]]:
 
 def _encoder(tokenizer: Tokenizer, unread: Unread, dtype: np.dtype[Any], first: list[str]) -> Encode:
     """The fastest way to the tokenizer's own ids; `first` are the documents with which the corpus begins."""
-    # The fast one skips character offsets, which nobody reads here; older versions of the library do not have it.
-    encode_batch = partial(getattr(tokenizer, "encode_batch_fast", tokenizer.encode_batch), add_special_tokens=False)
-
-    def by_the_document(texts: list[str]) -> tuple[npt.NDArray[Any], IntArray]:
-        encoded = [encoding.ids for encoding in encode_batch(texts)]
-        lengths = np.array([len(ids) for ids in encoded], dtype=np.int64)
-        return np.fromiter(chain.from_iterable(encoded), dtype, int(lengths.sum())), lengths
-
+    by_the_document = _by_the_document(tokenizer, dtype)
     separator = word_separator(tokenizer)
     if separator is None:
         return by_the_document
@@ -282,6 +275,28 @@ def _encoder(tokenizer: Tokenizer, unread: Unread, dtype: np.dtype[Any], first: 
     texts = [*(text[:CHECKED_CHARACTERS] for text in first), PROBE]
     both = zip(_encode(by_the_document, texts, 0), _encode(by_the_word, texts, 0), strict=True)
     return by_the_word if all(np.array_equal(*pair) for pair in both) else by_the_document
+
+
+def _by_the_document(tokenizer: Tokenizer, dtype: np.dtype[Any]) -> Encode:
+    # The fast one skips character offsets, which nobody reads here; older versions of the library do not have it.
+    encode_batch = partial(getattr(tokenizer, "encode_batch_fast", tokenizer.encode_batch), add_special_tokens=False)
+
+    def encode(texts: list[str]) -> tuple[npt.NDArray[Any], IntArray]:
+        encoded = [encoding.ids for encoding in encode_batch(texts)]
+        lengths = np.array([len(ids) for ids in encoded], dtype=np.int64)
+        return np.fromiter(chain.from_iterable(encoded), dtype, int(lengths.sum())), lengths
+
+    return encode
+
+
+def encoded(tokenizer: Tokenizer, texts: Sequence[str]) -> tuple[IntArray, IntArray]:
+    """The ids [T] of a few texts one after the other, without special tokens, and how many [D] each text has.
+
+    Raises:
+        DataError: a text is not valid Unicode.
+        ModelError: the tokenizer cannot encode a text.
+    """
+    return _encode(_by_the_document(_plain(tokenizer), np.dtype(np.int64)), list(texts), 0)
 
 
 def _encode(encode: Encode, texts: list[str], first: int) -> tuple[npt.NDArray[Any], IntArray]:

@@ -17,6 +17,9 @@ WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 ADAPTER = "adapter_config.json"
 OTHER_WEIGHTS = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
 # Besides tokenizer.json: what plain transformers reads to build the same tokenizer.
+# What the tensors of a head for masked language modelling are called, or those of its output where a classifier has the rest of them, too.
+MLM_HEADS = ("cls.predictions.", "lm_head.", "predictions.", "vocab_", "generator_", "lm_predictions.")
+MLM_OUTPUTS = ("decoder.bias", "decoder.weight")
 TOKENIZER_FILES = (
     TOKENIZER_CONFIG, "special_tokens_map.json", "added_tokens.json", "vocab.txt", "vocab.json", "merges.txt", "spm.model",
     "spiece.model", "sentencepiece.bpe.model",
@@ -139,6 +142,26 @@ def parameters_in(file: Path) -> int:
             return sum(prod(part.get_shape()) for part in slices if part.get_dtype().startswith(("F", "BF")))
     except (SafetensorError, OSError) as error:
         raise ModelError(f"{file}: not a safetensors file ({error}); the download may be incomplete") from error
+
+
+def has_mlm_head(base: str, folder: Path) -> bool:
+    """Whether the weights bring a head for masked language modelling, as far as the names of their tensors tell.
+
+    Raises:
+        ModelError: a file of the weights is none, or is torn.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    for file in weight_files(base, folder):
+        if file.name == INDEX:
+            continue
+        try:
+            with safe_open(file, framework="numpy") as tensors:
+                if any(name.startswith(MLM_HEADS) or name in MLM_OUTPUTS for name in tensors.keys()):  # noqa: SIM118 - not a dict
+                    return True
+        except (SafetensorError, OSError) as error:
+            raise ModelError(f"{file}: not a safetensors file ({error}); the download may be incomplete") from error
+    return False
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from acclimate.study.outputs import RECORD, claim, replaced_results, take
 from acclimate.study.paths import precious, relocated
 from acclimate.study.plan import Plan
 from acclimate.study.pretraining import write_pretrained
+from acclimate.study.readings import Readings
 from acclimate.study.results import (
     Outcomes,
     candidates,
@@ -82,6 +84,11 @@ class Prepared:
     cached: frozenset[str]
     smoke: bool
 
+    @cached_property
+    def readings(self) -> Readings:
+        """The data in the vocabularies of the bases, measured when it is asked for."""
+        return Readings(self.data)
+
 
 @dataclass(frozen=True)
 class Finished:
@@ -94,11 +101,18 @@ class Finished:
 
 
 def prepare(study: Study, root: Path, store: Path, smoke: bool = False, rejects: Path | None = None, precision: str = "auto") -> Prepared:
-    """Open and check the data, look at the bases, make the plan.
+    """Open and check the data, look at the bases, make the plan, and see that the bases can read the text that they are to learn from.
 
     Raises:
         DataError, ModelError, SettingsError: something the user gave is wrong; no model has been loaded.
     """
+    prepared = _planned(study, root, store, smoke, rejects, precision)
+    todo = (node for key, node in prepared.plan.nodes.items() if key not in prepared.cached)
+    prepared.readings.refuse_unreadable(prepared.plan, todo)
+    return prepared
+
+
+def _planned(study: Study, root: Path, store: Path, smoke: bool = False, rejects: Path | None = None, precision: str = "auto") -> Prepared:
     kept = Store(store)
     data = Data.open(study.data, root, rejects or store / "cache" / "rejects")
     if smoke:
@@ -113,7 +127,7 @@ def needed(study: Study, root: Path, store: Path) -> set[str]:
     Raises:
         DataError, ModelError, SettingsError: as `prepare`.
     """
-    data = prepare(study, root, store).data
+    data = _planned(study, root, store).data
     return {key for precision in PRECISIONS for key in Plan.of(study, data, root, precision).nodes}
 
 
@@ -172,7 +186,7 @@ def carry_out(prepared: Prepared, options: Options, journal: Journal) -> dict[st
     # Processes that torchrun started together train together, each in itself.
     engine = "inline" if int(os.environ.get("WORLD_SIZE", "1")) > 1 else options.engine
     options.say(f"{len(prepared.plan.nodes)} stages for {len(prepared.plan.runs)} runs; {len(prepared.cached)} are there already")
-    for note in prepared.data.notes():
+    for note in (*prepared.data.notes(), *(prepared.readings.notes(prepared.plan) if jobs else ())):
         options.say(f"note: {note}")
     journal.planned(prepared, (job.key for job in jobs))
     with options.live(journal.snapshot) if options.live is not None and jobs else nullcontext():
