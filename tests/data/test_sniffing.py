@@ -49,10 +49,17 @@ def test_a_tsv_with_quoted_fields_is_read_as_such(tmp_path, quoting):
 
 def test_where_it_cannot_be_told_whether_a_quote_spans_lines_it_is_asked(tmp_path):
     path = write(tmp_path / "a.tsv", 'text\nplain\n"He came.\nShe went."\n')
-    with pytest.raises(DataError, match=r"a\.tsv:3: a quote opens here and closes in line 4.*`quoting: none`, or `quoting: quotes`"):
+    with pytest.raises(DataError, match=r"a\.tsv:3: are quotes letters.*line 4 .*say `quoting: none`, or `quoting: quotes`"):
         read(path)
     assert read(path, quoting="none")[0] == [("plain",), ('"He came.',), ('She went."',)]
     assert read(path, quoting="quotes")[0] == [("plain",), ("He came.\nShe went.",)]
+
+
+def test_quotes_that_contradict_each_other_are_asked_about(tmp_path):
+    with pytest.raises(DataError, match=r"a\.tsv:2: are quotes letters.*line 3"):
+        read(write(tmp_path / "a.tsv", 'text\tid\nsay "no" to it\t1\n"say ""hi"""\t2\n'))
+    with pytest.raises(DataError, match=r"a\.csv:2: a quote opens here and closes in line 3, but line 4 has quotes inside"):
+        read(write(tmp_path / "a.csv", 'text\n"He came.\nShe went."\nand said "no" to it\n'))
 
 
 def test_a_quoted_field_far_below_the_head_is_not_taken_for_letters(tmp_path):

@@ -30,6 +30,7 @@ class Dialect:
     skipped: int = 0  # lines before the first row: empty ones, Excel's `sep=;`
     stated_quotes: bool = False  # then nothing that a field holds is suspicious
     columns: Columns = field(default=Columns(), repr=False)  # what is usual in this file, to notice what is not
+    bare: int | None = None  # a line with quotes inside a field that is not quoted
     detected: Mapping[str, str] = field(default_factory=dict)  # what was seen rather than stated and is not what the ending says
 
     @property
@@ -83,16 +84,17 @@ def dialect_of(file: Path, format: Format, reading: Reading) -> Dialect:
     if shape.ambiguous is not None and reading.quoting is None:
         first, last = (numbered[skipped + at][0] for at in shape.ambiguous)
         raise DataError(
-            f"{file}:{first}: a quote opens here and closes in line {last}; are these rows of their own, and quotes letters? "
-            "Say `quoting: none`, or `quoting: quotes` if it is one field"
+            f"{file}:{first}: are quotes letters, or do they enclose fields? This line and line {last} do not agree, or are one field of "
+            "several lines; say `quoting: none`, or `quoting: quotes`"
         )
     detected = {"delimiter": shown(shape.delimiter)} if shape.delimiter != own and reading.delimiter is None else {}
     if shape.delimiter == "\t" and shape.opens and reading.quoting is None:
         detected["quoting"] = "quotes" if shape.quotes else "none"
     elif shape.spans and reading.quoting is None:
         detected["quoting"] = "quotes, with fields of several lines"
+    bare = None if shape.bare is None else numbered[skipped + shape.bare][0]
     return Dialect(
-        shape.delimiter, shape.quotes, header, encoding, skipped, reading.quoting is not None, shape.columns, detected
+        shape.delimiter, shape.quotes, header, encoding, skipped, reading.quoting is not None, shape.columns, bare, detected
     )  # fmt: skip
 
 

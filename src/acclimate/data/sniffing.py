@@ -60,6 +60,7 @@ class Shape:
     named: bool  # the first row's fields all look like names
     known: bool  # one of them is well known as a name
     columns: Columns
+    bare: int | None = None  # a line with quotes inside a field that is not quoted
     spans: bool = False  # some quoted field goes on over several lines
     ambiguous: tuple[int, int] | None = None  # first and last line of what may be one quoted field or several rows
 
@@ -93,6 +94,7 @@ def shape_of(lines: Sequence[str], delimiter: str, quoting: Quoting | None, whol
         bool(first) and all(_NAME.fullmatch(name.strip()) for name in first),
         any(is_known(name) for name in first),
         usual,
+        _bare(lines, quoted, delimiter) if quotes and opens else None,
         quotes and any(last > first for first, last, _ in quoted),
         ambiguous,
     )
@@ -154,12 +156,19 @@ def _shows_quotes(
         return False, None
     if odd_quoted or odd_plain:
         return odd_quoted * 10 <= odd_plain, None
-    if any(proper(field) and '""' in field[1:-1] for _, _, row in plain for field in row) or _all_quoted(lines, plain, quoted):
+    bare = _bare(lines, quoted, "\t")
+    doubled = next((at for at, _, row in plain if any(proper(field) and '""' in field[1:-1] for field in row)), None)
+    if doubled is not None and bare is not None:
+        return False, (min(doubled, bare), max(doubled, bare))
+    if doubled is not None or _all_quoted(lines, plain, quoted):
         return True, None
-    # Quotes inside a field that is not quoted: no csv writer leaves them so.
-    singles = [lines[first].split("\t") for first, last, row in quoted if row is not None and first == last]
-    bare = any('"' in "".join(row) and not any(field.startswith('"') for field in row) for row in singles)
-    return False, spans[0] if spans and not bare else None
+    return False, spans[0] if spans and bare is None else None
+
+
+def _bare(lines: Sequence[str], quoted: Sequence[tuple[int, int, list[str] | None]], delimiter: str) -> int | None:
+    """The first line with quotes inside a field that is not quoted, which no csv writer leaves so."""
+    singles = (first for first, last, row in quoted if row is not None and first == last and '"' in lines[first])
+    return next((at for at in singles if not any(field.startswith('"') for field in lines[at].split(delimiter))), None)
 
 
 def _all_quoted(

@@ -88,7 +88,7 @@ class _Suspicion:
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self._bare: int | None = None  # a line with quotes inside a field that is not quoted, which no csv writer leaves so
+        self._bare = dialect.bare  # a line with quotes inside a field that is not quoted, which no csv writer leaves so
 
     def of(self, lines: list[tuple[int, str | None]], row: list[str]) -> tuple[str, str] | None:
         """Kind and message, where a row of these lines is suspicious."""
