@@ -99,4 +99,4 @@ def test_scores_of_texts_without_labels_are_refused_in_one_message(tmp_path):
     write(tmp_path / "all.jsonl", [-1] * 10)
     source = open_source("all.jsonl", tmp_path)
     with pytest.raises(DataError, match=r"scores need labels, and there are none \('label' is -1 in every row\)"):
-        read_labelled(source, TaskSettings(train="all.jsonl"), ("a", "b"))
+        read_labelled(source, "text", "label", ("a", "b"), False)

@@ -265,3 +265,15 @@ def test_a_folder_of_one_split_or_of_none_is_read_whole(here):
         predict("one")
     with pytest.raises(DataError, match="--split is for folders"):
         predict("one/notes.csv", split="test")
+
+
+def test_what_was_detected_and_what_was_not_read_is_said(here):
+    (here / "data").mkdir()
+    (here / "data" / "a.csv").write_text("id;sentence\n1;one text\n2;another text\n")
+    (here / "data" / "more.xlsx").write_bytes(b"PK")
+    _, said = predict("data")
+    assert "delimiter ';'" in said
+    assert "text in column 'sentence'" in said
+    assert "more.xlsx" in said
+    (here / "plain.csv").write_text("id,text\n1,one text\n")
+    assert predict("plain.csv")[1] == ""

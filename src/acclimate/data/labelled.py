@@ -8,25 +8,19 @@ from acclimate.data.labels import label_hint, some_labels
 from acclimate.data.problems import Problems
 from acclimate.data.records import Source
 from acclimate.data.rows import Rows, read_rows
-from acclimate.data.task import TaskSettings, columns_of
 from acclimate.errors import DataError
 
 
-def read_labelled(source: Source, asked: TaskSettings, labels: Sequence[str]) -> tuple[Rows, int]:
-    """The rows whose label is one of a model's `labels`, read as strictly as a study reads them, and how many were left out (`skip_bad`).
-
-    Columns are detected where they are not named.
+def read_labelled(source: Source, text: str, label: str, labels: Sequence[str], skip_bad: bool) -> tuple[Rows, int]:
+    """The rows whose label is one of a model's `labels`, read as strictly as a study reads them, and how many were skipped.
 
     Raises:
-        DataError: the source holds no labels, or rows cannot be used; names file and line.
+        DataError: there are no labels at all, or rows cannot be used; names file and line.
     """
-    if source.format == "txt":
-        raise DataError(f"{source.files[0]}: scores need labels, and a txt file has none; use jsonl, csv, tsv or parquet")
-    text, label, _ = columns_of(asked, source)
     known = frozenset(labels)
     if label in source.columns and (why := without_labels(source, label, known)):
         raise DataError(f"{source.files[0]}: scores need labels, and there are none ({why}); name the column that holds them with `label:`")
-    with Problems(asked.skip_bad) as problems:
+    with Problems(skip_bad) as problems:
         rows = read_rows(source, text, label, None, None, problems)
         good = [row for row, name in enumerate(rows.labels) if name in known]
         among = some_labels(labels)
@@ -35,7 +29,7 @@ def read_labelled(source: Source, asked: TaskSettings, labels: Sequence[str]) ->
                 message = f"label {name!r} is not among the model's {among}"
                 record = {"text": rows.texts[row], "label": name}
                 problems.add("unknown label", *rows.places[row], message, record, partial(_mend, name, labels))
-        if rows.texts and not good and asked.skip_bad:
+        if rows.texts and not good and skip_bad:
             problems.fatal("no usable record", source.files[0], None, "no row has a label that the model knows")
     return rows.take(good), problems.rejected
 

@@ -91,7 +91,8 @@ class Problems:
             if count > len(shown):
                 lines.append(f"  ... and {count - len(shown):,} more")
         if not self._files and not _READ_WRONGLY & records.keys():
-            lines.append("Mend the files, or set `skip_bad: true` to skip, count and keep such records in a file.")
+            done = "to skip, count and keep such records in a file" if self.rejects else "to skip and count such records"
+            lines.append(f"Mend the files, or set `skip_bad: true` {done}.")
         raise DataError("\n".join(lines))
 
     def __enter__(self) -> Self:

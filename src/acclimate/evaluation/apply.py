@@ -17,7 +17,7 @@ from acclimate.data.one_split import open_one
 from acclimate.data.problems import Problems, place
 from acclimate.data.read_files import file_notes
 from acclimate.data.records import Source
-from acclimate.data.task import TaskSettings
+from acclimate.data.task import TaskSettings, columns_of
 from acclimate.errors import DataError, ModelError
 from acclimate.evaluation.answers import Answers
 from acclimate.evaluation.metrics import classification_metrics
@@ -47,7 +47,7 @@ def predict_file(
     """
     model_config(model)
     source, column = _texts(asked, split)
-    for note in file_notes(str(asked.path), {}, source.unread):
+    for note in _notes(str(asked.path), source, text=column):
         say(note)
     folder = Path(str(asked.path)).expanduser()
     check_out(out, model, source.files, folder if folder.is_dir() else None)
@@ -83,7 +83,10 @@ def evaluate_file(model: Path, asked: TaskSettings, say: Say, split: str | None 
     model_config(model)
     assert asked.train is not None, "the rows to judge by"
     source = open_one(asked.train, Path.cwd(), asked.reading, split)
-    for note in file_notes(asked.train, {}, source.unread):
+    if source.format == "txt":
+        raise DataError(f"{source.files[0]}: scores need labels, and a txt file has none; use jsonl, csv, tsv or parquet")
+    text, label, _ = columns_of(asked, source)
+    for note in _notes(asked.train, source, text=text, label=label):
         say(note)
     predictor = load_predictor(model)
     problem = problem_of(predictor)
@@ -92,7 +95,7 @@ def evaluate_file(model: Path, asked: TaskSettings, say: Say, split: str | None 
         raise ModelError(
             f"{model}: this model gives {gives} (problem_type: {problem}); only models that give a text one label are evaluated"
         )
-    rows, rejected = read_labelled(source, asked, predictor.labels)
+    rows, rejected = read_labelled(source, text, label, predictor.labels, asked.skip_bad)
     say(
         f"evaluated on {len(rows.texts):,} texts of {_named(source)}"
         + (f"; {rejected:,} rows that could not be used are left out" if rejected else "")
@@ -112,6 +115,15 @@ def _texts(asked: CorpusSettings, split: str | None) -> tuple[Source, str]:
     column = asked.text or detect_column("text", source)
     source.check_columns((column,))
     return source, column
+
+
+def _notes(path: str, source: Source, **columns: str) -> Iterator[str]:
+    """What lies beside the files unread, and what was seen of them that is not the plain way."""
+    yield from file_notes(path, {}, source.unread)
+    seen = {name: value for name, value in source.detected.items() if name in ("encoding", "delimiter", "quoting")}
+    seen |= {f"{role} in column": repr(name) for role, name in columns.items() if source.format != "txt" and name != role}
+    if seen:
+        yield f"{path}: {', '.join(f'{name} {value}' for name, value in seen.items())}"
 
 
 def _look_through(source: Source, column: str, strict: bool) -> None:

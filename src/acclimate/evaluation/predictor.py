@@ -1,12 +1,13 @@
 """A trained model's folder, ready to label texts: plain baselines and transformers behind one face."""
 
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 
 from acclimate.errors import ModelError
 from acclimate.files import read_json
@@ -34,15 +35,35 @@ class Predictor(Protocol):
 
 
 def load_predictor(folder: Path, max_tokens: int = 8192) -> Predictor:
-    """A predictor from the folder of a model that a study handed over or a fine-tuning wrote.
+    """A predictor from the folder of a model that a study handed over, a fine-tuning wrote, or transformers saved.
 
     Raises:
-        ModelError: there is no trained classifier in the folder, or its weights are not numbers.
+        ModelError: there is no trained classifier in the folder, its files are missing or damaged, or its weights are not finite.
     """
     config = model_config(folder)
+    try:
+        predictor = _loaded(folder, config, max_tokens)
+    except FileNotFoundError as error:
+        others = [path.name for path in sorted(folder.iterdir()) if path.suffix in (".bin", ".pt", ".h5") or ".safetensors" in path.name]
+        there = f"; of {', '.join(others)} nothing is read: save the model as one model.safetensors" if others else ""
+        raise ModelError(f"{error.filename or folder / 'model.safetensors'}: not there, so the model is incomplete{there}") from error
+    except (KeyError, TypeError, ValueError, SafetensorError) as error:
+        what = f"{error} is missing" if isinstance(error, KeyError) else str(error).strip() or type(error).__name__
+        raise ModelError(f"{folder}: the model cannot be read ({what.splitlines()[0]}); it is damaged, copy it again") from error
+    labels = predictor.labels
+    twice = next((name for number, name in enumerate(labels) if name in labels[:number]), None)
+    if twice is not None or not labels:
+        names = f"two outputs the name {twice!r}; call them differently" if labels else "no output a name"
+        raise ModelError(f"{folder / 'config.json'}: gives {names}")
+    return predictor
+
+
+def _loaded(folder: Path, config: Mapping[str, Any], max_tokens: int) -> Predictor:
     match config.get("model_type"):
         case baselines.MAJORITY:
             majority = MajorityModel.load(folder)
+            if len(majority.shares) != len(majority.labels):
+                raise ValueError(f"{len(majority.labels)} labels and {len(majority.shares)} shares")
             _finite_arrays(folder, shares=np.array(majority.shares))
             return majority
         case baselines.TFIDF:
@@ -113,9 +134,6 @@ class TransformerPredictor:
         self._folder = ModelFolder(folder)
         if "classifier" not in self._folder.parts:
             raise ModelError(f"{folder}: this model has no trained classifier; fine-tune it first")
-        if len(set(self.labels)) < len(self.labels):
-            twice = next(name for number, name in enumerate(self.labels) if name in self.labels[:number])
-            raise ModelError(f"{folder / 'config.json'}: id2label gives two outputs the name {twice!r}; call them differently")
         self.problem = _problem_type(self._folder.architecture.config, folder)
         self._devices = Devices()
         classifier = load_trained_classifier(self._folder)
