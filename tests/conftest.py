@@ -1,9 +1,12 @@
 """What every test can count on: no network, the same random draws everywhere, and real data where it is there."""
 
+import contextlib
+import gc
 import importlib.util
 import os
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -42,6 +45,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.shared)
 
 
+def pytest_collection_finish() -> None:
+    """Leave aside what stays for good: a search for garbage, as after every stage, would look through all of torch and transformers."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
@@ -71,6 +80,35 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.skip("needs a CUDA device")
 
 
+@dataclass(frozen=True)
+class Ran:
+    """What became of a command, named as `subprocess` names it."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture(scope="session")
+def acclimate() -> Callable[..., Ran]:
+    """A function that carries out the command in this process, from its words and the folder to work in.
+
+    A process of its own would import torch again, which takes longer than most of what commands are asked to do here. For the same reason a
+    test of `study` adds `--engine inline`, where the processes of the default are not what it is about.
+    """
+
+    def run(*words: object, folder: Path | None = None) -> Ran:
+        from typer.testing import CliRunner
+
+        from acclimate.cli.verbs import app
+
+        with contextlib.chdir(folder or Path.cwd()):
+            result = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+        return Ran(result.exit_code, result.stdout, result.stderr)
+
+    return run
+
+
 @pytest.fixture(autouse=True)
 def torch_as_it_was() -> Iterator[None]:
     """A test that changes torch's process-wide switches does not change them for the next one."""
@@ -83,7 +121,8 @@ def torch_as_it_was() -> Iterator[None]:
     yield
     if torch.get_num_threads() != threads:
         torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(deterministic)
+    if torch.are_deterministic_algorithms_enabled() != deterministic:  # which would load torch's compiler
+        torch.use_deterministic_algorithms(deterministic)
     torch.set_default_dtype(dtype)
     torch.set_rng_state(state)
 

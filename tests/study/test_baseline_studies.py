@@ -1,9 +1,6 @@
 """Studies of plain baselines: no pretrained model is needed, and each of them is served like any other model."""
 
 import json
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -17,9 +14,6 @@ from acclimate.study.estimate import estimates
 from acclimate.study.language import BASELINE_NAMES, load_study
 from acclimate.study.run import Options, prepare, run_study
 
-COMMAND = [sys.executable, "-c", "from acclimate.cli import main; main()"]
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-
 STUDY = """
 data:
   task: {{ train: {world}/train.jsonl, dev: {world}/dev.jsonl, test: {world}/test.jsonl }}
@@ -30,10 +24,6 @@ recipes:
   tfidf: {{ base: tfidf }}
   bilstm: {{ base: {{ bilstm: {{ embedding: 16, hidden: 12, lr: 5e-3, epochs: 10, min_steps: 60 }} }} }}
 """
-
-
-def acclimate(*arguments, folder=None):
-    return subprocess.run([*COMMAND, *map(str, arguments)], cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +83,7 @@ def test_plain_transformers_cannot_load_them_so_the_best_has_no_twin(folder):
 
 
 @pytest.mark.parametrize("kind", BASELINE_NAMES)
-def test_predict_and_evaluate_serve_them(folder, tiny_world, tmp_path, kind):
+def test_predict_and_evaluate_serve_them(acclimate, folder, tiny_world, tmp_path, kind):
     model, file = models(folder)[kind], tiny_world / "test.jsonl"
     assert acclimate("predict", model, file, "--out", tmp_path / "out.jsonl").returncode == 0
     written = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
@@ -115,7 +105,8 @@ def test_a_smoke_run_knows_them(write_study, tmp_path):
     assert (finished.failed, finished.runs) == (0, 3)
 
 
-def test_the_verb_finetune_makes_them_and_may_replace_one_by_another(tiny_world, tmp_path):
+@pytest.mark.usefixtures("one_process")
+def test_the_verb_finetune_makes_them_and_may_replace_one_by_another(acclimate, tiny_world, tmp_path):
     for kind, settings in (("majority", []), ("bilstm", ["--set", "epochs=1", "--set", "min_steps=0"])):
         made = acclimate("finetune", kind, tiny_world / "train.jsonl", "--out", "made", *settings, folder=tmp_path)
         assert made.returncode == 0, made.stderr
@@ -123,7 +114,7 @@ def test_the_verb_finetune_makes_them_and_may_replace_one_by_another(tiny_world,
         assert load_predictor(tmp_path / "made").labels == ("music", "sport", "trade")
 
 
-def test_a_plan_says_what_a_bilstm_will_cost_and_refuses_weights_of_unknown_labels(write_study, tmp_path):
+def test_a_plan_says_what_a_bilstm_will_cost_and_refuses_weights_of_unknown_labels(acclimate, write_study, tmp_path):
     prepared = prepare(load_study(write_study(tmp_path, STUDY)), tmp_path, tmp_path / "store")
     found = estimates(prepared, 1e10)
     by_recipe = {run.recipe: found[run.end] for run in prepared.plan.runs if run.labels == "all"}

@@ -1,10 +1,8 @@
 """What is handed over can be used as its card says: the card's own Python runs in the model's folder."""
 
+import contextlib
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,8 +12,6 @@ from acclimate.data.opened import DataSettings
 from acclimate.modeling.source import resolve_base
 from acclimate.study.origins import base_facts, hub_datasets, license_of
 
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-COMMAND = [sys.executable, "-c", "from acclimate.cli import main; main()"]
 STUDY = """
 {head}
 seeds: 1
@@ -25,30 +21,26 @@ recipes:
 """
 
 
-def run(*command, folder):
-    done = subprocess.run([*map(str, command)], cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def snippet(folder: Path, language: str) -> str:
-    found = re.search(rf"```{language}\n(.*?)\n```", (folder / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
+def what_the_card_prints(folder: Path, capsys) -> str:
+    """Carry out the card's Python in the model's folder."""
+    found = re.search(r"```python\n(.*?)\n```", (folder / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
     assert found is not None
-    return found[1]
+    with contextlib.chdir(folder):
+        exec(compile(found[1], "README.md", "exec"), {"__name__": "__main__"})
+    return capsys.readouterr().out
 
 
 @pytest.fixture(scope="module")
-def out(write_study, tmp_path_factory):
+def out(acclimate, write_study, tmp_path_factory):
     folder = tmp_path_factory.mktemp("handed")
-    run(*COMMAND, "study", write_study(folder, STUDY), folder=folder)
+    assert acclimate("study", write_study(folder, STUDY), "--engine", "inline").returncode == 0
     return folder / "results" / "study"
 
 
 @pytest.mark.parametrize("name", ["best", "best_transformer"])
-def test_the_code_in_the_card_runs_and_gives_a_label(out, name, tiny_world):
-    said = run(sys.executable, "-c", snippet(out / name, "python"), folder=out / name)
-    assert re.search("sport|trade|music", said)
-    run(*COMMAND, "predict", name, tiny_world / "test.jsonl", "--out", "labels.csv", folder=out)
+def test_the_code_in_the_card_runs_and_gives_a_label(acclimate, out, name, tiny_world, capsys):
+    assert re.search("sport|trade|music", what_the_card_prints(out / name, capsys))
+    assert acclimate("predict", name, tiny_world / "test.jsonl", "--out", "labels.csv", folder=out).returncode == 0
 
 
 def test_the_cards_tell_the_two_kinds_of_model_apart_and_hold_their_scores(out):
@@ -65,20 +57,21 @@ def test_the_cards_tell_the_two_kinds_of_model_apart_and_hold_their_scores(out):
     assert str(out.parents[1]) not in own.content + plain.content
 
 
-def test_the_card_is_written_again_with_the_report(out):
+def test_the_card_is_written_again_with_the_report(acclimate, out):
     before = (out / "best" / "README.md").read_text()
     (out / "best" / "README.md").unlink()
-    run(*COMMAND, "report", out, folder=out)
+    assert acclimate("report", out, folder=out).returncode == 0
     assert (out / "best" / "README.md").read_text() == before
 
 
-def test_a_single_fine_tuning_writes_a_card_whose_code_runs(tiny_world, tmp_path):
+@pytest.mark.usefixtures("one_process")
+def test_a_single_fine_tuning_writes_a_card_whose_code_runs(acclimate, tiny_world, tmp_path, capsys):
     options = ["--out", "made", "--set", "epochs=1", "--set", "min_steps=0"]
-    run(*COMMAND, "finetune", tiny_world / "model", tiny_world / "train.jsonl", *options, folder=tmp_path)
+    assert acclimate("finetune", tiny_world / "model", tiny_world / "train.jsonl", *options, folder=tmp_path).returncode == 0
     card = ModelCard.load(tmp_path / "made" / "README.md")
     assert "acclimate finetune model train.jsonl --out made --seed 0 --set epochs=1 --set min_steps=0" in card.text
     assert str(tiny_world) not in card.content
-    assert re.search("sport|trade|music", run(sys.executable, "-c", snippet(tmp_path / "made", "python"), folder=tmp_path / "made"))
+    assert re.search("sport|trade|music", what_the_card_prints(tmp_path / "made", capsys))
 
 
 def test_the_licence_comes_from_the_card_of_the_base_or_is_not_known(tiny_world, tmp_path):

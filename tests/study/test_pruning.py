@@ -1,10 +1,7 @@
 """A vocabulary is cut in a recipe and by the verb, a new one is learned: what runs how often, what is measured, what is printed."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 
 import pytest
 from transformers import AutoModel, AutoTokenizer
@@ -16,8 +13,6 @@ from acclimate.study.estimate import estimates
 from acclimate.study.language import load_study
 from acclimate.study.run import Options, prepare, run_study
 
-COMMAND = [sys.executable, "-c", "from acclimate.cli import main; main()"]
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
 HEAD = """
 {head}
 seeds: 2
@@ -81,11 +76,8 @@ def test_a_study_with_prunings_runs_and_says_what_was_lost(write_study, tmp_path
     assert vocabularies["smaller, seed 1, 30 labels"] == {30}
 
 
-def acclimate(*arguments, folder):
-    return subprocess.run([*COMMAND, *map(str, arguments)], cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
-
-
-def test_the_verb_prune_makes_a_plain_model_and_shows_size_and_speed(tiny_world, tmp_path):
+@pytest.mark.usefixtures("one_process")
+def test_the_verb_prune_makes_a_plain_model_and_shows_size_and_speed(acclimate, tiny_world, tmp_path):
     done = acclimate("prune", tiny_world / "model", tiny_world / "domain.jsonl", "--out", "out", "--size", 40, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     for line in (r"entries_before +51", r"entries_after +40", r"lost_token_share +0\.\d+", r"before +[\d,]+ characters/s"):
@@ -98,7 +90,7 @@ def test_the_verb_prune_makes_a_plain_model_and_shows_size_and_speed(tiny_world,
     assert not (tmp_path / "few").exists()
 
 
-def test_the_verb_tokenizer_learns_what_a_new_model_can_speak(tiny_world, write_study, tmp_path):
+def test_the_verb_tokenizer_learns_what_a_new_model_can_speak(acclimate, tiny_world, write_study, tmp_path):
     asked = ("tokenizer", tiny_world / "domain.jsonl", "--out", "words", "--size", 120)
     done = acclimate(*asked, folder=tmp_path)
     assert done.returncode == 0, done.stderr

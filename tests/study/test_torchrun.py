@@ -28,17 +28,19 @@ recipes:
 
 
 @pytest.mark.slow
-def test_two_processes_train_what_one_trains(write_study, tmp_path):
-    starts = {"one": [sys.executable, "-m", "acclimate"]}
-    starts["two"] = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "acclimate"]
+def test_two_processes_train_what_one_trains(acclimate, write_study, tmp_path):
+    def two(*words):
+        start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "acclimate"]
+        return subprocess.run([*start, *words], env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
+
+    def one(*words):
+        return acclimate(*words, "--engine", "inline", "--threads", 1)
+
     found = {}
-    for name, start in starts.items():
+    for name, start in {"one": one, "two": two}.items():
         folder = tmp_path / name
         folder.mkdir()
-        study = write_study(folder, STUDY)
-        process = subprocess.run(
-            [*start, "study", study], env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=300
-        )
+        process = start("study", write_study(folder, STUDY))
         assert process.returncode == 0, process.stderr
         records = [json.loads(path.read_text()) for path in folder.glob(".acclimate/artifacts/*/stage.json")]
         assert {record["processes"] for record in records} == {1 if name == "one" else 2}

@@ -1,11 +1,6 @@
-"""Whole studies on a tiny model, run as a user runs them."""
+"""Whole studies on a tiny model, by the commands that a user gives."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -15,13 +10,6 @@ from acclimate.evaluation.predictor import load_predictor
 from acclimate.study.language import load_study
 from acclimate.study.run import prepare
 from acclimate.study.smoke import sliver
-
-COMMAND = [sys.executable, "-c", "from acclimate.cli import main; main()"]
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-
-
-def acclimate(*arguments, folder=None):
-    return subprocess.run([*COMMAND, *map(str, arguments)], cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
 
 
 def rows_of(out):
@@ -36,18 +24,18 @@ def artifacts(folder):
 
 
 @pytest.fixture(scope="module")
-def finished(write_study, tmp_path_factory):
-    """A finished study: (folder, completed process)."""
+def finished(acclimate, write_study, tmp_path_factory):
+    """The folder of a finished study."""
     folder = tmp_path_factory.mktemp("finished")
-    return folder, acclimate("study", write_study(folder))
+    ran = acclimate("study", write_study(folder), "--engine", "inline")
+    assert ran.returncode == 0, ran.stderr
+    return folder
 
 
 @pytest.fixture(scope="module")
 def out(finished):
     """Its output folder."""
-    folder, process = finished
-    assert process.returncode == 0, process.stderr
-    return folder / "results" / "study"
+    return finished / "results" / "study"
 
 
 def test_a_study_leaves_a_row_a_run_with_metrics_and_costs(out):
@@ -179,109 +167,32 @@ def test_the_best_model_predicts_in_plain_transformers_what_the_study_predicted(
     assert labels == [row["predicted"] for row in rows]
 
 
-def test_the_same_command_again_computes_nothing(finished, out):
-    folder, _ = finished
-    before = {key: record["created"] for key, record in artifacts(folder).items()}
-    again = acclimate("study", folder / "study.yaml")
+def test_the_same_command_again_computes_nothing(acclimate, finished):
+    before = {key: record["created"] for key, record in artifacts(finished).items()}
+    again = acclimate("study", finished / "study.yaml")
     assert again.returncode == 0
     assert "stages for 20 runs; " in again.stderr
-    assert {key: record["created"] for key, record in artifacts(folder).items()} == before
+    assert {key: record["created"] for key, record in artifacts(finished).items()} == before
 
 
-def test_the_resolved_study_runs_from_where_it_stands_and_finds_everything_done(finished, out):
-    folder, _ = finished
-    again = acclimate("plan", out / "study.yaml", "--store", folder / ".acclimate")
+def test_the_resolved_study_runs_from_where_it_stands_and_finds_everything_done(acclimate, finished, out):
+    again = acclimate("plan", out / "study.yaml", "--store", finished / ".acclimate")
     assert again.returncode == 0, again.stderr
     assert "to do: 0 training tokens" in again.stdout
 
 
-def test_predict_and_evaluate_serve_every_kind_of_model(finished, out, tiny_world, tmp_path):
-    folder, _ = finished
+def test_predict_and_evaluate_serve_every_kind_of_model(acclimate, finished, tiny_world, tmp_path):
     kinds = {}
-    for record in artifacts(folder).values():
+    for record in artifacts(finished).values():
         kinds[record["stage"].get("train", record["stage"]["stage"])] = record["key"][:16]
     assert {"tfidf", "head", "all"} <= kinds.keys()
     for kind in ("tfidf", "head", "all"):
-        model = folder / ".acclimate" / "artifacts" / kinds[kind] / "model"
+        model = finished / ".acclimate" / "artifacts" / kinds[kind] / "model"
         written = tmp_path / f"{kind}.csv"
         assert acclimate("predict", model, tiny_world / "test.jsonl", "--out", written).returncode == 0
         assert len(written.read_text().splitlines()) == 61
     scores = acclimate("evaluate", model, tiny_world / "test.jsonl")
     assert "macro_f1" in scores.stdout
-
-
-KILLED = """
-base: {world}/model
-data:
-  domain: {world}/domain.jsonl
-  task: {{ train: {world}/train.jsonl, dev: {world}/dev.jsonl, test: {world}/test.jsonl }}
-seeds: 2
-recipes:
-  fine-tune: [finetune: {{ lr: 5e-3, epochs: 12, min_steps: 0 }}]
-  DAPT:
-    - pretrain: {{ corpus: domain, tokens: 40_000, batch_tokens: 512, lr: 5e-3, patience: null }}
-    - finetune: {{ lr: 5e-3, epochs: 4, min_steps: 0 }}
-  top: [finetune: {{ train: 1, lr: 5e-3, epochs: 8, min_steps: 0 }}]
-"""
-
-
-def measured(folder):
-    out = folder / "results" / "study"
-    weights = {name: {f: d for f, d in record["files"].items() if "safetensors" in f} for name, record in artifacts(folder).items()}
-    scores = [{name: value for name, value in row.items() if name.startswith(("dev_", "test_", "tokens"))} for row in rows_of(out)]
-    return weights, scores, pq.read_table(out / "predictions.parquet").to_pylist(), json.loads((out / "verdicts.json").read_text())
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["kill -9", "SIGTERM"])
-def test_a_study_stopped_at_several_points_ends_bitwise_equal_and_does_nothing_twice(write_study, tmp_path, number):
-    straight, cut = tmp_path / "straight", tmp_path / "cut"
-    straight.mkdir()
-    cut.mkdir()
-    assert acclimate("study", write_study(straight, KILLED), "--checkpoint-seconds", "0").returncode == 0
-    study = write_study(cut, KILLED)
-    work = cut / ".acclimate" / "work"
-    command = [*COMMAND, "study", str(study), "--checkpoint-seconds", "0"]
-    stops = 0
-    for wanted in (2, 30, 45):  # steps after which some stage has saved
-        process = subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True, start_new_session=True)
-        before = {key: record["created"] for key, record in artifacts(cut).items()}
-        step = _wait_for_step(process, work, wanted)
-        if step is None:
-            break
-        os.kill(process.pid, number)
-        _, errors = process.communicate(timeout=60)
-        assert process.returncode == (-9 if number == signal.SIGKILL else 130), errors
-        stops += 1
-        saved = _saved_steps(work)
-        assert {key: record["created"] for key, record in artifacts(cut).items()}.items() >= before.items()
-        assert saved, "a stopped stage keeps its state"
-    assert stops >= 2
-    saved = _saved_steps(work)
-    last = acclimate("study", study, "--checkpoint-seconds", "0")
-    assert last.returncode == 0, last.stderr
-    for step in saved.values():
-        assert f"going on after step {step} of" in last.stderr
-    assert measured(cut) == measured(straight)
-
-
-def _saved_steps(work):
-    states = {path: json.loads(path.read_text()) for path in work.glob("*/*/state-*/state.json")}
-    return {path: state["step"] for path, state in states.items() if not state["finished"]}
-
-
-def _wait_for_step(process, work, wanted):
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            steps = [step for step in _saved_steps(work).values() if step >= wanted]
-        except (OSError, ValueError):  # replaced while we looked
-            continue
-        if steps:
-            return steps[0]
-        time.sleep(0.005)
-    process.communicate()
-    return None
 
 
 FAILING = """
@@ -295,8 +206,8 @@ recipes:
 """
 
 
-def test_a_failed_run_is_kept_with_its_error_and_does_not_stop_the_others(write_study, tmp_path):
-    process = acclimate("study", write_study(tmp_path, FAILING))
+def test_a_failed_run_is_kept_with_its_error_and_does_not_stop_the_others(acclimate, write_study, tmp_path):
+    process = acclimate("study", write_study(tmp_path, FAILING), "--engine", "inline")
     assert process.returncode == 1
     assert "Traceback" not in process.stderr
     rows = {(row["recipe"], row["seed"]): row for row in rows_of(tmp_path / "results" / "study")}
@@ -314,10 +225,12 @@ recipes:
 """
 
 
-def test_two_workers_make_the_models_that_one_makes(write_study, tmp_path):
+@pytest.mark.slow
+def test_two_workers_make_the_models_that_one_makes_and_those_are_made_in_one_process(acclimate, write_study, tmp_path):
     study, weights = write_study(tmp_path, SHORT), []
-    for number in (1, 2):
-        process = acclimate("study", study, "--workers", number, "--store", tmp_path / f"{number}/.acclimate", "--threads", 1)
+    for number, engine in ((1, "inline"), (2, "local")):
+        store = tmp_path / f"{number}/.acclimate"
+        process = acclimate("study", study, "--engine", engine, "--workers", number, "--store", store, "--threads", 1)
         assert process.returncode == 0, process.stderr
         made = artifacts(tmp_path / str(number)).values()
         weights.append(
@@ -327,8 +240,8 @@ def test_two_workers_make_the_models_that_one_makes(write_study, tmp_path):
     assert weights[0] == weights[1]
 
 
-def test_a_sliver_of_a_study_runs_every_stage_and_stays_apart_from_the_real_one(write_study, tmp_path):
-    process = acclimate("study", write_study(tmp_path), "--smoke")
+def test_a_sliver_of_a_study_runs_every_stage_and_stays_apart_from_the_real_one(acclimate, write_study, tmp_path):
+    process = acclimate("study", write_study(tmp_path), "--smoke", "--engine", "inline")
     assert process.returncode == 0, process.stderr
     assert (tmp_path / "results" / "study-smoke" / "report.html").is_file()
     keys = {record["key"] for record in artifacts(tmp_path).values()}
@@ -355,7 +268,7 @@ def test_a_sliver_of_a_study_runs_every_stage_and_stays_apart_from_the_real_one(
     ],
     ids=["unknown key", "missing file", "missing model", "budget too large", "repeated key", "too long", "too many layers"],
 )
-def test_a_mistake_is_said_in_a_few_lines_before_anything_runs(write_study, tmp_path, change, said):
+def test_a_mistake_is_said_in_a_few_lines_before_anything_runs(acclimate, write_study, tmp_path, change, said):
     process = acclimate("plan", write_study(tmp_path, write_study.text.replace(*change)))
     assert process.returncode == 2
     assert said in process.stderr
@@ -363,8 +276,9 @@ def test_a_mistake_is_said_in_a_few_lines_before_anything_runs(write_study, tmp_
     assert len(process.stderr.splitlines()) <= 6
 
 
+@pytest.mark.usefixtures("one_process")
 @pytest.mark.parametrize("verb", ["pretrain", "finetune"])
-def test_single_verbs_write_a_model_that_plain_transformers_loads(tiny_world, tmp_path, verb):
+def test_single_verbs_write_a_model_that_plain_transformers_loads(acclimate, tiny_world, tmp_path, verb):
     from transformers import AutoModelForMaskedLM, AutoModelForSequenceClassification
 
     data = tiny_world / ("domain.jsonl" if verb == "pretrain" else "train.jsonl")

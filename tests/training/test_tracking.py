@@ -1,7 +1,6 @@
 """Trackers of accelerate's: what they are given, and that nothing they do reaches the training."""
 
 import threading
-import time
 from typing import ClassVar
 
 import pytest
@@ -97,13 +96,11 @@ def test_a_tracker_that_fails_is_said_once_and_stops_nothing(fake, tmp_path, pla
 def test_a_tracker_that_hangs_holds_up_no_step_and_the_end_only_for_a_while(fake, tmp_path, monkeypatch):
     monkeypatch.setattr(tracking, "PATIENCE", 0.1)
     free = threading.Event()
-    monkeypatch.setattr(fake, "log", lambda *_, **__: free.wait(30))
+    monkeypatch.setattr(fake, "log", lambda *_, **__: free.wait())  # who waited for it would not come to an end
     said = []
-    began = time.monotonic()
     with Trackers(Tracking(("fake",), "study", tmp_path), said.append).run("a title", {}) as run:
         for step in range(1000):
             run.log({"step": step, "loss": 0.5})
-    assert time.monotonic() - began < 10
     assert "has not taken everything" in said[0]
     free.set()
 
