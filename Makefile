@@ -13,9 +13,10 @@ setup: $(READY)
 demo: $(READY)
 	$(BIN)/acclimate demo $(ARGS)
 
-# One part of the suite: make test ARGS="tests/data -k csv". A process a core; the tests of a file stay together and share what it sets up.
+# One part of the suite: make test ARGS="tests/data -k csv". A process a core, and work is given out by need; the tests of a file stay
+# together where they share what takes long to set up (tests/conftest.py).
 test: $(READY)
-	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --cov --cov-report=term $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=auto --dist=loadgroup --cov --cov-report=term $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check .

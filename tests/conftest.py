@@ -39,10 +39,16 @@ AnyReport = TypeVar("AnyReport", pytest.TestReport, pytest.CollectReport)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that asks for the real data is marked so: `-m "not shared"` leaves them out."""
+    """A test that asks for the real data is marked so: `-m "not shared"` leaves them out.
+
+    Where the suite runs in several processes, tests that share a fixture of their file stay together: it is set up once.
+    """
     for item in items:
         if "shared" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.shared)
+        fixtures = getattr(item, "_fixtureinfo", None)
+        if fixtures is not None and any(made[-1].scope == "module" for made in fixtures.name2fixturedefs.values()):
+            item.add_marker(pytest.mark.xdist_group(str(item.path)))
 
 
 def pytest_collection_finish() -> None:
