@@ -34,7 +34,8 @@ def steps(recipe: str = "DAPT", seed: int = 0, **start: Any) -> list[dict[str, A
             "settings": {"stage": "pretrain", "corpus": "domain", "lr": 1e-4, "include": ["test"]},
         },
         {
-            **common, "key": f"{recipe}-{seed}", "stage": "finetune", "parent": "pre", "metrics": {"cut_tokens_test": 12},
+            **common, "key": f"{recipe}-{seed}", "stage": "finetune", "parent": "pre",
+            "metrics": {"cut_tokens_test": 12, "unknown_share_test": 0.203},
             "settings": {"stage": "finetune", "lr": 2e-5, "max_length": None},
         },
     ]  # fmt: skip
@@ -124,6 +125,7 @@ def test_the_text_says_what_it_is_what_it_can_and_what_nobody_knows(results_of: 
         "1.2 % of the test texts were found in the corpus “domain”",
         "It read the texts of test in pretraining, without their labels.",
         "12 tokens of the test texts were not seen",
+        "20.3 % of the tokens of the test texts are unknown to its vocabulary: it cannot read them.",
         "It was not tested for bias",
     ):
         assert limit in text, limit

@@ -3,6 +3,7 @@
 import json
 import random
 
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
@@ -56,8 +57,8 @@ def write(folder, write_study, text):
 
 
 @pytest.fixture(scope="module")
-def planned_and_trained(tmp_path_factory, write_study):
-    """Of each stage that trains: its title, the plan's tokens, the trained ones."""
+def done(tmp_path_factory, write_study):
+    """(of each stage that trains its title, estimate, trained tokens and metrics; the results' folder)."""
     folder = tmp_path_factory.mktemp("truth")
     file = write(folder, write_study, STUDY)
     before = prepare(load_study(file), folder, folder / ".acclimate")
@@ -69,7 +70,19 @@ def planned_and_trained(tmp_path_factory, write_study):
         metrics = json.loads((before.store.path(key) / "metrics.json").read_text())["metrics"]
         if "tokens" in metrics:
             found.append((node.title, plan[key], metrics["tokens"], metrics))
-    return found
+    return found, folder / "results/study"
+
+
+@pytest.fixture(scope="module")
+def planned_and_trained(done):
+    return done[0]
+
+
+def test_the_share_of_unknown_tokens_stands_with_the_results(done):
+    rows = pq.read_table(done[1] / "results.parquet")["unknown_share"].to_pylist()
+    assert rows == [0.0] * 5
+    metrics = [metrics for *_, metrics in done[0]]
+    assert all("unknown_share" in each or "unknown_share_dev" in each for each in metrics)
 
 
 def test_the_plan_has_the_tokens_that_are_trained_on(planned_and_trained):

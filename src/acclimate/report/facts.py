@@ -30,7 +30,7 @@ def data_facts(results: Results) -> DataFacts:
     if task.get("unlabeled"):
         corpora = {"task unlabeled": task["unlabeled"], **corpora}
     overlap: Facts = data.get("overlap") or {}
-    grids = [_splits(task), _labels(task), _corpora(corpora, overlap), _cuts(results)]
+    grids = [_splits(task), _labels(task), _corpora(corpora, overlap), _unknown(results), _cuts(results)]
     lines = [*_task_lines(task), *(line for name, corpus in corpora.items() for line in _reading(corpus, f"Corpus {name}"))]
     return DataFacts(tuple(grid.without_empty_columns() for grid in grids if grid.rows), tuple(lines))
 
@@ -100,6 +100,36 @@ def _cuts(results: Results) -> Grid:
     rows = tuple((kind, ", ".join(recipes), *others) for (kind, *others), recipes in together.items())
     headings = ("stage", "recipes", "labels", *(name.replace("_", " ") for name in names))
     return Grid("Tokens, or words, cut off or dropped", headings, rows, frozenset({0, 1}))
+
+
+def _unknown(results: Results) -> Grid:
+    """The share of unknown tokens of every text by the recipes that read it: the highest over their seeds.
+
+    Recipes that read the same texts in the same vocabulary share a line. Nothing where everything is known, as in vocabularies of bytes.
+    """
+    most: dict[str, dict[str, float]] = {}  # by recipe and text
+    for stage in results.stages:
+        for text, share in _unknown_shares(stage.metrics).items():
+            for recipe in stage.recipes:
+                found = most.setdefault(recipe, {})
+                found[text] = max(found.get(text, 0.0), share)
+    texts = tuple(dict.fromkeys(text for found in most.values() for text in found))
+    together: dict[tuple[str, ...], list[str]] = {}
+    if any(share for found in most.values() for share in found.values()):
+        for recipe, found in most.items():
+            cells = tuple(percent(found[text]) if text in found else "–" for text in texts)
+            together.setdefault(cells, []).append(recipe)
+    rows = tuple((", ".join(recipes), *cells) for cells, recipes in together.items())
+    caption = "Tokens that are unknown to the vocabulary: no model can read them"
+    return Grid(caption, ("recipes", *texts), rows, frozenset({0}))
+
+
+def _unknown_shares(metrics: Facts) -> dict[str, float]:
+    # Of one stage, by text.
+    corpora: Mapping[str, Facts] = metrics.get("corpora") or {}
+    read = {name: facts.get("unknown_share") for name, facts in corpora.items()}
+    read |= {f"task {split}": metrics.get(f"unknown_share_{split}") for split in ("train", "dev", "test")}
+    return {name: float(share) for name, share in read.items() if share is not None}
 
 
 def _task_lines(task: Facts) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ from acclimate.report.text import listing, metric_words, percent, score
 RARE = 30  # test texts of a label; with fewer, one mistake more moves its recall by over three points
 MOST_RARE = 10  # labels named of those
 FEW_LABELS = 200
+UNKNOWN = 0.01  # share of unknown tokens from which on they are a limit
 
 
 def limits(chain: Chain) -> list[str]:
@@ -65,6 +66,9 @@ def _of_the_data(chain: Chain) -> Iterator[str]:
     included = dict.fromkeys(split for stage in chain.pretrainings for split in stage.settings.get("include") or ())
     if included:
         yield f"It read the texts of {' and '.join(map(plain, included))} in pretraining, without their labels."
+    unknown = max((float(stage.metrics.get("unknown_share_test") or 0) for stage in chain.stages), default=0.0)
+    if unknown > UNKNOWN:
+        yield f"{percent(unknown)} of the tokens of the test texts are unknown to its vocabulary: it cannot read them."
     for unit in ("tokens", "words"):
         if cut := sum(int(stage.metrics.get(f"cut_{unit}_test") or 0) for stage in chain.stages):
             yield f"Long texts are cut: {cut:,} {unit} of the test texts were not seen."

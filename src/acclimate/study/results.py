@@ -26,6 +26,7 @@ COSTS = (
     "seconds", "seconds_shared_once", "seconds_pro_rata", "tokens", "flops", "peak_memory_bytes", "parameters", "trained_parameters",
     "disk_bytes", "inference_texts_per_second",
 )  # fmt: skip
+UNKNOWN = "unknown_share_test"  # of a stage's metrics
 
 
 @dataclass(frozen=True)
@@ -61,19 +62,21 @@ def rows(study: Study, outcomes: Outcomes) -> list[dict[str, Any]]:
     done = {run: outcomes.costs(run) for run in outcomes.plan.runs if outcomes.error(run) is None}
     shares = shared_costs({_name(run): chain for run, chain in done.items()})
     names = sorted({name for run in done for name in outcomes.measured[run.end]["metrics"] if name.startswith(("dev_", "test_"))})
+    # Plain baselines have no vocabulary of this kind.
+    unknown = ["unknown_share"] if any(UNKNOWN in outcomes.measured[run.end]["metrics"] for run in done) else []
     table = []
     for run in outcomes.plan.runs:
         row: dict[str, Any] = {"recipe": run.recipe, "seed": run.seed, "labels": run.labels}
         error = outcomes.error(run)
         row |= {"status": "failed" if error else "done", "error": error or "", "reference": run.recipe == study.reference_name}
         if error:
-            table.append(row | dict.fromkeys((*names, *COSTS)) | {"key": run.end})
+            table.append(row | dict.fromkeys((*names, *unknown, *COSTS)) | {"key": run.end})
             continue
         metrics = outcomes.measured[run.end]["metrics"]
         costs = [cost for _, cost in done[run]]
         whole, end = total(costs), costs[-1]
         once, pro_rata = shares[_name(run)]
-        row |= {name: metrics.get(name) for name in names}
+        row |= {name: metrics.get(name) for name in names} | {name: metrics.get(UNKNOWN) for name in unknown}
         row |= {
             "seconds": whole.seconds,
             "seconds_shared_once": once,
