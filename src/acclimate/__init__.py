@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         SettingsError,
         StoreError,
         TrainingError,
+        UnreadableError,
     )
     from acclimate.modeling.named import packaged_base
     from acclimate.report.publish import publish
@@ -57,6 +58,7 @@ __all__ = [
     "Study",
     "Tfidf",
     "TrainingError",
+    "UnreadableError",
     "load_study",
     "packaged_base",
     "publish",
@@ -75,6 +77,7 @@ _HOMES = {
         "SettingsError",
         "StoreError",
         "TrainingError",
+        "UnreadableError",
     ),
     "acclimate.modeling.named": ("packaged_base",),
     "acclimate.report.publish": ("publish",),

@@ -5,7 +5,8 @@
     ├── DataError               an input file is wrong; says file and line
     ├── ModelError              a base model is refused or cannot be read
     ├── StoreError              an artifact is damaged, or its folder cannot be used
-    │   └── DiskFullError       no room left; the last good state is kept
+    │   ├── DiskFullError       no room left; the last good state is kept
+    │   └── UnreadableError     the machine could not read a file; nothing is known of it, and nothing was changed
     ├── MissingExtraError       an optional library is not installed
     └── TrainingError           exit code 1: training failed (loss is not finite, out of memory, ...)
     Interrupted                 exit code 130: Ctrl-C or SIGTERM; the same command continues
@@ -43,6 +44,10 @@ class StoreError(AcclimateError):
 
 class DiskFullError(StoreError):
     """The disk is full; what was complete before is kept."""
+
+
+class UnreadableError(StoreError):
+    """A file could not be read (rights, a failing disk, too many open files), which is no damage: nothing was changed."""
 
 
 class MissingExtraError(AcclimateError):

@@ -14,7 +14,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from acclimate.errors import AcclimateError, DiskFullError, StoreError
+from acclimate.errors import AcclimateError, DiskFullError, StoreError, UnreadableError
 
 TEMPORARY_PREFIX = ".tmp-"
 
@@ -136,11 +136,19 @@ def read_json(path: Path) -> Any:
 
     Raises:
         StoreError: the file is missing or is not JSON.
+        UnreadableError: it is there, and the machine could not read it.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError, RecursionError) as error:
         raise StoreError(f"{path}: cannot be read as JSON ({error})") from error
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: Path, error: OSError) -> UnreadableError:
+    """The error for a file that the machine could not read; whoever meets it leaves everything as it is."""
+    return UnreadableError(f"{path}: cannot be read ({error.strerror or error}); nothing was changed: run it again when it can")
 
 
 def canonical_json(value: Any) -> str:

@@ -4,7 +4,7 @@ import os
 import platform
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -15,6 +15,7 @@ from typing import Any
 from acclimate.data.opened import Data
 from acclimate.errors import Interrupted, SettingsError
 from acclimate.files import locked, write_json, write_text
+from acclimate.locks import Patience
 from acclimate.owned import mark_made
 from acclimate.study.best import Handover, hand_over
 from acclimate.study.curves import write_curves
@@ -100,24 +101,38 @@ class Finished:
     handover: Handover
 
 
-def prepare(study: Study, root: Path, store: Path, smoke: bool = False, rejects: Path | None = None, precision: str = "auto") -> Prepared:
+def prepare(
+    study: Study, root: Path, store: Path, smoke: bool = False, rejects: Path | None = None, precision: str = "auto",
+    lease: ExitStack | None = None,
+) -> Prepared:  # fmt: skip
     """Open and check the data, look at the bases, make the plan, and see that the bases can read the text that they are to learn from.
+
+    Nobody tidies away what it needs for as long as `lease` lives.
 
     Raises:
         DataError, ModelError, SettingsError: something the user gave is wrong; no model has been loaded.
+        StoreError: the store cannot be read.
     """
-    prepared = _planned(study, root, store, smoke, rejects, precision)
+    prepared = _planned(study, root, store, smoke, rejects, precision, lease)
     todo = (node for key, node in prepared.plan.nodes.items() if key not in prepared.cached)
     prepared.readings.refuse_unreadable(prepared.plan, todo)
     return prepared
 
 
-def _planned(study: Study, root: Path, store: Path, smoke: bool = False, rejects: Path | None = None, precision: str = "auto") -> Prepared:
+def _planned(
+    study: Study, root: Path, store: Path, smoke: bool = False, rejects: Path | None = None, precision: str = "auto",
+    lease: ExitStack | None = None,
+) -> Prepared:  # fmt: skip
     kept = Store(store)
-    data = Data.open(study.data, root, rejects or store / "cache" / "rejects")
+    kept.check_folder()
+    if rejects is None and kept.writable():
+        rejects = store / "cache" / "rejects"
+    data = Data.open(study.data, root, rejects)
     if smoke:
         study, data = smoke_study(study), sliver(data)
     plan = Plan.of(study, data, root, precision)
+    if lease is not None:
+        lease.enter_context(kept.lease(plan.nodes, Patience(lambda line: print(line, file=sys.stderr, flush=True))))
     return Prepared(study, root, data, plan, kept, frozenset(key for key in plan.nodes if kept.has(key)), smoke)
 
 
@@ -142,6 +157,7 @@ def run_study(study: Study, root: Path, options: Options, smoke: bool = False) -
         carry_out(prepare(study, root, options.store, smoke, precision=options.precision), silent, Journal(study.name))
         return Finished(options.out, 0, 0, Handover(None, None))
     claim(options.out, precious(study, root, options.store))
+    Store(options.store).check_writable()
     if options.engine not in ENGINES:
         raise SettingsError(f"engine {options.engine!r} is not among {', '.join(ENGINES)}")
     ENGINES[options.engine](options.workers)  # which may refuse them before anything is spent
@@ -149,12 +165,12 @@ def run_study(study: Study, root: Path, options: Options, smoke: bool = False) -
     journal = Journal(study.name, options.out, options.live is not None)
     with locked(options.out / ".lock", timeout=0):
         take(options.out)
-        with journal:
-            return _run(study, root, options, smoke, journal)
+        with journal, ExitStack() as lease:
+            return _run(study, root, options, smoke, journal, lease)
 
 
-def _run(study: Study, root: Path, options: Options, smoke: bool, journal: Journal) -> Finished:
-    prepared = prepare(study, root, options.store, smoke, options.out, options.precision)
+def _run(study: Study, root: Path, options: Options, smoke: bool, journal: Journal, lease: ExitStack) -> Finished:
+    prepared = prepare(study, root, options.store, smoke, options.out, options.precision, lease)
     if not study.is_classification:
         options.say("no recipe reads labels: models are made, and set beside each other by held-out loss alone")
     reports = carry_out(prepared, options, journal)

@@ -1,6 +1,7 @@
 """The seal of an artifact: its `stage.json` holds the digest of every file, and a digest over itself."""
 
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,13 @@ from acclimate.files import TEMPORARY_PREFIX, digest_file, digest_json, read_jso
 RECORD = "stage.json"
 
 
+Stamp = tuple[int, int, int, int]
+"""(bytes, modification time in ns, inode, change time in ns): what is the same in all of them has not been written to."""
+
+
 def seal(folder: Path, key: str, record: dict[str, Any]) -> None:
     """Write the record of a finished artifact: what it is given, the key, the time and the digest of every file."""
-    files = {name: {"bytes": size, "sha256": digest_file(folder / name)} for name, (size, _) in stamps(folder).items() if name != RECORD}
+    files = {name: {"bytes": size, "sha256": digest_file(folder / name)} for name, (size, *_) in stamps(folder).items() if name != RECORD}
     sealed = {**record, "key": key, "created": datetime.now(UTC).isoformat(timespec="seconds"), "files": files}
     # Through JSON first: a key that is a number is a word when it is read back, and sorts differently.
     sealed = json.loads(json.dumps(sealed, allow_nan=False))
@@ -25,7 +30,7 @@ def sealed_record(folder: Path) -> dict[str, Any]:
     """The record of an artifact, if it is as it was written.
 
     Raises:
-        StoreError: there is none, or it was changed.
+        StoreError: there is none, or it was changed; UnreadableError where it could not be read.
     """
     record = read_json(folder / RECORD)
     if not isinstance(record, dict) or "seal" not in record:
@@ -39,11 +44,15 @@ def sealed_record(folder: Path) -> dict[str, Any]:
     return record
 
 
-def stamps(folder: Path) -> dict[str, tuple[int, int]]:
-    """Relative name -> (bytes, mtime in ns) of every file below `folder`, sorted."""
+def stamp_of(status: os.stat_result) -> Stamp:
+    """The stamp of a file that was looked at."""
+    return status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns
+
+
+def stamps(folder: Path) -> dict[str, Stamp]:
+    """Relative name -> stamp of every file below `folder`, sorted."""
     found = {}
     for file in sorted(folder.rglob("*")):
         if file.is_file() and not file.name.startswith(TEMPORARY_PREFIX):
-            status = file.stat()
-            found[file.relative_to(folder).as_posix()] = (status.st_size, status.st_mtime_ns)
+            found[file.relative_to(folder).as_posix()] = stamp_of(file.stat())
     return found

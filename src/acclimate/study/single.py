@@ -1,6 +1,7 @@
 """One stage on its own: the verbs `prune`, `pretrain` and `finetune` are studies with one recipe and one seed, minus the comparison."""
 
 import shutil
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from acclimate.study.language import BASELINE_NAMES, RANDOM, parse_study
 from acclimate.study.paths import precious
 from acclimate.study.results import Outcomes, rows
 from acclimate.study.run import Options, carry_out, prepare, study_facts
+from acclimate.study.store import Store
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,13 @@ def run_stage(
     refuse_foreign(options.out, "model")
     refuse_foreign(splits, "splits")
     # No status file: the output folder is a model's, and nothing else belongs there.
-    with locked(out.with_name(f".{out.name}.lock"), timeout=0), Journal(stage, owns_terminal=options.live is not None) as journal:
-        prepared = prepare(study, Path.cwd(), options.store, precision=options.precision)
+    Store(options.store).check_writable()
+    with (
+        locked(out.with_name(f".{out.name}.lock"), timeout=0),
+        Journal(stage, owns_terminal=options.live is not None) as journal,
+        ExitStack() as lease,
+    ):
+        prepared = prepare(study, Path.cwd(), options.store, precision=options.precision, lease=lease)
         reports = carry_out(prepared, options, journal)
         failed = next((report for report in reports.values() if report.status == "failed"), None)
         if failed is not None:

@@ -4,7 +4,7 @@
     <root>/artifacts/damaged-<...>-<n>/              set aside because a digest did not match
     <root>/work/<...>/                               checkpoints of a stage that is under way; survive a kill
     <root>/cache/                                    token stores, which can be made again
-    <root>/locks/                                    one lock file a key, and one a reader; a lock dies with its process
+    <root>/locks/                                    one lock file a key, one a reader, one a running study; a lock dies with its process
 
 A folder's name is only the beginning of the key; the whole key stands in `stage.json` and decides.
 """
@@ -14,23 +14,26 @@ import logging
 import os
 import re
 import shutil
+import stat
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from acclimate.errors import StoreError
-from acclimate.files import TEMPORARY_PREFIX, atomic_folder, digest_file, disk_errors, locked, mark_used, write_text
-from acclimate.study.patience import Busy, acquire
-from acclimate.study.seal import seal, sealed_record, stamps
+from acclimate.errors import StoreError, UnreadableError
+from acclimate.files import TEMPORARY_PREFIX, atomic_folder, digest_file, disk_errors, locked, mark_used, unreadable, write_text
+from acclimate.locks import SILENT, Busy, Patience, acquire, held
+from acclimate.study.leases import leased, leases
+from acclimate.study.seal import Stamp, seal, sealed_record, stamp_of, stamps
 
 DAMAGED_PREFIX = "damaged-"
 SHORT = 16  # digits of a key in a folder's name
+TIDYING = "another acclimate process, which is tidying the store"
 CACHE_LEFTOVER_AGE = 3600.0  # seconds without a write after which a temporary folder of the cache has no writer any more
 
 Kind = Literal["artifact", "damaged", "work", "temporary", "cache"]
@@ -60,7 +63,7 @@ class Store:
         self._work = root / "work"
         self._locks = root / "locks"
         self._held: set[tuple[int, int, str]] = set()  # (process, thread, short key): makes `lock` reentrant
-        self._verified: dict[Path, tuple[int, int]] = {}  # file -> (bytes, mtime in ns) with which its digest was right
+        self._verified: dict[Path, Stamp] = {}  # with which a file's digest was right
 
     # -- artifacts ------------------------------------------------------------------------------------------------------
 
@@ -71,11 +74,15 @@ class Store:
     def has(self, key: str) -> bool:
         """Whether the artifact stands complete and undamaged.
 
-        Digests are compared once a process (again when a file's size or time changed). A damaged artifact is set aside as
-        `damaged-<key>-<n>` with a warning, and the answer is False: the caller computes it again.
+        Digests are compared once a process (again when a file's size, time, inode or change time is another). A damaged artifact is set
+        aside as `damaged-<key>-<n>` with a warning, and the answer is False: the caller computes it again. In a store that may only be
+        read it stays where it is.
+
+        Raises:
+            StoreError: it cannot be read. That is no damage: nothing is moved.
         """
         folder = self.path(key)
-        if not folder.is_dir():
+        if not _is_folder(folder):
             return False
         reason = self._damage(key)
         if reason is None:
@@ -90,6 +97,37 @@ class Store:
                 return reason is None
         except Busy:
             return False
+        except StoreError:
+            if self.writable():
+                raise
+            log.warning("%s; the store cannot be written, so it stays there", reason)
+            return False
+
+    def writable(self) -> bool:
+        """Whether this process may write into it, or make it where it is not there yet; nothing is written to find out."""
+        there = self.root
+        while not there.exists() and there != there.parent:
+            there = there.parent
+        return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+
+    def check_writable(self) -> None:
+        """Write something into every one of its folders, so that it is known before work is spent that they can be written.
+
+        Raises:
+            StoreError: they cannot; DiskFullError where there is no room.
+        """
+        self._prepare()
+        try:
+            with disk_errors(self.root):
+                for folder in (self.root, self._artifacts, self._work, self._locks, self.cache):
+                    probe = folder / f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}-probe"
+                    try:
+                        probe.write_bytes(b"probe")
+                    finally:
+                        with suppress(OSError):
+                            probe.unlink(missing_ok=True)
+        except OSError as error:
+            raise self._unwritable(error) from error
 
     def record(self, key: str) -> dict[str, Any]:
         """The `stage.json` of a complete artifact, as it was given to `building` plus key, creation time and digests.
@@ -119,9 +157,9 @@ class Store:
             with atomic_folder(self.path(key)) as folder:
                 yield folder
                 seal(folder, key, record)
-            for name, (size, mtime) in stamps(self.path(key)).items():
-                # A rename keeps sizes and times; reading back the gigabytes that we have just hashed would prove nothing.
-                self._verified[self.path(key) / name] = (size, mtime)
+            for name, stamp in stamps(self.path(key)).items():
+                # A rename keeps them; reading back the gigabytes that we have just hashed would prove nothing.
+                self._verified[self.path(key) / name] = stamp
         shutil.rmtree(self._work / _short(key), ignore_errors=True)
 
     def work(self, key: str) -> Path:
@@ -149,8 +187,7 @@ class Store:
     ) -> Iterator[None]:
         """Hold this key: one computation over all processes. The same thread may take it again; a dead process frees it.
 
-        `waiting` is told after two seconds, and then every minute, what is waited for. `poll` is called twice a second meanwhile and may
-        raise to give up, as a signal handler that only notes the signal could not.
+        `waiting` and `poll` are those of `Patience`.
 
         Raises:
             StoreError: another process holds it for longer than `timeout` seconds (for ever by default).
@@ -162,7 +199,7 @@ class Store:
         self._prepare()
         with ExitStack() as stack:
             what = f"another acclimate process, which is computing {_short(key)}"
-            acquire(stack, self._locks / f"{_short(key)}.lock", what, timeout, waiting, poll)
+            acquire(stack, self._locks / f"{_short(key)}.lock", what, timeout, Patience(waiting, poll))
             self._held.add(me)
             try:
                 yield
@@ -170,7 +207,7 @@ class Store:
                 self._held.discard(me)
 
     @contextmanager
-    def using(self, key: str) -> Iterator[Path]:
+    def using(self, key: str, patience: Patience = SILENT) -> Iterator[Path]:
         """Keep `prune` away from an artifact while it is read, without keeping other readers away; yields its folder.
 
         Raises:
@@ -180,8 +217,8 @@ class Store:
         mark = self._locks / f"{_short(key)}.use-{uuid.uuid4().hex}"
         with ExitStack() as stack:
             # Marks are made and artifacts are removed under one short lock: no artifact vanishes between look and mark.
-            with locked(self._locks / "store.lock"):
-                if not self.path(key).is_dir():
+            with held(self._locks / "store.lock", TIDYING, patience):
+                if not _is_folder(self.path(key)):
                     raise StoreError(f"{self.path(key)}: there is no such artifact")
                 stack.enter_context(locked(mark))
             try:
@@ -190,6 +227,15 @@ class Store:
             finally:
                 stack.close()
                 mark.unlink(missing_ok=True)
+
+    @contextmanager
+    def lease(self, keys: Iterable[str], patience: Patience = SILENT) -> Iterator[None]:
+        """Keep `prune` away from all that a study needs, there already or not, for as long as it runs, and from the cache."""
+        self._prepare()
+        with ExitStack() as stack:
+            with held(self._locks / "store.lock", TIDYING, patience):
+                stack.enter_context(leased(self._locks, map(_short, keys)))
+            yield
 
     # -- looking and tidying --------------------------------------------------------------------------------------------
 
@@ -202,20 +248,29 @@ class Store:
 
         Always: what killed processes left behind, checkpoints of complete artifacts, damaged artifacts. Artifacts, and
         checkpoints of unfinished ones, only when `keep` (whole keys) does not name them or `older_than_days` is given
-        (and then only those that fit both); the cache only by age. What is in use (locked) is never touched.
+        (and then only those that fit both); the cache only by age. What is in use (locked) is never touched, nor what a running study
+        needs (`lease`), nor any of the cache while one runs.
         """
         now = time.time()
         kept = None if keep is None else {_short(key) for key in keep}
-        removed = []
+        removed, busy = [], 0
         for entry in self.ls():
             if self._wanted(entry, kept, older_than_days, now):
                 continue
-            with suppress(Busy), ExitStack() as stack:
-                self._claim(stack, entry)
-                if entry.path.exists():  # nobody else removed it meanwhile
+            try:
+                with ExitStack() as stack:
+                    self._claim(stack, entry)
+                    if not entry.path.exists():  # somebody else removed it meanwhile
+                        continue
                     removed.append(entry)
-                    if not dry_run:
-                        self._remove(entry.path)
+                    gone = None if dry_run else _out_of_sight(entry.path)
+            except Busy:
+                busy += 1
+                continue
+            if gone is not None:
+                _removed(gone)
+        if busy:
+            log.warning("%d more would go, and stay: a running study needs them", busy)
         return removed
 
     def _wanted(self, entry: Entry, kept: set[str] | None, older_than_days: float | None, now: float) -> bool:
@@ -230,32 +285,25 @@ class Store:
         return entry.path.name in kept or not (older_than_days is None or old)
 
     def _claim(self, stack: ExitStack, entry: Entry) -> None:
-        # Raises Busy where another process, or this one, computes or reads it.
+        # Raises Busy where another process, or this one, computes, reads or needs it.
         self._prepare()
-        short = entry.key[:SHORT]
-        if entry.kind == "cache" or not re.fullmatch(r"[0-9a-f]{16}", short):
-            return
-        acquire(stack, self._locks / f"{short}.lock", short, 0)
+        short = entry.path.name if entry.kind in ("artifact", "work") else entry.key[:SHORT]
+        known = re.fullmatch(r"[0-9a-f]{16}", short) is not None
+        if known and entry.kind != "cache":
+            acquire(stack, self._locks / f"{short}.lock", short, 0)
+        acquire(stack, self._locks / "store.lock", "another acclimate process", -1)
+        needed = leases(self._locks)
+        in_cache = self._artifacts not in entry.path.parents and self._work not in entry.path.parents
+        if needed is not None and (in_cache or (entry.kind in ("artifact", "work") and short in needed)):
+            raise Busy(f"{entry.path}: a running study needs it")
         if entry.kind == "artifact":
-            acquire(stack, self._locks / "store.lock", short, -1)
             for mark in self._locks.glob(f"{short}.use-*"):
                 with ExitStack() as reader:
                     acquire(reader, mark, short, 0)
                 mark.unlink(missing_ok=True)  # its process is dead
 
-    def _remove(self, path: Path) -> None:
-        # Out of sight by one rename, so that a kill in the middle leaves no half artifact.
-        gone = path.with_name(f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}-gone")
-        try:
-            os.replace(path, gone)
-            if gone.is_dir():
-                shutil.rmtree(gone, ignore_errors=True)
-            else:
-                gone.unlink()
-        except OSError as error:
-            raise StoreError(f"{path}: cannot be removed ({error.strerror})") from error
-
     def _entries(self) -> Iterator[Entry]:
+        self.check_folder()
         for folder in _folders(self._artifacts):
             if folder.name.startswith(DAMAGED_PREFIX):
                 yield _entry("damaged", folder, folder.name.removeprefix(DAMAGED_PREFIX).rpartition("-")[0])
@@ -272,10 +320,12 @@ class Store:
     # -- damage ---------------------------------------------------------------------------------------------------------
 
     def _damage(self, key: str) -> str | None:
-        """What is wrong with the artifact, or None."""
+        """What is wrong with the artifact, or None. Raises StoreError where it cannot be read, which says nothing about it."""
         folder = self.path(key)
         try:
             record = sealed_record(folder)
+        except UnreadableError:
+            raise
         except StoreError as error:
             return str(error)
         if record["key"] != key:
@@ -284,15 +334,17 @@ class Store:
             file = folder / name
             try:
                 status = file.stat()
-                stamp = (status.st_size, status.st_mtime_ns)
+                stamp = stamp_of(status)
                 if status.st_size != expected["bytes"]:
                     return f"{file}: has {status.st_size} bytes instead of {expected['bytes']}"
                 if self._verified.get(file) != stamp:
                     if digest_file(file) != expected["sha256"]:
                         return f"{file}: its content changed since it was written"
                     self._verified[file] = stamp
+            except (FileNotFoundError, NotADirectoryError):
+                return f"{file}: is missing"
             except OSError as error:
-                return f"{file}: cannot be read ({error.strerror})"
+                raise unreadable(file, error) from error
         return None
 
     def _set_aside(self, folder: Path, reason: str) -> None:
@@ -307,7 +359,17 @@ class Store:
         self._verified = {file: stamp for file, stamp in self._verified.items() if folder not in file.parents}
         log.warning("%s; set aside as %s, it will be computed again", reason, aside.name)
 
+    def check_folder(self) -> None:
+        """Refuse a path that cannot be a store.
+
+        Raises:
+            StoreError: it is a file.
+        """
+        if self.root.exists() and not self.root.is_dir():
+            raise StoreError(f"{self.root}: is a file, and no store; choose another folder with --store")
+
     def _prepare(self) -> None:
+        self.check_folder()
         try:
             with disk_errors(self.root):
                 for folder in (self._artifacts, self._work, self._locks):
@@ -316,7 +378,10 @@ class Store:
                 if not ignore.exists():
                     write_text(ignore, "*\n")
         except OSError as error:
-            raise StoreError(f"{self.root}: the store cannot be written ({error.strerror}); choose another folder with --store") from error
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> StoreError:
+        return StoreError(f"{self.root}: the store cannot be written ({error.strerror}); choose another folder with --store")
 
 
 def _me(key: str) -> tuple[int, int, str]:
@@ -341,6 +406,34 @@ def _full_disk(root: Path) -> Iterator[None]:
             if "no space left on device" in str(error).lower() or "os error 28" in str(error).lower():
                 raise OSError(errno.ENOSPC, str(error)) from error
             raise
+
+
+def _is_folder(path: Path) -> bool:
+    # Unlike Path.is_dir, which says no where it only could not look.
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def _out_of_sight(path: Path) -> Path:
+    # By one rename, so that a kill in the middle leaves no half artifact.
+    gone = path.with_name(f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}-gone")
+    try:
+        os.replace(path, gone)
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be removed ({error.strerror})") from error
+    return gone
+
+
+def _removed(gone: Path) -> None:
+    if gone.is_dir():
+        shutil.rmtree(gone, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            gone.unlink()
 
 
 def _folders(parent: Path) -> list[Path]:

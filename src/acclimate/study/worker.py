@@ -17,6 +17,7 @@ from acclimate.data.corpus import changed
 from acclimate.data.opened import Data, DataSettings
 from acclimate.errors import AcclimateError, Interrupted
 from acclimate.files import read_json, write_json, write_text
+from acclimate.locks import Patience
 from acclimate.modeling.fast_paths import FastPaths
 from acclimate.randomness import seed_of
 from acclimate.stages.start import Start
@@ -114,7 +115,7 @@ class Worker:
             if fingerprint_of(what, self._data, node.labels, node.seed) != planned:
                 raise changed(f"the data ({what} of the task)")
         with ExitStack() as stack:
-            folder = stack.enter_context(self._store.using(node.parent)) if node.parent is not None else None
+            folder = stack.enter_context(self._store.using(node.parent, self._patience)) if node.parent is not None else None
             parent = ModelFolder(folder / "model") if folder is not None else None
             # With what its parents cost, so that a run's costs are known also when its parents have been pruned.
             before = read_json(folder / METRICS) if folder is not None else None
@@ -134,6 +135,10 @@ class Worker:
         measured = {"metrics": outcome.metrics, "notes": outcome.notes, "cost": outcome.cost.to_json(), "chain": chain}
         write_json(output / METRICS, measured)
         write_text(output / "log.jsonl", "".join(f"{line}\n" for line in map(_json_line, outcome.log)))
+
+    @property
+    def _patience(self) -> Patience:
+        return Patience(self._runtime.reporter.say, self._give_up_if_asked)
 
     def _give_up_if_asked(self) -> None:
         if self._stop.asked:
