@@ -178,12 +178,12 @@ def test_a_full_disk_leaves_the_last_good_state(tmp_path, monkeypatch):
     calls = []
     real = checkpoint_module.save_file
 
-    def save(tensors, path):
+    def save(tensors, path, **more):
         calls.append(path)
         if len(calls) == 9:
             path.write_bytes(b"half")
             raise OSError(28, "No space left on device")
-        real(tensors, path)
+        real(tensors, path, **more)
 
     monkeypatch.setattr(checkpoint_module, "save_file", save)
     with pytest.raises(DiskFullError, match="last complete state is kept"):

@@ -1,7 +1,7 @@
 """What a network that is not trained gives, computed once and memory-mapped: states of frozen layers, logits of a teacher.
 
     <folder>/values.bin     [R, D] rows one after the other, float32 or float16
-    <folder>/outputs.json   key, type and sizes
+    <folder>/outputs.json   key, type, sizes and a checksum
 
 Item i of N has the rows offsets[i] : offsets[i + 1], one for each token or one for all. The folder appears by one rename when complete.
 """
@@ -16,9 +16,9 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
+from acclimate.data.caches import made_once, seal_cache
 from acclimate.data.ragged import offsets_of, ranges
-from acclimate.errors import StoreError
-from acclimate.files import atomic_folder, locked, mark_used, read_json, remove_leftovers, write_json
+from acclimate.locks import SILENT, Patience
 
 VALUES_FILE = "values.bin"
 FACTS_FILE = "outputs.json"
@@ -50,6 +50,7 @@ class Outputs:
         width: int,
         precision: Precision,
         parts: Iterator[tuple[npt.NDArray[np.integer], npt.NDArray[np.floating[Any]]]],
+        patience: Patience = SILENT,
     ) -> Self:
         """The outputs at `folder`: opened when they are there under this `key`, else computed and written.
 
@@ -60,26 +61,22 @@ class Outputs:
             DiskFullError: the disk is full.
         """
         offsets = offsets_of(np.asarray(counts, dtype=np.int64))
-        with locked(folder.with_name(f"{folder.name}.lock")):
-            try:
-                if read_json(folder / FACTS_FILE) == _facts(key, offsets, width, precision):
-                    mark_used(folder)
-                    return cls(_map(folder / VALUES_FILE, offsets, width, precision, "r"), offsets)
-            except (StoreError, ValueError, OSError):
-                pass  # missing or damaged: computed anew, and the rename replaces what is there
-            remove_leftovers(folder)
-            with atomic_folder(folder) as temporary:
-                path = temporary / VALUES_FILE
-                with path.open("wb") as file:
-                    # Claimed at once: writing to a map of a full disk would kill the process without a word.
-                    os.posix_fallocate(file.fileno(), 0, max(1, int(offsets[-1]) * width * np.dtype(precision).itemsize))
-                values = _map(path, offsets, width, precision, "r+")
-                for items, rows in parts:
-                    values[ranges(offsets[items], offsets[items + 1] - offsets[items])] = rows
-                if isinstance(values, np.memmap):
-                    values.flush()
-                write_json(temporary / FACTS_FILE, _facts(key, offsets, width, precision))
-            return cls(_map(folder / VALUES_FILE, offsets, width, precision, "r"), offsets)
+        facts = _facts(key, offsets, width, precision)
+
+        def write(temporary: Path) -> None:
+            path = temporary / VALUES_FILE
+            with path.open("wb") as file:
+                # Claimed at once: writing to a map of a full disk would kill the process without a word.
+                os.posix_fallocate(file.fileno(), 0, max(1, int(offsets[-1]) * width * np.dtype(precision).itemsize))
+            values = _map(path, offsets, width, precision, "r+")
+            for items, rows in parts:
+                values[ranges(offsets[items], offsets[items + 1] - offsets[items])] = rows
+            if isinstance(values, np.memmap):
+                values.flush()
+            seal_cache(temporary, FACTS_FILE, facts, (VALUES_FILE,))
+
+        made_once(folder, FACTS_FILE, lambda found: all(found.get(name) == value for name, value in facts.items()), write, patience)
+        return cls(_map(folder / VALUES_FILE, offsets, width, precision, "r"), offsets)
 
 
 def fits(folder: Path, size: int) -> bool:

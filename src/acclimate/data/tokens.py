@@ -2,7 +2,7 @@
 
     <folder>/tokens.bin     all tokens one after the other, little-endian uint16, or uint32 for vocabularies above 65,536
     <folder>/offsets.bin    [D+1] int64: document i is tokens[offsets[i] : offsets[i + 1]]
-    <folder>/store.json     key, type and sizes, the documents' bytes among them
+    <folder>/store.json     key, type and sizes, the documents' bytes among them, checksums
 
 The folder appears by one rename when it is complete. Special tokens are not stored: where they belong depends on the window, not on the
 document.
@@ -20,11 +20,13 @@ import numpy.typing as npt
 from tokenizers import Tokenizer
 from tokenizers.models import BPE, WordLevel, WordPiece
 
+from acclimate.data.caches import made_once, seal_cache, sealed_facts
 from acclimate.data.ragged import IntArray
 from acclimate.data.unknown import Unread, unknown_id
 from acclimate.data.words import Encode, WordEncoder, word_separator
 from acclimate.errors import DataError, ModelError, SettingsError, StoreError
-from acclimate.files import atomic_folder, locked, mark_used, read_json, remove_leftovers, write_json
+from acclimate.files import read_json
+from acclimate.locks import SILENT, Patience
 
 TOKENS_FILE = "tokens.bin"
 OFFSETS_FILE = "offsets.bin"
@@ -68,10 +70,10 @@ class TokenStore:
         Raises:
             StoreError: the folder is missing or damaged.
         """
-        return cls._of_facts(folder, read_json(folder / FACTS_FILE))
+        return cls._of_facts(folder, sealed_facts(folder, FACTS_FILE))
 
     @classmethod
-    def build(cls, folder: Path, documents: Iterator[str], tokenizer: Tokenizer, key: str) -> Self:
+    def build(cls, folder: Path, documents: Iterator[str], tokenizer: Tokenizer, key: str, patience: Patience = SILENT) -> Self:
         """The store of `documents` at `folder`: opened when it is there under this `key`, else tokenised and written.
 
         `key` stands for everything that decides the tokens (corpus and tokenizer). Documents are read only when they are needed, a chunk
@@ -83,10 +85,10 @@ class TokenStore:
             DataError: a document is not valid Unicode.
             DiskFullError: the disk is full.
         """
-        return cls._once(folder, key, lambda temporary, key: _write(temporary, documents, tokenizer, key))
+        return cls._once(folder, key, lambda temporary: _write(temporary, documents, tokenizer, key), patience)
 
     @classmethod
-    def join(cls, folder: Path, stores: Sequence[Self], key: str) -> Self:
+    def join(cls, folder: Path, stores: Sequence[Self], key: str, patience: Patience = SILENT) -> Self:
         """Stores of one vocabulary one after the other: a single one as it is, several as a new store at `folder` under `key`.
 
         Raises:
@@ -94,23 +96,12 @@ class TokenStore:
         """
         if len(stores) == 1:
             return stores[0]
-        return cls._once(folder, key, lambda temporary, key: _write_joined(temporary, stores, key))
+        return cls._once(folder, key, lambda temporary: _write_joined(temporary, stores, key), patience)
 
     @classmethod
-    def _once(cls, folder: Path, key: str, write: Callable[[Path, str], None]) -> Self:
-        # Opened when it is there under this key, else written; a second process waits for the first.
-        with locked(folder.with_name(f"{folder.name}.lock")):
-            try:
-                facts = read_json(folder / FACTS_FILE)
-                if facts["key"] == key:
-                    mark_used(folder)
-                    return cls._of_facts(folder, facts)
-            except (StoreError, KeyError, TypeError):
-                pass  # missing or damaged: built anew, and the rename replaces what is there
-            remove_leftovers(folder)
-            with atomic_folder(folder) as temporary:
-                write(temporary, key)
-            return cls.open(folder)
+    def _once(cls, folder: Path, key: str, write: Callable[[Path], None], patience: Patience) -> Self:
+        made_once(folder, FACTS_FILE, lambda facts: facts.get("key") == key and cls._of_facts(folder, facts) is not None, write, patience)
+        return cls._of_facts(folder, read_json(folder / FACTS_FILE))
 
     @classmethod
     def _of_facts(cls, folder: Path, facts: Any) -> Self:
@@ -248,7 +239,7 @@ def _write_facts(
     folder: Path, key: str, dtype: np.dtype[Any], tokens: int, documents: int, size: int, unknown: int, unknown_bytes: int
 ) -> None:
     counts = {"tokens": tokens, "documents": documents, "bytes": size, "unknown": unknown, "unknown_bytes": unknown_bytes}
-    write_json(folder / FACTS_FILE, {"key": key, "dtype": dtype.str, **counts})
+    seal_cache(folder, FACTS_FILE, {"key": key, "dtype": dtype.str, **counts}, (TOKENS_FILE, OFFSETS_FILE))
 
 
 def _chunks(documents: Iterator[str]) -> Iterator[list[str]]:

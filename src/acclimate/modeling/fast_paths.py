@@ -23,4 +23,4 @@ class FastPaths(Settings):
 
     def keyed(self) -> dict[str, Any]:
         """What is switched off; part of the key of everything trained so."""
-        return self.model_dump(exclude_defaults=True)
+        return {name: value for name, value in self.model_dump().items() if value is not True}

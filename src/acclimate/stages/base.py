@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -9,8 +10,10 @@ from acclimate.data.corpus import Corpus
 from acclimate.data.opened import Data
 from acclimate.data.task import Task
 from acclimate.data.tokens import TokenStore
+from acclimate.errors import Interrupted
 from acclimate.evaluation.cost import Cost
 from acclimate.files import digest_file, digest_json
+from acclimate.locks import Patience
 from acclimate.modeling.fast_paths import FastPaths
 from acclimate.settings import Settings
 
@@ -19,6 +22,9 @@ if TYPE_CHECKING:  # torch is loaded by the stages that run, not by reading a st
     from acclimate.training.devices import Devices
     from acclimate.training.interrupt import StopRequest
     from acclimate.training.progress import Reporter
+
+
+TOKEN_RULES = 1  # raise it when the same tokenizer would now give other tokens
 
 
 @dataclass(frozen=True)
@@ -55,8 +61,23 @@ class Context:
 
     def tokens(self, corpus: Corpus, folder: "ModelFolder") -> TokenStore:
         """The corpus tokenised with the folder's tokenizer, from the cache where it is there already."""
-        key = digest_json({"corpus": corpus.fingerprint, "tokenizer": digest_file(folder.tokenizer_file)})
-        return TokenStore.build(self.cache / key[:32], corpus.documents(), folder.tokenizer(), key)
+        key = self.tokens_key(corpus, folder)
+        return TokenStore.build(self.cache / key[:32], corpus.documents(), folder.tokenizer(), key, self.patience)
+
+    def tokens_key(self, corpus: Corpus, folder: "ModelFolder") -> str:
+        """All that decides the tokens of a corpus: its documents, the tokenizer, and the library that applies it."""
+        library = {"tokenizers": version("tokenizers"), "rules": TOKEN_RULES}
+        return digest_json({"corpus": corpus.fingerprint, "tokenizer": digest_file(folder.tokenizer_file), "library": library})
+
+    @property
+    def patience(self) -> Patience:
+        """How this stage waits for another process: it says so, and gives up when it is asked to stop."""
+
+        def poll() -> None:
+            if self.runtime.stop.asked:
+                raise Interrupted(f"{self.title}: stopped while waiting for another process")
+
+        return Patience(self.runtime.reporter.say, poll)
 
 
 @dataclass(frozen=True)
@@ -79,6 +100,8 @@ class Stage(Settings):
     """One step of a recipe. Every setting has a default, and a stage never looks at another stage."""
 
     version: ClassVar[int] = 1  # raise it when the same settings would now give another model
+    libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers", "tokenizers", "numpy")
+    """What computes it: their versions are part of the key."""
 
     def reads(self) -> tuple[str, ...]:
         """What of the data it reads: corpora by name, and any of "labels", "task text", "dev text", "test text"."""
@@ -93,7 +116,11 @@ class Stage(Settings):
         return True
 
     def keyed(self) -> dict[str, Any]:
-        """The settings that decide what is computed; they are part of the key."""
+        """The settings that decide what is computed; they are part of the key.
+
+        A setting whose default is found out later (null in the file) stands here as what it comes to: said or not, it is the same
+        computation, and another default is another key.
+        """
         return self.model_dump(mode="json")
 
     def sliver(self) -> Self:

@@ -1,7 +1,7 @@
 """The start of a student: some layers of another model."""
 
 import time
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 class Cut(Stage):
     """Not written by users: `base: {layers_of: ..., keep: ...}` becomes one of these."""
 
+    libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers")
     stage: Literal["cut"] = "cut"
     keep: tuple[int, ...] = Field(min_length=1)
     """The layers that stay, ascending, 0 being the one above the embeddings."""

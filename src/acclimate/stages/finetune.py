@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field
 
 from acclimate.modeling.head_settings import HeadSettings
+from acclimate.modeling.limits import LONGEST_DEFAULT
 from acclimate.stages.base import Context, Outcome, Stage
 
 if TYPE_CHECKING:
@@ -64,6 +65,9 @@ class Finetune(Stage):
 
     def sliver(self) -> Self:
         return self.model_copy(update={"epochs": 1.0, "min_steps": 0})
+
+    def keyed(self) -> dict[str, Any]:
+        return super().keyed() | {"lr": self.peak_lr(), "max_length": self.max_length or LONGEST_DEFAULT}
 
     def peak_lr(self) -> float:
         """The peak learning rate, with its default for what is trained."""

@@ -62,7 +62,9 @@ class FrozenLayers:
             if NO_ROOM not in self.notes:
                 self.notes.append(NO_ROOM)
             return texts
-        return replace(texts, hidden=Outputs.build(folder, key, counts, width, self.precision, self._computed(texts)))
+        return replace(
+            texts, hidden=Outputs.build(folder, key, counts, width, self.precision, self._computed(texts), self.context.patience)
+        )
 
     @cached_property
     def _facts(self) -> dict[str, Any]:
@@ -76,7 +78,7 @@ class FrozenLayers:
             "computed in": [devices.precision, devices.device.type],
             "kept in": self.precision,
             "fast paths": self.context.runtime.fast.keyed(),
-            "libraries": {name: version(name) for name in ("torch", "transformers")},
+            "libraries": {name: version(name) for name in ("torch", "transformers", "tokenizers")},
         }
 
     def _computed(self, texts: Sequences) -> Iterator[tuple[Any, Any]]:

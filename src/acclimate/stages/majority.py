@@ -1,6 +1,6 @@
 """The plain baseline stage that looks at no text: how far one comes with the classes' shares alone."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from acclimate.data.task import Task
 from acclimate.stages.base import Context, Outcome, Stage
@@ -9,6 +9,7 @@ from acclimate.stages.base import Context, Outcome, Stage
 class Majority(Stage):
     """Always the most frequent class of the training texts, the shares of the classes as probabilities: the least to be beaten."""
 
+    libraries: ClassVar[tuple[str, ...]] = ("numpy",)
     stage: Literal["majority"] = "majority"
 
     def reads(self) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from acclimate.data.ragged import IntArray
 from acclimate.data.unknown import nothing_to_mask, unknown_words
 from acclimate.errors import DataError
 from acclimate.files import digest_json
+from acclimate.modeling.limits import LONGEST_DEFAULT
 from acclimate.randomness import seed_of
 from acclimate.stages.base import Context, Outcome, Stage
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from acclimate.modeling.folder import ModelFolder
 
 
+EPOCHS, TASK_EPOCHS = 1.0, 10.0  # where nothing is said
+MASK_RATES = {"modernbert": 0.30, "others": 0.15}  # likewise, by type of model
 RAMP_PARTS = 8  # of a batch, with which growing batches begin
 
 
@@ -95,7 +98,12 @@ class Pretrain(Stage):
 
     def keyed(self) -> dict[str, Any]:
         # `seeds` only chooses seeds, which stand in the key themselves.
-        return self.model_dump(mode="json", exclude={"seeds"})
+        return self.model_dump(mode="json", exclude={"seeds"}) | {
+            "epochs": None if self.tokens is not None else self.passes(),
+            "mask_rate": self.mask_rate or MASK_RATES,
+            "max_length": self.max_length or LONGEST_DEFAULT,
+            "ramp_parts": RAMP_PARTS if self.batch_ramp else None,
+        }
 
     def sliver(self) -> Self:
         budget = {"tokens": 2 * min(self.batch_tokens, 1024), "epochs": None, "batch_tokens": min(self.batch_tokens, 1024)}
@@ -105,8 +113,11 @@ class Pretrain(Stage):
         """Batches of the order that the budget buys, at least one."""
         if self.tokens is not None:
             return max(1, round(self.tokens * batches_per_epoch / tokens_per_epoch))
-        epochs = self.epochs or (10.0 if self.corpus == "task" else 1.0)
-        return max(1, math.ceil(epochs * batches_per_epoch))
+        return max(1, math.ceil(self.passes() * batches_per_epoch))
+
+    def passes(self) -> float:
+        """Passes over the corpus where no budget in tokens is given, with their default."""
+        return self.epochs or (TASK_EPOCHS if self.corpus == "task" else EPOCHS)
 
     def evaluate_every(self, steps: int, tokens: int, heldout_tokens: int) -> int:
         """Steps between two measurements of the held-out loss in a training of `steps` steps and `tokens` tokens."""
@@ -159,7 +170,7 @@ class Pretrain(Stage):
         packed = Packed(model, runtime.fast)
         if packed.execution != "packed":
             notes.append(packed.reason)
-        rate = self.mask_rate or (0.30 if parent.config["model_type"] == "modernbert" else 0.15)
+        rate = self.mask_rate or MASK_RATES.get(parent.config["model_type"], MASK_RATES["others"])
         objective = MaskedText(text.store, text.training, course.order, words, rate, context.seed)
         packed.to(devices.device)
         name_attention(context, packed)

@@ -12,7 +12,7 @@ from acclimate.data.tokens import TokenStore
 from acclimate.data.unknown import unknown_id
 from acclimate.data.windows import Windows, within
 from acclimate.errors import DataError
-from acclimate.files import digest_file, digest_json
+from acclimate.files import digest_json
 from acclimate.modeling.folder import ModelFolder
 from acclimate.randomness import generator
 from acclimate.stages.base import Context
@@ -84,8 +84,8 @@ def read_text(
         DataError: a share is so small that nothing of its corpus would be read.
     """
     stores = [context.tokens(corpus, parent) for corpus in corpora.values()]
-    key = digest_json(["joined", *(corpus.fingerprint for corpus in corpora.values()), digest_file(parent.tokenizer_file)])
-    joined = TokenStore.join(context.cache / key[:32], stores, key)
+    key = digest_json(["joined", *(context.tokens_key(corpus, parent) for corpus in corpora.values())])
+    joined = TokenStore.join(context.cache / key[:32], stores, key, context.patience)
     training: list[Windows] = []
     held: dict[str, Windows] = {}
     facts: dict[str, dict[str, Any]] = {}

@@ -3,7 +3,7 @@
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -17,6 +17,7 @@ from acclimate.stages.base import Context, Outcome, Stage
 class Start(Stage):
     """Not written by users: `base:` becomes one of these."""
 
+    libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers", "tokenizers")
     stage: Literal["start"] = "start"
     digest: str
     """SHA-256 of the base's weights, configuration and tokenizer."""

@@ -12,6 +12,7 @@ class Tfidf(Stage):
     """Words and word pairs weighted by tf-idf, logistic regression on top: the bar that every model must clear."""
 
     version: ClassVar[int] = 2
+    libraries: ClassVar[tuple[str, ...]] = ("scikit-learn", "scipy", "numpy")
     stage: Literal["tfidf"] = "tfidf"
     strengths: tuple[float, ...] = Field(default=(0.1, 1.0, 10.0, 100.0, 1000.0), min_length=1)
     """Inverse regularisation strengths to try; dev decides."""

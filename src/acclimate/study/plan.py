@@ -28,8 +28,6 @@ from acclimate.stages.start import Start
 from acclimate.study.chains import Chain, Chains
 from acclimate.study.language import Recipe, Study
 
-KEYED_LIBRARIES = ("torch", "transformers", "tokenizers")
-
 
 @dataclass(frozen=True)
 class Node:
@@ -78,7 +76,6 @@ class Plan:
             SettingsError: a budget does not fit the data.
         """
         chains = Chains(study, root)
-        libraries = {name: version(name) for name in KEYED_LIBRARIES}
         # Choices that change the result beyond what a seed does; the usual ones leave no trace in the key.
         fast = study.fast_paths.keyed()
         choices = ({} if precision == "auto" else {"precision": precision}) | ({"fast_paths": fast} if fast else {})
@@ -90,7 +87,7 @@ class Plan:
             _check(name, recipe, chain)
             for labels in study.label_budgets:
                 for seed in study.seed_list:
-                    path = _path(name, chain, seed, study.seed_list[0], labels, data, libraries, choices)
+                    path = _path(name, chain, seed, study.seed_list[0], labels, data, choices)
                     for node in path:
                         nodes.setdefault(node.key, node)
                     runs.append(Run(name, seed, labels, tuple(node.key for node in path)))
@@ -164,7 +161,6 @@ def _path(
     first_seed: int,
     labels: str,
     data: Data,
-    libraries: dict[str, str],
     choices: dict[str, Any],
 ) -> list[Node]:
     # A stage that is run once for all seeds makes everything before it run once, too.
@@ -185,7 +181,7 @@ def _path(
                 "parent": parent,
                 "data": fingerprints,
                 "seed": its_seed if stage.draws() else None,
-                "libraries": libraries,
+                "libraries": {name: version(name) for name in stage.libraries},
             }
             | ({"draw": its_draw} if its_draw else {})
             | ({"earlier": earlier} if earlier else {})

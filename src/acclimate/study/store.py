@@ -167,6 +167,8 @@ class Store:
         folder = self._work / _short(key)
         self._prepare()
         with _full_disk(self.root):
+            if folder.exists() and not folder.is_dir():
+                folder.unlink()  # no folder of ours is a file, and a stage must be able to begin
             folder.mkdir(parents=True, exist_ok=True)
         return folder
 

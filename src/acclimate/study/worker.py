@@ -22,7 +22,7 @@ from acclimate.modeling.fast_paths import FastPaths
 from acclimate.randomness import seed_of
 from acclimate.stages.start import Start
 from acclimate.study.engines.reports import Report
-from acclimate.study.plan import KEYED_LIBRARIES, Node, fingerprint_of
+from acclimate.study.plan import Node, fingerprint_of
 from acclimate.study.smoke import sliver
 from acclimate.study.store import Store
 from acclimate.training.progress import Lines, Messages, Progress, Sending, Silent
@@ -155,7 +155,7 @@ class Worker:
             "seed": node.seed,
             "draw": node.draw,
             "labels": node.labels,
-            "versions": {name: version(name) for name in ("acclimate", *KEYED_LIBRARIES)},
+            "versions": {name: version(name) for name in ("acclimate", *node.stage.libraries)},
             "device": devices.name,
             "precision": devices.precision,
             "threads": devices.threads,

@@ -1,18 +1,37 @@
-"""One resumable state and the best weights, no more, each replaced in one rename; tensors in safetensors, never pickles."""
+"""The last two resumable states and the best weights, each replaced in one rename; tensors in safetensors, never pickles.
 
+Every file says by itself whether it is what was written. A damaged state gives way to the one before it, and where there is none, training
+begins afresh: what a disk has done to a checkpoint never keeps the same command from going on.
+"""
+
+import json
+import logging
 import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from acclimate.errors import StoreError
-from acclimate.files import TEMPORARY_PREFIX, atomic_file, atomic_folder, disk_errors, read_json, write_json
+from acclimate.errors import StoreError, UnreadableError
+from acclimate.files import (
+    TEMPORARY_PREFIX,
+    Checksum,
+    atomic_file,
+    atomic_folder,
+    digest_json,
+    disk_errors,
+    read_json,
+    unreadable,
+    write_json,
+)
 
+log = logging.getLogger(__name__)
+CHECKSUM = "checksum"
 STATE = "state-"  # and the number of steps finished
 
 
@@ -33,65 +52,166 @@ class TrainState:
     evaluations: list[dict[str, Any]] = field(default_factory=list)
 
 
+class Damaged(StoreError):
+    """A file of a checkpoint is not what was written."""
+
+
 class Checkpoints:
-    """The folder of one training: `state-<step>/` (resumable) and `best.safetensors`."""
+    """The folder of one training: `state-<step>/` (resumable; the last two) and `best.safetensors`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._best = folder / "best.safetensors"
 
     def save(self, state: TrainState, model: nn.Module, optimizer: Optimizer) -> None:
-        """Replace the resumable state.
+        """Add the resumable state; the one before it stays.
 
         Raises:
             DiskFullError: no room; the previous state stays as it was.
         """
-        # A new name for each step: it appears by one rename, and only then the one before goes. A kill leaves at least one.
+        # The one before the last goes first: there are never more than two on the disk, and never none.
+        for other in self._states()[1:]:
+            _remove(other)
+        # A new name for each step, which appears by one rename.
         with atomic_folder(self._folder / f"{STATE}{state.step}") as folder, disk_errors(folder):
-            save_file(_trained(model), folder / "model.safetensors")
+            _save(_trained(model), folder / "model.safetensors")
             if not state.finished:  # nobody goes on from there, and its moments are twice the size of the weights
-                save_file(_flatten(optimizer), folder / "optimizer.safetensors")
-            write_json(folder / "state.json", asdict(state))
-        for other in self._folder.iterdir():
-            if other.name.startswith(TEMPORARY_PREFIX) or (other.name.startswith(STATE) and other.name != f"{STATE}{state.step}"):
-                shutil.rmtree(other, ignore_errors=True)
+                _save(_flatten(optimizer), folder / "optimizer.safetensors")
+            facts = json.loads(json.dumps(asdict(state), allow_nan=False))
+            write_json(folder / "state.json", facts | {"seal": digest_json(facts)})
+        for other in self._folder.glob(f"{TEMPORARY_PREFIX}*"):
+            _remove(other)
+        if state.finished:  # what is left to do takes seconds, and moments much room
+            for other in self._states()[1:]:
+                _remove(other)
 
     def load(self, model: nn.Module, optimizer: Optimizer) -> TrainState | None:
-        """Put the saved state into model and optimizer; None where nothing was saved yet.
+        """Put the last whole state into model and optimizer; None where there is none, and training begins at its first step.
+
+        A damaged one is removed, with a warning. Where the best weights are damaged, a state is taken from which they are made again.
 
         Raises:
-            StoreError: the saved state does not fit this model.
+            UnreadableError: the machine cannot read a file, which is no damage.
         """
-        found = max(self._folder.glob(f"{STATE}*"), key=lambda folder: int(folder.name.removeprefix(STATE)), default=None)
-        if found is None:
-            return None
-        _restore(model, load_file(found / "model.safetensors"), found)
-        state = TrainState(**read_json(found / "state.json"))
-        if not state.finished:
-            _unflatten(optimizer, load_file(found / "optimizer.safetensors"))
-        return state
+        made_again: int | None = None  # step whose weights are the best and are lost
+        found = self._states()
+        for folder in found:
+            try:
+                state, weights, moments = _read_state(folder, model)
+                if state.best_step is not None and not (made_again is not None and state.step < made_again):
+                    try:
+                        self._read_best(model)
+                    except Damaged as error:
+                        _remove(self._best)
+                        made_again = max(made_again or 0, state.best_step)
+                        raise Damaged(f"{error}, and the state of step {state.step} needs it") from error
+                _restore(model, weights)
+                if moments is not None:
+                    _unflatten(optimizer, moments)
+                return state
+            except Damaged as error:
+                log.warning("%s; training goes on from an earlier state, if there is one, or begins again", error)
+                _remove(folder)
+        return None
 
     def save_best(self, model: nn.Module) -> None:
         """Replace the best weights."""
         with atomic_file(self._best) as path, disk_errors(path.parent):
-            save_file(_trained(model), path)
+            _save(_trained(model), path)
 
     def load_best(self, model: nn.Module) -> None:
-        """Put the best weights into the model."""
-        _restore(model, load_file(self._best), self._best)
+        """Put the best weights into the model.
+
+        Raises:
+            Damaged: they are not what was written; the same command makes them again.
+        """
+        _restore(model, self._read_best(model))
+
+    def _read_best(self, model: nn.Module) -> dict[str, Tensor]:
+        return _fitting(_read(self._best), model, self._best)
+
+    def _states(self) -> list[Path]:
+        # The newest first.
+        if self._folder.exists() and not self._folder.is_dir():
+            _remove(self._folder)
+        numbered = {folder: folder.name.removeprefix(STATE) for folder in self._folder.glob(f"{STATE}*")}
+        return sorted((folder for folder, step in numbered.items() if step.isdecimal()), key=lambda folder: -int(numbered[folder]))
+
+
+def _read_state(folder: Path, model: nn.Module) -> tuple[TrainState, dict[str, Tensor], dict[str, Tensor] | None]:
+    try:
+        facts = read_json(folder / "state.json")
+    except UnreadableError:
+        raise
+    except StoreError as error:
+        raise Damaged(str(error)) from error
+    try:
+        seal = facts.pop("seal")
+        if seal != digest_json(facts):
+            raise ValueError("its content changed since it was written")
+        state = TrainState(**facts)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise Damaged(f"{folder / 'state.json'}: is not as it was written ({error})") from error
+    weights = _fitting(_read(folder / "model.safetensors"), model, folder)
+    # All of it is read before any of it is used.
+    return state, weights, None if state.finished else _read(folder / "optimizer.safetensors")
+
+
+def _save(tensors: dict[str, Tensor], path: Path) -> None:
+    save_file(tensors, path, metadata={CHECKSUM: _checksum(tensors)})
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    try:
+        path.open("rb").close()  # whose errors tell more than the library's
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+            expected = (file.metadata() or {}).get(CHECKSUM)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        raise Damaged(f"{path}: is missing") from error
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except (SafetensorError, ValueError, RuntimeError) as error:
+        raise Damaged(f"{path}: is damaged ({error})") from error
+    if _checksum(tensors) != expected:
+        raise Damaged(f"{path}: its content changed since it was written")
+    return tensors
+
+
+def _checksum(tensors: dict[str, Tensor]) -> str:
+    checksum = Checksum()
+    for name, tensor in sorted(tensors.items()):
+        checksum.add(f"{name} {tensor.dtype} {tuple(tensor.shape)} ".encode())
+        checksum.add(tensor.reshape(-1).view(torch.uint8).numpy())
+    return checksum.hexdigest()
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _trained(model: nn.Module) -> dict[str, Tensor]:
     # Frozen weights are in the parent already; a head-only run's checkpoint is a few kilobytes. Tied weights appear once.
-    return {name: parameter.detach().cpu().contiguous() for name, parameter in model.named_parameters() if parameter.requires_grad}
+    return {name: parameter.detach().cpu().contiguous() for name, parameter in _trained_parameters(model).items()}
 
 
-def _restore(model: nn.Module, tensors: dict[str, Tensor], source: Path) -> None:
-    parameters = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
-    if parameters.keys() != tensors.keys():
-        raise StoreError(f"{source}: this checkpoint belongs to another model; remove the folder to start again")
+def _trained_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
+    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+
+
+def _fitting(tensors: dict[str, Tensor], model: nn.Module, source: Path) -> dict[str, Tensor]:
+    shapes = {name: parameter.shape for name, parameter in _trained_parameters(model).items()}
+    if shapes != {name: tensor.shape for name, tensor in tensors.items()}:
+        raise Damaged(f"{source}: this checkpoint belongs to another model")
+    return tensors
+
+
+def _restore(model: nn.Module, tensors: dict[str, Tensor]) -> None:
     with torch.no_grad():
-        for name, parameter in parameters.items():
+        for name, parameter in _trained_parameters(model).items():
             parameter.copy_(tensors[name])
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from acclimate.study.engines.base import UNWATCHED, Job, Setup, Watcher, failed_parent, tell
 from acclimate.study.engines.output import Output, send_output_to
 from acclimate.study.engines.reports import Report
+from acclimate.training.interrupt import STOPS, held_back, leave_terminal_on_hangup, wanted_stops
 from acclimate.training.progress import Progress
 
 
@@ -24,7 +25,7 @@ class Local:
         self._workers = workers or gpu_count() or 1
 
     def run(self, jobs: list[Job], setup: Setup, say: Callable[[str], None], watcher: Watcher = UNWATCHED) -> dict[str, Report]:
-        """Carry out the jobs; Ctrl-C or SIGTERM lets running stages save first, a second Ctrl-C kills them."""
+        """Carry out the jobs; Ctrl-C, SIGTERM or SIGHUP lets running stages save first, a second Ctrl-C kills them."""
         waiting = {job.key: job for job in jobs}
         titles = {job.key: job.title for job in jobs}
         reports: dict[str, Report] = {}
@@ -97,13 +98,8 @@ class _Remote:
         self._output = Output(say) if say is not None else None
         output = self._output.theirs if self._output is not None else None
         self._process = context.Process(target=_serve, args=(theirs, output, setup, number), daemon=True)
-        # Ctrl-C reaches the whole group; ignored from the first moment on, since the child inherits it.
-        previous = signal.signal(signal.SIGINT, signal.SIG_IGN) if threading.current_thread() is threading.main_thread() else None
-        try:
+        with held_back(STOPS):
             self._process.start()
-        finally:
-            if previous is not None:
-                signal.signal(signal.SIGINT, previous)
         theirs.close()
         if self._output is not None:
             self._output.listen()
@@ -179,7 +175,7 @@ def gpu_count() -> int:
 
 
 class _forwarded:
-    """Within the block, Ctrl-C and SIGTERM are passed on to the workers, which save and stop; the second Ctrl-C kills."""
+    """Within the block, Ctrl-C, SIGTERM and SIGHUP are passed on to the workers, which save and stop; the second Ctrl-C kills."""
 
     def __init__(self, workers: list[_Remote], asked: threading.Event) -> None:
         self._workers, self._asked = workers, asked
@@ -187,7 +183,8 @@ class _forwarded:
 
     def __enter__(self) -> None:
         if threading.current_thread() is threading.main_thread():
-            self._previous = {number: signal.signal(number, self._handle) for number in (signal.SIGINT, signal.SIGTERM)}
+            self._previous = {number: signal.signal(number, self._handle) for number in wanted_stops()}
+            leave_terminal_on_hangup(then=self._handle)
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._previous.items():
@@ -206,8 +203,10 @@ class _forwarded:
 def _serve(connection: Connection, output: Connection | None, setup: Setup, number: int) -> None:
     """A worker process: take a job, do it, report."""
     send_output_to(output)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent says what to do about it
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for number in STOPS:  # they reach the whole group; the parent says what to do about it
+        signal.signal(number, signal.SIG_IGN)
+    leave_terminal_on_hangup()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)  # held back by the parent until here
     # Threads that sleep at once at every barrier halve the speed of small steps; threads that spin for long starve whatever else runs.
     # Some 10 microseconds do neither. Read when torch is loaded, below; what the user has set stays.
     if "OMP_WAIT_POLICY" not in os.environ:

@@ -1,0 +1,121 @@
+"""Caches are verified when they are opened: a damaged one is made again with a word, one that cannot be read is not taken for damaged."""
+
+import errno
+import logging
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers
+
+from acclimate.data.outputs import Outputs
+from acclimate.data.tokens import TokenStore
+from acclimate.errors import Interrupted, UnreadableError
+from acclimate.files import locked
+from acclimate.locks import Patience
+
+TEXTS = ["one text of words", "another text", "", "words and words"] * 20
+
+
+def tokenizer():
+    words = Tokenizer(models.WordLevel({"[UNK]": 0, "one": 1, "text": 2, "words": 3}, unk_token="[UNK]"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    return words
+
+
+def tokens(folder, texts=TEXTS, **more):
+    store = TokenStore.build(folder, iter(texts), tokenizer(), "key", **more)
+    return [store.tokens.tolist(), store.offsets.tolist(), store.bytes]
+
+
+def outputs(folder, parts=True, **more):
+    values = np.arange(12, dtype=np.float32).reshape(6, 2)
+    given = iter([(np.arange(3), values)]) if parts else never()
+    made = Outputs.build(folder, "key", np.array([1, 2, 3]), 2, "float32", given, **more)
+    return [made.values.tolist(), made.offsets.tolist()]
+
+
+def never():
+    raise AssertionError("it was computed again")
+    yield
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 4
+    path.write_bytes(content)
+
+
+DAMAGES = {
+    "truncated": lambda path: path.write_bytes(path.read_bytes()[:-1]),
+    "empty": lambda path: path.write_bytes(b""),
+    "missing": Path.unlink,
+    "one bit flipped": flip,
+    "another file": lambda path: path.write_bytes(os.urandom(path.stat().st_size)),
+    "a folder": lambda path: (path.unlink(), path.mkdir()),
+}
+CACHES = [(tokens, "tokens.bin"), (tokens, "offsets.bin"), (tokens, "store.json"), (outputs, "values.bin"), (outputs, "outputs.json")]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize(("make", "name"), CACHES)
+def test_a_damaged_cache_is_made_again_with_a_word(tmp_path, make, name, damage, caplog):
+    made = make(tmp_path / "cache")
+    with caplog.at_level(logging.WARNING):
+        assert make(tmp_path / "cache") == made
+    assert not caplog.records
+    DAMAGES[damage](tmp_path / "cache" / name)
+    with caplog.at_level(logging.WARNING):
+        assert make(tmp_path / "cache") == made
+    assert name in caplog.text
+    assert "made again" in caplog.text
+    caplog.clear()
+    assert make(tmp_path / "cache") == made
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("make", [tokens, outputs])
+def test_a_file_in_the_place_of_a_cache_keeps_nothing_from_being_made(tmp_path, make):
+    made = make(tmp_path / "other")
+    (tmp_path / "cache").write_text("x")
+    assert make(tmp_path / "cache") == made
+
+
+def test_what_is_there_and_whole_is_not_made_again(tmp_path):
+    outputs(tmp_path / "cache")
+    outputs(tmp_path / "cache", parts=False)
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.EMFILE, errno.EACCES, errno.ESTALE])
+@pytest.mark.parametrize(("make", "name"), CACHES)
+def test_a_cache_that_cannot_be_read_stays_and_the_error_is_said(tmp_path, make, name, code, monkeypatch):
+    make(tmp_path / "cache")
+    before = {path: path.stat().st_ino for path in tmp_path.rglob("*")}
+    whole = Path.open
+
+    def fails(self, *arguments, **more):
+        if self.name == name:
+            raise OSError(code, os.strerror(code), str(self))
+        return whole(self, *arguments, **more)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "open", fails)
+        with pytest.raises(UnreadableError, match=rf"{name}: cannot be read"):
+            make(tmp_path / "cache")
+    assert {path: path.stat().st_ino for path in tmp_path.rglob("*")} == before
+
+
+@pytest.mark.parametrize("make", [tokens, outputs])
+def test_waiting_for_another_process_is_said_and_can_be_given_up(tmp_path, make, monkeypatch):
+    monkeypatch.setattr("acclimate.locks.POLL", 0.01)
+    monkeypatch.setattr("acclimate.locks.SAY_AFTER", 0.0)
+    said = []
+
+    def poll():
+        if said:
+            raise Interrupted("asked to stop")
+
+    with locked(tmp_path / "cache.lock"), pytest.raises(Interrupted):
+        make(tmp_path / "cache", patience=Patience(said.append, poll))
+    assert said == ["waiting for another acclimate process, which is writing cache"]
