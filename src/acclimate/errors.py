@@ -9,7 +9,7 @@
     │   └── UnreadableError     the machine could not read a file; nothing is known of it, and nothing was changed
     ├── MissingExtraError       an optional library is not installed
     └── TrainingError           exit code 1: training failed (loss is not finite, out of memory, ...)
-    Interrupted                 exit code 130: Ctrl-C or SIGTERM; the same command continues
+    Interrupted                 exit code 130: Ctrl-C, SIGTERM or SIGHUP; the same command continues
     (a broken pipe              exit code 141: nobody reads standard output any more, as in `acclimate ... | head`)
     (anything else              exit code 70: a fault of acclimate, with its traceback)
 
@@ -61,6 +61,6 @@ class TrainingError(AcclimateError):
 
 
 class Interrupted(Exception):
-    """Ctrl-C or SIGTERM: state is saved, and the same command continues from there."""
+    """Ctrl-C, SIGTERM or SIGHUP: state is saved, and the same command continues from there."""
 
     exit_code = 130

@@ -48,7 +48,7 @@ def flip(path):
 
 
 DAMAGES = {
-    "truncated": lambda path: path.write_bytes(path.read_bytes()[:-1]),
+    "truncated": lambda path: path.write_bytes(path.read_bytes()[:-3]),
     "empty": lambda path: path.write_bytes(b""),
     "missing": Path.unlink,
     "one bit flipped": flip,
