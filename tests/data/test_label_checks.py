@@ -94,11 +94,11 @@ def test_words_in_brackets_are_labels(tmp_path):
     assert kept(tmp_path, ["[POS]", "(neg)"] * 20).labels == ("(neg)", "[POS]")
 
 
-@pytest.mark.parametrize("mark", ["", "\ufeff"])
-def test_a_repeated_header_is_no_example(tmp_path, mark):
+@pytest.mark.parametrize("header", ["text,label", "\ufefftext,label", "Text, Label", "label,text"])
+def test_a_repeated_header_is_no_example(tmp_path, header):
     write(tmp_path / "all.csv", CLEAN)
     with (tmp_path / "all.csv").open("a", encoding="utf-8") as file:
-        file.write(f"{mark}text,label\nmore words,pos\n")
+        file.write(f"{header}\nmore words,pos\n")
     with pytest.raises(DataError, match=r"repeated header \(1\):\n.*all\.csv:42: the row repeats the header") as caught:
         opened(tmp_path)
     assert "odd_labels: keep" in str(caught.value)
@@ -209,3 +209,11 @@ def test_a_closed_set_may_be_written_as_numbers(tmp_path):
     write(tmp_path / "all.csv", ["2", "0", "10"] * 20)
     assert opened(tmp_path, labels=[10, 2, 0]).labels == ("10", "2", "0")
     assert TaskSettings(path=".", labels=[True, False]).labels == ("true", "false")
+
+
+def test_scores_in_every_split_are_called_numbers_and_not_unknown_labels(tmp_path):
+    for split, step in (("train", 0.13), ("dev", 0.17), ("test", 0.19)):
+        write(tmp_path / f"{split}.csv", [f"{number * step:.2f}" for number in range(60)], text=split + " words {}")
+    with pytest.raises(DataError, match="a number to be estimated") as caught:
+        opened(tmp_path, path=".")
+    assert "never seen in train" not in str(caught.value)

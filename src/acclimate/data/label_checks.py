@@ -13,6 +13,7 @@ from acclimate.data.records import Source
 from acclimate.data.rows import Rows
 
 OddLabels = Literal["error", "keep"]
+NO_CLASSES = "no classes"  # the kind of problem that a column of numbers, dates, ids or texts is
 
 # What benchmarks write in place of the labels that they keep to themselves.
 HIDDEN = frozenset({"-1", "-1.0", "-100", "-100.0", "?", *MISSING})
@@ -120,7 +121,7 @@ def _no_classes(counts: Counter[str], column: str, recur: bool) -> Iterator[Odd]
     else:
         return
     message = f"{different:,} different labels for {examples:,} examples{repeated}: is {column!r} {guess}?"
-    yield Odd("no classes", message, next(iter(counts)), " Name the label column with `label:`")
+    yield Odd(NO_CLASSES, message, next(iter(counts)), " Name the label column with `label:`")
 
 
 def _lists(counts: Counter[str]) -> Iterator[Odd]:

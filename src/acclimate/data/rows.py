@@ -105,7 +105,13 @@ def unseen_labels(rows: Rows, seen: Set[str], split: str, problems: Problems) ->
 
 
 def _is_header(text_value: object, label_value: object, text: str, label: str) -> bool:
-    """Whether a row repeats the header, as after `cat a.csv b.csv`; the second may begin with a byte order mark."""
+    """Whether a row names the columns once more, as after `cat a.csv b.csv`: after a byte order mark or in another order, too."""
     if not (isinstance(text_value, str) and isinstance(label_value, str)) or text.isdecimal():
         return False
-    return seen(label_value) == seen(label) and seen(text_value).strip('"') == seen(text)
+    if len(text_value) > len(text) + len(label) + 8:  # most texts, at once
+        return False
+    return {_plain(text_value), _plain(label_value)} == {_plain(text), _plain(label)}
+
+
+def _plain(name: str) -> str:
+    return seen(name).strip('"').casefold()

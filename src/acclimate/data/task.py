@@ -18,7 +18,7 @@ from acclimate.data.columns import detect_column
 from acclimate.data.corpus import Corpus, CorpusSettings
 from acclimate.data.digests import TextDigest
 from acclimate.data.duplicates import count_duplicates, drop_across, refuse_leaks
-from acclimate.data.label_checks import OddLabels, absent, check_labels, single_examples, without_labels
+from acclimate.data.label_checks import NO_CLASSES, OddLabels, absent, check_labels, single_examples, without_labels
 from acclimate.data.labels import in_order, label_name
 from acclimate.data.problems import Problems
 from acclimate.data.read_files import rows_by_file, task_notes, unread_facts
@@ -181,7 +181,8 @@ class Task:
             if not rows["train"].texts and dropped["train"]:
                 problems.fatal("nothing left", sources["train"].files[0], None, "every text of train stands in dev or test and was dropped")
             for split in ("dev", "test"):
-                if split in rows and seen:
+                # A title or a score is not a label that happens to be unknown.
+                if split in rows and seen and NO_CLASSES not in problems.counts:
                     rows[split] = unseen_labels(rows[split], seen, split, problems)
         empty = [split for split in ("dev", "test") if split in rows and not rows[split].texts]
         if empty:
