@@ -26,6 +26,7 @@ _TABLES = {
     "quoting": Annotated[Quoting | None, _option("--quoting", "Whether fields of csv and tsv may stand in quotes. Default: detected.")],
     "encoding": Annotated[str | None, _option("--encoding", "Encoding of text files, e.g. cp1252. Default: UTF-8.")],
     "header": Annotated[bool | None, _option("--header/--no-header", "Whether the first row of csv and tsv names the columns.")],
+    "longest": Annotated[int | None, _option("--longest", "The longest line or document that is read, in bytes. Default: 16,777,216.")],
     "skip_bad": Annotated[bool | None, _option("--skip-bad", "Leave out and count rows that cannot be used, instead of stopping.")],
 }
 TEXTS = {

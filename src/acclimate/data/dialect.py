@@ -8,7 +8,7 @@ from pathlib import Path
 
 from acclimate.data.lines import encoding_called, text_lines
 from acclimate.data.problems import Problems
-from acclimate.data.reading import Format, Reading
+from acclimate.data.reading import LONGEST, Format, Reading
 from acclimate.data.sniffing import DELIMITERS, Columns, Shape, shape_of
 from acclimate.errors import DataError
 
@@ -32,6 +32,7 @@ class Dialect:
     columns: Columns = field(default=Columns(), repr=False)  # what is usual in this file, to notice what is not
     bare: int | None = None  # a line with quotes inside a field that is not quoted
     detected: Mapping[str, str] = field(default_factory=dict)  # what was seen rather than stated and is not what the ending says
+    longest: int = LONGEST  # bytes of a line
 
     @property
     def separator(self) -> str:
@@ -70,7 +71,7 @@ def dialect_of(file: Path, format: Format, reading: Reading) -> Dialect:
     encoding = None if reading.encoding is None else encoding_called(reading.encoding, file)
     stated = None if reading.delimiter is None else stated_delimiter(reading.delimiter, file)
     header = reading.header is not False
-    numbered = list(_head(file, encoding))
+    numbered = list(_head(file, encoding, reading.longest))
     lines = [line for _, line in numbered]
     skipped = _blank(lines, 0, header)
     told = _SEPARATOR_LINE.fullmatch(lines[skipped]) if skipped < len(lines) else None
@@ -94,15 +95,15 @@ def dialect_of(file: Path, format: Format, reading: Reading) -> Dialect:
         detected["quoting"] = "quotes, with fields of several lines"
     bare = None if shape.bare is None else numbered[skipped + shape.bare][0]
     return Dialect(
-        shape.delimiter, shape.quotes, header, encoding, skipped, reading.quoting is not None, shape.columns, bare, detected
+        shape.delimiter, shape.quotes, header, encoding, skipped, reading.quoting is not None, shape.columns, bare, detected, reading.longest,
     )  # fmt: skip
 
 
-def _head(file: Path, encoding: str | None) -> Iterator[tuple[int, str]]:
+def _head(file: Path, encoding: str | None, longest: int) -> Iterator[tuple[int, str]]:
     size = 0
-    for number, line in islice(text_lines(file, Problems(skip_bad=True), encoding), _HEAD_LINES):
-        # A line that is no text still is a line; the reader of the rows says what is wrong with it.
-        yield number, line or ""
+    for number, line in islice(text_lines(file, Problems(skip_bad=True), encoding, longest), _HEAD_LINES):
+        # A line that is no text still is a line, and no blank one; the reader of the rows says what is wrong with it.
+        yield number, "\ufffd" if line is None else line
         size += len(line or "")
         if size >= _HEAD_CHARACTERS:
             return

@@ -44,7 +44,7 @@ def every_text(source: Source, column: str) -> Iterator[RowText]:
 def _lines(source: Source, column: str, problems: Problems) -> Iterator[Row]:
     row = -1
     for file in source.files:
-        for line, text in text_lines(file, problems, source.encoding):
+        for line, text in text_lines(file, problems, source.encoding, source.longest):
             row += 1
             if text is not None and not text.strip():
                 problems.add("empty text", file, line, "the line is blank")

@@ -7,8 +7,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from acclimate.data.lines import text_lines
+from acclimate.data.lines import text_lines, too_long
 from acclimate.data.problems import Problems
+from acclimate.data.reading import LONGEST
 
 _FIRST_READ = 1 << 16  # characters of a document read before the first try to understand them
 _WRAPPERS = ("data", "rows", "records", "examples", "items", "instances", "documents", "results", "train")
@@ -16,12 +17,12 @@ _Lines = Iterator[tuple[int, str | None]]
 _Objects = Iterator[tuple[int, dict[str, Any] | None]]
 
 
-def json_objects(file: Path, problems: Problems, encoding: str | None = None) -> _Objects:
+def json_objects(file: Path, problems: Problems, encoding: str | None = None, longest: int = LONGEST) -> _Objects:
     """Each object with the number of its (first) line; None in place of a bad one.
 
     In a file with an object a line a bad line costs no other; in an array, or where objects span lines, what follows cannot be found.
     """
-    lines = text_lines(file, problems, encoding)
+    lines = text_lines(file, problems, encoding, longest)
     start: list[tuple[int, str | None]] = []  # up to the second line that is not blank
     for number, line in lines:
         if line is None or line.strip():
@@ -30,7 +31,7 @@ def json_objects(file: Path, problems: Problems, encoding: str | None = None) ->
             break
     first = start[0][1] if start else None
     if first is not None and _is_document(first.strip(), (start[1][1] or "").strip() if len(start) > 1 else ""):
-        yield from _document(file, chain(start, lines), problems)
+        yield from _document(file, chain(start, lines), problems, longest)
     elif first is not None and len(start) == 1 and (why := _no_record(file, _parsed(first))):
         problems.fatal("not a record", file, start[0][0], why)
     else:
@@ -71,9 +72,9 @@ def _a_line(file: Path, lines: _Lines, problems: Problems) -> _Objects:
             yield number, _object_or_none(value, file, number, problems, line)
 
 
-def _document(file: Path, lines: _Lines, problems: Problems) -> _Objects:
+def _document(file: Path, lines: _Lines, problems: Problems, longest: int) -> _Objects:
     """The objects of an array, or those that follow one another."""
-    text = _Text(lines)
+    text = _Text(lines, longest)
     first = True
     try:
         array = text.taken("[")
@@ -88,18 +89,20 @@ def _document(file: Path, lines: _Lines, problems: Problems) -> _Objects:
                 raise json.JSONDecodeError("a comma or ] is missing after this value", "", 0)
         if text.peek():
             raise json.JSONDecodeError("more follows after the end of the array", "", 0)
+        if text.broken:
+            raise json.JSONDecodeError("the line after this one is no text", "", 0)
         if array and text.missing_end:
             raise json.JSONDecodeError("the array has no end; was a download interrupted?", "", 0)
     except (ValueError, RecursionError) as error:
-        if not text.broken:  # else what is wrong has been said
-            problems.fatal("bad JSON", file, text.line, f"{_why(error)}; what follows cannot be read")
+        problems.fatal("bad JSON", file, text.line, f"{_why(error)}; what follows cannot be read")
 
 
 class _Text:
     """Text of a document as far as it was read and not used up; values may span lines, but no word of JSON does."""
 
-    def __init__(self, lines: _Lines) -> None:
+    def __init__(self, lines: _Lines, longest: int) -> None:
         self._lines = lines
+        self._longest = longest
         self._text, self._at = "", 0
         self._ended = False
         self.line = 1  # on which the next thing begins
@@ -140,6 +143,8 @@ class _Text:
                 return line, value
             except ValueError:
                 # Twice as much each time: a long value is gone through a few times only.
+                if len(self._text) - self._at > self._longest:
+                    raise ValueError(too_long("a JSON value", self._longest)) from None
                 if not self._read(2 * (len(self._text) - self._at)):
                     raise
 

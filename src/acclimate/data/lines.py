@@ -7,11 +7,13 @@ import codecs
 import io
 from collections.abc import Generator, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from acclimate.data.compressed import open_bytes
 from acclimate.data.problems import Problems
+from acclimate.data.reading import LONGEST
 from acclimate.errors import DataError
 
 UTF8 = "utf-8"
@@ -50,16 +52,22 @@ def marked_encoding(path: Path) -> str:
         return _marked(file) or UTF8
 
 
-def text_lines(path: Path, problems: Problems, encoding: str | None = None) -> Iterator[tuple[int, str | None]]:
+def too_long(what: str, longest: int) -> str:
+    """What to say of something that takes more memory than may be taken."""
+    return f"{what} is longer than {longest:,} bytes; if that is right, raise `longest: {longest}`"
+
+
+def text_lines(path: Path, problems: Problems, encoding: str | None = None, longest: int = LONGEST) -> Iterator[tuple[int, str | None]]:
     """Every line with its number from 1, without its line end; None in place of a line that is no text, which `problems` gets to know.
 
     Only `\\n` and `\\r\\n` end a line; `\\r` alone does in a file that has no `\\n`. A byte order mark at the start of a line is left out,
     that of the file's first line or of one that `cat` has put in the middle. `encoding` is one of `encoding_called`; None: as marked.
+    Of a line of more than `longest` bytes (characters of UTF-16 and the like) no more than that is held, and it is no text.
 
     Raises:
         DataError: the file is in another encoding than the one that is stated or marked.
     """
-    with open_bytes(path) as file:
+    with open_bytes(path, longest=longest) as file:
         marked = _marked(file)
         if encoding and marked and not encoding.startswith(marked):
             raise DataError(f"{path}:1: the file begins with the byte order mark of {marked.upper()}; leave `encoding: {encoding}` out")
@@ -68,7 +76,7 @@ def text_lines(path: Path, problems: Problems, encoding: str | None = None) -> I
         if wide is not None:
             raise DataError(f"{path}:1: every other byte is zero, as in {wide.upper()} without a byte order mark; say `encoding: {wide}`")
         decoded = _narrow if _is_narrow(encoding) else _wide
-        with closing(decoded(path, file, problems, encoding)) as lines:  # before the file is closed below it
+        with closing(decoded(path, file, problems, encoding, longest)) as lines:  # before the file is closed below it
             for number, text in lines:
                 yield number, text if text is None else _bare(text)
 
@@ -81,35 +89,39 @@ def _bare(line: str) -> str:
     return line[1:] if line.startswith("\ufeff") else line
 
 
-def _narrow(path: Path, file: BinaryIO, problems: Problems, encoding: str) -> Generator[tuple[int, str | None], None, None]:
+def _narrow(path: Path, file: BinaryIO, problems: Problems, encoding: str, longest: int) -> Generator[tuple[int, str | None], None, None]:
     """Lines of an encoding in which the byte 0x0a is a line end and nothing else; one that cannot be decoded costs no other."""
     offset = 0
     other = _Other(encoding)
-    for number, raw in enumerate(_raw_lines(path, file), start=1):
-        text: str | None
+    for number, (raw, size) in enumerate(_raw_lines(path, file, longest), start=1):
+        text: str | None = None
         try:
-            text = raw.decode(encoding)
-            if not raw.isascii():
+            if size > longest:
+                problems.add("too long", path, number, too_long("this line", longest), raw[:_SHOWN].decode(UTF8, "replace"))
+            else:
+                text = raw.decode(encoding)
+            if text is not None and not raw.isascii():
                 other.good(raw, number)
         except UnicodeDecodeError as error:
-            text = None
             kind = "bad UTF-8" if encoding == UTF8 else "bad encoding"
             name = "UTF-8" if encoding == UTF8 else encoding
             fault = f"byte {raw[error.start]:#04x} at byte offset {offset + error.start} is not {name}"
             message = fault + other.bad(raw, number, error.start, fault)
             problems.add(kind, path, number, message, raw.decode(UTF8, "surrogateescape").rstrip("\r\n"))
         yield number, text
-        offset += len(raw)
+        offset += size
     other.judge(path, problems)
 
 
-def _wide(path: Path, file: BinaryIO, problems: Problems, encoding: str) -> Generator[tuple[int, str | None], None, None]:
+def _wide(path: Path, file: BinaryIO, problems: Problems, encoding: str, longest: int) -> Generator[tuple[int, str | None], None, None]:
     """Lines of UTF-16 and its like; where one cannot be decoded, the next could not be found, so the file is refused."""
     number = 0
     reader = io.TextIOWrapper(file, encoding, newline="\n")
     try:
-        for number, text in enumerate(reader, start=1):
-            yield number, text
+        for number, (text, size) in enumerate(_limited(reader, longest), start=1):
+            if size > longest:
+                problems.add("too long", path, number, too_long("this line", longest), text[:_SHOWN])
+            yield number, None if size > longest else text
     except UnicodeError as error:
         problems.fatal("bad encoding", path, number + 1, f"here or soon after are bytes that are not {encoding} ({error})")
     finally:
@@ -189,18 +201,38 @@ def _unmarked_wide(file: BinaryIO) -> str | None:
     return patterns.get((zeros[0], zeros[1], zeros[2], zeros[3])) if len(start) >= 4 else None
 
 
-def _raw_lines(path: Path, file: BinaryIO) -> Iterator[bytes]:
+def _raw_lines(path: Path, file: BinaryIO, longest: int) -> Iterator[tuple[bytes, int]]:
+    """Lines and their sizes; of one that is too long the beginning."""
     start = file.peek(4)  # type: ignore[attr-defined]
     if b"\r" not in start or b"\n" in start or not _old_mac(path):
-        yield from file
+        yield from _limited(file, longest)
         return
-    rest = b""
+    pieces: list[bytes] = []
+    size = 0
     for chunk in iter(lambda: file.read(1 << 16), b""):
-        *lines, rest = (rest + chunk).replace(b"\r\n", b"\r").replace(b"\n", b"\r").split(b"\r")
-        for line in lines:
-            yield line + b"\r"
-    if rest:
-        yield rest
+        first, *others = chunk.replace(b"\r\n", b"\r").replace(b"\n", b"\r").split(b"\r")
+        for piece in (first, *others):
+            if piece is not first:
+                yield b"".join(pieces) + b"\r", size + 1
+                pieces, size = [], 0
+            if size <= longest:
+                pieces.append(piece)
+            size += len(piece)
+    if size:
+        yield b"".join(pieces), size
+
+
+def _limited(file: Any, longest: int) -> Iterator[tuple[Any, int]]:
+    """Lines of a file of bytes or of characters, with their sizes; of one that is too long the beginning."""
+    most = longest + 1
+    for line in iter(partial(file.readline, most), file.read(0)):
+        size, end = len(line), line[-1:]
+        while size > longest and end not in ("\n", b"\n"):
+            rest = file.readline(_HEAD)
+            if not rest:
+                break
+            size, end = size + len(rest), rest[-1:]
+        yield line, size
 
 
 def _old_mac(path: Path) -> bool:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from pydantic import Field
+
 from acclimate.errors import DataError
 from acclimate.settings import Settings
 
@@ -16,6 +18,7 @@ LabelledFormat = Literal["jsonl", "json", "csv", "tsv", "parquet", "hf"]
 DocumentMode = Literal["line", "blank", "file"]
 Quoting = Literal["quotes", "none"]
 TABLES = ("csv", "tsv")
+LONGEST = 1 << 24  # bytes of a line, and characters of a document: the Bible is a quarter of it
 _OF_FORMATS = {  # which formats a setting says something about
     "documents": ("txt",),
     "delimiter": TABLES,
@@ -35,6 +38,7 @@ class Reading:
     quoting: Quoting | None = None
     encoding: str | None = None
     header: bool | None = None
+    longest: int = LONGEST
 
     def check(self, format: Format, where: Path | str) -> None:
         """Refuse what says nothing about files of this format.
@@ -60,3 +64,5 @@ class TableReading(Settings):
     """The encoding of text files, e.g. `cp1252`, `latin-1` or `utf-16`; UTF-8 when not given."""
     header: bool | None = None
     """Whether the first row of a csv or tsv file names the columns; without a header they are called `1`, `2`, ..."""
+    longest: int = Field(default=LONGEST, ge=1 << 10, le=1 << 32)
+    """The longest line or document that is read, in bytes; longer ones are refused, for they take many times as much memory."""

@@ -16,7 +16,7 @@ from acclimate.data.json_records import json_objects
 from acclimate.data.lines import UTF8, encoding_called, marked_encoding
 from acclimate.data.parquet import parquet_columns, parquet_rows
 from acclimate.data.problems import Problems
-from acclimate.data.reading import TABLES, DocumentMode, Format, Reading
+from acclimate.data.reading import LONGEST, TABLES, DocumentMode, Format, Reading
 from acclimate.errors import DataError
 
 TEXT_COLUMN = "text"  # the only column of a plain text file
@@ -49,6 +49,7 @@ class Source:
     format: Format
     documents: Mapping[Path, DocumentMode] = field(default_factory=dict)  # what a document is in each txt file
     dataset: Any = field(default=None, repr=False)
+    longest: int = LONGEST  # bytes of a line, characters of a document
     encoding: str | None = None  # of jsonl and txt files; None: UTF-8, or as a byte order mark says
     header: bool | None = True  # whether the first row names the columns; None: nobody said so, and it should look like it
     dialects: Mapping[Path, Dialect] = field(default_factory=dict)  # of csv and tsv files
@@ -69,7 +70,7 @@ class Source:
             return parquet_columns(file)
         if self.format in TABLES:
             return tables.names_of(self.header_row(file)[1], self.dialects[file])
-        objects = (values for _, values in json_objects(file, Problems(skip_bad=True), self.encoding) if values is not None)
+        objects = (values for _, values in json_objects(file, Problems(skip_bad=True), self.encoding, self.longest) if values is not None)
         return tuple(dict.fromkeys(key for values in islice(objects, _PEEK_RECORDS) for key in values))
 
     def header_row(self, file: Path) -> tuple[int, list[str]]:
@@ -119,7 +120,7 @@ class Source:
     def _values(self, file: Path, columns: Sequence[str], problems: Problems) -> Iterator[tuple[int, dict[str, Any] | None]]:
         match self.format:
             case "jsonl" | "json":
-                yield from json_objects(file, problems, self.encoding)
+                yield from json_objects(file, problems, self.encoding, self.longest)
             case "csv" | "tsv":
                 yield from tables.rows_of(file, self.dialects[file], problems)
             case "parquet":
@@ -127,7 +128,7 @@ class Source:
             case "hf":
                 yield from enumerate(hub.dataset_rows(self.dataset, columns), start=1)
             case "txt":
-                for line, text in plaintext.documents_of(file, self.documents[file], problems, self.encoding):
+                for line, text in plaintext.documents_of(file, self.documents[file], problems, self.encoding, self.longest):
                     yield line, None if text is None else {TEXT_COLUMN: text}
 
     def _has_columns(self, file: Path, columns: Sequence[str], problems: Problems) -> bool:
@@ -191,15 +192,15 @@ def open_source(
         if format == "txt" and reading.documents is not None:
             modes = dict.fromkeys(files, reading.documents)
         elif format == "txt":
-            modes, guess = plaintext.detect_documents(files, encoding)
+            modes, guess = plaintext.detect_documents(files, encoding, reading.longest)
             detected |= {"documents": _summary([*modes.values()])}
             detected |= {"guessed": "what a document is; state it with `documents:`"} if guess else {}
-        return Source(files, format, modes, encoding=encoding, detected=detected, unread=unread)
+        return Source(files, format, modes, encoding=encoding, detected=detected, unread=unread, longest=reading.longest)
     dialects = {file: dialect_of(file, format, reading) for file in files}
     for name in ("delimiter", "quoting"):
         seen = [dialect.detected.get(name) for dialect in dialects.values()]
         detected |= {name: _summary(seen)} if any(seen) else {}
-    return Source(files, format, header=reading.header, dialects=dialects, detected=detected, unread=unread)
+    return Source(files, format, header=reading.header, dialects=dialects, detected=detected, unread=unread, longest=reading.longest)
 
 
 def _summary(values: Sequence[str | None]) -> str:

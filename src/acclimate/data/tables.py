@@ -51,12 +51,14 @@ def rows_of(path: Path, dialect: Dialect, problems: Problems) -> Iterator[tuple[
             start, first = lines.back_to_second_line()
             problems.add(*_broken(path, start, first, str(error)), first)
             if header is None and dialect.header:
+                problems.fatal("no header", path, start, "the header cannot be read, and without it no column is known")
                 return
             yield start, None
             continue
         start = lines.row[0][0]
         if lines.bad:  # its bytes are no text, and the line reader has said so
             if header is None and dialect.header:
+                problems.fatal("no header", path, start, "the header cannot be read, and without it no column is known")
                 return
             yield start, None
             continue
@@ -66,6 +68,7 @@ def rows_of(path: Path, dialect: Dialect, problems: Problems) -> Iterator[tuple[
             _, first = lines.back_to_second_line()
             problems.add(suspected[0], path, start, suspected[1], first)
             if header is None and dialect.header:
+                problems.fatal("no header", path, start, "the header cannot be read, and without it no column is known")
                 return
             yield start, None
             continue
@@ -122,7 +125,7 @@ class _Suspicion:
 
 def _reader(lines: "_Lines", dialect: Dialect) -> Any:
     # The limit is the csv module's own setting for the process; its default (128 KiB) is less than a long document.
-    csv.field_size_limit(FIELD_LIMIT)
+    csv.field_size_limit(max(FIELD_LIMIT, dialect.longest))
     return csv.reader(lines, delimiter=dialect.delimiter, quoting=csv.QUOTE_MINIMAL if dialect.quotes else csv.QUOTE_NONE, strict=True)
 
 
@@ -150,7 +153,7 @@ class _Lines:
     """Feeds lines to `csv.reader`, remembers which belong to the current row, and can give all but its first back."""
 
     def __init__(self, path: Path, dialect: Dialect, problems: Problems) -> None:
-        self._source = text_lines(path, problems, dialect.encoding)
+        self._source = text_lines(path, problems, dialect.encoding, dialect.longest)
         for _ in range(dialect.skipped):
             next(self._source, None)
         self._again: list[tuple[int, str | None]] = []  # lines to be read once more, last one first
