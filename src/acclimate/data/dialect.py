@@ -95,7 +95,8 @@ def dialect_of(file: Path, format: Format, reading: Reading) -> Dialect:
         detected["quoting"] = "quotes, with fields of several lines"
     bare = None if shape.bare is None else numbered[skipped + shape.bare][0]
     return Dialect(
-        shape.delimiter, shape.quotes, header, encoding, skipped, reading.quoting is not None, shape.columns, bare, detected, reading.longest,
+        shape.delimiter, shape.quotes, header, encoding, skipped, reading.quoting is not None, shape.columns, bare, detected,
+        reading.longest,
     )  # fmt: skip
 
 
