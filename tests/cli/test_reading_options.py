@@ -86,6 +86,7 @@ def test_rows_without_text_are_counted_on_standard_error_and_are_no_failure(here
     strict = run("predict", "model", "new.csv", "--strict")
     assert (strict.exit_code, strict.stdout) == (2, "")
     assert "new.csv:3: 'text' is empty" in strict.stderr
+    assert "say one of them" in run("predict", "model", "new.csv", "--strict", "--skip-bad").stderr
 
 
 def test_a_command_in_a_card_says_how_the_data_was_read():

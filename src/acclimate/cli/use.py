@@ -31,8 +31,11 @@ def predict(
     A row whose text is empty or cannot be read gets an answer without a label that says why in `problem`.
     """
     from acclimate.data.corpus import CorpusSettings
+    from acclimate.errors import SettingsError
     from acclimate.evaluation.apply import predict_file
 
+    if strict and reading.get("skip_bad"):
+        raise SettingsError("--strict stops at rows without text, --skip-bad leaves them out: say one of them")
     predict_file(model, CorpusSettings(path=file, **reading), out, sys.stdout.buffer, show.say, split, strict)
 
 
