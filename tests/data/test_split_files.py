@@ -151,3 +151,11 @@ def test_dataset_folders_of_single_splits_below_one_folder_are_splits(tmp_path):
         part.save_to_disk(tmp_path / "d" / name)
     task = Task.open(TaskSettings(path="d"), tmp_path)
     assert task.test.texts[0] == "text 1 0"
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.csv", "a.txt"])
+def test_an_empty_file_says_so(tmp_path, name):
+    (tmp_path / name).write_bytes(b"")
+    settings = DataSettings(domain=name) if name == "a.txt" else DataSettings(task=name)
+    with pytest.raises(DataError, match="empty"):
+        Data.open(settings, tmp_path)

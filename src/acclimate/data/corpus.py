@@ -13,7 +13,7 @@ from acclimate.data.cleaning import Cleaned, Cleaning, Pattern
 from acclimate.data.columns import detect_column
 from acclimate.data.digests import TextDigest
 from acclimate.data.problems import Problems
-from acclimate.data.read_files import file_notes, rows_by_file, unread_facts
+from acclimate.data.read_files import file_notes, if_empty, rows_by_file, unread_facts
 from acclimate.data.reading import TABLES, DocumentMode, Format, Reading, TableReading
 from acclimate.data.records import Record, Source, open_source
 from acclimate.data.sample import Sample, Spread
@@ -215,7 +215,8 @@ class Corpus:
                     watch(text)
         if not documents:
             patterns = f": `leave_out` and `remove` left out all {cleaned.left_out:,}" if cleaned.left_out else ""
-            raise DataError(f"{self.files[0] if self.files else self.name}: the corpus {self.name!r} holds no usable document{patterns}")
+            why = patterns or if_empty(self.files)
+            raise DataError(f"{self.files[0] if self.files else self.name}: the corpus {self.name!r} holds no usable document{why}")
         if self.settings is not None:
             self._fingerprint = digest.hexdigest()
         self._sample = spread.sample()

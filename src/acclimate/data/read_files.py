@@ -11,6 +11,13 @@ _MANY_REPEATED = 0.1  # of a split's rows: more are hardly by chance
 _LEAST_REPEATED = 5
 
 
+def if_empty(files: Sequence[Path]) -> str:
+    """What to add where nothing was found, if there is nothing in the files."""
+    if not files or any(file.stat().st_size for file in files):
+        return ""
+    return f": {'the file is' if len(files) == 1 else 'the files are'} empty (0 bytes); was a download interrupted?"
+
+
 def rows_by_file(files: Sequence[Path], rows: Mapping[Path, int]) -> dict[str, int]:
     """How many rows each file gave, unusable ones counted too; of very many files by the folder they lie in."""
     counted = [file for file in files if file in rows]

@@ -10,6 +10,7 @@ import numpy as np
 from acclimate.data.corpus import checked_text
 from acclimate.data.labels import MISSING, is_missing, label_hint, label_name, seen, some_labels, why_no_label
 from acclimate.data.problems import Problems, place
+from acclimate.data.read_files import if_empty
 from acclimate.data.records import Source
 
 
@@ -85,7 +86,7 @@ def read_rows(
         rows.index.append(record.row)
         rows.places.append((record.file, record.line))
     if not rows.texts:
-        problems.fatal("no usable record", source.files[0], None, "there is no usable record")
+        problems.fatal("no usable record", source.files[0], None, f"there is no usable record{if_empty(source.files)}")
     return rows
 
 
