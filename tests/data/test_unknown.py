@@ -127,6 +127,11 @@ def flat(rows):
 
 
 def test_what_is_said_grows_with_the_share():
-    assert unknown_words(0.01, "'domain'") == ""
-    assert unknown_words(0.2, "'domain'") == "20.0 % of the tokens of 'domain' are unknown to this vocabulary, and no model can read them"
-    assert unknown_words(0.6, "'domain'").startswith("MOSTLY UNREADABLE: 60.0 % of the tokens of 'domain'")
+    assert unknown_words({"'domain'": 0.01}) == ""
+    assert (
+        unknown_words({"'domain'": 0.2, "'wiki'": 0.0})
+        == "20.0 % of the tokens of 'domain' are unknown to this vocabulary, and no model can read them"
+    )
+    assert unknown_words({"'wiki'": 0.02, "'domain'": 0.6}).startswith(
+        "MOSTLY UNREADABLE: 2.0 % of the tokens of 'wiki', 60.0 % of the tokens of 'domain' are"
+    )

@@ -53,7 +53,7 @@ class Learned:
     @property
     def note(self) -> str:
         """What should be said of unknown tokens without being asked; empty where they are too few to matter."""
-        told = unknown_words(self.unknown_share, "this corpus")
+        told = unknown_words({"this corpus": self.unknown_share})
         if not told:
             return ""
         missing = self.different - self.alphabet

@@ -1,7 +1,7 @@
 """What a vocabulary cannot read: how many tokens of a text are unknown to it, and how many bytes of the text they stand for."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,12 +36,14 @@ def drops_unknown(tokenizer: Tokenizer) -> bool:
     return not any(end > begin for begin, end in made.offsets)
 
 
-def unknown_words(share: float, what: str) -> str:
-    """What is said of text with this share of unknown tokens; empty where it is too small to matter."""
-    if share <= NOTED:
+def unknown_words(shares: Mapping[str, float]) -> str:
+    """What is said of texts, by what they are called, with these shares of unknown tokens; empty where all are too small to matter."""
+    noted = {what: share for what, share in shares.items() if share > NOTED}
+    if not noted:
         return ""
-    told = f"{100 * share:.1f} % of the tokens of {what} are unknown to this vocabulary, and no model can read them"
-    return told if share <= MOSTLY else f"MOSTLY UNREADABLE: {told}; {OTHER_BASE}"
+    parts = ", ".join(f"{100 * share:.1f} % of the tokens of {what}" for what, share in noted.items())
+    told = f"{parts} are unknown to this vocabulary, and no model can read them"
+    return told if max(noted.values()) <= MOSTLY else f"MOSTLY UNREADABLE: {told}; {OTHER_BASE}"
 
 
 def nothing_to_mask(corpus: str) -> str:

@@ -136,7 +136,8 @@ class Finetune(Stage):
             return {**{f"dev_{name}": value for name, value in metrics.items()}, "score": metrics[self.select_by]}
 
         unknown = {name: read.store.unknown_share for name, read in (("train", train), ("dev", dev), ("test", test))}
-        notes += [told for name, share in unknown.items() if (told := unknown_words(share, f"the {name} texts"))]
+        if told := unknown_words({f"the {name} texts": share for name, share in unknown.items()}):
+            notes.append(told)
         steps = self.steps(order.batches_per_epoch)
         seconds = time.monotonic() - began
         with PeakMemory() as memory:

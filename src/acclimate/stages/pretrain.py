@@ -162,7 +162,8 @@ class Pretrain(Stage):
             notes.append("batches did not grow: batch_tokens hold a single window of the longest")
         if self.include:
             notes.append(f"the text of {' and '.join(self.include)} was read in pretraining, as asked")
-        notes += [told for name, facts in text.facts.items() if (told := unknown_words(facts["unknown_share"], repr(name)))]
+        if told := unknown_words({repr(name): facts["unknown_share"] for name, facts in text.facts.items()}):
+            notes.append(told)
 
         model, fresh = load_mlm(parent, context.seed, self.dropout)
         if self.gradient_checkpointing:

@@ -71,6 +71,6 @@ class Prune(Stage):
         }
         share = metrics["unknown_tokens_after"] / max(metrics["corpus_tokens_after"], 1)
         metrics["unknown_share"] = share
-        told = unknown_words(share, f"{in_words(self.corpus)!r}")
+        told = unknown_words({repr(in_words(self.corpus)): share})
         cost = Cost(seconds=time.monotonic() - began, parameters=metrics["parameters_after"], disk_bytes=metrics["disk_bytes_after"])
         return Outcome(metrics, cost, (told,) if told else ())

@@ -202,8 +202,8 @@ class Readings:
 
     def notes(self, plan: Plan) -> list[str]:
         """What should be said before anything is trained."""
-        told = ((name, unknown_words(share, repr(part))) for name, parts in self.unknown(plan).items() for part, share in parts.items())
-        return [f"base {name}: {words}" for name, words in told if words]
+        told = {name: unknown_words({repr(part): share for part, share in parts.items()}) for name, parts in self.unknown(plan).items()}
+        return [f"base {name}: {words}" for name, words in told.items() if words]
 
 
 def source_of(node: Node, plan: Plan) -> Source | None:
