@@ -77,7 +77,7 @@ class Context:
             if self.runtime.stop.asked:
                 raise Interrupted(f"{self.title}: stopped while waiting for another process")
 
-        return Patience(self.runtime.reporter.say, poll)
+        return Patience(lambda line: self.runtime.reporter.say(line), poll)
 
 
 @dataclass(frozen=True)
