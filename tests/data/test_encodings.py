@@ -92,3 +92,5 @@ def test_the_line_ends_of_an_old_mac_end_lines(tmp_path):
     path = tmp_path / "a.csv"
     path.write_bytes(TEXT.replace("\n", "\r").encode())
     assert texts_of(path)[0] == ["naïve £1", "plain"]
+    path.write_bytes(b"text\rt\rt\r\rb\rb")  # Python keeps one object for equal single bytes
+    assert texts_of(path)[0] == ["t", "t", "b", "b"]

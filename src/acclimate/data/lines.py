@@ -78,15 +78,14 @@ def text_lines(path: Path, problems: Problems, encoding: str | None = None, long
         decoded = _narrow if _is_narrow(encoding) else _wide
         with closing(decoded(path, file, problems, encoding, longest)) as lines:  # before the file is closed below it
             for number, text in lines:
-                yield number, text if text is None else _bare(text)
-
-
-def _bare(line: str) -> str:
-    if line.endswith("\n"):
-        line = line[:-2] if line.endswith("\r\n") else line[:-1]
-    elif line.endswith("\r"):
-        line = line[:-1]
-    return line[1:] if line.startswith("\ufeff") else line
+                if text is None:
+                    yield number, None
+                    continue
+                if text.endswith("\n"):
+                    text = text[:-2] if text.endswith("\r\n") else text[:-1]
+                elif text.endswith("\r"):
+                    text = text[:-1]
+                yield number, text[1:] if text.startswith("\ufeff") else text
 
 
 def _narrow(path: Path, file: BinaryIO, problems: Problems, encoding: str, longest: int) -> Generator[tuple[int, str | None], None, None]:
@@ -204,15 +203,16 @@ def _unmarked_wide(file: BinaryIO) -> str | None:
 def _raw_lines(path: Path, file: BinaryIO, longest: int) -> Iterator[tuple[bytes, int]]:
     """Lines and their sizes; of one that is too long the beginning."""
     start = file.peek(4)  # type: ignore[attr-defined]
-    if b"\r" not in start or b"\n" in start or not _old_mac(path):
-        yield from _limited(file, longest)
-        return
+    return _mac_lines(file, longest) if b"" in start and b"
+" not in start and _old_mac(path) else _limited(file, longest)
+
+
+def _mac_lines(file: BinaryIO, longest: int) -> Iterator[tuple[bytes, int]]:
     pieces: list[bytes] = []
     size = 0
     for chunk in iter(lambda: file.read(1 << 16), b""):
-        first, *others = chunk.replace(b"\r\n", b"\r").replace(b"\n", b"\r").split(b"\r")
-        for piece in (first, *others):
-            if piece is not first:
+        for number, piece in enumerate(chunk.replace(b"\r\n", b"\r").replace(b"\n", b"\r").split(b"\r")):
+            if number:
                 yield b"".join(pieces) + b"\r", size + 1
                 pieces, size = [], 0
             if size <= longest:

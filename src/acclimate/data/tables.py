@@ -76,7 +76,7 @@ def rows_of(path: Path, dialect: Dialect, problems: Problems) -> Iterator[tuple[
             header = names_of(row, dialect)
             if dialect.header:
                 continue
-        if fits(row, header if dialect.header else ["?"] * len(header)):
+        if len(row) == len(header) or fits(row, header if dialect.header else ["?"] * len(header)):
             yield start, dict(zip(header, row, strict=False))
         else:
             problems.add("ragged row", path, start, _ragged(row, len(header), dialect), dialect.delimiter.join(row))
@@ -95,17 +95,19 @@ class _Suspicion:
 
     def of(self, lines: list[tuple[int, str | None]], row: list[str]) -> tuple[str, str] | None:
         """Kind and message, where a row of these lines is suspicious."""
-        if self._dialect.stated_quotes or not any('"' in (line or "") for _, line in lines):
+        if self._dialect.stated_quotes or (len(lines) == 1 and '"' not in (lines[0][1] or "")):
             return None
-        split = [(line or "").split(self._dialect.delimiter) for _, line in lines]
+        delimiter = self._dialect.delimiter
+        if self._dialect.quotes and len(lines) == 1:
+            line = lines[0][1] or ""
+            if not (line.startswith('"') or f'{delimiter}"' in line):
+                self._bare = lines[0][0]
+            return None
+        split = [(line or "").split(delimiter) for _, line in lines]
         if not self._dialect.quotes:
             doubled = next((field for field in split[0] if proper(field) and '""' in field[1:-1]), None)
             said = "say `quoting: quotes`, or `quoting: none` if quotes are letters here"
             return ("quotes", f"the field {doubled[:60]!r} seems to be a quoted one; {said}") if doubled else None
-        if len(lines) == 1:
-            if not any(field.startswith('"') for field in split[0]):
-                self._bare = lines[0][0]
-            return None
         last = lines[-1][0]
         mend = "say `quoting: none` if quotes are letters, or `quoting: quotes` if it is one field"
         if self._swallowed(split, row):
@@ -158,6 +160,7 @@ class _Lines:
             next(self._source, None)
         self._again: list[tuple[int, str | None]] = []  # lines to be read once more, last one first
         self.row: list[tuple[int, str | None]] = []
+        self.bad = False  # a line of the row is no text
 
     def __iter__(self) -> "_Lines":
         return self
@@ -165,14 +168,14 @@ class _Lines:
     def __next__(self) -> str:
         line = self._again.pop() if self._again else next(self._source)
         self.row.append(line)
-        return (line[1] or "") + "\n"
+        if line[1] is None:
+            self.bad = True
+            return "\n"
+        return line[1] + "\n"
 
     def start_row(self) -> None:
         self.row = []
-
-    @property
-    def bad(self) -> bool:
-        return any(text is None for _, text in self.row)
+        self.bad = False
 
     def back_to_second_line(self) -> tuple[int, str]:
         (number, text), *rest = self.row
