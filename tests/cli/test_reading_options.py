@@ -89,6 +89,13 @@ def test_rows_without_text_are_counted_on_standard_error_and_are_no_failure(here
     assert "say one of them" in run("predict", "model", "new.csv", "--strict", "--skip-bad").stderr
 
 
+def test_what_is_wrong_with_a_row_is_mended_by_options_of_the_verb_too(here):
+    (here / "new.csv").write_bytes("text\nnaïve\nplain\n".encode("cp1252"))
+    done = run("predict", "model", "new.csv")
+    assert "say --encoding cp1252" in json.loads(done.stdout.splitlines()[0])["problem"]
+    assert "say --encoding cp1252" in done.stderr
+
+
 def test_a_command_in_a_card_says_how_the_data_was_read():
     words = show.command("finetune", "base", "data.csv", out="made", header=False, skip_bad=True, delimiter=";")
     assert words == "acclimate finetune base data.csv --out made --no-header --skip-bad --delimiter ';'"

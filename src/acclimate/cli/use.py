@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from acclimate.cli import show
+from acclimate.cli.mends import in_options, options_of
 from acclimate.cli.reading import LABELS, TEXTS, Reading, reads
 
 ModelFolder = Annotated[Path, typer.Argument(help="Folder of a trained model.", show_default=False)]
@@ -36,7 +37,12 @@ def predict(
 
     if strict and reading.get("skip_bad"):
         raise SettingsError("--strict stops at rows without text, --skip-bad leaves them out: say one of them")
-    predict_file(model, CorpusSettings(path=file, **reading), out, sys.stdout.buffer, show.say, split, strict)
+    options = options_of(predict)
+
+    def words(problem: str) -> str:
+        return in_options(problem, options)
+
+    predict_file(model, CorpusSettings(path=file, **reading), out, sys.stdout.buffer, show.say, split, strict, words)
 
 
 @reads(LABELS)

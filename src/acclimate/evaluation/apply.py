@@ -33,12 +33,20 @@ Say = Callable[[str], None]
 
 
 def predict_file(
-    model: Path, asked: CorpusSettings, out: Path | None, standard: BinaryIO, say: Say, split: str | None = None, strict: bool = False
+    model: Path,
+    asked: CorpusSettings,
+    out: Path | None,
+    standard: BinaryIO,
+    say: Say,
+    split: str | None = None,
+    strict: bool = False,
+    words: Callable[[str], str] = str,
 ) -> None:
     """Answer every row of the input, in order: index, label and probabilities, and file and line where there are several files.
 
     A row without a text that could be read gets an answer without a label that says why, and all of them are counted at the end. With
     `strict` the first look at them is an error, and nothing is predicted; with `asked.skip_bad` they are left out, and `index` counts on.
+    `words` puts what is wrong with a row into the caller's own words.
 
     Raises:
         SettingsError: `out` is neither .jsonl nor .csv, or would overwrite what is read or the model.
@@ -64,11 +72,11 @@ def predict_file(
             count += 1
             if output_L is None:
                 bad[row.kind] += 1
-                named += [row.problem] if len(named) < NAMED else []
+                named += [words(row.problem)] if len(named) < NAMED else []
                 if asked.skip_bad:
                     continue
             stands = {"index": row.row} | ({"file": str(row.file), "line": row.line} if several else {})
-            writer.write(stands, answers.none if output_L is None else answers.of(output_L), row.problem if output_L is None else "")
+            writer.write(stands, answers.none if output_L is None else answers.of(output_L), words(row.problem) if output_L is None else "")
     if bad:
         say(_without_text(bad, count, named, "left out" if asked.skip_bad else "marked with a `problem` in the place of an answer"))
 
