@@ -203,8 +203,7 @@ def _unmarked_wide(file: BinaryIO) -> str | None:
 def _raw_lines(path: Path, file: BinaryIO, longest: int) -> Iterator[tuple[bytes, int]]:
     """Lines and their sizes; of one that is too long the beginning."""
     start = file.peek(4)  # type: ignore[attr-defined]
-    return _mac_lines(file, longest) if b"" in start and b"
-" not in start and _old_mac(path) else _limited(file, longest)
+    return _mac_lines(file, longest) if b"\r" in start and b"\n" not in start and _old_mac(path) else _limited(file, longest)
 
 
 def _mac_lines(file: BinaryIO, longest: int) -> Iterator[tuple[bytes, int]]:
