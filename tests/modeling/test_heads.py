@@ -76,8 +76,9 @@ def test_fresh_weights_follow_the_rules_of_the_architecture(name, tiny, base, tm
     # Drawn at many seeds, each fresh tensor has the spread that transformers itself gives it.
     folder = import_base(base(tiny(name, "base", initializer_range=0.02)), tmp_path / "imported")
     ours = [head_state(load_classifier(folder, LABELS, LINEAR, seed, None), folder) for seed in range(12)]
+    kind = type(load_classifier(folder, LABELS, LINEAR, 0, None))
     torch.manual_seed(0)
-    theirs = [type(load_classifier(folder, LABELS, LINEAR, 0, None))(folder.architecture.config).state_dict() for _ in range(12)]
+    theirs = [kind(folder.architecture.config).state_dict() for _ in range(12)]
     for key in ours[0]:
         if key.endswith(("classifier.weight", "out_proj.weight")):
             wanted, found = (torch.stack([state[key][:2] for state in states]).std() for states in (theirs, ours))

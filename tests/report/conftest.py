@@ -129,8 +129,23 @@ def results_of(tmp_path: Path) -> Callable[..., Results]:
     return make
 
 
+@pytest.fixture(scope="session")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as `folder` is, with its report, for those who only read."""
+    from acclimate.report.page import write_report
+
+    made = hostile(tmp_path_factory.mktemp("written"))
+    write_report(made)
+    return made
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
+    """A folder of the results of `hostile` that a test may change."""
+    return hostile(tmp_path)
+
+
+def hostile(where: Path) -> Path:
     """Three recipes, three seeds, two budgets, one failed run, and hostile text wherever a user's text can stand."""
     evil = HOSTILE + TEMPLATE
     scores: Scores = {
@@ -154,7 +169,7 @@ def folder(tmp_path: Path) -> Path:
         *(stage("finetune", name, seed=seed, labels=labels, metrics=cut) for name in ("fine-tune", evil) for labels, seed in runs),
         *(stage("tfidf", f"tfidf {OVERRIDE}", seed=seed, labels=labels) for labels, seed in runs),
     ]  # fmt: skip
-    return write_folder(tmp_path / "results", scores, verdicts, stages=stages, **_facts(evil))
+    return write_folder(where / "results", scores, verdicts, stages=stages, **_facts(evil))
 
 
 def _facts(evil: str) -> dict[str, Any]:

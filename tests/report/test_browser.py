@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import sync_playwright
 
-from acclimate.report.page import write_report, write_reports
+from acclimate.report.page import write_reports
 
 CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
 
@@ -47,16 +47,16 @@ def opened(browser: Any) -> Iterator[Any]:
         context.close()
 
 
-def test_hostile_text_does_nothing(opened: Any, folder: Path) -> None:
-    page, said = opened(write_report(folder))
+def test_hostile_text_does_nothing(opened: Any, written: Path) -> None:
+    page, said = opened(written / "report.html")
     assert page.locator("img").count() == 0
     assert page.locator("script").count() == 1
     assert "onerror=alert(1)" in page.inner_text("body")
     assert said == []
 
 
-def test_a_click_or_a_key_on_a_heading_sorts_the_table(opened: Any, folder: Path) -> None:
-    page, said = opened(write_report(folder))
+def test_a_click_or_a_key_on_a_heading_sorts_the_table(opened: Any, written: Path) -> None:
+    page, said = opened(written / "report.html")
     table = page.locator("table.sortable").first
 
     def scores() -> list[float]:
@@ -76,8 +76,8 @@ def test_a_click_or_a_key_on_a_heading_sorts_the_table(opened: Any, folder: Path
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [320, 390, 1200])
-def test_the_page_fits_every_screen_by_day_and_by_night(opened: Any, folder: Path, width: int, scheme: str) -> None:
-    page, said = opened(write_report(folder), viewport={"width": width, "height": 800}, color_scheme=scheme)
+def test_the_page_fits_every_screen_by_day_and_by_night(opened: Any, written: Path, width: int, scheme: str) -> None:
+    page, said = opened(written / "report.html", viewport={"width": width, "height": 800}, color_scheme=scheme)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     dark = page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(22, 24, 28)"
     assert dark == (scheme == "dark")
@@ -88,8 +88,8 @@ def test_the_page_fits_every_screen_by_day_and_by_night(opened: Any, folder: Pat
     assert said == []
 
 
-def test_it_prints_with_everything_open(opened: Any, folder: Path) -> None:
-    page, said = opened(write_report(folder))
+def test_it_prints_with_everything_open(opened: Any, written: Path) -> None:
+    page, said = opened(written / "report.html")
     assert page.pdf()[:5] == b"%PDF-"
     page.evaluate("document.querySelectorAll('details').forEach(each => each.open = false)")
     page.emulate_media(media="print")

@@ -49,17 +49,16 @@ def test_without_sharing_no_saving_is_claimed(results_of: Make) -> None:
     assert saving(results).sentence == "No stage of this study was shared by several runs."
 
 
-def test_markdown_says_what_the_page_says_and_stays_inert(folder: Path) -> None:
-    write_report(folder)
-    written = (folder / "report.md").read_text(encoding="utf-8")
-    outside = "".join(part for number, part in enumerate(written.split("```")) if number % 2 == 0)
+def test_markdown_says_what_the_page_says_and_stays_inert(written: Path) -> None:
+    markdown = (written / "report.md").read_text(encoding="utf-8")
+    outside = "".join(part for number, part in enumerate(markdown.split("```")) if number % 2 == 0)
     assert "<script>" not in outside
     assert "<img" not in outside
     assert "://" not in outside
-    assert "+0.043 [+0.019 to +0.067]" in written
-    rows = [line for line in written.splitlines() if line.startswith("| ")]
+    assert "+0.043 [+0.019 to +0.067]" in markdown
+    rows = [line for line in markdown.splitlines() if line.startswith("| ")]
     assert rows
-    assert "\u202e" not in written
+    assert "\u202e" not in markdown
 
 
 def test_code_cannot_end_its_own_fence(results_of: Make) -> None:
