@@ -8,21 +8,27 @@ import typer
 from acclimate.cli import live, show
 from acclimate.training.precision import Precision
 
+MOST = 1024  # threads or processes: more than a machine has that this runs on
+
 StudyFile = Annotated[Path, typer.Argument(help="The study file (YAML).", show_default=False)]
 OutOption = Annotated[Path | None, typer.Option("--out", help="Where results go. Default: results/NAME beside the study file.")]
 StoreOption = Annotated[Path | None, typer.Option("--store", help="Where artifacts are kept. Default: .acclimate beside the study file.")]
 SmokeOption = Annotated[bool, typer.Option("--smoke", help="Run every stage on a sliver of the data, to see that it works.")]
-ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads of a process. Default: all.")]
+ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, max=MOST, help="CPU threads of a process. Default: all.")]
 PrecisionOption = Annotated[
     Precision,
     typer.Option("--precision", help="auto: bf16 where the device has units for it. Part of what artifacts are kept under."),
 ]
-MicroOption = Annotated[int | None, typer.Option("--micro-tokens", min=8, help="Tokens per forward pass; default what memory allows.")]
-CheckpointOption = Annotated[float, typer.Option("--checkpoint-seconds", min=0, help="Seconds between saves of a running stage.")]
+MicroOption = Annotated[
+    int | None, typer.Option("--micro-tokens", min=8, max=2**24, help="Tokens per forward pass; default what memory allows.")
+]
+CheckpointOption = Annotated[float, typer.Option("--checkpoint-seconds", min=0, max=1e9, help="Seconds between saves of a running stage.")]
 EngineOption = Annotated[str, typer.Option("--engine", help="local (a process a device) or inline (everything in this process).")]
 WorkersOption = Annotated[
     int | None,
-    typer.Option("--workers", min=1, help="Stages done at the same time. Default: one a GPU, or one; on a CPU they share its threads."),
+    typer.Option(
+        "--workers", min=1, max=MOST, help="Stages done at the same time. Default: one a GPU, or one; on a CPU they share its threads."
+    ),
 ]
 SetOption = Annotated[list[str] | None, typer.Option("--set", help="A setting of the stage, e.g. --set lr=3e-5; may be repeated.")]
 TrackOption = Annotated[

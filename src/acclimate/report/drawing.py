@@ -1,6 +1,9 @@
 """Charts drawn as SVG by altair and vl-convert: no script and no network, sharp on paper, in the page's colours by day and by night."""
 
+import json
 import re
+import subprocess
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +17,8 @@ INK, SOFT, LINE, ACCENT, PAGE = "#1d1f23", "#565b63", "#d9dad4", "#1f4f8f", "#fc
 # Told apart by people who see few colours (after Okabe & Ito 2008), and dark and light enough for both pages.
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8c6d1f", "#56b4e9", "#7a5ac8", "#b2182b", "#5e6b73")
 FONT = "system-ui, 'Liberation Sans', 'DejaVu Sans', sans-serif"
+ALONE = 120.0  # seconds that a chart may take in a process of its own
+_ALONE = "import json, sys, vl_convert; sys.stdout.write(vl_convert.vegalite_to_svg(json.load(sys.stdin)))"
 _VARIABLES = {INK: "var(--ink)", SOFT: "var(--soft)", LINE: "var(--line)", ACCENT: "var(--accent)", PAGE: "var(--page)"}
 
 
@@ -42,9 +47,11 @@ def chart_of(rows: list[dict[str, Any]]) -> "altair.Chart":
 
 
 def draw(chart: "altair.LayerChart | altair.FacetChart", width: int, height: int) -> str:
-    """The chart as SVG, `width` x `height` pixels without its axes."""
-    import vl_convert
+    """The chart as SVG, `width` x `height` pixels without its axes.
 
+    Raises:
+        NotDrawn: there is not enough memory for the library that draws.
+    """
     axis = {
         "domainColor": SOFT, "tickColor": SOFT, "gridColor": LINE, "labelColor": SOFT, "titleColor": SOFT, "titleFontWeight": "normal",
         "labelFontSize": 11, "titleFontSize": 11, "labelFont": FONT, "titleFont": FONT, "labelFlush": True,
@@ -56,7 +63,43 @@ def draw(chart: "altair.LayerChart | altair.FacetChart", width: int, height: int
     }  # fmt: skip
     specification: dict[str, Any] = chart.properties(width=width, height=height).to_dict()
     specification["config"] = config
+    return _apart(specification) if _memory_is_limited() else _svg(specification)
+
+
+class NotDrawn(Exception):
+    """The drawing library could not do it, for want of memory."""
+
+
+def _svg(specification: dict[str, Any]) -> str:
+    import vl_convert
+
     return str(vl_convert.vegalite_to_svg(specification))
+
+
+def _memory_is_limited() -> bool:
+    # Where it may not have the addresses it wants, the library ends its process without a word: there, not here.
+    try:
+        import resource
+    except ImportError:  # not every system has limits
+        return False
+    return resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
+
+
+def _apart(specification: dict[str, Any]) -> str:
+    """Drawn in a process of its own.
+
+    Raises:
+        NotDrawn: that process died.
+    """
+    try:
+        drawn = subprocess.run(
+            [sys.executable, "-c", _ALONE], input=json.dumps(specification), capture_output=True, text=True, timeout=ALONE
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise NotDrawn(str(error)) from error
+    if drawn.returncode or not drawn.stdout.startswith("<svg"):
+        raise NotDrawn(f"the drawing library ended with {drawn.returncode}")
+    return drawn.stdout
 
 
 def apart(places: list[tuple[float, float]], wide: float, high: float) -> list[float]:

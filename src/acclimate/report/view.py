@@ -1,15 +1,16 @@
 """Everything that is said of one study, computed once, for the page, the Markdown and the plots alike."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from acclimate.report import charts, text
 from acclimate.report.chosen import Confusion, bins, by_label, confusion
 from acclimate.report.curves import Curves, curves
-from acclimate.report.drawing import Figure
+from acclimate.report.drawing import Figure, NotDrawn
 from acclimate.report.facts import DataFacts, data_facts
 from acclimate.report.forest import Axis, Mark, axis_of
 from acclimate.report.grid import Grid
@@ -21,6 +22,8 @@ from acclimate.report.tables import Row, table_rows
 from acclimate.report.tree import Branch, Saving, saving, tree
 from acclimate.report.words import verdict_sentences
 from acclimate.report.work import scores_grid, size_grid, stages_grid, time_grid
+
+T = TypeVar("T")
 
 _DECIMAL = re.compile(r"\d+\.\d+")
 
@@ -42,6 +45,7 @@ class View:
     results: Results
     prefix: str = ""
     public: bool = False  # without texts of the data, and without folders of this machine
+    _not_drawn: list[str] = field(default_factory=list, repr=False, compare=False)  # why charts are missing
 
     @property
     def study(self) -> Any:
@@ -84,23 +88,33 @@ class View:
 
     @cached_property
     def pareto(self) -> Figure | None:
-        return charts.pareto(self.results, self._largest)
+        return self._drawn(lambda: charts.pareto(self.results, self._largest))
 
     @cached_property
     def efficiency(self) -> Figure | None:
-        return charts.efficiency(self.results, list(self.rows))
+        return self._drawn(lambda: charts.efficiency(self.results, list(self.rows)))
 
     @cached_property
     def differences(self) -> Figure | None:
-        return charts.differences(self.results, self._largest)
+        return self._drawn(lambda: charts.differences(self.results, self._largest))
 
     @cached_property
     def calibration(self) -> Figure | None:
-        return charts.calibration(self.results, bins(self.results))
+        return self._drawn(lambda: charts.calibration(self.results, bins(self.results)))
 
     @cached_property
     def curves(self) -> list[Curves]:
-        return curves(self.results)
+        return self._drawn(lambda: curves(self.results)) or []
+
+    def _drawn(self, draw: Callable[[], T]) -> T | None:
+        # After the first chart that could not be drawn none is tried: a report without charts is better than none.
+        if self._not_drawn:
+            return None
+        try:
+            return draw()
+        except (NotDrawn, MemoryError) as error:
+            self._not_drawn.append(str(error) or "out of memory")
+            return None
 
     @cached_property
     def confusion(self) -> Confusion | None:
@@ -174,6 +188,11 @@ class View:
     def notes(self) -> tuple[str, ...]:
         """The study's notes, and those of stages that the study did not repeat with the names of their recipes."""
         notes = [str(note) for note in self.study.get("notes") or ()]
+        _ = self.figures  # whether they can be drawn is known afterwards
+        if self._not_drawn:
+            notes.append(
+                f"this report has no charts: not enough memory to draw them ({self._not_drawn[0]}); `acclimate report` draws them anew"
+            )
         for stage in self.results.stages:
             for note in stage.notes:
                 if not any(known.endswith(note) for known in notes):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
+from acclimate.settings import MOST_EPOCHS
 from acclimate.stages.base import Context, Outcome, Stage
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Bilstm(Stage):
     """AdamW's decay; biases have none."""
     clip: float = Field(default=5.0, gt=0)
     """Largest norm of the gradient."""
-    epochs: float = Field(default=40.0, gt=0)
+    epochs: float = Field(default=40.0, gt=0, le=MOST_EPOCHS)
     """Passes over the labelled texts, at most."""
     min_steps: int = Field(default=200, ge=0)
     """At least so many optimiser steps, however few the labels are."""

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from acclimate.modeling.head_settings import HeadSettings
 from acclimate.modeling.limits import LONGEST_DEFAULT
+from acclimate.settings import MOST_EPOCHS
 from acclimate.stages.base import Context, Outcome, Stage
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Finetune(Stage):
     """AdamW's decay; biases and norms have none."""
     clip: float = Field(default=1.0, gt=0)
     """Largest norm of the gradient."""
-    epochs: float = Field(default=5.0, gt=0)
+    epochs: float = Field(default=5.0, gt=0, le=MOST_EPOCHS)
     """Passes over the labelled texts."""
     min_steps: int = Field(default=200, ge=0)
     """At least so many optimiser steps, however few the labels are (Mosbach et al. 2021; Zhang et al. 2021)."""

@@ -18,6 +18,7 @@ from acclimate.errors import DataError
 from acclimate.files import digest_json
 from acclimate.modeling.limits import LONGEST_DEFAULT
 from acclimate.randomness import seed_of
+from acclimate.settings import MOST_EPOCHS
 from acclimate.stages.base import Context, Outcome, Stage
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Pretrain(Stage):
     """With `corpus: task`, also read the texts (never the labels) of these splits; the results say so."""
     tokens: int | None = Field(default=None, gt=0)
     """Budget in tokens (not with `epochs`)."""
-    epochs: float | None = Field(default=None, gt=0)
+    epochs: float | None = Field(default=None, gt=0, le=MOST_EPOCHS)
     """Budget in passes over the corpus; default 1, or at most 10 for `task`, stopped early on held-out loss."""
     seeds: Literal["first", "all"] | None = None
     """Train once with the study's first seed, or once per seed; default `all` for `task`, else `first`."""

@@ -3,6 +3,7 @@
 Study(base="sentence-transformers/all-MiniLM-L6-v2", data=..., recipes={"fine-tune": [Finetune()], "tfidf": {"base": "tfidf"}})
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import takewhile
 from pathlib import Path
@@ -25,12 +26,13 @@ from acclimate.errors import SettingsError
 from acclimate.modeling.fast_paths import FastPaths
 from acclimate.modeling.named import DEFAULT
 from acclimate.modeling.shape import Shape
-from acclimate.settings import Settings
+from acclimate.settings import LARGEST_SEED, Settings
 from acclimate.stages import BASELINES, STAGES, AnyStage
 from acclimate.stages.base import Stage
 from acclimate.study.mistakes import Mistake, as_written, describe, did_you_mean, mistakes_in
 from acclimate.study.yaml import Document, load
 
+MOST_RUNS = 20_000  # of a study: their plan alone takes half a minute
 NOT_BASELINES = ("random", "layers_of", "keep")  # the keys of a base that is a mapping and no plain baseline
 RANDOM = "random"  # a base that is not a pretrained model; nor are the plain baselines
 TASK_READS = frozenset(("labels", "task text", "dev text", "test text"))  # what a stage reads of the task rather than of a corpus
@@ -85,7 +87,7 @@ def _no_truth(value: Any) -> Any:
 
 # The bound stands before the validator: only so does it reach the JSON Schema.
 Count = Annotated[int, Field(ge=1), BeforeValidator(_no_truth)]
-Seed = Annotated[int, Field(ge=0), BeforeValidator(_no_truth)]
+Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED), BeforeValidator(_no_truth)]
 Seeds = Count | Annotated[tuple[Seed, ...], Field(min_length=1)]
 Budget = Count | Literal["all"]
 
@@ -200,6 +202,11 @@ class Study(Settings):
         return tuple(range(self.seeds)) if isinstance(self.seeds, int) else self.seeds
 
     @property
+    def number_of_runs(self) -> int:
+        """Recipes x seeds x label budgets."""
+        return len(self.recipes) * (self.seeds if isinstance(self.seeds, int) else len(self.seeds)) * len(self.labels)
+
+    @property
     def label_budgets(self) -> tuple[str, ...]:
         """The label budgets as words, as they stand in results."""
         return tuple(str(budget) for budget in self.labels)
@@ -220,11 +227,26 @@ class Study(Settings):
         document: Document | None = info.context
         try:
             study = handler(value)
+            if (runs := study.number_of_runs) > MOST_RUNS:
+                raise SettingsError(describe([Mistake(_largest(study), _too_many(study, runs))], document))
         except ValidationError as error:
             raise SettingsError(describe(mistakes_in(error, cls, value), document)) from error
         if found := [Mistake(as_written(mistake.path, value), mistake.message) for mistake in _contradictions(study)]:
             raise SettingsError(describe(found, document))
         return study
+
+
+def _largest(study: Study) -> tuple[str, ...]:
+    # The setting that makes most of the runs.
+    sizes = {"recipes": len(study.recipes), "labels": len(study.labels)}
+    sizes["seeds"] = study.number_of_runs // (sizes["recipes"] * sizes["labels"])
+    return (max(sizes, key=sizes.__getitem__),)
+
+
+def _too_many(study: Study, runs: int) -> str:
+    seeds = runs // (len(study.recipes) * len(study.labels))
+    parts = f"{len(study.recipes):,} recipes x {seeds:,} seeds x {len(study.labels):,} label budgets"
+    return f"{parts} are {runs:,} runs, and a study has at most {MOST_RUNS:,}; split it, or take fewer"
 
 
 def unsupervised(recipe: Recipe) -> tuple[Stage, ...]:
@@ -243,9 +265,9 @@ def _ends_supervised(recipe: Recipe) -> bool:
 def _contradictions(study: Study) -> Iterator[Mistake]:
     """What each setting allows alone, but not together with the others."""
     seeds = study.seed_list
-    if twice := sorted({seed for seed in seeds if seeds.count(seed) > 1}):
+    if twice := sorted(seed for seed, times in Counter(seeds).items() if times > 1):
         yield Mistake(("seeds",), f"the seed {twice[0]} stands here twice")
-    if doubled := [budget for place, budget in enumerate(study.labels) if budget in study.labels[:place]]:
+    if doubled := [budget for budget, times in Counter(study.labels).items() if times > 1]:
         yield Mistake(("labels",), f"the budget {doubled[0]} stands here twice")
     if study.reference is not None and study.reference not in study.recipes:
         names = tuple(study.recipes)

@@ -29,6 +29,7 @@ from ruamel.yaml.reader import ReaderError
 from acclimate.errors import SettingsError
 
 DEEPEST = 50  # nested blocks; a study has six
+LARGEST = 4_000_000  # bytes of a file
 MOST_VALUES = 100_000  # after aliases are written out: a small file can name a billion
 WIDTH = 120  # characters in which `dump` writes a list or a mapping on one line
 
@@ -65,9 +66,12 @@ def load(path: Path) -> Document:
         SettingsError: it cannot be read, or is not the YAML described above; names file, line and column.
     """
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read ({error.strerror})") from error
+    if len(data) > LARGEST:
+        raise SettingsError(f"{path}: has more than {LARGEST:,} bytes, and is no study file; data is named in it by paths")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -46,15 +46,58 @@ def free_bytes(device: torch.device) -> int:
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return int(free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device))
-    available = int(psutil.virtual_memory().available)
-    try:  # a container may allow less than the machine has
-        group = Path("/sys/fs/cgroup")
-        limit, used = (int((group / name).read_text()) for name in ("memory.max", "memory.current"))
+    # A container, a batch system or `ulimit -v` may allow less than the machine has.
+    limits = [*group_rooms(Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")), *_address_room()]
+    return max(0, min(int(psutil.virtual_memory().available), *limits, 1 << 62))
+
+
+def group_rooms(membership: Path, mounted: Path) -> list[int]:
+    """Bytes that are left in each control group that this process is in, its own and those around it, of version 1 and 2."""
+    rooms = []
+    for line in _text(membership).splitlines():
+        number, controllers, name = line.split(":", 2)
+        if number == "0":
+            top, limit, used = mounted, "memory.max", "memory.current"
+        elif "memory" in controllers.split(","):
+            top, limit, used = mounted / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes"
+        else:
+            continue
+        # In a container the name is often that of the machine's tree: what is not there is passed by, and the top is what is seen.
+        parts = [part for part in name.split("/") if part not in ("", "..")]
+        for depth in range(len(parts) + 1):
+            room = _room(top.joinpath(*parts[:depth]), limit, used)
+            rooms += [] if room is None else [room]
+    return rooms
+
+
+def _room(group: Path, limit: str, used: str) -> int | None:
+    try:
+        most, taken = int((group / limit).read_text()), int((group / used).read_text())
         kinds = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
-        # Pages of files that were read count as used, and are given back when they are needed.
-        return min(available, limit - used + int(kinds["inactive_file"]) + int(kinds["active_file"]))
-    except (OSError, ValueError, KeyError):
-        return available
+    except (OSError, ValueError):  # "max" is no limit
+        return None
+    # Pages of files that were read count as used, and are given back when they are needed. In version 1 `total_` is with the groups below.
+    files = (int(kinds.get(f"total_{kind}", kinds.get(kind, 0))) for kind in ("inactive_file", "active_file"))
+    return most - taken + sum(files)
+
+
+def _address_room() -> list[int]:
+    try:
+        import resource
+
+        import psutil
+
+        most, _ = resource.getrlimit(resource.RLIMIT_AS)
+        return [] if most == resource.RLIM_INFINITY else [most - psutil.Process().memory_info().vms]
+    except (ImportError, OSError, ValueError):  # not every system has it
+        return []
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -1,0 +1,82 @@
+"""What nothing can be done with is refused before anything is read or trained, with its line and its limit."""
+
+import pytest
+
+from acclimate.errors import SettingsError
+from acclimate.study.language import load_study, parse_study
+
+TEXT = "base: acclimate-tiny\ndata:\n  domain: corpus.txt\n  task: train.csv\n{more}\nrecipes:\n  plain: [finetune: {{{settings}}}]\n"
+
+
+def refused(tmp_path, more="", settings=""):
+    file = tmp_path / "study.yaml"
+    file.write_text(TEXT.format(more=more, settings=settings))
+    with pytest.raises(SettingsError) as error:
+        load_study(file)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ("epochs: 1e300", "at most 1e+06"),
+        ("epochs: .inf", "finite"),
+        ("epochs: .nan", "finite"),
+        ("lr: 1e31", "at most 1e+30"),
+        ("lr: 0", "more than 0"),
+        ("batch_size: 10000000000000", "at most 1,000,000,000,000"),
+        ("min_steps: 99999999999999999999999999999", "at most 1,000,000,000,000"),
+        ("class_weights: {a: 1e31}", "at most 1e+30"),
+    ],
+)
+def test_numbers_that_nothing_can_be_done_with_are_refused(tmp_path, settings, said):
+    message = refused(tmp_path, settings=settings)
+    assert "study.yaml:7:" in message
+    assert said in message
+
+
+@pytest.mark.parametrize("seeds", ["[29999999999999999999999999999]", "[4294967296]", "[-1]"])
+def test_a_seed_that_libraries_do_not_take_is_refused(tmp_path, seeds):
+    message = refused(tmp_path, f"seeds: {seeds}")
+    assert "study.yaml:5:" in message
+    assert "4294967295" in message.replace(",", "") or "0" in message
+
+
+def test_more_runs_than_can_be_planned_are_refused_at_the_setting_that_makes_them(tmp_path):
+    message = refused(tmp_path, "seeds: 10_000_000")
+    assert "study.yaml:5:" in message
+    assert "10,000,000 seeds" in message
+    assert "at most 20,000" in message
+
+
+@pytest.mark.parametrize(("escape", "said"), [("\0", "NUL"), ("\ud800", "surrogate|a word, not")])
+@pytest.mark.parametrize("where", ["name: ", "seeds: 1\nreference: ", "recipe", "path"])
+def test_words_that_no_file_can_hold_are_refused(tmp_path, escape, said, where):
+    study = {"base": "acclimate-tiny", "data": {"task": "train.csv"}, "recipes": {"plain": ["finetune"]}}
+    word = f"a{escape}b"
+    match where:
+        case "recipe":
+            study["recipes"] = {word: ["finetune"]}
+        case "path":
+            study["data"] = {"task": f"{word}.csv"}
+        case _:
+            study[where.strip(": ").rpartition("\n")[2]] = word
+    with pytest.raises(SettingsError, match=said):
+        parse_study(study)
+
+
+def test_a_file_too_large_for_a_study_is_refused_without_being_read(tmp_path):
+    (tmp_path / "study.yaml").write_bytes(b"a: 1\n" * 1_000_000)
+    with pytest.raises(SettingsError, match="more than 4,000,000 bytes, and is no study file"):
+        load_study(tmp_path / "study.yaml")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 100_000, "{a: " * 5_000, "a: &a [x, x]\nb: &b [*a, *a]\n" + "".join(f"c{n}: &c{n} [{'*b, ' * 9}*b]\n" for n in range(9000))],
+    ids=["brackets", "mappings", "aliases"],
+)
+def test_yaml_bombs_are_refused(tmp_path, text):
+    (tmp_path / "study.yaml").write_text(text)
+    with pytest.raises(SettingsError):
+        load_study(tmp_path / "study.yaml")
