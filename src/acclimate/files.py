@@ -122,9 +122,9 @@ def is_temporary(name: str, of: str | None = None) -> bool:
 
 
 def write_text(path: Path, text: str, lasting: bool = True) -> None:
-    """Write a whole UTF-8 text file atomically."""
+    """Write a whole UTF-8 text file atomically; half characters, as in a path that is no UTF-8, are written out (`\\udcff`, as in JSON)."""
     with atomic_file(path, lasting) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -159,7 +159,8 @@ def canonical_json(value: Any) -> str:
 
 def digest_json(value: Any) -> str:
     """SHA-256 of the canonical JSON, as 64 hexadecimal digits."""
-    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+    # A path that is no UTF-8 holds half characters.
+    return hashlib.sha256(canonical_json(value).encode(errors="surrogatepass")).hexdigest()
 
 
 def digest_file(path: Path) -> str:

@@ -20,6 +20,7 @@ from acclimate.files import TEMPORARY_PREFIX, atomic_folder, is_temporary, write
 
 MARK = ".acclimate.json"
 MADE_BY = "acclimate"
+LONGEST_NAME = 200  # bytes: it is written beside under a longer name
 CARD = "README.md"  # a model's card, written when its folder stands already
 
 Kind = Literal["study", "demo", "model", "models", "tokenizer", "splits"]
@@ -50,6 +51,8 @@ def refuse_foreign(out: Path, kind: Kind) -> None:
     Raises:
         SettingsError: it is a file, or somebody's folder.
     """
+    if len(os.fsencode(out.name)) > LONGEST_NAME:
+        raise SettingsError(f"{out}: the folder's name is too long, at most {LONGEST_NAME} bytes; choose another --out")
     if out.is_symlink() and not out.exists():
         raise SettingsError(f"{out}: is a link to what is not there; choose another --out")
     if out.exists() and not out.is_dir():

@@ -42,10 +42,13 @@ def plan(file: StudyFile, store: StoreOption = None, smoke: SmokeOption = False,
     """Show the graph of stages with what is cached, tokens, time and disk; nothing is trained."""
     from acclimate.study.estimate import estimates, product_rate
     from acclimate.study.language import load_study
+    from acclimate.study.room import lacking
     from acclimate.study.run import prepare
 
     prepared = prepare(load_study(file), file.resolve().parent, store or file.parent / ".acclimate", smoke, precision=precision)
     show.plan(prepared, estimates(prepared, product_rate(precision)))
+    for line in lacking(prepared):
+        show.plain(line)
 
 
 def study(

@@ -19,6 +19,7 @@ from acclimate.report.results import Results
 from acclimate.report.several import comparison
 from acclimate.report.view import View
 
+GENERATOR = b'<meta name="generator" content="acclimate'  # stands near the beginning of every page
 NAME, MARKDOWN, PLOTS = "report.html", "report.md", "plots"
 
 
@@ -44,13 +45,26 @@ def write_reports(folders: Sequence[Path], out: Path, public: bool = False) -> P
     """Write one or several studies as one page; a `public` one shows no text of the data and no folder of this machine.
 
     Raises:
-        SettingsError: one of the folders does not hold the results of a study, or `out` is the page of one of them.
+        SettingsError: one of the folders does not hold the results of a study, `out` is the page of one of them, or no page of ours.
     """
     if any(out.resolve() == (folder / NAME).resolve() for folder in folders):
         raise SettingsError(f"{out}: is the page of one of these studies; name another with --out")
+    _refuse_foreign(out)
     views = [View(Results.load(folder), prefix=f"s{number}-", public=public) for number, folder in enumerate(folders, start=1)]
     write_text(out, page(views))
     return out
+
+
+def _refuse_foreign(out: Path) -> None:
+    if out.is_dir():
+        raise SettingsError(f"{out}: is a folder; name the page itself with --out, e.g. {out / NAME}")
+    if not out.exists():
+        return
+    if not out.is_file():
+        raise SettingsError(f"{out}: is no file; name another with --out")
+    with out.open("rb") as file:
+        if GENERATOR not in file.read(4096):
+            raise SettingsError(f"{out}: is there already, and is no report of acclimate; name another with --out")
 
 
 def render(results: Results) -> str:

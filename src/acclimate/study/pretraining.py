@@ -15,6 +15,7 @@ from acclimate.owned import mark_made
 from acclimate.study.plan import Run
 from acclimate.study.results import Outcomes
 
+LONGEST_NAME = 120  # bytes of a folder's name, with room for what is put behind it
 RESULTS, MODELS = "pretraining.json", "models"
 
 
@@ -42,6 +43,7 @@ def model_names(runs: tuple[Run, ...]) -> dict[Run, str]:
     names: dict[Run, str] = {}
     for run in runs:
         name = re.sub(r"[^\w.-]+", "-", run.recipe).strip("-.") or "model"
+        name = name.encode()[:LONGEST_NAME].decode(errors="ignore")
         name += f"-seed{run.seed}" if recipes.count(run.recipe) > 1 else ""
         taken = set(names.values())
         names[run] = next(each for each in (name, *(f"{name}-{number}" for number in range(2, len(runs) + 2))) if each not in taken)

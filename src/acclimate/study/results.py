@@ -15,7 +15,7 @@ from acclimate.evaluation.cost import Cost, shared_costs, total
 from acclimate.evaluation.predictions import read_predicted
 from acclimate.evaluation.statistics import Verdict, compare
 from acclimate.files import atomic_file, read_json
-from acclimate.inert import cell
+from acclimate.inert import cell, inert
 from acclimate.study.best import Candidate
 from acclimate.study.engines.reports import Report
 from acclimate.study.language import Study
@@ -49,7 +49,7 @@ class Outcomes:
         if run.end in self.measured:
             return None
         failed = next((self.reports[key].error for key in run.nodes if key in self.reports and self.reports[key].status == "failed"), None)
-        return failed or "not run"
+        return inert(failed or "not run")
 
     def costs(self, run: Run) -> list[tuple[str, Cost]]:
         """What each stage of a finished run cost, by key, from the base on."""

@@ -42,6 +42,7 @@ from acclimate.study.results import (
     write_predictions,
     write_rows,
 )
+from acclimate.study.room import lacking
 from acclimate.study.smoke import sliver, smoke_study
 from acclimate.study.status import Status
 from acclimate.study.store import Store
@@ -169,8 +170,15 @@ def run_study(study: Study, root: Path, options: Options, smoke: bool = False) -
             return _run(study, root, options, smoke, journal, lease)
 
 
+<<<<<<< HEAD
 def _run(study: Study, root: Path, options: Options, smoke: bool, journal: Journal, lease: ExitStack) -> Finished:
     prepared = prepare(study, root, options.store, smoke, options.out, options.precision, lease)
+=======
+def _run(study: Study, root: Path, options: Options, smoke: bool, journal: Journal) -> Finished:
+    prepared = prepare(study, root, options.store, smoke, options.out, options.precision)
+    for line in lacking(prepared, options.out):
+        options.say(line)
+>>>>>>> 3d40f56 (Odd names of folders, room on the disks, and pages of others)
     if not study.is_classification:
         options.say("no recipe reads labels: models are made, and set beside each other by held-out loss alone")
     reports = carry_out(prepared, options, journal)

@@ -1,0 +1,66 @@
+"""Folders and files with odd names work, or are refused before anything is spent."""
+
+import os
+
+import pytest
+
+from acclimate.errors import SettingsError
+from acclimate.files import digest_json, read_json, write_json
+from acclimate.owned import refuse_foreign
+from acclimate.report.page import write_report
+from acclimate.report.results import Results
+from acclimate.study.language import load_study
+from acclimate.study.run import Options, run_study
+
+PLAIN = """
+data:
+  task: {{ path: {world}/train.jsonl }}
+seeds: 1
+recipes:
+  majority: {{ base: majority }}
+  "[red] = a very {long} name": {{ base: tfidf }}
+"""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "with spaces",
+        "line\nbreak",
+        "-dash",
+        "#hash",
+        'it\'s "quoted"',
+        "[red]bold[/]",
+        "😀",
+        "back\\slash",
+        "a\x1b[31m",
+        os.fsdecode(b"\xff\xfe"),
+    ],
+    ids=["spaces", "newline", "dash", "hash", "quotes", "markup", "emoji", "backslash", "escape", "not UTF-8"],
+)
+def test_a_study_runs_in_a_folder_with_an_odd_name(tiny_world, tmp_path, name):
+    folder = tmp_path / name
+    folder.mkdir()
+    (folder / "study.yaml").write_text(PLAIN.format(world=tiny_world, long="long " * 60))
+    study, out = load_study(folder / "study.yaml"), folder / "results" / name
+    command = f"acclimate study {name}.yaml"
+    run_study(study, folder, Options(out=out, store=folder / ".acclimate", engine="inline", command=command, say=lambda line: None))
+    write_report(out)
+    assert len(Results.load(out).runs) == 2
+    assert load_study(out / "study.yaml").recipes == study.recipes
+    written = (out / "report.md").read_bytes() + (out / "report.html").read_bytes()
+    assert b"\x1b" not in written
+    written.decode()
+
+
+def test_a_value_with_half_characters_is_written_and_read_back_equal(tmp_path):
+    value = {"path": os.fsdecode(b"a\xff")}
+    write_json(tmp_path / "x.json", value)
+    (tmp_path / "x.json").read_text(encoding="utf-8")
+    assert read_json(tmp_path / "x.json") == value
+    assert digest_json(value) != digest_json({"path": "a"})
+
+
+def test_a_name_that_is_too_long_is_refused_at_once(tmp_path):
+    with pytest.raises(SettingsError, match="too long, at most 200 bytes"):
+        refuse_foreign(tmp_path / ("ż" * 101), "model")
