@@ -170,15 +170,10 @@ def run_study(study: Study, root: Path, options: Options, smoke: bool = False) -
             return _run(study, root, options, smoke, journal, lease)
 
 
-<<<<<<< HEAD
 def _run(study: Study, root: Path, options: Options, smoke: bool, journal: Journal, lease: ExitStack) -> Finished:
     prepared = prepare(study, root, options.store, smoke, options.out, options.precision, lease)
-=======
-def _run(study: Study, root: Path, options: Options, smoke: bool, journal: Journal) -> Finished:
-    prepared = prepare(study, root, options.store, smoke, options.out, options.precision)
     for line in lacking(prepared, options.out):
         options.say(line)
->>>>>>> 3d40f56 (Odd names of folders, room on the disks, and pages of others)
     if not study.is_classification:
         options.say("no recipe reads labels: models are made, and set beside each other by held-out loss alone")
     reports = carry_out(prepared, options, journal)
