@@ -30,7 +30,7 @@ recipes:
         "-dash",
         "#hash",
         'it\'s "quoted"',
-        "[red]bold[/]",
+        "[red]bold",
         "😀",
         "back\\slash",
         "a\x1b[31m",
