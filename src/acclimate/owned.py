@@ -74,6 +74,7 @@ def refuse_holding(out: Path, precious: Mapping[str, Iterable[Path]], working_di
     Raises:
         SettingsError: it is or does.
     """
+    _refuse_no_utf8(out, "--out")
     here = out.resolve()
     if here == Path(here.anchor):
         raise SettingsError(f"{out}: is the root of the file system; choose a folder of its own with --out")
@@ -89,6 +90,15 @@ def refuse_holding(out: Path, precious: Mapping[str, Iterable[Path]], working_di
                 raise SettingsError(f"{out}: {'is' if here == place else 'holds'} {what} ({path}); choose a folder of its own with --out")
 
 
+def _refuse_no_utf8(folder: Path, option: str) -> None:
+    try:
+        os.fsencode(folder.resolve()).decode()
+    except UnicodeDecodeError as error:
+        raise SettingsError(
+            f"{folder.resolve()}: this path is not UTF-8, which libraries cannot write to; choose another {option}"
+        ) from error
+
+
 def refuse_inside(out: Path, stores: Iterable[Path]) -> None:
     """Refuse an output folder inside of a store, where everything may be pruned.
 
@@ -96,6 +106,7 @@ def refuse_inside(out: Path, stores: Iterable[Path]) -> None:
         SettingsError: it is.
     """
     for store in stores:
+        _refuse_no_utf8(store, "--store")
         if store.resolve() in out.resolve().parents:
             raise SettingsError(f"{out}: is inside of the store ({store}), which acclimate keeps tidy; choose another --out")
 

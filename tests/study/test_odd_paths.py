@@ -6,7 +6,7 @@ import pytest
 
 from acclimate.errors import SettingsError
 from acclimate.files import digest_json, read_json, write_json
-from acclimate.owned import refuse_foreign
+from acclimate.owned import refuse_foreign, refuse_holding, refuse_inside
 from acclimate.report.page import write_report
 from acclimate.report.results import Results
 from acclimate.study.language import load_study
@@ -34,9 +34,8 @@ recipes:
         "😀",
         "back\\slash",
         "a\x1b[31m",
-        os.fsdecode(b"\xff\xfe"),
     ],
-    ids=["spaces", "newline", "dash", "hash", "quotes", "markup", "emoji", "backslash", "escape", "not UTF-8"],
+    ids=["spaces", "newline", "dash", "hash", "quotes", "markup", "emoji", "backslash", "escape"],
 )
 def test_a_study_runs_in_a_folder_with_an_odd_name(tiny_world, tmp_path, name):
     folder = tmp_path / name
@@ -51,6 +50,14 @@ def test_a_study_runs_in_a_folder_with_an_odd_name(tiny_world, tmp_path, name):
     written = (out / "report.md").read_bytes() + (out / "report.html").read_bytes()
     assert b"\x1b" not in written
     written.decode()
+
+
+def test_a_folder_whose_path_is_not_utf8_is_refused_before_work(tmp_path):
+    odd = tmp_path / os.fsdecode(b"\xff\xfe") / "out"
+    with pytest.raises(SettingsError, match=r"this path is not UTF-8, .* choose another --out"):
+        refuse_holding(odd, {})
+    with pytest.raises(SettingsError, match="choose another --store"):
+        refuse_inside(tmp_path / "out", [odd])
 
 
 def test_a_value_with_half_characters_is_written_and_read_back_equal(tmp_path):
