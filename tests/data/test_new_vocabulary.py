@@ -112,6 +112,6 @@ def test_an_empty_corpus_is_refused(tmp_path):
 
 def test_a_folder_with_something_in_it_is_left_alone(tmp_path):
     (tmp_path / "note.txt").write_text("mine")
-    with pytest.raises(SettingsError, match="acclimate did not make it"):
+    with pytest.raises(SettingsError, match="not empty"):
         learn_vocabulary(corpus_of(TEXTS), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["note.txt"]

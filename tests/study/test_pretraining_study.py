@@ -145,7 +145,7 @@ def test_what_is_run_once_for_all_seeds_is_one_run(tmp_path, write_study):
     results = json.loads((tmp_path / "results/study/pretraining.json").read_text())
     models = [run["model"] for run in results["runs"]]
     assert models == ["models/short-seed0", "models/short-seed1", "models/mixed-b"]
-    assert sorted(path.name for path in (tmp_path / "results/study/models").iterdir()) == sorted(
+    assert sorted(path.name for path in (tmp_path / "results/study/models").glob("[!.]*")) == sorted(
         name.removeprefix("models/") for name in models
     )
 

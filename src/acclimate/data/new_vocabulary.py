@@ -13,8 +13,8 @@ from acclimate.data.corpus import Corpus
 from acclimate.data.tokens import TokenStore
 from acclimate.data.unknown import unknown_words
 from acclimate.errors import DataError, SettingsError
-from acclimate.files import write_json
-from acclimate.owned import own_folder, refuse_foreign, refuse_holding
+from acclimate.files import atomic_folder, write_json
+from acclimate.owned import refuse_holding
 
 VocabularyKind = Literal["wordpiece", "bytes"]
 # Of a WordPiece alphabet: the thousand most frequent characters, as in BERT, and further ones while each is one in a million and all take
@@ -105,10 +105,11 @@ def learn_vocabulary(
     all that are one in a million, in half of the entries at most.
 
     Raises:
-        SettingsError: `out` is a folder that acclimate did not make, `size` does not hold the alphabet, or `characters` is given for bytes.
+        SettingsError: `out` is not empty, `size` does not hold the alphabet, or `characters` is given for bytes.
         DataError: the corpus has no document, or one that cannot be used.
     """
-    refuse_foreign(out, "tokenizer")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise SettingsError(f"{out}: not empty; choose another --out")
     refuse_holding(out, {"the folder of the data": {file.parent for file in corpus.files}})
     family = _FAMILIES[kind]
     if kind == "bytes":
@@ -129,7 +130,7 @@ def learn_vocabulary(
     else:
         tokenizer = _train_bytes(empty, corpus.documents(), family, size, min_frequency)
     out = out.resolve()
-    with own_folder(out, "tokenizer") as folder:
+    with atomic_folder(out) as folder:
         tokenizer.save(str(folder / "tokenizer.json"))
         write_json(folder / "tokenizer_config.json", _config(family, tokenizer, kind, cased))
         with tempfile.TemporaryDirectory(dir=folder) as temporary:
