@@ -5,12 +5,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pyarrow.parquet as pq
 import pytest
 
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 OPTIONS = ("--checkpoint-seconds", "0", "--threads", "1")
 KILLED = """
 base: {world}/model
@@ -51,28 +49,46 @@ def straight(acclimate, write_study, tmp_path_factory):
     return folder
 
 
+# The command, whose worker stops it as soon as so many states of training are saved.
+PROGRAM = """
+import os
+
+if __name__ == "__main__":
+    from acclimate.cli import main
+
+    os.environ["STUDY"] = str(os.getpid())
+    main()
+else:  # the worker, which imports the program that started it
+    from acclimate.training.checkpoint import Checkpoints
+
+    save_all, left = Checkpoints.save, int(os.environ["SAVES"])
+
+    def save(*what):
+        global left
+        save_all(*what)
+        left -= 1
+        if left == 0:
+            os.kill(int(os.environ["STUDY"]), int(os.environ["SIGNAL"]))
+
+    Checkpoints.save = save
+"""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["kill -9", "SIGTERM"])
 def test_a_study_stopped_at_several_points_ends_bitwise_equal_and_does_nothing_twice(acclimate, straight, write_study, tmp_path, number):
-    study = write_study(tmp_path, KILLED)
-    work = tmp_path / ".acclimate" / "work"
-    command = [sys.executable, "-m", "acclimate", "study", str(study), *OPTIONS]
-    stops = 0
-    for wanted in (2, 30, 45):  # steps after which some stage has saved
-        process = subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    study, program, work = write_study(tmp_path, KILLED), tmp_path / "program.py", tmp_path / ".acclimate" / "work"
+    program.write_text(PROGRAM)
+    for saves in (2, 40, 100):
         before = {key: record["created"] for key, record in artifacts(tmp_path).items()}
-        step = _wait_for_step(process, work, wanted)
-        if step is None:
-            break
-        os.kill(process.pid, number)
-        _, errors = process.communicate()
-        assert process.returncode == (-9 if number == signal.SIGKILL else 130), errors
-        stops += 1
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "SAVES": str(saves), "SIGNAL": str(int(number))}
+        command = [sys.executable, program, "study", study, *OPTIONS]
+        # Its errors end when the worker, which has the same, is gone, too.
+        process = subprocess.run(command, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True)
+        assert process.returncode == (-9 if number == signal.SIGKILL else 130), process.stderr
         saved = _saved_steps(work)
         assert {key: record["created"] for key, record in artifacts(tmp_path).items()}.items() >= before.items()
         assert saved, "a stopped stage keeps its state"
-    assert stops >= 2
-    saved = _saved_steps(work)
     last = acclimate("study", study, *OPTIONS, "--engine", "inline")
     assert last.returncode == 0, last.stderr
     for step in saved.values():
@@ -81,18 +97,9 @@ def test_a_study_stopped_at_several_points_ends_bitwise_equal_and_does_nothing_t
 
 
 def _saved_steps(work):
-    states = {path: json.loads(path.read_text()) for path in work.glob("*/*/state-*/state.json")}
-    return {path: state["step"] for path, state in states.items() if not state["finished"]}
-
-
-def _wait_for_step(process, work, wanted):
-    while process.poll() is None:  # a study that ends before it comes so far is no stop
-        try:
-            steps = [step for step in _saved_steps(work).values() if step >= wanted]
-        except (OSError, ValueError):  # replaced while we looked
-            continue
-        if steps:
-            return steps[0]
-        time.sleep(0.02)
-    process.communicate()
-    return None
+    """The newest step of every training that is not finished; the state before it is kept as well, should that one be damaged."""
+    newest = {}
+    for path in work.glob("*/*/state-*/state.json"):
+        state = json.loads(path.read_text())
+        newest[path.parents[1]] = max(newest.get(path.parents[1], state), state, key=lambda each: each["step"])
+    return {training: state["step"] for training, state in newest.items() if not state["finished"]}
