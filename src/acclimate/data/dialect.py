@@ -15,6 +15,7 @@ from acclimate.errors import DataError
 _DEFAULTS = {"csv": ",", "tsv": "\t"}
 _HEAD_LINES, _HEAD_CHARACTERS = 1_000, 1 << 18
 _SEPARATOR_LINE = re.compile(r'"?sep=(?P<delimiter>[^"])"?(?P=delimiter)*', re.IGNORECASE)  # Excel's first line
+_NO_TEXT = "\ufffd"
 _FEW_ROWS = 5  # with as many or fewer, that all hold a delimiter as often may be chance
 _LIKELY = 0.9  # share of rows as wide as the first from which on a delimiter is likely
 
@@ -66,7 +67,7 @@ def dialect_of(file: Path, format: Format, reading: Reading) -> Dialect:
     """How a file is written: as stated, and for the rest as its first thousand lines show it.
 
     Raises:
-        DataError: a setting makes no sense; or the head can be read in more than one way.
+        DataError: a setting makes no sense; the header is no text in this encoding; or the head can be read in more than one way.
     """
     encoding = None if reading.encoding is None else encoding_called(reading.encoding, file)
     stated = None if reading.delimiter is None else stated_delimiter(reading.delimiter, file)
@@ -78,6 +79,10 @@ def dialect_of(file: Path, format: Format, reading: Reading) -> Dialect:
     if told:
         stated = stated or told["delimiter"]
         skipped = _blank(lines, skipped + 1, header)
+    if header and lines[skipped:] and lines[skipped] == _NO_TEXT:
+        # Without its header nothing is known of a table: what is wrong with the line is said at once.
+        for _ in islice(text_lines(file, Problems(at_once=True), encoding, reading.longest), numbered[skipped][0]):
+            pass
     whole = len(lines) < _HEAD_LINES and sum(map(len, lines)) < _HEAD_CHARACTERS
     own = _DEFAULTS[format]
     shapes = {d: shape_of(lines[skipped:], d, reading.quoting, whole) for d in ([stated] if stated else [own, *DELIMITERS])}
@@ -104,7 +109,7 @@ def _head(file: Path, encoding: str | None, longest: int) -> Iterator[tuple[int,
     size = 0
     for number, line in islice(text_lines(file, Problems(skip_bad=True), encoding, longest), _HEAD_LINES):
         # A line that is no text still is a line, and no blank one; the reader of the rows says what is wrong with it.
-        yield number, "\ufffd" if line is None else line
+        yield number, _NO_TEXT if line is None else line
         size += len(line or "")
         if size >= _HEAD_CHARACTERS:
             return
@@ -138,7 +143,7 @@ def _chosen(file: Path, line: int, shapes: dict[str, Shape], own: str, header: b
         return fitting[0]
     if rivals:
         raise DataError(f"{file}:{line}: what separates the columns is not clear: {_counts([usual, *rivals])}; {_choice([*rivals, usual])}")
-    below = [shape for shape in others if shape.below > 1 and shape.rows > _FEW_ROWS]
+    below = [shape for shape in shapes.values() if shape.below > 1 and shape.rows > _FEW_ROWS]
     if below and usual.fields == 1 and header is None and not usual.known:
         what = f"the first row has one field, but the rows below have {below[0].below}, separated by {shown(below[0].delimiter)}"
         raise DataError(f"{file}:{line}: {what}; remove it if it is a title, or say `header: true` if it names the only column")

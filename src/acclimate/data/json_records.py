@@ -10,6 +10,7 @@ from typing import Any
 from acclimate.data.lines import text_lines, too_long
 from acclimate.data.problems import Problems
 from acclimate.data.reading import LONGEST
+from acclimate.data.split_names import split_of
 
 _FIRST_READ = 1 << 16  # characters of a document read before the first try to understand them
 _WRAPPERS = ("data", "rows", "records", "examples", "items", "instances", "documents", "results", "train")
@@ -180,13 +181,27 @@ def _no_record(file: Path, value: object) -> str | None:
     if not isinstance(value, dict) or not value:
         return None
     lists = {name: each for name, each in value.items() if isinstance(each, list)}
-    name = next((name for name in _WRAPPERS if name in lists and all(isinstance(each, dict) for each in lists[name])), None)
+    tables = [name for name, each in lists.items() if each and all(isinstance(row, dict) for row in each)]
+    splits = [name for name in tables if split_of(Path(name))]
+    if len(splits) > 1:
+        commands = "; ".join(f"jq -c '.{name}[]' {file.name} > {name}.jsonl" for name in splits)
+        return f"one JSON object of several splits; a file for each: {commands}"
+    name = next((name for name in _WRAPPERS if name in tables), None)
     if name is not None:
         return f"one JSON object, whose rows stand under {name!r}: jq -c '.{name}[]' {file.name} > {file.stem}.jsonl"
     if all(isinstance(each, dict | list) for each in value.values()):
-        mend = f"pandas.read_json({file.name!r}).to_json('{file.stem}.jsonl', orient='records', lines=True)"
+        orient = _orient(value)
+        read = f"pandas.read_json({file.name!r}{f', orient={orient!r}' if orient else ''})"
+        mend = f"{read}.to_json('{file.stem}.jsonl', orient='records', lines=True)"
         return f"one JSON object of columns or of rows by number, and no object a row: {mend}"
     return None
+
+
+def _orient(table: dict[str, Any]) -> str | None:
+    """How pandas calls a table that it would else take for one of columns."""
+    if {"columns", "data"} <= table.keys():
+        return "split"
+    return "index" if all(name.isdecimal() and isinstance(each, dict) for name, each in table.items()) else None
 
 
 def _why(error: Exception) -> str:

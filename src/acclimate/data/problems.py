@@ -14,6 +14,7 @@ from acclimate.files import atomic_file
 SHOWN_OF_EACH_KIND = 5
 # Where these stand, leaving records out would be the wrong mend: the whole file is read in the wrong way.
 _READ_WRONGLY = frozenset({"bad UTF-8", "bad encoding", "swallowed rows", "quotes"})
+_MANY = 0.1  # of a file's rows: so many are hardly bad by accident, and what is left may lack a class
 
 
 def place(file: Path | str, line: int | None) -> str:
@@ -43,6 +44,7 @@ class Problems:
         self.rejects = rejects
         self._at_once = at_once
         self.rows: dict[Path, int] = {}  # of each file that was read to its end, unusable rows counted too
+        self._bad: dict[Path, int] = {}  # records of each file that cannot be used
         self._records: dict[str, _Kind] = {}
         self._files: dict[str, _Kind] = {}
         self._stack = ExitStack()
@@ -57,6 +59,7 @@ class Problems:
         """
         if self.skip_bad:
             self._write({"file": str(file), "line": line, "problem": kind, "message": message, "record": record})
+        self._bad[Path(file)] = self._bad.get(Path(file), 0) + 1
         self._note(self._records, kind, f"{place(file, line)}: {message}", hint, at_once=self._at_once and not self.skip_bad)
 
     def fatal(self, kind: str, file: Path | str, line: int | None, message: str, hint: Callable[[], str] | None = None) -> None:
@@ -78,6 +81,11 @@ class Problems:
         """The file that holds the rejects; None when nothing was written."""
         return self.rejects if self._writer is not None else None
 
+    @property
+    def told(self) -> bool:
+        """Whether something will be raised when the block ends."""
+        return bool(self._files) or (bool(self._records) and not self.skip_bad)
+
     def raise_if_any(self) -> None:
         """Raise what was collected so far and may not be skipped; nothing happens when there is nothing."""
         records = {} if self.skip_bad else self._records
@@ -91,9 +99,20 @@ class Problems:
             if count > len(shown):
                 lines.append(f"  ... and {count - len(shown):,} more")
         if not self._files and not _READ_WRONGLY & records.keys():
-            done = "to skip, count and keep such records in a file" if self.rejects else "to skip and count such records"
-            lines.append(f"Mend the files, or set `skip_bad: true` {done}.")
+            lines.append(self._mend())
         raise DataError("\n".join(lines))
+
+    def _mend(self) -> str:
+        """The last line of a message about records: what skipping them would do, or that it would leave nothing."""
+        done = "to skip, count and keep such records in a file" if self.rejects else "to skip and count such records"
+        share = {file: count / self.rows[file] for file, count in self._bad.items() if self.rows.get(file)}
+        most = max(share, key=lambda file: share[file], default=None)
+        if most is None or share[most] <= _MANY:
+            return f"Mend the files, or set `skip_bad: true` {done}."
+        if share[most] >= 1:
+            return f"Mend the files: no record of {most} can be used."
+        lost = f"{self._bad[most]:,} of the {self.rows[most]:,} records of {most}, and with them perhaps a class"
+        return f"Mend the files, or set `skip_bad: true` {done}; that leaves out {lost}."
 
     def __enter__(self) -> Self:
         return self

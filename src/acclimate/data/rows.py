@@ -85,7 +85,7 @@ def read_rows(
         rows.labels.append(name)
         rows.index.append(record.row)
         rows.places.append((record.file, record.line))
-    if not rows.texts:
+    if not rows.texts and not problems.told:  # else the reasons are told, one by one
         problems.fatal("no usable record", source.files[0], None, f"there is no usable record{if_empty(source.files)}")
     return rows
 

@@ -81,7 +81,7 @@ def rows_of(path: Path, dialect: Dialect, problems: Problems) -> Iterator[tuple[
         else:
             problems.add("ragged row", path, start, _ragged(row, len(header), dialect), dialect.delimiter.join(row))
             yield start, None
-    if header is None:
+    if header is None and not problems.told:
         wanted = "; a header row with the column names was expected" if dialect.header else ""
         problems.fatal("empty file", path, None, f"the file is empty{wanted}")
 

@@ -31,7 +31,9 @@ def open_splits(named: Mapping[str, str | None], path: str | None, root: Path, r
     for source in sources.values():
         reading.check(source.format, source.files[0])
         if source.format == "txt":
-            raise DataError(f"{source.files[0]}: a task needs labels, and a txt file has none; use jsonl, csv, tsv or parquet")
+            raise DataError(
+                f"{source.files[0]}: a task needs labels, and a txt file has none; say `format: tsv` or `format: csv` if it is a table"
+            )
     return sources
 
 

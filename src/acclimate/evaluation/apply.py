@@ -92,7 +92,9 @@ def evaluate_file(model: Path, asked: TaskSettings, say: Say, split: str | None 
     assert asked.train is not None, "the rows to judge by"
     source = open_one(asked.train, Path.cwd(), asked.reading, split)
     if source.format == "txt":
-        raise DataError(f"{source.files[0]}: scores need labels, and a txt file has none; use jsonl, csv, tsv or parquet")
+        raise DataError(
+            f"{source.files[0]}: scores need labels, and a txt file has none; say `format: tsv` or `format: csv` if it is a table"
+        )
     text, label, _ = columns_of(asked, source)
     for note in _notes(asked.train, source, text=text, label=label):
         say(note)
