@@ -43,6 +43,11 @@ class Performer:
         if payload == "print":
             print("to standard output", flush=True)
             os.write(2, b"10 %\r20 %\rto standard \xff error\n\nwithout an end")
+        if payload == "device":
+            with self.file.open("a") as file:
+                file.write(f"on-{os.environ['CUDA_VISIBLE_DEVICES']}\n")
+            while len(self.file.read_text().split()) < 4:
+                time.sleep(0.05)
         if payload == "meet":
             while len(self.file.read_text().split()) < 2:
                 time.sleep(0.05)
@@ -223,3 +228,9 @@ def _wait_for(process, file, key):
     while not (file.exists() and key in file.read_text().split()):
         assert process.poll() is None, f"{key} did not begin"
         time.sleep(0.05)
+
+
+def test_each_worker_takes_a_gpu_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
+    Local(2).run([job("a", payload="device"), job("b", payload="device")], Diary(tmp_path / "diary"), print)
+    assert sorted(done(tmp_path)) == ["a", "b", "on-3", "on-5"]

@@ -203,8 +203,8 @@ class _forwarded:
 def _serve(connection: Connection, output: Connection | None, setup: Setup, number: int) -> None:
     """A worker process: take a job, do it, report."""
     send_output_to(output)
-    for number in STOPS:  # they reach the whole group; the parent says what to do about it
-        signal.signal(number, signal.SIG_IGN)
+    for stop_signal in STOPS:  # they reach the whole group; the parent says what to do about it
+        signal.signal(stop_signal, signal.SIG_IGN)
     leave_terminal_on_hangup()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)  # held back by the parent until here
     # Threads that sleep at once at every barrier halve the speed of small steps; threads that spin for long starve whatever else runs.
