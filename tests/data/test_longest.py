@@ -74,3 +74,13 @@ def test_of_a_line_of_gigabytes_little_is_held(tmp_path):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 16 << 20
+
+
+def test_blank_lines_inside_a_document_count_and_those_behind_it_take_no_memory(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("begin\n" + "\n" * 1_500 + "end" + "\n" * 3_000)
+    (text,), _ = read(path, documents="file")
+    assert text == "begin\n" + "\n" * 1_500 + "end"
+    path.write_text("begin\n" + "\n" * 3_000 + "end\n")
+    with pytest.raises(DataError, match=r"a.txt:1: the document that begins here is longer than 2,000 bytes"):
+        read(path, documents="file")

@@ -70,6 +70,7 @@ class _Told(Problems):
         """The kind and the words of what is wrong with the row that begins at this line."""
         if (str(file), line) in self._of:
             return self._of.pop((str(file), line))
-        # Of a row over several lines the trouble may stand below its first one.
-        below = min((known for name, known in self._of if name == str(file) and known > line), default=line)
+        # Of a row over several lines the trouble may stand below its first one; what is above it was told of rows that have gone by.
+        self._of = {(name, known): told for (name, known), told in self._of.items() if name == str(file) and known > line}
+        below = min((known for _, known in self._of), default=line)
         return self._of.pop((str(file), below), ("unreadable", "cannot be read"))

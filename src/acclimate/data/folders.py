@@ -76,7 +76,8 @@ def find(pattern: str | Sequence[str], root: Path, format: Format | None = None)
             if not found.files:
                 raise DataError(nothing_read(one, root, found, format))
         files = _once(path for found in several for path in found.files)[0]
-        return Found(files, tuple(dict.fromkeys(path for found in several for path in found.unread if path not in files)))
+        read = set(files)
+        return Found(files, tuple(dict.fromkeys(path for found in several for path in found.unread if path not in read)))
     path = _path(pattern, root)
     mode = _mode(path, has_magic=glob.has_magic(pattern))
     if mode is None:
@@ -188,7 +189,8 @@ def _matches(pattern: str, path: Path, root: Path) -> Found:
     parts = path.parts[len(start.parts) :]
     found = sorted(set(walk.matching(start, parts)))
     entered = [each for each in found if os.path.isdir(each) and not is_dataset_folder(each)]
-    files, again = _once(each for each in found if each not in set(entered))
+    folders_alone = set(entered)
+    files, again = _once(each for each in found if each not in folders_alone)
     walk.check(files, lambda name: fnmatch.fnmatchcase(name, parts[-1]))
     if not files:
         folders = f"; it matches folders alone: {named(entered)}; say {pattern.rstrip('/')}/**" if entered else ""

@@ -64,7 +64,7 @@ def label_hint(name: str, known: Set[str]) -> str:
     """A likely mend for a label that is not known, or nothing."""
     if name.strip() in known:
         return " — trailing space?" if name != name.rstrip() else " — leading space?"
-    meant = [label for label in known if label.casefold() == name.casefold()] or difflib.get_close_matches(name, known, n=1)
+    meant = sorted(label for label in known if label.casefold() == name.casefold()) or difflib.get_close_matches(name, known, n=1)
     return f" — {meant[0]!r} meant?" if meant else ""
 
 

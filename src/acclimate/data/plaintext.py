@@ -25,18 +25,18 @@ def documents_of(
                 yield number, text
         return
     block: list[str] = []
-    start, good, size = 1, True, 0
+    start, good, size, blank = 1, True, 0, 0
     for number, text in text_lines(path, problems, encoding, longest):
         if text is not None and not text.strip():
             if mode == "blank" and (block or not good):
                 yield start, "\n".join(block) if good else None
                 block, good, size = [], True, 0
-            elif block:  # a blank line inside a file's only document
-                block.append("")
+            elif block:  # a blank line inside a file's only document, or behind it
+                blank += 1
             continue
         if not block and good:
             start = number
-        size += len(text or "")
+        size += len(text or "") + (blank + 1 if block else 0)
         if text is not None and good and size > longest:
             problems.add(
                 "too long", path, start, f"{too_long('the document that begins here', longest)}, or `documents: line` may be meant"
@@ -45,7 +45,8 @@ def documents_of(
         if text is None:
             good = False
         elif good:
-            block.append(text)
+            block.append("\n" * blank + text)
+        blank = 0
     if block or not good:
         yield start, "\n".join(block).rstrip() if good else None
     elif mode == "file":

@@ -1,6 +1,7 @@
 """A trained model's folder, ready to label texts: plain baselines and transformers behind one face."""
 
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -51,7 +52,7 @@ def load_predictor(folder: Path, max_tokens: int = 8192) -> Predictor:
         what = f"{error} is missing" if isinstance(error, KeyError) else str(error).strip() or type(error).__name__
         raise ModelError(f"{folder}: the model cannot be read ({what.splitlines()[0]}); it is damaged, copy it again") from error
     labels = predictor.labels
-    twice = next((name for number, name in enumerate(labels) if name in labels[:number]), None)
+    twice = next((name for name, count in Counter(labels).items() if count > 1), None)
     if twice is not None or not labels:
         names = f"two outputs the name {twice!r}; call them differently" if labels else "no output a name"
         raise ModelError(f"{folder / 'config.json'}: gives {names}")
