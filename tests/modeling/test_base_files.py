@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from acclimate.errors import ModelError
-from acclimate.modeling.base_files import TOKENIZER_FILES
+from acclimate.modeling.base_files import TOKENIZER_FILES, read_tokenizer
 from acclimate.modeling.folder import ModelFolder, import_base, random_base
 from acclimate.modeling.source import resolve_base
 from acclimate.stages.start import Start
@@ -174,3 +174,9 @@ def test_nothing_is_left_beside_an_imported_base(bert, tmp_path):
     random_base(bert, tmp_path / "store" / "random", 0)
     assert sorted(path.name for path in (tmp_path / "store").iterdir()) == ["model", "random"]
     assert ModelFolder(tmp_path / "store" / "model").names
+
+
+def test_a_tokenizer_that_is_none_is_an_error_wherever_it_is_read(tmp_path):
+    (tmp_path / "tokenizer.json").write_text("{}")
+    with pytest.raises(ModelError, match=r"tokenizer\.json: not a fast tokenizer"):
+        read_tokenizer(tmp_path / "tokenizer.json")

@@ -8,6 +8,8 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from tokenizers import Tokenizer
+
 from acclimate.errors import ModelError
 from acclimate.files import TEMPORARY_PREFIX, digest_file, digest_json
 from acclimate.modeling.base_config import read_object
@@ -16,10 +18,10 @@ CONFIG, TOKENIZER, TOKENIZER_CONFIG = "config.json", "tokenizer.json", "tokenize
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 ADAPTER = "adapter_config.json"
 OTHER_WEIGHTS = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
-# Besides tokenizer.json: what plain transformers reads to build the same tokenizer.
 # What the tensors of a head for masked language modelling are called, or those of its output where a classifier has the rest of them, too.
 MLM_HEADS = ("cls.predictions.", "lm_head.", "predictions.", "vocab_", "generator_", "lm_predictions.")
 MLM_OUTPUTS = ("decoder.bias", "decoder.weight")
+# Besides tokenizer.json: what plain transformers reads to build the same tokenizer.
 TOKENIZER_FILES = (
     TOKENIZER_CONFIG, "special_tokens_map.json", "added_tokens.json", "vocab.txt", "vocab.json", "merges.txt", "spm.model",
     "spiece.model", "sentencepiece.bpe.model",
@@ -133,15 +135,10 @@ def parameters_in(file: Path) -> int:
     Raises:
         ModelError: it is not one, or is torn.
     """
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(file, framework="numpy") as tensors:
-            slices = [tensors.get_slice(name) for name in tensors.keys()]  # noqa: SIM118 - not a dict
-            # Old checkpoints carry integer position ids, which are no parameters.
-            return sum(prod(part.get_shape()) for part in slices if part.get_dtype().startswith(("F", "BF")))
-    except (SafetensorError, OSError) as error:
-        raise ModelError(f"{file}: not a safetensors file ({error}); the download may be incomplete") from error
+    with _tensors(file) as tensors:
+        slices = [tensors.get_slice(name) for name in tensors.keys()]  # noqa: SIM118 - not a dict
+        # Old checkpoints carry integer position ids, which are no parameters.
+        return sum(prod(part.get_shape()) for part in slices if part.get_dtype().startswith(("F", "BF")))
 
 
 def has_mlm_head(base: str, folder: Path) -> bool:
@@ -150,18 +147,39 @@ def has_mlm_head(base: str, folder: Path) -> bool:
     Raises:
         ModelError: a file of the weights is none, or is torn.
     """
-    from safetensors import SafetensorError, safe_open
-
     for file in weight_files(base, folder):
         if file.name == INDEX:
             continue
-        try:
-            with safe_open(file, framework="numpy") as tensors:
-                if any(name.startswith(MLM_HEADS) or name in MLM_OUTPUTS for name in tensors.keys()):  # noqa: SIM118 - not a dict
-                    return True
-        except (SafetensorError, OSError) as error:
-            raise ModelError(f"{file}: not a safetensors file ({error}); the download may be incomplete") from error
+        with _tensors(file) as tensors:
+            if any(name.startswith(MLM_HEADS) or name in MLM_OUTPUTS for name in tensors.keys()):  # noqa: SIM118 - not a dict
+                return True
     return False
+
+
+@contextmanager
+def _tensors(file: Path) -> Iterator[Any]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, framework="numpy") as tensors:
+            yield tensors
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{file}: not a safetensors file ({error}); the download may be incomplete") from error
+
+
+def read_tokenizer(path: Path) -> Tokenizer:
+    """A tokenizer.json with padding and truncation switched off (some cut texts at 128 tokens by themselves).
+
+    Raises:
+        ModelError: the file is not a tokenizer.
+    """
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # the library raises bare Exception
+        raise ModelError(f"{path}: not a fast tokenizer ({error})") from error
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer
 
 
 @contextmanager

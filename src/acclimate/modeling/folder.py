@@ -20,7 +20,7 @@ from torch import Tensor
 from acclimate.errors import ModelError
 from acclimate.files import read_json, write_json
 from acclimate.modeling.architecture import AUTO, Architecture, Kind, is_mlm, quiet, untied
-from acclimate.modeling.base_files import CONFIG, TOKENIZER, WEIGHTS, alone, tokenizer_files
+from acclimate.modeling.base_files import CONFIG, TOKENIZER, WEIGHTS, alone, read_tokenizer, tokenizer_files
 from acclimate.modeling.source import Source
 from acclimate.randomness import seed_of
 
@@ -113,21 +113,6 @@ class ModelFolder:
     def _names_for(self, kind: Kind) -> frozenset[str]:
         mark = f"{CARRIED}{kind}."
         return self.names | {name.removeprefix(mark) for name in self.names if name.startswith(mark)}
-
-
-def read_tokenizer(path: Path) -> Tokenizer:
-    """A tokenizer.json with padding and truncation switched off (some cut texts at 128 tokens by themselves).
-
-    Raises:
-        ModelError: the file is not a tokenizer.
-    """
-    try:
-        tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:  # the library raises bare Exception
-        raise ModelError(f"{path}: not a fast tokenizer ({error})") from error
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    return tokenizer
 
 
 def import_base(source: Source, output: Path) -> ModelFolder:

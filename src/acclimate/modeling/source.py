@@ -16,6 +16,7 @@ from acclimate.modeling.base_files import (
     digest_of,
     names_in,
     parameters_in,
+    read_tokenizer,
     refuse_files,
     require_tokenizer,
     tokenizer_files,
@@ -101,12 +102,7 @@ def new_source(shape: Shape, tokenizer: str, root: Path) -> Source:
 
 def _vocabulary(name: str, folder: Path) -> tuple[int, int]:
     # (ids, the padding token's), from the tokenizer's own file.
-    from tokenizers import Tokenizer
-
-    try:
-        words = Tokenizer.from_file(str(folder / TOKENIZER)).get_vocab(with_added_tokens=True)
-    except Exception as error:  # the library raises bare Exception
-        raise ModelError(f"tokenizer {name}: {TOKENIZER} is not a fast tokenizer ({error})") from error
+    words = read_tokenizer(folder / TOKENIZER).get_vocab(with_added_tokens=True)
     padding = next((words[token] for token in PADDING_NAMES if token in words), None)
     if padding is None:
         raise ModelError(f"tokenizer {name}: has no padding token (looked for {', '.join(PADDING_NAMES)})")

@@ -7,15 +7,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tokenizers import Tokenizer
-
 from acclimate.data.labels import in_order, label_hint, some_labels
 from acclimate.data.mixture import in_words, shares
 from acclimate.data.opened import Data
 from acclimate.data.smaller_vocabulary import necessary
 from acclimate.errors import SettingsError
 from acclimate.files import digest_json
-from acclimate.modeling.base_files import TOKENIZER
+from acclimate.modeling.base_files import TOKENIZER, read_tokenizer
 from acclimate.modeling.families import NO_CHECKPOINTING, ONE_LAYER
 from acclimate.modeling.limits import check_length
 from acclimate.modeling.source import Source
@@ -144,7 +142,7 @@ def _check(name: str, recipe: Recipe, chain: Chain) -> None:
                 )
     entries = source.config.get("vocab_size", math.inf)
     sizes = [link.size for link, _ in chain.links if isinstance(link, Prune)]
-    least = len(necessary(Tokenizer.from_file(str(source.folder / TOKENIZER)))) if sizes else 0
+    least = len(necessary(read_tokenizer(source.folder / TOKENIZER))) if sizes else 0
     for size in sizes:
         if size < least:
             raise SettingsError(f"recipes.{name}: size: {size:,} entries are too few: {least:,} always stay")

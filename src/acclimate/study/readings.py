@@ -19,7 +19,7 @@ from acclimate.data.sample import Sample, sample_of
 from acclimate.data.tokens import encoded, special_ids, special_tokens
 from acclimate.data.unknown import Unread, nothing_to_mask, unknown_words
 from acclimate.errors import DataError, ModelError
-from acclimate.modeling.base_files import TOKENIZER
+from acclimate.modeling.base_files import TOKENIZER, read_tokenizer
 from acclimate.modeling.source import Source
 from acclimate.stages.base import Stage
 from acclimate.stages.finetune import Finetune
@@ -120,13 +120,7 @@ class Readings:
             ModelError: its file is not a tokenizer.
         """
         if source.digest not in self._tokenizers:
-            try:
-                found = Tokenizer.from_file(str(source.folder / TOKENIZER))
-            except Exception as error:  # the library raises bare Exception
-                raise ModelError(f"base {source.name}: {TOKENIZER} is not a fast tokenizer ({error})") from error
-            found.no_padding()
-            found.no_truncation()
-            self._tokenizers[source.digest] = found
+            self._tokenizers[source.digest] = read_tokenizer(source.folder / TOKENIZER)
         return self._tokenizers[source.digest]
 
     def special(self, source: Source) -> int:
