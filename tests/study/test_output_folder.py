@@ -11,6 +11,7 @@ import pytest
 from acclimate.cli.verbs import app
 from acclimate.errors import DiskFullError, SettingsError
 from acclimate.owned import MARK, is_marked
+from acclimate.report.page import render
 from acclimate.report.results import Results
 from acclimate.study import outputs
 from acclimate.study.language import load_study
@@ -163,7 +164,15 @@ def test_an_older_folder_without_mark_still_reports_and_goes_on(study_of, before
     (out / MARK).unlink()
     record = json.loads((out / "study.json").read_text())
     record.pop("files")
+    # Files were lists, without the rows of each.
+    task, corpora = record["data"]["task"], record["data"]["corpora"]
+    task["files"] = {split: list(rows) for split, rows in task["files"].items()}
+    for name in ("unread", "labels_noted"):
+        task.pop(name, None)
+    for corpus in corpora.values():
+        corpus["paths"] = list(corpus["paths"])
     (out / "study.json").write_text(json.dumps(record))
+    assert "train.jsonl" in render(Results.load(out))
     shutil.rmtree(out / "best")
     (out / "best").mkdir()
     (out / "best/config.json").write_text("{}")

@@ -93,8 +93,9 @@ def _apart(specification: dict[str, Any]) -> str:
     """
     try:
         drawn = subprocess.run(
-            [sys.executable, "-c", _ALONE], input=json.dumps(specification), capture_output=True, text=True, timeout=ALONE
-        )
+            [sys.executable, "-X", "utf8", "-c", _ALONE], input=json.dumps(specification), capture_output=True, encoding="utf-8",
+            timeout=ALONE,
+        )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
         raise NotDrawn(str(error)) from error
     if drawn.returncode or not drawn.stdout.startswith("<svg"):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from acclimate.data.unknown import NOTED
 from acclimate.report.chain import Chain
 from acclimate.report.markdown import named, plain
 from acclimate.report.text import listing, metric_words, percent, score
@@ -10,7 +11,6 @@ from acclimate.report.text import listing, metric_words, percent, score
 RARE = 30  # test texts of a label; with fewer, one mistake more moves its recall by over three points
 MOST_RARE = 10  # labels named of those
 FEW_LABELS = 200
-UNKNOWN = 0.01  # share of unknown tokens from which on they are a limit
 
 
 def limits(chain: Chain) -> list[str]:
@@ -67,7 +67,7 @@ def _of_the_data(chain: Chain) -> Iterator[str]:
     if included:
         yield f"It read the texts of {' and '.join(map(plain, included))} in pretraining, without their labels."
     unknown = max((float(stage.metrics.get("unknown_share_test") or 0) for stage in chain.stages), default=0.0)
-    if unknown > UNKNOWN:
+    if unknown > NOTED:
         yield f"{percent(unknown)} of the tokens of the test texts are unknown to its vocabulary: it cannot read them."
     for unit in ("tokens", "words"):
         if cut := sum(int(stage.metrics.get(f"cut_{unit}_test") or 0) for stage in chain.stages):

@@ -54,7 +54,8 @@ def _was_ours(out: Path) -> bool:
     """Whether an acclimate wrote it that left no mark yet: told by what its files say, not by how they are called."""
     with suppress(StoreError):
         record = read_json(out / RECORD)
-        return isinstance(record, dict) and {"name", "versions", "stages"} <= record.keys() and "acclimate" in record["versions"]
+        versions = record.get("versions") if isinstance(record, dict) and {"name", "stages"} <= record.keys() else None
+        return isinstance(versions, dict) and "acclimate" in versions
     with suppress(StoreError):
         read_status(out)
         return True

@@ -1,14 +1,14 @@
 """The paths that a study names: moved, so that a resolved one runs from the folder where it is written down, and kept from harm."""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from acclimate.modeling.named import NAMED
-from acclimate.study.language import LayersOf, New, Study
+from acclimate.study.language import RANDOM, LayersOf, New, Study
 
-RANDOM = "random"  # a base that is no path, even where a folder is called so
 SPLITS = ("path", "train", "dev", "test")
 
 
@@ -21,8 +21,8 @@ def relocated(resolved: dict[str, Any], root: Path, to: Path) -> dict[str, Any]:
             return [moved(each) for each in path]
         if path is None or Path(path).expanduser().is_absolute():
             return path
-        # Globs stand for files below their first plain folders; what is neither a file nor a folder here is a hub id.
-        plain = root / path.split("*")[0].split("?")[0].split("[")[0]
+        # What is neither a file nor a folder here is a hub id.
+        plain = root / _without_magic(path)
         if not (plain.exists() or (plain.parent.exists() and plain.parent != root)):
             return path
         return os.path.relpath(root / path, to.resolve())
@@ -63,11 +63,16 @@ def _data_folders(study: Study, root: Path) -> Iterator[Path]:
     named = [path for corpus in corpora for path in ([corpus.path] if isinstance(corpus.path, str) else corpus.path)]
     named += [path for name in SPLITS if task is not None and (path := getattr(task, name)) is not None]
     for path in named:
-        place = root / Path(path.split("*")[0].split("?")[0].split("[")[0]).expanduser()
+        place = root / Path(_without_magic(path)).expanduser()
         if place.is_dir():
             yield place
         elif place.exists() or (place.parent != root and place.parent.is_dir()):
             yield place.parent
+
+
+def _without_magic(path: str) -> str:
+    # Globs stand for files below their first plain folders.
+    return re.split(r"[*?\[]", path, maxsplit=1)[0]
 
 
 def _bases(study: Study) -> Iterator[str]:

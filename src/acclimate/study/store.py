@@ -9,7 +9,6 @@
 A folder's name is only the beginning of the key; the whole key stands in `stage.json` and decides.
 """
 
-import errno
 import logging
 import os
 import re
@@ -153,7 +152,7 @@ class Store:
         """
         assert _me(key) in self._held, "building without lock(key)"
         self._prepare()
-        with _full_disk(self.root):
+        with disk_errors(self.root):
             with atomic_folder(self.path(key)) as folder:
                 yield folder
                 seal(folder, key, record)
@@ -166,7 +165,7 @@ class Store:
         """The folder for this key's checkpoints: made if need be, kept through a kill, removed when the artifact is complete."""
         folder = self._work / _short(key)
         self._prepare()
-        with _full_disk(self.root):
+        with disk_errors(self.root):
             if folder.exists() and not folder.is_dir():
                 folder.unlink()  # no folder of ours is a file, and a stage must be able to begin
             folder.mkdir(parents=True, exist_ok=True)
@@ -177,7 +176,7 @@ class Store:
         """The folder for what can be made again from the data, such as token stores."""
         folder = self.root / "cache"
         self._prepare()
-        with _full_disk(self.root):
+        with disk_errors(self.root):
             folder.mkdir(exist_ok=True)
         return folder
 
@@ -396,20 +395,6 @@ def _short(key: str) -> str:
     return key[:SHORT]
 
 
-@contextmanager
-def _full_disk(root: Path) -> Iterator[None]:
-    """As `disk_errors`, also for libraries (safetensors, pyarrow) that wrap the operating system's error in their own."""
-    with disk_errors(root):
-        try:
-            yield
-        except (OSError, StoreError):
-            raise
-        except Exception as error:
-            if "no space left on device" in str(error).lower() or "os error 28" in str(error).lower():
-                raise OSError(errno.ENOSPC, str(error)) from error
-            raise
-
-
 def _is_folder(path: Path) -> bool:
     # Unlike Path.is_dir, which says no where it only could not look.
     try:
@@ -447,15 +432,17 @@ def _temporaries(parent: Path) -> list[Path]:
 
 
 def _entry(kind: Kind, path: Path, name: str) -> Entry:
-    stage, title, created = "", "", path.stat().st_mtime
-    used, size = created, 0
+    stage, title = "", ""
+    created, used, size = 0.0, 0.0, 0
     for file in (path, *path.rglob("*")):
         try:
             status = file.stat()
         except FileNotFoundError:  # another process works here
             continue
-        size += status.st_size if file.is_file() else 0
-        if kind != "artifact":  # an artifact is never written to; its folder's time is set when it is used
+        size += status.st_size if stat.S_ISREG(status.st_mode) else 0
+        if file == path:
+            created = status.st_mtime
+        if file == path or kind != "artifact":  # an artifact is never written to; its folder's time is set when it is used
             used = max(used, status.st_mtime)
     if kind in ("artifact", "damaged"):
         with suppress(StoreError):

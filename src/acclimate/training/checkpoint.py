@@ -24,7 +24,6 @@ from acclimate.files import (
     atomic_file,
     atomic_folder,
     digest_json,
-    disk_errors,
     read_json,
     unreadable,
     write_json,
@@ -73,7 +72,7 @@ class Checkpoints:
         for other in self._states()[1:]:
             _remove(other)
         # A new name for each step, which appears by one rename.
-        with atomic_folder(self._folder / f"{STATE}{state.step}") as folder, disk_errors(folder):
+        with atomic_folder(self._folder / f"{STATE}{state.step}") as folder:
             _save(_trained(model), folder / "model.safetensors")
             if not state.finished:  # nobody goes on from there, and its moments are twice the size of the weights
                 _save(_flatten(optimizer), folder / "optimizer.safetensors")
@@ -116,7 +115,7 @@ class Checkpoints:
 
     def save_best(self, model: nn.Module) -> None:
         """Replace the best weights."""
-        with atomic_file(self._best) as path, disk_errors(path.parent):
+        with atomic_file(self._best) as path:
             _save(_trained(model), path)
 
     def load_best(self, model: nn.Module) -> None:
