@@ -9,7 +9,7 @@ from acclimate.data import hub
 from acclimate.data.folders import find, is_dataset_folder, nothing_read
 from acclimate.data.reading import Reading
 from acclimate.data.records import Source, open_source, source_of_dataset
-from acclimate.data.split_names import SPLIT_NAMES, by_split, split_of
+from acclimate.data.split_names import SPLIT_NAMES, by_split, split_in, split_of
 from acclimate.errors import DataError
 
 
@@ -55,6 +55,10 @@ def _members(paths: Sequence[Path], top: Path, path: str, split: str | None) -> 
     for each in paths:
         groups.setdefault(split_of(each, top) or "", []).append(each)
     others = groups.pop("", [])
+    if not groups and len({split_in(each) for each in paths} - {None}) > 1:  # mydata_train.csv and mydata_test.csv
+        for each in others:
+            groups.setdefault(split_in(each) or "", []).append(each)
+        others = groups.pop("", [])
     if not groups and split is None:
         return None
     if len(groups) == 1 and others and split is None:
@@ -82,7 +86,11 @@ def _chosen(splits: Iterable[str], name: str, split: str | None) -> str:
     kind = split_of(Path(split))
     meant = [known for known in kinds if kind is not None and kinds[known] == kind]
     if len(meant) != 1:
-        several = f"{_listed(meant)} could each be {split}" if meant else f"has no split {split!r}; it has {listed or 'none'}"
+        several = (
+            f"{_listed(meant)} could each be {split}; name one with --split"
+            if meant
+            else f"has no split {split!r}; it has {listed or 'none'}"
+        )
         raise DataError(f"{name}: {several}")
     return meant[0]
 

@@ -20,6 +20,14 @@ _NAME = re.compile(
     r"(?:[-_.]of[-_.](?P<of>\d+))?"  # -of-00002
     r"(?:-[0-9a-f]{8,64})?)?"  # and the digest that `datasets` put there until 2023
 )
+_SHARD = re.compile(r"[-_.](?P<number>\d+)[-_.]of[-_.](?P<of>\d+)(?:-[0-9a-f]{8,64})?$")
+# Words that make another thing of a name with a split in it: eval_results.csv, test_labels.csv.
+_ABOUT = frozenset(
+    (
+        *("result", "results", "report", "predictions", "prediction", "preds", "pred", "scores", "score", "metrics", "log", "logs"),
+        *("notes", "stats", "labels", "features", "ids", "info", "readme"),
+    )
+)
 # Endings of data that is not read: a split in such a file would be missed.
 _DATA = (
     *(".xlsx", ".xls", ".ods", ".zip", ".7z", ".rar", ".tar", ".tgz", ".gz", ".lz4", ".pkl", ".pickle", ".arrow", ".feather"),
@@ -47,9 +55,16 @@ def split_of(path: Path, folder: Path | None = None) -> str | None:
     return member.split if member else None
 
 
+def split_in(path: Path) -> str | None:
+    """The split that one word of a file's name says, as in `mydata_train.csv` or `test-v2.csv`; None where none does, or several."""
+    member = _by_word(path)
+    return member.split if member else None
+
+
 def by_split(paths: Iterable[Path], where: str, mend: str = "{where}/{path}") -> dict[str, tuple[Path, ...]]:
     """Which of these relative paths belong to which split, train first; those that say nothing are left out.
 
+    Where no name is a split's, a word in it is enough (`mydata_train.csv`), if the other words are the same for all splits.
     `mend` is how one of them is named by itself.
 
     Raises:
@@ -60,6 +75,8 @@ def by_split(paths: Iterable[Path], where: str, mend: str = "{where}/{path}") ->
     if torn:
         raise DataError(f"{where}: {torn[0]}: its folder says one split and its name another; {_naming({}, where, mend)}")
     members = [member for member in map(_member, paths) if member is not None]
+    if not members and len(paths) > 1:
+        members = [member for member in map(_by_word, paths) if member is not None]
     parts: dict[str, dict[tuple[str, ...], list[Member]]] = {split: {} for split in SPLIT_NAMES}
     for member in members:
         parts[member.split].setdefault((str(member.home), *member.part), []).append(member)
@@ -70,10 +87,11 @@ def by_split(paths: Iterable[Path], where: str, mend: str = "{where}/{path}") ->
             raise DataError(f"{where}: {seen} could each be {split}; {_naming(first, where, mend)}")
         for part in there.values():
             _refuse_versions(split, part, where, _naming(first, where, mend))
-    _refuse_folds(members, where, _naming(first, where, mend))
+    _refuse_folds(members, where, mend)
     homes = {str(member.home): member.path for member in members}
     if len(homes) > 1:
-        raise DataError(f"{where}: {_listed(map(str, homes.values()))} lie in different folders; {_naming(first, where, mend)}")
+        apart = "lie in different folders" if len({path.parent for path in homes.values()}) > 1 else "seem to be of different data sets"
+        raise DataError(f"{where}: {_listed(map(str, homes.values()))} {apart}; {_naming(first, where, mend)}")
     return {split: tuple(member.path for member in part) for split, part in first.items()}
 
 
@@ -107,6 +125,20 @@ def _member(path: Path) -> Member | None:
     return Member(path, _split(file) or "", file["name"], path.parent, shards, whole, None if file["of"] else int(file["number"]))
 
 
+def _by_word(path: Path) -> Member | None:
+    stem = _stem(path)
+    shard = _SHARD.search(stem)
+    words = re.split(r"[-_.\s]+", stem[: shard.start()] if shard else stem)
+    said = [word for word in words if _called(word)]
+    if len(said) != 1 or _ABOUT & set(words):
+        return None
+    rest = " ".join("*" if word == said[0] else word for word in words)
+    ending = "".join(path.suffixes[-2:] if compression_of(path) else path.suffixes[-1:])
+    whole = path.with_name(f"{path.name[: shard.start()]}*{ending}") if shard else path
+    part = ("word", rest, said[0], f"of {shard['of']}" if shard else "", ending if shard else "")
+    return Member(path, _called(said[0]) or "", said[0], path.parent / rest, part, whole)
+
+
 def _stem(path: Path) -> str:
     """The name in small letters without any ending of data."""
     while path.suffix.lower() in (*FORMATS, *COMPRESSIONS, *_DATA):
@@ -115,7 +147,11 @@ def _stem(path: Path) -> str:
 
 
 def _split(match: re.Match[str]) -> str | None:
-    return next((split for split, names in SPLIT_NAMES.items() if match["split"] in names), None)
+    return _called(match["split"])
+
+
+def _called(word: str) -> str | None:
+    return next((split for split, names in SPLIT_NAMES.items() if word in names), None)
 
 
 def _contradicts(path: Path) -> bool:
@@ -142,6 +178,9 @@ def _refuse_folds(members: Sequence[Member], where: str, mend: str) -> None:
     folds = [split for split, found in numbers.items() if len(found) > 1]
     if len(folds) > 1 and len({frozenset(numbers[split]) for split in folds}) == 1:
         paths = [str(member.path) for member in members if member.split in folds]
+        lowest = min(numbers[folds[0]])
+        one = {split: [member for member in members if (member.split, member.number) == (split, lowest)] for split in folds}
+        mend = _naming(one, where, mend)
         raise DataError(f"{where}: {_listed(paths)} may be folds as well as shards; {mend}, or write shards as train-00000-of-00002")
 
 

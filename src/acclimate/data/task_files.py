@@ -12,7 +12,7 @@ from acclimate.data.endings import format_of
 from acclimate.data.folders import Found, find, is_dataset_folder, named, nothing_read
 from acclimate.data.reading import Reading
 from acclimate.data.records import Source, open_source, source_of_dataset
-from acclimate.data.split_names import SPLIT_NAMES, by_split, missed, split_of
+from acclimate.data.split_names import SPLIT_NAMES, by_split, missed, split_in, split_of
 from acclimate.errors import DataError
 
 
@@ -84,6 +84,7 @@ def _of_folder(path: str, folder: Path, found: Found, root: Path, reading: Readi
             raise DataError(nothing_read(path, root, Found((), (*found.files, *found.unread)), reading.format))
         seen = named([str(each.relative_to(folder)) for each in tables])
         raise DataError(f"{folder}: no train file among {seen}; call it train.jsonl (or .csv, ...), or name `train:` in the study file")
+    _refuse_like_splits(path, folder, unread, splits)
     lost = missed((each.relative_to(folder) for each in unread), splits)
     if lost:
         split = split_of(folder / lost[0], folder)
@@ -95,6 +96,19 @@ def _of_folder(path: str, folder: Path, found: Found, root: Path, reading: Readi
     return {**sources, "train": replace(sources["train"], unread=tuple(unread))}
 
 
+def _refuse_like_splits(path: str, folder: Path, unread: Sequence[Path], splits: Mapping[str, Sequence[Path]]) -> None:
+    """No split is taken out of train where a file seems to be that split: `mydata_test.csv` beside `train.csv`."""
+    for each in unread:
+        split = split_in(each) if format_of(each) not in (None, "json", "txt") else None
+        if split is not None and split not in splits:
+            name = each.relative_to(folder)
+            named = ", ".join(f"`{known}: {path}/{members[0] if len(members) == 1 else '...'}`" for known, members in splits.items())
+            raise DataError(
+                f"{each}: is this {split}? It would be taken out of train; name the files one by one ({named}, `{split}: {path}/{name}`), "
+                "or move it away"
+            )
+
+
 def _refuse_several(source: Source, pattern: str, mend: str) -> None:
     """A folder or glob is no single split where its files are named like several."""
     if source.format == "hf" or len(source.files) < 2:
@@ -104,6 +118,7 @@ def _refuse_several(source: Source, pattern: str, mend: str) -> None:
     for file in source.files:
         splits.setdefault(split_of(file, top) or "", file)
     splits.pop("", None)
+    splits = splits or {split: file for file in source.files if (split := split_in(file))}
     if len(splits) > 1:
         seen = " and ".join(str(file.relative_to(top)) for file in splits.values())
         raise DataError(f"{pattern}: stands for files of several splits ({seen}); {mend}")
