@@ -64,3 +64,8 @@ class Interrupted(Exception):
     """Ctrl-C, SIGTERM or SIGHUP: state is saved, and the same command continues from there."""
 
     exit_code = 130
+
+
+def first_line(error: BaseException) -> str:
+    """What a library says went wrong, without the pages below it; the error's kind where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from acclimate.data.folders import find, resolve
+from acclimate.data.folders import find
 from acclimate.errors import DataError
 
 
@@ -16,7 +16,7 @@ def make(folder, *names, text="x\n"):
 
 
 def names(pattern, root, **settings):
-    return [str(path.relative_to(root)) for path in resolve(pattern, root, **settings)]
+    return [str(path.relative_to(root)) for path in find(pattern, root, **settings).files]
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_dangling_links_and_missing_shards_are_named_together(tmp_path, pattern)
     make(tmp_path, "d/train-00000-of-00003.jsonl", "d/test.jsonl")
     (tmp_path / "d/train-00001-of-00003.jsonl").symlink_to("/nowhere/blob")
     with pytest.raises(DataError) as raised:
-        resolve(pattern, tmp_path)
+        find(pattern, tmp_path)
     assert "train-00001-of-00003.jsonl: a link to /nowhere/blob, which is not there" in str(raised.value)
     assert "train has 1 of 3 shards; missing: train-00001-of-00003.jsonl, train-00002-of-00003.jsonl" in str(raised.value)
 
@@ -61,23 +61,23 @@ def test_dangling_links_and_missing_shards_are_named_together(tmp_path, pattern)
 def test_a_dangling_link_of_its_own_is_told_from_a_missing_file(tmp_path):
     (tmp_path / "a.csv").symlink_to("gone.csv")
     with pytest.raises(DataError, match=r"a\.csv: a link to gone\.csv, which is not there"):
-        resolve("a.csv", tmp_path)
+        find("a.csv", tmp_path)
 
 
 def test_shards_are_complete_counted_from_0_or_1_and_with_hashes(tmp_path):
     make(tmp_path, *(f"zero/train-0000{n}-of-00002-9c49ab01cd23ef4{n}.csv" for n in range(2)), *(f"one/x_{n}-of-3.txt" for n in (1, 2, 3)))
-    assert len(resolve("zero", tmp_path)) == 2
-    assert len(resolve("one", tmp_path)) == 3
+    assert len(find("zero", tmp_path).files) == 2
+    assert len(find("one", tmp_path).files) == 3
     make(tmp_path, "zero/train-00001-of-00002-0123456789abcdef.csv")
     with pytest.raises(DataError, match="one shard twice"):
-        resolve("zero", tmp_path)
+        find("zero", tmp_path)
 
 
 def test_a_glob_that_asks_for_some_shards_gets_these(tmp_path):
     make(tmp_path, "c4.00000-of-01024.txt", "c4.00001-of-01024.txt")
-    assert len(resolve("c4.0000[0-1]-of-*.txt", tmp_path)) == 2
+    assert len(find("c4.0000[0-1]-of-*.txt", tmp_path).files) == 2
     with pytest.raises(DataError, match=r"c4 has 2 of 1,024 shards; missing: c4\.00002-of-01024\.txt, .*, \.\.\."):
-        resolve("c4.*.txt", tmp_path)
+        find("c4.*.txt", tmp_path)
 
 
 def test_an_unreadable_folder_is_an_error_that_names_it(tmp_path, monkeypatch):
@@ -92,7 +92,7 @@ def test_an_unreadable_folder_is_an_error_that_names_it(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "listdir", refused)
     for pattern in ("d", "d/**/*.txt", "d/*/*.txt"):
         with pytest.raises(DataError, match=r"d/secret: the folder cannot be entered \(Permission denied\)"):
-            resolve(pattern, tmp_path)
+            find(pattern, tmp_path)
 
 
 def test_what_is_not_read_below_a_folder_is_told(tmp_path):
@@ -123,7 +123,7 @@ def test_no_name_ends_in_a_traceback(tmp_path, pattern):
     make(tmp_path, "a.txt/c")
     (tmp_path / "a.txt/c").unlink()
     with pytest.raises(DataError):
-        resolve(pattern, tmp_path)
+        find(pattern, tmp_path)
 
 
 @pytest.mark.parametrize("pattern", ["pipe.jsonl", "d", "d/*.jsonl", "socket.jsonl", "-", "/dev/stdin", "/dev/fd/0", "/dev/null"])
@@ -135,4 +135,4 @@ def test_what_can_be_read_once_only_is_refused_and_never_waited_for(tmp_path, mo
     with socket.socket(socket.AF_UNIX) as made:
         made.bind("socket.jsonl")
     with pytest.raises(DataError, match="cannot be read more than once"):
-        resolve(pattern, tmp_path)
+        find(pattern, tmp_path)

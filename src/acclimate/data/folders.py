@@ -38,18 +38,6 @@ def is_dataset_folder(path: Path) -> bool:
         return False
 
 
-def resolve(pattern: str | Sequence[str], root: Path, format: Format | None = None) -> tuple[Path, ...]:
-    """The files alone of what `find` finds, or the one folder that a dataset was saved to.
-
-    Raises:
-        DataError: as `find`; a folder holds no file that is read.
-    """
-    found = find(pattern, root, format)
-    if not found.files:
-        raise DataError(nothing_read(pattern, root, found, format))
-    return found.files
-
-
 def nothing_read(pattern: str | Sequence[str], root: Path, found: Found, format: Format | None) -> str:
     """What to say of a folder in which nothing is read."""
     where = root / Path(pattern).expanduser() if isinstance(pattern, str) else ", ".join(pattern)

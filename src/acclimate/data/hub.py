@@ -8,7 +8,7 @@ from typing import Any
 
 from acclimate.data.class_names import class_name
 from acclimate.data.endings import format_of
-from acclimate.errors import DataError
+from acclimate.errors import DataError, first_line
 
 _HUB_ID = re.compile(
     r"(?P<name>[A-Za-z0-9][\w.-]*/[\w.-]+?)"  # owner/name
@@ -52,8 +52,8 @@ def load_hub(reference: HubReference) -> dict[str, Any]:
     try:
         loaded = datasets.load_dataset(reference.name, reference.config, revision=reference.revision)
     except Exception as error:  # the library raises errors of many libraries beneath it
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise DataError(f"{reference.name}: no such file or folder here, and not loaded as a Hugging Face dataset: {reason[0]}") from error
+        why = first_line(error)
+        raise DataError(f"{reference.name}: no such file or folder here, and not loaded as a Hugging Face dataset: {why}") from error
     splits = dict(loaded)
     if reference.split is not None:
         if reference.split not in splits:

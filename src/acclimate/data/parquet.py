@@ -9,7 +9,7 @@ from typing import IO, Any, BinaryIO
 from acclimate.data.class_names import class_name, names_in_schema
 from acclimate.data.compressed import open_bytes
 from acclimate.data.endings import compression_of
-from acclimate.errors import DataError
+from acclimate.errors import DataError, first_line
 
 
 def parquet_columns(file: Path) -> tuple[str, ...]:
@@ -29,7 +29,7 @@ def parquet_rows(file: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict
                 batch = next(batches, None)
                 rows = [] if batch is None else batch.to_pylist()
             except Exception as error:  # damaged bytes end in errors of many kinds
-                raise DataError(f"{file}:{number + 1}: damaged parquet near this row ({_first_line(error)})") from error
+                raise DataError(f"{file}:{number + 1}: damaged parquet near this row ({first_line(error)})") from error
             if batch is None:
                 return
             for values in rows:
@@ -53,7 +53,7 @@ def _parquet(file: Path) -> Iterator[Any]:
             table = pyarrow.parquet.ParquetFile(seekable)
             table.schema_arrow  # noqa: B018 (of damaged files it may be what cannot be read)
         except Exception as error:  # damaged bytes end in errors of many kinds
-            raise DataError(f"{file}: cannot be read as parquet ({_first_line(error)}); was a download interrupted?") from error
+            raise DataError(f"{file}: cannot be read as parquet ({first_line(error)}); was a download interrupted?") from error
         yield table
 
 
@@ -64,7 +64,3 @@ def _unpack(content: BinaryIO, unpacked: IO[bytes]) -> None:
         except OSError as error:
             raise DataError(f"{tempfile.gettempdir()}: no room to unpack a parquet file ({error.strerror or error})") from error
     unpacked.seek(0)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -43,34 +43,29 @@ def rows_of(path: Path, dialect: Dialect, problems: Problems) -> Iterator[tuple[
     header: tuple[str, ...] | None = None
     while True:
         lines.start_row()
+        row: list[str] | None
         try:
             row = next(reader)
+            start = lines.row[0][0]
         except StopIteration:
             break
         except csv.Error as error:
             start, first = lines.back_to_second_line()
             problems.add(*_broken(path, start, first, str(error)), first)
-            if header is None and dialect.header:
-                problems.fatal("no header", path, start, "the header cannot be read, and without it no column is known")
-                return
-            yield start, None
-            continue
-        start = lines.row[0][0]
+            row = None
         if lines.bad:  # its bytes are no text, and the line reader has said so
+            row = None
+        elif row and (suspected := suspicion.of(lines.row, row)):
+            _, first = lines.back_to_second_line()
+            problems.add(suspected[0], path, start, suspected[1], first)
+            row = None
+        if row is None:
             if header is None and dialect.header:
                 problems.fatal("no header", path, start, "the header cannot be read, and without it no column is known")
                 return
             yield start, None
             continue
         if not row:
-            continue
-        if suspected := suspicion.of(lines.row, row):
-            _, first = lines.back_to_second_line()
-            problems.add(suspected[0], path, start, suspected[1], first)
-            if header is None and dialect.header:
-                problems.fatal("no header", path, start, "the header cannot be read, and without it no column is known")
-                return
-            yield start, None
             continue
         if header is None:
             header = names_of(row, dialect)

@@ -20,7 +20,7 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from acclimate.errors import ModelError
+from acclimate.errors import ModelError, first_line
 
 Kind = Literal["base", "mlm", "classifier"]
 AUTO: dict[Kind, Any] = {"base": AutoModel, "mlm": AutoModelForMaskedLM, "classifier": AutoModelForSequenceClassification}
@@ -43,8 +43,8 @@ class Architecture:
             architecture = Architecture(AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True))
             _ = architecture._mlm  # what cannot be built is found out here
         except Exception as error:  # the file is somebody else's: whatever the library trips over is in it
-            summary = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise ModelError(f"{f'base {name}' if name else folder}: its config.json does not describe a model ({summary})") from error
+            what = f"base {name}" if name else str(folder)
+            raise ModelError(f"{what}: its config.json does not describe a model ({first_line(error)})") from error
         return architecture
 
     def build(self, kind: Kind, config: PreTrainedConfig | None = None) -> PreTrainedModel:

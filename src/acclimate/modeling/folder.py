@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from acclimate.errors import ModelError
+from acclimate.errors import ModelError, first_line
 from acclimate.files import read_json, write_json
 from acclimate.modeling.architecture import AUTO, Architecture, Kind, is_mlm, quiet, untied
 from acclimate.modeling.base_files import CONFIG, TOKENIZER, WEIGHTS, alone, read_tokenizer, tokenizer_files
@@ -251,8 +251,7 @@ def _read(source: Source, folder: Path, kind: Kind) -> tuple[dict[str, Tensor], 
                 output_loading_info=True,
             )  # fmt: skip
         except Exception as error:  # the files are somebody else's: whatever the library trips over is in them
-            summary = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise ModelError(f"base {source.name}: its weights do not fit its {CONFIG} ({summary})") from error
+            raise ModelError(f"base {source.name}: its weights do not fit its {CONFIG} ({first_line(error)})") from error
     state = untied(model)
     return state, {name for name in info["missing_keys"] if name in state}, set(info["unexpected_keys"])
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from acclimate.errors import ModelError
+from acclimate.errors import ModelError, first_line
 from acclimate.modeling.base_config import check_weights, configuration
 from acclimate.modeling.base_files import (
     CONFIG,
@@ -136,8 +136,8 @@ def _download(base: str) -> Path:
     try:
         names = {name for name in HfApi().list_repo_files(base) if "/" not in name}
     except (HfHubHTTPError, HFValidationError) as error:
-        summary = str(error).strip().splitlines()[0]
-        raise ModelError(f"base {base}: neither a folder here nor a model that the hub gives out ({summary}){_near(base)}") from error
+        why = first_line(error)
+        raise ModelError(f"base {base}: neither a folder here nor a model that the hub gives out ({why}){_near(base)}") from error
     except Exception as error:  # every way in which a network can be absent
         try:
             return Path(snapshot_download(base, allow_patterns=list(DOWNLOADED), local_files_only=True))

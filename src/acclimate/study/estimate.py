@@ -114,11 +114,11 @@ class _Model:
         body = source.parameters - embeddings
         kept = next((len(stage.keep) for stage in chain if isinstance(stage, Cut)), None)
         if kept is not None:
-            body = round(body * kept / (config.get("num_hidden_layers") or config["n_layers"]))
+            body = round(body * kept / _layers(config))
             config = config | {"num_hidden_layers": kept}
         entries = next((stage.size for stage in chain if isinstance(stage, Prune)), None)
         if entries is not None:
-            embeddings = embeddings * entries // config["vocab_size"]
+            embeddings = embeddings * entries // (config.get("vocab_size") or entries)
             config = config | {"vocab_size": entries}
         drawn = any(isinstance(stage, Start) and stage.random for stage in chain)
         learned = drawn or any(isinstance(stage, Pretrain) for stage in chain[1:])
@@ -208,5 +208,8 @@ def _bilstm(stage: Bilstm, task: Task, rate: float) -> Estimate:
 
 
 def _trained_share(stage: Finetune, config: dict[str, Any]) -> float:
-    layers = int(config.get("num_hidden_layers") or config.get("n_layers") or 12)
-    return 1.0 if stage.train == "all" else 0.0 if stage.train == "head" else min(1.0, stage.train / layers)
+    return 1.0 if stage.train == "all" else 0.0 if stage.train == "head" else min(1.0, stage.train / _layers(config))
+
+
+def _layers(config: dict[str, Any]) -> int:
+    return int(config.get("num_hidden_layers") or config.get("n_layers") or 12)

@@ -38,8 +38,10 @@ class Local:
         with _forwarded(workers, asked):
             try:
                 while True:
-                    if waiting and not asked.is_set():
-                        workers[:] = [each if each.alive or each.job else started(each.number) for each in workers]
+                    for place, worker in enumerate(workers):
+                        if waiting and not asked.is_set() and worker.job is None and not worker.alive:
+                            worker.close()
+                            workers[place] = started(worker.number)
                     if asked.is_set():  # perhaps while a worker was started, which has not heard of it
                         for worker in workers:
                             worker.ask_to_stop()
