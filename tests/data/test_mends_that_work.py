@@ -104,3 +104,26 @@ def test_an_object_of_splits_loses_none_of_them(tmp_path):
     message = refused(tmp_path, "a.json")
     assert "jq -c '.train[]' a.json > train.jsonl" in message
     assert "jq -c '.test[]' a.json > test.jsonl" in message
+
+
+def test_a_file_of_texts_alone_is_told_to_have_no_labels(tmp_path):
+    (tmp_path / "a.csv").write_text("".join(f"{text}\n" for text, _ in [("text", ""), *ROWS]))
+    message = refused(tmp_path, "a.csv")
+    assert "no column is the label: 'text' is the only one" in message
+    assert "which column is the text" not in message
+
+
+def test_labels_that_yaml_takes_for_truth_values_are_named_with_quotes(tmp_path):
+    (tmp_path / "a.csv").write_text(csv_of([(text, str(row % 2 == 0)) for row, (text, _) in enumerate(ROWS)]))
+    assert "say `labels: ['True', 'False']`" in refused(tmp_path, {"path": "a.csv", "labels": [True, False]})
+    assert Task.open(TaskSettings.model_validate({"path": "a.csv", "labels": ["True", "False"]}), tmp_path).labels == ("True", "False")
+
+
+def test_objects_with_commas_between_them_are_told_what_to_add(tmp_path):
+    objects = "".join(json.dumps({"text": text, "label": label}) + ",\n" for text, label in ROWS)
+    (tmp_path / "a.jsonl").write_text(objects)
+    message = refused(tmp_path, "a.jsonl")
+    assert "a.jsonl:1: a comma stands behind this object" in message
+    assert "one class only" not in message
+    (tmp_path / "a.jsonl").write_text(f"[{objects}]")
+    assert len(Task.open(TaskSettings(path="a.jsonl"), tmp_path).train) == 28

@@ -86,6 +86,8 @@ def _document(file: Path, lines: _Lines, problems: Problems, longest: int) -> _O
                 problems.fatal("not a record", file, number, why)
                 return
             first = False
+            if not array and text.peek() == ",":
+                raise json.JSONDecodeError("a comma stands behind this object: put [ before the first and ] after the last one", "", 0)
             yield number, _object_or_none(value, file, number, problems, value)
             if array and not text.taken(",") and text.peek() != "]":
                 raise json.JSONDecodeError("a comma or ] is missing after this value", "", 0)

@@ -64,6 +64,8 @@ def label_hint(name: str, known: Set[str]) -> str:
     """A likely mend for a label that is not known, or nothing."""
     if name.strip() in known:
         return " — trailing space?" if name != name.rstrip() else " — leading space?"
+    if name in ("True", "False") and name.lower() in known:
+        return " — in YAML true and false are no words: say `labels: ['True', 'False']`"
     meant = sorted(label for label in known if label.casefold() == name.casefold()) or difflib.get_close_matches(name, known, n=1)
     return f" — {meant[0]!r} meant?" if meant else ""
 

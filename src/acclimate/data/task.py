@@ -176,7 +176,7 @@ class Task:
                 rows, lost = drop_across(rows)
                 dropped |= lost
             seen = set(rows["train"].labels)
-            if rows["train"].texts and len(seen) < 2:
+            if rows["train"].texts and len(seen) < 2 and not problems.told:
                 problems.fatal("one class only", sources["train"].files[0], None, f"every label in train is {next(iter(seen))!r}")
             if not rows["train"].texts and dropped["train"]:
                 problems.fatal("nothing left", sources["train"].files[0], None, "every text of train stands in dev or test and was dropped")
