@@ -16,6 +16,8 @@
 A user's mistake raises one of these with a message that says where, what, and the likely mend. `assert` is for our own bugs.
 """
 
+import difflib
+
 BROKEN_PIPE = 141  # as the shell says of what SIGPIPE ended
 FAULT = 70  # as sysexits.h has it
 
@@ -69,3 +71,9 @@ class Interrupted(Exception):
 def first_line(error: BaseException) -> str:
     """What a library says went wrong, without the pages below it; the error's kind where it says nothing."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def did_you_mean(word: str, known: list[str]) -> str:
+    """`; did you mean 'x'?` of the nearest of the known words, or nothing."""
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""

@@ -1,6 +1,5 @@
 """Finds the files that a path, a glob, a folder or several of these stand for; what is there and not read is told, too."""
 
-import difflib
 import fnmatch
 import glob
 import os
@@ -14,7 +13,7 @@ from pathlib import Path
 from acclimate.data.compressed import what_it_is
 from acclimate.data.endings import format_of, known_endings
 from acclimate.data.reading import Format
-from acclimate.errors import DataError
+from acclimate.errors import DataError, did_you_mean
 
 _SHARD = re.compile(r"(?P<head>.*?)(?P<index>\d{1,9})-of-(?P<of>\d{1,9})(?P<hash>-[0-9a-f]{8,64})?(?P<tail>(?![0-9a-zA-Z]).*)?")
 _STANDARD_INPUT = ("-", "/dev/stdin", "/dev/fd/", "/proc/self/fd/")
@@ -150,10 +149,9 @@ def _dangling(path: Path) -> str:
 
 def _nearest(path: Path) -> str:
     try:
-        close = difflib.get_close_matches(path.name, os.listdir(path.parent), n=1)
+        return did_you_mean(path.name, os.listdir(path.parent))
     except (OSError, ValueError):
         return f" (nor is there a folder {path.parent})"
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def _below(folder: Path, format: Format | None) -> Found:

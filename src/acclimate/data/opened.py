@@ -1,6 +1,5 @@
 """The data section of a study: settings, and everything it names opened and checked."""
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +10,7 @@ from pydantic import Field, model_validator
 from acclimate.data.corpus import Corpus, CorpusSettings
 from acclimate.data.overlap import OverlapCounter
 from acclimate.data.task import Task, TaskSettings
-from acclimate.errors import SettingsError
+from acclimate.errors import SettingsError, did_you_mean
 from acclimate.settings import Settings
 
 _ROLES = ("domain", "general", "transfer")
@@ -98,8 +97,7 @@ class Data:
         if name in self.corpora:
             return self.corpora[name]
         known = [*(["task"] if self.task else []), *self.corpora]
-        close = difflib.get_close_matches(name, known, n=1)
-        mend = f"; did you mean {close[0]!r}?" if close else f"; the study has {', '.join(map(repr, known)) or 'none'}"
+        mend = did_you_mean(name, known) or f"; the study has {', '.join(map(repr, known)) or 'none'}"
         raise SettingsError(f"there is no corpus {name!r}{mend}")
 
     def facts(self) -> dict[str, Any]:

@@ -1,11 +1,10 @@
 """Where a base model comes from: a local folder or a hub id, looked at, and refused where need be, before a weight is read. No torch."""
 
-import difflib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from acclimate.errors import ModelError, first_line
+from acclimate.errors import ModelError, did_you_mean, first_line
 from acclimate.modeling.base_config import check_weights, configuration
 from acclimate.modeling.base_files import (
     CONFIG,
@@ -133,17 +132,18 @@ def _download(base: str) -> Path:
     from huggingface_hub import HfApi, hf_hub_download, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
+    near = did_you_mean(base.lower().replace("_", "-"), list(NAMED))
     try:
         names = {name for name in HfApi().list_repo_files(base) if "/" not in name}
     except (HfHubHTTPError, HFValidationError) as error:
         why = first_line(error)
-        raise ModelError(f"base {base}: neither a folder here nor a model that the hub gives out ({why}){_near(base)}") from error
+        raise ModelError(f"base {base}: neither a folder here nor a model that the hub gives out ({why}){near}") from error
     except Exception as error:  # every way in which a network can be absent
         try:
             return Path(snapshot_download(base, allow_patterns=list(DOWNLOADED), local_files_only=True))
         except (LocalEntryNotFoundError, OSError) as missing:
             raise ModelError(
-                f"base {base}: no folder here, not in the hub's local cache, and the hub is out of reach ({error}){_near(base)}"
+                f"base {base}: no folder here, not in the hub's local cache, and the hub is out of reach ({error}){near}"
             ) from missing
     refuse_files(base, names)
     # The small files first: they decide whether the large ones are wanted.
@@ -153,8 +153,3 @@ def _download(base: str) -> Path:
     configuration(base, small, names)
     require_tokenizer(base, names)
     return Path(snapshot_download(base, allow_patterns=list(DOWNLOADED)))
-
-
-def _near(base: str) -> str:
-    near = difflib.get_close_matches(base.lower().replace("_", "-"), NAMED, n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
