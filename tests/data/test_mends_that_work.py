@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from acclimate.data.columns import detect_column
 from acclimate.data.problems import Problems
 from acclimate.data.reading import Reading
 from acclimate.data.records import open_source
@@ -111,6 +112,11 @@ def test_a_file_of_texts_alone_is_told_to_have_no_labels(tmp_path):
     message = refused(tmp_path, "a.csv")
     assert "no column is the label: 'text' is the only one" in message
     assert "which column is the text" not in message
+
+
+def test_the_only_column_is_the_text_whatever_it_is_called(tmp_path):
+    (tmp_path / "a.csv").write_text("".join(f"{text}\n" for text, _ in [("topic", ""), *ROWS]))
+    assert detect_column("text", open_source("a.csv", tmp_path, Reading())) == "topic"
 
 
 def test_labels_that_yaml_takes_for_truth_values_are_named_with_quotes(tmp_path):

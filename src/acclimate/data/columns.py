@@ -41,10 +41,8 @@ def detect_column(role: str, source: "Source", taken: Sequence[str] = ()) -> str
         for column in left:
             if column.strip().casefold() == name:
                 return column
-    other = next(known for known in _NAMES if known != role)
-    if len(left) == 1 and left[0].strip().casefold() in _NAMES[other]:
-        only = f"{left[0]!r} is the only one, and seems to be the {other}"
-        raise DataError(f"{source.files[0]}: no column is the {role}: {only}; if it is the {role}, say so with `{role}:`")
+    if role == "label" and not taken and len(left) == 1 and left[0].strip().casefold() in _NAMES["text"]:
+        raise DataError(f"{source.files[0]}: no column is the label: {left[0]!r} is the only one, and seems to be the text")
     if len(left) == 1:
         return left[0]
     if not left:
