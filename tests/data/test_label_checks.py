@@ -217,3 +217,9 @@ def test_scores_in_every_split_are_called_numbers_and_not_unknown_labels(tmp_pat
     with pytest.raises(DataError, match="a number to be estimated") as caught:
         opened(tmp_path, path=".")
     assert "never seen in train" not in str(caught.value)
+
+
+def test_texts_that_begin_like_a_list_are_told_at_once(tmp_path):
+    # Two commas at a time, a single one of these would take minutes.
+    labels = CLEAN + ["[" + "so, " * 50_000] * 2
+    assert "[so" in " ".join(kept(tmp_path, labels).labels)

@@ -84,3 +84,19 @@ def test_blank_lines_inside_a_document_count_and_those_behind_it_take_no_memory(
     path.write_text("begin\n" + "\n" * 3_000 + "end\n")
     with pytest.raises(DataError, match=r"a.txt:1: the document that begins here is longer than 2,000 bytes"):
         read(path, documents="file")
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        ('{"text": "a", "text": "b"}', "the key 'text' stands there twice"),
+        ('{"text": "a" "label": "b"}', "Expecting ',' delimiter"),
+        ('{"text": "a\tb"}', "Invalid control character"),
+        ('{"text": nope}', "Expecting value"),
+    ],
+)
+def test_a_fault_in_a_large_document_is_called_by_its_name(tmp_path, row, why):
+    path = tmp_path / "a.json"
+    path.write_text("[\n" + ",\n".join(['{"text": "first"}', row, *['{"text": "another"}'] * 500]) + "\n]\n")
+    with pytest.raises(DataError, match=rf"a\.json:3: {why}"):
+        read(path)

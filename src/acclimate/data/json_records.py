@@ -145,12 +145,19 @@ class _Text:
                 value, end = _DECODER.raw_decode(self._text, self._at)
                 self._use(end)
                 return line, value
-            except ValueError:
+            except ValueError as error:
+                if not self._goes_on(error):
+                    raise
                 # Twice as much each time: a long value is gone through a few times only.
                 if len(self._text) - self._at > self._longest:
                     raise ValueError(too_long("a JSON value", self._longest)) from None
                 if not self._read(2 * (len(self._text) - self._at)):
                     raise
+
+    def _goes_on(self, error: ValueError) -> bool:
+        # Lines are whole, and no word spans them: what is only cut off is at fault at its very end.
+        found = _BLANK.match(self._text, error.pos) if isinstance(error, json.JSONDecodeError) else None
+        return found is not None and found.end() == len(self._text)
 
     def _use(self, end: int) -> None:
         self.line += self._text.count("\n", self._at, end)

@@ -125,11 +125,16 @@ def _no_classes(counts: Counter[str], column: str, recur: bool) -> Iterator[Odd]
 
 
 def _lists(counts: Counter[str]) -> Iterator[Odd]:
-    found = [name for name in counts if _LIST.fullmatch(seen(name))]
+    found = [name for name in counts if _is_list(seen(name))]
     if found:
         rows = sum(counts[name] for name in found)
         message = f"{len(found):,} labels of {rows:,} examples are lists written as text, e.g. {found[0]!r}"
         yield Odd("labels that are lists", message, found[0], "; a text has one label here, written without brackets")
+
+
+def _is_list(name: str) -> bool:
+    # The brackets first: without the closing one, the pattern would look at every two commas of a text.
+    return name[:1] + name[-1:] in ("[]", "()", "{}") and _LIST.fullmatch(name) is not None
 
 
 def _alike(counts: Counter[str]) -> Iterator[Odd]:
