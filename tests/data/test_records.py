@@ -1,3 +1,4 @@
+import difflib
 import gzip
 import json
 
@@ -193,3 +194,12 @@ def test_a_mistyped_path_is_not_looked_for_on_the_hub(tmp_path):
     (tmp_path / "tasks").mkdir()
     with pytest.raises(DataError, match="no such file or folder"):
         open_source("tasks/mine", tmp_path)
+
+
+def test_what_was_meant_by_a_key_is_looked_for_once_and_not_for_every_row(tmp_path, monkeypatch):
+    (tmp_path / "a.jsonl").write_text('{"txet": "a", "label": "x"}\n' * 1_000)
+    looked, nearest = [], difflib.get_close_matches
+    monkeypatch.setattr(difflib, "get_close_matches", lambda *given, **how: looked.append(given) or nearest(*given, **how))
+    with pytest.raises(DataError, match=r"a\.jsonl:1: no 'text' — 'txet' meant\?; it has 'txet', 'label'"), Problems() as problems:
+        list(open_source("a.jsonl", tmp_path).records(("text",), problems))
+    assert len(looked) <= 1

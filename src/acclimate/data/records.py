@@ -4,6 +4,7 @@ import difflib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -112,7 +113,8 @@ class Source:
                 row += 1
                 absent = [name for name in columns if name not in values] if values is not None else []
                 if values is not None and absent:
-                    message = f"no {absent[0]!r}{_nearest(absent[0], values, columns)}; it has {', '.join(map(repr, values)) or 'no keys'}"
+                    near = _nearest(absent[0], tuple(values), tuple(columns))
+                    message = f"no {absent[0]!r}{near}; it has {', '.join(map(repr, values)) or 'no keys'}"
                     problems.add("missing column", file, line, message, values)
                 yield Row(file, line, row, None if absent else values)
             problems.rows[file] = row - before
@@ -141,7 +143,7 @@ class Source:
             return False
         if not absent or not header:  # an empty or broken header is reported by the reader of the rows
             return True
-        mend = _nearest(absent[0], header, columns)
+        mend = _nearest(absent[0], header, tuple(columns))
         other = next((letter for letter in ";|\t," if letter in header[0]), None) if len(header) == 1 and at else None
         if other:
             mend = f" (are the columns separated by {shown(other)}? say `delimiter: {word_for(other)}`)"
@@ -229,7 +231,8 @@ def source_of_dataset(splits: dict[str, Any], name: str, wanted: Sequence[str]) 
     return Source(files, "hf", dataset=dataset, detected={"format": "hf", "split": chosen})
 
 
-def _nearest(name: str, names: Sequence[str] | dict[str, Any], used: Sequence[str]) -> str:
+@lru_cache  # the rows of a file mostly have the same keys, and may all lack one
+def _nearest(name: str, names: tuple[str, ...], used: tuple[str, ...]) -> str:
     """A column that may have been meant; never one that is read as something else."""
     close = difflib.get_close_matches(name, [each for each in names if each not in used], n=1)
     return f" — {close[0]!r} meant?" if close else ""
