@@ -5,7 +5,7 @@ import pytest
 import zstandard
 
 from acclimate.data.endings import format_of
-from acclimate.data.folders import one_format, resolve
+from acclimate.data.folders import find, one_format
 from acclimate.data.lines import text_lines
 from acclimate.data.problems import Problems
 from acclimate.errors import DataError
@@ -65,7 +65,7 @@ def test_globs_folders_and_lists_give_sorted_files_once(tmp_path):
         (tmp_path / name).write_text("x")
 
     def names(pattern, **settings):
-        return [str(path.relative_to(tmp_path)) for path in resolve(pattern, tmp_path, **settings)]
+        return [str(path.relative_to(tmp_path)) for path in find(pattern, tmp_path, **settings).files]
 
     assert names("**/*.txt") == ["a.txt", "b.txt", "deep/c.txt"]
     assert names("*.txt") == ["a.txt", "b.txt"]
@@ -77,9 +77,9 @@ def test_globs_folders_and_lists_give_sorted_files_once(tmp_path):
 def test_a_missing_path_names_the_nearest(tmp_path):
     (tmp_path / "train.jsonl").write_text("{}")
     with pytest.raises(DataError, match=r"did you mean 'train.jsonl'"):
-        resolve("trian.jsonl", tmp_path)
+        find("trian.jsonl", tmp_path)
     with pytest.raises(DataError, match="no file matches"):
-        resolve("*.csv", tmp_path)
+        find("*.csv", tmp_path)
 
 
 def test_formats_come_from_endings_and_may_not_be_mixed(tmp_path):
