@@ -2,6 +2,7 @@
 
 import time
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -51,7 +52,7 @@ def test_a_shared_stage_is_there_once_with_its_number_of_recipes(prepared):
 def test_what_is_cached_and_what_is_not_needed_are_told_apart(prepared):
     first, second, *others = prepared.plan.nodes
     journal = Journal("study")
-    journal.planned(prepared.__class__(**{**vars(prepared), "cached": frozenset([first])}), others)
+    journal.planned(replace(prepared, cached=frozenset([first])), others)
     found = states(journal)
     assert (found[first], found[second], {found[key] for key in others}) == ("cached", "not needed", {"waiting"})
 

@@ -150,18 +150,15 @@ def test_what_is_run_once_for_all_seeds_is_one_run(tmp_path, write_study):
     )
 
 
-def test_a_corpus_of_which_nothing_can_be_masked_is_said_and_the_others_are_measured(tmp_path, write_study):
+def test_a_corpus_of_which_nothing_can_be_masked_is_refused_in_a_mixture_too(tmp_path, write_study):
     (tmp_path / "strange.txt").write_text("\u4e2d\u6587\n" * 60)
     text = STUDY.replace("labelled: {{ path: {world}/train.jsonl, text: text }}", f"strange: {tmp_path}/strange.txt").replace(
         "labelled", "strange"
     )
     result = CliRunner().invoke(app, ["study", str(write_study(tmp_path, text)), "--engine", "inline"])
-    assert result.exit_code == 0, result.output
-    results = json.loads((tmp_path / "results/study/pretraining.json").read_text())
-    mixed = next(run for run in results["runs"] if run["recipe"].startswith("mixed"))
-    assert "heldout_loss" in mixed["corpora"]["domain"]
-    assert "heldout_loss" not in mixed["corpora"]["strange"]
-    assert any("held-out text of strange can be masked" in note for note in results["notes"])
+    assert result.exit_code == 2
+    assert "every token of the corpus 'strange' is unknown to this vocabulary: nothing can be masked" in result.output
+    assert not list((tmp_path / "store").rglob("stage.json"))
 
 
 def test_its_report_goes_on_no_page_of_comparisons(finished, tmp_path):

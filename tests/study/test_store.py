@@ -8,8 +8,9 @@ import pytest
 
 from acclimate.errors import DiskFullError, Interrupted, StoreError
 from acclimate.files import digest_json, read_json
+from acclimate.study.entries import Entry
 from acclimate.study.seal import RECORD
-from acclimate.study.store import Entry, Store
+from acclimate.study.store import Store
 
 KEY, OTHER = digest_json("one"), digest_json("another")
 DAY = 86400.0

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from acclimate.cli.doctor import Finding
     from acclimate.data.new_vocabulary import Learned
     from acclimate.report.results import Results
+    from acclimate.study.entries import Entry
     from acclimate.study.estimate import Estimate
     from acclimate.study.pruned import Speed
     from acclimate.study.run import Finished, Prepared
-    from acclimate.study.store import Entry
 
 
 def say(line: str) -> None:

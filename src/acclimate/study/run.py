@@ -157,12 +157,12 @@ def run_study(study: Study, root: Path, options: Options, smoke: bool = False) -
         silent = replace(options, say=lambda _: None, live=None, track=())
         carry_out(prepare(study, root, options.store, smoke, precision=options.precision), silent, Journal(study.name))
         return Finished(options.out, 0, 0, Handover(None, None))
-    claim(options.out, precious(study, root, options.store))
-    Store(options.store).check_writable()
     if options.engine not in ENGINES:
         raise SettingsError(f"engine {options.engine!r} is not among {', '.join(ENGINES)}")
     ENGINES[options.engine](options.workers)  # which may refuse them before anything is spent
     options = replace(options, track=checked_trackers(options.track))
+    claim(options.out, precious(study, root, options.store))
+    Store(options.store).check_writable()
     journal = Journal(study.name, options.out, options.live is not None)
     with locked(options.out / ".lock", timeout=0):
         take(options.out)

@@ -19,38 +19,21 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from acclimate.errors import StoreError, UnreadableError
 from acclimate.files import TEMPORARY_PREFIX, atomic_folder, digest_file, disk_errors, locked, mark_used, unreadable, write_text
 from acclimate.locks import SILENT, Busy, Patience, acquire, held
+from acclimate.study.entries import ARTIFACTS, CACHE, DAMAGED_PREFIX, WORK, Entry, entries
 from acclimate.study.leases import leased, leases
 from acclimate.study.seal import Stamp, seal, sealed_record, stamp_of, stamps
 
-DAMAGED_PREFIX = "damaged-"
 SHORT = 16  # digits of a key in a folder's name
 TIDYING = "another acclimate process, which is tidying the store"
 CACHE_LEFTOVER_AGE = 3600.0  # seconds without a write after which a temporary folder of the cache has no writer any more
 
-Kind = Literal["artifact", "damaged", "work", "temporary", "cache"]
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One folder of the store, for `acclimate store ls` and `prune`. Times are seconds since 1970."""
-
-    kind: Kind
-    key: str  # the whole key of an artifact; what the folder's name tells of it otherwise
-    stage: str  # "" where no record tells it
-    title: str  # what it was when it was made, e.g. "DAPT + TAPT, seed 1: pretrain on task"
-    size: int  # bytes on disk
-    created: float
-    used: float  # when it was last verified, read or written
-    path: Path
 
 
 class Store:
@@ -58,8 +41,8 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._artifacts = root / "artifacts"
-        self._work = root / "work"
+        self._artifacts = root / ARTIFACTS
+        self._work = root / WORK
         self._locks = root / "locks"
         self._held: set[tuple[int, int, str]] = set()  # (process, thread, short key): makes `lock` reentrant
         self._verified: dict[Path, Stamp] = {}  # with which a file's digest was right
@@ -174,7 +157,7 @@ class Store:
     @property
     def cache(self) -> Path:
         """The folder for what can be made again from the data, such as token stores."""
-        folder = self.root / "cache"
+        folder = self.root / CACHE
         self._prepare()
         with disk_errors(self.root):
             folder.mkdir(exist_ok=True)
@@ -242,7 +225,8 @@ class Store:
 
     def ls(self) -> list[Entry]:
         """Everything that takes room in the store, the last used first."""
-        return sorted(self._entries(), key=lambda entry: (-entry.used, entry.path.name))
+        self.check_folder()
+        return sorted(entries(self.root), key=lambda entry: (-entry.used, entry.path.name))
 
     def prune(self, keep: set[str] | None = None, older_than_days: float | None = None, dry_run: bool = False) -> list[Entry]:
         """Remove what is not needed, and return it; with `dry_run` only return it.
@@ -302,21 +286,6 @@ class Store:
                 with ExitStack() as reader:
                     acquire(reader, mark, short, 0)
                 mark.unlink(missing_ok=True)  # its process is dead
-
-    def _entries(self) -> Iterator[Entry]:
-        self.check_folder()
-        for folder in _folders(self._artifacts):
-            if folder.name.startswith(DAMAGED_PREFIX):
-                yield _entry("damaged", folder, folder.name.removeprefix(DAMAGED_PREFIX).rpartition("-")[0])
-            elif not folder.name.startswith(TEMPORARY_PREFIX):
-                yield _entry("artifact", folder, folder.name)
-        for folder in _folders(self._work):
-            yield _entry("work", folder, folder.name)
-            yield from (_entry("temporary", path, folder.name) for path in _temporaries(folder))
-        caches = _folders(self.root / "cache")
-        yield from (_entry("cache", folder, folder.name) for folder in caches if not folder.name.startswith(TEMPORARY_PREFIX))
-        for parent in (self.root, self._artifacts, self.root / "cache", *caches):
-            yield from (_entry("temporary", path, path.name.rpartition("-")[2]) for path in _temporaries(parent))
 
     # -- damage ---------------------------------------------------------------------------------------------------------
 
@@ -421,33 +390,3 @@ def _removed(gone: Path) -> None:
     else:
         with suppress(OSError):
             gone.unlink()
-
-
-def _folders(parent: Path) -> list[Path]:
-    return sorted(folder for folder in parent.iterdir() if folder.is_dir() and not folder.is_symlink()) if parent.is_dir() else []
-
-
-def _temporaries(parent: Path) -> list[Path]:
-    return sorted(parent.glob(f"{TEMPORARY_PREFIX}*"))
-
-
-def _entry(kind: Kind, path: Path, name: str) -> Entry:
-    stage, title = "", ""
-    created, used, size = 0.0, 0.0, 0
-    for file in (path, *path.rglob("*")):
-        try:
-            status = file.stat()
-        except FileNotFoundError:  # another process works here
-            continue
-        size += status.st_size if stat.S_ISREG(status.st_mode) else 0
-        if file == path:
-            created = status.st_mtime
-        if file == path or kind != "artifact":  # an artifact is never written to; its folder's time is set when it is used
-            used = max(used, status.st_mtime)
-    if kind in ("artifact", "damaged"):
-        with suppress(StoreError):
-            record = sealed_record(path)
-            name, title, stage = record["key"], record.get("title", ""), record.get("stage", "")
-            stage = stage["stage"] if isinstance(stage, dict) else stage
-            created = datetime.fromisoformat(record["created"]).timestamp()
-    return Entry(kind, name, stage, title, size, created, used, path)
