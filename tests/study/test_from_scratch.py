@@ -11,7 +11,7 @@ SHORT = ["--set", "tokens=2000", "--set", "batch_tokens=256", "--set", "max_leng
 
 
 @pytest.fixture
-def pretrain(tiny_world, tmp_path):
+def pretrain(tiny_world, tmp_path, one_process):
     def run(base, *options):
         words = [
             "pretrain",
