@@ -16,7 +16,8 @@ from acclimate.training import devices
 @pytest.fixture
 def run(tiny_world, tmp_path):
     task = {split: str(tiny_world / f"{split}.jsonl") for split in ("train", "dev", "test")}
-    recipes = {"a": ["finetune"], "b": [{"finetune": {"train": 1}}]}
+    short = {"epochs": 1, "min_steps": 0}
+    recipes = {"a": [{"finetune": short}], "b": [{"finetune": {**short, "train": 1}}]}
     study = parse_study({"base": str(tiny_world / "model"), "data": {"task": task}, "labels": [30], "seeds": 2, "recipes": recipes})
     options = {"engine": "inline", "threads": 1, "say": lambda _: None}
 
