@@ -38,6 +38,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 AnyReport = TypeVar("AnyReport", pytest.TestReport, pytest.CollectReport)
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test that asks for the real data is marked so: `-m "not shared"` leaves them out.
 
@@ -48,7 +49,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.shared)
         fixtures = getattr(item, "_fixtureinfo", None)
         if fixtures is not None and any(made[-1].scope == "module" for made in fixtures.name2fixturedefs.values()):
-            item.add_marker(pytest.mark.xdist_group(str(item.path)))
+            item.add_marker(pytest.mark.xdist_group(item.path.name))
 
 
 def pytest_collection_finish() -> None:

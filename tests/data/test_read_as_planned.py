@@ -63,7 +63,7 @@ def test_the_size_and_the_time_of_a_file_say_nothing(tmp_path):
 
 def test_a_file_that_changes_while_it_is_read_is_noticed(tmp_path):
     path = tmp_path / "corpus.txt"
-    path.write_text("".join(f"line {number:09} of the corpus\n" for number in range(200_000)))
+    path.write_text("".join(f"line {number:09} {'of the corpus ' * 200}\n" for number in range(2000)))
     corpus = Corpus.open("domain", CorpusSettings(path="corpus.txt"), tmp_path)
     corpus.scan()
     documents = corpus.documents()
