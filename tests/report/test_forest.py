@@ -2,7 +2,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from acclimate.report.forest import axis_of
@@ -29,6 +29,7 @@ def test_every_mark_and_zero_stand_inside_the_plot_in_their_order(bounds: list[l
 
 
 @given(intervals)
+@example([[0.0, 0.0, 5e-324]])  # rounding, and no width
 def test_ticks_are_few_apart_and_told_from_each_other(bounds: list[list[float]]) -> None:
     ticks = axis_of(_rows(bounds)).ticks
     assert 2 <= len(ticks) <= 7

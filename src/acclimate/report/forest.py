@@ -53,7 +53,9 @@ class Axis:
 def axis_of(rows: Sequence[Row]) -> Axis:
     """The axis that holds every interval and zero, with three to seven round ticks."""
     ends = [0.0, *(value for row in rows for value in (row.difference, row.low, row.high) if value is not None)]
-    width = (max(ends) - min(ends)) or 0.1
+    width = max(ends) - min(ends)
+    if width < 1e-12:  # no difference at all, or rounding
+        width = 0.1
     # Some air on both sides, so that no mark touches the border.
     left, right = min(ends) - 0.06 * width, max(ends) + 0.06 * width
     step = _round_step((right - left) / 5)
