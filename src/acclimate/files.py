@@ -74,8 +74,8 @@ def atomic_file(path: Path, lasting: bool = True) -> Iterator[Path]:
 def replace_folder(new: Path, path: Path) -> None:
     """Put the folder `new` at `path`, in the place of one that may stand there."""
     if path.exists():
-        # A rename cannot replace a folder that is not empty, so the old one steps aside first.
-        aside = path.with_name(f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}-old")
+        # A rename cannot replace a folder that is not empty, so the old one steps aside first, under a name that says whose it is.
+        aside = path.with_name(f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}-{path.name}")
         os.replace(path, aside)
         os.replace(new, path)
         shutil.rmtree(aside, ignore_errors=True)

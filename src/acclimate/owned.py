@@ -9,14 +9,13 @@ import ctypes
 import json
 import os
 import shutil
-import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
 from acclimate.errors import SettingsError
-from acclimate.files import TEMPORARY_PREFIX, atomic_folder, is_temporary, write_json
+from acclimate.files import TEMPORARY_PREFIX, atomic_folder, is_temporary, replace_folder, write_json
 
 MARK = ".acclimate.json"
 MADE_BY = "acclimate"
@@ -153,15 +152,9 @@ def swap(new: Path, path: Path) -> None:
         _link(path / name, new / name)
     if path.is_symlink():
         path.unlink()  # the link was put here; what it leads to is somebody's
-    if path.exists():
-        # The old one goes under the name of the new one, where whoever made that removes it.
-        if not _exchanged(new, path):
-            aside = path.with_name(f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}-{path.name}")
-            os.replace(path, aside)
-            os.replace(new, path)
-            shutil.rmtree(aside, ignore_errors=True)
-    else:
-        os.replace(new, path)
+    # Exchanged, the old one goes under the name of the new one, where whoever made that removes it.
+    if not (path.exists() and _exchanged(new, path)):
+        replace_folder(new, path)
 
 
 def remove_own(path: Path) -> None:

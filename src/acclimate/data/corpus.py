@@ -43,7 +43,7 @@ class CorpusSettings(TableReading):
     @property
     def reading(self) -> Reading:
         """How the files are to be read, as far as it is stated."""
-        return Reading(self.format, self.documents, self.delimiter, self.quoting, self.encoding, self.header, self.longest)
+        return self.read_as(self.format, self.documents)
 
     @property
     def cleaning(self) -> Cleaning:

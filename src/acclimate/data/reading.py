@@ -66,3 +66,7 @@ class TableReading(Settings):
     """Whether the first row of a csv or tsv file names the columns; without a header they are called `1`, `2`, ..."""
     longest: int = Field(default=LONGEST, ge=1 << 10, le=1 << 32)
     """The longest line or document that is read, in bytes; longer ones are refused, for they take many times as much memory."""
+
+    def read_as(self, format: Format | None, documents: DocumentMode | None = None) -> Reading:
+        """How the files are to be read, as far as it is stated."""
+        return Reading(format, documents, self.delimiter, self.quoting, self.encoding, self.header, self.longest)

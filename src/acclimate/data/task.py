@@ -80,7 +80,7 @@ class TaskSettings(TableReading):
     @property
     def reading(self) -> Reading:
         """How the files are to be read, as far as it is stated."""
-        return Reading(self.format, None, self.delimiter, self.quoting, self.encoding, self.header, self.longest)
+        return self.read_as(self.format)
 
     @model_validator(mode="before")
     @classmethod
