@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from acclimate.stages.start import Start
 from acclimate.study.plan import Node, Plan
+from acclimate.study.readings import source_of
 
 if TYPE_CHECKING:
     from acclimate.study.run import Prepared
@@ -44,6 +44,5 @@ def _lines(wanted: Iterable[tuple[Path, int]]) -> list[str]:
 
 
 def _size(plan: Plan, node: Node) -> int:
-    chain = (node, *plan.ancestors(node.key))
-    start = next((each.stage for each in chain if isinstance(each.stage, Start)), None)
-    return 0 if start is None else BYTES * plan.sources[start.digest].parameters  # a plain baseline is small
+    source = source_of(node, plan)
+    return 0 if source is None else BYTES * source.parameters  # a plain baseline is small
