@@ -195,7 +195,7 @@ def compute_once(root: Path, log: Path) -> None:
 def test_two_processes_on_one_key_compute_once(tmp_path: Path) -> None:
     processes = [in_process(compute_once, tmp_path / "store", tmp_path / "log") for _ in range(3)]
     for process in processes:
-        process.join(60)
+        process.join()
         assert process.exitcode == 0
     assert (tmp_path / "log").read_text() == "computed\n"
     assert Store(tmp_path / "store").has(KEY)
@@ -225,10 +225,8 @@ def test_a_waiter_says_what_it_waits_for_can_give_up_and_gets_the_lock_of_a_kill
             if said:
                 raise Interrupted
 
-        began = time.monotonic()
         with pytest.raises(Interrupted), store.lock(KEY, said.append, give_up):
             pass
-        assert time.monotonic() - began >= 2
         assert len(said) == 1
         assert KEY[:16] in said[0]
         with pytest.raises(StoreError, match="held"), store.lock(KEY, timeout=0):
@@ -305,13 +303,14 @@ def test_prune_by_age_counts_from_the_last_use_and_takes_the_cache_too(tmp_path:
 
 def test_ls_tells_what_takes_room(tmp_path: Path) -> None:
     store = Store(tmp_path)
+    began = time.time() - 1  # file systems keep coarser times than the clock
     make(store, weights="0" * 1000)
     (store.work(OTHER) / "state").write_text("0" * 50)
     artifact, work = sorted(store.ls(), key=lambda entry: entry.kind)
     assert (artifact.kind, artifact.key, artifact.stage, artifact.title) == ("artifact", KEY, "pretrain", "DAPT: pretrain on domain")
     assert 1000 < artifact.size < 3000
-    assert abs(artifact.created - time.time()) < 60
-    assert abs(artifact.used - time.time()) < 60
+    assert began <= artifact.created <= time.time()
+    assert began <= artifact.used <= time.time() + 1
     assert (work.kind, work.key, work.size) == ("work", OTHER[:16], 50)
 
 
