@@ -8,8 +8,8 @@ from pathlib import Path
 
 from transformers import AutoTokenizer, pipeline
 
-from acclimate.report.grid import Grid
-from acclimate.report.markdown import grid
+from acclimate.report.pages.markdown import grid
+from acclimate.report.tables.grid import Grid
 
 
 def main() -> None:

@@ -14,10 +14,10 @@ from huggingface_hub import ModelCard, ModelCardData
 from safetensors.torch import load_file, save_file
 
 from acclimate.files import atomic_folder, read_json, write_json, write_text
-from acclimate.report.grid import Grid
-from acclimate.report.markdown import block, grid
-from acclimate.report.pretrained import corpora_grid, cost_grid, heldout_grid, read_results
-from acclimate.report.text import amount
+from acclimate.report.pages.markdown import block, grid
+from acclimate.report.pages.pretrained import corpora_grid, cost_grid, heldout_grid, read_results
+from acclimate.report.tables.grid import Grid
+from acclimate.report.words.text import amount
 
 PACKAGE = Path(__file__).parents[1] / "src" / "acclimate" / "bases"
 COPIED = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")

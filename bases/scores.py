@@ -9,10 +9,10 @@ from pathlib import Path
 from statistics import mean, stdev
 
 from acclimate.files import write_text
-from acclimate.report.grid import Grid
-from acclimate.report.markdown import grid
-from acclimate.report.text import metric_words, score
-from acclimate.study.language import load_study
+from acclimate.report.pages.markdown import grid
+from acclimate.report.tables.grid import Grid
+from acclimate.report.words.text import metric_words, score
+from acclimate.study.language.study import load_study
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "acclimate" / "bases"

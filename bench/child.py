@@ -14,7 +14,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
+from bench.root import ROOT
+
 LAST_LINES = 15  # of what a failed process said
 
 

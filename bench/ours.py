@@ -14,9 +14,7 @@ import numpy as np
 from transformers import PreTrainedModel
 
 from acclimate.data.batches import Batch, TokenOrder
-from acclimate.data.opened import Data, DataSettings
-from acclimate.data.outputs import FACTS_FILE as OUTPUTS
-from acclimate.data.task import TaskSettings
+from acclimate.data.hidden_outputs import FACTS_FILE as OUTPUTS
 from acclimate.data.tokens import TokenStore
 from acclimate.data.windows import Windows, first
 from acclimate.modeling import folder as folders
@@ -28,6 +26,8 @@ from acclimate.stages.base import Context, Outcome, Runtime
 from acclimate.stages.finetune import Finetune
 from acclimate.stages.texts import vocabulary
 from acclimate.stages.training import decayed
+from acclimate.tasks.opened import Data, DataSettings
+from acclimate.tasks.task import TaskSettings
 from acclimate.training.checkpoint import Checkpoints
 from acclimate.training.devices import Devices
 from acclimate.training.interrupt import StopRequest

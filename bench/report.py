@@ -16,8 +16,8 @@ from rich.table import Table
 
 import acclimate
 from acclimate.files import read_json, write_json
-from bench.child import ROOT
 from bench.measure import Bar, Bench, Cell, Kind, Row, shown, slug
+from bench.root import ROOT
 
 RESULTS = ROOT / "bench" / "results"
 LIBRARIES = ("torch", "transformers", "accelerate", "datasets", "tokenizers", "numpy", "scikit-learn")

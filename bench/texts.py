@@ -18,7 +18,7 @@ from typing import Any
 
 import zstandard
 
-from bench.child import ROOT
+from bench.root import ROOT
 
 # Documents of ordinary lengths: encyclopaedia articles (median 280 tokens), film reviews (215), abstracts (185), all with long tails.
 CORPORA = ("general_wikipedia_en", "reviews_imdb_unsup", "cs_acl_anthology_abstracts")

@@ -27,7 +27,7 @@ def test_other_cells_are_as_they_were(value):
 def test_results_that_begin_a_formula_are_harmless_in_csv_and_as_they_are_in_parquet(tmp_path):
     import pyarrow.parquet as pq
 
-    from acclimate.study.results import write_rows
+    from acclimate.study.outputs.outcomes import write_rows
 
     write_rows([{"recipe": "=1+1", "score": -0.5, "error": "-x"}], tmp_path)
     with (tmp_path / "results.csv").open(newline="") as file:

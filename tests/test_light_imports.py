@@ -38,13 +38,14 @@ assert "study" in shown.getvalue()
 STEPS = {
     "acclimate --help": (HELP, HEAVY),
     "acclimate.cli": ("import acclimate.cli", HEAVY),
-    "acclimate.data.opened": ("import acclimate.data.opened", FOR_DATA),
+    "acclimate.tasks.opened": ("import acclimate.tasks.opened", FOR_DATA),
     "acclimate.stages": ("import acclimate.stages", FOR_WORK),
-    "acclimate.study.language": ("import acclimate.study.language", FOR_WORK),
-    "acclimate.study.plan": ("import acclimate.study.plan", FOR_WORK),
-    "acclimate.evaluation.metrics": ("import acclimate.evaluation.metrics", FOR_WORK),
+    "acclimate.study.language.study": ("import acclimate.study.language.study", FOR_WORK),
+    "acclimate.study.plan.graph": ("import acclimate.study.plan.graph", FOR_WORK),
+    "acclimate.tasks.metrics.classes": ("import acclimate.tasks.metrics.classes", FOR_WORK),
     "acclimate.evaluation.statistics": ("import acclimate.evaluation.statistics", FOR_WORK),
     "all of data": ("\n".join(f"import {module}" for module in modules_of("data")), FOR_WORK),
+    "all of tasks": ("\n".join(f"import {module}" for module in modules_of("tasks")), FOR_WORK),
     "all of report": ("\n".join(f"import {module}" for module in modules_of("report")), FOR_WORK),
 }
 

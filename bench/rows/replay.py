@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from acclimate.data.batches import Batch
 from acclimate.data.windows import Windows
-from acclimate.evaluation.run_model import heldout_loss
+from acclimate.evaluation.inference import heldout_loss
 from acclimate.modeling import heads
 from acclimate.modeling.execution import Packed
 from acclimate.modeling.tensors import TensorBatch

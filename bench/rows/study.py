@@ -18,8 +18,9 @@ from typing import Any
 
 from acclimate.files import read_json
 from bench import models, texts
-from bench.child import ROOT, run
+from bench.child import run
 from bench.measure import OURS, Bar, Bench, Cell, Row, interleave, versus
+from bench.root import ROOT
 
 BLOCKS, LINES = "separate scripts, blocks", "separate scripts, line by line"
 LENGTH, BLOCK, BATCH_TOKENS, BATCH, EPOCHS = 64, 128, 2048, 16, 3

@@ -10,7 +10,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from acclimate.data.opened import DataSettings
     from acclimate.errors import (
         AcclimateError,
         DataError,
@@ -31,9 +30,10 @@ if TYPE_CHECKING:
     from acclimate.stages.pretrain import Pretrain
     from acclimate.stages.prune import Prune
     from acclimate.stages.tfidf import Tfidf
-    from acclimate.study.language import Recipe, Study, load_study
-    from acclimate.study.plan import Plan
+    from acclimate.study.language.study import Recipe, Study, load_study
+    from acclimate.study.plan.graph import Plan
     from acclimate.study.run import Options, run_study
+    from acclimate.tasks.opened import DataSettings
 
 __version__ = "0.1.0"
 
@@ -66,7 +66,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "acclimate.data.opened": ("DataSettings",),
+    "acclimate.tasks.opened": ("DataSettings",),
     "acclimate.errors": (
         "AcclimateError",
         "DataError",
@@ -87,8 +87,8 @@ _HOMES = {
     "acclimate.stages.pretrain": ("Pretrain",),
     "acclimate.stages.prune": ("Prune",),
     "acclimate.stages.tfidf": ("Tfidf",),
-    "acclimate.study.language": ("Recipe", "Study", "load_study"),
-    "acclimate.study.plan": ("Plan",),
+    "acclimate.study.language.study": ("Recipe", "Study", "load_study"),
+    "acclimate.study.plan.graph": ("Plan",),
     "acclimate.study.run": ("Options", "run_study"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

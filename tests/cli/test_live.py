@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from acclimate.cli.live import SIGNS, Frame, stage_lines, summary
-from acclimate.study.status import StageStatus, Status
+from acclimate.study.watch.status import StageStatus, Status
 from acclimate.training.progress import Progress
 
 

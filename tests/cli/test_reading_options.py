@@ -10,11 +10,11 @@ from typer.testing import CliRunner
 from acclimate.cli import show, use
 from acclimate.cli.mends import options_of
 from acclimate.cli.models import finetune, pretrain, prune, tokenizer
-from acclimate.cli.reading import LABELS, TEXTS, Reading, reads
+from acclimate.cli.reading_options import LABELS, TEXTS, Reading, reads
 from acclimate.cli.verbs import app
 from acclimate.data.corpus import CorpusSettings
-from acclimate.data.task import TaskSettings
-from acclimate.modeling.majority import MajorityModel
+from acclimate.modeling.baselines.majority_model import MajorityModel
+from acclimate.tasks.task import TaskSettings
 
 TABLES = {"--text", "--format", "--delimiter", "--quoting", "--encoding", "--header", "--no-header", "--skip-bad"}
 

@@ -9,7 +9,7 @@ import pytest
 from acclimate.cli import watch as watch_module
 from acclimate.cli.watch import watch
 from acclimate.errors import StoreError
-from acclimate.study.status import Process, StageStatus, Status, write_status
+from acclimate.study.watch.status import Process, StageStatus, Status, write_status
 
 STAGES = (StageStatus("a", None, "read the base", 2, "done", 1.0), StageStatus("b", "a", "finetune", 1, "running", 2.0))
 

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from acclimate.cli.verbs import app
 from acclimate.data.corpus import Corpus
-from acclimate.data.new_vocabulary import learn_vocabulary
+from acclimate.data.vocabularies.learned import learn_vocabulary
 from acclimate.errors import SettingsError
 
 HAN = [chr(0x4E00 + number) for number in range(3000)]

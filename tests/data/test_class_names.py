@@ -5,10 +5,10 @@ import pyarrow.parquet as pq
 import pytest
 from datasets import ClassLabel, Dataset, Features, Value
 
-from acclimate.data.problems import Problems
-from acclimate.data.records import open_source
-from acclimate.data.task import Task, TaskSettings
+from acclimate.data.readers.problems import Problems
+from acclimate.data.readers.records import open_source
 from acclimate.errors import DataError
+from acclimate.tasks.task import Task, TaskSettings
 
 FEATURES = Features({"text": Value("string"), "label": ClassLabel(names=["neg", "pos"])})
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from acclimate.data.outputs import Outputs
+from acclimate.data.hidden_outputs import Outputs
 from acclimate.data.tokens import TokenStore
 from acclimate.errors import Interrupted, UnreadableError
 from acclimate.files import locked

@@ -3,9 +3,9 @@
 import pytest
 
 from acclimate.data.corpus import Corpus, CorpusSettings
-from acclimate.data.problems import Problems
-from acclimate.data.reading import Reading
-from acclimate.data.records import open_source
+from acclimate.data.readers.problems import Problems
+from acclimate.data.readers.reading import Reading
+from acclimate.data.readers.records import open_source
 from acclimate.errors import DataError
 
 TEXT = "text,label\nnaïve £1,ham\nplain,spam\n"

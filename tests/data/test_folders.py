@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from acclimate.data.folders import find
+from acclimate.data.readers.folders import find
 from acclimate.errors import DataError
 
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from acclimate.data.problems import Problems
-from acclimate.data.records import open_source
+from acclimate.data.readers.problems import Problems
+from acclimate.data.readers.records import open_source
 from acclimate.errors import DataError
 
 ROWS = [{"text": f"text {n} é\u2028 [x]" * (1 + n % 50), "label": "ab"[n % 2]} for n in range(3_000)]

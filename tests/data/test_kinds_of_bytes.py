@@ -15,10 +15,10 @@ import pyarrow.parquet
 import pytest
 import zstandard
 
-from acclimate.data.compressed import open_bytes
-from acclimate.data.kinds_of_bytes import kind_of
-from acclimate.data.problems import Problems
-from acclimate.data.records import open_source
+from acclimate.data.readers.compressed import open_bytes
+from acclimate.data.readers.kinds_of_bytes import kind_of
+from acclimate.data.readers.problems import Problems
+from acclimate.data.readers.records import open_source
 from acclimate.errors import DataError
 
 TEXT = b"text,label\na text,pos\n"

@@ -4,10 +4,10 @@ import os
 import pytest
 import zstandard
 
-from acclimate.data.endings import format_of
-from acclimate.data.folders import find, one_format
-from acclimate.data.lines import text_lines
-from acclimate.data.problems import Problems
+from acclimate.data.readers.endings import format_of
+from acclimate.data.readers.folders import find, one_format
+from acclimate.data.readers.lines import text_lines
+from acclimate.data.readers.problems import Problems
 from acclimate.errors import DataError
 
 

@@ -7,10 +7,10 @@ import tracemalloc
 import pytest
 
 from acclimate.data.corpus import Corpus, CorpusSettings
-from acclimate.data.lines import text_lines
-from acclimate.data.problems import Problems
-from acclimate.data.reading import Reading
-from acclimate.data.records import open_source
+from acclimate.data.readers.lines import text_lines
+from acclimate.data.readers.problems import Problems
+from acclimate.data.readers.reading import Reading
+from acclimate.data.readers.records import open_source
 from acclimate.errors import DataError
 
 

@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from acclimate.data.columns import detect_column
-from acclimate.data.problems import Problems
-from acclimate.data.reading import Reading
-from acclimate.data.records import open_source
-from acclimate.data.task import Task, TaskSettings
+from acclimate.data.readers.columns import detect_column
+from acclimate.data.readers.problems import Problems
+from acclimate.data.readers.reading import Reading
+from acclimate.data.readers.records import open_source
 from acclimate.errors import DataError
+from acclimate.tasks.task import Task, TaskSettings
 
 ROWS = [(f"text number {row}", ("neg", "pos")[row % 2]) for row in range(40)]
 

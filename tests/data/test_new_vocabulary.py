@@ -8,7 +8,7 @@ from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
 from acclimate.data.corpus import Corpus
-from acclimate.data.new_vocabulary import learn_vocabulary
+from acclimate.data.vocabularies.learned import learn_vocabulary
 from acclimate.errors import DataError, SettingsError
 
 TEXTS = [
@@ -75,7 +75,7 @@ def test_every_process_learns_the_same_bytes(tmp_path, kind, bbc_folder):
     program = (
         "import sys; from pathlib import Path\n"
         "from acclimate.data.corpus import Corpus, CorpusSettings\n"
-        "from acclimate.data.new_vocabulary import learn_vocabulary\n"
+        "from acclimate.data.vocabularies.learned import learn_vocabulary\n"
         "corpus = Corpus.open('domain', CorpusSettings(path=sys.argv[1], documents='file'), Path.cwd())\n"
         f"learn_vocabulary(corpus, Path(sys.argv[2]), size=1000, kind={kind!r})\n"
     )

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acclimate.data.outputs import Outputs, fits
+from acclimate.data.hidden_outputs import Outputs, fits
 from acclimate.errors import DiskFullError
 
 

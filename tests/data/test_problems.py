@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from acclimate.data.problems import Problems
+from acclimate.data.readers.problems import Problems
 from acclimate.errors import DataError
 
 

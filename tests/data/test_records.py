@@ -10,11 +10,11 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from acclimate.data.problems import Problems
-from acclimate.data.reading import Reading
-from acclimate.data.records import open_source
-from acclimate.data.task_files import open_splits
+from acclimate.data.readers.problems import Problems
+from acclimate.data.readers.reading import Reading
+from acclimate.data.readers.records import open_source
 from acclimate.errors import DataError
+from acclimate.tasks.split_files import open_splits
 
 
 def read(path, columns=("text",), skip_bad=False, **how):

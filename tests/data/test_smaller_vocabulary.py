@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from acclimate.data.smaller_vocabulary import check_size, chosen, count_entries, entries, necessary, reduced
 from acclimate.data.tokens import TokenStore
 from acclimate.data.unknown import unknown_id
+from acclimate.data.vocabularies.smaller import check_size, chosen, count_entries, entries, necessary, reduced
 from acclimate.errors import ModelError, SettingsError
 
 LETTERS = "abc"

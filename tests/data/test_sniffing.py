@@ -8,11 +8,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from acclimate.data.corpus import Corpus, CorpusSettings
-from acclimate.data.problems import Problems
-from acclimate.data.reading import Reading
-from acclimate.data.records import open_source
-from acclimate.data.task import Task, TaskSettings
+from acclimate.data.readers.problems import Problems
+from acclimate.data.readers.reading import Reading
+from acclimate.data.readers.records import open_source
 from acclimate.errors import DataError
+from acclimate.tasks.task import Task, TaskSettings
 
 
 def read(path, columns=("text",), **how):

@@ -4,11 +4,11 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from acclimate.data.problems import Problems
-from acclimate.data.reading import Reading
-from acclimate.data.records import open_source
-from acclimate.data.task import Task, TaskSettings
+from acclimate.data.readers.problems import Problems
+from acclimate.data.readers.reading import Reading
+from acclimate.data.readers.records import open_source
 from acclimate.errors import DataError
+from acclimate.tasks.task import Task, TaskSettings
 
 
 def values_of(path, columns=("text",), **how):

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from acclimate.data import words as words_module
+from acclimate.data import word_lookup as words_module
 from acclimate.data.ragged import IntArray
 from acclimate.data.tokens import TokenStore
 from acclimate.data.unknown import Unread
-from acclimate.data.words import WordEncoder, word_separator
+from acclimate.data.word_lookup import WordEncoder, word_separator
 from acclimate.modeling.named import packaged_base
 
 MARKS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]

@@ -82,7 +82,7 @@ def test_no_answer_has_the_form_of_an_answer():
 def test_the_file_is_utf_8_whatever_the_locale_is(tmp_path, monkeypatch):
     from acclimate.data.corpus import CorpusSettings
     from acclimate.evaluation.apply import predict_file
-    from acclimate.modeling.majority import MajorityModel
+    from acclimate.modeling.baselines.majority_model import MajorityModel
 
     monkeypatch.chdir(tmp_path)
     MajorityModel(("schön", "日本"), (0.25, 0.75)).save(tmp_path / "model")

@@ -29,7 +29,7 @@ def test_a_config_that_does_not_describe_a_model_is_refused(config, tmp_path):
 def test_weights_that_end_too_early_are_refused(left, tmp_path):
     import numpy as np
 
-    from acclimate.modeling.tfidf import TfidfModel
+    from acclimate.modeling.baselines.tfidf_model import TfidfModel
 
     TfidfModel(("a", "b"), ("x",), 1, np.ones(1), np.ones((2, 1)), np.zeros(2)).save(tmp_path)
     weights = tmp_path / "model.safetensors"

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from acclimate.data.task import TaskSettings
 from acclimate.errors import DataError, ModelError
 from acclimate.evaluation.apply import evaluate_file
-from acclimate.modeling.majority import MajorityModel
+from acclimate.modeling.baselines.majority_model import MajorityModel
+from acclimate.tasks.task import TaskSettings
 
 
 @pytest.fixture

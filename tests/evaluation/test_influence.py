@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acclimate.evaluation.metrics import METRICS, confusion
 from acclimate.evaluation.statistics import influence
+from acclimate.tasks.metrics.classes import METRICS, confusion
 
 
 @st.composite

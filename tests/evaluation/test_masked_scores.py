@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from acclimate.data.batches import Batch
-from acclimate.evaluation.run_model import MaskedScores, masked_scores, pooled
+from acclimate.evaluation.inference import MaskedScores, masked_scores, pooled
 from acclimate.training.devices import Devices
 
 VOCABULARY = 7

@@ -11,10 +11,10 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import AutoModelForSequenceClassification, BertConfig, BertForSequenceClassification
 
 from acclimate.data.corpus import CorpusSettings
-from acclimate.data.task import TaskSettings
 from acclimate.errors import ModelError
 from acclimate.evaluation.apply import evaluate_file, predict_file
 from acclimate.evaluation.predictor import load_predictor, problem_of
+from acclimate.tasks.task import TaskSettings
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *["the", "lovely", "cake", "was", "bright", "awful", "queue", "broken"]]
 TEXTS = ["the lovely cake was bright", "the awful queue", "broken", "the the the cake"]

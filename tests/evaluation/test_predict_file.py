@@ -12,7 +12,7 @@ from acclimate.data.corpus import CorpusSettings
 from acclimate.errors import DataError, ModelError, SettingsError
 from acclimate.evaluation import apply
 from acclimate.evaluation.apply import predict_file
-from acclimate.modeling.majority import MajorityModel
+from acclimate.modeling.baselines.majority_model import MajorityModel
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from acclimate.data.task import Split
 from acclimate.evaluation.predictions import read_predicted, read_predictions, write_predictions
+from acclimate.tasks.task import Split
 
 
 def test_predictions_come_back_as_they_were_written(tmp_path):

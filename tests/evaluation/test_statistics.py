@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acclimate.evaluation.metrics import METRICS, confusion
 from acclimate.evaluation.statistics import compare, holm, influence
+from acclimate.tasks.metrics.classes import METRICS, confusion
 
 SHARES = np.array([0.5, 0.3, 0.15, 0.05])  # of the classes: imbalanced
 

@@ -10,7 +10,8 @@ from transformers import AutoConfig, AutoModel
 from acclimate.modeling import attention_kernels as kernels
 from acclimate.modeling.attention_kernels import Rules
 from acclimate.modeling.execution import Packed
-from acclimate.modeling.packed import Packing, attach
+from acclimate.modeling.packed import attach
+from acclimate.modeling.packing import Packing
 from acclimate.modeling.tensors import to_tensors
 
 LENGTHS = (5, 5, 17, 1, 130, 30, 9, 140)

@@ -13,7 +13,7 @@ from acclimate.modeling.base_files import TOKENIZER_FILES, read_tokenizer
 from acclimate.modeling.folder import ModelFolder, import_base, random_base
 from acclimate.modeling.source import resolve_base
 from acclimate.stages.start import Start
-from acclimate.study.origins import license_of
+from acclimate.study.outputs.origins import license_of
 
 
 @pytest.fixture

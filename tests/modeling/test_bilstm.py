@@ -8,9 +8,9 @@ import torch
 
 from acclimate.errors import ModelError
 from acclimate.evaluation.predictor import load_predictor
-from acclimate.modeling.bilstm import BilstmClassifier, BilstmConfig
+from acclimate.modeling.baselines.bilstm_model import BilstmClassifier, BilstmConfig
+from acclimate.modeling.baselines.word_list import WordList
 from acclimate.modeling.tensors import to_tensors
-from acclimate.modeling.word_list import WordList
 
 TEXTS = ["one two three", "", "two", "three three one unheard two one", "?!", "one " * 30]
 WORDS = WordList.of(TEXTS[:3], 100, 1)

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from transformers import AutoModelForMaskedLM
 
-from acclimate.modeling.cut import cut_layers
+from acclimate.modeling.cut_layers import cut_layers
 from acclimate.modeling.folder import import_base
 from acclimate.modeling.layers import PATHS, layers_of
 

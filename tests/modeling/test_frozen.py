@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from acclimate.data.outputs import Outputs
+from acclimate.data.hidden_outputs import Outputs
 from acclimate.errors import SettingsError
 from acclimate.modeling.execution import Packed
 from acclimate.modeling.families import VERIFIED, divisible

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from acclimate.errors import ModelError
 from acclimate.evaluation.predictor import load_predictor
-from acclimate.modeling.majority import MajorityModel
+from acclimate.modeling.baselines.majority_model import MajorityModel
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=50))

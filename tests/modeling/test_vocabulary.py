@@ -19,14 +19,14 @@ from transformers import (
     XLMRobertaTokenizer,
 )
 
-from acclimate.data.smaller_vocabulary import chosen, entries, necessary, reduced
+from acclimate.data.vocabularies.smaller import chosen, entries, necessary, reduced
 from acclimate.errors import ModelError
 from acclimate.modeling.base_config import SUPPORTED
+from acclimate.modeling.cut_vocabulary import cut_vocabulary, named_ids, vocabulary_axes
 from acclimate.modeling.folder import ModelFolder, import_base, save_model
 from acclimate.modeling.head_settings import HeadSettings
 from acclimate.modeling.heads import load_classifier, load_mlm, load_trained_classifier
 from acclimate.modeling.source import resolve_base
-from acclimate.modeling.vocabulary import cut_vocabulary, named_ids, vocabulary_axes
 
 SENTENCES = [
     "the market fell and the bank lost a share of its profit", "a goal in the last minute won the cup for the team",

@@ -2,8 +2,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acclimate.modeling.tfidf import fit
-from acclimate.modeling.word_list import UNKNOWN, UNKNOWN_WORD, WordList, words_of
+from acclimate.modeling.baselines.tfidf_model import fit
+from acclimate.modeling.baselines.word_list import UNKNOWN, UNKNOWN_WORD, WordList, words_of
 
 TEXTS = st.lists(st.text(st.sampled_from("aAäÄß1_ .-\n'İ中"), max_size=20), min_size=1, max_size=8)
 

@@ -4,7 +4,7 @@ import pytest
 from acclimate.data.batches import CountOrder
 from acclimate.data.sequences import Sequences
 from acclimate.data.windows import first
-from acclimate.modeling.word_list import UNKNOWN, WordList
+from acclimate.modeling.baselines.word_list import UNKNOWN, WordList
 from acclimate.objectives.classify import LabelledText
 from acclimate.objectives.classify_words import LabelledWords
 

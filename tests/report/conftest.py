@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from acclimate.report.results import Results
+from acclimate.report.results.finished import Results
 
 HOSTILE = "<script>alert(1)</script>"
 TEMPLATE = "{{ 7*7 }} {% raw %}"
@@ -132,7 +132,7 @@ def results_of(tmp_path: Path) -> Callable[..., Results]:
 @pytest.fixture(scope="session")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as `folder` is, with its report, for those who only read."""
-    from acclimate.report.page import write_report
+    from acclimate.report.pages.page import write_report
 
     made = hostile(tmp_path_factory.mktemp("written"))
     write_report(made)

@@ -12,10 +12,10 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from acclimate.report.card import card, write_cards
-from acclimate.report.chain import Chain
-from acclimate.report.markdown import block, plain, table
-from acclimate.report.results import Results
+from acclimate.report.pages.card import card, write_cards
+from acclimate.report.pages.markdown import block, plain, table
+from acclimate.report.results.chain import Chain
+from acclimate.report.results.finished import Results
 
 Make = Callable[..., Results]
 EVIL = "a|b <script>alert(1)</script> `x` ``` \n---\nlicense: mit\n# h [l](http://e.example) \u202egnp\u2066 $x$ www.e.example עברית"

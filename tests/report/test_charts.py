@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acclimate.report.charts import _front
-from acclimate.report.chosen import bins, by_label, confusion
-from acclimate.report.curves import _mean, curves
-from acclimate.report.drawing import apart
-from acclimate.report.page import page
-from acclimate.report.results import Results
-from acclimate.report.tables import Row
-from acclimate.report.view import View
+from acclimate.report.charts.curves import _mean, curves
+from acclimate.report.charts.drawn import _front
+from acclimate.report.charts.svg import apart
+from acclimate.report.pages.page import page
+from acclimate.report.pages.view import View
+from acclimate.report.results.finished import Results
+from acclimate.report.tables.chosen import bins, by_label, confusion
+from acclimate.report.tables.comparison import Row
 
 
 def _row(mean: float, seconds: float) -> Row:

@@ -3,7 +3,7 @@
 import pytest
 
 from acclimate.errors import SettingsError
-from acclimate.report.page import write_reports
+from acclimate.report.pages.page import write_reports
 
 
 def test_a_page_is_written_again_and_nothing_else_is_replaced(folder, tmp_path):

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from acclimate.report.forest import axis_of
-from acclimate.report.results import Results
-from acclimate.report.tables import Row, table_rows
+from acclimate.report.charts.forest import axis_of
+from acclimate.report.results.finished import Results
+from acclimate.report.tables.comparison import Row, table_rows
 
 ROW = Row("a", "all", 0.5, None, 0.1, 0.05, 0.15, None, None, "better", None, None, 3, 0, False, False)
 intervals = st.lists(st.lists(st.floats(-1, 1), min_size=3, max_size=3).map(sorted), min_size=1, max_size=6)

@@ -3,11 +3,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from acclimate.report.facts import data_facts
-from acclimate.report.grid import Grid
-from acclimate.report.mistakes import mistakes_grid
-from acclimate.report.results import Results
-from acclimate.report.work import scores_grid, size_grid, stages_grid, time_grid
+from acclimate.report.results.finished import Results
+from acclimate.report.tables.confusions import mistakes_grid
+from acclimate.report.tables.data_facts import data_facts
+from acclimate.report.tables.grid import Grid
+from acclimate.report.tables.work import scores_grid, size_grid, stages_grid, time_grid
 
 Make = Callable[..., Results]
 

@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from acclimate.errors import SettingsError
-from acclimate.report.page import render, write_report, write_reports
-from acclimate.report.results import Results
-from acclimate.report.view import View
-from acclimate.study.yaml import dump
+from acclimate.report.pages.page import render, write_report, write_reports
+from acclimate.report.pages.view import View
+from acclimate.report.results.finished import Results
+from acclimate.study.language.yaml import dump
 
 VOID = {"meta", "br", "hr", "img", "link", "input", "circle", "line", "rect"}
 HOSTILE = "<script>alert(1)</script>{{ 7*7 }} {% raw %}"
@@ -202,7 +202,7 @@ def test_no_page_is_written_beside_missing_files(folder: Path) -> None:
 
 def test_a_report_loads_no_deep_learning_library(folder: Path) -> None:
     code = (
-        "import sys, pathlib; from acclimate.report.page import write_report; write_report(pathlib.Path(sys.argv[1]));"
+        "import sys, pathlib; from acclimate.report.pages.page import write_report; write_report(pathlib.Path(sys.argv[1]));"
         "assert not {'torch', 'transformers'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code, str(folder)], check=True)

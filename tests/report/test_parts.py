@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from acclimate.report.as_markdown import markdown
-from acclimate.report.page import page, write_report
-from acclimate.report.results import Results
-from acclimate.report.several import comparison
-from acclimate.report.tree import Branch, saving, tree
-from acclimate.report.view import View
+from acclimate.report.pages.as_markdown import markdown
+from acclimate.report.pages.page import page, write_report
+from acclimate.report.pages.view import View
+from acclimate.report.results.finished import Results
+from acclimate.report.tables.several import comparison
+from acclimate.report.tables.tree import Branch, saving, tree
 
 Make = Callable[..., Results]
 

@@ -7,11 +7,11 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
-from acclimate.report.as_markdown import markdown
-from acclimate.report.page import page
-from acclimate.report.results import Results
-from acclimate.report.tables import console_table, markdown_table, table_rows
-from acclimate.report.view import View
+from acclimate.report.pages.as_markdown import markdown
+from acclimate.report.pages.page import page
+from acclimate.report.pages.view import View
+from acclimate.report.results.finished import Results
+from acclimate.report.tables.comparison import console_table, markdown_table, table_rows
 
 
 def _printed(results: Results) -> str:

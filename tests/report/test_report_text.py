@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acclimate.inert import inert, one_line
-from acclimate.report.markdown import bullets
-from acclimate.report.text import amount, duration, interval, label_count, listing, percent, score, signed, size, with_labels
+from acclimate.report.pages.markdown import bullets
+from acclimate.report.words.text import amount, duration, interval, label_count, listing, percent, score, signed, size, with_labels
 
 AMOUNTS = {0: "0", 0.4: "0.4", 950: "950", 999.96: "1 k", 1000: "1 k", 12_345: "12.3 k", 999_949: "999.9 k", 999_951: "1 M"}
 MORE_AMOUNTS = {None: "–", 22_713_216: "22.7 M", 3.2e13: "32 T", 1e27: "1000000 Z"}

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from acclimate.errors import SettingsError
-from acclimate.report.results import FILES, Results
+from acclimate.report.results.finished import FILES, Results
 
 
 def test_a_folder_is_read_as_it_was_written(folder: Path) -> None:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acclimate.report.results import Results, Run, StageFact, Verdict
-from acclimate.report.sentences import Said, recipe_sentences
+from acclimate.report.results.finished import Results, Run, StageFact, Verdict
+from acclimate.report.words.sentences import Said, recipe_sentences
 
 Make = Callable[..., Results]
 SCORES = {"fine-tune": {"all": [0.80, 0.81, 0.79]}, "DAPT": {"all": [0.84, 0.85, 0.83]}}

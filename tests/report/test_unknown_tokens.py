@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from acclimate.report.facts import data_facts
-from acclimate.report.pretrained import heldout_grid
-from acclimate.report.results import Results
+from acclimate.report.pages.pretrained import heldout_grid
+from acclimate.report.results.finished import Results
+from acclimate.report.tables.data_facts import data_facts
 
 SCORES = {"fine-tune": {"all": [0.80, 0.81]}, "DAPT": {"all": [0.84, 0.85]}}
 SHARES = {"unknown_share_train": 0.0, "unknown_share_dev": 0.0, "unknown_share_test": 0.203}

@@ -4,8 +4,8 @@ import subprocess
 
 import pytest
 
-from acclimate.report import drawing
-from acclimate.report.drawing import NotDrawn, chart_of, draw
+from acclimate.report.charts import svg as drawing
+from acclimate.report.charts.svg import NotDrawn, chart_of, draw
 
 
 def chart():
@@ -30,7 +30,7 @@ def test_the_death_of_the_library_is_an_error_of_ours(limited, monkeypatch):
 
 
 def test_the_report_is_written_without_charts_and_says_so(limited, monkeypatch, folder):
-    from acclimate.report.page import write_report
+    from acclimate.report.pages.page import write_report
 
     tried = []
 

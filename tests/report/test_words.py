@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acclimate.report.results import Results, StageFact, Verdict
-from acclimate.report.words import verdict_sentences
+from acclimate.report.results.finished import Results, StageFact, Verdict
+from acclimate.report.words.verdict import verdict_sentences
 
 Make = Callable[..., Results]
 TWO = {"fine-tune": {"all": [0.80, 0.81, 0.79]}, "DAPT": {"all": [0.84, 0.85, 0.83]}}
@@ -177,7 +177,7 @@ def test_every_study_gets_two_sentences(scores: list[list[float | str]], bounds:
 def _in_memory(scores: list[list[float | str]], bounds: list[float], word: str, shared: bool) -> Results:
     import pyarrow as pa
 
-    from acclimate.report.results import Run
+    from acclimate.report.results.finished import Run
 
     runs = tuple(
         Run(f"r{number}", seed, "500", "failed", "bad", {})

@@ -8,8 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from acclimate.data.opened import Data
-from acclimate.data.task import Task, TaskSettings
 from acclimate.errors import Interrupted, TrainingError
 from acclimate.evaluation.predictions import read_predictions
 from acclimate.evaluation.predictor import load_predictor
@@ -19,6 +17,8 @@ from acclimate.stages.base import Context, Runtime
 from acclimate.stages.bilstm import Bilstm
 from acclimate.stages.majority import Majority
 from acclimate.stages.tfidf import Tfidf
+from acclimate.tasks.opened import Data
+from acclimate.tasks.task import Task, TaskSettings
 from acclimate.training.devices import Devices
 from acclimate.training.interrupt import StopRequest
 from acclimate.training.progress import Silent

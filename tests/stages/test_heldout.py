@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from acclimate.data.held_out import SHORTEST, hold_out
 from acclimate.data.windows import within
-from acclimate.stages.heldout import SHORTEST, hold_out
 
 
 def offsets(lengths):

@@ -9,11 +9,11 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from acclimate.data.corpus import Corpus
-from acclimate.data.opened import Data
 from acclimate.errors import DataError
 from acclimate.modeling.folder import ModelFolder
 from acclimate.stages.base import Context
 from acclimate.stages.pretraining_text import read_text
+from acclimate.tasks.opened import Data
 
 WIKI = [f"w{number} x x x" for number in range(40)]
 TALKS = [f"t{number} y y y y y y y" for number in range(100)]

@@ -110,9 +110,9 @@ def write_study(tiny_world):
 @pytest.fixture
 def plan_of(write_study, tmp_path):
     """A function from the text of a study, as `write_study` takes it, to its plan."""
-    from acclimate.data.opened import Data
-    from acclimate.study.language import load_study
-    from acclimate.study.plan import Plan
+    from acclimate.study.language.study import load_study
+    from acclimate.study.plan.graph import Plan
+    from acclimate.tasks.opened import Data
 
     def make(text):
         study = load_study(write_study(tmp_path, text))

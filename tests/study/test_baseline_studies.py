@@ -7,12 +7,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from acclimate.evaluation.predictor import load_predictor
-from acclimate.report.results import PLAIN_BASELINES, Results
+from acclimate.report.results.finished import PLAIN_BASELINES, Results
 from acclimate.stages import BASELINES
-from acclimate.study.best import loads_plainly
-from acclimate.study.estimate import estimates
-from acclimate.study.language import BASELINE_NAMES, load_study
-from acclimate.study.run import Options, prepare, run_study
+from acclimate.study.language.study import BASELINE_NAMES, load_study
+from acclimate.study.outputs.best import loads_plainly
+from acclimate.study.plan.estimate import estimates
+from acclimate.study.plan.prepared import prepare
+from acclimate.study.run import Options, run_study
 
 STUDY = """
 data:
@@ -66,7 +67,7 @@ def test_what_needs_no_seed_runs_once_a_budget_where_the_labels_are_the_same(fol
 
 
 def test_the_report_knows_them_as_plain_baselines_and_shows_the_scores_of_probabilities(folder):
-    from acclimate.report.page import write_report
+    from acclimate.report.pages.page import write_report
 
     assert set(BASELINE_NAMES) <= PLAIN_BASELINES
     results = Results.load(folder / "out")

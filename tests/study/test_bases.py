@@ -7,17 +7,17 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
-from acclimate.data.opened import Data
 from acclimate.errors import MissingExtraError, ModelError, SettingsError
 from acclimate.modeling.named import NAMED, Packaged, packaged_base
 from acclimate.modeling.shape import Shape
 from acclimate.modeling.source import new_source, resolve_base
 from acclimate.stages.cut import Cut, spread
 from acclimate.stages.start import Start
-from acclimate.study.language import load_study, parse_study, resolved
-from acclimate.study.paths import relocated
-from acclimate.study.plan import Plan
+from acclimate.study.language.paths import relocated
+from acclimate.study.language.study import load_study, parse_study, resolved
+from acclimate.study.plan.graph import Plan
 from acclimate.study.run import Options, run_study
+from acclimate.tasks.opened import Data
 
 HEAD = """
 {head}

@@ -3,7 +3,7 @@
 import pytest
 
 from acclimate.errors import SettingsError
-from acclimate.study.language import load_study, parse_study
+from acclimate.study.language.study import load_study, parse_study
 
 TEXT = "base: acclimate-tiny\ndata:\n  domain: corpus.txt\n  task: train.csv\n{more}\nrecipes:\n  plain: [finetune: {{{settings}}}]\n"
 

@@ -5,9 +5,9 @@ import shutil
 
 import pytest
 
-from acclimate.study.language import parse_study
+from acclimate.study.language.study import parse_study
 from acclimate.study.run import Options, run_study
-from acclimate.study.store import Store
+from acclimate.study.store.artifacts import Store
 
 PRETRAIN = [{"pretrain": {"corpus": "domain", "tokens": 600, "batch_tokens": 256}}]
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acclimate.study.curves import MOST_POINTS, _thinned
+from acclimate.study.outputs.learning_curves import MOST_POINTS, _thinned
 
 
 @given(st.lists(st.floats(-10, 10), max_size=700))

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from acclimate.cli.verbs import app
 from acclimate.errors import ModelError, SettingsError
 from acclimate.study.demo import SIZES, write_demo
-from acclimate.study.language import load_study
+from acclimate.study.language.study import load_study
 
 
 def texts(folder, split):

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from acclimate.errors import SettingsError, TrainingError
-from acclimate.report.results import Results
-from acclimate.report.sentences import recipe_sentences
+from acclimate.report.results.finished import Results
+from acclimate.report.words.sentences import recipe_sentences
 from acclimate.stages.finetune import Finetune
-from acclimate.study.language import parse_study, resolved
+from acclimate.study.language.study import parse_study, resolved
+from acclimate.study.language.yaml import load
+from acclimate.study.plan.smoke import smoke_study
 from acclimate.study.run import Options, run_study
-from acclimate.study.smoke import smoke_study
-from acclimate.study.yaml import load
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "aa.yaml"
 HEAD = "{head}\n"

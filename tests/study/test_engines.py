@@ -13,7 +13,7 @@ import pytest
 
 from acclimate.errors import SettingsError
 from acclimate.study.engines import local
-from acclimate.study.engines.base import Job
+from acclimate.study.engines.engine import Job
 from acclimate.study.engines.inline import Inline
 from acclimate.study.engines.local import Local, threads_each, workers_on_a_device
 from acclimate.study.engines.reports import Report

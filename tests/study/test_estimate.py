@@ -1,6 +1,6 @@
 from types import SimpleNamespace
 
-from acclimate.study import estimate
+from acclimate.study.plan import estimate
 
 
 def test_the_rate_is_that_of_the_quickest_product_whatever_else_the_machine_does(monkeypatch):

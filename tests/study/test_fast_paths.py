@@ -8,9 +8,10 @@ import pytest
 
 from acclimate.modeling.fast_paths import FastPaths
 from acclimate.modeling.frozen import Divided
-from acclimate.study.estimate import estimates
-from acclimate.study.language import load_study
-from acclimate.study.run import Options, prepare, run_study
+from acclimate.study.language.study import load_study
+from acclimate.study.plan.estimate import estimates
+from acclimate.study.plan.prepared import prepare
+from acclimate.study.run import Options, run_study
 
 STUDY = """
 base: {world}/model
@@ -66,9 +67,9 @@ def test_without_room_on_the_disk_frozen_layers_run_at_every_step_and_a_resume_k
         answers.append(False)
         return False
 
-    monkeypatch.setattr("acclimate.stages.frozen.fits", full)
+    monkeypatch.setattr("acclimate.stages.frozen_cache.fits", full)
     built = []
-    monkeypatch.setattr("acclimate.data.outputs.Outputs.build", lambda *_: built.append(1))
+    monkeypatch.setattr("acclimate.data.hidden_outputs.Outputs.build", lambda *_: built.append(1))
     found = predictions(write_study, tmp_path / "study")
     assert len(answers) == 2 * 3  # recipes, splits
     assert not built

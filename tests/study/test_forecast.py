@@ -2,10 +2,10 @@
 
 import pytest
 
-from acclimate.study.forecast import Weight, seconds_left, weigh
-from acclimate.study.language import load_study
-from acclimate.study.run import prepare
-from acclimate.study.status import StageStatus
+from acclimate.study.language.study import load_study
+from acclimate.study.plan.prepared import prepare
+from acclimate.study.watch.forecast import Weight, seconds_left, weigh
+from acclimate.study.watch.status import StageStatus
 from acclimate.training.progress import Progress
 
 TRAINED = Weight("finetune", 10.0, True)

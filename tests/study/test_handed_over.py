@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from huggingface_hub import ModelCard
 
-from acclimate.data.opened import DataSettings
 from acclimate.modeling.source import resolve_base
-from acclimate.study.origins import base_facts, hub_datasets, license_of
+from acclimate.study.outputs.origins import base_facts, hub_datasets, license_of
+from acclimate.tasks.opened import DataSettings
 
 STUDY = """
 {head}

@@ -9,12 +9,12 @@ from types import SimpleNamespace
 import pytest
 
 from acclimate.errors import Interrupted, SettingsError
-from acclimate.study import journal as journal_module
 from acclimate.study.engines.reports import Report
-from acclimate.study.journal import Journal
-from acclimate.study.language import load_study
-from acclimate.study.run import prepare
-from acclimate.study.status import read_status
+from acclimate.study.language.study import load_study
+from acclimate.study.plan.prepared import prepare
+from acclimate.study.watch import journal as journal_module
+from acclimate.study.watch.journal import Journal
+from acclimate.study.watch.status import read_status
 from acclimate.training.progress import Progress
 
 

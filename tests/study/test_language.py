@@ -3,13 +3,13 @@ from typing import Any
 
 import pytest
 
-from acclimate.data.opened import DataSettings
 from acclimate.errors import SettingsError
 from acclimate.stages.finetune import Finetune
 from acclimate.stages.pretrain import Pretrain
 from acclimate.stages.tfidf import Tfidf
-from acclimate.study.language import Recipe, Study, load_study, parse_study, resolved
-from acclimate.study.yaml import dump, parse
+from acclimate.study.language.study import Recipe, Study, load_study, parse_study, resolved
+from acclimate.study.language.yaml import dump, parse
+from acclimate.tasks.opened import DataSettings
 
 STUDY = """\
 base: some/model

@@ -7,9 +7,9 @@ import pytest
 from acclimate.errors import SettingsError
 from acclimate.files import digest_json, read_json, write_json
 from acclimate.owned import refuse_foreign, refuse_holding, refuse_inside
-from acclimate.report.page import write_report
-from acclimate.report.results import Results
-from acclimate.study.language import load_study
+from acclimate.report.pages.page import write_report
+from acclimate.report.results.finished import Results
+from acclimate.study.language.study import load_study
 from acclimate.study.run import Options, run_study
 
 PLAIN = """

@@ -11,13 +11,14 @@ import pytest
 from acclimate.cli.verbs import app
 from acclimate.errors import DiskFullError, SettingsError
 from acclimate.owned import MARK, is_marked
-from acclimate.report.page import render
-from acclimate.report.results import Results
-from acclimate.study import outputs
-from acclimate.study.language import load_study
-from acclimate.study.outputs import claim, take
-from acclimate.study.results import Outcomes, verdicts
-from acclimate.study.run import Options, prepare, run_study, write_results
+from acclimate.report.pages.page import render
+from acclimate.report.results.finished import Results
+from acclimate.study.language.study import load_study
+from acclimate.study.outputs import output_folder as outputs
+from acclimate.study.outputs.outcomes import Outcomes, verdicts
+from acclimate.study.outputs.output_folder import claim, take
+from acclimate.study.plan.prepared import prepare
+from acclimate.study.run import Options, run_study, write_results
 
 PLAIN = """
 data:

@@ -5,11 +5,11 @@ import sys
 import pytest
 
 from acclimate.errors import DataError, SettingsError
-from acclimate.study import plan as planning
-from acclimate.study.best import Candidate, choose
-from acclimate.study.language import load_study
-from acclimate.study.paths import relocated
-from acclimate.study.run import needed, prepare
+from acclimate.study.language.paths import relocated
+from acclimate.study.language.study import load_study
+from acclimate.study.outputs.best import Candidate, choose
+from acclimate.study.plan import graph as planning
+from acclimate.study.plan.prepared import needed, prepare
 
 HEAD = "{head}\n"
 
@@ -112,8 +112,8 @@ def test_a_plan_is_made_without_torch(write_study, tmp_path):
     program = f"""
 import sys
 from pathlib import Path
-from acclimate.study.language import load_study
-from acclimate.study.run import prepare
+from acclimate.study.language.study import load_study
+from acclimate.study.plan.prepared import prepare
 prepare(load_study(Path({str(study)!r})), Path("."), Path({str(tmp_path / "store")!r}))
 assert "torch" not in sys.modules
 """

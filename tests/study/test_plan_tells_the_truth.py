@@ -9,9 +9,9 @@ from typer.testing import CliRunner
 
 from acclimate.cli.verbs import app
 from acclimate.errors import DataError
-from acclimate.study.estimate import estimate
-from acclimate.study.language import load_study
-from acclimate.study.run import needed, prepare
+from acclimate.study.language.study import load_study
+from acclimate.study.plan.estimate import estimate
+from acclimate.study.plan.prepared import needed, prepare
 
 STUDY = """
 base: {world}/model

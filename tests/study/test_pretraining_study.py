@@ -8,9 +8,9 @@ from typer.testing import CliRunner
 
 from acclimate.cli.verbs import app
 from acclimate.objectives.mlm import MaskedText
-from acclimate.report.pretrained import heldout_grid, pretraining_report
-from acclimate.study.plan import Run
-from acclimate.study.pretraining import model_names
+from acclimate.report.pages.pretrained import heldout_grid, pretraining_report
+from acclimate.study.outputs.made_models import model_names
+from acclimate.study.plan.graph import Run
 
 STUDY = """
 base: {world}/model

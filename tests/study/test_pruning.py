@@ -8,10 +8,11 @@ from transformers import AutoModel, AutoTokenizer
 
 from acclimate.errors import SettingsError
 from acclimate.files import read_json
-from acclimate.report.results import Results
-from acclimate.study.estimate import estimates
-from acclimate.study.language import load_study
-from acclimate.study.run import Options, prepare, run_study
+from acclimate.report.results.finished import Results
+from acclimate.study.language.study import load_study
+from acclimate.study.plan.estimate import estimates
+from acclimate.study.plan.prepared import prepare
+from acclimate.study.run import Options, run_study
 
 HEAD = """
 {head}

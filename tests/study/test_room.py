@@ -2,7 +2,7 @@
 
 from collections import namedtuple
 
-from acclimate.study import room
+from acclimate.study.store import room
 
 Usage = namedtuple("Usage", "total used free")
 

@@ -8,9 +8,9 @@ import pytest
 
 from acclimate.errors import SettingsError
 from acclimate.stages import STAGES
-from acclimate.study.language import parse_study, resolved
-from acclimate.study.schema import json_schema, reference_markdown
-from acclimate.study.yaml import load
+from acclimate.study.language.schema import json_schema, reference_markdown
+from acclimate.study.language.study import parse_study, resolved
+from acclimate.study.language.yaml import load
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").rglob("*.yaml"))
 STUDY: dict[str, Any] = {

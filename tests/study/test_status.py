@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from acclimate.errors import StoreError
-from acclimate.study.status import FILE, SILENCE, STILLNESS, Process, StageStatus, Status, read_status, write_status
+from acclimate.study.watch.status import FILE, SILENCE, STILLNESS, Process, StageStatus, Status, read_status, write_status
 from acclimate.training.progress import Progress
 
 STATUS = Status(
@@ -54,7 +54,9 @@ def test_a_living_process_is_no_dead_study_however_long_it_is_silent():
 
 
 def test_a_process_that_is_gone_is_a_dead_study_unless_it_said_that_it_ended():
-    code = "import json, dataclasses; from acclimate.study.status import Process; print(json.dumps(dataclasses.asdict(Process.this())))"
+    code = (
+        "import json, dataclasses; from acclimate.study.watch.status import Process\nprint(json.dumps(dataclasses.asdict(Process.this())))"
+    )
     shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     gone = Process(**json.loads(shown))
     later = STATUS.updated + 2 * STILLNESS

@@ -8,9 +8,9 @@ import pytest
 
 from acclimate.errors import DiskFullError, Interrupted, StoreError
 from acclimate.files import digest_json, read_json
-from acclimate.study.entries import Entry
-from acclimate.study.seal import RECORD
-from acclimate.study.store import Store
+from acclimate.study.store.artifacts import Store
+from acclimate.study.store.entries import Entry
+from acclimate.study.store.seal import RECORD
 
 KEY, OTHER = digest_json("one"), digest_json("another")
 DAY = 86400.0
@@ -120,7 +120,7 @@ def test_a_missing_or_shortened_file_and_a_missing_record_are_damage(tmp_path: P
 def test_the_same_process_checks_a_file_again_only_when_its_size_or_time_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make(Store(tmp_path))
     read: list[str] = []
-    import acclimate.study.store as module
+    import acclimate.study.store.artifacts as module
 
     digest = module.digest_file
     monkeypatch.setattr(module, "digest_file", lambda path: read.append(path.name) or digest(path))

@@ -12,10 +12,11 @@ import pytest
 
 from acclimate.errors import DiskFullError, StoreError, UnreadableError
 from acclimate.files import digest_json
-from acclimate.study import store as store_module
-from acclimate.study.language import parse_study
-from acclimate.study.run import Options, prepare, run_study
-from acclimate.study.store import Store
+from acclimate.study.language.study import parse_study
+from acclimate.study.plan.prepared import prepare
+from acclimate.study.run import Options, run_study
+from acclimate.study.store import artifacts as store_module
+from acclimate.study.store.artifacts import Store
 
 KEY, OTHER = digest_json("one"), digest_json("another")
 FAULTS = (errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE, errno.EACCES, errno.EPERM, errno.ETIMEDOUT)

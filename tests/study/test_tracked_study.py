@@ -5,7 +5,7 @@ import json
 import pytest
 
 from acclimate.errors import MissingExtraError
-from acclimate.study.language import load_study
+from acclimate.study.language.study import load_study
 from acclimate.study.run import Options, run_study
 from acclimate.training import tracking
 

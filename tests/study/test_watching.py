@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from acclimate.study.status import read_status
+from acclimate.study.watch.status import read_status
 
 COMMAND = [sys.executable, "-m", "acclimate"]
 STUDY = """

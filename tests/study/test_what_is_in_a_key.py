@@ -12,7 +12,7 @@ from acclimate.stages.pretrain import Pretrain
 from acclimate.stages.prune import Prune
 from acclimate.stages.start import Start
 from acclimate.stages.tfidf import Tfidf
-from acclimate.study import plan as plan_module
+from acclimate.study.plan import graph as plan_module
 
 STAGES = (Bilstm(), Cut(keep=(0,)), Finetune(), Majority(), Pretrain(), Prune(), Start(digest="0", name="a", folder="a"), Tfidf())
 # What null means of these is no number of ours: never, all, the model's own, or another setting in its place.

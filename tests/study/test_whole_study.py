@@ -7,9 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from acclimate.evaluation.predictor import load_predictor
-from acclimate.study.language import load_study
-from acclimate.study.run import prepare
-from acclimate.study.smoke import sliver
+from acclimate.study.language.study import load_study
+from acclimate.study.plan.prepared import prepare
+from acclimate.study.plan.smoke import sliver
 
 
 def rows_of(out):

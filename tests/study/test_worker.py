@@ -8,7 +8,8 @@ from transformers import PreTrainedModel
 from acclimate.errors import TrainingError
 from acclimate.stages import training
 from acclimate.stages.finetune import Finetune
-from acclimate.study.language import parse_study
+from acclimate.study.engines.inline import Inline
+from acclimate.study.language.study import parse_study
 from acclimate.study.run import Options, run_study
 from acclimate.training import devices
 
@@ -50,7 +51,7 @@ def test_workers_on_one_device_take_a_share_of_its_memory_each(run, monkeypatch)
     asked = []
     monkeypatch.setattr(training, "free_bytes", lambda device: 6000)
     monkeypatch.setattr(training, "micro_tokens", lambda config, free, *more: asked.append(free) or 256)
-    monkeypatch.setattr("acclimate.study.run.workers_on_a_device", lambda workers: 3)
+    monkeypatch.setattr(Inline, "settle", lambda self, setup: setup.one_of(3, setup.threads))
     run()
     assert set(asked) == {2000}
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acclimate.errors import SettingsError
-from acclimate.study.yaml import dump, load, parse, parse_settings
+from acclimate.study.language.yaml import dump, load, parse, parse_settings
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from torch import nn
 
 from acclimate.data.batches import Batch, CountOrder
 from acclimate.errors import DiskFullError, Interrupted, TrainingError
-from acclimate.evaluation.run_model import in_parts
+from acclimate.evaluation.inference import in_parts
 from acclimate.training import checkpoint as checkpoint_module
 from acclimate.training.checkpoint import Checkpoints
 from acclimate.training.devices import Devices

@@ -10,7 +10,7 @@ from torch import nn
 
 from acclimate.data.batches import Batch
 from acclimate.errors import Interrupted
-from acclimate.evaluation.run_model import masked_scores
+from acclimate.evaluation.inference import masked_scores
 from acclimate.objectives.cross_entropy import summed_cross_entropy
 from acclimate.training.checkpoint import Checkpoints
 from acclimate.training.devices import Devices

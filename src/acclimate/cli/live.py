@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from acclimate.cli.streams import raw
 from acclimate.inert import one_line
-from acclimate.report.text import duration
+from acclimate.report.words.text import duration
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
     from rich.text import Text
 
-    from acclimate.study.status import StageStatus, Status
+    from acclimate.study.watch.status import StageStatus, Status
 
 # state -> (sign, the same in ASCII, colour); each is shown with its word, so neither sign nor colour must be known or seen.
 SIGNS = {

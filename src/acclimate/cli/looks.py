@@ -20,6 +20,6 @@ def doctor() -> None:
 
 def schema(markdown: Annotated[bool, typer.Option("--markdown", help="As a reference page instead of JSON Schema.")] = False) -> None:
     """Print the JSON Schema of study files, for editors."""
-    from acclimate.study.schema import json_schema, reference_markdown
+    from acclimate.study.language.schema import json_schema, reference_markdown
 
     show.plain(reference_markdown() if markdown else json_schema())

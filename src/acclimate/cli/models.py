@@ -7,7 +7,7 @@ import typer
 
 from acclimate.cli import show
 from acclimate.cli.options import MicroOption, PrecisionOption, SetOption, ThreadsOption, shown
-from acclimate.cli.reading import TASK, TEXTS, Reading, reads
+from acclimate.cli.reading_options import TASK, TEXTS, Reading, reads
 
 
 def _size(name: str) -> Any:
@@ -42,8 +42,8 @@ def pretrain(
 ) -> None:
     """Pretrain a model on a corpus (masked language modelling): go on with it, or start from scratch."""
     from acclimate.errors import SettingsError
+    from acclimate.study.language.yaml import parse_settings
     from acclimate.study.single import run_stage, scratch
-    from acclimate.study.yaml import parse_settings
 
     sizes = {"layers": layers, "hidden": hidden, "heads": heads, "feed_forward": feed_forward, "positions": positions}
     if not from_scratch and any(sizes.values()):
@@ -100,7 +100,7 @@ def tokenizer(
 ) -> None:
     """Learn a vocabulary from a corpus."""
     from acclimate.data.corpus import Corpus, CorpusSettings
-    from acclimate.data.new_vocabulary import learn_vocabulary
+    from acclimate.data.vocabularies.learned import learn_vocabulary
 
     opened = Corpus.open("corpus", CorpusSettings(**_source(corpus, reading)), Path.cwd())
     learned = learn_vocabulary(opened, out, size=size, kind=kind, cased=cased, min_frequency=min_frequency, characters=characters)
@@ -123,11 +123,11 @@ def finetune(
     micro_tokens: MicroOption = None,
 ) -> None:
     """Fine-tune a model on labelled texts, and write its model card."""
-    from acclimate.report.card import write_card
-    from acclimate.report.chain import Chain
-    from acclimate.report.results import Results
+    from acclimate.report.pages.card import write_card
+    from acclimate.report.results.chain import Chain
+    from acclimate.report.results.finished import Results
+    from acclimate.study.language.yaml import parse_settings
     from acclimate.study.single import run_stage
-    from acclimate.study.yaml import parse_settings
 
     told = {"precision": precision} if precision != "auto" else {}
     command = show.command("finetune", base, task, out=out, seed=seed, **reading, set=settings or [], **told)

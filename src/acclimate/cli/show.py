@@ -10,19 +10,20 @@ from typing import TYPE_CHECKING, Any
 from acclimate.cli.streams import raw
 from acclimate.data.mixture import in_words
 from acclimate.inert import inert, one_line
-from acclimate.report.text import duration, label_count, percent, size
+from acclimate.report.words.text import duration, label_count, percent, size
 
 MOST_SHOWN = 15  # entries of a list in one line
 MOST_COUNTED = 100  # entries with a number each
 
 if TYPE_CHECKING:
     from acclimate.cli.doctor import Finding
-    from acclimate.data.new_vocabulary import Learned
-    from acclimate.report.results import Results
-    from acclimate.study.entries import Entry
-    from acclimate.study.estimate import Estimate
+    from acclimate.data.vocabularies.learned import Learned
+    from acclimate.report.results.finished import Results
+    from acclimate.study.plan.estimate import Estimate
+    from acclimate.study.plan.prepared import Prepared
     from acclimate.study.pruned import Speed
-    from acclimate.study.run import Finished, Prepared
+    from acclimate.study.run import Finished
+    from acclimate.study.store.entries import Entry
 
 
 def say(line: str) -> None:
@@ -93,8 +94,8 @@ def data_lines(facts: dict[str, Any]) -> list[str]:
 
 def results(found: "Results") -> None:
     """The comparison table and the verdict in two sentences."""
-    from acclimate.report.tables import console_table
-    from acclimate.report.words import verdict_sentences
+    from acclimate.report.tables.comparison import console_table
+    from acclimate.report.words.verdict import verdict_sentences
 
     page = console()
     page.print(console_table(found))
@@ -120,7 +121,7 @@ def pretrained(out: Path) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from acclimate.report.pretrained import NAME, cost_grid, heldout_grid, read_results
+    from acclimate.report.pages.pretrained import NAME, cost_grid, heldout_grid, read_results
 
     found = read_results(out)
     page = console()

@@ -10,7 +10,7 @@ from acclimate.cli import show
 
 def ls(store: Annotated[Path, typer.Argument(help="The store's folder.")] = Path(".acclimate")) -> None:
     """List the artifacts with size and age."""
-    from acclimate.study.store import Store
+    from acclimate.study.store.artifacts import Store
 
     show.entries(Store(store).ls())
 
@@ -22,9 +22,9 @@ def prune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would go.")] = False,
 ) -> None:
     """Remove artifacts that nobody needs: those no kept study names, or those not used for long. Leftovers of killed runs go, too."""
-    from acclimate.study.language import load_study
-    from acclimate.study.run import needed
-    from acclimate.study.store import Store
+    from acclimate.study.language.study import load_study
+    from acclimate.study.plan.prepared import needed
+    from acclimate.study.store.artifacts import Store
 
     kept = {key for file in keep or [] for key in needed(load_study(file), file.resolve().parent, store)}
     gone = Store(store).prune(kept if keep else None, older_than_days, dry_run)

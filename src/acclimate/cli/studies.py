@@ -40,10 +40,10 @@ def demo(
 
 def plan(file: StudyFile, store: StoreOption = None, smoke: SmokeOption = False, precision: PrecisionOption = "auto") -> None:
     """Show the graph of stages with what is cached, tokens, time and disk; nothing is trained."""
-    from acclimate.study.estimate import estimates, product_rate
-    from acclimate.study.language import load_study
-    from acclimate.study.room import lacking
-    from acclimate.study.run import prepare
+    from acclimate.study.language.study import load_study
+    from acclimate.study.plan.estimate import estimates, product_rate
+    from acclimate.study.plan.prepared import prepare
+    from acclimate.study.store.room import lacking
 
     prepared = prepare(load_study(file), file.resolve().parent, store or file.parent / ".acclimate", smoke, precision=precision)
     show.plan(prepared, estimates(prepared, product_rate(precision)))
@@ -72,10 +72,10 @@ def study(
 
 
 def _study(file: Path, out: Path | None, store: Path | None, command: str, smoke: bool = False, **options: Any) -> None:
-    from acclimate.report.page import NAME
+    from acclimate.report.pages.page import NAME
     from acclimate.report.publish import publish
-    from acclimate.report.results import Results
-    from acclimate.study.language import load_study
+    from acclimate.report.results.finished import Results
+    from acclimate.study.language.study import load_study
     from acclimate.study.run import Options, follows, run_study
 
     read = load_study(file)
@@ -106,7 +106,7 @@ def watch(
     """Show how a study is getting on that runs elsewhere, until it ends; exit code: that of the study."""
     from acclimate.cli.watch import watch as watch_folder
     from acclimate.errors import SettingsError
-    from acclimate.study.language import load_study
+    from acclimate.study.language.study import load_study
 
     if file is None and out is None:
         raise SettingsError("which study? Give its study file, or its output folder with --out")
@@ -121,10 +121,10 @@ def report(
 ) -> None:
     """Write the report of a finished study and its models' cards again, and print its table; of several studies write one page."""
     from acclimate.errors import SettingsError
-    from acclimate.report.page import write_reports
-    from acclimate.report.pretrained import is_pretraining
+    from acclimate.report.pages.page import write_reports
+    from acclimate.report.pages.pretrained import is_pretraining
     from acclimate.report.publish import publish
-    from acclimate.report.results import Results
+    from acclimate.report.results.finished import Results
 
     alone = [folder for folder in folders if is_pretraining(folder)]
     if alone and (len(folders) > 1 or out is not None or public):

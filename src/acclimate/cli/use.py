@@ -8,7 +8,7 @@ import typer
 
 from acclimate.cli import show
 from acclimate.cli.mends import in_options, options_of
-from acclimate.cli.reading import LABELS, TEXTS, Reading, reads
+from acclimate.cli.reading_options import LABELS, TEXTS, Reading, reads
 
 ModelFolder = Annotated[Path, typer.Argument(help="Folder of a trained model.", show_default=False)]
 SplitOption = Annotated[
@@ -53,7 +53,7 @@ def evaluate(
     split: SplitOption = None,
 ) -> None:
     """Measure a trained model on labelled texts."""
-    from acclimate.data.task import TaskSettings
     from acclimate.evaluation.apply import evaluate_file
+    from acclimate.tasks.task import TaskSettings
 
     show.scores(evaluate_file(model, TaskSettings(train=file, **reading), show.say, split))

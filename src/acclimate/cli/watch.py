@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from acclimate.cli import show
 from acclimate.cli.live import SIGNS, Frame, summary
 from acclimate.inert import one_line
-from acclimate.report.text import duration
+from acclimate.report.words.text import duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rich.console import Console
 
-    from acclimate.study.status import Status
+    from acclimate.study.watch.status import Status
 
 LOOK = 0.5  # seconds between two looks at the file
 QUIET = 15.0  # seconds without a new file after which that is said
@@ -76,7 +76,7 @@ def _told(folder: Path) -> "tuple[Status, bool]":
 
 def _looks(folder: Path) -> "Iterator[tuple[Status, bool]]":
     """(how it stands, whether it ended) again and again; the last one is where it ended."""
-    from acclimate.study.status import SILENCE, read_status
+    from acclimate.study.watch.status import SILENCE, read_status
 
     before, changed_at = None, float("-inf")
     while True:

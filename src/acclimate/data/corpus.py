@@ -10,12 +10,12 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from acclimate.data.cleaning import Cleaned, Cleaning, Pattern
-from acclimate.data.columns import detect_column
 from acclimate.data.digests import TextDigest
-from acclimate.data.problems import Problems
-from acclimate.data.read_files import file_notes, if_empty, rows_by_file, unread_facts
-from acclimate.data.reading import TABLES, DocumentMode, Format, Reading, TableReading
-from acclimate.data.records import Record, Source, open_source
+from acclimate.data.readers.columns import detect_column
+from acclimate.data.readers.problems import Problems
+from acclimate.data.readers.read_files import file_notes, if_empty, rows_by_file, unread_facts
+from acclimate.data.readers.reading import TABLES, DocumentMode, Format, Reading, TableReading
+from acclimate.data.readers.records import Record, Source, open_source
 from acclimate.data.sample import Sample, Spread
 from acclimate.errors import DataError
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from acclimate.data.batches import Batch, assemble
-from acclimate.data.outputs import Outputs
+from acclimate.data.hidden_outputs import Outputs
 from acclimate.data.ragged import IntArray
 from acclimate.data.tokens import TokenStore
 from acclimate.data.windows import Windows

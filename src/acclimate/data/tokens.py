@@ -23,7 +23,7 @@ from tokenizers.models import BPE, WordLevel, WordPiece
 from acclimate.data.caches import made_once, seal_cache, sealed_facts
 from acclimate.data.ragged import IntArray
 from acclimate.data.unknown import Unread, unknown_id
-from acclimate.data.words import Encode, WordEncoder, word_separator
+from acclimate.data.word_lookup import Encode, WordEncoder, word_separator
 from acclimate.errors import DataError, ModelError, SettingsError, StoreError
 from acclimate.files import read_json
 from acclimate.locks import SILENT, Patience

@@ -9,20 +9,20 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from acclimate.data.columns import detect_column
 from acclimate.data.corpus import CorpusSettings
-from acclimate.data.every_text import RowText, every_text
-from acclimate.data.labelled import read_labelled
-from acclimate.data.one_split import open_one
-from acclimate.data.problems import Problems, place
-from acclimate.data.read_files import file_notes
-from acclimate.data.records import Source
-from acclimate.data.task import TaskSettings, columns_of
+from acclimate.data.readers.columns import detect_column
+from acclimate.data.readers.every_text import RowText, every_text
+from acclimate.data.readers.one_split import open_one
+from acclimate.data.readers.problems import Problems, place
+from acclimate.data.readers.read_files import file_notes
+from acclimate.data.readers.records import Source
 from acclimate.errors import DataError, ModelError
 from acclimate.evaluation.answers import Answers
-from acclimate.evaluation.metrics import classification_metrics
 from acclimate.evaluation.predictor import Predictor, load_predictor, model_config, problem_of
 from acclimate.evaluation.writing import check_out, opened, writer_of
+from acclimate.tasks.labelled import read_labelled
+from acclimate.tasks.metrics.classes import classification_metrics
+from acclimate.tasks.task import TaskSettings, columns_of
 
 # Predicted at a time, so that a file larger than memory can be labelled.
 CHUNK_TEXTS = 4096

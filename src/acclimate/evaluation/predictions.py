@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from acclimate.data.task import Split
 from acclimate.files import atomic_file
+from acclimate.tasks.task import Split
 
 
 def write_predictions(path: Path, splits: Mapping[str, tuple[Split, NDArray[np.float64]]]) -> None:

@@ -12,9 +12,9 @@ from safetensors import SafetensorError
 
 from acclimate.errors import ModelError
 from acclimate.files import read_json
-from acclimate.modeling import baselines
-from acclimate.modeling.majority import MajorityModel
-from acclimate.modeling.tfidf import TfidfModel
+from acclimate.modeling.baselines import model_types as baselines
+from acclimate.modeling.baselines.majority_model import MajorityModel
+from acclimate.modeling.baselines.tfidf_model import TfidfModel
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -99,7 +99,7 @@ class BilstmPredictor:
     """A BiLSTM over words."""
 
     def __init__(self, folder: Path, max_tokens: int) -> None:
-        from acclimate.modeling.bilstm import BilstmClassifier
+        from acclimate.modeling.baselines.bilstm_model import BilstmClassifier
         from acclimate.training.devices import Devices
 
         self._devices = Devices()
@@ -114,7 +114,7 @@ class BilstmPredictor:
 
     def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Probabilities [N, L]; texts are cut to the words that the model was trained with."""
-        from acclimate.evaluation.run_model import class_probabilities
+        from acclimate.evaluation.inference import class_probabilities
 
         return class_probabilities(self._model, self._model.sequences(texts), len(self.labels), self._max_tokens, self._devices)
 
@@ -129,7 +129,7 @@ class TransformerPredictor:
         from acclimate.modeling.execution import Packed
         from acclimate.modeling.folder import MAX_LENGTH, ModelFolder
         from acclimate.modeling.heads import load_trained_classifier
-        from acclimate.modeling.limits import sequence_length
+        from acclimate.modeling.longest import sequence_length
         from acclimate.training.devices import Devices
 
         self._folder = ModelFolder(folder)
@@ -158,7 +158,7 @@ class TransformerPredictor:
         from acclimate.data.sequences import Sequences
         from acclimate.data.tokens import TokenStore
         from acclimate.data.windows import first
-        from acclimate.evaluation.run_model import class_probabilities
+        from acclimate.evaluation.inference import class_probabilities
 
         with tempfile.TemporaryDirectory() as folder:
             store = TokenStore.build(Path(folder) / "tokens", iter(texts), self._folder.tokenizer(), "prediction")
@@ -169,7 +169,7 @@ class TransformerPredictor:
 
 
 def _meaning(problem: ProblemType) -> "Callable[[Tensor], Tensor]":
-    from acclimate.evaluation.run_model import softmax
+    from acclimate.evaluation.inference import softmax
 
     match problem:
         case "single_label_classification":

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from acclimate.data.batches import Batch
-from acclimate.evaluation.run_model import in_parts
+from acclimate.evaluation.inference import in_parts
 from acclimate.objectives.mlm import summed_loss
 from acclimate.training.devices import Devices
 

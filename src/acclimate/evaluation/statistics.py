@@ -17,7 +17,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from acclimate.evaluation.metrics import METRICS, confusion
+from acclimate.tasks.metrics.classes import METRICS, confusion
 
 Word = Literal["better", "worse", "cannot tell"]
 POWER = 0.8  # with which `detectable` would be found

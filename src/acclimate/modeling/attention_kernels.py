@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,9 +16,7 @@ from torch.nn.attention.flex_attention import BlockMask, create_block_mask, flex
 from torch.nn.functional import scaled_dot_product_attention
 
 from acclimate.modeling.dropout import attend, serves
-
-if TYPE_CHECKING:
-    from acclimate.modeling.packed import Packing
+from acclimate.modeling.packing import Packing
 
 # What the flash kernels take; above 192 their backward pass runs on some cards only.
 WIDEST_HEAD, HEAD_STEP = 192, 8
@@ -57,10 +55,10 @@ class Rules:
         return reach, 0 if self.causal else reach
 
 
-Kernel = Callable[[Tensor, Tensor, Tensor, "Packing", Rules], Tensor]
+Kernel = Callable[[Tensor, Tensor, Tensor, Packing, Rules], Tensor]
 
 
-def loop(query: Tensor, key: Tensor, value: Tensor, packing: "Packing", rules: Rules) -> Tensor:
+def loop(query: Tensor, key: Tensor, value: Tensor, packing: Packing, rules: Rules) -> Tensor:
     """One call for each run of equally long sequences: best where starting a call costs next to nothing."""
     heads, size = query.shape[1], query.shape[3]
     # squeeze and split, not indices and slices: the gradient of these would be whole streams of zeros.
@@ -75,7 +73,7 @@ def loop(query: Tensor, key: Tensor, value: Tensor, packing: "Packing", rules: R
     return torch.cat(parts)[None]
 
 
-def alike(query: Tensor, key: Tensor, value: Tensor, packing: "Packing", rules: Rules) -> Tensor:
+def alike(query: Tensor, key: Tensor, value: Tensor, packing: Packing, rules: Rules) -> Tensor:
     """One call for all sequences of like length, in a padded rectangle: best for many short ones."""
     heads, size = query.shape[1], query.shape[3]
     plan = packing.rectangles
@@ -89,7 +87,7 @@ def alike(query: Tensor, key: Tensor, value: Tensor, packing: "Packing", rules: 
     return torch.cat(outs).index_select(0, plan.places).view(1, -1, heads, size)
 
 
-def by_length(query: Tensor, key: Tensor, value: Tensor, packing: "Packing", rules: Rules) -> Tensor:
+def by_length(query: Tensor, key: Tensor, value: Tensor, packing: Packing, rules: Rules) -> Tensor:
     """`alike` where it at least halves the calls, else `loop`, which copies less. For a CPU: half precision is computed in float32.
 
     Torch's attention takes five times as long backwards in bfloat16, even on processors whose bfloat16 products are fast.
@@ -119,7 +117,7 @@ def rectangular(query: Tensor, key: Tensor, value: Tensor, rules: Rules, real: T
     return scaled_dot_product_attention(query, key, value, mask, rules.dropout, is_causal=causal, scale=rules.scale)
 
 
-def padded(query: Tensor, key: Tensor, value: Tensor, packing: "Packing", rules: Rules) -> Tensor:
+def padded(query: Tensor, key: Tensor, value: Tensor, packing: Packing, rules: Rules) -> Tensor:
     """One padded rectangle. Kernels on a GPU are short and their launches are not, so this beats a loop there."""
     sequences, longest = len(packing.lengths), packing.longest
     heads, size = query.shape[1], query.shape[3]
@@ -144,7 +142,7 @@ def padded(query: Tensor, key: Tensor, value: Tensor, packing: "Packing", rules:
     return out_BHLD.transpose(1, 2).reshape(sequences * longest, heads, size)[packing.cells][None]
 
 
-def varlen(query: Tensor, key: Tensor, value: Tensor, packing: "Packing", rules: Rules) -> Tensor:
+def varlen(query: Tensor, key: Tensor, value: Tensor, packing: Packing, rules: Rules) -> Tensor:
     """Torch's own flash attention over a stream; no dropout."""
     function = torch_varlen()
     assert function is not None
@@ -154,7 +152,7 @@ def varlen(query: Tensor, key: Tensor, value: Tensor, packing: "Packing", rules:
     return out_THD[None]
 
 
-def flash(query: Tensor, key: Tensor, value: Tensor, packing: "Packing", rules: Rules) -> Tensor:
+def flash(query: Tensor, key: Tensor, value: Tensor, packing: Packing, rules: Rules) -> Tensor:
     """Flash attention from the package `flash_attn`, which knows dropout."""
     from flash_attn import flash_attn_varlen_func  # type: ignore[import-not-found, unused-ignore]
 
@@ -167,7 +165,7 @@ def flash(query: Tensor, key: Tensor, value: Tensor, packing: "Packing", rules: 
     return out_THD[None]
 
 
-def flex(query: Tensor, key: Tensor, value: Tensor, packing: "Packing", rules: Rules) -> Tensor:
+def flex(query: Tensor, key: Tensor, value: Tensor, packing: Packing, rules: Rules) -> Tensor:
     """FlexAttention with the sequences' borders as a block mask; no dropout. Compiled on a GPU only."""
     attend, blocks = _flex_functions(compiled=query.is_cuda)
     kind = (rules.window, rules.causal)
@@ -178,7 +176,7 @@ def flex(query: Tensor, key: Tensor, value: Tensor, packing: "Packing", rules: R
     return out_1HTD.transpose(1, 2)
 
 
-def _block_mask(blocks: Callable[..., BlockMask], packing: "Packing", rules: Rules) -> BlockMask:
+def _block_mask(blocks: Callable[..., BlockMask], packing: Packing, rules: Rules) -> BlockMask:
     sequence = packing.sequence
 
     def seen(_batch: Tensor, _head: Tensor, query: Tensor, key: Tensor) -> Tensor:

@@ -20,7 +20,8 @@ from acclimate.modeling.dropout import cheapen
 from acclimate.modeling.families import OWN_ATTENTION, SHIFTED_POSITIONS, VERIFIED, pools_mean
 from acclimate.modeling.fast_paths import FastPaths
 from acclimate.modeling.layers import layers_of
-from acclimate.modeling.packed import Packing, attach, back_end
+from acclimate.modeling.packed import attach, back_end
+from acclimate.modeling.packing import Packing
 from acclimate.modeling.tensors import TensorBatch
 
 if TYPE_CHECKING:

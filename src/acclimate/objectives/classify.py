@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from acclimate.data.batches import Batch, CountOrder
-from acclimate.data.labels import in_order, label_hint, some_labels
 from acclimate.data.sequences import Sequences
 from acclimate.errors import SettingsError
 from acclimate.modeling.tensors import TensorBatch
+from acclimate.tasks.labels import in_order, label_hint, some_labels
 
 ClassWeights = Literal["none", "balanced"] | dict[str, float]
 

@@ -6,8 +6,8 @@ import numpy as np
 from torch import Tensor, nn
 
 from acclimate.data.batches import Batch
+from acclimate.modeling.baselines.word_list import UNKNOWN
 from acclimate.modeling.tensors import TensorBatch
-from acclimate.modeling.word_list import UNKNOWN
 from acclimate.objectives.classify import LabelledText
 from acclimate.randomness import generator
 

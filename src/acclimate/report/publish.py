@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from acclimate.report.card import write_cards
-from acclimate.report.page import write_report
-from acclimate.report.pretrained import is_pretraining, write_pretraining_report
+from acclimate.report.pages.card import write_cards
+from acclimate.report.pages.page import write_report
+from acclimate.report.pages.pretrained import is_pretraining, write_pretraining_report
 
 
 def publish(folder: Path) -> Path:

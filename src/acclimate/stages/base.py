@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from acclimate.data.corpus import Corpus
-from acclimate.data.opened import Data
-from acclimate.data.task import Task
 from acclimate.data.tokens import TokenStore
 from acclimate.errors import Interrupted
 from acclimate.evaluation.cost import Cost
@@ -16,6 +14,8 @@ from acclimate.files import digest_file, digest_json
 from acclimate.locks import Patience
 from acclimate.modeling.fast_paths import FastPaths
 from acclimate.settings import Settings
+from acclimate.tasks.opened import Data
+from acclimate.tasks.task import Task
 
 if TYPE_CHECKING:  # torch is loaded by the stages that run, not by reading a study file
     from acclimate.modeling.folder import ModelFolder

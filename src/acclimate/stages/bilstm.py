@@ -11,7 +11,7 @@ from acclimate.stages.base import Context, Outcome, Stage
 
 if TYPE_CHECKING:
     from acclimate.data.sequences import Sequences
-    from acclimate.modeling.bilstm import BilstmClassifier
+    from acclimate.modeling.baselines.bilstm_model import BilstmClassifier
     from acclimate.training.loop import Group
 
 
@@ -74,14 +74,14 @@ class Bilstm(Stage):
 
         from acclimate.data.batches import CountOrder
         from acclimate.evaluation.cost import Cost, PeakMemory, disk_bytes, training_flops
-        from acclimate.evaluation.metrics import classification_metrics, split_metrics
+        from acclimate.evaluation.inference import class_probabilities
         from acclimate.evaluation.predictions import write_predictions
-        from acclimate.evaluation.run_model import class_probabilities
-        from acclimate.modeling.bilstm import BilstmClassifier, BilstmConfig
-        from acclimate.modeling.word_list import WordList
+        from acclimate.modeling.baselines.bilstm_model import BilstmClassifier, BilstmConfig
+        from acclimate.modeling.baselines.word_list import WordList
         from acclimate.objectives.classify import LabelledText, class_weights
         from acclimate.objectives.classify_words import LabelledWords
         from acclimate.stages.training import train_in
+        from acclimate.tasks.metrics.classes import classification_metrics, split_metrics
         from acclimate.training.memory import MOST
 
         began = time.monotonic()
@@ -159,6 +159,6 @@ def _groups(model: "BilstmClassifier", weight_decay: float) -> "list[Group]":
 
 def _unknown_share(texts: "Sequences") -> float:
     """Of all words of the texts, also those that are cut off."""
-    from acclimate.modeling.word_list import UNKNOWN
+    from acclimate.modeling.baselines.word_list import UNKNOWN
 
     return float((texts.store.tokens == UNKNOWN).mean())

@@ -27,7 +27,7 @@ class Cut(Stage):
         return False
 
     def run(self, parent: "ModelFolder | None", context: Context) -> Outcome:
-        from acclimate.modeling.cut import cut_layers
+        from acclimate.modeling.cut_layers import cut_layers
 
         assert parent is not None
         began = time.monotonic()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field
 
 from acclimate.modeling.head_settings import HeadSettings
-from acclimate.modeling.limits import LONGEST_DEFAULT
+from acclimate.modeling.longest import LONGEST_DEFAULT
 from acclimate.settings import MOST_EPOCHS
 from acclimate.stages.base import Context, Outcome, Stage
 
@@ -84,21 +84,21 @@ class Finetune(Stage):
 
         from acclimate.data.batches import CountOrder
         from acclimate.data.sequences import Sequences
-        from acclimate.data.task import Split
         from acclimate.data.unknown import unknown_words
         from acclimate.evaluation.cost import Cost, PeakMemory, disk_bytes
-        from acclimate.evaluation.metrics import classification_metrics, split_metrics
+        from acclimate.evaluation.inference import class_probabilities, inference_speed
         from acclimate.evaluation.predictions import write_predictions
-        from acclimate.evaluation.run_model import class_probabilities, inference_speed
         from acclimate.modeling.execution import Packed
         from acclimate.modeling.folder import save_model
         from acclimate.modeling.frozen import divided
         from acclimate.modeling.heads import freeze, load_classifier
-        from acclimate.modeling.limits import sequence_length
+        from acclimate.modeling.longest import sequence_length
         from acclimate.objectives.classify import LabelledText, class_weights
-        from acclimate.stages.frozen import FrozenLayers
+        from acclimate.stages.frozen_cache import FrozenLayers
         from acclimate.stages.texts import sequences
         from acclimate.stages.training import checkpoint_activations, decayed, flops_of, forward_tokens, name_attention, train_in
+        from acclimate.tasks.metrics.classes import classification_metrics, split_metrics
+        from acclimate.tasks.task import Split
 
         assert parent is not None
         began = time.monotonic()

@@ -2,8 +2,8 @@
 
 from typing import ClassVar, Literal
 
-from acclimate.data.task import Task
 from acclimate.stages.base import Context, Outcome, Stage
+from acclimate.tasks.task import Task
 
 
 class Majority(Stage):
@@ -19,7 +19,7 @@ class Majority(Stage):
         return False
 
     def run(self, parent: object, context: Context) -> Outcome:
-        from acclimate.modeling.majority import MajorityModel
+        from acclimate.modeling.baselines.majority_model import MajorityModel
         from acclimate.stages.plain import Fitted, plain_outcome
 
         def fit(task: Task) -> Fitted:

@@ -9,11 +9,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from acclimate.data.task import Task
 from acclimate.evaluation.cost import Cost, PeakMemory, disk_bytes
-from acclimate.evaluation.metrics import split_metrics
 from acclimate.evaluation.predictions import write_predictions
 from acclimate.stages.base import Context, Outcome
+from acclimate.tasks.metrics.classes import split_metrics
+from acclimate.tasks.task import Task
 
 
 class PlainModel(Protocol):

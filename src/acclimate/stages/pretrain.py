@@ -11,15 +11,15 @@ from pydantic import Field, model_validator
 from acclimate.data.batches import RampedOrder, TokenOrder
 from acclimate.data.corpus import Corpus
 from acclimate.data.mixture import Mixture, in_words, shares
-from acclimate.data.opened import Data
 from acclimate.data.ragged import IntArray
 from acclimate.data.unknown import nothing_to_mask, unknown_words
 from acclimate.errors import DataError
 from acclimate.files import digest_json
-from acclimate.modeling.limits import LONGEST_DEFAULT
+from acclimate.modeling.longest import LONGEST_DEFAULT
 from acclimate.randomness import seed_of
 from acclimate.settings import MOST_EPOCHS
 from acclimate.stages.base import Context, Outcome, Stage
+from acclimate.tasks.opened import Data
 
 if TYPE_CHECKING:
     from acclimate.modeling.folder import ModelFolder
@@ -128,11 +128,11 @@ class Pretrain(Stage):
 
     def run(self, parent: "ModelFolder | None", context: Context) -> Outcome:
         from acclimate.evaluation.cost import Cost, PeakMemory, disk_bytes
-        from acclimate.evaluation.heldout import Heldout
+        from acclimate.evaluation.heldout_loss import Heldout
         from acclimate.modeling.execution import Packed
         from acclimate.modeling.folder import save_model
         from acclimate.modeling.heads import load_mlm
-        from acclimate.modeling.limits import sequence_length
+        from acclimate.modeling.longest import sequence_length
         from acclimate.objectives.mlm import MaskedText
         from acclimate.stages.pretraining_text import read_text
         from acclimate.stages.texts import vocabulary

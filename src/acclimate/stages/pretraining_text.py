@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from acclimate.data.corpus import Corpus
+from acclimate.data.held_out import hold_out, take
 from acclimate.data.tokens import TokenStore
 from acclimate.data.unknown import unknown_id
 from acclimate.data.windows import Windows, within
@@ -16,7 +17,6 @@ from acclimate.files import digest_json
 from acclimate.modeling.folder import ModelFolder
 from acclimate.randomness import generator
 from acclimate.stages.base import Context
-from acclimate.stages.heldout import hold_out, take
 
 UNREAD_BITS = 8.0  # per byte that a vocabulary cannot read: what it costs to write it as it is, known to nobody
 

@@ -36,9 +36,9 @@ class Prune(Stage):
         return False
 
     def run(self, parent: "ModelFolder | None", context: Context) -> Outcome:
-        from acclimate.data import smaller_vocabulary as entries
+        from acclimate.data.vocabularies import smaller as entries
         from acclimate.evaluation.cost import Cost, disk_bytes
-        from acclimate.modeling.vocabulary import cut_vocabulary, named_ids
+        from acclimate.modeling.cut_vocabulary import cut_vocabulary, named_ids
 
         assert parent is not None
         began = time.monotonic()

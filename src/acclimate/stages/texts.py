@@ -4,13 +4,13 @@ from tokenizers import Tokenizer
 
 from acclimate.data.corpus import Corpus
 from acclimate.data.sequences import Sequences
-from acclimate.data.task import Split, text_digest
 from acclimate.data.tokens import special_ids, special_tokens, word_starts
 from acclimate.data.windows import first
 from acclimate.errors import ModelError
 from acclimate.modeling.folder import ModelFolder
 from acclimate.objectives.mlm import Vocabulary
 from acclimate.stages.base import Context
+from acclimate.tasks.task import Split, text_digest
 
 MASK_NAMES = ("[MASK]", "<mask>")
 

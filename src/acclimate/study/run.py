@@ -7,32 +7,25 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from acclimate.data.opened import Data
 from acclimate.errors import Interrupted, SettingsError
 from acclimate.files import locked, write_json, write_text
-from acclimate.locks import Patience
 from acclimate.owned import mark_made
-from acclimate.study.best import Handover, hand_over
-from acclimate.study.curves import write_curves
-from acclimate.study.disagreements import disagreements
-from acclimate.study.engines.base import Job
-from acclimate.study.engines.local import threads_each, workers_on_a_device
+from acclimate.study.engines.engine import Job
 from acclimate.study.engines.reports import Report
-from acclimate.study.engines.table import ENGINES
-from acclimate.study.journal import Journal
-from acclimate.study.language import Study, resolved
-from acclimate.study.origins import base_facts, hub_datasets
-from acclimate.study.outputs import RECORD, claim, replaced_results, take
-from acclimate.study.paths import precious, relocated
-from acclimate.study.plan import Plan
-from acclimate.study.pretraining import write_pretrained
-from acclimate.study.readings import Readings
-from acclimate.study.results import (
+from acclimate.study.engines.table import ENGINES, engine_of
+from acclimate.study.language.paths import precious, relocated
+from acclimate.study.language.study import Study, resolved
+from acclimate.study.language.yaml import dump
+from acclimate.study.outputs.best import Handover, hand_over
+from acclimate.study.outputs.disagreements import disagreements
+from acclimate.study.outputs.learning_curves import write_curves
+from acclimate.study.outputs.made_models import write_pretrained
+from acclimate.study.outputs.origins import base_facts, hub_datasets
+from acclimate.study.outputs.outcomes import (
     Outcomes,
     candidates,
     rows,
@@ -42,13 +35,13 @@ from acclimate.study.results import (
     write_predictions,
     write_rows,
 )
-from acclimate.study.room import lacking
-from acclimate.study.smoke import sliver, smoke_study
-from acclimate.study.status import Status
-from acclimate.study.store import Store
+from acclimate.study.outputs.output_folder import RECORD, claim, replaced_results, take
+from acclimate.study.plan.prepared import Prepared, prepare
+from acclimate.study.store.artifacts import Store
+from acclimate.study.store.room import lacking
+from acclimate.study.watch.journal import Journal
+from acclimate.study.watch.status import Status
 from acclimate.study.worker import WorkerSetup
-from acclimate.study.yaml import dump
-from acclimate.training.precision import PRECISIONS
 from acclimate.training.tracking import Tracking, checked_trackers, repeated
 
 LIBRARIES = ("acclimate", "torch", "transformers", "tokenizers", "accelerate", "scikit-learn", "numpy")
@@ -75,24 +68,6 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """A study whose data is open and whose plan is made; nothing is spent yet."""
-
-    study: Study
-    root: Path
-    data: Data
-    plan: Plan
-    store: Store
-    cached: frozenset[str]
-    smoke: bool
-
-    @cached_property
-    def readings(self) -> Readings:
-        """The data in the vocabularies of the bases, measured when it is asked for."""
-        return Readings(self.data)
-
-
-@dataclass(frozen=True)
 class Finished:
     """What a study came to."""
 
@@ -100,51 +75,6 @@ class Finished:
     failed: int  # runs
     runs: int
     handover: Handover
-
-
-def prepare(
-    study: Study, root: Path, store: Path, smoke: bool = False, rejects: Path | None = None, precision: str = "auto",
-    lease: ExitStack | None = None,
-) -> Prepared:  # fmt: skip
-    """Open and check the data, look at the bases, make the plan, and see that the bases can read the text that they are to learn from.
-
-    Nobody tidies away what it needs for as long as `lease` lives.
-
-    Raises:
-        DataError, ModelError, SettingsError: something the user gave is wrong; no model has been loaded.
-        StoreError: the store cannot be read.
-    """
-    prepared = _planned(study, root, store, smoke, rejects, precision, lease)
-    todo = (node for key, node in prepared.plan.nodes.items() if key not in prepared.cached)
-    prepared.readings.refuse_unreadable(prepared.plan, todo)
-    return prepared
-
-
-def _planned(
-    study: Study, root: Path, store: Path, smoke: bool = False, rejects: Path | None = None, precision: str = "auto",
-    lease: ExitStack | None = None,
-) -> Prepared:  # fmt: skip
-    kept = Store(store)
-    kept.check_folder()
-    if rejects is None and kept.writable():
-        rejects = store / "cache" / "rejects"
-    data = Data.open(study.data, root, rejects)
-    if smoke:
-        study, data = smoke_study(study), sliver(data)
-    plan = Plan.of(study, data, root, precision)
-    if lease is not None:
-        lease.enter_context(kept.lease(plan.nodes, Patience(lambda line: print(line, file=sys.stderr, flush=True))))
-    return Prepared(study, root, data, plan, kept, frozenset(key for key in plan.nodes if kept.has(key)), smoke)
-
-
-def needed(study: Study, root: Path, store: Path) -> set[str]:
-    """The keys of a study's stages, in every precision: which one it was run with stands nowhere in its file.
-
-    Raises:
-        DataError, ModelError, SettingsError: as `prepare`.
-    """
-    data = _planned(study, root, store).data
-    return {key for precision in PRECISIONS for key in Plan.of(study, data, root, precision).nodes}
 
 
 def run_study(study: Study, root: Path, options: Options, smoke: bool = False) -> Finished:
@@ -198,18 +128,16 @@ def carry_out(prepared: Prepared, options: Options, journal: Journal) -> dict[st
     tracking = Tracking(options.track, prepared.study.name, options.out.resolve(), titles) if options.track else None
     setup = WorkerSetup(
         prepared.study.data, prepared.root, options.store, prepared.data.fingerprints(), prepared.smoke,
-        threads_each(options.workers, options.threads), options.precision, options.micro_tokens,
-        options.checkpoint_seconds, prepared.study.fast_paths, workers_on_a_device(options.workers),
+        options.threads, options.precision, options.micro_tokens, options.checkpoint_seconds, prepared.study.fast_paths,
         steps_are_shown=options.live is not None, tracking=tracking,
     )  # fmt: skip
-    # Processes that torchrun started together train together, each in itself.
-    engine = "inline" if int(os.environ.get("WORLD_SIZE", "1")) > 1 else options.engine
+    engine = engine_of(options.engine, options.workers)
     options.say(f"{len(prepared.plan.nodes)} stages for {len(prepared.plan.runs)} runs; {len(prepared.cached)} are there already")
     for note in (*prepared.data.notes(), *(prepared.readings.notes(prepared.plan) if jobs else ())):
         options.say(f"note: {note}")
     journal.planned(prepared, (job.key for job in jobs))
     with options.live(journal.snapshot) if options.live is not None and jobs else nullcontext():
-        return ENGINES[engine](options.workers).run(jobs, setup, options.say, journal) if jobs else {}
+        return engine.run(jobs, engine.settle(setup), options.say, journal) if jobs else {}
 
 
 def write_results(prepared: Prepared, reports: dict[str, Report], options: Options) -> Finished:

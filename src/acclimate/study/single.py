@@ -9,12 +9,13 @@ from typing import Any
 from acclimate.errors import AcclimateError, Interrupted, SettingsError, TrainingError
 from acclimate.files import locked
 from acclimate.owned import CARD, own_folder, refuse_foreign, refuse_holding, refuse_inside
-from acclimate.study.journal import Journal
-from acclimate.study.language import BASELINE_NAMES, RANDOM, parse_study
-from acclimate.study.paths import precious
-from acclimate.study.results import Outcomes, rows
-from acclimate.study.run import Options, carry_out, prepare, study_facts
-from acclimate.study.store import Store
+from acclimate.study.language.paths import precious
+from acclimate.study.language.study import BASELINE_NAMES, RANDOM, parse_study
+from acclimate.study.outputs.outcomes import Outcomes, rows
+from acclimate.study.plan.prepared import prepare
+from acclimate.study.run import Options, carry_out, study_facts
+from acclimate.study.store.artifacts import Store
+from acclimate.study.watch.journal import Journal
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from acclimate.data.corpus import changed
-from acclimate.data.opened import Data, DataSettings
 from acclimate.errors import AcclimateError, Interrupted
 from acclimate.files import read_json, write_json, write_text
 from acclimate.locks import Patience
@@ -22,9 +21,10 @@ from acclimate.modeling.fast_paths import FastPaths
 from acclimate.randomness import seed_of
 from acclimate.stages.start import Start
 from acclimate.study.engines.reports import Report
-from acclimate.study.plan import Node, fingerprint_of
-from acclimate.study.smoke import sliver
-from acclimate.study.store import Store
+from acclimate.study.plan.graph import Node, fingerprint_of
+from acclimate.study.plan.smoke import sliver
+from acclimate.study.store.artifacts import Store
+from acclimate.tasks.opened import Data, DataSettings
 from acclimate.training.progress import Lines, Messages, Progress, Sending, Silent
 from acclimate.training.tracking import Trackers, Tracking
 
@@ -52,6 +52,10 @@ class WorkerSetup:
     sharing: int = 1  # workers on one device
     steps_are_shown: bool = False  # by a live view: this process prints messages only
     tracking: Tracking | None = None
+
+    def one_of(self, sharing: int, threads: int | None) -> Self:
+        """The setup of one of several workers."""
+        return replace(self, sharing=sharing, threads=threads)
 
     def open(self, stop: "StopRequest", send: Callable[[Progress], None]) -> "Worker":
         """The worker of this process."""

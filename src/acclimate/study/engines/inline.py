@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from acclimate.errors import SettingsError
-from acclimate.study.engines.base import UNWATCHED, Job, Setup, Watcher, failed_parent, tell
+from acclimate.study.engines.engine import UNWATCHED, AnySetup, Job, Setup, Watcher, failed_parent, tell
 from acclimate.study.engines.reports import Report
 from acclimate.training.progress import Progress
 
@@ -18,6 +18,10 @@ class Inline:
     def __init__(self, workers: int | None = None) -> None:
         if workers is not None and workers > 1:
             raise SettingsError(f"{workers} workers: everything is done in one process here (engine inline, or torchrun)")
+
+    def settle(self, setup: AnySetup) -> AnySetup:
+        """As it is: nobody shares anything."""
+        return setup
 
     def run(self, jobs: list[Job], setup: Setup, say: Callable[[str], None], watcher: Watcher = UNWATCHED) -> dict[str, Report]:
         """Carry out the jobs in their order."""

@@ -11,7 +11,7 @@ from queue import SimpleQueue
 from types import FrameType
 from typing import Any
 
-from acclimate.study.engines.base import UNWATCHED, Job, Setup, Watcher, failed_parent, tell
+from acclimate.study.engines.engine import UNWATCHED, AnySetup, Job, Setup, Watcher, failed_parent, tell
 from acclimate.study.engines.output import Output, send_output_to
 from acclimate.study.engines.reports import Report
 from acclimate.training.interrupt import STOPS, held_back, leave_terminal_on_hangup, wanted_stops
@@ -22,7 +22,12 @@ class Local:
     """Workers on this machine: one per visible GPU, or one for the CPU, unless a number is given; they take the GPUs in turn."""
 
     def __init__(self, workers: int | None = None) -> None:
+        self._asked = workers
         self._workers = workers or gpu_count() or 1
+
+    def settle(self, setup: AnySetup) -> AnySetup:
+        """Each worker gets its share of the processors, and knows how many others are on its device."""
+        return setup.one_of(workers_on_a_device(self._asked), threads_each(self._asked, setup.threads))
 
     def run(self, jobs: list[Job], setup: Setup, say: Callable[[str], None], watcher: Watcher = UNWATCHED) -> dict[str, Report]:
         """Carry out the jobs; Ctrl-C, SIGTERM or SIGHUP lets running stages save first, a second Ctrl-C kills them."""

@@ -1,0 +1,65 @@
+"""The options about how files are read: the same ones for every verb that reads files, written once."""
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal
+
+import typer
+
+from acclimate.data.readers.reading import DocumentMode, Format, LabelledFormat, Quoting
+
+Reading = dict[str, Any]
+"""What was set of the options below, as settings of a corpus or a task."""
+
+
+def _option(flags: str, says: str) -> Any:
+    return typer.Option(flags, help=says, rich_help_panel="How files are read", show_default=False)
+
+
+_TEXT = {"text": Annotated[str | None, _option("--text", "Column with the text. Default: detected.")]}
+_LABEL = {"label": Annotated[str | None, _option("--label", "Column with the label. Default: detected.")]}
+_FORMAT = "Format of the files. Default: by their names."
+_DOCUMENTS = "A text in txt files: a line, a block between blank lines, or a file."
+_TABLES = {
+    "delimiter": Annotated[str | None, _option("--delimiter", "Between fields of csv and tsv: a character, or tab. Default: detected.")],
+    "quoting": Annotated[Quoting | None, _option("--quoting", "Whether fields of csv and tsv may stand in quotes. Default: detected.")],
+    "encoding": Annotated[str | None, _option("--encoding", "Encoding of text files, e.g. cp1252. Default: UTF-8.")],
+    "header": Annotated[bool | None, _option("--header/--no-header", "Whether the first row of csv and tsv names the columns.")],
+    "longest": Annotated[int | None, _option("--longest", "The longest line or document that is read, in bytes. Default: 16,777,216.")],
+    "skip_bad": Annotated[bool | None, _option("--skip-bad", "Leave out and count rows that cannot be used, instead of stopping.")],
+}
+TEXTS = {
+    **_TEXT,
+    "format": Annotated[Format | None, _option("--format", _FORMAT)],
+    "documents": Annotated[DocumentMode | None, _option("--documents", _DOCUMENTS)],
+    **_TABLES,
+}
+"""Of verbs that read texts without labels."""
+LABELS = {**_TEXT, **_LABEL, "format": Annotated[LabelledFormat | None, _option("--format", _FORMAT)], **_TABLES}
+"""Of verbs that read labelled texts."""
+TASK = {
+    **LABELS,
+    "odd_labels": Annotated[
+        Literal["error", "keep"] | None, _option("--odd-labels", "error, or keep labels that look like noise as classes.")
+    ],
+}
+"""Of verbs that learn from labelled texts."""
+
+
+def reads(options: Mapping[str, Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a verb these options; those that were set reach it together, as settings by name, in its parameter `reading`."""
+
+    def with_options(verb: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(verb)
+        def wrapped(**given: Any) -> None:
+            asked = {name: given.pop(name) for name in options}
+            verb(reading={name: value for name, value in asked.items() if value is not None}, **given)
+
+        own = inspect.signature(verb).parameters
+        added = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind) for name, kind in options.items()]
+        kept = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for name, parameter in own.items() if name != "reading"]
+        wrapped.__signature__ = inspect.Signature([*kept, *added])  # type: ignore[attr-defined]
+        return wrapped
+
+    return with_options

@@ -1,0 +1,35 @@
+"""What the name of a file or folder says: its format and its compression."""
+
+from pathlib import Path
+
+from acclimate.data.readers.reading import Format
+
+FORMATS: dict[str, Format] = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "json",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".parquet": "parquet",
+    ".txt": "txt",
+}
+COMPRESSIONS = {".gz": "gzip", ".zst": "zstandard", ".bz2": "bzip2", ".xz": "xz"}  # by ending; `compressed.py` unpacks them
+
+
+def compression_of(path: Path) -> str | None:
+    """The compression a name stands for; None when it says none."""
+    return COMPRESSIONS.get(path.suffix.lower())
+
+
+def format_of(path: Path) -> Format | None:
+    """The format a name stands for, with any compression left out; None when the ending is not one of ours."""
+    return FORMATS.get(_unpacked(path).suffix.lower())
+
+
+def known_endings() -> str:
+    """The endings that are read, for messages."""
+    return f"{', '.join(FORMATS)}, each also {', '.join(COMPRESSIONS)}"
+
+
+def _unpacked(path: Path) -> Path:
+    return path.with_suffix("") if compression_of(path) and path.stem else path

@@ -1,0 +1,50 @@
+"""How well a masked language model knows text that it was not trained on: with fixed masks, corpus by corpus and together."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+from torch import nn
+
+from acclimate.data.batches import Batch
+from acclimate.data.tokens import TokenStore
+from acclimate.data.windows import Windows
+from acclimate.evaluation.inference import heldout_loss, masked_scores, pooled
+from acclimate.objectives.mlm import Vocabulary, heldout_batches
+from acclimate.training.devices import Devices
+
+
+@dataclass(frozen=True)
+class Heldout:
+    """Masked batches of held-out text, by corpus."""
+
+    batches: Mapping[str, list[Batch]]
+    silent: tuple[str, ...]
+    """Corpora of whose held-out text no token can be masked (all unknown to the vocabulary, say): there is nothing to ask for."""
+
+    @classmethod
+    def of(cls, store: TokenStore, windows: Mapping[str, Windows], vocabulary: Vocabulary, max_tokens: int) -> Self:
+        """The windows of each corpus with masks that are the same in every run, in forward passes of at most `max_tokens`."""
+        made = {name: heldout_batches(store, of_one, vocabulary, max_tokens) for name, of_one in windows.items()}
+        asked = {name for name, batches in made.items() if any(len(batch.targets["target_ids"]) for batch in batches)}
+        return cls({name: made[name] for name in made if name in asked}, tuple(name for name in made if name not in asked))
+
+    @cached_property
+    def tokens(self) -> int:
+        """Tokens of all batches, special ones included."""
+        return sum(batch.tokens for batches in self.batches.values() for batch in batches)
+
+    def loss(self, model: nn.Module, devices: Devices) -> float:
+        """Mean cross-entropy per masked token over all corpora, nats."""
+        return heldout_loss(model, [batch for batches in self.batches.values() for batch in batches], devices)
+
+    def score(self, model: nn.Module, devices: Devices) -> dict[str, float]:
+        """`heldout_loss` and `heldout_accuracy` of all together and, as `.../<corpus>`, of each of several; a higher `score` is better."""
+        each = {name: masked_scores(model, batches, devices) for name, batches in self.batches.items()}
+        together = pooled(each.values())
+        measured = {"heldout_loss": together.loss, "heldout_accuracy": together.accuracy, "score": -together.loss}
+        if len(each) > 1:
+            measured |= {f"heldout_loss/{name}": scores.loss for name, scores in each.items()}
+            measured |= {f"heldout_accuracy/{name}": scores.accuracy for name, scores in each.items()}
+        return measured

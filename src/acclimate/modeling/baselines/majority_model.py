@@ -1,0 +1,48 @@
+"""The plainest baseline: each class with the share of the training texts that it has, whatever the text. Kept as JSON."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from acclimate.errors import ModelError
+from acclimate.files import read_json, write_json
+from acclimate.modeling.baselines.model_types import MAJORITY
+
+
+@dataclass(frozen=True)
+class MajorityModel:
+    """The labels and their shares of the training texts; the most frequent (of equally frequent ones the first) is predicted."""
+
+    labels: tuple[str, ...]
+    shares: tuple[float, ...]
+
+    @staticmethod
+    def of(gold: NDArray[np.int64], labels: tuple[str, ...]) -> "MajorityModel":
+        """The model of the training texts' class numbers [N]."""
+        counts = np.bincount(gold, minlength=len(labels))
+        return MajorityModel(labels, tuple((counts / counts.sum()).tolist()))
+
+    def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Probabilities [N, L], every row the same."""
+        return np.tile(np.array(self.shares), (len(texts), 1))
+
+    def save(self, folder: Path) -> None:
+        """Write the model's folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "config.json", {"model_type": MAJORITY, "labels": self.labels, "shares": self.shares})
+
+    @staticmethod
+    def load(folder: Path) -> "MajorityModel":
+        """Read a folder that `save` wrote.
+
+        Raises:
+            ModelError: it is another kind of model.
+        """
+        config: dict[str, Any] = read_json(folder / "config.json")
+        if config.get("model_type") != MAJORITY:
+            raise ModelError(f"{folder}: not a majority baseline but {config.get('model_type')!r}")
+        return MajorityModel(tuple(config["labels"]), tuple(config["shares"]))

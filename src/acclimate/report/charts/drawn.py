@@ -1,0 +1,222 @@
+"""The charts of a study: cost against quality, scores by number of labels, differences, calibration."""
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from acclimate.inert import one_line
+from acclimate.report.charts.svg import ACCENT, INK, LINE, PAGE, SERIES, SOFT, Figure, apart, chart_of, draw
+from acclimate.report.results.finished import Results
+from acclimate.report.tables.chosen import Bin
+from acclimate.report.tables.comparison import Row
+from acclimate.report.words.text import listing, metric_words, quoted, score, with_labels
+
+if TYPE_CHECKING:
+    import altair
+
+WIDTH, HEIGHT = 620, 340
+LINE_HEIGHT = 14.0  # pixels a label needs
+LABEL_WIDTH = 150.0
+HALO: dict[str, Any] = {"stroke": PAGE, "strokeWidth": 4, "strokeJoin": "round"}  # behind the letters of a name
+TICKS = {0.1: "0.1 s", 1: "1 s", 10: "10 s", 60: "1 min", 600: "10 min", 3600: "1 h", 36_000: "10 h", 360_000: "100 h"}  # seconds
+
+
+def pareto(results: Results, rows: list[Row]) -> Figure | None:
+    """Time of a run against the score; a line joins the recipes that no other beats in both. None where fewer than two have both."""
+    import altair as alt
+
+    known = [row for row in rows if row.mean is not None and row.seconds]
+    if len(known) < 2:
+        return None
+    front = _front(known)
+    y = _domain([value for row in known for value in _spread(row)])
+    seconds = [row.seconds or 0.0 for row in known]
+    x = (min(seconds) / 1.6, max(seconds) * 1.6)
+
+    def across(value: float) -> float:
+        return WIDTH * math.log(value / x[0]) / math.log(x[1] / x[0])
+
+    def down(value: float) -> float:
+        return HEIGHT * (y[1] - value) / (y[1] - y[0])
+
+    heights = apart([(across(row.seconds or 1), down(row.mean or 0)) for row in known], LABEL_WIDTH, LINE_HEIGHT)
+    data = [
+        {
+            "recipe": one_line(row.recipe), "seconds": row.seconds, "mean": row.mean, "low": _spread(row)[0], "high": _spread(row)[1],
+            "label": y[1] - height / HEIGHT * (y[1] - y[0]), "left": across(row.seconds or 1) > 0.7 * WIDTH,
+            "kind": "chosen" if row.is_chosen else "front" if row in front else "other",
+        }
+        for row, height in zip(known, heights, strict=True)
+    ]  # fmt: skip
+    ticks = [each for each in TICKS if x[0] <= each <= x[1]]
+    horizontal = alt.X(
+        "seconds:Q", title="time of a run, all its stages (logarithmic)", scale=alt.Scale(type="log", domain=list(x), nice=False),
+        axis=alt.Axis(values=ticks, labelExpr=_named(ticks), grid=False),
+    )  # fmt: skip
+    base = chart_of(data).encode(x=horizontal, y=_vertical("mean", _axis_title(results), y))
+    colour = alt.Color("kind:N", scale=alt.Scale(domain=["chosen", "front", "other"], range=[ACCENT, INK, SOFT]), legend=None)
+    chart = alt.layer(
+        base.transform_filter("datum.kind != 'other'").mark_line(color=LINE, strokeWidth=2).encode(order="seconds:Q"),
+        base.mark_rule(strokeWidth=1.5).encode(y=_vertical("low", _axis_title(results), y), y2="high:Q", color=colour),
+        base.mark_point(filled=True, size=70, opacity=1).encode(color=colour),
+        *(
+            base.transform_filter(f"datum.left == {str(left).lower()}")
+            .mark_text(align="right" if left else "left", baseline="middle", dx=-9 if left else 9, fontSize=11, **halo)
+            .encode(y=_vertical("label", _axis_title(results), y), text="recipe:N")
+            for halo in (HALO, {})  # names may stand over bars of others
+            for left in (True, False)
+        ),
+    )
+    says = f"Time against {metric_words(results.metric)}; not beaten in both: {listing([quoted(row.recipe) for row in front])}."
+    caption = (
+        "Quality against cost: mean score with its standard deviation over seeds, by the time of a run. The line joins the recipes that no "
+        "other one beats in both."
+    )
+    return Figure("pareto", caption, says, draw(chart, WIDTH, HEIGHT))
+
+
+def efficiency(results: Results, rows: list[Row]) -> Figure | None:
+    """The score by number of labels, a line a recipe; None where there is one number only."""
+    import altair as alt
+
+    counts = {labels: count for labels in results.budgets if (count := _labels(results, labels)) is not None}
+    if len(set(counts.values())) < 2 or len(counts) < len(results.budgets):
+        return None
+    known = [row for row in rows if row.mean is not None]
+    if not known:
+        return None
+    y = _domain([value for row in known for value in _spread(row)])
+    x = (min(counts.values()), max(counts.values()))
+    data = [
+        {
+            "recipe": one_line(row.recipe), "labels": counts[row.labels], "mean": row.mean, "low": _spread(row)[0], "high": _spread(row)[1],
+            "colour": SERIES[results.recipes.index(row.recipe) % len(SERIES)],
+        }
+        for row in known
+    ]  # fmt: skip
+    last: dict[str, dict[str, Any]] = {str(point["recipe"]): point for point in data}
+    heights = apart([(0, HEIGHT * (y[1] - float(point["mean"])) / (y[1] - y[0])) for point in last.values()], 1, LINE_HEIGHT)
+    ends = [{**point, "label": y[1] - height / HEIGHT * (y[1] - y[0])} for point, height in zip(last.values(), heights, strict=True)]
+    horizontal = alt.X(
+        "labels:Q", title="labelled examples (logarithmic)", scale=alt.Scale(type="log", domain=list(x), nice=False),
+        axis=alt.Axis(values=sorted(set(counts.values())), format=",d", grid=False),
+    )  # fmt: skip
+    base = chart_of(data).encode(
+        x=horizontal, y=_vertical("mean", _axis_title(results), y), color=alt.Color("colour:N", scale=None), detail="recipe:N"
+    )
+    title = _axis_title(results)
+    chart = alt.layer(
+        base.mark_line(strokeWidth=2),
+        base.mark_rule(strokeWidth=1).encode(y=_vertical("low", title, y), y2="high:Q"),
+        base.mark_point(filled=True, size=45, opacity=1),
+        chart_of(ends)
+        .mark_text(align="left", baseline="middle", dx=10, fontSize=11)
+        .encode(x=horizontal, y=_vertical("label", title, y), text="recipe:N", color=alt.Color("colour:N", scale=None)),
+    )
+    caption = "Scores by number of labelled examples: means with their standard deviation over seeds."
+    says = f"{metric_words(results.metric)} of {len(results.recipes)} recipes {with_labels(*results.budgets)}."
+    return Figure("label-efficiency", caption, says, draw(chart, WIDTH - 140, HEIGHT))
+
+
+def differences(results: Results, rows: list[Row]) -> Figure | None:
+    """The forest plot for a paper; the page has one of its own that fits every screen."""
+    import altair as alt
+
+    known = [row for row in rows if row.difference is not None]
+    if not known:
+        return None
+    data = [
+        {
+            "recipe": one_line(row.recipe), "difference": row.difference,
+            "low": row.difference if row.low is None else row.low, "high": row.difference if row.high is None else row.high,
+            "fill": INK if row.outcome in ("better", "worse") else "white",
+        }
+        for row in known
+    ]  # fmt: skip
+    order = list(dict.fromkeys(str(point["recipe"]) for point in data))
+    vertical = alt.Y("recipe:N", sort=order, title=None, axis=alt.Axis(labelColor=INK, ticks=False, domain=False, labelLimit=300))
+    title = f"difference in {metric_words(results.metric)} to {one_line(results.reference)}, 95 % interval"
+    base = chart_of(data).encode(y=vertical)
+    chart = alt.layer(
+        chart_of([{"zero": 0}]).mark_rule(color=SOFT, strokeDash=[3, 3]).encode(x=alt.X("zero:Q", title=title)),
+        base.mark_rule(color=INK, strokeWidth=2).encode(x=alt.X("low:Q", title=title), x2="high:Q"),
+        base.mark_point(filled=True, size=70, opacity=1, stroke=INK, strokeWidth=2).encode(
+            x=alt.X("difference:Q", title=title), fill=alt.Fill("fill:N", scale=None)
+        ),
+    )
+    caption = f"Differences to the reference {with_labels(known[0].labels)}; a hollow dot means “cannot tell”."
+    return Figure("differences", caption, caption, draw(chart, WIDTH - 160, 26 * len(order)))
+
+
+def calibration(results: Results, bins: list[Bin]) -> Figure | None:
+    """How often the chosen recipe is right by how sure it is; None where there are no probabilities."""
+    import altair as alt
+
+    if not bins or results.chosen is None:
+        return None
+    total = sum(each.count for each in bins)
+    data = [{"sure": each.confidence, "right": each.accuracy, "size": each.count} for each in bins]
+    unit = alt.Scale(domain=[0, 1], nice=False)
+    axis = alt.Axis(format="%", values=[0, 0.25, 0.5, 0.75, 1])
+    x = alt.X("sure:Q", scale=unit, axis=axis, title="how sure the model is")
+    y = alt.Y("right:Q", scale=unit, axis=axis, title="how often it is right")
+    base = chart_of(data).encode(x=x, y=y)
+    diagonal = chart_of([{"sure": 0, "right": 0}, {"sure": 1, "right": 1}])
+    chart = alt.layer(
+        diagonal.mark_line(color=SOFT, strokeDash=[3, 3], strokeWidth=1).encode(x=x, y=y),
+        base.mark_line(color=ACCENT, strokeWidth=1.5),
+        base.mark_point(filled=True, color=ACCENT, opacity=1).encode(
+            size=alt.Size("size:Q", scale=alt.Scale(range=[15, 350], domain=[0, total]), legend=None)
+        ),
+    )
+    error = results.mean(results.chosen, results.budgets[-1], "test_ece")
+    known = "" if error is None else f"; the expected calibration error is {score(error)}, the mean of the seeds"
+    caption = (
+        f"Calibration of {quoted(results.chosen)} on the test set, all seeds together: on the dashed line its probabilities can be "
+        f"taken at their word, below it is too sure. Larger dots hold more predictions{known}."
+    )
+    return Figure("calibration", caption, f"How often {quoted(results.chosen)} is right by how sure it is{known}.", draw(chart, 260, 260))
+
+
+def _front(rows: list[Row]) -> list[Row]:
+    def beaten(row: Row) -> bool:
+        mean, seconds = row.mean or 0.0, row.seconds or 0.0
+        return any(
+            (other.mean or 0.0) >= mean and (other.seconds or 0.0) <= seconds and (other.mean, other.seconds) != (row.mean, row.seconds)
+            for other in rows
+        )
+
+    return [row for row in rows if not beaten(row)]
+
+
+def _spread(row: Row) -> tuple[float, float]:
+    mean, spread = row.mean or 0.0, row.spread or 0.0
+    return mean - spread, mean + spread
+
+
+def _domain(values: list[float]) -> tuple[float, float]:
+    low, high = min(values), max(values)
+    air = 0.08 * ((high - low) or 0.1)
+    return low - air, high + air
+
+
+def _vertical(field: str, title: str, domain: tuple[float, float]) -> "altair.Y":
+    import altair as alt
+
+    return alt.Y(f"{field}:Q", title=title, scale=alt.Scale(domain=list(domain), nice=False), axis=alt.Axis(tickCount=6, format=".2f"))
+
+
+def _axis_title(results: Results) -> str:
+    return f"{metric_words(results.metric)} on the test set"
+
+
+def _named(ticks: list[float]) -> str:
+    # A Vega expression that names each tick; the values are ours, so nothing of the study's text is in it.
+    return "".join(f"datum.value == {tick} ? '{TICKS[tick]}' : " for tick in ticks) + "''"
+
+
+def _labels(results: Results, labels: str) -> int | None:
+    if labels.isdecimal():
+        return int(labels)
+    examples = ((results.study.get("data") or {}).get("task") or {}).get("examples") or {}
+    count = examples.get("train")
+    return int(count) if count else None

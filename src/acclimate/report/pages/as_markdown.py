@@ -1,0 +1,54 @@
+"""The report as Markdown, for a pull request: the same numbers as the page."""
+
+from acclimate.report.pages.markdown import block, bullets, escaped, grid, plain
+from acclimate.report.pages.view import View
+from acclimate.report.tables.comparison import Row, markdown_table
+from acclimate.report.tables.grid import Grid
+from acclimate.report.words.text import with_labels
+
+
+def markdown(view: View) -> str:
+    """The whole report; text from the study can become neither markup nor a link."""
+    parts = [f"# {plain(view.title)}", *map(escaped, view.sentences)]
+    if view.study.get("smoke"):
+        parts.append("**Smoke run:** every stage saw a sliver of the data. No number below says anything about the recipes.")
+    parts += ["## Comparison", _about(view), markdown_table(view.results)]
+    for budget in view.budgets:
+        said = bullets(escaped(f"{each.sentence} {each.advice}".strip()) for each in budget.said)
+        parts += [f"**{with_labels(budget.labels).capitalize()}:**", said] if len(view.budgets) > 1 else [said]
+    for figure in (view.pareto, view.efficiency):
+        if figure is not None:
+            parts.append(f"![{plain(figure.caption)}](plots/{figure.name}.svg)")
+    grids: list[tuple[str, list[Grid]]] = [
+        ("All scores", view.scores),
+        ("The chosen recipe", [each for each in (view.by_label, view.mistakes) if each is not None]),
+        ("Data", list(view.data.grids)),
+        ("Stages and costs", [view.stages, view.times, view.sizes]),
+    ]
+    for title, found in grids:
+        shown = [grid(each) for each in found if each.rows]
+        if shown:
+            parts += [f"## {title}", *shown]
+            if title == "Data":
+                parts.append(bullets(f"{plain(what)}: {plain(value)}" for what, value in view.data.lines))
+            if title == "Stages and costs":
+                parts.append(view.saving.sentence)
+    if view.results.failed:
+        failed = (
+            f"{plain(run.recipe)}, seed {run.seed}, {with_labels(run.labels)}: {plain(run.error.partition(chr(10))[0])}"
+            for run in view.results.failed
+        )
+        parts += ["## Failed runs", bullets(failed)]
+    if view.notes:
+        parts += ["## Notes", bullets(map(plain, view.notes))]
+    versions = ", ".join(f"{plain(name)} {plain(str(version))}" for name, version in view.versions.items())
+    machine = ", ".join(f"{plain(name)} {plain(value)}" for name, value in view.machine.items())
+    parts += ["## How to repeat it", block(view.command or "acclimate study study.yaml")]
+    parts += [block(view.study_yaml), "; ".join(each for each in (versions, machine) if each)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _about(view: View) -> str:
+    chosen: Row | None = next((row for row in view.rows if row.is_chosen), None)
+    bold = f" In bold: {plain(chosen.recipe)}, which the dev set chose." if chosen else ""
+    return f"Every recipe against the reference, {plain(view.results.reference)}, on the same seeds and test examples.{bold}"

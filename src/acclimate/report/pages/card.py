@@ -1,0 +1,223 @@
+"""The model card of what a study hands over: a README.md beside the weights that the Hugging Face hub and people can read.
+
+It stands with the report rather than with the study, because it is the same thing: a function of the result files, in the report's words,
+and needs the verdicts and what is said of them. So `acclimate report` writes it again, too.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from acclimate.data.mixture import shares
+from acclimate.files import read_json, write_text
+from acclimate.inert import one_line
+from acclimate.report.pages import markdown
+from acclimate.report.pages.front_matter import HUB_METRICS, front_matter
+from acclimate.report.pages.markdown import bullets, escaped, named, plain
+from acclimate.report.results.chain import Chain
+from acclimate.report.results.finished import Results, StageFact
+from acclimate.report.tables.comparison import markdown_table, table_rows
+from acclimate.report.tables.data_facts import data_facts
+from acclimate.report.words.cautions import limits
+from acclimate.report.words.sentences import recipe_sentences
+from acclimate.report.words.text import amount, duration, label_count, listing, metric_words, percent, score, size, with_labels
+from acclimate.study.outputs.best import loads_plainly
+
+NAME = "README.md"
+HANDED_OVER = ("best", "best_transformer")
+SETTINGS_LEFT_OUT = frozenset(("stage", "digest", "corpus", "random"))  # said in words
+
+PLAIN_USE = """\
+from transformers import pipeline
+
+classify = pipeline("text-classification", model=".")  # "." is this folder; a hub id serves as well
+print(classify(["a text to label"], truncation=True{cut}))"""
+OWN_USE = """\
+from pathlib import Path
+
+from acclimate.evaluation.predictor import load_predictor
+
+model = load_predictor(Path("."))  # this folder
+probabilities = model.probabilities(["a text to label"])  # a row a text, a column a label
+print(model.labels[probabilities[0].argmax()])"""
+
+
+def write_cards(folder: Path) -> tuple[Path, ...]:
+    """Write the cards of the models that a study's output folder holds; returns their paths.
+
+    Raises:
+        SettingsError: the folder does not hold the results of a study.
+    """
+    results = Results.load(folder)
+    best: Mapping[str, Any] = results.study.get("best") or {}
+    written = []
+    for name, chosen in zip(HANDED_OVER, (best, best.get("transformer")), strict=True):
+        if chosen and (folder / name / "config.json").is_file():
+            chain = Chain.of(results, str(chosen["recipe"]), int(chosen["seed"]), str(best["labels"]))
+            if chain is not None:
+                written.append(write_card(folder / name, chain, name))
+    return tuple(written)
+
+
+def write_card(model: Path, chain: Chain, role: str = "") -> Path:
+    """Write the card into a model's folder; `role` is its name in a study's output folder, empty for a model that was made alone."""
+    length = read_json(model / "config.json").get("acclimate_max_length")
+    write_text(model / NAME, card(chain, loads_plainly(model), length if isinstance(length, int) else None, role))
+    return model / NAME
+
+
+def card(chain: Chain, plain_model: bool, length: int | None = None, role: str = "") -> str:
+    """The card as text: metadata, then Markdown.
+
+    `plain_model`: whether plain transformers loads it; `length`: the tokens to which it cuts a text.
+    """
+    study, recipe = str(chain.results.study.get("name") or "study"), chain.run.recipe
+    title = study if study == recipe else f"{study}: {recipe}"
+    parts = [
+        f"# {plain(title)}",
+        _introduction(chain, role),
+        _use(plain_model, length),
+        _history(chain),
+        _data(chain),
+        _scores(chain),
+        _cost(chain),
+        f"## Limits\n\n{bullets(limits(chain))}",
+        _again(chain),
+    ]
+    metadata = front_matter(chain, title, plain_model).to_yaml()
+    return f"---\n{metadata}\n---\n\n" + "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _introduction(chain: Chain, role: str) -> str:
+    results, run = chain.results, chain.run
+    labels = [str(label) for label in results.study.get("labels") or ()]
+    shown = ", ".join(named(label) for label in labels[:20]) + (f" and {len(labels) - 20} more" if len(labels) > 20 else "")
+    what = f"A classifier: it gives a text one of {len(labels)} labels ({shown})."
+    made = f"It was made with acclimate {plain(str(results.study.get('version', '')))}"
+    if not role:
+        return f"{what} {made} by fine-tuning once, with seed {run.seed}."
+    seeds = len(results.values(run.recipe, run.labels, results.metric))
+    metric = metric_words(results.metric)
+    among = f"the best of {len(results.recipes)} recipes by {metric} on the dev set"
+    if role == "best_transformer":
+        among = f"the best on the dev set of those recipes that plain transformers can load ({metric})"
+    which = f"seed {run.seed}, the one with the median dev score of {seeds}" if seeds > 1 else f"seed {run.seed}"
+    return f"{what} {made}: the recipe {named(run.recipe)} is {among}, and this is its run with {which}. The test set chose nothing."
+
+
+def _use(plain_model: bool, length: int | None) -> str:
+    cut = "" if length is None else f", max_length={length}"
+    code = markdown.block(PLAIN_USE.format(cut=cut) if plain_model else OWN_USE, "python")
+    why = "" if plain_model else "Plain transformers cannot load this classifier; acclimate does.\n\n"
+    command = markdown.block("acclimate predict FOLDER texts.jsonl --out labels.csv", "sh")
+    return f"## How to use it\n\n{why}{code}\n\nA whole file, with FOLDER for the path of this folder:\n\n{command}"
+
+
+def _history(chain: Chain) -> str:
+    steps = [line for stage in chain.stages if (line := _step(chain, stage))]
+    if not steps:
+        return ""
+    numbered = "\n".join(f"{number}. {line}" for number, line in enumerate(steps, 1))
+    budget = "" if chain.run.labels == "all" else f" {with_labels(chain.run.labels).capitalize()}."
+    notes = dict.fromkeys(f"{plain(note[:1].upper() + note[1:])}." for stage in chain.stages for note in stage.notes)
+    return "\n\n".join(("## How it was made", numbered, " ".join((f"Seed {chain.run.seed}.{budget}", *notes))))
+
+
+def _step(chain: Chain, stage: StageFact) -> str:
+    if stage.stage == "start":
+        base = chain.base or {}
+        if stage.settings.get("shape"):
+            return f"a new model with random weights ({plain(str(base.get('name', 'random')))})"
+        parameters = f", {amount(base['parameters'])} parameters" if base.get("parameters") else ""
+        origin = f"{named(str(base.get('name', 'a pretrained model')))} ({plain(str(base.get('model_type', 'transformer')))}{parameters})"
+        return f"architecture and tokenizer of {origin}, with random weights" if chain.random else f"the base {origin}"
+    corpus = stage.settings.get("corpus")
+    epoch = " an epoch" if stage in chain.pretrainings else ""  # elsewhere it is a weight
+    parts = [named(name) + ("" if share == 1 else f" ({share:g} times{epoch})") for name, share in shares(corpus).items()] if corpus else []
+    on = f" on {listing(parts)}" if parts else ""
+    shown = {name: value for name, value in stage.settings.items() if name not in SETTINGS_LEFT_OUT and value not in (None, [])}
+    settings = ", ".join(f"{plain(name)} {plain(_value(value))}" for name, value in shown.items())
+    return f"**{plain(stage.stage)}**{on}: {settings}"
+
+
+def _value(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _data(chain: Chain) -> str:
+    facts = data_facts(_read_by(chain))
+    parts = [*(markdown.grid(grid) for grid in facts.grids)]
+    lines = [(what, value) for what, value in facts.lines if value != "0"]
+    if lines:
+        parts.append(bullets(f"{plain(what)}: {plain(value)}" for what, value in lines))
+    budget = chain.run.labels
+    if budget != "all":
+        parts.insert(0, f"Of the training split this model saw {plain(label_count(budget))} labels, and of dev at most as many.")
+    return "## Data\n\n" + "\n\n".join(parts) if parts else ""
+
+
+def _read_by(chain: Chain) -> Results:
+    """The results with the data that this model read: the study may have had more."""
+    data: Mapping[str, Any] = chain.results.study.get("data") or {}
+    corpora = {name: facts for name, facts in (data.get("corpora") or {}).items() if name in chain.read}
+    task = data.get("task")
+    if task and "task" not in chain.read:
+        task = {**task, "unlabeled": None}
+    return replace(chain.results, study={**chain.results.study, "data": {**data, "task": task, "corpora": corpora}}, stages=chain.stages)
+
+
+def _scores(chain: Chain) -> str:
+    results, run = chain.results, chain.run
+    rows = []
+    for metric in HUB_METRICS:
+        own, values = run.values.get(f"test_{metric}"), results.values(run.recipe, run.labels, f"test_{metric}")
+        if own is not None:
+            mean = f"{score(sum(values) / len(values))} ({score(min(values))} to {score(max(values))})" if len(values) > 1 else "–"
+            rows.append((metric_words(metric), score(own), mean))
+    seeds = len(results.values(run.recipe, run.labels, results.metric))
+    own_table = markdown.table(("on the test set", "this model", f"mean of {seeds} seeds (lowest to highest)"), rows)
+    parts = ["## Scores", own_table]
+    if len(results.recipes) > 1:
+        said = [each for each in recipe_sentences(results, run.labels) if each.recipe == run.recipe]
+        parts += [escaped(f"{each.sentence} {each.advice}".strip()) for each in said]
+        if len(table_rows(results)) > 1:
+            parts += [
+                f"All recipes of the study, differences to the reference {named(results.reference)}:",
+                markdown_table(results).strip(),
+            ]
+    else:
+        parts.append("It was compared with nothing, so whether another way would do better is not known.")
+    return "\n\n".join(parts)
+
+
+def _cost(chain: Chain) -> str:
+    values = chain.run.values
+    trained, whole = values.get("trained_parameters"), values.get("parameters")
+    share = f" ({percent(trained / whole)} trained last)" if trained and whole and trained < whole else ""
+    speed = values.get("inference_texts_per_second")
+    known = (
+        ("time, the whole chain of stages", duration(values.get("seconds"))),
+        ("tokens in training", amount(values.get("tokens"))),
+        ("floating-point operations of training", amount(values.get("flops"))),
+        ("highest memory use", size(values.get("peak_memory_bytes"))),
+        ("parameters", amount(whole) + share),
+        ("size on disk", size(values.get("disk_bytes"))),
+        ("inference, texts a second", "–" if speed is None else f"{speed:,.0f}"),
+    )
+    rows = [row for row in known if row[1] != "–"]
+    machine: Mapping[str, Any] = chain.results.study.get("machine") or {}
+    where = f", on {plain(str(machine['system']))} with {plain(str(machine.get('cpus', '?')))} CPUs" if machine.get("system") else ""
+    return f"## Cost\n\nOf this run{where}:\n\n{markdown.table(('what', 'how much'), rows)}" if rows else ""
+
+
+def _again(chain: Chain) -> str:
+    study = chain.results.study
+    parts = ["## To repeat it"]
+    if study.get("command"):
+        parts.append(markdown.block(one_line(str(study["command"])), "sh"))
+    versions = ", ".join(f"{plain(str(name))} {plain(str(version))}" for name, version in (study.get("versions") or {}).items())
+    if versions:
+        parts.append(f"Versions: {versions}.")
+    return "\n\n".join(parts) if len(parts) > 1 else ""

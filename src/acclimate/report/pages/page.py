@@ -1,0 +1,106 @@
+"""The report: one HTML file that needs nothing else, the same as Markdown, and the charts as SVG, made from the result files alone."""
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import escape
+
+from acclimate.errors import SettingsError
+from acclimate.files import write_text
+from acclimate.inert import inert, one_line
+from acclimate.report.pages.as_markdown import markdown
+from acclimate.report.pages.view import View
+from acclimate.report.results.finished import Results
+from acclimate.report.tables.several import comparison
+from acclimate.report.words import text
+
+GENERATOR = b'<meta name="generator" content="acclimate'  # stands near the beginning of every page
+NAME, MARKDOWN, PLOTS = "report.html", "report.md", "plots"
+
+
+def write_report(folder: Path) -> Path:
+    """Write `report.html`, `report.md` and `plots/*.svg` into a results folder and return the page's path.
+
+    Raises:
+        SettingsError: the folder does not hold the results of a study.
+    """
+    view = View(Results.load(folder))
+    write_text(folder / NAME, page([view]))
+    write_text(folder / MARKDOWN, markdown(view))
+    figures = {f"{figure.name}.svg": figure.svg for figure in view.figures}
+    for name, svg in figures.items():
+        write_text(folder / PLOTS / name, svg)
+    for old in (folder / PLOTS).glob("curve-*.svg"):  # of a study that had more stages
+        if old.name not in figures:
+            old.unlink()
+    return folder / NAME
+
+
+def write_reports(folders: Sequence[Path], out: Path, public: bool = False) -> Path:
+    """Write one or several studies as one page; a `public` one shows no text of the data and no folder of this machine.
+
+    Raises:
+        SettingsError: one of the folders does not hold the results of a study, `out` is the page of one of them, or no page of ours.
+    """
+    if any(out.resolve() == (folder / NAME).resolve() for folder in folders):
+        raise SettingsError(f"{out}: is the page of one of these studies; name another with --out")
+    _refuse_foreign(out)
+    views = [View(Results.load(folder), prefix=f"s{number}-", public=public) for number, folder in enumerate(folders, start=1)]
+    write_text(out, page(views))
+    return out
+
+
+def _refuse_foreign(out: Path) -> None:
+    if out.is_dir():
+        raise SettingsError(f"{out}: is a folder; name the page itself with --out, e.g. {out / NAME}")
+    if not out.exists():
+        return
+    if not out.is_file():
+        raise SettingsError(f"{out}: is no file; name another with --out")
+    with out.open("rb") as file:
+        if GENERATOR not in file.read(4096):
+            raise SettingsError(f"{out}: is there already, and is no report of acclimate; name another with --out")
+
+
+def render(results: Results) -> str:
+    """One study's page."""
+    return page([View(results)])
+
+
+def page(views: Sequence[View]) -> str:
+    """The page as HTML: no request to anywhere, one script that sorts tables, text from data only as text."""
+    script = files("acclimate.report").joinpath("templates", "sort.js").read_text(encoding="utf-8")
+    digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    several = comparison(views) if len(views) > 1 else None
+    return _template().render(views=views, several=several, script=script, digest=digest)
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("acclimate.report"),
+        # Always on: jinja2's own choice by file ending would leave a template named otherwise open.
+        autoescape=True,
+        undefined=StrictUndefined,
+        # Escaping keeps text from becoming markup; this keeps it from reordering or hiding what stands around it.
+        finalize=lambda value: inert(value) if type(value) is str else value,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "score": text.score,
+        "signed": text.signed,
+        "duration": text.duration,
+        "amount": text.amount,
+        "one_line": one_line,
+        "label_count": text.label_count,
+        # Our own sentences: the names in them are inert already, and what holds their direction must stay.
+        "said": escape,
+    }
+    environment.globals |= {"interval": text.interval, "with_labels": text.with_labels, "percent": text.percent}
+    return environment.get_template("report.html.jinja")

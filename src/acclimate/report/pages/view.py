@@ -1,0 +1,242 @@
+"""Everything that is said of one study, computed once, for the page, the Markdown and the plots alike."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any, TypeVar
+
+from acclimate.report.charts import drawn as charts
+from acclimate.report.charts.curves import Curves, curves
+from acclimate.report.charts.forest import Axis, Mark, axis_of
+from acclimate.report.charts.svg import Figure, NotDrawn
+from acclimate.report.results.finished import Results, Run
+from acclimate.report.results.public import public_command, public_study, without_folders
+from acclimate.report.tables.chosen import Confusion, bins, by_label, confusion
+from acclimate.report.tables.comparison import Row, table_rows
+from acclimate.report.tables.confusions import mistakes_grid
+from acclimate.report.tables.data_facts import DataFacts, data_facts
+from acclimate.report.tables.grid import Grid
+from acclimate.report.tables.tree import Branch, Saving, saving, tree
+from acclimate.report.tables.work import scores_grid, size_grid, stages_grid, time_grid
+from acclimate.report.words import text
+from acclimate.report.words.sentences import Said, recipe_sentences
+from acclimate.report.words.verdict import verdict_sentences
+
+T = TypeVar("T")
+
+_DECIMAL = re.compile(r"\d+\.\d+")
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The recipes at one number of labels."""
+
+    labels: str
+    rows: list[Row]
+    marks: tuple[Mark, ...]
+    said: tuple[Said, ...]
+
+
+@dataclass(frozen=True)
+class View:
+    """One study as it is shown. `prefix` keeps the names of its places apart from those of other studies on the same page."""
+
+    results: Results
+    prefix: str = ""
+    public: bool = False  # without texts of the data, and without folders of this machine
+    _not_drawn: list[str] = field(default_factory=list, repr=False, compare=False)  # why charts are missing
+
+    @property
+    def study(self) -> Any:
+        return self.results.study
+
+    @property
+    def name(self) -> str:
+        return str(self.study.get("name") or "without a name")
+
+    @property
+    def title(self) -> str:
+        """`Study contracts`; a study file that is called study.yaml says nothing more."""
+        return "Study" if self.name == "study" else f"Study {self.name}"
+
+    @cached_property
+    def sentences(self) -> tuple[str, str]:
+        return verdict_sentences(self.results)
+
+    @property
+    def metric(self) -> str:
+        return text.metric_words(self.results.metric)
+
+    @cached_property
+    def rows(self) -> tuple[Row, ...]:
+        return table_rows(self.results)
+
+    @cached_property
+    def axis(self) -> Axis:
+        return axis_of(self.rows)
+
+    @cached_property
+    def budgets(self) -> list[Budget]:
+        """The largest first, since the verdict speaks of it."""
+        of = {labels: [row for row in self.rows if row.labels == labels] for labels in reversed(self.results.budgets)}
+        return [Budget(labels, rows, self.axis.marks(rows), recipe_sentences(self.results, labels)) for labels, rows in of.items()]
+
+    @property
+    def _largest(self) -> list[Row]:
+        return self.budgets[0].rows if self.budgets else []
+
+    @cached_property
+    def pareto(self) -> Figure | None:
+        return self._drawn(lambda: charts.pareto(self.results, self._largest))
+
+    @cached_property
+    def efficiency(self) -> Figure | None:
+        return self._drawn(lambda: charts.efficiency(self.results, list(self.rows)))
+
+    @cached_property
+    def differences(self) -> Figure | None:
+        return self._drawn(lambda: charts.differences(self.results, self._largest))
+
+    @cached_property
+    def calibration(self) -> Figure | None:
+        return self._drawn(lambda: charts.calibration(self.results, bins(self.results)))
+
+    @cached_property
+    def curves(self) -> list[Curves]:
+        return self._drawn(lambda: curves(self.results)) or []
+
+    def _drawn(self, draw: Callable[[], T]) -> T | None:
+        # After the first chart that could not be drawn none is tried: a report without charts is better than none.
+        if self._not_drawn:
+            return None
+        try:
+            return draw()
+        except (NotDrawn, MemoryError) as error:
+            self._not_drawn.append(str(error) or "out of memory")
+            return None
+
+    @cached_property
+    def confusion(self) -> Confusion | None:
+        return confusion(self.results)
+
+    @cached_property
+    def by_label(self) -> Grid | None:
+        return by_label(self.results)
+
+    @cached_property
+    def mistakes(self) -> Grid | None:
+        return mistakes_grid(self.results)
+
+    @property
+    def disagreements(self) -> list[dict[str, Any]]:
+        return [] if self.public else self.results.disagreements
+
+    @property
+    def study_yaml(self) -> str:
+        """The study as resolved; for others, of each path the last part alone."""
+        if not self.public:
+            return self.results.study_yaml
+        hub_ids = [base["name"] for base in self.study.get("bases") or () if base.get("hub")]
+        for found in (self.study.get("hub_datasets") or {}).values():
+            hub_ids += found
+        return public_study(self.results.study_yaml, hub_ids)
+
+    @property
+    def command(self) -> str:
+        command = str(self.study.get("command") or "")
+        return public_command(command) if self.public else command
+
+    def error(self, run: Run) -> str:
+        """Why a run failed; a message may quote a text or name a folder, so it is not for others."""
+        return "the message is left out of this page" if self.public else run.error or "no error was kept"
+
+    @cached_property
+    def data(self) -> DataFacts:
+        return data_facts(self.results)
+
+    @cached_property
+    def scores(self) -> list[Grid]:
+        of = ((labels, split) for split in ("test", "dev") for labels in reversed(self.results.budgets))
+        return [grid for labels, split in of if (grid := scores_grid(self.results, labels, split)).rows]
+
+    @cached_property
+    def tree(self) -> tuple[Branch, ...]:
+        return tree(self.results)
+
+    @cached_property
+    def saving(self) -> Saving:
+        return saving(self.results)
+
+    @cached_property
+    def stages(self) -> Grid:
+        return stages_grid(self.results)
+
+    @cached_property
+    def times(self) -> Grid:
+        return time_grid(self.results)
+
+    @cached_property
+    def sizes(self) -> Grid:
+        return size_grid(self.results)
+
+    @property
+    def seconds(self) -> float:
+        return sum(run.values.get("seconds_shared_once") or 0 for run in self.results.runs)
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """The study's notes, and those of stages that the study did not repeat with the names of their recipes."""
+        notes = [str(note) for note in self.study.get("notes") or ()]
+        _ = self.figures  # whether they can be drawn is known afterwards
+        if self._not_drawn:
+            notes.append(
+                f"this report has no charts: not enough memory to draw them ({self._not_drawn[0]}); `acclimate report` draws them anew"
+            )
+        for stage in self.results.stages:
+            for note in stage.notes:
+                if not any(known.endswith(note) for known in notes):
+                    notes.append(f"{', '.join(stage.recipes)}: {note}")
+        notes = _told_once(notes, {note for stage in self.results.stages for note in stage.notes})
+        return tuple(map(without_folders, notes) if self.public else notes)
+
+    @property
+    def created(self) -> str:
+        """`2026-01-02 03:04 UTC` from ISO 8601; anything else as it stands."""
+        written = str(self.study.get("created") or "")
+        try:
+            moment = datetime.fromisoformat(written)
+        except ValueError:
+            return written
+        return f"{moment:%Y-%m-%d %H:%M} {moment.tzname() or ''}".rstrip()
+
+    @property
+    def machine(self) -> dict[str, str]:
+        """Facts about the machine with their units."""
+        return {
+            name.removesuffix("_bytes").replace("_", " "): text.size(value) if name.endswith("_bytes") else str(value)
+            for name, value in (self.study.get("machine") or {}).items()
+        }
+
+    @property
+    def versions(self) -> dict[str, str]:
+        return self.study.get("versions") or {}
+
+    @property
+    def figures(self) -> list[Figure]:
+        """Every chart, for the folder of plots."""
+        alone = [figure for figure in (self.differences, self.pareto, self.efficiency, self.calibration) if figure is not None]
+        return [*alone, *(figure for group in self.curves for figure in group.figures)]
+
+
+def _told_once(lines: list[str], notes: set[str]) -> list[str]:
+    """Of lines whose notes differ in decimals alone, as those of a stage's seeds do, the first, and how many more there are.
+
+    Decimals before the note are part of a recipe's name, and tell recipes apart.
+    """
+    alike: dict[tuple[str, str], list[str]] = {}
+    for line in lines:
+        note = max((each for each in notes if line.endswith(each)), key=len, default="")
+        alike.setdefault((line.removesuffix(note), _DECIMAL.sub("#", note)), []).append(line)
+    return [f"{first} (and {len(more)} more like it, with other figures)" if more else first for first, *more in alike.values()]

@@ -1,0 +1,359 @@
+"""What a finished study left in its folder, read once and never changed: everything the report says comes from here."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from statistics import fmean
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from acclimate.errors import SettingsError
+from acclimate.study.outputs.output_folder import check_whole, unfinished
+
+PREDICTED = ("recipe", "labels", "split", "gold", "predicted")  # what is read of predictions.parquet
+FILES = ("results.parquet", "predictions.parquet", "verdicts.json", "study.json", "study.yaml")
+
+Claim = Literal["better", "worse", "cannot tell"]
+
+# Stages that start from labelled texts and nothing else: a recipe made of one of these alone is a plain baseline.
+PLAIN_BASELINES = frozenset({"majority", "tfidf", "bilstm"})
+# Trainings whose luck of the draw every later fine-tuning inherits; run once, they limit a verdict to "this checkpoint".
+PRETRAININGS = frozenset({"pretrain"})
+
+
+@dataclass(frozen=True)
+class Run:
+    """One recipe with one seed and one label budget; `values` holds every numeric column, None where nothing was measured."""
+
+    recipe: str
+    seed: int
+    labels: str
+    status: str
+    error: str
+    values: Mapping[str, float | None]
+    key: str = ""  # of its last stage
+
+    @property
+    def done(self) -> bool:
+        return self.status == "done"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One recipe against the reference at one label budget, in units of the metric; numbers are None where nothing could be compared."""
+
+    recipe: str
+    reference: str
+    labels: str
+    mean: float | None
+    difference: float | None
+    low: float | None
+    high: float | None
+    p_holm: float | None
+    detectable: float | None
+    verdict: str
+    seeds: int
+    # What advice about the size of a study needs (`evaluation.power`); None in folders of acclimate 0.1.0 and with one seed.
+    texts: int | None = None
+    compared: int | None = None
+    seed_variance: float | None = None
+    text_variance: float | None = None
+    both_variance: float | None = None
+
+    @property
+    def claim(self) -> Claim:
+        """The verdict, weakened to "cannot tell" where one seed or the interval does not bear it.
+
+        Every metric that a study can compare is better when higher.
+        """
+        if self.low is None or self.high is None or self.seeds < 2:
+            return "cannot tell"
+        if self.verdict == "better" and self.low > 0:
+            return "better"
+        return "worse" if self.verdict == "worse" and self.high < 0 else "cannot tell"
+
+
+@dataclass(frozen=True)
+class StageFact:
+    """One node of the plan: which recipes used it, what it measured and cost. `seed` and `labels` are None where it depends on neither."""
+
+    key: str
+    stage: str
+    recipes: tuple[str, ...]
+    seed: int | None
+    labels: str | None
+    seconds: float | None
+    cached: bool
+    status: str
+    metrics: Mapping[str, Any]
+    notes: tuple[str, ...]
+    cost: Mapping[str, Any]
+    title: str = ""
+    parent: str | None = None  # the key of the stage it starts from
+    runs: int = 0  # that it is part of
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Results:
+    """The files of one results folder as values."""
+
+    metric: str  # a column of results.parquet, its split first, e.g. test_macro_f1
+    reference: str
+    runs: tuple[Run, ...]
+    verdicts: tuple[Verdict, ...]
+    stages: tuple[StageFact, ...]
+    study: Mapping[str, Any]  # study.json as it stands
+    study_yaml: str
+    predictions: pa.Table  # recipe, labels, split, gold, predicted
+    folder: Path = Path()  # where larger files lie that are read when they are needed
+
+    @classmethod
+    def load(cls, folder: Path) -> "Results":
+        """Read a results folder.
+
+        Raises:
+            SettingsError: the folder, a file, a column or a field is missing, or a file cannot be read; the message names it.
+        """
+        missing = [name for name in FILES if not (folder / name).is_file()]
+        if missing:
+            raise SettingsError(f"{folder}: not the folder of a finished study, {_listed(missing)} missing — {unfinished(folder)}")
+        verdicts = _json(folder / "verdicts.json")
+        study = _json(folder / "study.json")
+        check_whole(folder, study)
+        runs = _table(folder / "results.parquet", ("recipe", "seed", "labels", "status"))
+        try:
+            return cls(
+                metric=str(verdicts["metric"]),
+                reference=str(verdicts["reference"]),
+                runs=tuple(_run(row) for row in runs.to_pylist()),
+                verdicts=tuple(_verdict(row) for row in verdicts["verdicts"]),
+                stages=tuple(_stage(row) for row in study.get("stages", ())),
+                study=study,
+                study_yaml=(folder / "study.yaml").read_text(encoding="utf-8"),
+                predictions=_table(folder / "predictions.parquet", PREDICTED, only=True),
+                folder=folder,
+            )
+        except KeyError as error:
+            raise SettingsError(
+                f"{folder}: the field {error} is missing in its files — run `acclimate study` again to rewrite them"
+            ) from error
+        except UnicodeDecodeError as error:
+            raise SettingsError(f"{folder / 'study.yaml'}: not UTF-8 text ({error})") from error
+
+    @classmethod
+    def of_run(cls, row: Mapping[str, Any], study: Mapping[str, Any]) -> "Results":
+        """One run by itself, compared with nothing: its row as in `results.parquet`, and what `study.json` would say."""
+        nothing = pa.table({name: pa.array([], pa.string()) for name in PREDICTED})
+        stages = tuple(_stage(fact) for fact in study.get("stages", ()))
+        return cls(f"test_{study['metric']}", str(row["recipe"]), (_run(dict(row)),), (), stages, study, "", nothing)
+
+    @cached_property
+    def curves(self) -> Mapping[str, Mapping[str, list[tuple[float, float]]]]:
+        """Points (step, value) by stage and curve; nothing where an older version wrote the folder."""
+        found: dict[str, dict[str, list[tuple[float, float]]]] = {}
+        if (self.folder / "curves.parquet").is_file():
+            for row in _table(self.folder / "curves.parquet", ("key", "curve", "step", "value")).to_pylist():
+                found.setdefault(row["key"], {}).setdefault(row["curve"], []).append((row["step"], row["value"]))
+        return found
+
+    @cached_property
+    def disagreements(self) -> list[dict[str, Any]]:
+        """Test texts on which recipes disagree, as acclimate.study.outputs.disagreements wrote them."""
+        path = self.folder / "disagreements.json"
+        return list(_json_value(path, list)) if path.is_file() else []
+
+    @cached_property
+    def chosen_test(self) -> dict[str, NDArray[Any]] | None:
+        """Gold, predicted and confidence (the highest probability) of the chosen recipe's test predictions at the largest budget."""
+        if self.chosen is None:
+            return None
+        wanted = [("recipe", "==", self.chosen), ("labels", "==", self.budgets[-1]), ("split", "==", "test")]
+        try:
+            table = pq.read_table(self.folder / "predictions.parquet", columns=["gold", "predicted", "probabilities"], filters=wanted)
+        except (OSError, pa.ArrowException):
+            return None  # written without probabilities
+        if not table.num_rows:
+            return None
+        confidence = pc.list_flatten(table["probabilities"]).to_numpy().reshape(table.num_rows, -1).max(axis=1, initial=0)
+        return {"gold": _strings(table["gold"]), "predicted": _strings(table["predicted"]), "confidence": confidence}
+
+    @cached_property
+    def recipes(self) -> tuple[str, ...]:
+        """Recipes in the study's order."""
+        return tuple(dict.fromkeys(run.recipe for run in self.runs))
+
+    @cached_property
+    def budgets(self) -> tuple[str, ...]:
+        """Label budgets from the smallest to the largest; "all" is the largest."""
+        budgets = dict.fromkeys(run.labels for run in self.runs)
+        return tuple(sorted(budgets, key=lambda labels: (0, int(labels)) if labels.isdecimal() else (1, 0)))
+
+    @property
+    def failed(self) -> tuple[Run, ...]:
+        return tuple(run for run in self.runs if not run.done)
+
+    @cached_property
+    def chosen(self) -> str | None:
+        """The recipe that the dev set chose: highest mean dev score at the largest budget; None where no run was done."""
+        named = (self.study.get("best") or {}).get("recipe")
+        return str(named) if named in self.recipes else self.best_on_dev(self.recipes)
+
+    @cached_property
+    def plain_baselines(self) -> frozenset[str]:
+        return frozenset(recipe for stage in self.stages if stage.stage in PLAIN_BASELINES for recipe in stage.recipes)
+
+    def best_on_dev(self, recipes: tuple[str, ...]) -> str | None:
+        """Of these recipes, the one with the highest mean dev score at the largest budget."""
+        if not self.budgets:
+            return None
+        dev_metric = "dev_" + self.metric.removeprefix("test_")
+        means = {recipe: self.mean(recipe, self.budgets[-1], dev_metric) for recipe in recipes}
+        known = {recipe: mean for recipe, mean in means.items() if mean is not None}
+        return max(known, key=lambda recipe: known[recipe]) if known else None
+
+    def runs_of(self, recipe: str, labels: str) -> tuple[Run, ...]:
+        """Every seed of a recipe at a budget, failed ones among them."""
+        return tuple(run for run in self.runs if run.recipe == recipe and run.labels == labels)
+
+    def values(self, recipe: str, labels: str, column: str) -> tuple[float, ...]:
+        """A column over the seeds that were done and have it."""
+        found = (run.values.get(column) for run in self.runs_of(recipe, labels) if run.done)
+        return tuple(value for value in found if value is not None)
+
+    def mean(self, recipe: str, labels: str, column: str) -> float | None:
+        """The mean of a column over the seeds that were done."""
+        values = self.values(recipe, labels, column)
+        return fmean(values) if values else None
+
+    def verdict_of(self, recipe: str, labels: str) -> Verdict | None:
+        """The comparison with the reference; None for the reference itself and where nothing could be compared."""
+        for verdict in self.verdicts:
+            if (verdict.recipe, verdict.labels) == (recipe, labels) and recipe != self.reference and verdict.difference is not None:
+                return verdict
+        return None
+
+    def checkpoint_only(self, recipe: str) -> bool:
+        """Whether a pretraining of this recipe ran once for several seeds, so that its verdict holds for that checkpoint alone."""
+        seeds = {run.seed for run in self.runs if run.recipe == recipe and run.done}
+        trainings = [stage.seed for stage in self.stages if stage.stage in PRETRAININGS and recipe in stage.recipes]
+        if len(seeds) < 2 or not trainings:
+            return False
+        # Per seed, every seed has as many pretrainings as any other; a shared one stands under the first seed (or none) only.
+        return None in trainings or len({trainings.count(seed) for seed in seeds}) > 1
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] + " is" if len(names) == 1 else ", ".join(names[:-1]) + f" and {names[-1]} are"
+
+
+def _json(path: Path) -> dict[str, Any]:
+    return dict(_json_value(path, dict))
+
+
+def _json_value(path: Path, kind: type) -> Any:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path}: cannot be read as JSON ({error}) — run `acclimate study` again to rewrite it") from error
+    if not isinstance(value, kind):
+        wanted = "a JSON object" if kind is dict else "a JSON list"
+        raise SettingsError(f"{path}: holds {type(value).__name__}, not {wanted} — run `acclimate study` again to rewrite it")
+    return value
+
+
+def _strings(column: pa.ChunkedArray) -> NDArray[Any]:
+    return np.array(column.to_pylist(), dtype=object)
+
+
+def _table(path: Path, needed: tuple[str, ...], only: bool = False) -> pa.Table:
+    """A parquet file as a table; with `only`, nothing but the needed columns is read (probabilities are the bulk of predictions)."""
+    try:
+        file = pq.ParquetFile(path)
+        absent = [name for name in needed if name not in file.schema_arrow.names]
+        if absent and file.metadata.num_rows == 0:
+            # Where every run failed there are no predictions, and a table without rows need not have columns.
+            return pa.table({name: pa.array([], pa.string()) for name in needed})
+        if absent:
+            raise SettingsError(f"{path}: column {', '.join(absent)} missing — run `acclimate study` again to rewrite it")
+        return pq.read_table(path, columns=list(needed) if only else None)
+    except (OSError, pa.ArrowException) as error:
+        raise SettingsError(f"{path}: cannot be read as parquet ({error}) — run `acclimate study` again to rewrite it") from error
+
+
+def _number(value: Any) -> float | None:
+    """A finite number, or None: a failed run has nulls, and a missing float may have become NaN on its way."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        return None
+    return value
+
+
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _count(value: Any) -> int:
+    """How many: a count, or the list of what is counted."""
+    return len(value) if isinstance(value, list) else int(value or 0)
+
+
+def _run(row: dict[str, Any]) -> Run:
+    text = {"recipe", "seed", "labels", "status", "error", "reference", "key"}
+    return Run(
+        recipe=str(row["recipe"]),
+        seed=int(row["seed"]),
+        labels=str(row["labels"]),
+        status=str(row["status"]),
+        error=str(row.get("error") or ""),
+        values={name: _number(value) for name, value in row.items() if name not in text},
+        key=str(row.get("key") or ""),
+    )
+
+
+def _verdict(row: dict[str, Any]) -> Verdict:
+    return Verdict(
+        recipe=str(row["recipe"]),
+        reference=str(row["reference"]),
+        labels=str(row["labels"]),
+        mean=_number(row.get("mean")),
+        difference=_number(row.get("difference")),
+        low=_number(row.get("low")),
+        high=_number(row.get("high")),
+        p_holm=_number(row.get("p_holm")),
+        detectable=_number(row.get("detectable")),
+        verdict=str(row["verdict"]),
+        seeds=_count(row.get("seeds")),
+        texts=_whole(row.get("texts")),
+        compared=_whole(row.get("compared")),
+        seed_variance=_number(row.get("seed_variance")),
+        text_variance=_number(row.get("text_variance")),
+        both_variance=_number(row.get("both_variance")),
+    )
+
+
+def _stage(row: dict[str, Any]) -> StageFact:
+    return StageFact(
+        key=str(row.get("key", "")),
+        stage=str(row["stage"]),
+        recipes=tuple(map(str, row.get("recipes") or ())),
+        seed=None if row.get("seed") is None else int(row["seed"]),
+        labels=None if row.get("labels") is None else str(row["labels"]),
+        seconds=_number(row.get("seconds")),
+        cached=bool(row.get("cached")),
+        status=str(row.get("status", "")),
+        metrics=row.get("metrics") or {},
+        notes=tuple(map(str, row.get("notes") or ())),
+        cost=row.get("cost") or {},
+        title=str(row.get("title") or row["stage"]),
+        parent=None if row.get("parent") is None else str(row["parent"]),
+        runs=_count(row.get("runs")),
+        settings=row.get("settings") or {},
+    )

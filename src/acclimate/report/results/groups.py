@@ -1,0 +1,29 @@
+"""The stages of a study as a reader sees them: one for all its seeds."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from acclimate.report.results.finished import StageFact
+
+
+@dataclass(frozen=True)
+class Group:
+    """The same step of the same recipes at one label budget (None: it does not depend on labels), over all seeds."""
+
+    name: str  # `pretrain on domain`, `finetune`
+    recipes: tuple[str, ...]
+    labels: str | None
+    stages: tuple[StageFact, ...]
+
+
+def groups(stages: Iterable[StageFact]) -> list[Group]:
+    """The stages by what they do, in the order of the plan; two pretrainings of one recipe are two groups."""
+    found: dict[tuple[str, tuple[str, ...], str | None], list[StageFact]] = {}
+    for stage in stages:
+        found.setdefault((_name(stage), stage.recipes, stage.labels), []).append(stage)
+    return [Group(*key, tuple(group)) for key, group in found.items()]
+
+
+def _name(stage: StageFact) -> str:
+    # "DAPT, seed 0: pretrain on domain" -> "pretrain on domain"
+    return stage.title.rpartition(": ")[2] or stage.stage

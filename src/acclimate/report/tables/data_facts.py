@@ -1,0 +1,176 @@
+"""What is known of the data: sizes, labels, lengths, repetitions, conflicts, rejects, cuts and overlaps, as grids and lines."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+from acclimate.report.results.finished import Results
+from acclimate.report.tables.grid import Grid
+from acclimate.report.words.text import amount, label_count, percent, size
+
+Facts = Mapping[str, Any]
+LEFT_OUT = {"left_out": "left out by patterns", "repeated": "repetitions left out"}
+CUTS = ("cut_tokens", "cut_words", "dropped_tokens")  # in the names of a stage's metrics
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """Grids, and lines of (what, value) for what is a single value."""
+
+    grids: tuple[Grid, ...]
+    lines: tuple[tuple[str, str], ...]
+
+
+def data_facts(results: Results) -> DataFacts:
+    """The facts of `study.json` about the data; what is not there is left out."""
+    data: Facts = results.study.get("data") or {}
+    task: Facts = data.get("task") or {}
+    corpora: dict[str, Facts] = dict(data.get("corpora") or {})
+    if task.get("unlabeled"):
+        corpora = {"task unlabeled": task["unlabeled"], **corpora}
+    overlap: Facts = data.get("overlap") or {}
+    grids = [_splits(task), _labels(task), _corpora(corpora, overlap), _unknown(results), _cuts(results)]
+    lines = [*_task_lines(task), *(line for name, corpus in corpora.items() for line in _reading(corpus, f"Corpus {name}"))]
+    return DataFacts(tuple(grid.without_empty_columns() for grid in grids if grid.rows), tuple(lines))
+
+
+def _splits(task: Facts) -> Grid:
+    words, repeated, dropped = task.get("words") or {}, (task.get("duplicates") or {}).get("within") or {}, task.get("dropped") or {}
+    rows = tuple(
+        (
+            split,
+            _count(examples),
+            *(_plain((words.get(split) or {}).get(name)) for name in ("mean", "median", "p95", "max")),
+            _count(repeated.get(split)),
+            _count(dropped.get(split)),
+            _files((task.get("files") or {}).get(split)),
+        )
+        for split, examples in (task.get("examples") or {}).items()
+    )
+    lengths = ("words, mean", "median", "95th percentile", "longest")
+    return Grid("Labelled examples", ("split", "examples", *lengths, "repeated texts", "dropped", "files"), rows, frozenset({0, 8}))
+
+
+def _labels(task: Facts) -> Grid:
+    counts: Facts = task.get("label_counts") or {}
+    names = task.get("labels") or dict.fromkeys(label for split in counts.values() for label in split)
+    rows = tuple((str(label), *(_count(split.get(label, 0)) for split in counts.values())) for label in names) if counts else ()
+    return Grid("Examples by label", ("label", *counts), rows)
+
+
+def _corpora(corpora: Mapping[str, Facts], overlap: Facts) -> Grid:
+    # Only who asked for it wants to know what was left out on purpose.
+    asked = [name for name in LEFT_OUT if any(facts.get(name) for facts in corpora.values())]
+    rows = tuple(
+        (
+            name,
+            _count(facts.get("documents")),
+            amount(facts.get("words")),
+            size(facts.get("bytes")),
+            _count(facts.get("rejected")),
+            *(_count(facts.get(name)) for name in asked),
+            percent(overlap[name]) if overlap.get(name) is not None else "–",
+            _files(facts.get("paths"), facts.get("files")),
+        )
+        for name, facts in corpora.items()
+    )
+    left_out = (LEFT_OUT[name] for name in asked)
+    headings = ("corpus", "documents", "words", "size", "rejected", *left_out, "test texts found in it", "files")
+    return Grid("Unlabelled text", headings, rows, frozenset({0, len(headings) - 1}))
+
+
+def _cuts(results: Results) -> Grid:
+    """Tokens (or words) of long texts that a stage did not see: the highest count over its seeds.
+
+    Recipes with equal counts share a line.
+    """
+    most: dict[tuple[str, str, str], dict[str, float]] = {}  # by stage, labels and recipe
+    for stage in results.stages:
+        for name, value in stage.metrics.items():
+            if any(kind in name for kind in CUTS):
+                for recipe in stage.recipes:
+                    found = most.setdefault((stage.stage, stage.labels or "all", recipe), {})
+                    found[name] = max(found.get(name, 0), value or 0)
+    names = tuple(dict.fromkeys(name for found in most.values() for name in found))
+    together: dict[tuple[str, ...], list[str]] = {}  # recipes by all the other cells
+    for (kind, labels, recipe), found in most.items():
+        if any(found.values()):
+            together.setdefault((kind, label_count(labels), *(_count(found.get(name)) for name in names)), []).append(recipe)
+    rows = tuple((kind, ", ".join(recipes), *others) for (kind, *others), recipes in together.items())
+    headings = ("stage", "recipes", "labels", *(name.replace("_", " ") for name in names))
+    return Grid("Tokens, or words, cut off or dropped", headings, rows, frozenset({0, 1}))
+
+
+def _unknown(results: Results) -> Grid:
+    """The share of unknown tokens of every text by the recipes that read it: the highest over their seeds.
+
+    Recipes that read the same texts in the same vocabulary share a line. Nothing where everything is known, as in vocabularies of bytes.
+    """
+    most: dict[str, dict[str, float]] = {}  # by recipe and text
+    for stage in results.stages:
+        for text, share in _unknown_shares(stage.metrics).items():
+            for recipe in stage.recipes:
+                found = most.setdefault(recipe, {})
+                found[text] = max(found.get(text, 0.0), share)
+    texts = tuple(dict.fromkeys(text for found in most.values() for text in found))
+    together: dict[tuple[str, ...], list[str]] = {}
+    if any(share for found in most.values() for share in found.values()):
+        for recipe, found in most.items():
+            cells = tuple(percent(found[text]) if text in found else "–" for text in texts)
+            together.setdefault(cells, []).append(recipe)
+    rows = tuple((", ".join(recipes), *cells) for cells, recipes in together.items())
+    caption = "Tokens that are unknown to the vocabulary: no model can read them"
+    return Grid(caption, ("recipes", *texts), rows, frozenset({0}))
+
+
+def _unknown_shares(metrics: Facts) -> dict[str, float]:
+    # Of one stage, by text.
+    corpora: Mapping[str, Facts] = metrics.get("corpora") or {}
+    read = {name: facts.get("unknown_share") for name, facts in corpora.items()}
+    read |= {f"task {split}": metrics.get(f"unknown_share_{split}") for split in ("train", "dev", "test")}
+    return {name: float(share) for name, share in read.items() if share is not None}
+
+
+def _task_lines(task: Facts) -> list[tuple[str, str]]:
+    duplicates: Facts = task.get("duplicates") or {}
+    lines = [(f"Texts in both {pair.replace('/', ' and ')}", _count(count)) for pair, count in (duplicates.get("across") or {}).items()]
+    if "conflicting_texts" in duplicates:
+        lines.append(("Equal texts with different labels", _count(duplicates["conflicting_texts"])))
+    lines += [("Labels", str(note)) for note in task.get("labels_noted") or ()]
+    lines += [(f"Groups in both {pair.replace('/', ' and ')}", _count(count)) for pair, count in (task.get("shared_groups") or {}).items()]
+    if task.get("made"):
+        seed = "" if task.get("split_seed") is None else f", with split seed {task['split_seed']}"
+        lines.append(("Splits made by acclimate", ", ".join(task["made"]) + seed))
+    if task.get("test_drawn_from"):
+        lines.append(("Test examples drawn at random from", _count(task["test_drawn_from"])))
+    return lines + _reading(task, "Task")
+
+
+def _reading(facts: Facts, of: str) -> list[tuple[str, str]]:
+    """What was detected rather than stated, and what was skipped."""
+    lines = []
+    if facts.get("detected"):
+        lines.append((f"{of}: detected", ", ".join(f"{name} {value}" for name, value in facts["detected"].items())))
+    if "rejected" in facts:
+        kinds = ", ".join(f"{kind}: {count}" for kind, count in (facts.get("problems") or {}).items())
+        file = f", kept in {PurePath(facts['rejects_file']).name}" if facts.get("rejects_file") else ""
+        lines.append((f"{of}: records rejected", _count(facts["rejected"]) + (f" ({kinds}{file})" if kinds else file)))
+    return lines
+
+
+def _files(paths: Iterable[str] | None, total: int | None = None) -> str:
+    """File names, the first three of many; folders say little and would show whose machine this was."""
+    if not paths:
+        return "–" if not total else f"{total} files"
+    names = [PurePath(path).name for path in paths]
+    more = max(total or 0, len(names)) - 3
+    return ", ".join(names[:3]) + (f" and {more} more" if more > 0 else "")
+
+
+def _count(value: float | None) -> str:
+    return "–" if value is None else f"{value:,}"
+
+
+def _plain(value: float | None) -> str:
+    return "–" if value is None else f"{value:g}"

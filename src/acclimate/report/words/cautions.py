@@ -1,0 +1,86 @@
+"""What a trained model should not be trusted with, as far as the facts of its study say, and what nobody looked at."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from acclimate.data.unknown import NOTED
+from acclimate.report.pages.markdown import named, plain
+from acclimate.report.results.chain import Chain
+from acclimate.report.words.text import listing, metric_words, percent, score
+
+RARE = 30  # test texts of a label; with fewer, one mistake more moves its recall by over three points
+MOST_RARE = 10  # labels named of those
+FEW_LABELS = 200
+
+
+def limits(chain: Chain) -> list[str]:
+    """A list of sentences in Markdown, those that follow from this study's numbers first."""
+    return [*_of_the_comparison(chain), *_of_the_data(chain), *_of_every_classifier(chain)]
+
+
+def _of_the_comparison(chain: Chain) -> Iterator[str]:
+    results, run = chain.results, chain.run
+    if results.study.get("smoke"):
+        yield "This was a smoke run on a sliver of the data: the model has learnt next to nothing, and its scores say nothing."
+    scores = results.values(run.recipe, run.labels, results.metric)
+    if len(scores) == 1:
+        yield "It was trained with one seed; how much of its score is luck is not known."
+    elif len(set(scores)) > 1:
+        reached = f"from {score(min(scores))} to {score(max(scores))} in {metric_words(results.metric)}"
+        yield f"It is one of {len(scores)} seeds of its recipe, which score {reached}."
+    if len(results.recipes) > 1 and run.recipe != results.reference:
+        verdict = results.verdict_of(run.recipe, run.labels)
+        if verdict is None or verdict.claim != "better":
+            yield f"The study does not show that it is better than the reference {named(results.reference)}."
+    if results.checkpoint_only(run.recipe):
+        yield "Its pretraining was run once; another run of it may turn out differently."
+
+
+def _of_the_data(chain: Chain) -> Iterator[str]:
+    data: Mapping[str, Any] = chain.results.study.get("data") or {}
+    task: Mapping[str, Any] = data.get("task") or {}
+    examples: Mapping[str, int] = task.get("examples") or {}
+    learnt = chain.run.labels if chain.run.labels != "all" else examples.get("train")
+    if learnt is not None and int(learnt) < FEW_LABELS:
+        yield f"It learnt from {int(learnt):,} labelled texts, which is few."
+    counts: Mapping[str, int] = (task.get("label_counts") or {}).get("test") or {}
+    rare = [label for label, count in counts.items() if count < RARE]
+    if rare:
+        some = listing([f"{named(str(label))} ({counts[label]})" for label in rare[:MOST_RARE]] + _more(len(rare) - MOST_RARE))
+        yield f"Some labels have fewer than {RARE} test texts, so that what is known of them is rough: {some}."
+    duplicates: Mapping[str, Any] = task.get("duplicates") or {}
+    dropped = sum((task.get("dropped") or {}).values())
+    for pair, count in (duplicates.get("across") or {}).items():
+        # Counted before `duplicates: drop` took them out.
+        if count and "test" in pair and not dropped:
+            yield f"{count:,} texts stand in both {pair.replace('/', ' and ')}, which flatters the scores."
+    for pair, count in (task.get("shared_groups") or {}).items():
+        if count and "test" in pair:
+            yield f"{count:,} groups have texts in both {pair.replace('/', ' and ')}, which flatters the scores."
+    if duplicates.get("conflicting_texts"):
+        yield f"{duplicates['conflicting_texts']:,} equal texts have different labels, so no model could be right on all of them."
+    overlap: Mapping[str, float] = data.get("overlap") or {}
+    for corpus in chain.corpora:
+        if overlap.get(corpus):
+            yield f"{percent(overlap[corpus])} of the test texts were found in the corpus {named(corpus)}, which it read in pretraining."
+    included = dict.fromkeys(split for stage in chain.pretrainings for split in stage.settings.get("include") or ())
+    if included:
+        yield f"It read the texts of {' and '.join(map(plain, included))} in pretraining, without their labels."
+    unknown = max((float(stage.metrics.get("unknown_share_test") or 0) for stage in chain.stages), default=0.0)
+    if unknown > NOTED:
+        yield f"{percent(unknown)} of the tokens of the test texts are unknown to its vocabulary: it cannot read them."
+    for unit in ("tokens", "words"):
+        if cut := sum(int(stage.metrics.get(f"cut_{unit}_test") or 0) for stage in chain.stages):
+            yield f"Long texts are cut: {cut:,} {unit} of the test texts were not seen."
+
+
+def _more(count: int) -> list[str]:
+    return [f"{count:,} more"] if count > 0 else []
+
+
+def _of_every_classifier(chain: Chain) -> Iterator[str]:
+    labels = len(chain.results.study.get("labels") or ())
+    yield f"It gives every text one of its {labels} labels, also a text that fits none of them."
+    yield "Its scores hold for texts like those of the test split. Other fields, sources, languages and times were not tested."
+    yield "It was not tested for bias: whether it treats groups of people differently is not known."
+    yield "Its probabilities were not calibrated, and texts made to deceive it were not tried."

@@ -1,0 +1,105 @@
+"""What an engine is: it carries out a plan's stages somewhere, parents first. A new engine is one new file and one line in `ENGINES`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
+
+from acclimate.study.engines.reports import Report
+from acclimate.training.progress import Progress
+
+if TYPE_CHECKING:
+    from acclimate.training.interrupt import StopRequest
+
+
+@dataclass(frozen=True)
+class Job:
+    """A stage to carry out."""
+
+    key: str
+    parent: str | None  # key of a job that must be done before, where that is a job at all
+    title: str
+    payload: Any  # what the performer is called with; it can be pickled
+
+
+class Performer(Protocol):
+    """Carries out jobs in the process it lives in."""
+
+    def execute(self, key: str, payload: Any) -> Report:
+        """Do it; every failure becomes a report."""
+
+
+class Setup(Protocol):
+    """What a process needs to become a performer; it can be pickled."""
+
+    @property
+    def threads(self) -> int | None:
+        """CPU threads of each process; None: torch's own choice."""
+
+    def one_of(self, sharing: int, threads: int | None) -> Self:
+        """The same for one of several processes: `sharing` of them take their memory from one device."""
+
+    def open(self, stop: "StopRequest", send: Callable[[Progress], None]) -> Performer:
+        """The performer of this process; it looks at `stop` while it works, and sends how far its job has come."""
+
+
+AnySetup = TypeVar("AnySetup", bound=Setup)
+
+
+class Watcher(Protocol):
+    """Told in the main process what becomes of the jobs, always from the same thread."""
+
+    @property
+    def owns_terminal(self) -> bool:
+        """Whether a live view is drawn there: then whatever else would be printed goes through `say`."""
+
+    def began(self, key: str) -> None:
+        """Somebody works on this job now."""
+
+    def progress(self, key: str, progress: Progress) -> None:
+        """How far it has come."""
+
+    def ended(self, report: Report) -> None:
+        """It is done, or will not be."""
+
+
+class Unwatched:
+    """The watcher where nobody watches."""
+
+    owns_terminal = False
+
+    def began(self, key: str) -> None: ...
+    def progress(self, key: str, progress: Progress) -> None: ...
+    def ended(self, report: Report) -> None: ...
+
+
+UNWATCHED = Unwatched()
+
+
+class Engine(Protocol):
+    """Somewhere to run jobs."""
+
+    def settle(self, setup: AnySetup) -> AnySetup:
+        """The setup with what only the engine knows: how many processes share a device and the processors."""
+
+    def run(self, jobs: list[Job], setup: Setup, say: Callable[[str], None], watcher: Watcher = UNWATCHED) -> dict[str, Report]:
+        """Carry out all jobs, parents before children; a failure stops only what needs it.
+
+        Returns a report a job. Jobs whose parent failed are failed, too, with an error that names it. After an interrupt the jobs that
+        never began have no report.
+        """
+
+
+def failed_parent(job: Job, reports: dict[str, Report], titles: dict[str, str]) -> Report | None:
+    """The report of a job whose parent failed; None where it can run."""
+    parent = reports.get(job.parent or "")
+    if parent is None or parent.status != "failed":
+        return None
+    if parent.error.startswith("needs '"):
+        return Report(job.key, "failed", parent.error)  # the first cause says more than a chain of them
+    return Report(job.key, "failed", f"needs '{titles[parent.key]}', which failed: {parent.error}")
+
+
+def tell(report: Report, job: Job, say: Callable[[str], None], watcher: Watcher) -> None:
+    """One line about how a job ended, and the whole of it to the watcher."""
+    watcher.ended(report)
+    say(f"{report.status}: {job.title}" + (f" — {report.error.splitlines()[0]}" if report.error else ""))

@@ -1,0 +1,87 @@
+"""The paths that a study names: moved, so that a resolved one runs from the folder where it is written down, and kept from harm."""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from acclimate.modeling.named import NAMED
+from acclimate.study.language.study import RANDOM, LayersOf, New, Study
+
+SPLITS = ("path", "train", "dev", "test")
+
+
+def relocated(resolved: dict[str, Any], root: Path, to: Path) -> dict[str, Any]:
+    """The resolved study with its paths relative to the folder `to` instead of `root`; hub ids stay as they are."""
+    data = dict(resolved["data"])
+
+    def moved(path: Any) -> Any:
+        if isinstance(path, list | tuple):
+            return [moved(each) for each in path]
+        if path is None or Path(path).expanduser().is_absolute():
+            return path
+        # What is neither a file nor a folder here is a hub id.
+        plain = root / _without_magic(path)
+        if not (plain.exists() or (plain.parent.exists() and plain.parent != root)):
+            return path
+        return os.path.relpath(root / path, to.resolve())
+
+    def corpus(settings: Any) -> Any:
+        return settings and {**settings, "path": moved(settings["path"])}
+
+    if data.get("task"):
+        task = data["task"]
+        data["task"] = {**task, **{name: moved(task[name]) for name in SPLITS}, "unlabeled": corpus(task["unlabeled"])}
+    for role in ("domain", "general", "transfer"):
+        data[role] = corpus(data.get(role))
+    data["corpora"] = {name: corpus(settings) for name, settings in data["corpora"].items()}
+
+    def start(base: Any) -> Any:
+        match base:
+            case str():
+                return base if base == RANDOM else moved(base)
+            case {"layers_of": str(model)} if model not in resolved["recipes"]:
+                return {**base, "layers_of": moved(model)}
+            case {"random": {"tokenizer": str(folder)} as shape}:
+                return {"random": {**shape, "tokenizer": moved(folder)}}
+        return base
+
+    recipes = {name: {**recipe, "base": start(recipe.get("base"))} for name, recipe in resolved["recipes"].items()}
+    return {**resolved, "base": moved(resolved["base"]), "data": data, "recipes": recipes}
+
+
+def precious(study: Study, root: Path, store: Path) -> dict[str, list[Path]]:
+    """What an output folder must not be or hold, by what to call it: the store, and the folders of the data and of the bases."""
+    bases = [place for base in _bases(study) if base not in (RANDOM, *NAMED) and (place := root / Path(base).expanduser()).is_dir()]
+    return {"the store": [store], "the folder of the data": list(_data_folders(study, root)), "the folder of the base": bases}
+
+
+def _data_folders(study: Study, root: Path) -> Iterator[Path]:
+    task = study.data.task
+    corpora = [*study.data.corpora_by_name().values(), *([task.unlabeled] if task is not None and task.unlabeled is not None else [])]
+    named = [path for corpus in corpora for path in ([corpus.path] if isinstance(corpus.path, str) else corpus.path)]
+    named += [path for name in SPLITS if task is not None and (path := getattr(task, name)) is not None]
+    for path in named:
+        place = root / Path(_without_magic(path)).expanduser()
+        if place.is_dir():
+            yield place
+        elif place.exists() or (place.parent != root and place.parent.is_dir()):
+            yield place.parent
+
+
+def _without_magic(path: str) -> str:
+    # Globs stand for files below their first plain folders.
+    return re.split(r"[*?\[]", path, maxsplit=1)[0]
+
+
+def _bases(study: Study) -> Iterator[str]:
+    yield study.base
+    for recipe in study.recipes.values():
+        match recipe.base:
+            case str():
+                yield recipe.base
+            case LayersOf():
+                yield recipe.base.layers_of
+            case New() if recipe.base.random.tokenizer is not None:
+                yield recipe.base.random.tokenizer

@@ -1,0 +1,221 @@
+"""What one may write in a study file, for editors (JSON Schema) and for people (a reference in Markdown); both come from the models."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import TypeAdapter
+from pydantic.fields import FieldInfo
+
+from acclimate.modeling.named import NAMED
+from acclimate.settings import Settings
+from acclimate.stages import BASELINES, STAGES
+from acclimate.stages.base import Stage
+from acclimate.study.language.mistakes import models_in
+from acclimate.study.language.study import BASELINE_NAMES, RANDOM, LayersOf, New, Recipe, Study, stage_name
+
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+_STEPS = tuple(stage for stage in STAGES if stage not in BASELINES)  # what can stand in a list of stages
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of a study file as it is written, with the settings' docstrings as descriptions.
+
+    It knows forms, not meaning: that `reference` is a recipe, or that finetune comes last, is checked when the file is read.
+    """
+    schema = Study.model_json_schema()
+    definitions: dict[str, Any] = schema.pop("$defs")
+    for stage in STAGES:
+        # Which stage it is, is said by the key in front of the settings.
+        definitions[stage.__name__]["properties"].pop("stage")
+    definitions["Stage"] = _stage()
+    definitions["Recipe"] = _recipe()
+    written = {"$schema": DRAFT, **schema, "title": "An acclimate study", "$defs": dict(sorted(definitions.items()))}
+    untitled: dict[str, Any] = _without_titles(written)
+    return untitled
+
+
+def _stage() -> dict[str, Any]:
+    names = [stage_name(stage) for stage in _STEPS]
+    return {"description": "A stage: its name, or `name: {settings}`.", "anyOf": [{"enum": names}, _one_of(_STEPS)]}
+
+
+def _one_of(stages: Iterable[type[Stage]]) -> dict[str, Any]:
+    # `name: {settings}`
+    settings = {
+        stage_name(stage): {"anyOf": [_reference(stage), {"type": "null"}], "description": _about(stage.__doc__)} for stage in stages
+    }
+    return {"type": "object", "properties": settings, "additionalProperties": False, "minProperties": 1, "maxProperties": 1}
+
+
+def _recipe() -> dict[str, Any]:
+    stages = {"type": "array", "items": {"$ref": "#/$defs/Stage"}}
+    described = Recipe.model_fields
+    full = {
+        "type": "object",
+        "properties": {
+            "base": {
+                "anyOf": [
+                    {"type": "string", "minLength": 1, "examples": [RANDOM, *NAMED, *BASELINE_NAMES]},
+                    _reference(LayersOf),
+                    _reference(New),
+                    _one_of(BASELINES),
+                    {"type": "null"},
+                ],
+                "description": _description(described["base"]),
+            },
+            "stages": {**stages, "description": _description(described["stages"])},
+            "draw": {"type": "integer", "minimum": 0, "default": 0, "description": _description(described["draw"])},
+        },
+        "additionalProperties": False,
+        "minProperties": 1,
+    }
+    return {"description": _about(Recipe.__doc__), "anyOf": [{**stages, "minItems": 1}, full]}
+
+
+def _reference(model: type[Settings]) -> dict[str, str]:
+    return {"$ref": f"#/$defs/{model.__name__}"}
+
+
+def _without_titles(value: Any) -> Any:
+    # pydantic gives every field a title made of its name, which editors then show instead of the description.
+    if isinstance(value, list):
+        return [_without_titles(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    kept: dict[str, Any] = {
+        key: {name: _without_titles(inner) for name, inner in item.items()} if key in ("properties", "$defs") else _without_titles(item)
+        for key, item in value.items()
+        if key != "title" or "$schema" in value
+    }
+    about = kept.get("description")
+    if isinstance(about, str):
+        kept["description"] = _about(about)
+    return kept
+
+
+def reference_markdown() -> str:
+    """The reference of the study file: a table for each block with its keys, their types, defaults and meanings."""
+    blocks: list[tuple[str, str, type[Settings]]] = [("The study", "", Study)]
+    seen: set[type[Settings]] = {Study, Recipe}
+    for field in Study.model_fields.values():
+        blocks += _blocks(field.annotation, seen)
+    blocks.append(("A recipe", "One entry of `recipes`.", Recipe))
+    blocks += _blocks(Recipe.model_fields["base"].annotation, seen)
+    for stage in STAGES:
+        name = stage_name(stage)
+        where = _baseline_as_written(stage) if stage in BASELINES else f"The stage `{name}`."
+        seen.add(stage)
+        blocks.append((f"`{name}`", where, stage))
+        for field in stage.model_fields.values():
+            blocks += _blocks(field.annotation, seen)
+    return _HEAD + "".join(f"\n## {title}\n\n{_block(introduction, model)}" for title, introduction, model in blocks)
+
+
+def _baseline_as_written(stage: type[Stage]) -> str:
+    name = stage_name(stage)
+    settings = f", or `base: {{{name}: {{settings}}}}`" if len(stage.model_fields) > 1 else "; it has no settings"
+    return f"The plain baseline `base: {name}`{settings}."
+
+
+_HEAD = """\
+# The study file
+
+A study file is YAML 1.2: `2e-5` and `50_000_000` are numbers, `on` and `yes` are words, keys are words, and an unknown or a repeated key
+is an error. Paths are relative to the file. A recipe is a list of stages or `{base, stages}`; a stage is its name or `name: {settings}`.
+Where a corpus or the task is nothing but a path, the path alone may be written. (This page is generated: `acclimate schema --markdown`
+prints it, and `acclimate schema` prints the JSON Schema for editors.)
+"""
+
+
+def _blocks(annotation: Any, seen: set[type[Settings]]) -> list[tuple[str, str, type[Settings]]]:
+    """The settings classes that a field leads to, outermost first, each once."""
+    found: list[tuple[str, str, type[Settings]]] = []
+    for model in models_in(annotation):
+        if model not in seen and model not in STAGES:
+            seen.add(model)
+            found.append((_TITLES.get(model.__name__, f"`{model.__name__}`"), "", model))
+            for field in model.model_fields.values():
+                found += _blocks(field.annotation, seen)
+    return found
+
+
+_TITLES = {
+    "DataSettings": "`data`", "TaskSettings": "`data.task`", "CorpusSettings": "A corpus", "HeadSettings": "`finetune.head`",
+    "LayersOf": "`base: {layers_of, keep}`", "New": "`base: {random: {...}}`", "Shape": "The sizes of a new model",
+}  # fmt: skip
+
+
+def _block(introduction: str, model: type[Settings]) -> str:
+    about = " ".join(part for part in (introduction, _about(model.__doc__)) if part)
+    if set(model.model_fields) == {"stage"}:
+        return f"{about}\n"
+    lines = [about, "", "| key | type | default | meaning |", "|---|---|---|---|"]
+    for name, field in model.model_fields.items():
+        if name == "stage":
+            continue
+        default = "required" if field.is_required() else f"`{_written(field.get_default(call_default_factory=True))}`"
+        lines.append(f"| `{name}` | {_cell(_kind(model, name))} | {_cell(default)} | {_cell(_description(field))} |")
+    return "\n".join(lines) + "\n"
+
+
+def _kind(model: type[Settings], name: str) -> str:
+    """The type of a field in words, e.g. `number > 0, or null`."""
+    if model is Recipe:
+        baseline = "text, or `{layers_of, keep}`, or `random: {sizes}`, or a plain baseline with settings, `tfidf: {settings}`"
+        return {"base": baseline, "stages": "list of stages", "draw": "whole number ≥ 0"}[name]
+    if model is Study and name == "recipes":
+        return "mapping of names to recipes"
+    schema = TypeAdapter(model).json_schema()
+    definitions = schema.get("$defs", {})
+    properties = schema.get("properties") or next(part["properties"] for part in schema["anyOf"] if "properties" in part)
+    return _words(properties[name], definitions)
+
+
+_KINDS = {"string": "text", "integer": "whole number", "number": "number", "boolean": "`true` or `false`", "null": "`null`"}
+
+
+def _words(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
+    match schema:
+        case {"$ref": reference}:
+            name = str(reference).rpartition("/")[2]
+            title = _TITLES.get(name, name).removeprefix("A ")
+            return f"{title} (mapping, or path)" if "anyOf" in definitions[name] else title
+        case {"anyOf": parts} | {"oneOf": parts}:
+            return " or ".join(dict.fromkeys(_words(part, definitions) for part in parts))
+        case {"enum": values}:
+            return " or ".join(f"`{value}`" for value in values)
+        case {"const": value}:
+            return f"`{value}`"
+        case {"type": "array", "items": items}:
+            return f"list of ({_words(items, definitions)})"
+        case {"type": "array"}:
+            return "list"
+        case {"type": "object", "additionalProperties": dict() as values}:
+            return f"mapping of names to {_words(values, definitions)}"
+        case {"type": "object"}:
+            return "mapping"
+    kind = _KINDS[schema["type"]]
+    signs = {"exclusiveMinimum": ">", "minimum": "≥", "exclusiveMaximum": "<", "maximum": "≤"}
+    bounds = [f"{sign} {schema[key]:g}" for key, sign in signs.items() if key in schema]
+    return f"{kind} {' and '.join(bounds)}" if bounds else kind
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, Settings):
+        return "{}"
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(map(_written, value))}]"
+    return {None: "null", True: "true", False: "false"}.get(value, str(value)) if value is None or isinstance(value, bool) else str(value)
+
+
+def _description(field: FieldInfo) -> str:
+    return _about(field.description)
+
+
+def _about(docstring: str | None) -> str:
+    """A docstring as one line, without what only programmers need to know."""
+    return " ".join((docstring or "").partition("Raises:")[0].split())
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")

@@ -1,0 +1,63 @@
+"""Handing over the best model: chosen on dev, never on test."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from acclimate.files import read_json
+from acclimate.modeling.baselines.model_types import is_baseline
+from acclimate.owned import CARD, mark_made
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A finished run that could be the best."""
+
+    recipe: str
+    seed: int
+    labels: str
+    dev: float  # the study's metric on dev
+    model: Path
+
+
+@dataclass(frozen=True)
+class Handover:
+    """What `best/` and `best_transformer/` hold; None where there is nothing to hold."""
+
+    best: Candidate | None
+    best_transformer: Candidate | None  # only where `best` cannot be loaded by plain transformers
+
+
+def choose(candidates: Sequence[Candidate]) -> Candidate | None:
+    """Of the recipe with the highest mean dev score, the run with the median dev score (the lower one of an even number)."""
+    recipes: dict[str, list[Candidate]] = {}
+    for candidate in candidates:
+        recipes.setdefault(candidate.recipe, []).append(candidate)
+    if not recipes:
+        return None
+    # max keeps the first of equals: the order of the study file decides.
+    runs = max(recipes.values(), key=lambda runs: sum(run.dev for run in runs) / len(runs))
+    return sorted(runs, key=lambda run: (run.dev, run.seed))[(len(runs) - 1) // 2]
+
+
+def hand_over(candidates: Sequence[Candidate], out: Path) -> Handover:
+    """Copy the best model to `out/best`; where plain transformers cannot load it, also the best of those it can, to `best_transformer`.
+
+    Neither stands in `out` yet: results are written anew.
+    """
+    best = choose(candidates)
+    other = None if best is None or loads_plainly(best.model) else choose([each for each in candidates if loads_plainly(each.model)])
+    for name, candidate in (("best", best), ("best_transformer", other)):
+        if candidate is None:
+            continue
+        shutil.copytree(candidate.model, out / name)
+        mark_made(out / name, "model", candidate.model.parent.name, [CARD])
+    return Handover(best, other)
+
+
+def loads_plainly(model: Path) -> bool:
+    """Whether `AutoModelForSequenceClassification.from_pretrained` gives the trained classifier: no baseline, no deep head."""
+    config: dict[str, Any] = read_json(model / "config.json")
+    return not is_baseline(config) and config.get("acclimate_head") is None

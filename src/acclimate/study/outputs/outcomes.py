@@ -1,0 +1,202 @@
+"""What a study leaves in its output folder: a row a run, every prediction, the verdicts, and the facts that a report needs."""
+
+import csv
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from acclimate.evaluation.cost import Cost, shared_costs, total
+from acclimate.evaluation.predictions import read_predicted
+from acclimate.evaluation.statistics import Verdict, compare
+from acclimate.files import atomic_file, read_json
+from acclimate.inert import cell, inert
+from acclimate.study.engines.reports import Report
+from acclimate.study.language.study import Study
+from acclimate.study.outputs.best import Candidate
+from acclimate.study.plan.graph import Plan, Run
+from acclimate.study.store.artifacts import Store
+
+COSTS = (
+    "seconds", "seconds_shared_once", "seconds_pro_rata", "tokens", "flops", "peak_memory_bytes", "parameters", "trained_parameters",
+    "disk_bytes", "inference_texts_per_second",
+)  # fmt: skip
+UNKNOWN = "unknown_share_test"  # of a stage's metrics
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """The finished and failed stages of a plan, read from the store."""
+
+    plan: Plan
+    store: Store
+    reports: Mapping[str, Report]  # of the jobs of this call; what was cached has none
+    measured: Mapping[str, dict[str, Any]]  # metrics.json by key, of what is done
+
+    @staticmethod
+    def read(plan: Plan, store: Store, reports: Mapping[str, Report]) -> "Outcomes":
+        """Read the metrics of every stage that is in the store."""
+        done = {key: read_json(store.path(key) / "metrics.json") for key in plan.nodes if store.has(key)}
+        return Outcomes(plan, store, reports, done)
+
+    def error(self, run: Run) -> str | None:
+        """Why a run has no result; None where it has one."""
+        if run.end in self.measured:
+            return None
+        failed = next((self.reports[key].error for key in run.nodes if key in self.reports and self.reports[key].status == "failed"), None)
+        return inert(failed or "not run")
+
+    def costs(self, run: Run) -> list[tuple[str, Cost]]:
+        """What each stage of a finished run cost, by key, from the base on."""
+        end = self.measured[run.end]
+        return [(key, Cost.from_json(cost)) for key, cost in (*end["chain"], (run.end, end["cost"]))]
+
+
+def rows(study: Study, outcomes: Outcomes) -> list[dict[str, Any]]:
+    """A row a run: recipe, seed, labels, status, one column a metric, costs."""
+    done = {run: outcomes.costs(run) for run in outcomes.plan.runs if outcomes.error(run) is None}
+    shares = shared_costs({_name(run): chain for run, chain in done.items()})
+    names = sorted({name for run in done for name in outcomes.measured[run.end]["metrics"] if name.startswith(("dev_", "test_"))})
+    # Plain baselines have no vocabulary of this kind.
+    unknown = ["unknown_share"] if any(UNKNOWN in outcomes.measured[run.end]["metrics"] for run in done) else []
+    table = []
+    for run in outcomes.plan.runs:
+        row: dict[str, Any] = {"recipe": run.recipe, "seed": run.seed, "labels": run.labels}
+        error = outcomes.error(run)
+        row |= {"status": "failed" if error else "done", "error": error or "", "reference": run.recipe == study.reference_name}
+        if error:
+            table.append(row | dict.fromkeys((*names, *unknown, *COSTS)) | {"key": run.end})
+            continue
+        metrics = outcomes.measured[run.end]["metrics"]
+        costs = [cost for _, cost in done[run]]
+        whole, end = total(costs), costs[-1]
+        once, pro_rata = shares[_name(run)]
+        row |= {name: metrics.get(name) for name in names} | {name: metrics.get(UNKNOWN) for name in unknown}
+        row |= {
+            "seconds": whole.seconds,
+            "seconds_shared_once": once,
+            "seconds_pro_rata": pro_rata,
+            "tokens": whole.tokens,
+            "flops": whole.flops,
+            "peak_memory_bytes": whole.peak_memory_bytes,
+            # What is handed over is the last stage's model.
+            "parameters": end.parameters,
+            "trained_parameters": end.trained_parameters,
+            "disk_bytes": end.disk_bytes,
+            "inference_texts_per_second": end.inference_texts_per_second,
+            "key": run.end,
+        }
+        table.append(row)
+    return table
+
+
+def write_rows(table: list[dict[str, Any]], out: Path) -> None:
+    """Write `results.parquet` and `results.csv`."""
+    with atomic_file(out / "results.parquet") as path:
+        pq.write_table(pa.Table.from_pylist(table), path)
+    with atomic_file(out / "results.csv") as path, path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(table[0]))
+        writer.writeheader()
+        writer.writerows({name: cell(value) for name, value in row.items()} for row in table)
+
+
+def write_predictions(outcomes: Outcomes, labels: tuple[str, ...], out: Path) -> None:
+    """Write `predictions.parquet`: recipe, seed, labels, split, index, gold, predicted, probabilities; labels by name."""
+    names = pa.array(labels)
+
+    def parts() -> Iterator[pa.Table]:
+        for run in outcomes.plan.runs:
+            if outcomes.error(run) is None:
+                part = pq.read_table(outcomes.store.path(run.end) / "predictions.parquet")
+                by_name = {name: names.take(part[name]) for name in ("gold", "predicted")}
+                columns = {name: part[name] for name in part.column_names} | by_name
+                about = {"recipe": run.recipe, "seed": run.seed, "labels": run.labels}
+                yield pa.table({name: [value] * part.num_rows for name, value in about.items()} | columns)
+
+    # One run at a time: all of them are gigabytes where there are thousands of labels.
+    rest = parts()
+    first = next(rest, pa.table({"recipe": pa.array([], pa.string())}))
+    with atomic_file(out / "predictions.parquet") as path, pq.ParquetWriter(path, first.schema) as writer:
+        for part in chain((first,), rest):
+            writer.write_table(part)
+
+
+def verdicts(study: Study, outcomes: Outcomes, classes: int) -> list[Verdict]:
+    """Compare every recipe with the reference, budget by budget, on the predictions of test."""
+    found: list[Verdict] = []
+    for labels in study.label_budgets:
+        gold: np.ndarray[Any, Any] | None = None
+        predicted: dict[str, dict[int, np.ndarray[Any, Any]]] = {name: {} for name in study.recipes}
+        for run in outcomes.plan.runs:
+            if run.labels != labels or outcomes.error(run) is not None:
+                continue
+            gold, predicted[run.recipe][run.seed] = read_predicted(outcomes.store.path(run.end) / "predictions.parquet", "test")
+        if gold is not None:
+            found += compare(
+                gold, predicted, study.reference_name, metric=study.metric, labels=labels, classes=classes, seeds=study.seed_list
+            )
+    return found
+
+
+def candidates(study: Study, outcomes: Outcomes) -> list[Candidate]:
+    """The finished runs at the largest label budget."""
+    largest = largest_budget(study.label_budgets)
+    return [
+        Candidate(
+            run.recipe,
+            run.seed,
+            run.labels,
+            outcomes.measured[run.end]["metrics"][f"dev_{study.metric}"],
+            outcomes.store.path(run.end) / "model",
+        )
+        for run in outcomes.plan.runs
+        if run.labels == largest and outcomes.error(run) is None
+    ]
+
+
+def largest_budget(budgets: tuple[str, ...]) -> str:
+    """The budget that a study's verdict speaks of."""
+    return max(budgets, key=lambda labels: float("inf") if labels == "all" else int(labels))
+
+
+def stage_facts(outcomes: Outcomes, cached: set[str]) -> list[dict[str, Any]]:
+    """For the report: every stage with who uses it, what it measured and cost, and whether it was there already."""
+    facts = []
+    for node in outcomes.plan.nodes.values():
+        measured = outcomes.measured.get(node.key)
+        report = outcomes.reports.get(node.key)
+        facts.append(
+            {
+                "key": node.key,
+                "stage": node.stage.model_dump()["stage"],
+                "title": node.title,
+                "parent": node.parent,
+                "recipes": list(outcomes.plan.recipes_of(node.key)),
+                "runs": sum(node.key in run.nodes for run in outcomes.plan.runs),
+                "seed": node.seed,
+                "draw": node.draw,
+                "labels": node.labels,
+                "cached": node.key in cached,
+                "status": "done" if measured else (report.status if report else "not run"),
+                "seconds": measured["cost"]["seconds"] if measured else None,
+                "metrics": measured["metrics"] if measured else {},
+                "notes": measured["notes"] if measured else [],
+                "cost": measured["cost"] if measured else {},
+                "settings": node.stage.model_dump(mode="json"),
+            }
+        )
+    return facts
+
+
+def verdict_facts(found: list[Verdict]) -> list[dict[str, Any]]:
+    """The verdicts as JSON."""
+    return [asdict(verdict) for verdict in found]
+
+
+def _name(run: Run) -> str:
+    return f"{run.recipe}\x1f{run.seed}\x1f{run.labels}"

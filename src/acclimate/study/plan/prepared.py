@@ -1,0 +1,79 @@
+"""A study made ready to run: its data open, its plan made, nothing spent yet."""
+
+import sys
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from acclimate.locks import Patience
+from acclimate.study.language.study import Study
+from acclimate.study.plan.graph import Plan
+from acclimate.study.plan.readings import Readings
+from acclimate.study.plan.smoke import sliver, smoke_study
+from acclimate.study.store.artifacts import Store
+from acclimate.tasks.opened import Data
+from acclimate.training.precision import PRECISIONS
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A study whose data is open and whose plan is made; nothing is spent yet."""
+
+    study: Study
+    root: Path
+    data: Data
+    plan: Plan
+    store: Store
+    cached: frozenset[str]
+    smoke: bool
+
+    @cached_property
+    def readings(self) -> Readings:
+        """The data in the vocabularies of the bases, measured when it is asked for."""
+        return Readings(self.data)
+
+
+def prepare(
+    study: Study, root: Path, store: Path, smoke: bool = False, rejects: Path | None = None, precision: str = "auto",
+    lease: ExitStack | None = None,
+) -> Prepared:  # fmt: skip
+    """Open and check the data, look at the bases, make the plan, and see that the bases can read the text that they are to learn from.
+
+    Nobody tidies away what it needs for as long as `lease` lives.
+
+    Raises:
+        DataError, ModelError, SettingsError: something the user gave is wrong; no model has been loaded.
+        StoreError: the store cannot be read.
+    """
+    prepared = _planned(study, root, store, smoke, rejects, precision, lease)
+    todo = (node for key, node in prepared.plan.nodes.items() if key not in prepared.cached)
+    prepared.readings.refuse_unreadable(prepared.plan, todo)
+    return prepared
+
+
+def _planned(
+    study: Study, root: Path, store: Path, smoke: bool = False, rejects: Path | None = None, precision: str = "auto",
+    lease: ExitStack | None = None,
+) -> Prepared:  # fmt: skip
+    kept = Store(store)
+    kept.check_folder()
+    if rejects is None and kept.writable():
+        rejects = store / "cache" / "rejects"
+    data = Data.open(study.data, root, rejects)
+    if smoke:
+        study, data = smoke_study(study), sliver(data)
+    plan = Plan.of(study, data, root, precision)
+    if lease is not None:
+        lease.enter_context(kept.lease(plan.nodes, Patience(lambda line: print(line, file=sys.stderr, flush=True))))
+    return Prepared(study, root, data, plan, kept, frozenset(key for key in plan.nodes if kept.has(key)), smoke)
+
+
+def needed(study: Study, root: Path, store: Path) -> set[str]:
+    """The keys of a study's stages, in every precision: which one it was run with stands nowhere in its file.
+
+    Raises:
+        DataError, ModelError, SettingsError: as `prepare`.
+    """
+    data = _planned(study, root, store).data
+    return {key for precision in PRECISIONS for key in Plan.of(study, data, root, precision).nodes}

@@ -1,0 +1,34 @@
+"""A sliver of a study: every stage runs, nothing is learned. It shows in a minute or two that a night's work will not fail at its end."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from acclimate.study.language.study import Study
+from acclimate.tasks.opened import Data
+from acclimate.tasks.task import Split, text_digest
+
+TEXTS = 64  # of each split
+
+
+def smoke_study(study: Study) -> Study:
+    """The same recipes with slivers of stages, one seed, all labels of the sliver."""
+    recipes = {
+        name: recipe.model_copy(update={"stages": tuple(stage.sliver() for stage in recipe.stages)})
+        for name, recipe in study.recipes.items()
+    }
+    return study.model_copy(update={"recipes": recipes, "seeds": study.seed_list[:1], "labels": ("all",)})
+
+
+def sliver(data: Data) -> Data:
+    """The same data with at most 64 texts a split, every label of train among them; corpora stay, stages read little of them."""
+    if data.task is None:
+        return data
+    task = data.task
+    wanted = min(TEXTS, len(task.train.texts))
+    train = task.budget(max(wanted, len(task.labels)), seed=0).train if wanted < len(task.train.texts) else task.train
+    return replace(data, task=replace(task, train=train, dev=_first(task.dev), test=_first(task.test), text=text_digest(train.texts)))
+
+
+def _first(split: Split) -> Split:
+    return split.take(np.arange(min(TEXTS, len(split.texts))))

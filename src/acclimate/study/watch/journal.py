@@ -1,0 +1,148 @@
+"""The running study's own account of how it stands: told by the engine, looked at by a live view, written down once a second."""
+
+import logging
+import threading
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from acclimate.errors import AcclimateError, Interrupted
+from acclimate.study.engines.reports import Report
+from acclimate.study.plan.prepared import Prepared
+from acclimate.study.watch.forecast import Weight, seconds_left, weigh
+from acclimate.study.watch.status import Process, StageState, StageStatus, Status, StudyState, write_status
+from acclimate.training.progress import Progress
+
+BEAT = 1.0  # seconds between two looks at whether something is to be written
+HEARTBEAT = 5.0  # seconds after which the file is written although nothing happened
+
+log = logging.getLogger(__name__)
+
+
+class Journal:
+    """A `Watcher`. Within a `with` block it keeps the status file of `folder` (None: no file) up to date until the end."""
+
+    def __init__(self, study: str, folder: Path | None = None, owns_terminal: bool = False) -> None:
+        self.owns_terminal = owns_terminal
+        self._study, self._folder = study, folder
+        self._lock = threading.Lock()
+        self._stages: dict[str, StageStatus] = {}
+        self._began: dict[str, float] = {}  # key -> monotonic seconds
+        self._state: StudyState = "preparing"
+        self._exit_code, self._error = 0, ""
+        self._started = time.time()
+        self._process: Process | None = Process.this()
+        self._prepared: Prepared | None = None
+        self._weights: dict[str, Weight] = {}
+        self._at_once = 1
+        self._changed = True
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._beat, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._write()
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._over.set()
+        self._thread.join()
+        with self._lock:
+            self._process = None
+            if error is not None:
+                self._exit_code = error.exit_code if isinstance(error, AcclimateError) else 1
+                self._error = str(error) if isinstance(error, AcclimateError) else f"{type(error).__name__}: {error}"
+                self._state = "failed"
+            if isinstance(error, Interrupted | KeyboardInterrupt):
+                self._state, self._exit_code, self._error = "interrupted", Interrupted.exit_code, str(error)
+            elif error is None:
+                self._state = "finished"
+            for key, stage in self._stages.items():
+                if stage.state == "running":
+                    self._stages[key] = replace(stage, state="interrupted")
+        self._write()
+
+    def planned(self, prepared: Prepared, needed: Iterable[str]) -> None:
+        """The plan is made; `needed` are the keys of what will be carried out."""
+        wanted = set(needed)
+        recipes: dict[str, set[str]] = {}
+        for run in prepared.plan.runs:
+            for key in run.nodes:
+                recipes.setdefault(key, set()).add(run.recipe)
+        stages = {}
+        for key, node in prepared.plan.nodes.items():
+            state: StageState = "waiting" if key in wanted else "cached" if key in prepared.cached else "not needed"
+            stages[key] = StageStatus(key, node.parent, node.title, len(recipes[key]), state)
+        with self._lock:
+            self._stages, self._prepared, self._state, self._changed = stages, prepared, "running", True
+
+    def failed(self, runs: int) -> None:
+        """So many runs failed: what the study's command will end with."""
+        self._exit_code = 1 if runs else 0
+
+    def began(self, key: str) -> None:
+        self._began[key] = time.monotonic()
+        self._set(key, state="running")
+        self._at_once = max(self._at_once, sum(stage.state == "running" for stage in self._stages.values()))
+
+    def progress(self, key: str, progress: Progress) -> None:
+        self._set(key, progress=progress)
+
+    def ended(self, report: Report) -> None:
+        began = self._began.get(report.key)
+        state: StageState = report.status
+        parent = self._stages.get(self._stages[report.key].parent or "")
+        if report.status == "failed" and parent is not None and parent.state in ("failed", "skipped"):
+            state = "skipped"
+        took = None if began is None else time.monotonic() - began
+        self._set(report.key, state=state, seconds=took, error=report.error.partition("\n")[0])
+
+    def snapshot(self) -> Status:
+        """How the study stands now."""
+        with self._lock:
+            now = time.monotonic()
+            stages = tuple(
+                replace(stage, seconds=now - self._began[stage.key]) if stage.state == "running" else stage
+                for stage in self._stages.values()
+            )
+            left = seconds_left(stages, self._weights, self._at_once) if self._state == "running" else None
+            return Status(
+                self._study, self._state, self._started, time.time(), stages, left, self._exit_code, self._error, self._process
+            )  # fmt: skip
+
+    def _set(self, key: str, **changes: object) -> None:
+        with self._lock:
+            self._stages[key] = replace(self._stages[key], **changes)  # type: ignore[arg-type]
+            self._changed = True
+
+    def _beat(self) -> None:
+        written = time.monotonic()
+        while not self._over.wait(BEAT):
+            self._weigh()
+            with self._lock:
+                due = self._changed or time.monotonic() - written >= HEARTBEAT
+                self._changed = False
+            if due:
+                self._write()
+                written = time.monotonic()
+
+    def _weigh(self) -> None:
+        # Here and not in `planned`: it reads every text of the task, and the study need not wait for it.
+        with self._lock:
+            prepared, self._prepared = self._prepared, None
+        if prepared is None or (self._folder is None and not self.owns_terminal):  # nobody looks
+            return
+        try:
+            self._weights = weigh(prepared, [key for key, stage in self._stages.items() if stage.state in ("waiting", "running")])
+        except Exception as error:  # the time left stays unknown, which is no reason to fall silent
+            log.warning("the time that the study will take cannot be estimated: %s: %s", type(error).__name__, error)
+
+    def _write(self) -> None:
+        # A study does not stop because nobody can watch it; a full disk is met again, and told, where results are written.
+        if self._folder is not None:
+            with suppress(OSError, ValueError, AcclimateError):  # a name that is no Unicode is a ValueError
+                write_status(self._folder, self.snapshot())

@@ -1,0 +1,130 @@
+"""The data section of a study: settings, and everything it names opened and checked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import Field, model_validator
+
+from acclimate.data.corpus import Corpus, CorpusSettings
+from acclimate.data.overlap import OverlapCounter
+from acclimate.errors import SettingsError, did_you_mean
+from acclimate.settings import Settings
+from acclimate.tasks.task import Task, TaskSettings
+
+_ROLES = ("domain", "general", "transfer")
+UNLABELED = "task"  # what the task's unlabelled texts go by among the corpora; no corpus can be called so
+_RESERVED = (*_ROLES, "task", "labels", "task text", "dev text", "test text")  # the rest name parts of the task in plans
+
+
+class DataSettings(Settings):
+    """The data of a study: a labelled task and corpora by role or by name."""
+
+    task: TaskSettings | None = None
+    """The labelled task."""
+    domain: CorpusSettings | None = None
+    """Text of the domain (DAPT)."""
+    general: CorpusSettings | None = None
+    """General text: a corpus under this name."""
+    transfer: CorpusSettings | None = None
+    """Text of a field next door: a corpus under this name."""
+    corpora: dict[str, CorpusSettings] = Field(default_factory=dict)
+    """Further corpora under names of your own."""
+
+    @model_validator(mode="after")
+    def _names(self) -> Self:
+        taken = [name for name in self.corpora if name in _RESERVED]
+        if taken:
+            raise ValueError(f"`corpora: {taken[0]}` takes a name that has a role; say `{taken[0]}:` directly under `data:`, or rename it")
+        return self
+
+    def corpora_by_name(self) -> dict[str, CorpusSettings]:
+        """All corpora, those with a role first."""
+        roles = {"domain": self.domain, "general": self.general, "transfer": self.transfer}
+        return {**{name: corpus for name, corpus in roles.items() if corpus is not None}, **self.corpora}
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """Everything a study reads."""
+
+    task: Task | None
+    corpora: Mapping[str, Corpus]
+    overlap: Mapping[str, float] = field(default_factory=dict)  # share of test texts, by corpus; only when scanned
+    scanned: bool = True
+
+    @classmethod
+    def open(cls, settings: DataSettings, root: Path, rejects: Path | None = None, planned: Mapping[str, str] | None = None) -> "Data":
+        """Open all of it; relative paths start at `root`. The task is always read and checked in full.
+
+        Corpora are, too, unless their fingerprints are given as `planned` (see `fingerprints`): then they are only found here, and who
+        reads one to its end is told if it has changed. What `skip_bad` skips is written to the folder `rejects`, a jsonl file for each of
+        task and corpora.
+
+        Raises:
+            DataError: a file is missing, malformed or inconsistent.
+        """
+        known = planned or {}
+        task = Task.open(settings.task, root, rejects, known.get(UNLABELED)) if settings.task else None
+        corpora = {name: Corpus.open(name, corpus, root, known.get(name)) for name, corpus in settings.corpora_by_name().items()}
+        overlap = {}
+        if planned is None:
+            unlabeled = {UNLABELED: task.unlabeled} if task and task.unlabeled else {}
+            for name, corpus in {**corpora, **unlabeled}.items():
+                # One pass serves both: checking the corpus and looking its n-grams up.
+                counter = OverlapCounter(task.test.texts) if task else None
+                # A corpus of the user's may be called "unlabeled" too; files of rejects are kept apart.
+                file = "task-unlabeled.jsonl" if name == UNLABELED else f"corpus-{_file_name(name)}.jsonl"
+                corpus.scan(rejects / file if rejects else None, counter.add if counter else None)
+                if counter:
+                    overlap["task unlabeled" if name == UNLABELED else name] = counter.share()
+        return cls(task, corpora, overlap, planned is None)
+
+    def fingerprints(self) -> dict[str, str]:
+        """Of every corpus by name, the task's unlabelled texts under `task`; what `open` takes as `planned`."""
+        unlabeled = {UNLABELED: self.task.unlabeled} if self.task and self.task.unlabeled else {}
+        return {name: corpus.fingerprint for name, corpus in {**self.corpora, **unlabeled}.items()}
+
+    def documents(self, name: str) -> Corpus:
+        """The corpus of this name; `task` is the text of the whole training split, whatever the label budget, and of unlabelled files.
+
+        Raises:
+            SettingsError: there is no such corpus.
+        """
+        if name == "task" and self.task is not None:
+            return Corpus.of_texts("task", self.task.train.texts, self.task.text_fingerprint, then=self.task.unlabeled)
+        if name in self.corpora:
+            return self.corpora[name]
+        known = [*(["task"] if self.task else []), *self.corpora]
+        mend = did_you_mean(name, known) or f"; the study has {', '.join(map(repr, known)) or 'none'}"
+        raise SettingsError(f"there is no corpus {name!r}{mend}")
+
+    def facts(self) -> dict[str, Any]:
+        """What was found, ready for JSON: the task's facts, and for each corpus its facts and its overlap with the test split.
+
+        A corpus that was not scanned shows only what was detected.
+        """
+        facts: dict[str, Any] = {"task": None, "corpora": {}, "overlap": dict(self.overlap)}
+        if self.task is not None:
+            facts["task"] = self.task.facts.as_dict()
+            del facts["task"]["file_notes"]  # they are among `notes`
+            if self.task.unlabeled is not None:
+                facts["task"]["unlabeled"] = self._corpus_facts(self.task.unlabeled)
+        for name, corpus in self.corpora.items():
+            facts["corpora"][name] = self._corpus_facts(corpus)
+        return facts
+
+    def notes(self) -> tuple[str, ...]:
+        """What is to be known before anything is spent: files that are not read, texts that may be read twice."""
+        task = self.task.facts.file_notes if self.task is not None else ()
+        unlabeled = (self.task.unlabeled,) if self.task is not None and self.task.unlabeled is not None else ()
+        corpora = (*self.corpora.values(), *unlabeled) if self.scanned else ()
+        return (*task, *(note for corpus in corpora for note in corpus.notes))
+
+    def _corpus_facts(self, corpus: Corpus) -> dict[str, Any]:
+        return corpus.facts.as_dict() if self.scanned else {"files": len(corpus.files), "detected": corpus.detected}
+
+
+def _file_name(name: str) -> str:
+    return "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in name)
