@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from acclimate.stages.pretrain import Pretrain
     from acclimate.stages.prune import Prune
     from acclimate.stages.tfidf import Tfidf
-    from acclimate.study.language.study import Recipe, Study, load_study
+    from acclimate.study.language.recipe import Recipe
+    from acclimate.study.language.study import Study, load_study
     from acclimate.study.plan.graph import Plan
     from acclimate.study.run import Options, run_study
     from acclimate.tasks.opened import DataSettings
@@ -87,7 +88,8 @@ _HOMES = {
     "acclimate.stages.pretrain": ("Pretrain",),
     "acclimate.stages.prune": ("Prune",),
     "acclimate.stages.tfidf": ("Tfidf",),
-    "acclimate.study.language.study": ("Recipe", "Study", "load_study"),
+    "acclimate.study.language.recipe": ("Recipe",),
+    "acclimate.study.language.study": ("Study", "load_study"),
     "acclimate.study.plan.graph": ("Plan",),
     "acclimate.study.run": ("Options", "run_study"),
 }

@@ -1,8 +1,10 @@
 """The base class of everything a user can set: frozen, and unknown names are errors."""
 
+from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, field_validator
+from pydantic_core import CoreSchema, core_schema
 
 LARGEST_COUNT = 10**12  # more than anybody's tokens; beyond it sizes and times cannot be worked with
 LARGEST_NUMBER = 1e30
@@ -44,3 +46,18 @@ def check_bounds(value: Any) -> None:
     elif isinstance(value, list | tuple):
         for inner in value:
             check_bounds(inner)
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """In an annotation: a value of one of these classes, told apart by the field `by`, as in `Annotated[Stage, OneOf("stage", STAGES)]`.
+
+    For people and for type checkers the value is of their common base; which classes there are is a value, not a type.
+    """
+
+    by: str
+    members: tuple[type[Settings], ...]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        choices = {member.model_fields[self.by].default: handler.generate_schema(member) for member in self.members}
+        return core_schema.tagged_union_schema(choices, discriminator=self.by)

@@ -9,7 +9,8 @@ import pytest
 from acclimate.evaluation.predictor import load_predictor
 from acclimate.report.results.finished import PLAIN_BASELINES, Results
 from acclimate.stages import BASELINES
-from acclimate.study.language.study import BASELINE_NAMES, load_study
+from acclimate.study.language.recipe import TABLE
+from acclimate.study.language.study import load_study
 from acclimate.study.outputs.best import loads_plainly
 from acclimate.study.plan.estimate import estimates
 from acclimate.study.plan.prepared import prepare
@@ -69,7 +70,7 @@ def test_what_needs_no_seed_runs_once_a_budget_where_the_labels_are_the_same(fol
 def test_the_report_knows_them_as_plain_baselines_and_shows_the_scores_of_probabilities(folder):
     from acclimate.report.pages.page import write_report
 
-    assert set(BASELINE_NAMES) <= PLAIN_BASELINES
+    assert set(TABLE.baseline_names) <= PLAIN_BASELINES
     results = Results.load(folder / "out")
     assert results.plain_baselines == {"majority", "tfidf", "bilstm"}
     page = write_report(folder / "out").read_text(encoding="utf-8")
@@ -77,13 +78,13 @@ def test_the_report_knows_them_as_plain_baselines_and_shows_the_scores_of_probab
 
 
 def test_plain_transformers_cannot_load_them_so_the_best_has_no_twin(folder):
-    assert models(folder).keys() == {"majority", "tfidf", "bilstm"} == set(BASELINE_NAMES)
+    assert models(folder).keys() == {"majority", "tfidf", "bilstm"} == set(TABLE.baseline_names)
     assert not any(loads_plainly(model) for model in models(folder).values())
     assert (folder / "out" / "best" / "config.json").is_file()
     assert not (folder / "out" / "best_transformer").exists()
 
 
-@pytest.mark.parametrize("kind", BASELINE_NAMES)
+@pytest.mark.parametrize("kind", TABLE.baseline_names)
 def test_predict_and_evaluate_serve_them(acclimate, folder, tiny_world, tmp_path, kind):
     model, file = models(folder)[kind], tiny_world / "test.jsonl"
     assert acclimate("predict", model, file, "--out", tmp_path / "out.jsonl").returncode == 0
@@ -128,4 +129,4 @@ def test_a_plan_says_what_a_bilstm_will_cost_and_refuses_weights_of_unknown_labe
 
 
 def test_every_baseline_is_named_by_its_stage():
-    assert BASELINE_NAMES == tuple(stage.model_fields["stage"].default for stage in BASELINES) == ("majority", "tfidf", "bilstm")
+    assert TABLE.baseline_names == tuple(stage.model_fields["stage"].default for stage in BASELINES) == ("majority", "tfidf", "bilstm")

@@ -7,7 +7,8 @@ from acclimate.errors import SettingsError
 from acclimate.stages.finetune import Finetune
 from acclimate.stages.pretrain import Pretrain
 from acclimate.stages.tfidf import Tfidf
-from acclimate.study.language.study import Recipe, Study, load_study, parse_study, resolved
+from acclimate.study.language.recipe import Recipe
+from acclimate.study.language.study import Study, load_study, parse_study, resolved
 from acclimate.study.language.yaml import dump, parse
 from acclimate.tasks.opened import DataSettings
 

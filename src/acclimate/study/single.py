@@ -9,8 +9,9 @@ from typing import Any
 from acclimate.errors import AcclimateError, Interrupted, SettingsError, TrainingError
 from acclimate.files import locked
 from acclimate.owned import CARD, own_folder, refuse_foreign, refuse_holding, refuse_inside
+from acclimate.study.language.bases import RANDOM
+from acclimate.study.language.language import BUILT_IN, Language
 from acclimate.study.language.paths import precious
-from acclimate.study.language.study import BASELINE_NAMES, RANDOM, parse_study
 from acclimate.study.outputs.outcomes import Outcomes, rows
 from acclimate.study.plan.prepared import prepare
 from acclimate.study.run import Options, carry_out, study_facts
@@ -44,8 +45,9 @@ def scratch(base: str, sizes: dict[str, int | None]) -> Any:
 
 
 def run_stage(
-    base: str, stage: str, settings: dict[str, Any], data: dict[str, Any], seed: int, options: Options, start: Any = None
-) -> Made:
+    base: str, stage: str, settings: dict[str, Any], data: dict[str, Any], seed: int, options: Options, start: Any = None,
+    language: Language = BUILT_IN,
+) -> Made:  # fmt: skip
     """Run one stage on `base` and put its model into `options.out`; `start` is what a recipe's `base:` says, where that is more.
 
     Paths are relative to the working directory.
@@ -54,8 +56,9 @@ def run_stage(
         TrainingError: the stage failed.
         Interrupted: a stop was asked for; the same call continues.
     """
-    recipe: Any = {"base": {base: settings}} if base in BASELINE_NAMES else {"base": start or base, "stages": [{stage: settings}]}
-    study = parse_study({"name": stage, "base": base, "data": data, "seeds": [seed], "recipes": {stage: recipe}})
+    plain = base in language.table.baseline_names
+    recipe: Any = {"base": {base: settings}} if plain else {"base": start or base, "stages": [{stage: settings}]}
+    study = language.parse({"name": stage, "base": base, "data": data, "seeds": [seed], "recipes": {stage: recipe}})
     out = options.out.resolve()
     splits = out.with_name(f"{out.name}-splits")
     if out == Path(base).expanduser().resolve():

@@ -3,11 +3,11 @@
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import ValidationError
 
-from acclimate.settings import Settings
+from acclimate.settings import OneOf, Settings
 from acclimate.study.language.yaml import Document, Place
 
 MOST_MISTAKES = 10  # in one message
@@ -158,5 +158,8 @@ def models_in(annotation: Any) -> Iterator[type[Settings]]:
     """The settings classes in an annotation such as `dict[str, Recipe]` or `Pretrain | Finetune`, not those inside them."""
     if isinstance(annotation, type) and issubclass(annotation, Settings):
         yield annotation
+    if get_origin(annotation) is Annotated and (table := next((one for one in annotation.__metadata__ if isinstance(one, OneOf)), None)):
+        yield from table.members
+        return
     for part in get_args(annotation):
         yield from models_in(part)

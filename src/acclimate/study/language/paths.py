@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from acclimate.modeling.named import NAMED
-from acclimate.study.language.study import RANDOM, LayersOf, New, Study
+from acclimate.study.language.bases import RANDOM, LayersOf, New
+from acclimate.study.language.study import Study
 
 SPLITS = ("path", "train", "dev", "test")
 

@@ -8,35 +8,37 @@ from pydantic.fields import FieldInfo
 
 from acclimate.modeling.named import NAMED
 from acclimate.settings import Settings
-from acclimate.stages import BASELINES, STAGES
 from acclimate.stages.base import Stage
+from acclimate.study.language.bases import RANDOM, LayersOf, New
 from acclimate.study.language.mistakes import models_in
-from acclimate.study.language.study import BASELINE_NAMES, RANDOM, LayersOf, New, Recipe, Study, stage_name
+from acclimate.study.language.recipe import Recipe
+from acclimate.study.language.stage_table import StageTable, stage_name
+from acclimate.study.language.study import Study
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
-_STEPS = tuple(stage for stage in STAGES if stage not in BASELINES)  # what can stand in a list of stages
 
 
-def json_schema() -> dict[str, Any]:
+def json_schema(model: type[Study] = Study) -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of a study file as it is written, with the settings' docstrings as descriptions.
 
     It knows forms, not meaning: that `reference` is a recipe, or that finetune comes last, is checked when the file is read.
     """
-    schema = Study.model_json_schema()
+    schema = model.model_json_schema()
     definitions: dict[str, Any] = schema.pop("$defs")
-    for stage in STAGES:
+    for stage in model.table.stages:
         # Which stage it is, is said by the key in front of the settings.
         definitions[stage.__name__]["properties"].pop("stage")
-    definitions["Stage"] = _stage()
-    definitions["Recipe"] = _recipe()
+    definitions["Stage"] = _stage(model.table)
+    definitions["Recipe"] = _recipe(model.table)
     written = {"$schema": DRAFT, **schema, "title": "An acclimate study", "$defs": dict(sorted(definitions.items()))}
     untitled: dict[str, Any] = _without_titles(written)
     return untitled
 
 
-def _stage() -> dict[str, Any]:
-    names = [stage_name(stage) for stage in _STEPS]
-    return {"description": "A stage: its name, or `name: {settings}`.", "anyOf": [{"enum": names}, _one_of(_STEPS)]}
+def _stage(table: StageTable) -> dict[str, Any]:
+    steps = [stage for stage in table.stages if stage not in table.baselines]  # what can stand in a list of stages
+    names = [stage_name(stage) for stage in steps]
+    return {"description": "A stage: its name, or `name: {settings}`.", "anyOf": [{"enum": names}, _one_of(steps)]}
 
 
 def _one_of(stages: Iterable[type[Stage]]) -> dict[str, Any]:
@@ -47,7 +49,7 @@ def _one_of(stages: Iterable[type[Stage]]) -> dict[str, Any]:
     return {"type": "object", "properties": settings, "additionalProperties": False, "minProperties": 1, "maxProperties": 1}
 
 
-def _recipe() -> dict[str, Any]:
+def _recipe(table: StageTable) -> dict[str, Any]:
     stages = {"type": "array", "items": {"$ref": "#/$defs/Stage"}}
     described = Recipe.model_fields
     full = {
@@ -55,10 +57,10 @@ def _recipe() -> dict[str, Any]:
         "properties": {
             "base": {
                 "anyOf": [
-                    {"type": "string", "minLength": 1, "examples": [RANDOM, *NAMED, *BASELINE_NAMES]},
+                    {"type": "string", "minLength": 1, "examples": [RANDOM, *NAMED, *table.baseline_names]},
                     _reference(LayersOf),
                     _reference(New),
-                    _one_of(BASELINES),
+                    _one_of(table.baselines),
                     {"type": "null"},
                 ],
                 "description": _description(described["base"]),
@@ -93,18 +95,18 @@ def _without_titles(value: Any) -> Any:
     return kept
 
 
-def reference_markdown() -> str:
+def reference_markdown(model: type[Study] = Study) -> str:
     """The reference of the study file: a table for each block with its keys, their types, defaults and meanings."""
-    blocks: list[tuple[str, str, type[Settings]]] = [("The study", "", Study)]
-    seen: set[type[Settings]] = {Study, Recipe}
-    for field in Study.model_fields.values():
+    (recipe,) = models_in(model.model_fields["recipes"].annotation)
+    blocks: list[tuple[str, str, type[Settings]]] = [("The study", "", model)]
+    seen: set[type[Settings]] = {model, recipe, *model.table.stages}
+    for field in model.model_fields.values():
         blocks += _blocks(field.annotation, seen)
-    blocks.append(("A recipe", "One entry of `recipes`.", Recipe))
-    blocks += _blocks(Recipe.model_fields["base"].annotation, seen)
-    for stage in STAGES:
+    blocks.append(("A recipe", "One entry of `recipes`.", recipe))
+    blocks += _blocks(recipe.model_fields["base"].annotation, seen)
+    for stage in model.table.stages:
         name = stage_name(stage)
-        where = _baseline_as_written(stage) if stage in BASELINES else f"The stage `{name}`."
-        seen.add(stage)
+        where = _baseline_as_written(stage) if stage in model.table.baselines else f"The stage `{name}`."
         blocks.append((f"`{name}`", where, stage))
         for field in stage.model_fields.values():
             blocks += _blocks(field.annotation, seen)
@@ -131,7 +133,7 @@ def _blocks(annotation: Any, seen: set[type[Settings]]) -> list[tuple[str, str, 
     """The settings classes that a field leads to, outermost first, each once."""
     found: list[tuple[str, str, type[Settings]]] = []
     for model in models_in(annotation):
-        if model not in seen and model not in STAGES:
+        if model not in seen:
             seen.add(model)
             found.append((_TITLES.get(model.__name__, f"`{model.__name__}`"), "", model))
             for field in model.model_fields.values():
@@ -160,10 +162,11 @@ def _block(introduction: str, model: type[Settings]) -> str:
 
 def _kind(model: type[Settings], name: str) -> str:
     """The type of a field in words, e.g. `number > 0, or null`."""
-    if model is Recipe:
-        baseline = "text, or `{layers_of, keep}`, or `random: {sizes}`, or a plain baseline with settings, `tfidf: {settings}`"
-        return {"base": baseline, "stages": "list of stages", "draw": "whole number ≥ 0"}[name]
-    if model is Study and name == "recipes":
+    if issubclass(model, Recipe):
+        plain = f"a plain baseline with settings, {model.table.a_baseline_with_settings}"
+        base = f"text, or `{{layers_of, keep}}`, or `random: {{sizes}}`, or {plain}"
+        return {"base": base, "stages": "list of stages", "draw": "whole number ≥ 0"}[name]
+    if issubclass(model, Study) and name == "recipes":
         return "mapping of names to recipes"
     schema = TypeAdapter(model).json_schema()
     definitions = schema.get("$defs", {})

@@ -10,7 +10,9 @@ from acclimate.modeling.source import Source, new_source, resolve_base
 from acclimate.stages.base import Stage
 from acclimate.stages.cut import Cut, spread
 from acclimate.stages.start import Start
-from acclimate.study.language.study import BASELINE_NAMES, RANDOM, LayersOf, New, Recipe, Study, unsupervised
+from acclimate.study.language.bases import RANDOM, LayersOf, New
+from acclimate.study.language.recipe import Recipe
+from acclimate.study.language.study import Study
 
 KEEPS_ITS_FIRST = ("modernbert",)  # whose first layer is built unlike the others
 
@@ -41,15 +43,17 @@ class Chains:
             SettingsError: layers were asked for that a model does not have.
         """
         recipe = self._study.recipes[name]
-        start = self._start(name, recipe)
+        start = self._start_of(name, recipe)
         return Chain((*start.links, *((stage, recipe.draw) for stage in recipe.stages)), start.source, start.layers)
 
-    def _start(self, name: str, recipe: Recipe) -> Chain:
-        base = recipe.base or self._study.base
-        if isinstance(base, LayersOf):
-            return self._cut(name, base, recipe.draw)
-        if base in BASELINE_NAMES:
+    def _start_of(self, name: str, recipe: Recipe) -> Chain:
+        if recipe.is_baseline:
             return Chain((), None, None)
+        if isinstance(recipe.base, LayersOf):
+            return self._cut(name, recipe.base, recipe.draw)
+        return self._start(recipe.base or self._study.base, recipe.draw)
+
+    def _start(self, base: str | New, draw: int) -> Chain:
         if isinstance(base, New):
             shape = base.random
             tokenizer = shape.tokenizer or self._study.base
@@ -60,15 +64,15 @@ class Chains:
         random = base == RANDOM or isinstance(base, New)
         start = Start(digest=source.digest, random=random, shape=source.shape, name=source.name, folder=str(source.folder))
         layers = source.config.get("num_hidden_layers") or source.config.get("n_layers")
-        return Chain(((start, recipe.draw),), source, layers)
+        return Chain(((start, draw),), source, layers)
 
     def _cut(self, name: str, base: LayersOf, draw: int) -> Chain:
         teacher = self._study.recipes.get(base.layers_of)
         if teacher is None:
-            whole = self._start(name, Recipe(base=base.layers_of, draw=draw))
+            whole = self._start(base.layers_of, draw)
         else:
-            start = self._start(base.layers_of, teacher)
-            steps = tuple((stage, teacher.draw) for stage in unsupervised(teacher))
+            start = self._start_of(base.layers_of, teacher)
+            steps = tuple((stage, teacher.draw) for stage in teacher.unsupervised)
             whole = Chain((*start.links, *steps), start.source, start.layers)
         assert whole.source is not None and whole.layers is not None
         keep = base.keep

@@ -21,7 +21,8 @@ from acclimate.stages.finetune import Finetune
 from acclimate.stages.pretrain import Pretrain
 from acclimate.stages.prune import Prune
 from acclimate.stages.start import Start
-from acclimate.study.language.study import Recipe, Study
+from acclimate.study.language.recipe import Recipe
+from acclimate.study.language.study import Study
 from acclimate.study.plan.chains import Chain, Chains
 from acclimate.tasks.labels import in_order, label_hint, some_labels
 from acclimate.tasks.opened import Data

@@ -1,0 +1,102 @@
+"""What each setting of a study allows alone, but not together with the others."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from acclimate.study.language.bases import RANDOM, LayersOf, New
+from acclimate.study.language.mistakes import Mistake, did_you_mean
+from acclimate.study.language.recipe import Recipe, reads_labels
+from acclimate.study.language.stage_table import stage_name
+
+if TYPE_CHECKING:  # a study asks this file what is wrong with it
+    from acclimate.study.language.study import Study
+
+MOST_RUNS = 20_000  # of a study: their plan alone takes half a minute
+TASK_READS = frozenset(("labels", "task text", "dev text", "test text"))  # what a stage reads of the task rather than of a corpus
+
+
+def too_many_runs(study: "Study") -> Mistake:
+    """What is wrong with a study of more than `MOST_RUNS` runs, said of the setting that makes most of them."""
+    runs, recipes, budgets = study.number_of_runs, len(study.recipes), len(study.labels)
+    seeds = runs // (recipes * budgets)
+    sizes = {"recipes": recipes, "labels": budgets, "seeds": seeds}
+    parts = f"{recipes:,} recipes x {seeds:,} seeds x {budgets:,} label budgets"
+    message = f"{parts} are {runs:,} runs, and a study has at most {MOST_RUNS:,}; split it, or take fewer"
+    return Mistake((max(sizes, key=sizes.__getitem__),), message)
+
+
+def contradictions(study: "Study") -> Iterator[Mistake]:
+    """What each setting allows alone, but not together with the others."""
+    seeds = study.seed_list
+    if twice := sorted(seed for seed, times in Counter(seeds).items() if times > 1):
+        yield Mistake(("seeds",), f"the seed {twice[0]} stands here twice")
+    if doubled := [budget for budget, times in Counter(study.labels).items() if times > 1]:
+        yield Mistake(("labels",), f"the budget {doubled[0]} stands here twice")
+    if study.reference is not None and study.reference not in study.recipes:
+        names = tuple(study.recipes)
+        near = did_you_mean(study.reference, names)
+        yield Mistake(("reference",), f"{study.reference!r} is not a recipe{near}; recipes are {', '.join(names)}")
+    needing = [name for name, recipe in study.recipes.items() if recipe.needs_base]
+    if needing and study.base in (RANDOM, *study.table.baseline_names):
+        yield Mistake(
+            ("base",), f"{study.base!r} is not a pretrained model, and {_some(needing)} from it; give a hub id or a folder, or leave it out"
+        )
+    reading = [name for name, recipe in study.recipes.items() if any(set(stage.reads()) & TASK_READS for stage in recipe.stages)]
+    if reading and study.data.task is None:
+        yield Mistake(("data",), f"there is no `task`, and {_some(reading, 'reads', 'read')} it")
+    compared = any(recipe.ends_supervised for recipe in study.recipes.values())
+    if not compared and study.labels != ("all",):
+        yield Mistake(("labels",), f"no recipe reads labels; {study.table.to_be_compared}")
+    for name, recipe in study.recipes.items():
+        path = ("recipes", name)
+        if not name or name != name.strip():
+            yield Mistake(path, f"the recipe's name {name!r} is empty, or has spaces around it")
+        yield from (Mistake((*path, *mistake.path), mistake.message) for mistake in _recipe_contradictions(study, recipe))
+        yield from _layers_of(study, name)
+        if compared and recipe.stages and not recipe.ends_supervised:
+            yield Mistake(path, f"ends with {stage_name(recipe.stages[-1])}; {study.table.to_be_compared}")
+
+
+def _layers_of(study: "Study", name: str) -> Iterator[Mistake]:
+    # A student of a recipe, of a recipe ...: the way down must end.
+    base, seen = study.recipes[name].base, [name]
+    if isinstance(base, LayersOf) and base.layers_of not in study.recipes and base.layers_of in (RANDOM, *study.table.baseline_names):
+        yield Mistake(("recipes", name, "base", "layers_of"), f"{base.layers_of} is neither a recipe nor a pretrained model")
+    while isinstance(base, LayersOf) and base.layers_of in study.recipes:
+        teacher = study.recipes[base.layers_of]
+        if base.layers_of in seen:
+            yield Mistake(("recipes", name, "base", "layers_of"), f"goes in a circle: {' of '.join((*seen, base.layers_of))}")
+            return
+        if teacher.is_baseline:
+            yield Mistake(("recipes", name, "base", "layers_of"), f"{base.layers_of} is a plain baseline and has no layers")
+        seen, base = [*seen, base.layers_of], teacher.base
+
+
+def _some(recipes: list[str], one: str = "starts", several: str = "start") -> str:
+    if len(recipes) == 1:
+        return f"the recipe {recipes[0]} {one}"
+    return f"the recipes {', '.join(recipes[:3])}{', ...' if len(recipes) > 3 else ''} {several}"
+
+
+def _recipe_contradictions(study: "Study", recipe: Recipe) -> Iterator[Mistake]:
+    corpora = tuple(study.data.corpora_by_name())
+    if not recipe.stages:
+        yield Mistake((), "has no stages; the shortest recipe is [finetune]")
+    random = recipe.base == RANDOM or isinstance(recipe.base, New)
+    if recipe.draw and not random and not any(stage.draws() for stage in recipe.stages):
+        yield Mistake(("draw",), "nothing in this recipe is drawn at random, so another draw is the same model")
+    if recipe.is_baseline and [stage_name(stage) for stage in recipe.stages] != [recipe.base]:
+        yield Mistake((), f"{recipe.base} is a plain baseline and takes no stages")
+    for place, stage in enumerate(recipe.stages):
+        path = ("stages", place, stage_name(stage))
+        name = stage_name(stage)
+        if name in study.table.baseline_names and name != recipe.base:
+            yield Mistake(path, f"{name} is a base, not a step on the way: write {{base: {name}}}")
+        elif reads_labels(stage) and place != len(recipe.stages) - 1:
+            yield Mistake(path, f"{stage_name(stage)} must be the last stage, and the only one of its kind")
+        for what in stage.reads():
+            if what not in TASK_READS and what not in corpora:
+                known = (*corpora, *(["task"] if study.data.task is not None else []))
+                among = f"those in `data` are {', '.join(known)}" if known else "`data` has none"
+                yield Mistake((*path, "corpus"), f"there is no corpus {what!r}{did_you_mean(what, known)}; {among}")

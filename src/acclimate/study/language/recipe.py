@@ -1,0 +1,86 @@
+"""One entry of `recipes`: a base and the stages that adapt it."""
+
+from collections.abc import Mapping
+from itertools import takewhile
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BeforeValidator, model_validator
+
+from acclimate.settings import OneOf, Settings
+from acclimate.stages import STAGES
+from acclimate.stages.base import Stage
+from acclimate.study.language.bases import NOT_BASELINES, RANDOM, Base, New
+from acclimate.study.language.counts import Seed
+from acclimate.study.language.stage_table import StageTable
+
+TABLE = StageTable(STAGES)
+
+
+class Recipe(Settings):
+    """A base and the stages that adapt it. In a study file: a list of stages, or `{base, stages}`."""
+
+    table: ClassVar[StageTable] = TABLE
+
+    base: Base | None = None
+    """Where it starts: a hub id, a folder or a short name, `random` (the study's base with fresh weights), `random: {sizes}`,
+    `{layers_of: model or recipe, keep: layers}`, or a plain baseline (`majority`, `tfidf`, `bilstm`); default the study's base."""
+    stages: tuple[Annotated[Stage, OneOf("stage", TABLE.stages), BeforeValidator(TABLE.as_written)], ...] = ()
+    """What is done to it, in this order: each a stage's name, or `name: {settings}`."""
+    draw: Seed = 0
+    """Another number draws everything random anew (fresh heads, order, masks, dropout), on the same labelled texts: the same recipe once
+    more, for an A/A study."""
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether it is a plain baseline, which starts from no model."""
+        return self.base in self.table.baseline_names
+
+    @property
+    def ends_supervised(self) -> bool:
+        """Whether its last stage learns from labels, so that it can be compared."""
+        return bool(self.stages) and reads_labels(self.stages[-1])
+
+    @property
+    def needs_base(self) -> bool:
+        """Whether it takes anything from the study's base."""
+        return self.base in (None, RANDOM) or (isinstance(self.base, New) and self.base.random.tokenizer is None)
+
+    @property
+    def unsupervised(self) -> tuple[Stage, ...]:
+        """The stages before the first that reads labels: what a student of this recipe is cut from."""
+        return tuple(takewhile(lambda stage: not reads_labels(stage), self.stages))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_written(cls, value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            return {"stages": tuple(value)}
+        if isinstance(value, Recipe):
+            return value if isinstance(value, cls) else {name: getattr(value, name) for name in type(value).model_fields}
+        if not isinstance(value, Mapping):
+            raise ValueError("a recipe is a list of stages, such as [finetune], or {base, stages}")
+        for name in value:
+            if name in cls.table.names and name not in cls.table.baseline_names:
+                raise ValueError(f"the stages of a recipe are a list: write [{name}: {{...}}]")
+        base, stages = value.get("base"), value.get("stages")
+        if isinstance(base, Mapping):
+            name = next(iter(base), None)
+            if name in NOT_BASELINES:
+                return {**value, "stages": ()} if stages is None else value
+            if len(base) != 1 or name not in cls.table.baseline_names:
+                plain = ", ".join(f"`{name}`" for name in cls.table.baseline_names)
+                raise ValueError(
+                    f"base: should be a hub id, a folder, `random`, `random: {{sizes}}`, `{{layers_of: model, keep: layers}}`, "
+                    f"a plain baseline ({plain}), or {cls.table.a_baseline_with_settings}"
+                )
+            if stages:
+                raise ValueError(f"{name} is a plain baseline and takes no stages")
+            return {**value, "base": name, "stages": (cls.table.as_written(base),)}
+        if base in cls.table.baseline_names and not stages:
+            return {**value, "stages": (base,)}
+        return {**value, "stages": ()} if stages is None else value
+
+
+def reads_labels(stage: Stage) -> bool:
+    """Whether it learns from the labels of the task."""
+    return "labels" in stage.reads()

@@ -1,0 +1,71 @@
+"""The stages that a study may name, as a value: their words, and how one is read and written."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from acclimate.stages import BASELINES
+from acclimate.stages.base import Stage
+from acclimate.stages.finetune import Finetune
+from acclimate.study.language.mistakes import did_you_mean
+
+
+class StageTable:
+    """A table of stages and the words that it puts into a study file."""
+
+    def __init__(self, stages: Sequence[type[Stage]]) -> None:
+        self.stages = tuple(stages)
+        self.baselines = tuple(stage for stage in stages if stage in BASELINES)
+        self.names = tuple(map(stage_name, self.stages))
+        self.baseline_names = tuple(map(stage_name, self.baselines))
+
+    @cached_property
+    def to_be_compared(self) -> str:
+        """What a recipe must be to have a score, in words."""
+        learning = " or ".join(stage_name(stage) for stage in self.stages if stage is Finetune)
+        return f"to be compared, a recipe ends with {learning} (or is a plain baseline: {', '.join(self.baseline_names)})"
+
+    @cached_property
+    def a_baseline_with_settings(self) -> str:
+        """How one of them is written, for messages: `tfidf: {settings}`."""
+        able = (stage for stage in self.baselines if len(stage.model_fields) > 1)
+        return f"`{stage_name(next(able, self.baselines[0]))}: {{settings}}`"
+
+    def as_written(self, value: Any) -> Any:
+        """`finetune` or `{finetune: {lr: 2e-5}}` in the form of the models, `{stage: finetune, lr: 2e-5}`.
+
+        Raises:
+            ValueError: it is no stage, or none of this table.
+        """
+        if isinstance(value, Stage):
+            return value
+        name: Any
+        settings: Any
+        if isinstance(value, str):
+            name, settings = value, None
+        elif isinstance(value, Mapping) and "stage" in value:  # the models' own form: model_dump() is read back, too
+            name, settings = value["stage"], value
+        elif isinstance(value, Mapping) and len(value) == 1:
+            ((name, settings),) = value.items()
+        elif isinstance(value, Mapping) and value:
+            raise ValueError(
+                f"a stage is one name with its settings, not {len(value)} keys ({', '.join(map(str, value))}); indent the settings"
+            )
+        else:
+            raise ValueError("a stage is its name, or `name: {settings}`")
+        if name not in self.names:
+            raise ValueError(f"unknown stage {name!r}{did_you_mean(str(name), self.names)}; stages are {', '.join(self.names)}")
+        if settings is not None and not isinstance(settings, Mapping):
+            raise ValueError(f"the settings of {name} are a mapping, `{name}: {{key: value}}`, not {settings!r}")
+        return {**(settings or {}), "stage": name}
+
+
+def stage_name(stage: type[Stage] | Stage) -> str:
+    """The word for a stage in a study file, e.g. `pretrain`."""
+    name: str = (stage if isinstance(stage, type) else type(stage)).model_fields["stage"].default
+    return name
+
+
+def written_out(stage: Stage) -> dict[str, Any]:
+    """A stage with every default, as one would write it."""
+    return {stage_name(stage): stage.model_dump(mode="json", exclude={"stage"})}
