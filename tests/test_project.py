@@ -52,3 +52,11 @@ def test_every_dependency_is_pinned_within_its_range(line: str) -> None:
 
 def test_the_installed_version_is_the_one_in_the_source() -> None:
     assert version("acclimate") == acclimate.__version__
+
+
+def test_what_a_stage_is_stands_in_its_own_file_and_the_table_alone() -> None:
+    stages = ROOT / "src" / "acclimate" / "stages"
+    names = "|".join(file.stem for file in stages.glob("*.py") if 'stage: Literal["' in file.read_text(encoding="utf-8"))
+    asks = re.compile(rf"from acclimate\.stages\.({names}) import|isinstance\([^,()]*stage, \(?[A-Z]|\.stage == \"|hasattr\([^,]*stage,")
+    files = [file for file in (ROOT / "src" / "acclimate").rglob("*.py") if stages not in file.parents and file.name != "__init__.py"]
+    assert [str(file) for file in files if asks.search(file.read_text(encoding="utf-8"))] == []

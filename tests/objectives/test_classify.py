@@ -10,7 +10,8 @@ from acclimate.data.tokens import TokenStore
 from acclimate.data.windows import first
 from acclimate.errors import SettingsError
 from acclimate.modeling.tensors import to_tensors
-from acclimate.objectives.classify import LabelledText, class_weights
+from acclimate.objectives.class_weights import class_weights
+from acclimate.objectives.classify import LabelledText
 
 LABELS = np.array([0, 0, 0, 1])
 

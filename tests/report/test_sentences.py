@@ -162,7 +162,7 @@ def test_no_sentence_claims_more_than_the_verdict_whatever_the_numbers(
         for name in ("a", "b")
         for seed, score in enumerate(scores)
     )
-    stages = (StageFact("k", "pretrain", ("b",), 0, None, 1.0, False, "done", {}, (), {}),) if shared else ()
+    stages = (StageFact("k", "pretrain", ("b",), 0, None, 1.0, False, "done", {}, (), {}, role="pretrains"),) if shared else ()
     for said in recipe_sentences(Results("test_macro_f1", "a", runs, (verdict,), stages, {}, "", pa.table({})), "all"):
         claimed = re.findall("better|worse", POSSIBLY.sub("", said.sentence + said.advice))
         assert claimed == ([said.claim] if said.claim in ("better", "worse") else [])

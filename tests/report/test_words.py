@@ -190,7 +190,7 @@ def _in_memory(scores: list[list[float | str]], bounds: list[float], word: str, 
     # Without a finished run of the reference there is nothing to compare with.
     low, difference, high = bounds if 0 in done else (None, None, None)
     verdicts = tuple(Verdict(f"r{number}", "r0", "500", 0.5, difference, low, high, 0.01, None, word, 2) for number in done if number)
-    stages = (StageFact("k", "pretrain", ("r1",), 0, None, 1.0, False, "done", {}, (), {}),) if shared else ()
+    stages = (StageFact("k", "pretrain", ("r1",), 0, None, 1.0, False, "done", {}, (), {}, role="pretrains"),) if shared else ()
     return Results("test_macro_f1", "r0", runs, verdicts, stages, {}, "", pa.table({}))
 
 

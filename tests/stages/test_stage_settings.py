@@ -1,3 +1,5 @@
+from typing import ClassVar
+
 import pytest
 from pydantic import ValidationError
 
@@ -50,3 +52,20 @@ def test_two_budgets_at_once_are_refused():
 @pytest.mark.parametrize("stage", STAGES)
 def test_every_setting_is_documented(stage):
     assert all(field.description for name, field in stage.model_fields.items() if name != "stage")
+
+
+def test_a_setting_that_was_added_later_leaves_no_trace_while_it_means_what_was_done_before():
+    class Later(Finetune):
+        silent: ClassVar = {"loss": "cross_entropy"}
+        loss: str = "cross_entropy"
+        """Of the classifier."""
+
+    assert Later().keyed() == Finetune().keyed()
+    assert Later(loss="focal").keyed() == Finetune().keyed() | {"loss": "focal"}
+
+
+def test_a_title_says_what_is_learned_from_what():
+    assert [Finetune().title(), Finetune(train="head").title(), Finetune(train=2).title()] == [
+        "finetune", "finetune (head)", "finetune (top 2)",
+    ]  # fmt: skip
+    assert Pretrain(corpus="task").title() == "pretrain on task"

@@ -1,14 +1,15 @@
 """Studies of plain baselines: no pretrained model is needed, and each of them is served like any other model."""
 
 import json
+import shutil
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 from acclimate.evaluation.predictor import load_predictor
-from acclimate.report.results.finished import PLAIN_BASELINES, Results
-from acclimate.stages import BASELINES
+from acclimate.report.results.finished import ROLES, Results
+from acclimate.stages import BASELINES, BASES, STAGES
 from acclimate.study.language.recipe import TABLE
 from acclimate.study.language.study import load_study
 from acclimate.study.outputs.best import loads_plainly
@@ -70,11 +71,21 @@ def test_what_needs_no_seed_runs_once_a_budget_where_the_labels_are_the_same(fol
 def test_the_report_knows_them_as_plain_baselines_and_shows_the_scores_of_probabilities(folder):
     from acclimate.report.pages.page import write_report
 
-    assert set(TABLE.baseline_names) <= PLAIN_BASELINES
     results = Results.load(folder / "out")
     assert results.plain_baselines == {"majority", "tfidf", "bilstm"}
     page = write_report(folder / "out").read_text(encoding="utf-8")
     assert all(word in page for word in ("PR-AUC", "PR-AUC base rate", "Brier score", "ECE"))
+
+
+def test_a_folder_that_does_not_say_what_its_stages_are_is_read_as_one_that_does(folder, tmp_path):
+    old = tmp_path / "old"
+    shutil.copytree(folder / "out", old)
+    facts = json.loads((old / "study.json").read_text())
+    for stage in facts["stages"]:
+        del stage["role"], stage["does"]
+    (old / "study.json").write_text(json.dumps(facts))
+    assert Results.load(old).stages == Results.load(folder / "out").stages
+    assert {stage.word(): stage.role for stage in (*STAGES, *BASES)}.items() >= ROLES.items()
 
 
 def test_plain_transformers_cannot_load_them_so_the_best_has_no_twin(folder):

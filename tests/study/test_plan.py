@@ -5,10 +5,10 @@ import sys
 import pytest
 
 from acclimate.errors import DataError, SettingsError
+from acclimate.stages import finetune
 from acclimate.study.language.paths import relocated
 from acclimate.study.language.study import load_study
 from acclimate.study.outputs.best import Candidate, choose
-from acclimate.study.plan import graph as planning
 from acclimate.study.plan.prepared import needed, prepare
 
 HEAD = "{head}\n"
@@ -101,7 +101,7 @@ def test_what_is_kept_for_a_study_is_kept_in_every_precision(write_study, tmp_pa
 
 
 def test_some_layers_of_a_model_that_has_one_for_all_are_refused_before_anything_is_spent(plan_of, monkeypatch):
-    monkeypatch.setattr(planning, "ONE_LAYER", ("bert",))
+    monkeypatch.setattr(finetune, "ONE_LAYER", ("bert",))
     with pytest.raises(SettingsError, match=r"recipes\.a: train: .* layers share their weights, so it is `all` or `head`"):
         plan_of(HEAD + "recipes: {{ a: [pretrain, finetune: {{ train: 1 }}] }}")
     assert plan_of(HEAD + "recipes: {{ a: [finetune: {{ train: head }}] }}").nodes

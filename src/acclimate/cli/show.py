@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from acclimate.cli.streams import raw
-from acclimate.data.mixture import in_words
 from acclimate.inert import inert, one_line
 from acclimate.report.words.text import duration, label_count, percent, size
 
@@ -54,7 +53,7 @@ def plan(prepared: "Prepared", estimates: "dict[str, Estimate]") -> None:
         depth = sum(1 for _ in prepared.plan.ancestors(key))
         used = prepared.plan.recipes_of(key)
         table.add_row(
-            Text("  " * depth + one_line(_stage_name(node.stage))),
+            Text("  " * depth + one_line(node.stage.title())),
             Text(one_line(used[0]) if len(used) == 1 else f"{len(used)} recipes"),
             str(node.seed) if node.stage.draws() else "-",
             label_count(node.labels),
@@ -209,20 +208,6 @@ def command(verb: str, *arguments: str, **options: Any) -> str:
 
 def _told(word: str) -> str:
     return Path(word).name if Path(word).is_absolute() else word
-
-
-def _stage_name(stage: Any) -> str:
-    values = stage.model_dump(mode="json")
-    kind = values.pop("stage")
-    if kind == "start":
-        return "random weights" if stage.random else _told(stage.name)
-    return (
-        f"{kind} on {in_words(values['corpus'])}"
-        if "corpus" in values
-        else f"{kind} ({values['train']})"
-        if "train" in values
-        else str(kind)
-    )
 
 
 def console() -> Any:

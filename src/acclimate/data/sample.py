@@ -1,6 +1,17 @@
-"""A bounded part of a text that stands for the whole: spread over all of it, and the same each time."""
+"""A bounded part of a text that stands for the whole: spread over all of it, and the same each time; and what a vocabulary makes of it.
 
+A sample is all of a small text, and what is said of that is exact. The stages themselves count every token when they tokenise.
+"""
+
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
+
+from tokenizers import Tokenizer
+
+from acclimate.data.ragged import IntArray
+from acclimate.data.tokens import encoded, special_tokens
+from acclimate.data.unknown import Unread
 
 MOST_CHARACTERS = 1 << 18  # of a sample: some 60,000 tokens, which take a tokenizer a tenth of a second
 PIECE, MOST_PIECES = 1024, 64  # characters of a piece, and pieces of a long document
@@ -15,6 +26,60 @@ class Sample:
     characters: int
     whole: bool
     """The texts are all documents."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A text in a vocabulary."""
+
+    sample: Sample
+    counts: IntArray
+    """Tokens of each text of the sample, without special ones."""
+    unknown: int
+    """Unknown tokens of the sample."""
+    readable: bool
+    """Some token of the sample can be masked."""
+
+    @classmethod
+    def of(cls, sample: Sample, tokenizer: Tokenizer) -> "Measured":
+        """The sample as the tokenizer reads it.
+
+        Raises:
+            ModelError: the tokenizer cannot be used.
+        """
+        ids, counts = encoded(tokenizer, sample.texts)
+        unknown = int(Unread.by(tokenizer).counts(sample.texts, ids, counts)[:, 0].sum())
+        return cls(sample, counts, unknown, not bool(special_tokens(tokenizer)[ids].all()))
+
+    @property
+    def unknown_share(self) -> float:
+        """Of the tokens: 0 to 1."""
+        return min(1.0, self.unknown / max(1, int(self.counts.sum()), self.unknown))
+
+    @property
+    def tokens(self) -> float:
+        """Of the whole text, without special ones."""
+        return self.per_character * self.sample.characters
+
+    @cached_property
+    def per_character(self) -> float:
+        """Tokens a character."""
+        return float(self.counts.sum()) / max(1, sum(map(len, self.sample.texts)))
+
+    def windows(self, room: int) -> float:
+        """How many windows of at most so many tokens the text fills."""
+        if self.sample.whole:
+            return float((-(-self.counts // room)).sum())
+        mean = self.tokens / max(1, self.sample.documents)
+        return self.sample.documents * max(1.0, 0.5 + mean / room)
+
+    def lengths(self, texts: Iterable[str]) -> Iterator[float]:
+        """Tokens of each of some of the texts, without special ones; rough for those outside the sample."""
+        return (self._known.get(text, self.per_character * len(text)) for text in texts)
+
+    @cached_property
+    def _known(self) -> dict[str, int]:
+        return dict(zip(self.sample.texts, self.counts.tolist(), strict=True)) if self.sample.whole else {}
 
 
 class Spread:

@@ -1,7 +1,6 @@
 """Classification of one text into one of L labels: the batch of a step and the weighted cross-entropy."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
@@ -10,11 +9,7 @@ from torch import Tensor, nn
 
 from acclimate.data.batches import Batch, CountOrder
 from acclimate.data.sequences import Sequences
-from acclimate.errors import SettingsError
 from acclimate.modeling.tensors import TensorBatch
-from acclimate.tasks.labels import in_order, label_hint, some_labels
-
-ClassWeights = Literal["none", "balanced"] | dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -42,24 +37,3 @@ class LabelledText:
         logits_BL = model(batch)
         losses_B = torch.nn.functional.cross_entropy(logits_BL.float(), batch.targets["labels"], reduction="none")
         return (losses_B * batch.targets["weights"]).sum()
-
-
-def class_weights(choice: ClassWeights, labels: NDArray[np.int64], names: tuple[str, ...]) -> NDArray[np.float64]:
-    """The weight of each class [L].
-
-    `balanced` is N / (L * count of the class) (King & Zeng 2001, as in scikit-learn); a mapping names weights, 1 where it is silent.
-
-    Raises:
-        SettingsError: the mapping names a label that the task does not have.
-    """
-    if isinstance(choice, dict):
-        if unknown := in_order(choice.keys() - set(names)):
-            raise SettingsError(
-                f"class_weights: label {unknown[0]!r} is not among {some_labels(names)}{label_hint(unknown[0], set(names))}"
-            )
-        return np.array([choice.get(name, 1.0) for name in names])
-    if choice == "none":
-        return np.ones(len(names))
-    counts = np.bincount(labels, minlength=len(names))
-    # A class without an example in a small budget gets the weight of a class with one.
-    return len(labels) / (len(names) * np.maximum(counts, 1))

@@ -1,16 +1,17 @@
 """The stages a recipe can name, all in one place. A new stage is one new file and one line here."""
 
-from typing import Annotated
-
-from pydantic import Field
-
+from acclimate.stages.base import Stage
 from acclimate.stages.bilstm import Bilstm
+from acclimate.stages.cut import Cut
 from acclimate.stages.finetune import Finetune
 from acclimate.stages.majority import Majority
 from acclimate.stages.pretrain import Pretrain
 from acclimate.stages.prune import Prune
+from acclimate.stages.start import Start
 from acclimate.stages.tfidf import Tfidf
 
-BASELINES = (Majority, Tfidf, Bilstm)  # plain ones: written as a base, and the only stage of their recipe
-STAGES = (Prune, Pretrain, Finetune, *BASELINES)
-AnyStage = Annotated[Prune | Pretrain | Finetune | Majority | Tfidf | Bilstm, Field(discriminator="stage")]
+__all__ = ["BASELINES", "BASES", "STAGES", "Cut", "Start"]
+
+STAGES: tuple[type[Stage], ...] = (Prune, Pretrain, Finetune, Majority, Tfidf, Bilstm)
+BASELINES = tuple(stage for stage in STAGES if stage.role == "baseline")  # written as a base, and the only stage of their recipe
+BASES = (Start, Cut)  # what `base:` becomes, where it is no plain baseline

@@ -1,10 +1,10 @@
 """What a stage is: frozen settings, what it reads, and `run`, which turns one model folder into the next."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from acclimate.data.corpus import Corpus
 from acclimate.data.tokens import TokenStore
@@ -14,6 +14,7 @@ from acclimate.files import digest_file, digest_json
 from acclimate.locks import Patience
 from acclimate.modeling.fast_paths import FastPaths
 from acclimate.settings import Settings
+from acclimate.stages.planned import Reads, Sizes, Work
 from acclimate.tasks.opened import Data
 from acclimate.tasks.task import Task
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:  # torch is loaded by the stages that run, not by reading a st
     from acclimate.training.progress import Reporter
 
 
+Role = Literal["start", "changes", "pretrains", "learns", "baseline"]
 TOKEN_RULES = 1  # raise it when the same tokenizer would now give other tokens
 
 
@@ -102,10 +104,31 @@ class Stage(Settings):
     version: ClassVar[int] = 1  # raise it when the same settings would now give another model
     libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers", "tokenizers", "numpy")
     """What computes it: their versions are part of the key."""
+    role: ClassVar[Role] = "changes"
+    """What it is to a recipe: the model that it `start`s from, a step that `changes` a model without training it, one that `pretrains` it
+    on text, one that `learns` the task from labels, or a plain `baseline`, which starts from labelled texts and nothing else."""
+    serves: ClassVar[tuple[str, ...]] = ()
+    """The kinds of task that it learns; none where it reads no labels."""
+    silent: ClassVar[Mapping[str, Any]] = {}
+    """Settings that were added later -> the value (as in JSON) that means what was done before there was a choice: it leaves no trace in
+    the key, so that what was computed then is found."""
+
+    @classmethod
+    def word(cls) -> str:
+        """The word for it in a study file, e.g. `pretrain`."""
+        return str(cls.model_fields["stage"].default)
+
+    def title(self) -> str:
+        """What it does, in a few words for people, e.g. `pretrain on domain`."""
+        return self.word()
 
     def reads(self) -> tuple[str, ...]:
         """What of the data it reads: corpora by name, and any of "labels", "task text", "dev text", "test text"."""
         raise NotImplementedError
+
+    def beside(self) -> tuple[str, ...]:
+        """The recipes whose models it needs besides its parent's."""
+        return ()
 
     def seeds_apart(self) -> bool:
         """Whether every seed gets its own computation; otherwise it runs once, with the study's first seed."""
@@ -119,13 +142,26 @@ class Stage(Settings):
         """The settings that decide what is computed; they are part of the key.
 
         A setting whose default is found out later (null in the file) stands here as what it comes to: said or not, it is the same
-        computation, and another default is another key.
+        computation, and another default is another key. One that is `silent` does not stand here.
         """
-        return self.model_dump(mode="json")
+        settings = self.model_dump(mode="json")
+        return {name: value for name, value in settings.items() if name not in self.silent or value != self.silent[name]}
 
     def sliver(self) -> Self:
         """The same stage cut down to a few steps, to see that it works."""
         return self
+
+    def check(self, given: Sizes, task: Task | None) -> Sizes:
+        """What it makes of the sizes that it is given, before anything is spent; `task` is the study's, whatever the label budget.
+
+        Raises:
+            SettingsError: it cannot be done with this model, or on this task.
+        """
+        return given
+
+    def work(self, given: Sizes, reads: Reads) -> Work:
+        """What it takes, roughly; by default a moment, and the room of its model."""
+        return Work(self.check(given, reads.task).bytes, seconds=1.0)
 
     def run(self, parent: "ModelFolder | None", context: Context) -> Outcome:
         """Do it: read `parent`, write `context.output / "model"`, say what was measured."""

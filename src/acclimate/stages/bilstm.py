@@ -6,8 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
+from acclimate.modeling.baselines.word_list import WordList
+from acclimate.objectives.class_weights import check_class_weights
 from acclimate.settings import MOST_EPOCHS
-from acclimate.stages.base import Context, Outcome, Stage
+from acclimate.stages.base import Context, Outcome, Role, Stage
+from acclimate.stages.planned import BYTES, Reads, Sizes, Work
+from acclimate.tasks.task import Task
 
 if TYPE_CHECKING:
     from acclimate.data.sequences import Sequences
@@ -19,6 +23,8 @@ class Bilstm(Stage):
     """Word vectors and a bidirectional LSTM with max pooling (Conneau et al. 2017), from scratch: what no pretraining at all comes to."""
 
     libraries: ClassVar[tuple[str, ...]] = ("torch", "numpy")
+    role: ClassVar[Role] = "baseline"
+    serves: ClassVar[tuple[str, ...]] = ("classify",)
     stage: Literal["bilstm"] = "bilstm"
     embedding: int = Field(default=200, gt=0)
     """Width of a word's vector."""
@@ -69,6 +75,24 @@ class Bilstm(Stage):
         """Optimiser steps at most: `epochs`, and at least `min_steps`."""
         return max(1, self.min_steps, math.ceil(self.epochs * batches_per_epoch))
 
+    def check(self, given: Sizes, task: Task | None) -> Sizes:
+        if task is not None:
+            check_class_weights(self.class_weights, task.labels)
+        return given
+
+    def work(self, given: Sizes, reads: Reads) -> Work:
+        assert reads.task is not None
+        splits = (reads.task.train, reads.task.dev, reads.task.test)
+        train, dev, test = (sum(min(text.count(" ") + 1, self.max_length) for text in split.texts) for split in splits)
+        batches = -(-len(splits[0]) // self.batch_size)
+        epochs = self.steps(batches) / batches
+        # Four gates in each of two directions, over what is below and over themselves.
+        widths = [self.embedding, *[2 * self.hidden] * (self.layers - 1)]
+        body = sum(2 * 4 * self.hidden * (width + self.hidden + 2) for width in widths)
+        vectors = len(WordList.of(splits[0].texts, self.most_words, self.min_count)) * self.embedding
+        operations = body * (6 * train * epochs + 2 * (dev * (1 + epochs) + test))
+        return Work(BYTES * (vectors + body), tokens=round(train * epochs), operations=operations)
+
     def run(self, parent: object, context: Context) -> Outcome:
         import numpy as np
 
@@ -77,8 +101,8 @@ class Bilstm(Stage):
         from acclimate.evaluation.inference import class_probabilities
         from acclimate.evaluation.predictions import write_predictions
         from acclimate.modeling.baselines.bilstm_model import BilstmClassifier, BilstmConfig
-        from acclimate.modeling.baselines.word_list import WordList
-        from acclimate.objectives.classify import LabelledText, class_weights
+        from acclimate.objectives.class_weights import class_weights
+        from acclimate.objectives.classify import LabelledText
         from acclimate.objectives.classify_words import LabelledWords
         from acclimate.stages.training import train_in
         from acclimate.tasks.metrics.classes import classification_metrics, split_metrics

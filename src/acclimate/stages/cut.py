@@ -1,15 +1,22 @@
 """The start of a student: some layers of another model."""
 
 import time
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field
 
+from acclimate.errors import SettingsError
 from acclimate.evaluation.cost import Cost, disk_bytes
+from acclimate.modeling.families import ONE_LAYER
 from acclimate.stages.base import Context, Outcome, Stage
+from acclimate.stages.planned import Sizes
+from acclimate.tasks.task import Task
 
 if TYPE_CHECKING:
     from acclimate.modeling.folder import ModelFolder
+
+
+KEEPS_ITS_FIRST = ("modernbert",)  # whose first layer is built unlike the others
 
 
 class Cut(Stage):
@@ -20,11 +27,38 @@ class Cut(Stage):
     keep: tuple[int, ...] = Field(min_length=1)
     """The layers that stay, ascending, 0 being the one above the embeddings."""
 
+    @classmethod
+    def of(cls, keep: int | tuple[int, ...], whole: Sizes, named: str) -> Self:
+        """The cut that keeps these layers, or so many, of the model `whole`, which messages call `named`.
+
+        Raises:
+            SettingsError: it has no such layers, or they cannot be cut apart.
+        """
+        config, layers = whole.config, whole.layers
+        assert layers is not None
+        if (keep if isinstance(keep, int) else keep[-1] + 1) > layers:
+            asked = f"{keep} layers" if isinstance(keep, int) else f"layer {keep[-1]}"
+            raise SettingsError(f"keep: {asked} of {named}, which has {layers} layers (0 to {layers - 1})")
+        kept = spread(keep, layers) if isinstance(keep, int) else keep
+        if config["model_type"] in KEEPS_ITS_FIRST and kept[0] != 0:
+            raise SettingsError(f"keep: the first layer of {config['model_type']} is built unlike the others: begin with 0")
+        if config["model_type"] in ONE_LAYER:
+            if config.get("num_hidden_groups", 1) > 1:
+                raise SettingsError(f"layers_of: {named} shares its layers in several groups, which cannot be cut")
+            kept = tuple(range(len(kept)))  # all of them are one
+        return cls(keep=kept)
+
+    def title(self) -> str:
+        return f"{len(self.keep)} of its layers"
+
     def reads(self) -> tuple[str, ...]:
         return ()
 
     def draws(self) -> bool:
         return False
+
+    def check(self, given: Sizes, task: Task | None) -> Sizes:
+        return given.of_layers(len(self.keep))
 
     def run(self, parent: "ModelFolder | None", context: Context) -> Outcome:
         from acclimate.modeling.cut_layers import cut_layers

@@ -5,24 +5,33 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
+import numpy as np
 from pydantic import Field
 
+from acclimate.errors import SettingsError
+from acclimate.modeling.families import ONE_LAYER, divisible, pools_mean
 from acclimate.modeling.head_settings import HeadSettings
 from acclimate.modeling.longest import LONGEST_DEFAULT
+from acclimate.objectives.class_weights import check_class_weights
 from acclimate.settings import MOST_EPOCHS
-from acclimate.stages.base import Context, Outcome, Stage
+from acclimate.stages.base import Context, Outcome, Role, Stage
+from acclimate.stages.planned import Reads, Sizes, Work
+from acclimate.tasks.task import Task
 
 if TYPE_CHECKING:
     from acclimate.modeling.folder import ModelFolder
 
 HEAD_LR = 1e-3  # a fresh head on frozen features needs far larger steps than pretrained layers
 LR = 5e-5
+USUAL_LAYERS = 12  # where a configuration does not tell
 
 
 class Finetune(Stage):
     """Train a classifier on the labelled texts; dev decides when to stop, test is evaluated once."""
 
     version: ClassVar[int] = 3
+    role: ClassVar[Role] = "learns"
+    serves: ClassVar[tuple[str, ...]] = ("classify",)
     stage: Literal["finetune"] = "finetune"
     train: Literal["all", "head"] | Annotated[int, Field(ge=1)] = "all"
     """`all` layers, the `head` alone (pooler and classifier), or the top N layers with the head."""
@@ -61,6 +70,11 @@ class Finetune(Stage):
     select_by: Literal["macro_f1", "micro_f1", "accuracy", "mcc"] = "macro_f1"
     """The dev score that decides which epoch's weights are kept."""
 
+    def title(self) -> str:
+        if self.train == "all":
+            return self.word()
+        return f"{self.word()} ({self.train if self.train == 'head' else f'top {self.train}'})"
+
     def reads(self) -> tuple[str, ...]:
         return ("labels",)
 
@@ -78,8 +92,50 @@ class Finetune(Stage):
         """Optimiser steps: `epochs`, and at least `min_steps`."""
         return max(1, self.min_steps, math.ceil(self.epochs * batches_per_epoch))
 
+    def check(self, given: Sizes, task: Task | None) -> Sizes:
+        if task is not None:
+            check_class_weights(self.class_weights, task.labels)
+        given.check_training(self.max_length, self.gradient_checkpointing)
+        if isinstance(self.train, int):
+            assert given.source is not None
+            if given.config["model_type"] in ONE_LAYER:
+                raise SettingsError(f"train: {given.source.name}'s layers share their weights, so it is `all` or `head`")
+            if given.layers is not None and self.train > given.layers:
+                raise SettingsError(f"train: {self.train} layers were asked for, and {given.source.name} has {given.layers}")
+        return given
+
+    def work(self, given: Sizes, reads: Reads) -> Work:
+        assert reads.task is not None
+        splits, most = {"train": reads.task.train, "dev": reads.task.dev, "test": reads.task.test}, given.length(self.max_length)
+        train, dev, test = (
+            sum(min(length + reads.special, most) for length in reads.texts[f"task {name}"][0].lengths(split.texts))
+            for name, split in splits.items()
+        )
+        texts = len(splits["train"])
+        batches = -(-texts // self.batch_size)
+        whole, rest = divmod(self.steps(batches), batches)
+        epochs = whole + min(1.0, rest * self.batch_size / texts)
+        # What is frozen runs forward once over every text where its outputs are kept, what is trained in every epoch.
+        once = reads.fast.packed and reads.fast.frozen_cache and divisible(str(given.config["model_type"]))
+        trained = self._trained_share(given.layers or USUAL_LAYERS)
+        passes = 1.0 if once else epochs
+        frozen = (1 - trained) * 2 * given.body * (train * passes + dev * (passes if once else 1 + passes) + test)
+        training = trained * given.body * (6 * train * epochs + 2 * (dev * (1 + epochs) + test))
+        one_row = self.train == "head" and not pools_mean(given.config)
+        rows = sum(map(len, splits.values())) if one_row else train + dev + test
+        cache = round(rows * given.hidden * np.dtype(self.frozen_precision).itemsize) if once and trained < 1 else 0
+        return Work(
+            given.bytes,
+            tokens=round(train * epochs),
+            operations=frozen + training,
+            cache_bytes=cache,
+            cache_key=(reads.parent, self.train, self.frozen_precision, reads.fingerprints) if cache else None,
+        )
+
+    def _trained_share(self, layers: int) -> float:
+        return 1.0 if self.train == "all" else 0.0 if self.train == "head" else min(1.0, self.train / layers)
+
     def run(self, parent: "ModelFolder | None", context: Context) -> Outcome:
-        import numpy as np
         import torch
 
         from acclimate.data.batches import CountOrder
@@ -93,7 +149,8 @@ class Finetune(Stage):
         from acclimate.modeling.frozen import divided
         from acclimate.modeling.heads import freeze, load_classifier
         from acclimate.modeling.longest import sequence_length
-        from acclimate.objectives.classify import LabelledText, class_weights
+        from acclimate.objectives.class_weights import class_weights
+        from acclimate.objectives.classify import LabelledText
         from acclimate.stages.frozen_cache import FrozenLayers
         from acclimate.stages.texts import sequences
         from acclimate.stages.training import checkpoint_activations, decayed, flops_of, forward_tokens, name_attention, train_in
@@ -129,7 +186,7 @@ class Finetune(Stage):
         weights = class_weights(self.class_weights, task.train.labels, task.labels)
         objective = LabelledText(train, task.train.labels, order, weights)
 
-        def probabilities(module: torch.nn.Module, texts: Sequences) -> "np.ndarray[Any, np.dtype[np.float64]]":
+        def probabilities(module: torch.nn.Module, texts: Sequences) -> np.ndarray[Any, np.dtype[np.float64]]:
             return class_probabilities(module, texts, len(task.labels), micro, devices)
 
         def score(module: torch.nn.Module) -> dict[str, float]:

@@ -2,7 +2,8 @@
 
 from typing import ClassVar, Literal
 
-from acclimate.stages.base import Context, Outcome, Stage
+from acclimate.stages.base import Context, Outcome, Role, Stage
+from acclimate.stages.planned import Reads, Sizes, Work
 from acclimate.tasks.task import Task
 
 
@@ -10,6 +11,8 @@ class Majority(Stage):
     """Always the most frequent class of the training texts, the shares of the classes as probabilities: the least to be beaten."""
 
     libraries: ClassVar[tuple[str, ...]] = ("numpy",)
+    role: ClassVar[Role] = "baseline"
+    serves: ClassVar[tuple[str, ...]] = ("classify",)
     stage: Literal["majority"] = "majority"
 
     def reads(self) -> tuple[str, ...]:
@@ -17,6 +20,9 @@ class Majority(Stage):
 
     def draws(self) -> bool:
         return False
+
+    def work(self, given: Sizes, reads: Reads) -> Work:
+        return Work(disk_bytes=0, seconds=5.0)
 
     def run(self, parent: object, context: Context) -> Outcome:
         from acclimate.modeling.baselines.majority_model import MajorityModel

@@ -2,7 +2,7 @@
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -13,13 +13,15 @@ from acclimate.data.corpus import Corpus
 from acclimate.data.mixture import Mixture, in_words, shares
 from acclimate.data.ragged import IntArray
 from acclimate.data.unknown import nothing_to_mask, unknown_words
-from acclimate.errors import DataError
+from acclimate.errors import DataError, SettingsError
 from acclimate.files import digest_json
 from acclimate.modeling.longest import LONGEST_DEFAULT
 from acclimate.randomness import seed_of
 from acclimate.settings import MOST_EPOCHS
-from acclimate.stages.base import Context, Outcome, Stage
+from acclimate.stages.base import Context, Outcome, Role, Stage
+from acclimate.stages.planned import Reads, Sizes, Work
 from acclimate.tasks.opened import Data
+from acclimate.tasks.task import Task
 
 if TYPE_CHECKING:
     from acclimate.modeling.folder import ModelFolder
@@ -34,6 +36,7 @@ class Pretrain(Stage):
     """Continue pretraining with masked language modelling on unlabelled text."""
 
     version: ClassVar[int] = 6
+    role: ClassVar[Role] = "pretrains"
     stage: Literal["pretrain"] = "pretrain"
     corpus: Mixture = "domain"
     """A corpus of `data`, or `task`: the texts of the whole training split and of the task's unlabelled files. Several at once with how
@@ -91,6 +94,9 @@ class Pretrain(Stage):
             raise ValueError("`include` goes with `corpus: task`")
         return self
 
+    def title(self) -> str:
+        return f"{self.word()} on {in_words(self.corpus)}"
+
     def reads(self) -> tuple[str, ...]:
         return (*("task text" if name == "task" else name for name in shares(self.corpus)), *(f"{split} text" for split in self.include))
 
@@ -99,7 +105,8 @@ class Pretrain(Stage):
 
     def keyed(self) -> dict[str, Any]:
         # `seeds` only chooses seeds, which stand in the key themselves.
-        return self.model_dump(mode="json", exclude={"seeds"}) | {
+        settings = {name: value for name, value in super().keyed().items() if name != "seeds"}
+        return settings | {
             "epochs": None if self.tokens is not None else self.passes(),
             "mask_rate": self.mask_rate or MASK_RATES,
             "max_length": self.max_length or LONGEST_DEFAULT,
@@ -125,6 +132,55 @@ class Pretrain(Stage):
         # Measuring a token costs a third of training on it; 0.3 times as many tokens are a tenth of the time.
         affordable = int(0.3 * tokens / heldout_tokens) if heldout_tokens else self.evaluations
         return math.ceil(steps / min(self.evaluations, max(1, affordable)))
+
+    def check(self, given: Sizes, task: Task | None) -> Sizes:
+        given.check_training(self.max_length, self.gradient_checkpointing)
+        held = dict.fromkeys(shares(self.corpus), (self.heldout_share, self.heldout_tokens))
+        if any(given.heldout[name] != held[name] for name in held.keys() & given.heldout.keys()):
+            raise SettingsError(
+                "two pretrainings read the same corpus and hold out different parts of it: the second would be "
+                "judged on what the first has learned; give both the same heldout_share and heldout_tokens"
+            )
+        return replace(given, pretrained=True, heldout={**given.heldout, **held})
+
+    def work(self, given: Sizes, reads: Reads) -> Work:
+        length = given.length(self.max_length)
+        stored = epoch = 0.0  # bytes of the text in the cache, tokens of an epoch with special ones
+        wide = 2 if (given.entries or 0) <= 1 << 16 else 4
+        for name, share in shares(self.corpus).items():
+            found = reads.texts[name]
+            tokens = sum(each.tokens for each in found)
+            windows = sum(each.windows(max(1, length - reads.special)) for each in found)
+            held = min(self.heldout_tokens, self.heldout_share * tokens)
+            epoch += share * (tokens + reads.special * windows) * (1 - held / max(tokens, 1.0))
+            stored += wide * tokens + 8 * sum(each.sample.documents for each in found)
+        trained, warm = self._planned_tokens(epoch, length)
+        if not given.fresh_head or not self.head_warmup:
+            warm = 0.0
+        head = (self.mask_rate or MASK_RATES["others"]) * (given.entries or 0) * given.hidden
+        assert given.source is not None
+        return Work(
+            given.bytes,
+            tokens=round(trained + warm),
+            # A fresh head learns alone first: the body runs forward only.
+            operations=6 * (given.body + head) * trained + (2 * given.body + 6 * head) * warm,
+            cache_bytes=round(stored * (2 if len(shares(self.corpus)) > 1 else 1)),  # several corpora are also kept as one
+            cache_key=("tokens", given.source.digest, given.entries, reads.fingerprints),
+        )
+
+    def _planned_tokens(self, epoch: float, longest_window: int) -> tuple[float, float]:
+        """(tokens of all steps, of those that a fresh head would learn alone), where an epoch has so many; `_course` counts alike."""
+        whole = max(self.batch_tokens, longest_window)
+        parts = min(RAMP_PARTS, whole // longest_window) if self.batch_ramp else 1
+        batches = max(1, int(epoch // (whole // parts)))
+        steps, ramp = self.steps(max(1, round(epoch)), batches), 0
+        if parts > 1:
+            steps = RampedOrder.steps(steps, parts, self.batch_ramp)
+            ramp = round(self.batch_ramp * steps)
+        sizes = RampedOrder.sizes(parts, ramp)
+        alone = max(1, round(steps * self.head_warmup))
+        taken, first = (int(sizes[:step].sum()) + parts * max(0, step - ramp) for step in (steps, alone))
+        return taken * epoch / batches, first * epoch / batches
 
     def run(self, parent: "ModelFolder | None", context: Context) -> Outcome:
         from acclimate.evaluation.cost import Cost, PeakMemory, disk_bytes

@@ -9,7 +9,12 @@ from pydantic import Field
 from acclimate.data.mixture import Mixture, in_words, shares
 from acclimate.data.ragged import IntArray
 from acclimate.data.unknown import unknown_words
+from acclimate.data.vocabularies.smaller import necessary
+from acclimate.errors import SettingsError
+from acclimate.modeling.base_files import TOKENIZER, read_tokenizer
 from acclimate.stages.base import Context, Outcome, Stage
+from acclimate.stages.planned import Sizes
+from acclimate.tasks.task import Task
 
 if TYPE_CHECKING:
     from acclimate.modeling.folder import ModelFolder
@@ -26,6 +31,9 @@ class Prune(Stage):
     """Entries that are kept at most: special tokens and single characters always, then the most frequent ones, never one that the corpus
     does not use. What BPE merges an entry from counts, too."""
 
+    def title(self) -> str:
+        return f"{self.word()} on {in_words(self.corpus)}"
+
     def reads(self) -> tuple[str, ...]:
         return tuple("task text" if name == "task" else name for name in shares(self.corpus))
 
@@ -34,6 +42,16 @@ class Prune(Stage):
 
     def draws(self) -> bool:
         return False
+
+    def check(self, given: Sizes, task: Task | None) -> Sizes:
+        assert given.source is not None
+        least = len(necessary(read_tokenizer(given.source.folder / TOKENIZER)))
+        if self.size < least:
+            raise SettingsError(f"size: {self.size:,} entries are too few: {least:,} always stay")
+        if given.entries is not None and self.size >= given.entries:
+            rows = f"there are {given.entries:,} by then; choose a smaller size"
+            raise SettingsError(f"size: {self.size:,} entries were asked for, and {rows}")
+        return given.of_entries(self.size)
 
     def run(self, parent: "ModelFolder | None", context: Context) -> Outcome:
         from acclimate.data.vocabularies import smaller as entries

@@ -3,7 +3,7 @@
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
@@ -11,13 +11,16 @@ from acclimate.errors import ModelError
 from acclimate.evaluation.cost import Cost, disk_bytes
 from acclimate.modeling.shape import Shape
 from acclimate.modeling.source import Source
-from acclimate.stages.base import Context, Outcome, Stage
+from acclimate.stages.base import Context, Outcome, Role, Stage
+from acclimate.stages.planned import Sizes
+from acclimate.tasks.task import Task
 
 
 class Start(Stage):
     """Not written by users: `base:` becomes one of these."""
 
     libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers", "tokenizers")
+    role: ClassVar[Role] = "start"
     stage: Literal["start"] = "start"
     digest: str
     """SHA-256 of the base's weights, configuration and tokenizer."""
@@ -27,6 +30,14 @@ class Start(Stage):
     """The sizes of a model that does not exist yet; `folder` then holds its tokenizer."""
     name: str = Field(exclude=True)  # what the study calls it: not part of the key, the digest is
     folder: str = Field(exclude=True)
+
+    @classmethod
+    def of(cls, source: Source, random: bool) -> Self:
+        """The start of a recipe that begins with this base, or with its architecture alone."""
+        return cls(digest=source.digest, random=random, shape=source.shape, name=source.name, folder=str(source.folder))
+
+    def title(self) -> str:
+        return "random weights" if self.random else f"read the base {Path(self.name).name}"
 
     def reads(self) -> tuple[str, ...]:
         return ()
@@ -39,7 +50,11 @@ class Start(Stage):
 
     def keyed(self) -> dict[str, Any]:
         # The digest of a shape covers its sizes.
-        return self.model_dump(mode="json", exclude={"shape"})
+        return {name: value for name, value in super().keyed().items() if name != "shape"}
+
+    def check(self, given: Sizes, task: Task | None) -> Sizes:
+        # A head of random weights is no fresh one: all that is learned above it is learned from the same start.
+        return replace(given, pretrained=True) if self.random else given
 
     def run(self, parent: object, context: Context) -> Outcome:
         from acclimate.modeling.folder import import_base, random_base

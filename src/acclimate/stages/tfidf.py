@@ -4,7 +4,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from acclimate.stages.base import Context, Outcome, Stage
+from acclimate.stages.base import Context, Outcome, Role, Stage
+from acclimate.stages.planned import Reads, Sizes, Work
 from acclimate.tasks.task import Task
 
 
@@ -13,6 +14,8 @@ class Tfidf(Stage):
 
     version: ClassVar[int] = 2
     libraries: ClassVar[tuple[str, ...]] = ("scikit-learn", "scipy", "numpy")
+    role: ClassVar[Role] = "baseline"
+    serves: ClassVar[tuple[str, ...]] = ("classify",)
     stage: Literal["tfidf"] = "tfidf"
     strengths: tuple[float, ...] = Field(default=(0.1, 1.0, 10.0, 100.0, 1000.0), min_length=1)
     """Inverse regularisation strengths to try; dev decides."""
@@ -33,6 +36,9 @@ class Tfidf(Stage):
 
     def sliver(self) -> "Tfidf":
         return self.model_copy(update={"strengths": self.strengths[:1]})
+
+    def work(self, given: Sizes, reads: Reads) -> Work:
+        return Work(disk_bytes=0, seconds=5.0)
 
     def run(self, parent: object, context: Context) -> Outcome:
         from acclimate.modeling.baselines.tfidf_model import TfidfModel, fit

@@ -19,7 +19,6 @@ from acclimate.files import read_json, write_json, write_text
 from acclimate.locks import Patience
 from acclimate.modeling.fast_paths import FastPaths
 from acclimate.randomness import seed_of
-from acclimate.stages.start import Start
 from acclimate.study.engines.reports import Report
 from acclimate.study.plan.graph import Node, fingerprint_of
 from acclimate.study.plan.smoke import sliver
@@ -125,7 +124,7 @@ class Worker:
             before = read_json(folder / METRICS) if folder is not None else None
             runtime = self._runtime
             # Reading a base is no training.
-            trackers = None if isinstance(node.stage, Start) else self._trackers
+            trackers = None if node.stage.role == "start" else self._trackers
             run = stack.enter_context(trackers.run(*self._tracked(node))) if trackers is not None else None
             if run is not None:
                 runtime = replace(runtime, log=run.log)

@@ -126,7 +126,7 @@ def _history(chain: Chain) -> str:
 
 
 def _step(chain: Chain, stage: StageFact) -> str:
-    if stage.stage == "start":
+    if stage.role == "start":
         base = chain.base or {}
         if stage.settings.get("shape"):
             return f"a new model with random weights ({plain(str(base.get('name', 'random')))})"

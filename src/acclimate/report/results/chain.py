@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from acclimate.data.mixture import shares
-from acclimate.report.results.finished import PRETRAININGS, Results, Run, StageFact
+from acclimate.report.results.finished import Results, Run, StageFact
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Chain:
 
     @property
     def pretrainings(self) -> tuple[StageFact, ...]:
-        return tuple(stage for stage in self.stages if stage.stage in PRETRAININGS)
+        return tuple(stage for stage in self.stages if stage.role == "pretrains")
 
     @property
     def corpora(self) -> tuple[str, ...]:
@@ -60,13 +60,13 @@ class Chain:
     @cached_property
     def base(self) -> Mapping[str, Any] | None:
         """What is known of the pretrained model it starts from; None for plain baselines."""
-        digests = [stage.settings.get("digest") for stage in self.stages if stage.stage == "start"]
+        digests = [stage.settings.get("digest") for stage in self.stages if stage.role == "start"]
         return next((base for base in self.results.study.get("bases") or () if base.get("digest") in digests), None)
 
     @property
     def random(self) -> bool:
         """Whether the base's weights were thrown away, and only architecture and tokenizer taken."""
-        return any(stage.stage == "start" and stage.settings.get("random") for stage in self.stages)
+        return any(stage.role == "start" and stage.settings.get("random") for stage in self.stages)
 
     @property
     def hub_task(self) -> str | None:

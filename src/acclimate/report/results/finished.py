@@ -23,10 +23,11 @@ FILES = ("results.parquet", "predictions.parquet", "verdicts.json", "study.json"
 
 Claim = Literal["better", "worse", "cannot tell"]
 
-# Stages that start from labelled texts and nothing else: a recipe made of one of these alone is a plain baseline.
-PLAIN_BASELINES = frozenset({"majority", "tfidf", "bilstm"})
-# Trainings whose luck of the draw every later fine-tuning inherits; run once, they limit a verdict to "this checkpoint".
-PRETRAININGS = frozenset({"pretrain"})
+# What the stages of folders were that do not say it.
+ROLES = {
+    "start": "start", "cut": "changes", "prune": "changes", "pretrain": "pretrains", "finetune": "learns",
+    "majority": "baseline", "tfidf": "baseline", "bilstm": "baseline",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,9 @@ class StageFact:
     metrics: Mapping[str, Any]
     notes: tuple[str, ...]
     cost: Mapping[str, Any]
+    role: str = ""  # what it is to its recipes: `stages.base.Role`
     title: str = ""
+    does: str = ""  # the title without whose it is
     parent: str | None = None  # the key of the stage it starts from
     runs: int = 0  # that it is part of
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -209,7 +212,7 @@ class Results:
 
     @cached_property
     def plain_baselines(self) -> frozenset[str]:
-        return frozenset(recipe for stage in self.stages if stage.stage in PLAIN_BASELINES for recipe in stage.recipes)
+        return frozenset(recipe for stage in self.stages if stage.role == "baseline" for recipe in stage.recipes)
 
     def best_on_dev(self, recipes: tuple[str, ...]) -> str | None:
         """Of these recipes, the one with the highest mean dev score at the largest budget."""
@@ -244,7 +247,8 @@ class Results:
     def checkpoint_only(self, recipe: str) -> bool:
         """Whether a pretraining of this recipe ran once for several seeds, so that its verdict holds for that checkpoint alone."""
         seeds = {run.seed for run in self.runs if run.recipe == recipe and run.done}
-        trainings = [stage.seed for stage in self.stages if stage.stage in PRETRAININGS and recipe in stage.recipes]
+        # Their luck of the draw is inherited by every fine-tuning after them.
+        trainings = [stage.seed for stage in self.stages if stage.role == "pretrains" and recipe in stage.recipes]
         if len(seeds) < 2 or not trainings:
             return False
         # Per seed, every seed has as many pretrainings as any other; a shared one stands under the first seed (or none) only.
@@ -340,9 +344,11 @@ def _verdict(row: dict[str, Any]) -> Verdict:
 
 
 def _stage(row: dict[str, Any]) -> StageFact:
+    title = str(row.get("title") or row["stage"])
     return StageFact(
         key=str(row.get("key", "")),
         stage=str(row["stage"]),
+        role=str(row.get("role") or ROLES.get(str(row["stage"]), "")),
         recipes=tuple(map(str, row.get("recipes") or ())),
         seed=None if row.get("seed") is None else int(row["seed"]),
         labels=None if row.get("labels") is None else str(row["labels"]),
@@ -352,7 +358,8 @@ def _stage(row: dict[str, Any]) -> StageFact:
         metrics=row.get("metrics") or {},
         notes=tuple(map(str, row.get("notes") or ())),
         cost=row.get("cost") or {},
-        title=str(row.get("title") or row["stage"]),
+        title=title,
+        does=str(row.get("does") or title.rpartition(": ")[2] or row["stage"]),
         parent=None if row.get("parent") is None else str(row["parent"]),
         runs=_count(row.get("runs")),
         settings=row.get("settings") or {},

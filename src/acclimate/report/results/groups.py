@@ -20,10 +20,5 @@ def groups(stages: Iterable[StageFact]) -> list[Group]:
     """The stages by what they do, in the order of the plan; two pretrainings of one recipe are two groups."""
     found: dict[tuple[str, tuple[str, ...], str | None], list[StageFact]] = {}
     for stage in stages:
-        found.setdefault((_name(stage), stage.recipes, stage.labels), []).append(stage)
+        found.setdefault((stage.does, stage.recipes, stage.labels), []).append(stage)
     return [Group(*key, tuple(group)) for key, group in found.items()]
-
-
-def _name(stage: StageFact) -> str:
-    # "DAPT, seed 0: pretrain on domain" -> "pretrain on domain"
-    return stage.title.rpartition(": ")[2] or stage.stage

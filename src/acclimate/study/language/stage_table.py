@@ -4,9 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from acclimate.stages import BASELINES
 from acclimate.stages.base import Stage
-from acclimate.stages.finetune import Finetune
 from acclimate.study.language.mistakes import did_you_mean
 
 
@@ -15,14 +13,14 @@ class StageTable:
 
     def __init__(self, stages: Sequence[type[Stage]]) -> None:
         self.stages = tuple(stages)
-        self.baselines = tuple(stage for stage in stages if stage in BASELINES)
+        self.baselines = tuple(stage for stage in stages if stage.role == "baseline")
         self.names = tuple(map(stage_name, self.stages))
         self.baseline_names = tuple(map(stage_name, self.baselines))
 
     @cached_property
     def to_be_compared(self) -> str:
         """What a recipe must be to have a score, in words."""
-        learning = " or ".join(stage_name(stage) for stage in self.stages if stage is Finetune)
+        learning = " or ".join(stage_name(stage) for stage in self.stages if stage.role == "learns")
         return f"to be compared, a recipe ends with {learning} (or is a plain baseline: {', '.join(self.baseline_names)})"
 
     @cached_property
@@ -62,8 +60,7 @@ class StageTable:
 
 def stage_name(stage: type[Stage] | Stage) -> str:
     """The word for a stage in a study file, e.g. `pretrain`."""
-    name: str = (stage if isinstance(stage, type) else type(stage)).model_fields["stage"].default
-    return name
+    return stage.word()
 
 
 def written_out(stage: Stage) -> dict[str, Any]:

@@ -173,7 +173,9 @@ def stage_facts(outcomes: Outcomes, cached: set[str]) -> list[dict[str, Any]]:
         facts.append(
             {
                 "key": node.key,
-                "stage": node.stage.model_dump()["stage"],
+                "stage": node.stage.word(),
+                "role": node.stage.role,
+                "does": node.stage.title(),
                 "title": node.title,
                 "parent": node.parent,
                 "recipes": list(outcomes.plan.recipes_of(node.key)),

@@ -1,30 +1,18 @@
 """The plan: the graph of stages that a study needs, each with the key of what it will compute; what recipes share is there once."""
 
-import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from acclimate.data.mixture import in_words, shares
-from acclimate.data.vocabularies.smaller import necessary
 from acclimate.errors import SettingsError
 from acclimate.files import digest_json
-from acclimate.modeling.base_files import TOKENIZER, read_tokenizer
-from acclimate.modeling.families import NO_CHECKPOINTING, ONE_LAYER
-from acclimate.modeling.longest import check_length
 from acclimate.modeling.source import Source
 from acclimate.stages.base import Stage, task_at
-from acclimate.stages.cut import Cut
-from acclimate.stages.finetune import Finetune
-from acclimate.stages.pretrain import Pretrain
-from acclimate.stages.prune import Prune
-from acclimate.stages.start import Start
-from acclimate.study.language.recipe import Recipe
+from acclimate.stages.planned import Sizes
 from acclimate.study.language.study import Study
-from acclimate.study.plan.chains import Chain, Chains
-from acclimate.tasks.labels import in_order, label_hint, some_labels
+from acclimate.study.plan.chains import Chain, Chains, Link
 from acclimate.tasks.opened import Data
 
 
@@ -65,6 +53,7 @@ class Plan:
     nodes: dict[str, Node]
     runs: tuple[Run, ...]
     sources: dict[str, Source]  # what chains start from, by digest
+    given: Mapping[str, Sizes]  # what each stage begins with, by its key
 
     @staticmethod
     def of(study: Study, data: Data, root: Path, precision: str = "auto") -> "Plan":
@@ -72,25 +61,25 @@ class Plan:
 
         Raises:
             ModelError: a base is refused.
-            SettingsError: a budget does not fit the data.
+            SettingsError: a budget does not fit the data, or a stage what stands before it.
         """
-        chains = Chains(study, root)
+        chains = Chains(study, root, data.task)
         # Choices that change the result beyond what a seed does; the usual ones leave no trace in the key.
         fast = study.fast_paths.keyed()
         choices = ({} if precision == "auto" else {"precision": precision}) | ({"fast_paths": fast} if fast else {})
         nodes: dict[str, Node] = {}
+        given: dict[str, Sizes] = {}
         runs = []
-        for name, recipe in study.recipes.items():
+        for name in study.recipes:
             chain = chains.of(name)
-            _check_labels(name, recipe, data)
-            _check(name, recipe, chain)
             for labels in study.label_budgets:
                 for seed in study.seed_list:
                     path = _path(name, chain, seed, study.seed_list[0], labels, data, choices)
-                    for node in path:
+                    for node, link in zip(path, chain.links, strict=True):
                         nodes.setdefault(node.key, node)
+                        given.setdefault(node.key, link.given)
                     runs.append(Run(name, seed, labels, tuple(node.key for node in path)))
-        return Plan(nodes, tuple(runs), chains.sources)
+        return Plan(nodes, tuple(runs), chains.sources, given)
 
     def recipes_of(self, key: str) -> tuple[str, ...]:
         """The recipes that use this stage."""
@@ -104,55 +93,6 @@ class Plan:
             yield node
 
 
-def _check_labels(name: str, recipe: Recipe, data: Data) -> None:
-    for stage in recipe.stages:
-        weights = getattr(stage, "class_weights", None)
-        if isinstance(weights, dict) and data.task is not None:
-            known = data.task.labels
-            if unknown := in_order(weights.keys() - set(known)):
-                hint = label_hint(unknown[0], set(known))
-                raise SettingsError(f"recipes.{name}: class_weights: label {unknown[0]!r} is not among {some_labels(known)}{hint}")
-
-
-def _check(name: str, recipe: Recipe, chain: Chain) -> None:
-    # What the base's configuration alone tells, before anything is spent.
-    source, layers = chain.source, chain.layers
-    if source is None:
-        return
-    for stage in recipe.stages:
-        try:
-            check_length(getattr(stage, "max_length", None), source.config)
-        except SettingsError as error:
-            raise SettingsError(f"recipes.{name}: {error}") from error
-        if getattr(stage, "gradient_checkpointing", False) and source.config["model_type"] in NO_CHECKPOINTING:
-            kind = source.config["model_type"]
-            raise SettingsError(f"recipes.{name}: gradient_checkpointing: {kind} cannot do it; lower max_length or --micro-tokens instead")
-        if not isinstance(stage, Finetune) or not isinstance(stage.train, int):
-            continue
-        if source.config["model_type"] in ONE_LAYER:
-            raise SettingsError(f"recipes.{name}: train: {source.name}'s layers share their weights, so it is `all` or `head`")
-        if layers is not None and stage.train > layers:
-            raise SettingsError(f"recipes.{name}: train: {stage.train} layers were asked for, and {source.name} has {layers}")
-    for place, (link, _) in enumerate(chain.links):
-        for other in _on_same_text(link, chain.links[:place]):
-            assert isinstance(link, Pretrain)
-            if (link.heldout_share, link.heldout_tokens) != (other.heldout_share, other.heldout_tokens):
-                raise SettingsError(
-                    f"recipes.{name}: two pretrainings read the same corpus and hold out different parts of it: the second would be "
-                    "judged on what the first has learned; give both the same heldout_share and heldout_tokens"
-                )
-    entries = source.config.get("vocab_size", math.inf)
-    sizes = [link.size for link, _ in chain.links if isinstance(link, Prune)]
-    least = len(necessary(read_tokenizer(source.folder / TOKENIZER))) if sizes else 0
-    for size in sizes:
-        if size < least:
-            raise SettingsError(f"recipes.{name}: size: {size:,} entries are too few: {least:,} always stay")
-        if size >= entries:
-            rows = f"there are {entries:,} by then; choose a smaller size"
-            raise SettingsError(f"recipes.{name}: size: {size:,} entries were asked for, and {rows}")
-        entries = size
-
-
 def _path(
     recipe: str,
     chain: Chain,
@@ -163,15 +103,15 @@ def _path(
     choices: dict[str, Any],
 ) -> list[Node]:
     # A stage that is run once for all seeds makes everything before it run once, too.
-    shared = max((place for place, (stage, _) in enumerate(chain.links) if not stage.seeds_apart()), default=-1)
+    shared = max((place for place, link in enumerate(chain.links) if not link.stage.seeds_apart()), default=-1)
     path: list[Node] = []
     apart = False  # whether this seed's way differs from the others'
-    for place, (stage, draw) in enumerate(chain.links):
+    for place, (stage, draw, _) in enumerate(chain.links):
         its_seed = first_seed if place <= shared else seed
         its_labels = labels if "labels" in stage.reads() else "all"
         fingerprints = tuple(fingerprint_of(what, data, its_labels, its_seed) for what in stage.reads())
         its_draw = draw if stage.draws() else 0
-        earlier = len(_on_same_text(stage, chain.links[:place]))
+        earlier = _earlier(stage, chain.links[:place])
         parent = path[-1].key if path else None
         key = digest_json(
             {
@@ -187,16 +127,17 @@ def _path(
             | choices
         )
         apart = apart or (place > shared and (stage.draws() or "labels" in stage.reads()))
-        title = _title(recipe, stage, its_seed, its_labels, not apart)
+        budget = "" if its_labels == "all" else f", {its_labels} labels"
+        title = f"{recipe}{f', seed {its_seed}' if apart else ''}{budget}: {stage.title()}"
         path.append(Node(key, stage, parent, its_seed, its_labels, title, fingerprints, its_draw, earlier))
     return path
 
 
-def _on_same_text(stage: Stage, before: Iterable[tuple[Stage, int]]) -> list[Pretrain]:
-    # The pretrainings before this one that read a corpus of its own.
-    if not isinstance(stage, Pretrain):
-        return []
-    return [each for each, _ in before if isinstance(each, Pretrain) and shares(each.corpus).keys() & shares(stage.corpus).keys()]
+def _earlier(stage: Stage, before: Iterable[Link]) -> int:
+    # Of a pretraining: those before it that have read some of its text.
+    if stage.role != "pretrains":
+        return 0
+    return sum(link.stage.role == "pretrains" and not set(stage.reads()).isdisjoint(link.stage.reads()) for link in before)
 
 
 def fingerprint_of(what: str, data: Data, labels: str, seed: int) -> str:
@@ -215,13 +156,3 @@ def fingerprint_of(what: str, data: Data, labels: str, seed: int) -> str:
         case "test text":
             return data.task.test.fingerprint
     raise SettingsError(f"corpus {what!r} is not in `data`")
-
-
-def _title(recipe: str, stage: Any, seed: int, labels: str, shared: bool) -> str:
-    what = f"{stage.stage} on {in_words(stage.corpus)}" if hasattr(stage, "corpus") else stage.stage
-    if isinstance(stage, Start):
-        what = "random weights" if stage.random else f"read the base {Path(stage.name).name}"
-    if isinstance(stage, Cut):
-        what = f"{len(stage.keep)} of its layers"
-    budget = "" if labels == "all" else f", {labels} labels"
-    return f"{recipe}{'' if shared else f', seed {seed}'}{budget}: {what}"

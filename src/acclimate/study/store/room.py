@@ -4,11 +4,9 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from acclimate.stages.planned import BYTES
 from acclimate.study.plan.graph import Node, Plan
 from acclimate.study.plan.prepared import Prepared
-from acclimate.study.plan.readings import source_of
-
-BYTES = 4  # of a weight
 
 
 def lacking(prepared: Prepared, out: Path | None = None) -> list[str]:
@@ -41,5 +39,5 @@ def _lines(wanted: Iterable[tuple[Path, int]]) -> list[str]:
 
 
 def _size(plan: Plan, node: Node) -> int:
-    source = source_of(node, plan)
+    source = plan.given[node.key].source
     return 0 if source is None else BYTES * source.parameters  # a plain baseline is small

@@ -31,7 +31,7 @@ def weigh(prepared: Prepared, keys: Sequence[str]) -> dict[str, Weight]:
         alike = (node.stage.model_dump_json(), node.labels, ancestors[-1].model_dump_json() if ancestors else "")
         if alike not in known:
             found = estimate(node, prepared, RATE)
-            known[alike] = Weight(str(node.stage.model_dump()["stage"]), max(found.seconds, 1e-3), found.tokens > 0)
+            known[alike] = Weight(node.stage.word(), max(found.seconds, 1e-3), found.tokens > 0)
         weights[key] = known[alike]
     return weights
 

@@ -1,0 +1,40 @@
+"""How much the examples of each class count in the loss. No torch: a plan checks them."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from acclimate.errors import SettingsError
+from acclimate.tasks.labels import in_order, label_hint, some_labels
+
+ClassWeights = Literal["none", "balanced"] | Mapping[str, float]
+
+
+def class_weights(choice: ClassWeights, gold: NDArray[np.int64], names: tuple[str, ...]) -> NDArray[np.float64]:
+    """The weight of each class [L], from the classes of the training examples [N].
+
+    `balanced` is N / (L * count of the class) (King & Zeng 2001, as in scikit-learn); a mapping names weights, 1 where it is silent.
+
+    Raises:
+        SettingsError: the mapping names a label that the task does not have.
+    """
+    check_class_weights(choice, names)
+    if isinstance(choice, Mapping):
+        return np.array([choice.get(name, 1.0) for name in names])
+    if choice == "none":
+        return np.ones(len(names))
+    counts = np.bincount(gold, minlength=len(names))
+    # A class without an example in a small budget gets the weight of a class with one.
+    return len(gold) / (len(names) * np.maximum(counts, 1))
+
+
+def check_class_weights(choice: ClassWeights, names: tuple[str, ...]) -> None:
+    """Refuse weights of labels that the task does not have.
+
+    Raises:
+        SettingsError: the first of them, and what the labels are.
+    """
+    if isinstance(choice, Mapping) and (unknown := in_order(choice.keys() - set(names))):
+        raise SettingsError(f"class_weights: label {unknown[0]!r} is not among {some_labels(names)}{label_hint(unknown[0], set(names))}")

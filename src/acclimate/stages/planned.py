@@ -1,0 +1,127 @@
+"""What a plan tells a stage and asks of it before anything is spent: sizes of a model, the texts it reads, the work they come to."""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+from acclimate.data.sample import Measured
+from acclimate.errors import SettingsError
+from acclimate.modeling.base_files import has_mlm_head
+from acclimate.modeling.families import NO_CHECKPOINTING
+from acclimate.modeling.fast_paths import FastPaths
+from acclimate.modeling.longest import LONGEST_DEFAULT, check_length, longest
+from acclimate.modeling.source import Source
+from acclimate.tasks.task import Task
+
+BYTES = 4  # of a weight
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The model that a stage begins with, as far as its base's configuration and the stages before it tell."""
+
+    source: Source | None = None
+    """What the chain starts from; None for plain baselines, which start from nothing."""
+    config: dict[str, Any] = field(default_factory=dict)
+    body: int = 0
+    """Parameters that every token goes through: embeddings are looked up, not multiplied."""
+    embeddings: int = 0
+    pretrained: bool = False
+    """A stage before this one made it a masked language model, if only one of random weights."""
+    heldout: Mapping[str, Hashable] = field(default_factory=dict)
+    """How much of each corpus the pretrainings before held out, by its name."""
+
+    @classmethod
+    def of(cls, source: Source) -> Self:
+        """Those of a base as it is."""
+        config = source.config
+        embeddings = config.get("vocab_size", 0) * (config.get("embedding_size") or _width(config))
+        return cls(source, config, source.parameters - embeddings, embeddings)
+
+    @property
+    def layers(self) -> int | None:
+        """None where the configuration does not tell."""
+        return self.config.get("num_hidden_layers") or self.config.get("n_layers")
+
+    @property
+    def hidden(self) -> int:
+        """Width of a token's vector, D; 0 where the configuration does not tell."""
+        return _width(self.config)
+
+    @property
+    def entries(self) -> int | None:
+        """Of the vocabulary; None where the configuration does not tell."""
+        return self.config.get("vocab_size")
+
+    @property
+    def bytes(self) -> int:
+        """Of its weights."""
+        return BYTES * (self.body + self.embeddings)
+
+    @property
+    def fresh_head(self) -> bool:
+        """Whether it has no head for masked language modelling yet."""
+        return not self.pretrained and self.source is not None and not has_mlm_head(self.source.name, self.source.folder)
+
+    def of_layers(self, kept: int) -> Self:
+        """With so many of its layers."""
+        body = round(self.body * kept / (self.layers or kept))
+        return replace(self, body=body, config={**self.config, "num_hidden_layers": kept})
+
+    def of_entries(self, kept: int) -> Self:
+        """With so many entries in its vocabulary."""
+        return replace(self, embeddings=self.embeddings * kept // (self.entries or kept), config={**self.config, "vocab_size": kept})
+
+    def length(self, asked: int | None) -> int:
+        """Tokens a sequence may have: what a stage asks for, or else the model's limit, at most 512."""
+        return asked or min(longest(self.config), LONGEST_DEFAULT)
+
+    def check_training(self, max_length: int | None, checkpointing: bool) -> None:
+        """Refuse what this architecture cannot do.
+
+        Raises:
+            SettingsError: sequences longer than its positions, or activations computed again where transformers cannot.
+        """
+        check_length(max_length, self.config)
+        kind = self.config["model_type"]
+        if checkpointing and kind in NO_CHECKPOINTING:
+            raise SettingsError(f"gradient_checkpointing: {kind} cannot do it; lower max_length or --micro-tokens instead")
+
+
+@dataclass(frozen=True)
+class Reads:
+    """What of the data a stage reads, in the vocabulary that it begins with; measured on samples."""
+
+    texts: Mapping[str, tuple[Measured, ...]]
+    """By the name of the corpus, and `task train`, `task dev`, `task test` where it reads labels; empty for plain baselines."""
+    special: int
+    """Special tokens around every text."""
+    task: Task | None
+    """At the stage's label budget."""
+    fast: FastPaths
+    parent: str | None
+    """Key of the stage before it."""
+    fingerprints: tuple[str, ...]
+    """Of what it reads."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a stage takes, roughly. Training may end earlier than planned (`patience`), never later."""
+
+    disk_bytes: int
+    """Of the model that it makes."""
+    tokens: int = 0
+    """That it trains on."""
+    operations: float = 0.0
+    """Floating-point operations."""
+    seconds: float = 0.0
+    """That go by whatever the machine, where operations tell nothing."""
+    cache_bytes: int = 0
+    """Of the tokens of corpora, or of what frozen layers give."""
+    cache_key: Hashable = None
+    """Stages with the same key share that."""
+
+
+def _width(config: dict[str, Any]) -> int:
+    return int(config.get("hidden_size") or config.get("dim") or 0)
