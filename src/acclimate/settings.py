@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, field_validator
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, field_validator
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 LARGEST_COUNT = 10**12  # more than anybody's tokens; beyond it sizes and times cannot be worked with
@@ -61,3 +62,8 @@ class OneOf:
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         choices = {member.model_fields[self.by].default: handler.generate_schema(member) for member in self.members}
         return core_schema.tagged_union_schema(choices, discriminator=self.by)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        # Which of them is meant may go without saying, so "one of" would be too much said.
+        several = handler(schema)["oneOf"]
+        return {"anyOf": several} if len(several) > 1 else dict(several[0])

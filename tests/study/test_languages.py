@@ -1,7 +1,9 @@
 """Languages of other tables than acclimate's own."""
 
-from typing import Literal
+import pickle
+from typing import Any, Literal
 
+import jsonschema
 import pytest
 
 from acclimate.errors import SettingsError
@@ -11,6 +13,8 @@ from acclimate.stages.finetune import Finetune
 from acclimate.study.language.language import BUILT_IN, language
 from acclimate.study.language.recipe import Recipe
 from acclimate.study.language.study import Study, resolved
+from acclimate.tasks.opened import KINDS
+from acclimate.tasks.task import TaskSettings
 
 DATA = {"task": {"train": "train.jsonl"}}
 
@@ -24,6 +28,14 @@ class Halve(Stage):
 
     def reads(self) -> tuple[str, ...]:
         return ()
+
+
+class Marks(TaskSettings):
+    """A task of another kind."""
+
+    kind: Literal["marks"] = "marks"
+    best: int = 5
+    """The best mark."""
 
 
 def test_the_built_in_language_is_built_as_any_other() -> None:
@@ -64,3 +76,50 @@ def test_a_shorter_table_is_a_language_too() -> None:
 def test_recipes_from_python_stand_in_studies_of_any_language() -> None:
     study = language(stages=(*STAGES, Halve)).parse({"data": DATA, "recipes": {"a": Recipe(stages=(Finetune(epochs=2),), draw=1)}})
     assert (study.recipes["a"].stages, study.recipes["a"].draw) == ((Finetune(epochs=2),), 1)
+
+
+@pytest.fixture(scope="module")
+def with_marks():
+    return language(kinds=(*KINDS, Marks))
+
+
+def with_task(task: Any) -> dict[str, Any]:
+    return {"data": {"task": task}, "recipes": {"a": ["finetune"]}}
+
+
+def test_a_kind_of_a_longer_table_is_told_by_its_name_and_the_first_needs_none(with_marks) -> None:
+    study = with_marks.parse(with_task({"kind": "marks", "path": "x", "best": 6}))
+    assert study.data.task == Marks(path="x", best=6)
+    assert resolved(study)["data"]["task"]["best"] == 6
+    assert with_marks.parse(with_task("x")).data.task == KINDS[0](path="x") == with_marks.parse(with_task({"path": "x"})).data.task
+
+
+@pytest.mark.parametrize(
+    ("task", "message"),
+    [
+        ({"kind": "stars", "path": "x"}, "data.task.kind: should be 'classify' or 'marks', not 'stars'"),
+        ({"kind": "marks", "path": "x", "bets": 6}, "data.task: unknown key 'bets' (did you mean 'best'?)"),
+        ({"kind": "marks", "path": "x", "best": "six"}, "data.task.best: should be a whole number, not 'six'"),
+        ({"path": "x", "best": 6}, "data.task: unknown key 'best' (did you mean 'test'?)"),
+        (5, "data.task: should be a mapping, not 5"),
+    ],
+)
+def test_what_is_wrong_in_a_task_is_said_of_its_kind(with_marks, task: Any, message: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        with_marks.parse(with_task(task))
+    assert str(caught.value).startswith(message)
+
+
+def test_the_schema_wants_to_know_any_kind_but_the_first(with_marks) -> None:
+    validator = jsonschema.Draft202012Validator(with_marks.json_schema())
+    for task in ("x", {"path": "x"}, {"kind": "classify", "path": "x"}, {"kind": "marks", "path": "x", "best": 6}):
+        validator.validate(with_task(task))
+    for task in ({"path": "x", "best": 6}, {"kind": "stars", "path": "x"}, {"kind": "marks", "path": "x", "bets": 6}):
+        assert not validator.is_valid(with_task(task))
+    assert "| `best` | whole number | `5` | The best mark. |" in with_marks.reference_markdown()
+
+
+def test_data_of_a_longer_table_reaches_a_worker(with_marks) -> None:
+    data = with_marks.parse(with_task({"kind": "marks", "path": "x"})).data
+    arrived = pickle.loads(pickle.dumps(data))  # noqa: S301
+    assert (type(arrived), arrived) == (type(data), data)

@@ -1,16 +1,18 @@
 """The data section of a study: settings, and everything it names opened and checked."""
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, create_model, model_validator
 
 from acclimate.data.corpus import Corpus, CorpusSettings
 from acclimate.data.overlap import OverlapCounter
 from acclimate.errors import SettingsError, did_you_mean
-from acclimate.settings import Settings
+from acclimate.settings import OneOf, Settings
 from acclimate.tasks.task import Task, TaskSettings
 
 _ROLES = ("domain", "general", "transfer")
@@ -18,10 +20,26 @@ UNLABELED = "task"  # what the task's unlabelled texts go by among the corpora; 
 _RESERVED = (*_ROLES, "task", "labels", "task text", "dev text", "test text")  # the rest name parts of the task in plans
 
 
+KINDS: tuple[type[TaskSettings], ...] = (TaskSettings,)
+
+
+def _one_of(kinds: tuple[type[TaskSettings], ...]) -> tuple[OneOf, BeforeValidator]:
+    # What says no kind is of the first, and so is a path alone.
+    first = kinds[0].model_fields["kind"].default
+
+    def as_written(value: Any) -> Any:
+        value = {"path": value} if isinstance(value, str) else value
+        return {"kind": first, **value} if isinstance(value, Mapping) else value
+
+    return OneOf("kind", kinds), BeforeValidator(as_written)
+
+
 class DataSettings(Settings):
     """The data of a study: a labelled task and corpora by role or by name."""
 
-    task: TaskSettings | None = None
+    kinds: ClassVar[tuple[type[TaskSettings], ...]] = KINDS
+
+    task: Annotated[TaskSettings, *_one_of(KINDS)] | None = None
     """The labelled task."""
     domain: CorpusSettings | None = None
     """Text of the domain (DAPT)."""
@@ -31,6 +49,12 @@ class DataSettings(Settings):
     """Text of a field next door: a corpus under this name."""
     corpora: dict[str, CorpusSettings] = Field(default_factory=dict)
     """Further corpora under names of your own."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_other_kinds(cls, value: Any) -> Any:
+        foreign = isinstance(value, DataSettings) and not isinstance(value, cls)
+        return {name: getattr(value, name) for name in type(value).model_fields} if foreign else value
 
     @model_validator(mode="after")
     def _names(self) -> Self:
@@ -43,6 +67,27 @@ class DataSettings(Settings):
         """All corpora, those with a role first."""
         roles = {"domain": self.domain, "general": self.general, "transfer": self.transfer}
         return {**{name: corpus for name, corpus in roles.items() if corpus is not None}, **self.corpora}
+
+    def __reduce__(self) -> Any:
+        # A worker in another process has no class that was made for other kinds, but can make it.
+        return _empty, (self.kinds,), self.__getstate__()
+
+
+@cache
+def data_settings(kinds: tuple[type[TaskSettings], ...]) -> type[DataSettings]:
+    """The data section of studies that may name these kinds of task."""
+    if kinds == KINDS:
+        return DataSettings
+    task = Annotated[TaskSettings, *_one_of(kinds)] | None
+    made: type[DataSettings] = create_model(
+        "DataSettings", __base__=DataSettings, __doc__=DataSettings.__doc__, __module__=__name__,
+        kinds=(ClassVar[tuple[type[TaskSettings], ...]], kinds), task=(task, copy(DataSettings.model_fields["task"])),
+    )  # fmt: skip
+    return made
+
+
+def _empty(kinds: tuple[type[TaskSettings], ...]) -> DataSettings:
+    return data_settings(kinds).__new__(data_settings(kinds))
 
 
 @dataclass(frozen=True, eq=False)

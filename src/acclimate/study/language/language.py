@@ -1,6 +1,6 @@
-"""A language of studies from tables: which stages a study file may name. `BUILT_IN` is acclimate's own.
+"""A language of studies from tables: which stages and which kinds of task a study file may name. `BUILT_IN` is acclimate's own.
 
-toy = language(stages=(*STAGES, MyStage))
+toy = language(stages=(*STAGES, MyStage), kinds=(*KINDS, MyKind))
 run_study(toy.load(Path("study.yaml")), Path("."), Options(...))
 """
 
@@ -20,6 +20,8 @@ from acclimate.study.language.schema import json_schema, reference_markdown
 from acclimate.study.language.stage_table import StageTable
 from acclimate.study.language.study import Study, load_study, parse_study
 from acclimate.study.language.yaml import Document
+from acclimate.tasks.opened import KINDS, data_settings
+from acclimate.tasks.task import TaskSettings
 
 
 @dataclass(frozen=True)
@@ -53,13 +55,19 @@ class Language:
 BUILT_IN = Language(Study)
 
 
-def language(stages: Sequence[type[Stage]] = STAGES) -> Language:
-    """The language of these stages; its studies are `Study`s, and run like any other."""
+def language(stages: Sequence[type[Stage]] = STAGES, kinds: Sequence[type[TaskSettings]] = KINDS) -> Language:
+    """The language of these stages and kinds of task (of which the first is meant where a study says none).
+
+    Its studies are `Study`s, and run like any other.
+    """
     table = StageTable(stages)
     its_table = (ClassVar[StageTable], table)
     stage = Annotated[Stage, OneOf("stage", table.stages), BeforeValidator(table.as_written)]
     recipe = _with(Recipe, table=its_table, stages=(tuple[stage, ...], _as_in(Recipe, "stages")))
-    return Language(_with(Study, table=its_table, recipes=(dict[str, recipe], _as_in(Study, "recipes"))))  # type: ignore[valid-type]
+    recipes = (dict[str, recipe], _as_in(Study, "recipes"))  # type: ignore[valid-type]
+    data = (data_settings(tuple(kinds)), _as_in(Study, "data"))
+    its_kinds = (ClassVar[tuple[type[TaskSettings], ...]], tuple(kinds))
+    return Language(_with(Study, table=its_table, kinds=its_kinds, recipes=recipes, data=data))
 
 
 def _with(model: Any, **fields: Any) -> Any:

@@ -72,6 +72,10 @@ def mistakes_in(error: ValidationError, model: type[Settings], raw: Any) -> list
             else:
                 near = did_you_mean(key, keys) or f"; the keys here are {', '.join(keys)}"
                 mistakes.append(Mistake(path[:-1] if path and path[-1] == key else path, f"unknown key {key!r}{near}", key))
+        elif kind == "union_tag_invalid":
+            known = " or ".join(found["ctx"]["expected_tags"].split(", "))
+            by = found["ctx"]["discriminator"].strip("'")
+            mistakes.append(Mistake((*path, by), f"should be {known}, not {found['ctx']['tag']!r}"))
         elif kind == "value_error":
             mistakes.append(Mistake(path, str(found["ctx"]["error"])))
         else:
@@ -151,7 +155,8 @@ def _annotation(model: type[Settings], field: str | int) -> Any:
 
 
 def _tag(model: type[Settings]) -> Any:
-    return model.model_fields["stage"].default if "stage" in model.model_fields else None
+    # The word by which a member of a union is told from the others.
+    return next((model.model_fields[by].default for by in ("stage", "kind") if by in model.model_fields), None)
 
 
 def models_in(annotation: Any) -> Iterator[type[Settings]]:

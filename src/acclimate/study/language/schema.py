@@ -28,6 +28,10 @@ def json_schema(model: type[Study] = Study) -> dict[str, Any]:
     for stage in model.table.stages:
         # Which stage it is, is said by the key in front of the settings.
         definitions[stage.__name__]["properties"].pop("stage")
+    for kind in model.kinds[1:]:
+        # It must be said which kind it is, so it has no short form.
+        (settings,) = [form for form in definitions[kind.__name__]["anyOf"] if form["type"] == "object"]
+        definitions[kind.__name__] = {**settings, "required": ["kind", *settings.get("required", ())]}
     definitions["Stage"] = _stage(model.table)
     definitions["Recipe"] = _recipe(model.table)
     written = {"$schema": DRAFT, **schema, "title": "An acclimate study", "$defs": dict(sorted(definitions.items()))}
@@ -135,7 +139,9 @@ def _blocks(annotation: Any, seen: set[type[Settings]]) -> list[tuple[str, str, 
     for model in models_in(annotation):
         if model not in seen:
             seen.add(model)
-            found.append((_TITLES.get(model.__name__, f"`{model.__name__}`"), "", model))
+            title = _TITLES.get(model.__name__)
+            kind = model.model_fields["kind"].default if title is None and "kind" in model.model_fields else None
+            found.append((title or f"`{model.__name__}`", f"`data.task` with `kind: {kind}`." if kind else "", model))
             for field in model.model_fields.values():
                 found += _blocks(field.annotation, seen)
     return found
@@ -182,7 +188,8 @@ def _words(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
         case {"$ref": reference}:
             name = str(reference).rpartition("/")[2]
             title = _TITLES.get(name, name).removeprefix("A ")
-            return f"{title} (mapping, or path)" if "anyOf" in definitions[name] else title
+            # A kind that has no title here must be said, so it has no short form.
+            return f"{title} (mapping, or path)" if "anyOf" in definitions[name] and name in _TITLES else title
         case {"anyOf": parts} | {"oneOf": parts}:
             return " or ".join(dict.fromkeys(_words(part, definitions) for part in parts))
         case {"enum": values}:

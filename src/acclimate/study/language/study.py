@@ -19,7 +19,8 @@ from acclimate.study.language.mistakes import Mistake, as_written, describe, mis
 from acclimate.study.language.recipe import TABLE, Recipe
 from acclimate.study.language.stage_table import StageTable, written_out
 from acclimate.study.language.yaml import Document, load
-from acclimate.tasks.opened import DataSettings
+from acclimate.tasks.opened import KINDS, DataSettings
+from acclimate.tasks.task import TaskSettings
 
 
 def _base_as_written(value: Any) -> Any:
@@ -34,6 +35,7 @@ class Study(Settings):
     """
 
     table: ClassVar[StageTable] = TABLE
+    kinds: ClassVar[tuple[type[TaskSettings], ...]] = KINDS
 
     name: str = Field(default="study", pattern=r"^[^./\\\s][^/\\\n]*$")
     """Names the output folder; default the file's name."""
