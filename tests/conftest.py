@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import importlib
 import importlib.util
 import os
 import sys
@@ -30,6 +31,10 @@ os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
 os.environ["COLUMNS"] = "160"
 os.environ["NO_COLOR"] = "1"
 os.environ.pop("FORCE_COLOR", None)
+# In pytest-xdist's processes coverage begins after this file is read; imported under its tracer, these take half as long again.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for name in ("datasets", "torch", "transformers.modeling_utils", "sklearn.linear_model", "altair"):
+        importlib.import_module(name)
 
 # Nothing here has a deadline: two cores shared with others make every timing a matter of luck.
 settings.register_profile("here", deadline=None)
@@ -128,6 +133,25 @@ def acclimate() -> Callable[..., Ran]:
         return Ran(result.exit_code, result.stdout, result.stderr)
 
     return run
+
+
+@pytest.fixture
+def measured_processes(pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under --cov, the lines that processes started by this test run are counted, too.
+
+    Not so by default: to import torch under coverage's tracer takes longer than what most processes are asked to do.
+    """
+    if pytestconfig.pluginmanager.hasplugin("_cov"):
+        monkeypatch.setenv("COVERAGE_PROCESS_START", str(pytestconfig.rootpath / "pyproject.toml"))
+        monkeypatch.setenv("COVERAGE_FILE", os.environ.get("COVERAGE_FILE", str(pytestconfig.rootpath / ".coverage")))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_waiting_for_disks() -> Iterator[None]:
+    """What tests write need not survive a loss of power: to have the disk take every file takes longer than much of what is tested."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
 
 
 @pytest.fixture(autouse=True)

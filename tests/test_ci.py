@@ -47,6 +47,7 @@ def result(pytester, monkeypatch, request):
     pytester.makeini("[pytest]\nmarkers =\n    gpu\n    shared")
     pytester.makepyfile(test_some=TESTS, test_whole_file=WHOLE_FILE)
     monkeypatch.setenv("CI", request.param[0])
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
     # In a process of its own: in this one, pytester would have torch imported twice.
     return pytester.runpytest_subprocess("-p", "no:cacheprovider", "--continue-on-collection-errors", *request.param[1:])
 

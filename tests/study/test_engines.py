@@ -19,6 +19,8 @@ from acclimate.study.engines.local import Local, threads_each, workers_on_a_devi
 from acclimate.study.engines.reports import Report
 from acclimate.training.progress import Progress
 
+pytestmark = pytest.mark.usefixtures("measured_processes")
+
 
 @dataclass(frozen=True)
 class Diary:

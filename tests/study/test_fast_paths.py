@@ -19,10 +19,10 @@ data:
   task: {{ train: {world}/train.jsonl, dev: {world}/dev.jsonl, test: {world}/test.jsonl }}
 seeds: {seeds}
 recipes:
-  all: [finetune: {{ lr: 1e-2, epochs: 2, min_steps: 0, dropout: 0.0 }}]
-  head: [finetune: {{ train: head, epochs: 3, min_steps: 0, dropout: 0.0 }}]
-  top: [finetune: {{ train: 1, lr: 1e-2, epochs: 3, min_steps: 0, dropout: 0.0 }}]
-  pretrained: [pretrain: {{ corpus: task, epochs: 2, batch_tokens: 256, lr: 5e-3 }}, finetune: {{ epochs: 1, min_steps: 0, dropout: 0.0 }}]
+  all: [finetune: {{ lr: 1e-2, epochs: 1, min_steps: 0, dropout: 0.0 }}]
+  head: [finetune: {{ train: head, epochs: 2, min_steps: 0, dropout: 0.0 }}]
+  top: [finetune: {{ train: 1, lr: 1e-2, epochs: 2, min_steps: 0, dropout: 0.0 }}]
+  pretrained: [pretrain: {{ corpus: task, epochs: 1, batch_tokens: 256, lr: 5e-3 }}, finetune: {{ epochs: 1, min_steps: 0, dropout: 0.0 }}]
 """
 
 

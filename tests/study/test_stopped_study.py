@@ -17,11 +17,11 @@ data:
   task: {{ train: {world}/train.jsonl, dev: {world}/dev.jsonl, test: {world}/test.jsonl }}
 seeds: 1
 recipes:
-  fine-tune: [finetune: {{ lr: 5e-3, epochs: 12, min_steps: 0 }}]
+  fine-tune: [finetune: {{ lr: 5e-3, epochs: 4, min_steps: 0 }}]
   DAPT:
-    - pretrain: {{ corpus: domain, tokens: 40_000, batch_tokens: 512, lr: 5e-3, patience: null }}
-    - finetune: {{ lr: 5e-3, epochs: 4, min_steps: 0 }}
-  top: [finetune: {{ train: 1, lr: 5e-3, epochs: 8, min_steps: 0 }}]
+    - pretrain: {{ corpus: domain, tokens: 12_000, batch_tokens: 512, lr: 5e-3, patience: null }}
+    - finetune: {{ lr: 5e-3, epochs: 2, min_steps: 0 }}
+  top: [finetune: {{ train: 1, lr: 5e-3, epochs: 3, min_steps: 0 }}]
 """
 
 
@@ -41,7 +41,7 @@ def measured(folder):
     return weights, scores, pq.read_table(out / "predictions.parquet").to_pylist(), json.loads((out / "verdicts.json").read_text())
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def straight(acclimate, write_study, tmp_path_factory):
     """The folder of the study when nothing stopped it."""
     folder = tmp_path_factory.mktemp("straight")
@@ -74,14 +74,15 @@ else:  # the worker, which imports the program that started it
 """
 
 
+# How it is stopped, and after how many saved states of the process that is stopped.
+STOPS = ((signal.SIGKILL, 2), (signal.SIGTERM, 14), (signal.SIGKILL, 30))
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "points"), [(signal.SIGKILL, (2, 40, 100)), (signal.SIGTERM, (10, 90))], ids=["kill -9", "SIGTERM"])
-def test_a_study_stopped_at_several_points_ends_bitwise_equal_and_does_nothing_twice(
-    acclimate, straight, write_study, tmp_path, number, points
-):
+def test_a_study_stopped_at_several_points_ends_bitwise_equal_and_does_nothing_twice(acclimate, straight, write_study, tmp_path):
     study, program, work = write_study(tmp_path, KILLED), tmp_path / "program.py", tmp_path / ".acclimate" / "work"
     program.write_text(PROGRAM)
-    for saves in points:
+    for number, saves in STOPS:
         before = {key: record["created"] for key, record in artifacts(tmp_path).items()}
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "SAVES": str(saves), "SIGNAL": str(int(number))}
         command = [sys.executable, program, "study", study, *OPTIONS]
