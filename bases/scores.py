@@ -44,7 +44,9 @@ def with_scores(card: str, part: str) -> str:
 
 
 def _rows(study: str, names: tuple[str, ...], results: Path) -> list[tuple[str, ...]]:
-    metric = load_study(results / f"base-{study}.yaml").metric
+    asked = load_study(results / f"base-{study}.yaml")
+    assert asked.data.task is not None, "a study with scores has a task"
+    metric = asked.data.task.metric(asked.metric).name
     found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))  # label budget -> recipe -> scores of its seeds
     with (results / f"base-{study}.csv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):

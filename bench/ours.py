@@ -26,8 +26,8 @@ from acclimate.stages.base import Context, Outcome, Runtime
 from acclimate.stages.finetune import Finetune
 from acclimate.stages.texts import vocabulary
 from acclimate.stages.training import decayed
+from acclimate.tasks.classify import Classify
 from acclimate.tasks.opened import Data, DataSettings
-from acclimate.tasks.task import TaskSettings
 from acclimate.training.checkpoint import Checkpoints
 from acclimate.training.devices import Devices
 from acclimate.training.interrupt import StopRequest
@@ -199,7 +199,7 @@ def task_data(place: Path, rows: texts.Labelled) -> Data:
     """A labelled task, written to files and opened as a study opens it."""
     for split in ("train", "dev", "test"):
         texts.write_rows(place / f"{split}.jsonl", getattr(rows, split))
-    task = TaskSettings(train="train.jsonl", dev="dev.jsonl", test="test.jsonl")
+    task = Classify(train="train.jsonl", dev="dev.jsonl", test="test.jsonl")
     return Data.open(DataSettings(task=task), place)
 
 

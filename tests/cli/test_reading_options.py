@@ -14,7 +14,7 @@ from acclimate.cli.reading_options import LABELS, TEXTS, Reading, reads
 from acclimate.cli.verbs import app
 from acclimate.data.corpus import CorpusSettings
 from acclimate.modeling.baselines.majority_model import MajorityModel
-from acclimate.tasks.task import TaskSettings
+from acclimate.tasks.classify import Classify
 
 TABLES = {"--text", "--format", "--delimiter", "--quoting", "--encoding", "--header", "--no-header", "--skip-bad"}
 
@@ -42,7 +42,7 @@ def test_every_verb_that_reads_files_says_how_with_the_same_options(verb, own):
     assert options_of(verb) >= TABLES | own
 
 
-@pytest.mark.parametrize(("options", "settings"), [(TEXTS, CorpusSettings), (LABELS, TaskSettings)])
+@pytest.mark.parametrize(("options", "settings"), [(TEXTS, CorpusSettings), (LABELS, Classify)])
 def test_every_option_of_reading_is_a_setting_of_that_name(options, settings):
     assert options.keys() <= settings.model_fields.keys()
 

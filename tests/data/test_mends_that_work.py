@@ -9,14 +9,15 @@ from acclimate.data.readers.problems import Problems
 from acclimate.data.readers.reading import Reading
 from acclimate.data.readers.records import open_source
 from acclimate.errors import DataError
-from acclimate.tasks.task import Task, TaskSettings
+from acclimate.tasks.classify import Classify
+from acclimate.tasks.task import Task
 
 ROWS = [(f"text number {row}", ("neg", "pos")[row % 2]) for row in range(40)]
 
 
 def refused(folder, settings):
     with pytest.raises(DataError) as caught:
-        Task.open(TaskSettings.model_validate(settings), folder)
+        Task.open(Classify.model_validate(settings), folder)
     return str(caught.value)
 
 
@@ -79,7 +80,7 @@ def test_a_title_above_rows_with_commas_is_refused_with_what_to_do(tmp_path):
 def test_a_table_in_a_txt_file_can_be_read_as_advised(tmp_path):
     (tmp_path / "a.txt").write_text("".join(f"{text}\t{label}\n" for text, label in [("text", "label"), *ROWS]), encoding="utf-16")
     assert "format: tsv" in refused(tmp_path, "a.txt")
-    assert Task.open(TaskSettings.model_validate({"path": "a.txt", "format": "tsv"}), tmp_path).labels == ("neg", "pos")
+    assert Task.open(Classify.model_validate({"path": "a.txt", "format": "tsv"}), tmp_path).labels == ("neg", "pos")
 
 
 @pytest.mark.parametrize("orient", ["columns", "index", "split", "table"])
@@ -122,7 +123,7 @@ def test_the_only_column_is_the_text_whatever_it_is_called(tmp_path):
 def test_labels_that_yaml_takes_for_truth_values_are_named_with_quotes(tmp_path):
     (tmp_path / "a.csv").write_text(csv_of([(text, str(row % 2 == 0)) for row, (text, _) in enumerate(ROWS)]))
     assert "say `labels: ['True', 'False']`" in refused(tmp_path, {"path": "a.csv", "labels": [True, False]})
-    assert Task.open(TaskSettings.model_validate({"path": "a.csv", "labels": ["True", "False"]}), tmp_path).labels == ("True", "False")
+    assert Task.open(Classify.model_validate({"path": "a.csv", "labels": ["True", "False"]}), tmp_path).labels == ("True", "False")
 
 
 def test_objects_with_commas_between_them_are_told_what_to_add(tmp_path):
@@ -132,4 +133,4 @@ def test_objects_with_commas_between_them_are_told_what_to_add(tmp_path):
     assert "a.jsonl:1: a comma stands behind this object" in message
     assert "one class only" not in message
     (tmp_path / "a.jsonl").write_text(f"[{objects}]")
-    assert len(Task.open(TaskSettings(path="a.jsonl"), tmp_path).train) == 28
+    assert len(Task.open(Classify(path="a.jsonl"), tmp_path).train) == 28

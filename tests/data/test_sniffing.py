@@ -12,7 +12,8 @@ from acclimate.data.readers.problems import Problems
 from acclimate.data.readers.reading import Reading
 from acclimate.data.readers.records import open_source
 from acclimate.errors import DataError
-from acclimate.tasks.task import Task, TaskSettings
+from acclimate.tasks.classify import Classify
+from acclimate.tasks.task import Task
 
 
 def read(path, columns=("text",), **how):
@@ -162,12 +163,12 @@ def test_a_task_without_a_header_is_refused_with_the_mend_and_read_with_it(tmp_p
     with pytest.raises(
         DataError, match=r"a\.tsv:1: the header names the columns 'spam', 'Go until.*is this a row of data.*`header: false`"
     ):
-        Task.open(TaskSettings(path=str(path)), tmp_path)
+        Task.open(Classify(path=str(path)), tmp_path)
     with pytest.raises(
         DataError, match=r"which column is the label\? Name it with `label:`; the columns are '1' \('spam' in the first row\)"
     ):
-        Task.open(TaskSettings(path=str(path), header=False), tmp_path)
-    task = Task.open(TaskSettings(path=str(path), header=False, text="2", label="1"), tmp_path)
+        Task.open(Classify(path=str(path), header=False), tmp_path)
+    task = Task.open(Classify(path=str(path), header=False, text="2", label="1"), tmp_path)
     assert sum(task.facts.examples.values()) == 40
 
 

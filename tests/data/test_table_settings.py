@@ -8,7 +8,8 @@ from acclimate.data.readers.problems import Problems
 from acclimate.data.readers.reading import Reading
 from acclimate.data.readers.records import open_source
 from acclimate.errors import DataError
-from acclimate.tasks.task import Task, TaskSettings
+from acclimate.tasks.classify import Classify
+from acclimate.tasks.task import Task
 
 
 def values_of(path, columns=("text",), **how):
@@ -57,5 +58,5 @@ def test_a_setting_that_means_nothing_for_a_format_is_an_error(tmp_path, how):
 def test_settings_reach_every_split_of_a_task(tmp_path):
     for split in ("train", "dev", "test"):
         write(tmp_path / f"{split}.csv", "text;label\n" + "".join(f"{split} {n};{'ab'[n % 2]}\n" for n in range(4)))
-    task = Task.open(TaskSettings(path=".", delimiter=";"), tmp_path)
-    assert task.test.texts == ("test 0", "test 1", "test 2", "test 3")
+    task = Task.open(Classify(path=".", delimiter=";"), tmp_path)
+    assert task.test.inputs[0] == ("test 0", "test 1", "test 2", "test 3")

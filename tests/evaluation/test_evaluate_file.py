@@ -7,7 +7,6 @@ import pytest
 from acclimate.errors import DataError, ModelError
 from acclimate.evaluation.apply import evaluate_file
 from acclimate.modeling.baselines.majority_model import MajorityModel
-from acclimate.tasks.task import TaskSettings
 
 
 @pytest.fixture
@@ -19,7 +18,7 @@ def here(tmp_path, monkeypatch):
 
 def evaluate(path, split=None, model="model", **reading):
     said = []
-    scores = evaluate_file(Path(model), TaskSettings(train=str(path), **reading), said.append, split)
+    scores = evaluate_file(Path(model), str(path), reading, said.append, split)
     return scores, "\n".join(said)
 
 

@@ -5,6 +5,8 @@ import pytest
 from scipy.stats import t
 
 from acclimate.evaluation.statistics import combined, compare, two_way
+from acclimate.tasks.classify import Classify
+from acclimate.tasks.split import Split
 
 SHARES = np.array([0.5, 0.3, 0.15, 0.05])  # of the classes: imbalanced
 CLASSES = len(SHARES)
@@ -50,6 +52,13 @@ def influences(gold_TN, predicted_TSN, metric):
     return score + slope * np.float32(gold_TN.shape[1] / CLASSES)
 
 
+def contributions(gold, runs, metric):
+    """By recipe and seed, as a study of its own has them."""
+    chosen = Classify.metric(metric)
+    split = Split((("",) * len(gold),), gold, np.arange(len(gold)), (), None, ("",) * CLASSES)
+    return {name: {seed: chosen.each(split, {"predicted": said}) for seed, said in enumerate(each)} for name, each in runs.items()}
+
+
 def differences(gold, predictions, recipe, reference="a", metric="macro_f1"):
     """The mean difference of each study [T], its standard error and its degrees of freedom, as `two_way` has them."""
     d_TSN = influences(gold, predictions[recipe], metric) - influences(gold, predictions[reference], metric)
@@ -70,8 +79,8 @@ def p_values(gold, predictions, recipe, **more):
 def test_many_studies_at_once_give_what_each_of_them_gives(metric):
     gold, predictions = studies(np.random.default_rng(0), 5, 140, 3, {"a": 0.0, "b": 0.4}, 0.2)
     for trial, p in enumerate(p_values(gold, predictions, "b", metric=metric)):
-        alone = {name: dict(enumerate(runs[trial])) for name, runs in predictions.items()}
-        assert compare(gold[trial], alone, "a", metric=metric, classes=CLASSES)[0].p == pytest.approx(p, rel=1e-2)
+        alone = contributions(gold[trial], {name: runs[trial] for name, runs in predictions.items()}, metric)
+        assert compare(alone, "a", Classify.metric(metric))[0].p == pytest.approx(p, rel=1e-2)
 
 
 # Shares of texts in the variance of the mean difference; an A/A study, the same recipe on other seeds, has none. What remains is split
@@ -156,8 +165,8 @@ def test_what_is_called_detectable_is_found_in_eight_of_ten_studies():
     gold, predictions = studies(np.random.default_rng(6), 400, 400, 10, {"a": 0.0, "b": 0.21}, 0.1)
     found = []
     for trial, own in enumerate(gold):
-        runs = {name: dict(enumerate(each[trial])) for name, each in predictions.items()}
-        found += compare(own, runs, "a", metric="accuracy", classes=CLASSES)
+        runs = contributions(own, {name: each[trial] for name, each in predictions.items()}, "accuracy")
+        found += compare(runs, "a", Classify.metric("accuracy"))
     truth, detectable = (np.mean([getattr(verdict, name) for verdict in found]) for name in ("difference", "detectable"))
     assert truth == pytest.approx(detectable, rel=0.05)  # the shift is chosen so that this study can just see it
     assert np.mean([verdict.verdict == "better" for verdict in found]) == pytest.approx(0.8, abs=0.06)

@@ -7,8 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acclimate.evaluation.statistics import influence
-from acclimate.tasks.metrics.classes import METRICS, confusion
+from acclimate.tasks.metrics.classes import METRICS
+from acclimate.tasks.split import Split
+
+COUNTED = {metric.name: metric for metric in METRICS if metric.reads == ("predicted",)}
+
+
+def split_of(gold, classes):
+    return Split((("",) * len(gold),), gold, np.arange(len(gold)), (), None, ("",) * classes)
 
 
 @st.composite
@@ -50,22 +56,24 @@ def dense_influence(gold, said, metric, classes):
     return dense_score(matrix, metric) + each - each.mean()
 
 
-@pytest.mark.parametrize("metric", sorted(METRICS))
+@pytest.mark.parametrize("metric", sorted(COUNTED))
 @given(case=predicted())
 def test_influence_equals_that_of_moving_each_cell_of_the_whole_matrix(metric, case):
     gold, said, classes = case
-    assert METRICS[metric].score(confusion(gold, said, classes)) == pytest.approx(
+    split = split_of(gold, classes)
+    assert COUNTED[metric].score(split, {"predicted": said}) == pytest.approx(
         dense_score(np.bincount(gold * classes + said, minlength=classes**2).reshape(classes, classes).astype(float), metric)
     )
-    assert influence(gold, said, metric, classes) == pytest.approx(dense_influence(gold, said, metric, classes), rel=1e-5, abs=1e-6)
+    each = COUNTED[metric].each(split, {"predicted": said})
+    assert each == pytest.approx(dense_influence(gold, said, metric, classes), rel=1e-5, abs=1e-6)
 
 
-@pytest.mark.parametrize("metric", sorted(METRICS))
+@pytest.mark.parametrize("metric", sorted(COUNTED))
 def test_memory_of_an_influence_is_linear_in_classes(metric):
     rng = np.random.default_rng(0)
     gold, said = rng.integers(0, 20_000, (2, 3_000))
     tracemalloc.start()
-    influence(gold, said, metric, 20_000)
+    COUNTED[metric].each(split_of(gold, 20_000), {"predicted": said})
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 64 * 8 * 20_000  # a matrix would be 20,000 x 8 x 20,000

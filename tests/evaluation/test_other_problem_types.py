@@ -14,7 +14,6 @@ from acclimate.data.corpus import CorpusSettings
 from acclimate.errors import ModelError
 from acclimate.evaluation.apply import evaluate_file, predict_file
 from acclimate.evaluation.predictor import load_predictor, problem_of
-from acclimate.tasks.task import TaskSettings
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *["the", "lovely", "cake", "was", "bright", "awful", "queue", "broken"]]
 TEXTS = ["the lovely cake was bright", "the awful queue", "broken", "the the the cake"]
@@ -98,7 +97,7 @@ def test_evaluate_refuses_models_that_do_not_give_one_label(tmp_path, labels, st
     folder = save(tmp_path / "m", num_labels=labels, problem_type=stated)
     (tmp_path / "gold.csv").write_text("text,label\nthe cake,LABEL_0\nthe queue,LABEL_0\n")
     with pytest.raises(ModelError, match="only models that give a text one label"):
-        evaluate_file(folder, TaskSettings(train=str(tmp_path / "gold.csv")), lambda line: None)
+        evaluate_file(folder, str(tmp_path / "gold.csv"), {}, lambda line: None)
 
 
 def test_an_unknown_problem_type_is_refused(tmp_path):

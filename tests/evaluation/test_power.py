@@ -8,6 +8,8 @@ from scipy.stats import t
 
 from acclimate.evaluation.power import MOST_TIMES, RELEVANT, advise, detectable_at
 from acclimate.evaluation.statistics import Components, Verdict, combined, compare, detectable_effect, two_way
+from acclimate.tasks.classify import Classify
+from acclimate.tasks.split import Split
 
 variances = st.builds(Components, *[st.just(0.0) | st.floats(1e-7, 0.3)] * 3)
 
@@ -109,7 +111,10 @@ def one_verdict(seeds) -> Verdict:
     rng = np.random.default_rng(3)
     gold = rng.integers(0, 2, 200)
     runs = {name: {seed: np.where(rng.random(200) < 0.8, gold, 1 - gold) for seed in range(seeds)} for name in ("a", "b", "c")}
-    return compare(gold, runs, "a", metric="accuracy")[0]
+    accuracy = Classify.metric("accuracy")
+    split = Split((("",) * 200,), gold, np.arange(200), (), None, ("", ""))
+    each = {name: {seed: accuracy.each(split, {"predicted": said}) for seed, said in own.items()} for name, own in runs.items()}
+    return compare(each, "a", accuracy)[0]
 
 
 def test_a_verdict_brings_what_advice_needs_and_with_one_seed_there_is_none():

@@ -5,10 +5,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acclimate.evaluation.statistics import compare, holm, influence
-from acclimate.tasks.metrics.classes import METRICS, confusion
+from acclimate.evaluation import statistics
+from acclimate.evaluation.statistics import holm
+from acclimate.tasks.classify import Classify
+from acclimate.tasks.split import Split
 
 SHARES = np.array([0.5, 0.3, 0.15, 0.05])  # of the classes: imbalanced
+
+
+def influence(gold, predicted, metric, classes):
+    """What each text contributes to the score [N]."""
+    return Classify.metric(metric).each(split_of(gold, classes), {"predicted": np.asarray(predicted)})
+
+
+def score(gold, predicted, metric, classes):
+    return Classify.metric(metric).score(split_of(gold, classes), {"predicted": np.asarray(predicted)})
+
+
+def split_of(gold, classes):
+    return Split((("",) * len(gold),), np.asarray(gold), np.arange(len(gold)), (), None, ("",) * classes)
+
+
+def compare(gold, predictions, reference, metric="macro_f1", classes=2, **more):
+    """Verdicts on class numbers."""
+    each = {name: {seed: influence(gold, said, metric, classes) for seed, said in runs.items()} for name, runs in predictions.items()}
+    return statistics.compare(each, reference, Classify.metric(metric), **more)
 
 
 def labels_of(rng, gold, skill, difficulty, seed_effect, seed_noise):
@@ -35,9 +56,9 @@ def test_influence_gives_the_variance_that_resampling_texts_gives():
     predicted = predictions["a"][0]
     for metric in ("accuracy", "macro_f1", "mcc"):
         each = influence(gold, predicted, metric, 4)
-        assert each.mean() == pytest.approx(float(METRICS[metric](confusion(gold, predicted, 4))))
+        assert each.mean() == pytest.approx(score(gold, predicted, metric, 4))
         rows = rng.integers(0, 600, (3000, 600))
-        resampled = [float(METRICS[metric](confusion(gold[row], predicted[row], 4))) for row in rows]
+        resampled = [score(gold[row], predicted[row], metric, 4) for row in rows]
         assert each.std() / np.sqrt(600) == pytest.approx(np.std(resampled), rel=0.08)
 
 

@@ -17,8 +17,9 @@ from acclimate.stages.base import Context, Runtime
 from acclimate.stages.bilstm import Bilstm
 from acclimate.stages.majority import Majority
 from acclimate.stages.tfidf import Tfidf
+from acclimate.tasks.classify import Classify
 from acclimate.tasks.opened import Data
-from acclimate.tasks.task import Task, TaskSettings
+from acclimate.tasks.task import Task
 from acclimate.training.devices import Devices
 from acclimate.training.interrupt import StopRequest
 from acclimate.training.progress import Silent
@@ -47,7 +48,7 @@ def task(tmp_path_factory):
     for split, count in (("train", 240), ("dev", 60), ("test", 59)):
         made = rows(count, rng, seen) + ([{"text": "?!", "label": "plus"}] if split == "test" else [])
         (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in made))
-    return Task.open(TaskSettings(path=str(folder)), folder)
+    return Task.open(Classify(path=str(folder)), folder)
 
 
 def context(task, folder, seed=0, stop=None, **runtime):
@@ -69,11 +70,11 @@ def weights(folder):
 
 def test_majority_gives_every_text_the_shares_of_the_training_texts(task, tmp_path):
     outcome, output = run(Majority(), task, tmp_path)
-    shares = np.bincount(task.train.labels) / len(task.train.labels)
+    shares = np.bincount(task.train.gold) / len(task.train.gold)
     test = read_predictions(output / "predictions.parquet")["test"]
     assert np.allclose(test["probabilities"], shares)
     assert (test["predicted"] == shares.argmax()).all()
-    assert outcome.metrics["test_accuracy"] == pytest.approx((task.test.labels == shares.argmax()).mean())
+    assert outcome.metrics["test_accuracy"] == pytest.approx((task.test.gold == shares.argmax()).mean())
     assert outcome.metrics["test_pr_auc"] == pytest.approx(outcome.metrics["test_pr_auc_base_rate"])
     assert (outcome.cost.parameters, outcome.cost.tokens, outcome.cost.flops) == (2, 0, 0.0)
     assert list(Majority.model_fields) == ["stage"]
@@ -105,7 +106,7 @@ def test_a_bilstm_learns_what_the_order_of_words_says_and_measures_what_it_cost(
 
 
 def test_a_text_without_a_word_is_trained_on_and_labelled_like_any_other(task, tmp_path):
-    empty = replace(task.train, texts=("", "...", *task.train.texts[2:]))
+    empty = replace(task.train, inputs=(("", "...", *task.train.inputs[0][2:]),))
     outcome, output = run(SMALL.sliver(), replace(task, train=empty), tmp_path)
     assert np.isfinite(outcome.metrics["test_loss"])
     probabilities = load_predictor(output / "model").probabilities(["", "?!", "neverseen", "good"])
@@ -120,10 +121,10 @@ def test_the_folder_predicts_what_the_stage_predicted_in_any_order_and_company(s
     _, output = run(stage, task, tmp_path)
     assert not [path for path in (output / "model").iterdir() if path.suffix not in (".json", ".safetensors")]
     predictor = load_predictor(output / "model")
-    assert predictor.labels == task.labels
+    assert predictor.labels == task.names
     found = read_predictions(output / "predictions.parquet")["test"]["probabilities"]
     assert found.sum(axis=1) == pytest.approx(1)
-    texts = task.test.texts
+    texts = task.test.inputs[0]
     np.testing.assert_allclose(predictor.probabilities(texts), found, atol=1e-6)
     np.testing.assert_allclose(predictor.probabilities(texts[::-1])[::-1], found, atol=1e-6)
     np.testing.assert_allclose([predictor.probabilities([text])[0] for text in texts[:5]], found[:5], atol=1e-6)
@@ -172,7 +173,7 @@ def test_a_heavier_class_is_predicted_more_often(task, tmp_path):
         stage = SMALL.model_copy(update={"epochs": 1.0, "class_weights": weights})
         return read_predictions(run(stage, task, tmp_path / name)[1] / "predictions.parquet")["test"]["probabilities"][:, 0].mean()
 
-    assert predicted("heavy", {task.labels[0]: 20.0}) > 0.6 > 0.4 > predicted("light", {task.labels[0]: 0.05})
+    assert predicted("heavy", {task.names[0]: 20.0}) > 0.6 > 0.4 > predicted("light", {task.names[0]: 0.05})
 
 
 def test_a_training_that_diverges_says_how_to_mend_it(task, tmp_path):

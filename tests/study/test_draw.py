@@ -37,7 +37,7 @@ def test_a_stage_is_given_the_texts_of_its_seed_and_streams_of_its_draw(tiny_wor
     seen = {}
 
     def look(self, parent, context):
-        seen[context.title.partition(":")[0]] = (context.seed, context.task().train.texts)
+        seen[context.title.partition(":")[0]] = (context.seed, context.task().train.inputs[0])
         raise TrainingError("seen enough")
 
     monkeypatch.setattr(Finetune, "run", look)

@@ -13,8 +13,8 @@ from acclimate.stages.finetune import Finetune
 from acclimate.study.language.language import BUILT_IN, language
 from acclimate.study.language.recipe import Recipe
 from acclimate.study.language.study import Study, resolved
-from acclimate.tasks.opened import KINDS
-from acclimate.tasks.task import TaskSettings
+from acclimate.tasks import KINDS
+from acclimate.tasks.classify import Classify
 
 DATA = {"task": {"train": "train.jsonl"}}
 
@@ -30,7 +30,7 @@ class Halve(Stage):
         return ()
 
 
-class Marks(TaskSettings):
+class Marks(Classify):
     """A task of another kind."""
 
     kind: Literal["marks"] = "marks"

@@ -107,7 +107,7 @@ def test_a_store_that_cannot_be_written_is_found_before_anything_is_done(tmp_pat
     monkeypatch.setattr(Path, "write_bytes", refused)
     with pytest.raises(StoreError, match=r"store: the store cannot be written \(.*\); choose another folder with --store"):
         Store(tmp_path / "store").check_writable()
-    monkeypatch.setattr("acclimate.study.run.Data.open", lambda *_: pytest.fail("work was begun"))
+    monkeypatch.setattr("acclimate.study.plan.prepared.Data.open", lambda *_: pytest.fail("work was begun"))
     with pytest.raises(StoreError, match="cannot be written"):
         run_study(study("a.jsonl"), tmp_path, Options(tmp_path / "out", tmp_path / "store"))
 

@@ -5,7 +5,26 @@ from hypothesis import strategies as st
 from sklearn import metrics as peer
 
 from acclimate.errors import TrainingError
-from acclimate.tasks.metrics.classes import METRICS, brier, classification_metrics, confusion, ece, pr_auc
+from acclimate.tasks.classify import Classify, highest
+from acclimate.tasks.split import Split
+
+
+def split_of(gold, classes):
+    return Split((("",) * len(gold),), np.asarray(gold), np.arange(len(gold)), (), None, tuple(map(str, range(classes))))
+
+
+def classification_metrics(gold, probabilities):
+    split = split_of(gold, probabilities.shape[1])
+    return Classify.scores(split, highest(probabilities, split))
+
+
+def areas(gold, probabilities):
+    scores = classification_metrics(gold, probabilities)
+    return scores["pr_auc"], scores["pr_auc_base_rate"]
+
+
+def score(name, gold, probabilities):
+    return classification_metrics(gold, np.asarray(probabilities))[name]
 
 
 @st.composite
@@ -19,15 +38,15 @@ def labelled(draw):
 @given(labelled())
 def test_scores_equal_those_of_scikit_learn(case):
     gold, predicted, classes = case
-    counts = confusion(gold, predicted, classes)
+    scores = classification_metrics(gold, np.eye(classes)[predicted])
     every = {"labels": range(classes), "zero_division": 0}
-    assert METRICS["accuracy"](counts) == pytest.approx(peer.accuracy_score(gold, predicted))
-    assert METRICS["macro_f1"](counts) == pytest.approx(peer.f1_score(gold, predicted, average="macro", **every))
-    assert METRICS["micro_f1"](counts) == pytest.approx(peer.f1_score(gold, predicted, average="micro", **every))
-    assert METRICS["macro_precision"](counts) == pytest.approx(peer.precision_score(gold, predicted, average="macro", **every))
-    assert METRICS["macro_recall"](counts) == pytest.approx(peer.recall_score(gold, predicted, average="macro", **every))
+    assert scores["accuracy"] == pytest.approx(peer.accuracy_score(gold, predicted))
+    assert scores["macro_f1"] == pytest.approx(peer.f1_score(gold, predicted, average="macro", **every))
+    assert scores["micro_f1"] == pytest.approx(peer.f1_score(gold, predicted, average="micro", **every))
+    assert scores["macro_precision"] == pytest.approx(peer.precision_score(gold, predicted, average="macro", **every))
+    assert scores["macro_recall"] == pytest.approx(peer.recall_score(gold, predicted, average="macro", **every))
     if len(set(gold)) > 1:  # where gold has one class scikit-learn warns and gives 0, too
-        assert METRICS["mcc"](counts) == pytest.approx(peer.matthews_corrcoef(gold, predicted), abs=1e-9)
+        assert scores["mcc"] == pytest.approx(peer.matthews_corrcoef(gold, predicted), abs=1e-9)
 
 
 def test_macro_f1_is_over_all_known_classes_also_those_that_the_split_lacks():
@@ -85,32 +104,32 @@ def test_with_two_classes_the_rarer_one_is_looked_for_and_of_equally_frequent_on
     probabilities = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.3, 0.7]])
     # The rarer class is ranked last but one: found at the third text of its ranking.
     for gold, number, share in ([0, 0, 1, 0], 1, 1 / 4), ([1, 0, 1, 1], 0, 1 / 4), ([0, 0, 1, 1], 1, 1 / 2):
-        area, base_rate = pr_auc(np.array(gold), probabilities)
+        area, base_rate = areas(np.array(gold), probabilities)
         assert area == pytest.approx(peer.average_precision_score(np.array(gold) == number, probabilities[:, number]))
         assert base_rate == share
 
 
 def test_a_ranking_that_knows_nothing_scores_the_base_rate():
     gold = np.array([0] * 70 + [1] * 20 + [2] * 10)
-    area, base_rate = pr_auc(gold, np.full((100, 3), 1 / 3))
+    area, base_rate = areas(gold, np.full((100, 3), 1 / 3))
     assert area == pytest.approx(base_rate) == pytest.approx((0.7 + 0.2 + 0.1) / 3)
-    area, base_rate = pr_auc(gold[:90], np.full((90, 2), 0.5))
+    area, base_rate = areas(gold[:90], np.full((90, 2), 0.5))
     assert area == pytest.approx(base_rate) == pytest.approx(20 / 90)
 
 
 def test_a_class_without_a_text_is_left_out_of_the_ranking_scores_and_a_single_class_is_always_found():
     gold = np.array([0, 1, 0])
     ranked = np.array([[0.7, 0.2, 0.1], [0.1, 0.3, 0.6], [0.5, 0.1, 0.4]])
-    assert pr_auc(gold, ranked) == (1.0, pytest.approx((2 / 3 + 1 / 3) / 2))
-    assert pr_auc(np.zeros(3, dtype=int), np.full((3, 2), 0.5)) == (1.0, 1.0)
+    assert areas(gold, ranked) == (1.0, pytest.approx((2 / 3 + 1 / 3) / 2))
+    assert areas(np.zeros(3, dtype=int), np.full((3, 2), 0.5)) == (1.0, 1.0)
 
 
 def test_calibration_is_perfect_where_shares_are_right_and_brier_is_zero_only_where_all_is_sure_and_right():
     gold = np.array([0, 0, 0, 1])
-    assert ece(gold, np.tile([0.75, 0.25], (4, 1))) == pytest.approx(0)
-    assert brier(gold, np.tile([0.75, 0.25], (4, 1))) == pytest.approx(2 * 0.75 * 0.25)
-    assert (brier(gold, np.eye(2)[gold]), ece(gold, np.eye(2)[gold])) == (0, 0)
-    assert (brier(gold, np.eye(2)[1 - gold]), ece(gold, np.eye(2)[1 - gold])) == (2, 1)
+    assert score("ece", gold, np.tile([0.75, 0.25], (4, 1))) == pytest.approx(0)
+    assert score("brier", gold, np.tile([0.75, 0.25], (4, 1))) == pytest.approx(2 * 0.75 * 0.25)
+    assert [score(name, gold, np.eye(2)[gold]) for name in ("brier", "ece")] == [0, 0]
+    assert [score(name, gold, np.eye(2)[1 - gold]) for name in ("brier", "ece")] == [2, 1]
 
 
 def test_probabilities_that_are_no_numbers_are_an_error_with_its_mend_and_never_a_score():

@@ -6,8 +6,9 @@ import pytest
 
 from acclimate.data.readers.records import open_source
 from acclimate.errors import DataError
+from acclimate.tasks.classify import Classify
 from acclimate.tasks.labelled import read_labelled
-from acclimate.tasks.task import Task, TaskSettings
+from acclimate.tasks.task import Task
 
 ABSENT = object()
 
@@ -23,7 +24,7 @@ def write(path, labels):
 
 def refused(root, **settings):
     with pytest.raises(DataError) as caught:
-        Task.open(TaskSettings(**settings), root)
+        Task.open(Classify(**settings), root)
     return str(caught.value)
 
 
@@ -38,14 +39,14 @@ def test_a_test_split_without_labels_is_said_once_with_the_way_on(tmp_path, noth
     assert "say `train: d/train.jsonl, dev: d/validation.jsonl` instead of the folder, and acclimate takes test out of train" in said
     assert "skip_bad" not in said
     assert "meant?" not in said
-    task = Task.open(TaskSettings(train="d/train.jsonl", dev="d/validation.jsonl"), tmp_path)
+    task = Task.open(Classify(train="d/train.jsonl", dev="d/validation.jsonl"), tmp_path)
     assert (task.facts.made, len(task.test)) == (("test",), 8)
 
 
 def test_labels_that_train_has_are_labels(tmp_path):
     write(tmp_path / "d" / "train.jsonl", [-1, 0, 1] * 20)
     write(tmp_path / "d" / "test.jsonl", [-1] * 10)
-    assert Task.open(TaskSettings(path="d"), tmp_path).test.labels.tolist() == [0] * 10
+    assert Task.open(Classify(path="d"), tmp_path).test.gold.tolist() == [0] * 10
 
 
 def test_one_label_that_is_there_makes_the_others_missing_ones(tmp_path):
@@ -99,4 +100,4 @@ def test_scores_of_texts_without_labels_are_refused_in_one_message(tmp_path):
     write(tmp_path / "all.jsonl", [-1] * 10)
     source = open_source("all.jsonl", tmp_path)
     with pytest.raises(DataError, match=r"scores need labels, and there are none \('label' is -1 in every row\)"):
-        read_labelled(source, "text", "label", ("a", "b"), False)
+        read_labelled(source, Classify(train="all.jsonl"), {"text": "text", "label": "label"}, ("a", "b"))

@@ -6,13 +6,14 @@ from types import SimpleNamespace
 import pytest
 
 from acclimate.errors import DataError
-from acclimate.tasks.task import Task, TaskSettings
+from acclimate.tasks.classify import Classify
+from acclimate.tasks.task import Task
 
 CLEAN = ["pos", "neg"] * 20
 
 
 def opened(folder, **settings):
-    return Task.open(TaskSettings(**({"path": "all.csv"} | settings)), folder, folder / "rejects")
+    return Task.open(Classify(**({"path": "all.csv"} | settings)), folder, folder / "rejects")
 
 
 def write(path, labels, text="words and number {}", label="label", header=True):
@@ -55,7 +56,7 @@ def test_a_blank_label_is_refused_as_an_empty_one_is(tmp_path, blank):
     said = refused(tmp_path, [*CLEAN, blank], r"no label \(1\):\n.*all\.csv:42: 'label' is ")
     assert "skip_bad" in said
     task = kept(tmp_path, [*CLEAN, blank], skip_bad=True)
-    assert (task.labels, task.facts.rejected) == (("neg", "pos"), 1)
+    assert (task.names, task.facts.rejected) == (("neg", "pos"), 1)
 
 
 @pytest.mark.parametrize("missing", ["nan", "NaN", "None", "NA", "N/A", "#N/A", "null", "NULL", "<NA>"])
@@ -65,14 +66,14 @@ def test_a_missing_value_written_out_is_no_class_unless_it_is_said(tmp_path, mis
     assert "odd_labels: keep" in said
     assert opened(tmp_path, skip_bad=True).facts.rejected == 6
     task = opened(tmp_path, odd_labels="keep")
-    assert missing in task.labels
+    assert missing in task.names
     assert any(missing in note for note in task.facts.labels_noted)
-    assert missing in opened(tmp_path, labels=("pos", "neg", missing)).labels
+    assert missing in opened(tmp_path, labels=("pos", "neg", missing)).names
 
 
 def test_a_class_called_none_is_a_class(tmp_path):
-    assert kept(tmp_path, [*CLEAN, *["none"] * 6]).labels == ("neg", "none", "pos")
-    assert kept(tmp_path, [*CLEAN, *["NONE"] * 6]).labels == ("NONE", "neg", "pos")
+    assert kept(tmp_path, [*CLEAN, *["none"] * 6]).names == ("neg", "none", "pos")
+    assert kept(tmp_path, [*CLEAN, *["NONE"] * 6]).names == ("NONE", "neg", "pos")
 
 
 @pytest.mark.parametrize("form", ["['{}']", '[""{}""]', "['{}', 'x']", "('{}', 'x')", "[1, 0]", "{{'{}'}}"])
@@ -86,12 +87,12 @@ def test_lists_written_as_text_are_no_labels_unless_it_is_said(tmp_path, form):
 def test_whole_numbers_with_and_without_a_point_are_one_class_unless_it_is_said(tmp_path):
     said = refused(tmp_path, ["1", "0"] * 20 + ["1.0", "0.0"] * 5, r"whole numbers with and without a point \(2\):")
     assert "all.csv:42: '1' (20), '1.0' (5)" in said
-    assert opened(tmp_path, odd_labels="keep").labels == ("0", "0.0", "1", "1.0")
-    assert len(kept(tmp_path, ["250", "250.0", "250.01"] * 20).labels) == 3
+    assert opened(tmp_path, odd_labels="keep").names == ("0", "0.0", "1", "1.0")
+    assert len(kept(tmp_path, ["250", "250.0", "250.01"] * 20).names) == 3
 
 
 def test_words_in_brackets_are_labels(tmp_path):
-    assert kept(tmp_path, ["[POS]", "(neg)"] * 20).labels == ("(neg)", "[POS]")
+    assert kept(tmp_path, ["[POS]", "(neg)"] * 20).names == ("(neg)", "[POS]")
 
 
 @pytest.mark.parametrize("header", ["text,label", "\ufefftext,label", "Text, Label", "label,text"])
@@ -146,7 +147,7 @@ def test_a_column_of_numbers_dates_ids_or_texts_is_called_that(tmp_path, labels,
     ],
 )
 def test_stars_codes_and_class_numbers_are_classes(tmp_path, labels):
-    assert len(kept(tmp_path, labels).labels) == len(set(labels))
+    assert len(kept(tmp_path, labels).names) == len(set(labels))
 
 
 def test_one_example_of_each_class_is_enough_where_the_classes_come_again_in_test(tmp_path):
@@ -174,14 +175,14 @@ def test_thousands_of_small_classes_are_split_all_the_same(tmp_path, each):
     task = kept(tmp_path, [f"code {number}" for number in range(1000)] * each)
     assert len(task.test) == pytest.approx(0.2 * 1000 * each, rel=0.7)
     assert len(task.dev) > 0.04 * 1000 * each
-    assert set(task.train.labels.tolist()) == set(range(1000))
+    assert set(task.train.gold.tolist()) == set(range(1000))
 
 
 def test_whole_number_labels_are_numbered_in_their_order(tmp_path):
     task = kept(tmp_path, [str(number % 12) for number in range(120)])
-    assert task.labels == tuple(map(str, range(12)))
-    assert {int(task.labels[number]) for number in task.train.labels.tolist()} == set(range(12))
-    assert list(task.facts.label_counts["train"]) == list(task.labels)
+    assert task.names == tuple(map(str, range(12)))
+    assert {int(task.names[number]) for number in task.train.gold.tolist()} == set(range(12))
+    assert list(task.facts.label_counts["train"]) == list(task.names)
 
 
 def test_fractions_in_json_are_called_what_they_are(tmp_path):
@@ -207,8 +208,8 @@ def test_ten_thousand_unknown_labels_are_searched_for_five_of_them(tmp_path, mon
 
 def test_a_closed_set_may_be_written_as_numbers(tmp_path):
     write(tmp_path / "all.csv", ["2", "0", "10"] * 20)
-    assert opened(tmp_path, labels=[10, 2, 0]).labels == ("10", "2", "0")
-    assert TaskSettings(path=".", labels=[True, False]).labels == ("true", "false")
+    assert opened(tmp_path, labels=[10, 2, 0]).names == ("10", "2", "0")
+    assert Classify(path=".", labels=[True, False]).labels == ("true", "false")
 
 
 def test_scores_in_every_split_are_called_numbers_and_not_unknown_labels(tmp_path):
@@ -222,4 +223,4 @@ def test_scores_in_every_split_are_called_numbers_and_not_unknown_labels(tmp_pat
 def test_texts_that_begin_like_a_list_are_told_at_once(tmp_path):
     # Two commas at a time, a single one of these would take minutes.
     labels = CLEAN + ["[" + "so, " * 50_000] * 2
-    assert "[so" in " ".join(kept(tmp_path, labels).labels)
+    assert "[so" in " ".join(kept(tmp_path, labels).names)

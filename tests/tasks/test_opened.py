@@ -44,7 +44,7 @@ def test_the_corpus_task_is_the_whole_training_text_and_unlabelled_files_and_no_
     (root / "more.txt").write_text("more text\n")
     task = {"train": "train.jsonl", "dev": "dev.jsonl", "test": "test.jsonl", "unlabeled": "more.txt"}
     data = Data.open(settings(task=task), root)
-    assert list(data.documents("task").documents()) == [*data.task.train.texts, "more text"]
+    assert list(data.documents("task").documents()) == [*data.task.train.inputs[0], "more text"]
     assert data.documents("task").fingerprint == data.task.text_fingerprint
     assert data.facts()["overlap"].keys() == {"domain", "task unlabeled"}
     assert data.facts()["task"]["unlabeled"]["documents"] == 1

@@ -8,8 +8,9 @@ from datasets import Dataset, DatasetDict
 
 from acclimate.data.readers.split_names import by_split
 from acclimate.errors import DataError
+from acclimate.tasks.classify import Classify
 from acclimate.tasks.opened import Data, DataSettings
-from acclimate.tasks.task import Task, TaskSettings
+from acclimate.tasks.task import Task
 
 
 def rows(count, start=0):
@@ -75,12 +76,12 @@ def test_what_could_be_two_things_is_refused_with_what_was_seen(names, seen):
 def test_a_download_beside_its_unpacked_copy_is_refused(tmp_path):
     make(tmp_path / "d", **{"train.csv": "", "train.csv.gz": gzip.compress(rows(20).encode()), "test.csv": ""})
     with pytest.raises(DataError, match=r"train\.csv and train\.csv\.gz are both train.*`train: d/train\.csv`"):
-        Task.open(TaskSettings(path="d"), tmp_path)
+        Task.open(Classify(path="d"), tmp_path)
 
 
 def test_a_folder_named_as_one_split_may_not_hold_several(tmp_path):
     make(tmp_path / "d", **{"train.csv": "", "test.csv": ""})
-    for settings in (TaskSettings(train="d"), TaskSettings(train="d/*.csv"), TaskSettings(path="d/*.csv")):
+    for settings in (Classify(train="d"), Classify(train="d/*.csv"), Classify(path="d/*.csv")):
         with pytest.raises(DataError, match=r"files of several splits \(.*train\.csv"):
             Task.open(settings, tmp_path)
 
@@ -89,7 +90,7 @@ def test_a_folder_named_as_one_split_may_not_hold_several(tmp_path):
 def test_a_split_that_is_not_read_is_never_replaced_by_one_out_of_train(tmp_path, name):
     make(tmp_path / "d", **{"train.csv": "", "test.csv": "", name: "something"})
     with pytest.raises(DataError, match="named like dev, but"):
-        Task.open(TaskSettings(path="d"), tmp_path)
+        Task.open(Classify(path="d"), tmp_path)
 
 
 def test_every_file_is_shown_with_its_rows_and_those_of_no_split_are_said(tmp_path):
@@ -135,13 +136,13 @@ def test_a_dataset_with_two_validation_splits_asks_which(tmp_path):
     whole = {name: part(start) for start, name in enumerate(["train", "validation_matched", "validation_mismatched", "test"])}
     DatasetDict(whole).save_to_disk(tmp_path / "mnli")
     with pytest.raises(DataError, match=r"validation_matched and validation_mismatched could each be dev.*`dev: mnli/validation_matched`"):
-        Task.open(TaskSettings(path="mnli"), tmp_path)
-    task = Task.open(TaskSettings(train="mnli/train", dev="mnli/validation_matched", test="mnli/test"), tmp_path)
+        Task.open(Classify(path="mnli"), tmp_path)
+    task = Task.open(Classify(train="mnli/train", dev="mnli/validation_matched", test="mnli/test"), tmp_path)
     assert (len(task.train), len(task.dev)) == (10, 10)
     del whole["validation_mismatched"]
     DatasetDict(whole | {"unsupervised": part(9)}).save_to_disk(tmp_path / "one")
-    task = Task.open(TaskSettings(path="one"), tmp_path)
-    assert task.dev.texts[0] == "text 1 0"
+    task = Task.open(Classify(path="one"), tmp_path)
+    assert task.dev.inputs[0][0] == "text 1 0"
     assert [Path(name).name for name in task.facts.unread] == ["one[unsupervised]"]
 
 
@@ -149,8 +150,8 @@ def test_dataset_folders_of_single_splits_below_one_folder_are_splits(tmp_path):
     for start, name in enumerate(["train", "test"]):
         part = Dataset.from_dict({"text": [f"text {start} {n}" for n in range(40)], "label": ["ab"[n % 2] for n in range(40)]})
         part.save_to_disk(tmp_path / "d" / name)
-    task = Task.open(TaskSettings(path="d"), tmp_path)
-    assert task.test.texts[0] == "text 1 0"
+    task = Task.open(Classify(path="d"), tmp_path)
+    assert task.test.inputs[0][0] == "text 1 0"
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.csv", "a.txt"])

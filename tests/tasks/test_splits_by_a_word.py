@@ -8,7 +8,8 @@ from acclimate.data.readers.one_split import open_one
 from acclimate.data.readers.reading import Reading
 from acclimate.data.readers.split_names import by_split
 from acclimate.errors import DataError
-from acclimate.tasks.task import Task, TaskSettings
+from acclimate.tasks.classify import Classify
+from acclimate.tasks.task import Task
 
 
 def splits(*names):
@@ -67,14 +68,14 @@ def test_names_of_splits_come_before_words_and_other_things_are_no_splits():
 def test_a_test_file_of_another_name_is_never_replaced_by_rows_of_train(tmp_path):
     make(tmp_path / "d", "train.csv", "my_test.csv")
     with pytest.raises(DataError, match=r"my_test\.csv: is this test\?.*`test: d/my_test\.csv`"):
-        Task.open(TaskSettings(path="d"), tmp_path)
+        Task.open(Classify(path="d"), tmp_path)
 
 
 def test_a_folder_under_train_with_splits_by_word_is_refused(tmp_path):
     make(tmp_path / "d", "x_train.csv", "x_test.csv")
     with pytest.raises(DataError, match="files of several splits"):
-        Task.open(TaskSettings(train="d"), tmp_path)
-    assert Task.open(TaskSettings(path="d"), tmp_path).facts.made == ("dev",)
+        Task.open(Classify(train="d"), tmp_path)
+    assert Task.open(Classify(path="d"), tmp_path).facts.made == ("dev",)
 
 
 def test_predict_and_evaluate_ask_which_split_by_a_word_is_meant(tmp_path):

@@ -6,7 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from acclimate.errors import DataError
-from acclimate.tasks.task import Task, TaskSettings
+from acclimate.tasks.classify import Classify
+from acclimate.tasks.task import Task
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "tasks"
 
@@ -29,16 +30,16 @@ def folder(tmp_path):
 
 
 def opened(folder, **settings):
-    return Task.open(TaskSettings(**({"path": "."} | settings)), folder, folder / "rejects")
+    return Task.open(Classify(**({"path": "."} | settings)), folder, folder / "rejects")
 
 
 def test_a_folder_with_train_dev_and_test_files_is_read_as_given(folder):
     (folder / "README.md").write_text("x")
     task = opened(folder)
-    assert task.labels == ("x", "y")
+    assert task.names == ("x", "y")
     assert [len(split) for split in (task.train, task.dev, task.test)] == [40, 10, 10]
-    assert task.train.texts[3] == "text 3"
-    assert task.train.labels.dtype == np.int64
+    assert task.train.inputs[0][3] == "text 3"
+    assert task.train.gold.dtype == np.int64
     assert task.test.index.tolist() == list(range(10))
     assert task.facts.made == ()
     assert task.facts.detected == {"format": "jsonl", "text": "text", "label": "label"}
@@ -49,7 +50,7 @@ def test_a_folder_with_train_dev_and_test_files_is_read_as_given(folder):
 
 
 def test_a_bare_string_stands_for_the_path(folder):
-    assert TaskSettings.model_validate(str(folder)) == TaskSettings(path=str(folder))
+    assert Classify.model_validate(str(folder)) == Classify(path=str(folder))
 
 
 def test_shards_and_other_names_of_splits_are_known(tmp_path):
@@ -66,7 +67,7 @@ def test_shards_and_other_names_of_splits_are_known(tmp_path):
 def test_whole_numbers_and_booleans_are_labels_and_fractions_are_not(folder):
     write(folder, "train.jsonl", [("a", 0), ("b", 1), ("c", True)])
     task = opened(folder, train="train.jsonl", path=None, dev="train.jsonl", test="train.jsonl", duplicates="keep")
-    assert task.labels == ("0", "1", "true")
+    assert task.names == ("0", "1", "true")
     write(folder, "train.jsonl", [("a", 0), ("b", 1.5), ("c", None)])
     with pytest.raises(DataError, match=r"no label \(2\):\n  .*train\.jsonl:2: 'label' is 1\.5"):
         opened(folder)
@@ -86,8 +87,8 @@ def test_drop_takes_from_train_then_from_dev_and_never_from_test(folder):
     task = opened(folder, duplicates="drop")
     assert task.facts.dropped == {"train": 3, "dev": 2, "test": 0}
     assert [len(split) for split in (task.train, task.dev, task.test)] == [37, 11, 13]
-    assert not set(task.train.texts) & {"text 1", "text 2", "text 3"}
-    assert "text 1" in task.dev.texts
+    assert not set(task.train.inputs[0]) & {"text 1", "text 2", "text 3"}
+    assert "text 1" in task.dev.inputs[0]
     assert task.facts.duplicates.across == {"train/dev": 2, "train/test": 2, "dev/test": 2}
     assert task.facts.duplicates.within == {"train": 0, "dev": 0, "test": 1}
     assert task.facts.duplicates.conflicting_texts == 1
@@ -111,7 +112,7 @@ def test_labels_outside_the_closed_set_are_named_with_a_likely_mend(folder):
         opened(folder, labels=("x", "y"))
     assert "train.jsonl:41: label 'x ' is not among {'x', 'y'} — trailing space?" in str(caught.value)
     assert "train.jsonl:42: label 'Y' is not among {'x', 'y'} — 'y' meant?" in str(caught.value)
-    assert opened(folder, labels=("y", "x"), skip_bad=True).labels == ("y", "x")
+    assert opened(folder, labels=("y", "x"), skip_bad=True).names == ("y", "x")
 
 
 @pytest.mark.parametrize("split", ["dev", "test"])
@@ -155,8 +156,8 @@ def test_missing_splits_are_made_reproducibly_and_written(tmp_path):
     assert task.fingerprint != opened(tmp_path, split_seed=1).fingerprint
     task.write_splits(tmp_path / "splits")
     again = opened(tmp_path / "splits")
-    assert again.train.texts == task.train.texts
-    assert again.test.labels.tolist() == task.test.labels.tolist()
+    assert again.train.inputs[0] == task.train.inputs[0]
+    assert again.test.gold.tolist() == task.test.gold.tolist()
     written = [json.loads(line) for line in (tmp_path / "splits" / "test.jsonl").read_text().splitlines()]
     assert [row["index"] for row in written] == task.test.index.tolist()
 
@@ -165,7 +166,7 @@ def test_made_splits_keep_groups_and_equal_texts_together(tmp_path):
     write(tmp_path, "all.jsonl", [(f"text {n // 2}", "xy"[n % 2], [("doc", n // 6)]) for n in range(180)])
     task = opened(tmp_path, path="all.jsonl", group="doc")
     assert task.facts.shared_groups == {"train/dev": 0, "train/test": 0, "dev/test": 0}
-    assert not set(task.train.texts) & (set(task.test.texts) | set(task.dev.texts))
+    assert not set(task.train.inputs[0]) & (set(task.test.inputs[0]) | set(task.dev.inputs[0]))
     assert len(task.test) == pytest.approx(36, abs=6)
 
 
@@ -178,11 +179,11 @@ def test_a_group_too_large_to_split_is_explained(tmp_path):
 def test_budgets_are_nested_and_cap_dev_but_not_test_or_text(folder):
     task = opened(folder)
     small, large = task.budget(4, seed=1), task.budget(20, seed=1)
-    assert large.train.texts[:4] == small.train.texts
-    assert np.bincount(large.train.labels).tolist() == [10, 10]
+    assert large.train.inputs[0][:4] == small.train.inputs[0]
+    assert np.bincount(large.train.gold).tolist() == [10, 10]
     assert [len(small.dev), len(large.dev), len(small.test)] == [4, 10, 10]
     assert len(task.budget(4, seed=1, cap_dev=False).dev) == 10
-    assert small.train.texts != task.budget(4, seed=2).train.texts
+    assert small.train.inputs[0] != task.budget(4, seed=2).train.inputs[0]
     assert small.fingerprint not in (task.fingerprint, task.budget(4, seed=2).fingerprint)
     assert small.text_fingerprint == task.text_fingerprint
     assert task.budget("all", seed=1) is task
@@ -195,8 +196,8 @@ def test_a_sample_of_test_is_drawn_once_for_all_runs(folder):
     assert some.test.index.tolist() == sorted(set(some.test.index.tolist()) & set(whole.test.index.tolist()))
     assert (some.facts.examples["test"], some.facts.test_drawn_from, some.facts.split_seed) == (4, 10, 0)
     assert opened(folder, test_examples=4).fingerprint == some.fingerprint != whole.fingerprint
-    assert opened(folder, test_examples=4, split_seed=1).test.texts != some.test.texts
-    assert some.train.texts == whole.train.texts
+    assert opened(folder, test_examples=4, split_seed=1).test.inputs[0] != some.test.inputs[0]
+    assert some.train.inputs[0] == whole.train.inputs[0]
     enough = opened(folder, test_examples=10)
     assert (enough.fingerprint, enough.facts.test_drawn_from) == (whole.fingerprint, None)
 
@@ -229,7 +230,7 @@ def test_fingerprints_follow_texts_labels_and_rows(folder):
 )
 def test_settings_that_contradict_themselves_are_refused(settings):
     with pytest.raises(ValidationError):
-        TaskSettings(**settings)
+        Classify(**settings)
 
 
 def test_unclear_columns_and_files_without_labels_are_explained(tmp_path):
@@ -247,13 +248,13 @@ def test_unclear_columns_and_files_without_labels_are_explained(tmp_path):
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the shared real data is absent")
 def test_real_imdb_has_52_reviews_in_train_and_test():
     with pytest.raises(DataError, match=r"identical text in train and test \(52\)"):
-        Task.open(TaskSettings(path="imdb"), SHARED)
-    task = Task.open(TaskSettings(path="imdb", duplicates="drop"), SHARED)
+        Task.open(Classify(path="imdb"), SHARED)
+    task = Task.open(Classify(path="imdb", duplicates="drop"), SHARED)
     assert task.facts.duplicates.across["train/test"] == task.facts.dropped["train"] == 52
     assert (len(task.train) + len(task.dev), len(task.test)) == (24_948, 25_000)
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the shared real data is absent")
 def test_real_tos100_is_split_with_its_rare_classes_everywhere():
-    task = Task.open(TaskSettings(path="tos100"), SHARED)
+    task = Task.open(Classify(path="tos100"), SHARED)
     assert all(min(counts.values()) >= 20 for counts in task.facts.label_counts.values())

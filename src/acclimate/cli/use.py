@@ -54,6 +54,5 @@ def evaluate(
 ) -> None:
     """Measure a trained model on labelled texts."""
     from acclimate.evaluation.apply import evaluate_file
-    from acclimate.tasks.task import TaskSettings
 
-    show.scores(evaluate_file(model, TaskSettings(train=file, **reading), show.say, split))
+    show.scores(evaluate_file(model, file, reading, show.say, split))

@@ -1,7 +1,7 @@
 """A trained model on files: an answer for every row, or scores where the rows have labels."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -18,11 +18,10 @@ from acclimate.data.readers.read_files import file_notes
 from acclimate.data.readers.records import Source
 from acclimate.errors import DataError, ModelError
 from acclimate.evaluation.answers import Answers
-from acclimate.evaluation.predictor import Predictor, load_predictor, model_config, problem_of
+from acclimate.evaluation.predictor import Predictor, kind_of_model, load_predictor, model_config, problem_of
 from acclimate.evaluation.writing import check_out, opened, writer_of
 from acclimate.tasks.labelled import read_labelled
-from acclimate.tasks.metrics.classes import classification_metrics
-from acclimate.tasks.task import TaskSettings, columns_of
+from acclimate.tasks.task import split_of
 
 # Predicted at a time, so that a file larger than memory can be labelled.
 CHUNK_TEXTS = 4096
@@ -81,40 +80,35 @@ def predict_file(
         say(_without_text(bad, count, named, "left out" if asked.skip_bad else "marked with a `problem` in the place of an answer"))
 
 
-def evaluate_file(model: Path, asked: TaskSettings, say: Say, split: str | None = None) -> dict[str, Any]:
-    """Scores of a model on labelled rows; `asked.train` names them.
+def evaluate_file(model: Path, file: str, reading: Mapping[str, Any], say: Say, split: str | None = None) -> dict[str, Any]:
+    """Scores of a model on the labelled rows of a file, a folder, a glob or a dataset; `reading` says how it is read, where that is stated.
 
     Raises:
         DataError: rows cannot be used, or their labels are unknown to the model.
-        ModelError: the model does not give one label a text, or its weights or outputs are not finite.
+        ModelError: the model answers no kind of task that can be judged, or its weights or outputs are not finite.
+        SettingsError: `reading` says what this kind of task does not know.
     """
     model_config(model)
-    assert asked.train is not None, "the rows to judge by"
-    source = open_one(asked.train, Path.cwd(), asked.reading, split)
+    kind_class = kind_of_model(model)
+    kind = kind_class.model_validate({"train": file, **reading})
+    source = open_one(file, Path.cwd(), kind.reading, split)
     if source.format == "txt":
         raise DataError(
             f"{source.files[0]}: scores need labels, and a txt file has none; say `format: tsv` or `format: csv` if it is a table"
         )
-    text, label, _ = columns_of(asked, source)
-    for note in _notes(asked.train, source, text=text, label=label):
+    columns, _ = kind.columns(source)
+    for note in _notes(file, source, **dict(reversed(columns.items()))):
         say(note)
     predictor = load_predictor(model)
-    problem = problem_of(predictor)
-    if problem != "single_label_classification":
-        gives = "numbers" if problem == "regression" else "each label by itself"
-        raise ModelError(
-            f"{model}: this model gives {gives} (problem_type: {problem}); only models that give a text one label are evaluated"
-        )
-    rows, rejected = read_labelled(source, text, label, predictor.labels, asked.skip_bad)
+    rows, rejected = read_labelled(source, kind, columns, predictor.labels)
     say(
-        f"evaluated on {len(rows.texts):,} texts of {_named(source)}"
+        f"evaluated on {len(rows):,} {kind.item}s of {_named(source)}"
         + (f"; {rejected:,} rows that could not be used are left out" if rejected else "")
     )
-    known = {name: number for number, name in enumerate(predictor.labels)}
-    gold = np.array([known[name] for name in rows.labels])
-    probabilities_NL = predictor.probabilities(rows.texts)
-    _check_finite(model, probabilities_NL, rows.places)
-    return {"texts": len(rows.texts), **classification_metrics(gold, probabilities_NL)}
+    outputs_NL = predictor.probabilities(rows.inputs[0])
+    _check_finite(model, outputs_NL, rows.places)
+    judged = split_of(rows, kind, predictor.labels)
+    return {f"{kind.item}s": len(rows), **kind.scores(judged, kind.answered["sequence"](outputs_NL, judged))}
 
 
 def _texts(asked: CorpusSettings, split: str | None) -> tuple[Source, str]:

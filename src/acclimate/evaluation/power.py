@@ -13,7 +13,7 @@ import numpy as np
 
 from acclimate.evaluation.statistics import Components, combined, detectable_effect
 
-RELEVANT = 0.01  # a difference of scores below one point in a hundred changes nobody's choice of a recipe
+RELEVANT = 0.01  # of a metric's span: a smaller difference of scores changes nobody's choice of a recipe
 MOST_TIMES = 10  # a study ten times as large is another study
 
 
@@ -31,28 +31,30 @@ class Advice:
         return self.seeds == 0
 
 
-def detectable_at(components: Components, seeds: int, texts: int, compared: int, alpha: float = 0.05) -> float:
+def detectable_at(components: Components, seeds: int, texts: int, compared: int, alpha: float = 0.05, span: float = 1.0) -> float:
     """The smallest difference that a study of this size is expected to find with 80 % power, in units of the metric.
 
     `seeds` and `texts` are at least two; `compared` is the number of recipes that Holm's correction counts.
     """
     both = components.both / (seeds * texts)
     variance, freedom = combined(
-        np.array(components.seeds / seeds + both), np.array(components.texts / texts + both), np.array(both), seeds, texts
+        np.array(components.seeds / seeds + both), np.array(components.texts / texts + both), np.array(both), seeds, texts, span
     )
     return detectable_effect(float(np.sqrt(variance)), float(freedom), compared, alpha)
 
 
-def advise(components: Components, difference: float, seeds: int, texts: int, compared: int, alpha: float = 0.05) -> Advice:
+def advise(
+    components: Components, difference: float, seeds: int, texts: int, compared: int, alpha: float = 0.05, span: float = 1.0
+) -> Advice:
     """How many more seeds, or how many more test texts, would let a study find the observed difference.
 
-    Where the observed difference is below `RELEVANT`, that is what is asked for: nobody needs to tell less.
+    Where the observed difference is below `RELEVANT` of the metric's span, that is what is asked for: nobody needs to tell less.
     """
-    target = max(abs(difference), RELEVANT)
+    target = max(abs(difference), RELEVANT * span)
     return Advice(
         target,
-        _more(lambda size: detectable_at(components, size, texts, compared, alpha) <= target, seeds),
-        _more(lambda size: detectable_at(components, seeds, size, compared, alpha) <= target, texts),
+        _more(lambda size: detectable_at(components, size, texts, compared, alpha, span) <= target, seeds),
+        _more(lambda size: detectable_at(components, seeds, size, compared, alpha, span) <= target, texts),
     )
 
 

@@ -1,56 +1,82 @@
-"""Predictions as a table: `split, index, gold, predicted, probabilities`, a row per evaluated text."""
+"""Predictions as a table, a row per evaluated item: `split, index, gold`, and the answers (`predicted, probabilities`)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from acclimate.data.ragged import Ragged
 from acclimate.files import atomic_file
-from acclimate.tasks.task import Split
+from acclimate.tasks.split import Answers, Column, Split
+
+RAGGED = {b"acclimate": b"ragged"}  # said of a column of rows of different lengths: those of one length are a matrix
 
 
-def write_predictions(path: Path, splits: Mapping[str, tuple[Split, NDArray[np.float64]]]) -> None:
-    """Write gold and predicted class numbers and the probabilities [N, L] of each split; `index` is the row in the source file."""
-    tables = [_table(name, split, np.asarray(probabilities_NL, dtype=np.float64)) for name, (split, probabilities_NL) in splits.items()]
+def write_predictions(path: Path, splits: Mapping[str, tuple[Split, Answers]]) -> None:
+    """Write gold and answers of each split; `index` is the row in the source file."""
+    tables = [_table(name, split, answers) for name, (split, answers) in splits.items()]
     with atomic_file(path) as temporary:
         pq.write_table(pa.concat_tables(tables), temporary)
 
 
-def read_predictions(path: Path) -> dict[str, dict[str, NDArray[Any]]]:
-    """For each split its columns as arrays: index [N], gold [N], predicted [N], probabilities [N, L]."""
+def read_predictions(path: Path) -> dict[str, dict[str, Column]]:
+    """For each split its columns: index, gold, and the answers."""
     table = pq.read_table(path)
-    split = np.array(table["split"].to_pylist())
-    probabilities_NL = pc.list_flatten(table["probabilities"]).to_numpy().reshape(table.num_rows, -1)
-    return {
-        str(name): {
-            **{column: table[column].to_numpy()[split == name] for column in ("index", "gold", "predicted")},
-            "probabilities": probabilities_NL[split == name],
-        }
-        for name in dict.fromkeys(split.tolist())
-    }
+    return {name: _columns(table, name, table.column_names) for name in dict.fromkeys(table["split"].to_pylist())}
 
 
-def read_predicted(path: Path, split: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The class numbers of one split, gold [N] and predicted [N]; the probabilities, which are most of the file, are not read."""
-    table = pq.read_table(path, columns=["gold", "predicted"], filters=[("split", "==", split)])
-    return table["gold"].to_numpy(), table["predicted"].to_numpy()
+def read_answers(path: Path, split: str, columns: Iterable[str]) -> dict[str, Column]:
+    """Some columns of one split; the others, which may be most of the file, are not read."""
+    wanted = list(columns)
+    return _columns(pq.read_table(path, columns=wanted, filters=[("split", "==", split)]), None, wanted)
 
 
-def _table(name: str, split: Split, probabilities_NL: NDArray[np.float64]) -> pa.Table:
-    count, classes = probabilities_NL.shape
+def to_arrow(column: Column) -> pa.Array:
+    """A column of items as arrow keeps it: numbers, texts, or lists."""
+    if isinstance(column, tuple):
+        return pa.array(column, pa.string())
+    if isinstance(column, Ragged):
+        return pa.LargeListArray.from_arrays(column.offsets, column.values).cast(pa.list_(pa.array(column.values[:0]).type))
+    if column.ndim == 1:
+        return pa.array(column)
+    count, width = column.shape
     # Lists over the array as it is: as Python's floats, thousands of classes would take gigabytes.
-    starts = np.arange(0, count * classes + 1, classes, dtype=np.int64)
-    return pa.table(
-        {
-            "split": [name] * count,
-            "index": split.index,
-            "gold": split.labels,
-            "predicted": probabilities_NL.argmax(axis=1),
-            "probabilities": pa.LargeListArray.from_arrays(starts, probabilities_NL.ravel()).cast(pa.list_(pa.float64())),
-        }
-    )
+    starts = np.arange(0, count * width + 1, width, dtype=np.int64) if width else np.zeros(count + 1, dtype=np.int64)
+    values = pa.array(column.ravel())
+    return pa.LargeListArray.from_arrays(starts, values).cast(pa.list_(values.type))
+
+
+def from_arrow(column: pa.ChunkedArray, field: pa.Field) -> Column:
+    """The column that `to_arrow` was given."""
+    if pa.types.is_string(field.type):
+        return tuple(column.to_pylist())
+    if not pa.types.is_list(field.type):
+        return np.asarray(column.to_numpy())
+    whole = column.combine_chunks()
+    whole = whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
+    values, offsets = whole.flatten().to_numpy(zero_copy_only=False), whole.offsets.to_numpy().astype(np.int64)
+    if field.metadata == RAGGED:
+        return Ragged(values, offsets - offsets[0])
+    return np.asarray(values.reshape(len(whole), -1)) if len(whole) else np.zeros((0, 0))
+
+
+def _table(name: str, split: Split, answers: Answers) -> pa.Table:
+    columns: dict[str, Column] = {"index": split.index, "gold": split.gold, **answers}
+    fields = [pa.field("split", pa.string())]
+    arrays: list[Any] = [pa.array([name] * len(split), pa.string())]
+    for each, column in columns.items():
+        arrays.append(to_arrow(column))
+        fields.append(pa.field(each, arrays[-1].type, metadata=RAGGED if isinstance(column, Ragged) else None))
+    return pa.table(arrays, schema=pa.schema(fields))
+
+
+def _columns(table: pa.Table, split: str | None, names: Iterable[str]) -> dict[str, Column]:
+    rows: NDArray[np.int64] | None = None
+    if split is not None:
+        rows = np.flatnonzero(np.array(table["split"].to_pylist()) == split)
+        table = table.take(rows)
+    return {name: from_arrow(table[name], table.schema.field(name)) for name in names if name != "split"}

@@ -15,10 +15,11 @@ from acclimate.files import read_json
 from acclimate.modeling.baselines import model_types as baselines
 from acclimate.modeling.baselines.majority_model import MajorityModel
 from acclimate.modeling.baselines.tfidf_model import TfidfModel
+from acclimate.tasks import KINDS
+from acclimate.tasks.kind import TaskKind
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-    from transformers import PreTrainedConfig
 
 ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
 """What a model's outputs mean, in transformers' words: one of the labels, each label by itself, or numbers."""
@@ -90,6 +91,23 @@ def model_config(folder: Path) -> dict[str, Any]:
     return config
 
 
+def kind_of_model(folder: Path) -> type[TaskKind]:
+    """The kind of task that the model in a folder answers, as its config.json says.
+
+    Raises:
+        ModelError: it answers none that can be judged.
+    """
+    config = model_config(folder)
+    problem = _problem_type(config.get("problem_type"), len(config.get("id2label") or (0, 1)), folder)
+    found = next((kind for kind in KINDS if kind.problem == problem), None)
+    if found is None:
+        gives = "numbers" if problem == "regression" else "each label by itself"
+        raise ModelError(
+            f"{folder}: this model gives {gives} (problem_type: {problem}); only models that give a text one label are evaluated"
+        )
+    return found
+
+
 def problem_of(predictor: Predictor) -> ProblemType:
     """What the outputs of a predictor mean; the plain baselines give one label."""
     return predictor.problem if isinstance(predictor, TransformerPredictor) else "single_label_classification"
@@ -135,7 +153,8 @@ class TransformerPredictor:
         self._folder = ModelFolder(folder)
         if "classifier" not in self._folder.parts:
             raise ModelError(f"{folder}: this model has no trained classifier; fine-tune it first")
-        self.problem = _problem_type(self._folder.architecture.config, folder)
+        config = self._folder.architecture.config
+        self.problem = _problem_type(config.problem_type, config.num_labels or 2, folder)
         self._devices = Devices()
         classifier = load_trained_classifier(self._folder)
         _finite_weights(folder, classifier)
@@ -179,12 +198,11 @@ def _meaning(problem: ProblemType) -> "Callable[[Tensor], Tensor]":
     return lambda logits_BL: logits_BL
 
 
-def _problem_type(config: "PreTrainedConfig", folder: Path) -> ProblemType:
-    stated = config.problem_type
+def _problem_type(stated: str | None, labels: int, folder: Path) -> ProblemType:
     if stated == "multi_label_classification":
         return "multi_label_classification"
     # As transformers itself takes a single output; its softmax would be 1 for every text.
-    if stated == "regression" or config.num_labels == 1:
+    if stated == "regression" or labels == 1:
         return "regression"
     if stated in (None, "single_label_classification"):
         return "single_label_classification"

@@ -17,12 +17,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from acclimate.tasks.metrics.classes import METRICS, confusion
+from acclimate.tasks.metrics.metric import Metric
 
 Word = Literal["better", "worse", "cannot tell"]
 POWER = 0.8  # with which `detectable` would be found
 BOUND = 0.8  # confidence of the upper bound with which the seeds' variance enters the degrees of freedom
-Predictions = Mapping[int, NDArray[np.integer]]  # seed -> class numbers [N]
+Contributions = Mapping[int, NDArray[np.float64]]
+"""By seed, what every item contributes to the score [N] (`Metric.each`); the mean is the score."""
 
 
 @dataclass(frozen=True)
@@ -79,73 +80,68 @@ class Spread:
 
 
 def compare(
-    gold: NDArray[np.integer],
-    predictions: Mapping[str, Predictions],
+    each: Mapping[str, Contributions],
     reference: str,
+    metric: Metric,
     *,
-    metric: str = "macro_f1",
     labels: str = "all",
-    classes: int | None = None,
     seeds: Sequence[int] | None = None,
     alpha: float = 0.05,
 ) -> list[Verdict]:
     """A verdict for each recipe but the reference, for one label budget.
 
-    `gold` [N] and each prediction [N] are class numbers under `classes`; `seeds` are those that were meant to run, so that failed ones are
-    counted. With one common seed interval and p-value know texts only, nothing is `detectable` and the verdict is always `cannot tell`; a
-    single test text compares nothing.
+    `each` holds for every recipe and seed what each item contributes to the metric [N]; `seeds` are those that were meant to run, so that
+    failed ones are counted. With one common seed interval and p-value know items only, nothing is `detectable` and the verdict is always
+    `cannot tell`; a single test item compares nothing.
     """
-    number = classes or 1 + max(int(gold.max()), *(int(each.max()) for runs in predictions.values() for each in runs.values()))
-    meant = set(seeds) if seeds is not None else {seed for runs in predictions.values() for seed in runs}
-    others = [name for name in predictions if name != reference]
-    influences = {name: {seed: influence(gold, each, metric, number) for seed, each in runs.items()} for name, runs in predictions.items()}
+    meant = set(seeds) if seeds is not None else {seed for runs in each.values() for seed in runs}
+    others = [name for name in each if name != reference]
+    items = next((len(found) for runs in each.values() for found in runs.values()), 0)
     found = []
     for name in others:
-        common = sorted(influences[name].keys() & influences[reference].keys())
+        common = sorted(each[name].keys() & each[reference].keys())
         failed = len(meant - set(common))
-        scores = [METRICS[metric].score(confusion(gold, each, number)) for each in predictions[name].values()]
+        scores = [float(values.mean()) for values in each[name].values()]
         mean = float(np.mean(scores)) if scores else None
         blank = Verdict(
-            name, reference, labels, metric, mean, None, None, None, None, None, None, "cannot tell", len(common), failed,
-            texts=len(gold), compared=len(others),
+            name, reference, labels, metric.name, mean, None, None, None, None, None, None, "cannot tell", len(common), failed,
+            texts=items, compared=len(others),
         )  # fmt: skip
-        if not common or len(gold) < 2:
+        if not common or items < 2:
             found.append(blank)
             continue
-        spread = two_way(np.stack([influences[name][seed] - influences[reference][seed] for seed in common]))
+        spread = two_way(np.stack([each[name][seed] - each[reference][seed] for seed in common]), metric.span)
         found.append(_with_numbers(blank, spread, alpha))
-    return _judged(found, alpha)
+    return _judged(found, alpha, metric.better == "lower")
 
 
-def influence(gold: NDArray[np.integer], predicted: NDArray[np.integer], metric: str, classes: int) -> NDArray[np.float64]:
-    """Each text's first-order contribution [N] to the score; their mean is the score itself. Time and memory: linear in N and classes."""
-    counts = confusion(gold, predicted, classes)
-    each = METRICS[metric].slope(counts, gold, predicted) * len(gold)
-    return np.asarray(METRICS[metric].score(counts) + each - each.mean(), dtype=np.float64)
-
-
-def two_way(d_SN: NDArray[np.float64]) -> Spread:
+def two_way(d_SN: NDArray[np.float64], span: float = 1.0) -> Spread:
     """The mean of contributions [S, N] over crossed seeds and texts, its variance and its degrees of freedom.
 
-    With one seed only texts count. See `combined` for how the sources are put together.
+    With one seed only texts count. `span` is the metric's, from worst to best. See `combined` for how the sources are put together.
     """
     count, texts = d_SN.shape
     by_seed, by_text = d_SN.mean(axis=1), d_SN.mean(axis=0)
     difference = float(d_SN.mean())
     text_variance = float(by_text.var(ddof=1)) / texts
     if count == 1:
-        return Spread(difference, max(text_variance, 1.0 / texts**2), float(texts - 1))
+        return Spread(difference, max(text_variance, (span / texts) ** 2), float(texts - 1))
     seed_variance = float(by_seed.var(ddof=1)) / count
     rest = d_SN - by_seed[:, None] - by_text[None] + difference
     both = float((rest**2).sum()) / ((count - 1) * (texts - 1)) / (count * texts)
-    variance, freedom = combined(np.array(seed_variance), np.array(text_variance), np.array(both), count, texts)
+    variance, freedom = combined(np.array(seed_variance), np.array(text_variance), np.array(both), count, texts, span)
     # Either single source's mean square holds the interaction, too.
     components = Components(count * max(seed_variance - both, 0.0), texts * max(text_variance - both, 0.0), count * texts * both)
     return Spread(difference, float(variance), float(freedom), components)
 
 
 def combined(
-    seed_variance: NDArray[np.float64], text_variance: NDArray[np.float64], both: NDArray[np.float64], seeds: int, texts: int
+    seed_variance: NDArray[np.float64],
+    text_variance: NDArray[np.float64],
+    both: NDArray[np.float64],
+    seeds: int,
+    texts: int,
+    span: float = 1.0,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Variance and degrees of freedom of the mean difference from its mean squares, each over S N (any shape, elementwise).
 
@@ -164,7 +160,7 @@ def combined(
     parts = bound**2 / (seeds - 1) + text_variance**2 / (texts - 1)
     freedom = np.divide(whole(bound) ** 2, parts, out=np.full(np.shape(parts), float(texts - 1)), where=parts > 0)
     # Identical predictions on every text still leave the next text open.
-    variance = np.maximum(whole(seed_variance), 1.0 / texts**2)
+    variance = np.maximum(whole(seed_variance), (span / texts) ** 2)
     return variance, np.clip(freedom, min(seeds, texts) - 1, texts - 1)
 
 
@@ -204,7 +200,7 @@ def _with_numbers(blank: Verdict, spread: Spread, alpha: float) -> Verdict:
     return replace(found, seed_variance=parts.seeds, text_variance=parts.texts, both_variance=parts.both)
 
 
-def _judged(found: list[Verdict], alpha: float) -> list[Verdict]:
+def _judged(found: list[Verdict], alpha: float, lower: bool) -> list[Verdict]:
     tested = [place for place, verdict in enumerate(found) if verdict.p is not None]
     corrected = dict(zip(tested, holm([found[place].p or 0.0 for place in tested]), strict=True))
     judged = []
@@ -212,6 +208,6 @@ def _judged(found: list[Verdict], alpha: float) -> list[Verdict]:
         p_holm = corrected.get(place)
         word: Word = "cannot tell"
         if p_holm is not None and p_holm < alpha and verdict.seeds > 1 and verdict.difference:
-            word = "better" if verdict.difference > 0 else "worse"
+            word = "better" if (verdict.difference > 0) != lower else "worse"
         judged.append(replace(verdict, p_holm=p_holm, verdict=word))
     return judged

@@ -15,7 +15,9 @@ from acclimate.locks import Patience
 from acclimate.modeling.fast_paths import FastPaths
 from acclimate.settings import Settings
 from acclimate.stages.planned import Reads, Sizes, Work
+from acclimate.tasks.kind import TaskKind
 from acclimate.tasks.opened import Data
+from acclimate.tasks.split import Answers, Split
 from acclimate.tasks.task import Task
 
 if TYPE_CHECKING:  # torch is loaded by the stages that run, not by reading a study file
@@ -26,6 +28,7 @@ if TYPE_CHECKING:  # torch is loaded by the stages that run, not by reading a st
 
 
 Role = Literal["start", "changes", "pretrains", "learns", "baseline"]
+USUAL_SCORE = "macro_f1"  # what keys say where `select_by` is silent, whatever the usual score of the kind of task is
 TOKEN_RULES = 1  # raise it when the same tokenizer would now give other tokens
 
 
@@ -96,6 +99,13 @@ def task_at(data: Data, labels: str, seed: int) -> Task:
     """The task of a study at a label budget, `all` or a number in words."""
     assert data.task is not None, "stages that read labels are planned only where there is a task"
     return data.task.budget(labels if labels == "all" else int(labels), seed)
+
+
+def dev_scores(kind: TaskKind, select_by: str | None, dev: Split, answers: Answers) -> dict[str, float]:
+    """Every score of dev as `dev_...`, and as `score` the one that chooses weights, the higher the better."""
+    scores, metric = kind.scores(dev, answers), kind.metric(select_by)
+    chosen = scores[metric.name]
+    return {**{f"dev_{name}": value for name, value in scores.items()}, "score": -chosen if metric.better == "lower" else chosen}
 
 
 class Stage(Settings):

@@ -9,7 +9,7 @@ from pydantic import Field
 from acclimate.modeling.baselines.word_list import WordList
 from acclimate.objectives.class_weights import check_class_weights
 from acclimate.settings import MOST_EPOCHS
-from acclimate.stages.base import Context, Outcome, Role, Stage
+from acclimate.stages.base import USUAL_SCORE, Context, Outcome, Role, Stage, dev_scores
 from acclimate.stages.planned import BYTES, Reads, Sizes, Work
 from acclimate.tasks.task import Task
 
@@ -62,11 +62,14 @@ class Bilstm(Stage):
     """`balanced` (N / (L x count of the class)), or a weight per label, 1 where it is silent."""
     patience: int | None = Field(default=5, gt=0)
     """Epochs without a better dev score before it stops (never before `min_steps`); null: never."""
-    select_by: Literal["macro_f1", "micro_f1", "accuracy", "mcc"] = "macro_f1"
-    """The dev score that decides which epoch's weights are kept."""
+    select_by: str | None = None
+    """The dev score that decides which epoch's weights are kept; the task's own first one (macro F1) when not given."""
 
     def reads(self) -> tuple[str, ...]:
         return ("labels",)
+
+    def keyed(self) -> dict[str, Any]:
+        return super().keyed() | {"select_by": self.select_by or USUAL_SCORE}
 
     def sliver(self) -> Self:
         return self.model_copy(update={"epochs": 1.0, "min_steps": 0})
@@ -77,19 +80,19 @@ class Bilstm(Stage):
 
     def check(self, given: Sizes, task: Task | None) -> Sizes:
         if task is not None:
-            check_class_weights(self.class_weights, task.labels)
+            check_class_weights(self.class_weights, task.names)
         return given
 
     def work(self, given: Sizes, reads: Reads) -> Work:
         assert reads.task is not None
         splits = (reads.task.train, reads.task.dev, reads.task.test)
-        train, dev, test = (sum(min(text.count(" ") + 1, self.max_length) for text in split.texts) for split in splits)
+        train, dev, test = (sum(min(text.count(" ") + 1, self.max_length) for text in split.documents()) for split in splits)
         batches = -(-len(splits[0]) // self.batch_size)
         epochs = self.steps(batches) / batches
         # Four gates in each of two directions, over what is below and over themselves.
         widths = [self.embedding, *[2 * self.hidden] * (self.layers - 1)]
         body = sum(2 * 4 * self.hidden * (width + self.hidden + 2) for width in widths)
-        vectors = len(WordList.of(splits[0].texts, self.most_words, self.min_count)) * self.embedding
+        vectors = len(WordList.of(splits[0].inputs[0], self.most_words, self.min_count)) * self.embedding
         operations = body * (6 * train * epochs + 2 * (dev * (1 + epochs) + test))
         return Work(BYTES * (vectors + body), tokens=round(train * epochs), operations=operations)
 
@@ -105,28 +108,28 @@ class Bilstm(Stage):
         from acclimate.objectives.classify import LabelledText
         from acclimate.objectives.classify_words import LabelledWords
         from acclimate.stages.training import train_in
-        from acclimate.tasks.metrics.classes import classification_metrics, split_metrics
+        from acclimate.tasks.kind import split_scores
         from acclimate.training.memory import MOST
 
         began = time.monotonic()
         devices = context.runtime.devices
         task = context.task()
-        words = WordList.of(task.train.texts, self.most_words, self.min_count)
-        config = BilstmConfig(task.labels, words, self.embedding, self.hidden, self.layers, self.max_length)
+        answered, gold = task.kind.answered["sequence"], np.asarray(task.train.gold)
+        words = WordList.of(task.train.inputs[0], self.most_words, self.min_count)
+        config = BilstmConfig(task.names, words, self.embedding, self.hidden, self.layers, self.max_length)
         model = BilstmClassifier(config, self.dropout, context.seed).to(devices.device)
         # A word takes a few kilobytes here, so what is of use also fits; the loop halves it where it does not.
         micro = context.runtime.micro_tokens or MOST.get(devices.device.type, MOST["cpu"])
-        train, dev, test = (model.sequences(split.texts) for split in (task.train, task.dev, task.test))
+        train, dev, test = (model.sequences(split.inputs[0]) for split in (task.train, task.dev, task.test))
         order = CountOrder(len(train), self.batch_size, context.seed)
-        weights = class_weights(self.class_weights, task.train.labels, task.labels)
-        objective = LabelledWords(LabelledText(train, task.train.labels, order, weights), self.word_dropout, context.seed)
+        weights = class_weights(self.class_weights, gold, task.names)
+        objective = LabelledWords(LabelledText(train, gold, order, weights), self.word_dropout, context.seed)
 
         def probabilities(texts: "Sequences") -> "np.ndarray[Any, np.dtype[np.float64]]":
-            return class_probabilities(model, texts, len(task.labels), micro, devices)
+            return class_probabilities(model, texts, len(task.names), micro, devices)
 
         def score(_: object) -> dict[str, float]:
-            metrics = classification_metrics(task.dev.labels, probabilities(dev))
-            return {**{f"dev_{name}": value for name, value in metrics.items()}, "score": metrics[self.select_by]}
+            return dev_scores(task.kind, self.select_by, task.dev, answered(probabilities(dev), task.dev))
 
         seconds = time.monotonic() - began
         with PeakMemory() as memory:
@@ -141,13 +144,16 @@ class Bilstm(Stage):
             test_probabilities = probabilities(test)
             test_seconds = time.monotonic() - test_began
         output = context.output / "model"
-        predicted = {"dev": (task.dev, dev_probabilities), "test": (task.test, test_probabilities)}
+        predicted = {
+            "dev": (task.dev, answered(dev_probabilities, task.dev)),
+            "test": (task.test, answered(test_probabilities, task.test)),
+        }
         if devices.is_main:
             model.save(output)
             write_predictions(context.output / "predictions.parquet", predicted)
         seconds += result.seconds + time.monotonic() - began
         metrics = {
-            **split_metrics(predicted),
+            **split_scores(task.kind, predicted),
             "steps": result.steps,
             "best_step": result.best_step,
             "epochs": round(result.steps / order.batches_per_epoch, 3),

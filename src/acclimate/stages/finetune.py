@@ -14,7 +14,7 @@ from acclimate.modeling.head_settings import HeadSettings
 from acclimate.modeling.longest import LONGEST_DEFAULT
 from acclimate.objectives.class_weights import check_class_weights
 from acclimate.settings import MOST_EPOCHS
-from acclimate.stages.base import Context, Outcome, Role, Stage
+from acclimate.stages.base import USUAL_SCORE, Context, Outcome, Role, Stage, dev_scores
 from acclimate.stages.planned import Reads, Sizes, Work
 from acclimate.tasks.task import Task
 
@@ -67,8 +67,8 @@ class Finetune(Stage):
     """`balanced` (N / (L x count of the class)), or a weight per label, 1 where it is silent."""
     patience: int | None = Field(default=3, gt=0)
     """Epochs without a better dev score before it stops (never before `min_steps`); null: never."""
-    select_by: Literal["macro_f1", "micro_f1", "accuracy", "mcc"] = "macro_f1"
-    """The dev score that decides which epoch's weights are kept."""
+    select_by: str | None = None
+    """The dev score that decides which epoch's weights are kept; the task's own first one (macro F1) when not given."""
 
     def title(self) -> str:
         if self.train == "all":
@@ -82,7 +82,11 @@ class Finetune(Stage):
         return self.model_copy(update={"epochs": 1.0, "min_steps": 0})
 
     def keyed(self) -> dict[str, Any]:
-        return super().keyed() | {"lr": self.peak_lr(), "max_length": self.max_length or LONGEST_DEFAULT}
+        return super().keyed() | {
+            "select_by": self.select_by or USUAL_SCORE,
+            "lr": self.peak_lr(),
+            "max_length": self.max_length or LONGEST_DEFAULT,
+        }
 
     def peak_lr(self) -> float:
         """The peak learning rate, with its default for what is trained."""
@@ -94,7 +98,7 @@ class Finetune(Stage):
 
     def check(self, given: Sizes, task: Task | None) -> Sizes:
         if task is not None:
-            check_class_weights(self.class_weights, task.labels)
+            check_class_weights(self.class_weights, task.names)
         given.check_training(self.max_length, self.gradient_checkpointing)
         if isinstance(self.train, int):
             assert given.source is not None
@@ -108,7 +112,7 @@ class Finetune(Stage):
         assert reads.task is not None
         splits, most = {"train": reads.task.train, "dev": reads.task.dev, "test": reads.task.test}, given.length(self.max_length)
         train, dev, test = (
-            sum(min(length + reads.special, most) for length in reads.texts[f"task {name}"][0].lengths(split.texts))
+            sum(min(length + reads.special, most) for length in reads.texts[f"task {name}"][0].lengths(split.documents()))
             for name, split in splits.items()
         )
         texts = len(splits["train"])
@@ -154,16 +158,17 @@ class Finetune(Stage):
         from acclimate.stages.frozen_cache import FrozenLayers
         from acclimate.stages.texts import sequences
         from acclimate.stages.training import checkpoint_activations, decayed, flops_of, forward_tokens, name_attention, train_in
-        from acclimate.tasks.metrics.classes import classification_metrics, split_metrics
-        from acclimate.tasks.task import Split
+        from acclimate.tasks.kind import split_scores
+        from acclimate.tasks.split import Split
 
         assert parent is not None
         began = time.monotonic()
         runtime = context.runtime
         devices = runtime.devices
         task = context.task()
+        answered, gold = task.kind.answered["sequence"], np.asarray(task.train.gold)
         length = sequence_length(self.max_length, parent)
-        model = load_classifier(parent, task.labels, self.head, context.seed, self.dropout)
+        model = load_classifier(parent, task.names, self.head, context.seed, self.dropout)
         freeze(model, self.train)
         if self.gradient_checkpointing:
             checkpoint_activations(model)
@@ -182,16 +187,15 @@ class Finetune(Stage):
 
         with PeakMemory() as frozen_memory:
             train, dev, test = read(task.train), read(task.dev), read(task.test)
-        order = CountOrder(len(task.train.texts), self.batch_size, context.seed)
-        weights = class_weights(self.class_weights, task.train.labels, task.labels)
-        objective = LabelledText(train, task.train.labels, order, weights)
+        order = CountOrder(len(task.train), self.batch_size, context.seed)
+        weights = class_weights(self.class_weights, gold, task.names)
+        objective = LabelledText(train, gold, order, weights)
 
         def probabilities(module: torch.nn.Module, texts: Sequences) -> np.ndarray[Any, np.dtype[np.float64]]:
-            return class_probabilities(module, texts, len(task.labels), micro, devices)
+            return class_probabilities(module, texts, len(task.names), micro, devices)
 
         def score(module: torch.nn.Module) -> dict[str, float]:
-            metrics = classification_metrics(task.dev.labels, probabilities(module, dev))
-            return {**{f"dev_{name}": value for name, value in metrics.items()}, "score": metrics[self.select_by]}
+            return dev_scores(task.kind, self.select_by, task.dev, answered(probabilities(module, dev), task.dev))
 
         unknown = {name: read.store.unknown_share for name, read in (("train", train), ("dev", dev), ("test", test))}
         if told := unknown_words({f"the {name} texts": share for name, share in unknown.items()}):
@@ -210,7 +214,10 @@ class Finetune(Stage):
             test_probabilities = probabilities(trained_model, test)
             test_seconds = time.monotonic() - test_began
         output = context.output / "model"
-        predicted = {"dev": (task.dev, dev_probabilities), "test": (task.test, test_probabilities)}
+        predicted = {
+            "dev": (task.dev, answered(dev_probabilities, task.dev)),
+            "test": (task.test, answered(test_probabilities, task.test)),
+        }
         if devices.is_main:
             save_model(output, parent, model, length)
             write_predictions(context.output / "predictions.parquet", predicted)
@@ -221,7 +228,7 @@ class Finetune(Stage):
         trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
         parameters = sum(p.numel() for p in model.parameters())
         metrics = {
-            **split_metrics(predicted),
+            **split_scores(task.kind, predicted),
             "steps": result.steps,
             "best_step": result.best_step,
             "epochs": round(result.steps / order.batches_per_epoch, 3),

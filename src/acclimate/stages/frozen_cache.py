@@ -23,7 +23,7 @@ from acclimate.modeling.base_files import CONFIG, TOKENIZER, WEIGHTS
 from acclimate.modeling.frozen import Divided
 from acclimate.stages.base import Context
 from acclimate.stages.training import remembered
-from acclimate.tasks.task import Split, text_digest
+from acclimate.tasks.split import Split
 
 if TYPE_CHECKING:
     from acclimate.modeling.folder import ModelFolder
@@ -55,7 +55,7 @@ class FrozenLayers:
         counts = np.ones(len(texts), dtype=np.int64) if self.parts.one_row else texts.lengths
         width = int(self.parts.whole.model.config.hidden_size)
         size = int(counts.sum()) * width * np.dtype(self.precision).itemsize
-        key = digest_json({**self._facts, "texts": text_digest(split.texts), "longest": int(texts.lengths.max(initial=0))})
+        key = digest_json({**self._facts, "texts": split.text_fingerprint, "longest": int(texts.lengths.max(initial=0))})
         folder = self.context.cache / key[:32]
         # Asked once for the whole stage: a resume takes the way that was begun, for the sums of both differ in their last bit.
         if not remembered(self.context.work / f"frozen-{key[:8]}.json", lambda: float(fits(folder, size)), runtime.devices):

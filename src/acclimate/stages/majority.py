@@ -2,6 +2,8 @@
 
 from typing import ClassVar, Literal
 
+import numpy as np
+
 from acclimate.stages.base import Context, Outcome, Role, Stage
 from acclimate.stages.planned import Reads, Sizes, Work
 from acclimate.tasks.task import Task
@@ -29,7 +31,7 @@ class Majority(Stage):
         from acclimate.stages.plain import Fitted, plain_outcome
 
         def fit(task: Task) -> Fitted:
-            model = MajorityModel.of(task.train.labels, task.labels)
+            model = MajorityModel.of(np.asarray(task.train.gold), task.names)
             return Fitted(model, len(model.shares))
 
         return plain_outcome(context, fit)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from acclimate.evaluation.cost import Cost, PeakMemory, disk_bytes
 from acclimate.evaluation.predictions import write_predictions
 from acclimate.stages.base import Context, Outcome
-from acclimate.tasks.metrics.classes import split_metrics
+from acclimate.tasks.kind import split_scores
 from acclimate.tasks.task import Task
 
 
@@ -42,12 +42,13 @@ def plain_outcome(context: Context, fit: Callable[[Task], Fitted]) -> Outcome:
     task = context.task()
     with PeakMemory() as memory:
         fitted = fit(task)
-        dev = fitted.model.probabilities(task.dev.texts)
+        dev = fitted.model.probabilities(task.dev.inputs[0])
         test_began = time.monotonic()
-        test = fitted.model.probabilities(task.test.texts)
+        test = fitted.model.probabilities(task.test.inputs[0])
         test_seconds = time.monotonic() - test_began
     fitted.model.save(context.output / "model")
-    predicted = {"dev": (task.dev, dev), "test": (task.test, test)}
+    answered = task.kind.answered["sequence"]
+    predicted = {name: (split, answered(found, split)) for name, split, found in (("dev", task.dev, dev), ("test", task.test, test))}
     write_predictions(context.output / "predictions.parquet", predicted)
     cost = Cost(
         seconds=time.monotonic() - began,
@@ -55,6 +56,6 @@ def plain_outcome(context: Context, fit: Callable[[Task], Fitted]) -> Outcome:
         parameters=fitted.parameters,
         trained_parameters=fitted.parameters,
         disk_bytes=disk_bytes(context.output / "model"),
-        inference_texts_per_second=len(task.test.texts) / max(test_seconds, 1e-9),
+        inference_texts_per_second=len(task.test) / max(test_seconds, 1e-9),
     )
-    return Outcome(fitted.metrics | split_metrics(predicted), cost, (), fitted.log)
+    return Outcome(fitted.metrics | split_scores(task.kind, predicted), cost, (), fitted.log)

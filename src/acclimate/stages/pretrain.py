@@ -322,7 +322,7 @@ class Pretrain(Stage):
         corpora = {name: data.documents(name) for name in shares(self.corpus)}
         if self.include:
             assert data.task is not None
-            extra = [text for split in self.include for text in getattr(data.task, split).texts]
+            extra = [text for split in self.include for text in getattr(data.task, split).documents()]
             task = corpora["task"]
             corpora["task"] = Corpus.of_texts("task", extra, digest_json([task.fingerprint, extra]), then=task)
         return corpora

@@ -10,7 +10,7 @@ from acclimate.errors import ModelError
 from acclimate.modeling.folder import ModelFolder
 from acclimate.objectives.mlm import Vocabulary
 from acclimate.stages.base import Context
-from acclimate.tasks.task import Split, text_digest
+from acclimate.tasks.split import Split
 
 MASK_NAMES = ("[MASK]", "<mask>")
 
@@ -41,5 +41,5 @@ def vocabulary(tokenizer: Tokenizer, whole_word: bool) -> Vocabulary:
 def sequences(split: Split, folder: ModelFolder, length: int, context: Context) -> Sequences:
     """The texts of a split in the folder's vocabulary, cut to `length` tokens, special ones included."""
     prefix, suffix = special_ids(folder.tokenizer())
-    store = context.tokens(Corpus.of_texts("labelled", split.texts, text_digest(split.texts)), folder)
+    store = context.tokens(Corpus.of_texts("labelled", split.inputs[0], split.text_fingerprint), folder)
     return Sequences(store, first(store, length - len(prefix) - len(suffix)), prefix, suffix)

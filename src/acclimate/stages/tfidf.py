@@ -1,10 +1,11 @@
 """The plain baseline stage: tf-idf and logistic regression, its strength chosen on dev."""
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
+import numpy as np
 from pydantic import Field
 
-from acclimate.stages.base import Context, Outcome, Role, Stage
+from acclimate.stages.base import USUAL_SCORE, Context, Outcome, Role, Stage
 from acclimate.stages.planned import Reads, Sizes, Work
 from acclimate.tasks.task import Task
 
@@ -25,14 +26,17 @@ class Tfidf(Stage):
     """Keep the most frequent terms only."""
     class_weights: Literal["none", "balanced"] = "none"
     """`balanced` weighs each class by N / (L x its count)."""
-    select_by: Literal["macro_f1", "micro_f1", "accuracy", "mcc"] = "macro_f1"
-    """The dev score that decides on the strength."""
+    select_by: str | None = None
+    """The dev score that decides on the strength; the task's own first one (macro F1) when not given."""
 
     def reads(self) -> tuple[str, ...]:
         return ("labels",)
 
     def draws(self) -> bool:
         return False
+
+    def keyed(self) -> dict[str, Any]:
+        return super().keyed() | {"select_by": self.select_by or USUAL_SCORE}
 
     def sliver(self) -> "Tfidf":
         return self.model_copy(update={"strengths": self.strengths[:1]})
@@ -43,18 +47,19 @@ class Tfidf(Stage):
     def run(self, parent: object, context: Context) -> Outcome:
         from acclimate.modeling.baselines.tfidf_model import TfidfModel, fit
         from acclimate.stages.plain import Fitted, plain_outcome
-        from acclimate.tasks.metrics.classes import classification_metrics
 
         def best_of_all(task: Task) -> Fitted:
             weight = None if self.class_weights == "none" else "balanced"
+            metric = task.kind.metric(self.select_by)
             tried: list[tuple[float, float, TfidfModel]] = []
             for strength in self.strengths:
-                model = fit(task.train.texts, task.train.labels, task.labels, strength, self.ngrams, self.most_terms, weight)
-                score = classification_metrics(task.dev.labels, model.probabilities(task.dev.texts))[self.select_by]
+                model = fit(task.train.inputs[0], np.asarray(task.train.gold), task.names, strength, self.ngrams, self.most_terms, weight)
+                answers = task.kind.answered["sequence"](model.probabilities(task.dev.inputs[0]), task.dev)
+                score = metric.score(task.dev, answers)
                 tried.append((score, strength, model))
             # The first of equals: the strongest regularisation that reaches the best dev score.
-            _, strength, best = max(tried, key=lambda entry: entry[0])
-            log = tuple({"strength": strength, f"dev_{self.select_by}": score} for score, strength, _ in tried)
+            _, strength, best = max(tried, key=lambda entry: -entry[0] if metric.better == "lower" else entry[0])
+            log = tuple({"strength": strength, f"dev_{metric.name}": score} for score, strength, _ in tried)
             return Fitted(best, best.weights.size + best.bias.size, {"strength": strength, "terms": len(best.terms)}, log)
 
         return plain_outcome(context, best_of_all)

@@ -14,6 +14,7 @@ from typing import Any
 from acclimate.errors import Interrupted, SettingsError
 from acclimate.files import locked, write_json, write_text
 from acclimate.owned import mark_made
+from acclimate.stages.base import USUAL_SCORE
 from acclimate.study.engines.engine import Job
 from acclimate.study.engines.reports import Report
 from acclimate.study.engines.table import ENGINES, engine_of
@@ -146,22 +147,22 @@ def write_results(prepared: Prepared, reports: dict[str, Report], options: Optio
     outcomes = Outcomes.read(prepared.plan, prepared.store, reports)
     table = rows(study, outcomes)
     assert prepared.data.task is not None, "a study compares recipes on a task"
-    labels = prepared.data.task.labels
-    found = verdicts(study, outcomes, len(labels))
-    facts = {"study": study.name, "metric": f"test_{study.metric}", "reference": study.reference_name, "verdicts": verdict_facts(found)}
+    task, metric = prepared.data.task, prepared.data.task.kind.metric(study.metric)
+    found = verdicts(study, outcomes, task)
+    facts = {"study": study.name, "metric": f"test_{metric.name}", "reference": study.reference_name, "verdicts": verdict_facts(found)}
     failed = [row for row in table if row["status"] == "failed"]
     with replaced_results(out) as folder:
         write_rows(table, folder)
-        write_predictions(outcomes, labels, folder)
+        write_predictions(outcomes, task, folder)
         write_json(folder / "verdicts.json", facts)
-        handover = hand_over(candidates(study, outcomes), folder)
-        write_curves(outcomes, study.metric, folder)
-        write_json(folder / "disagreements.json", disagreements(outcomes, prepared.data.task.test, labels, study.label_budgets))
-        if prepared.data.task.write_splits(folder / "splits"):
-            mark_made(folder / "splits", "splits", prepared.data.task.fingerprint)
+        handover = hand_over(candidates(study, outcomes, metric), folder)
+        write_curves(outcomes, metric.name, folder)
+        write_json(folder / "disagreements.json", disagreements(outcomes, task, study.label_budgets))
+        if task.write_splits(folder / "splits"):
+            mark_made(folder / "splits", "splits", task.fingerprint)
         write_text(folder / "study.yaml", dump(relocated(resolved(study), prepared.root, out)))
         about = study_facts(prepared, outcomes, options.command) | {
-            "best": _about(handover, study.metric),
+            "best": _about(handover, metric.name),
             "failed": [{name: row[name] for name in ("recipe", "seed", "labels", "error")} for row in failed],
         }
         write_json(folder / RECORD, about)
@@ -190,11 +191,11 @@ def study_facts(prepared: Prepared, outcomes: Outcomes, command: str) -> dict[st
         "smoke": prepared.smoke,
         "machine": machine(),
         "versions": {name: version(name) for name in LIBRARIES},
-        "metric": study.metric,
+        "metric": data.task.kind.metric(study.metric).name if data.task is not None else USUAL_SCORE,
         "reference": study.reference_name,
         "seeds": list(study.seed_list),
         "budgets": list(study.label_budgets),
-        "labels": list(data.task.labels) if data.task is not None else [],
+        "labels": list(data.task.names) if data.task is not None else [],
         "data": data.facts(),
         "hub_datasets": hub_datasets(study.data, prepared.root),
         "bases": base_facts(prepared.plan.sources.values()),

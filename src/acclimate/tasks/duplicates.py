@@ -1,8 +1,9 @@
 """Texts that occur more than once: counted within and across splits, refused between train and test, dropped when asked."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 from acclimate.data.readers.problems import Problems
 from acclimate.tasks.rows import Rows
@@ -21,15 +22,15 @@ class DuplicateFacts:
 
 def count_duplicates(splits: Mapping[str, Rows]) -> DuplicateFacts:
     """Count exact repetitions."""
-    distinct = {name: set(rows.texts) for name, rows in splits.items()}
-    labels: dict[str, str] = {}
+    distinct = {name: set(rows.keys()) for name, rows in splits.items()}
+    said: dict[Hashable, Any] = {}
     conflicting = set()
     for rows in splits.values():
-        for text, label in zip(rows.texts, rows.labels, strict=True):
-            if labels.setdefault(text, label) != label:
-                conflicting.add(text)
+        for key, target in zip(rows.keys(), rows.targets, strict=True):
+            if said.setdefault(key, target) != target:
+                conflicting.add(key)
     return DuplicateFacts(
-        {name: len(rows.texts) - len(distinct[name]) for name, rows in splits.items()},
+        {name: len(rows) - len(distinct[name]) for name, rows in splits.items()},
         {f"{one}/{other}": len(distinct[one] & distinct[other]) for one, other in combinations(splits, 2)},
         len(conflicting),
     )
@@ -37,15 +38,16 @@ def count_duplicates(splits: Mapping[str, Rows]) -> DuplicateFacts:
 
 def refuse_leaks(train: Rows, test: Rows, problems: Problems) -> None:
     """Report every test row whose text stands in train too; skipping bad records does not settle this one."""
-    first: dict[str, int] = {}
-    for row, text in enumerate(train.texts):
-        first.setdefault(text, row)
+    first: dict[Hashable, int] = {}
+    for row, key in enumerate(train.keys()):
+        first.setdefault(key, row)
     mend = "; say `duplicates: drop` (removes it from train) or `duplicates: keep`"
-    for row, text in enumerate(test.texts):
-        if text in first:
+    for row, key in enumerate(test.keys()):
+        if key in first:
             file, line = test.places[row]
+            text = test.shown(row)
             shown = text if len(text) <= 60 else text[:57] + "..."
-            problems.fatal("identical text in train and test", file, line, f"{shown!r} stands in {train.place(first[text])} too{mend}")
+            problems.fatal("identical text in train and test", file, line, f"{shown!r} stands in {train.place(first[key])} too{mend}")
             mend = ""  # once is enough
 
 
@@ -56,12 +58,12 @@ def drop_across(splits: Mapping[str, Rows]) -> tuple[dict[str, Rows], dict[str, 
     """
     kept: dict[str, Rows] = {}
     lost: dict[str, int] = {}
-    seen: set[str] = set()
+    seen: set[Hashable] = set()
     for name in _KEPT_FIRST:
         if name in splits:
             rows = splits[name]
-            good = [row for row, text in enumerate(rows.texts) if text not in seen]
-            lost[name] = len(rows.texts) - len(good)
+            good = [row for row, key in enumerate(rows.keys()) if key not in seen]
+            lost[name] = len(rows) - len(good)
             kept[name] = rows.take(good) if lost[name] else rows
-            seen.update(rows.texts)
+            seen.update(rows.keys())
     return {name: kept[name] for name in splits}, {name: lost[name] for name in splits}

@@ -37,11 +37,6 @@ class TaskFacts:
         return asdict(self)
 
 
-def label_counts(numbers: np.ndarray, labels: Sequence[str]) -> dict[str, int]:
-    """Examples of each label, zeros included; `numbers` int64 [N] point into `labels`."""
-    return dict(zip(labels, np.bincount(numbers, minlength=len(labels)).tolist(), strict=True))
-
-
 def word_lengths(texts: Sequence[str]) -> dict[str, float]:
     """Lengths of texts in words, which white space separates."""
     lengths = np.array([len(text.split()) for text in texts])

@@ -3,9 +3,9 @@
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from acclimate.data.readers.problems import Problems
 from acclimate.data.readers.records import Source
@@ -39,27 +39,35 @@ class Odd:
 
 
 def check_labels(
-    rows: Mapping[str, Rows], column: str, closed: Collection[str] | None, odd: OddLabels, problems: Problems
+    rows: Mapping[str, Rows],
+    of: Callable[[Any], Iterable[str]],
+    column: str,
+    closed: Collection[str] | None,
+    odd: OddLabels,
+    problems: Problems,
 ) -> tuple[str, ...]:
     """Look at the labels of train; `problems` gets to know what is odd unless it is kept. What is to be known of them is returned.
+
+    `of` gives the labels in what is right for a row.
 
     Labels that a closed set names are what they are meant to be.
     """
     train = rows["train"]
-    counts = Counter(train.labels)
+    counts = Counter(name for target in train.targets for name in of(target))
     if closed is not None or not counts:
         return ()
-    others = [name for split, each in rows.items() if split != "train" for name in each.labels]
+    others = [name for split, each in rows.items() if split != "train" for target in each.targets for name in of(target)]
     recur = bool(others) and sum(name in counts for name in others) >= len(others) / 2
     found = [*_no_classes(counts, column, recur), *_lists(counts), *_alike(counts)]
     if odd == "keep":
         missing = [name for name in counts if name in MISSING]
         noted = [f"labels that stand for missing values: {_counted(missing, counts)}"] if missing else []
         return (*noted, *(f"{each.kind}: {each.message}" for each in found[:_GROUPS]), *_more(found))
-    first = {name: row for row, name in reversed(list(enumerate(train.labels)))}
+    first = {name: row for row, target in reversed(list(enumerate(train.targets))) for name in of(target)}
     for each in found:
         message = f"{each.message}{each.mend}; where all of these are classes, say `odd_labels: keep`"
-        problems.fatal(each.kind, *train.places[first[each.label]], message)
+        file, line = train.places[first[each.label]]
+        problems.fatal(each.kind, file, line, message)
     return ()
 
 

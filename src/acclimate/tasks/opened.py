@@ -13,17 +13,16 @@ from acclimate.data.corpus import Corpus, CorpusSettings
 from acclimate.data.overlap import OverlapCounter
 from acclimate.errors import SettingsError, did_you_mean
 from acclimate.settings import OneOf, Settings
-from acclimate.tasks.task import Task, TaskSettings
+from acclimate.tasks import KINDS
+from acclimate.tasks.kind import TaskKind
+from acclimate.tasks.task import Task
 
 _ROLES = ("domain", "general", "transfer")
 UNLABELED = "task"  # what the task's unlabelled texts go by among the corpora; no corpus can be called so
 _RESERVED = (*_ROLES, "task", "labels", "task text", "dev text", "test text")  # the rest name parts of the task in plans
 
 
-KINDS: tuple[type[TaskSettings], ...] = (TaskSettings,)
-
-
-def _one_of(kinds: tuple[type[TaskSettings], ...]) -> tuple[OneOf, BeforeValidator]:
+def _one_of(kinds: tuple[type[TaskKind], ...]) -> tuple[OneOf, BeforeValidator]:
     # What says no kind is of the first, and so is a path alone.
     first = kinds[0].model_fields["kind"].default
 
@@ -37,9 +36,9 @@ def _one_of(kinds: tuple[type[TaskSettings], ...]) -> tuple[OneOf, BeforeValidat
 class DataSettings(Settings):
     """The data of a study: a labelled task and corpora by role or by name."""
 
-    kinds: ClassVar[tuple[type[TaskSettings], ...]] = KINDS
+    kinds: ClassVar[tuple[type[TaskKind], ...]] = KINDS
 
-    task: Annotated[TaskSettings, *_one_of(KINDS)] | None = None
+    task: Annotated[TaskKind, *_one_of(KINDS)] | None = None
     """The labelled task."""
     domain: CorpusSettings | None = None
     """Text of the domain (DAPT)."""
@@ -74,19 +73,19 @@ class DataSettings(Settings):
 
 
 @cache
-def data_settings(kinds: tuple[type[TaskSettings], ...]) -> type[DataSettings]:
+def data_settings(kinds: tuple[type[TaskKind], ...]) -> type[DataSettings]:
     """The data section of studies that may name these kinds of task."""
     if kinds == KINDS:
         return DataSettings
-    task = Annotated[TaskSettings, *_one_of(kinds)] | None
+    task = Annotated[TaskKind, *_one_of(kinds)] | None
     made: type[DataSettings] = create_model(
         "DataSettings", __base__=DataSettings, __doc__=DataSettings.__doc__, __module__=__name__,
-        kinds=(ClassVar[tuple[type[TaskSettings], ...]], kinds), task=(task, copy(DataSettings.model_fields["task"])),
+        kinds=(ClassVar[tuple[type[TaskKind], ...]], kinds), task=(task, copy(DataSettings.model_fields["task"])),
     )  # fmt: skip
     return made
 
 
-def _empty(kinds: tuple[type[TaskSettings], ...]) -> DataSettings:
+def _empty(kinds: tuple[type[TaskKind], ...]) -> DataSettings:
     return data_settings(kinds).__new__(data_settings(kinds))
 
 
@@ -118,7 +117,7 @@ class Data:
             unlabeled = {UNLABELED: task.unlabeled} if task and task.unlabeled else {}
             for name, corpus in {**corpora, **unlabeled}.items():
                 # One pass serves both: checking the corpus and looking its n-grams up.
-                counter = OverlapCounter(task.test.texts) if task else None
+                counter = OverlapCounter(tuple(task.test.documents())) if task else None
                 # A corpus of the user's may be called "unlabeled" too; files of rejects are kept apart.
                 file = "task-unlabeled.jsonl" if name == UNLABELED else f"corpus-{_file_name(name)}.jsonl"
                 corpus.scan(rejects / file if rejects else None, counter.add if counter else None)
@@ -138,7 +137,7 @@ class Data:
             SettingsError: there is no such corpus.
         """
         if name == "task" and self.task is not None:
-            return Corpus.of_texts("task", self.task.train.texts, self.task.text_fingerprint, then=self.task.unlabeled)
+            return Corpus.of_texts("task", self.task.train.documents(), self.task.text_fingerprint, then=self.task.unlabeled)
         if name in self.corpora:
             return self.corpora[name]
         known = [*(["task"] if self.task else []), *self.corpora]

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from acclimate.data.readers.records import Source
 
 # In order of preference; compared without regard to case and surrounding space.
-_NAMES = {
+NAMES = {
     "text": ("text", "sentence", "document", "content", "body", "abstract", "review", "article", "clause", "description", "comment"),
     "label": ("label", "labels", "class", "category", "target", "gold_label", "type", "topic", "sentiment", "intent"),
 }
-_KNOWN_WORDS = frozenset(word for names in _NAMES.values() for word in names) | {"texts", "title", "message", "tweet", "name", "column"}
+_KNOWN_WORDS = frozenset(word for names in NAMES.values() for word in names) | {"texts", "title", "message", "tweet", "name", "column"}
 _ONE_NAME = re.compile(r"[^\W\d][\w.\-/:#()\[\]]{0,39}")  # one word, or several joined as in variables
 _SENTENCE = re.compile(r"[.!?…。！？]['\"”’)]?(\s|$)|[,;]\s")
 _DATA = re.compile(r"[-+]?[\d.,]+%?|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*|https?://.*")
@@ -24,8 +24,8 @@ _DENSE = "\u0e00"  # from here on are scripts that write without spaces
 _SHOWN = 40  # characters of a field in a message
 
 
-def detect_column(role: str, source: "Source", taken: Sequence[str] = ()) -> str:
-    """The column for a role (`text` or `label`): the best-known name, else the only named column that is left.
+def detect_column(role: str, source: "Source", taken: Sequence[str] = (), known_as: Sequence[str] = ()) -> str:
+    """The column for a role such as `text` or `label`: the best of the names that it is known as, else the only named column that is left.
 
     Of a file without any column the role's own name, so that the reader of its rows says what is wrong.
 
@@ -37,11 +37,11 @@ def detect_column(role: str, source: "Source", taken: Sequence[str] = ()) -> str
         return role
     check_header(source)
     left = [column for column in columns if column not in taken and column.strip()]
-    for name in _NAMES[role]:
+    for name in known_as or NAMES[role]:
         for column in left:
             if column.strip().casefold() == name:
                 return column
-    if role == "label" and not taken and len(left) == 1 and left[0].strip().casefold() in _NAMES["text"]:
+    if role == "label" and not taken and len(left) == 1 and left[0].strip().casefold() in NAMES["text"]:
         raise DataError(f"{source.files[0]}: no column is the label: {left[0]!r} is the only one, and seems to be the text")
     if len(left) == 1:
         return left[0]
@@ -96,7 +96,7 @@ def _is_name(name: str) -> bool:
         return bool(_ONE_NAME.fullmatch(words[0])) and not _DATA.fullmatch(words[0]) and not _is_text(name)
     several = len(words) <= 3 and not _is_text(name) and bool(_ONE_NAME.fullmatch(words[0]))
     # `text label` is two columns.
-    return several and any(word.strip("():_-") in _KNOWN_WORDS for word in words) and not set(words) & {*_NAMES["label"]}
+    return several and any(word.strip("():_-") in _KNOWN_WORDS for word in words) and not set(words) & {*NAMES["label"]}
 
 
 def _is_text(name: str) -> bool:

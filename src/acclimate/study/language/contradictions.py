@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from acclimate.errors import SettingsError
 from acclimate.study.language.bases import RANDOM, LayersOf, New
 from acclimate.study.language.mistakes import Mistake, did_you_mean
 from acclimate.study.language.recipe import Recipe, reads_labels
@@ -45,6 +46,7 @@ def contradictions(study: "Study") -> Iterator[Mistake]:
     reading = [name for name, recipe in study.recipes.items() if any(set(stage.reads()) & TASK_READS for stage in recipe.stages)]
     if reading and study.data.task is None:
         yield Mistake(("data",), f"there is no `task`, and {_some(reading, 'reads', 'read')} it")
+    yield from _unknown_scores(study)
     compared = any(recipe.ends_supervised for recipe in study.recipes.values())
     if not compared and study.labels != ("all",):
         yield Mistake(("labels",), f"no recipe reads labels; {study.table.to_be_compared}")
@@ -56,6 +58,20 @@ def contradictions(study: "Study") -> Iterator[Mistake]:
         yield from _layers_of(study, name)
         if compared and recipe.stages and not recipe.ends_supervised:
             yield Mistake(path, f"ends with {stage_name(recipe.stages[-1])}; {study.table.to_be_compared}")
+
+
+def _unknown_scores(study: "Study") -> Iterator[Mistake]:
+    """Scores are names that the kind of task has; without a task nothing is scored."""
+    said: dict[tuple[str, ...], str | None] = {("metric",): study.metric}
+    for name, recipe in study.recipes.items():
+        for place, stage in enumerate(recipe.stages):
+            said["recipes", name, "stages", str(place), "select_by"] = getattr(stage, "select_by", None)
+    for path, score in said.items():
+        if score is not None and study.data.task is not None:
+            try:
+                study.data.task.metric(score)
+            except SettingsError as error:
+                yield Mistake(path, str(error))
 
 
 def _layers_of(study: "Study", name: str) -> Iterator[Mistake]:

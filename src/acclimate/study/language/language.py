@@ -20,8 +20,9 @@ from acclimate.study.language.schema import json_schema, reference_markdown
 from acclimate.study.language.stage_table import StageTable
 from acclimate.study.language.study import Study, load_study, parse_study
 from acclimate.study.language.yaml import Document
-from acclimate.tasks.opened import KINDS, data_settings
-from acclimate.tasks.task import TaskSettings
+from acclimate.tasks import KINDS
+from acclimate.tasks.kind import TaskKind
+from acclimate.tasks.opened import data_settings
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Language:
 BUILT_IN = Language(Study)
 
 
-def language(stages: Sequence[type[Stage]] = STAGES, kinds: Sequence[type[TaskSettings]] = KINDS) -> Language:
+def language(stages: Sequence[type[Stage]] = STAGES, kinds: Sequence[type[TaskKind]] = KINDS) -> Language:
     """The language of these stages and kinds of task (of which the first is meant where a study says none).
 
     Its studies are `Study`s, and run like any other.
@@ -66,7 +67,7 @@ def language(stages: Sequence[type[Stage]] = STAGES, kinds: Sequence[type[TaskSe
     recipe = _with(Recipe, table=its_table, stages=(tuple[stage, ...], _as_in(Recipe, "stages")))
     recipes = (dict[str, recipe], _as_in(Study, "recipes"))  # type: ignore[valid-type]
     data = (data_settings(tuple(kinds)), _as_in(Study, "data"))
-    its_kinds = (ClassVar[tuple[type[TaskSettings], ...]], tuple(kinds))
+    its_kinds = (ClassVar[tuple[type[TaskKind], ...]], tuple(kinds))
     return Language(_with(Study, table=its_table, kinds=its_kinds, recipes=recipes, data=data))
 
 

@@ -32,6 +32,11 @@ def json_schema(model: type[Study] = Study) -> dict[str, Any]:
         # It must be said which kind it is, so it has no short form.
         (settings,) = [form for form in definitions[kind.__name__]["anyOf"] if form["type"] == "object"]
         definitions[kind.__name__] = {**settings, "required": ["kind", *settings.get("required", ())]}
+    known = list(dict.fromkeys(metric.name for kind in model.kinds for metric in kind.metrics if metric.compared))
+    for settings in (schema, *definitions.values()):
+        for name in ("metric", "select_by"):
+            if name in settings.get("properties", {}):
+                settings["properties"][name]["anyOf"][0]["enum"] = known
     definitions["Stage"] = _stage(model.table)
     definitions["Recipe"] = _recipe(model.table)
     written = {"$schema": DRAFT, **schema, "title": "An acclimate study", "$defs": dict(sorted(definitions.items()))}
@@ -148,7 +153,7 @@ def _blocks(annotation: Any, seen: set[type[Settings]]) -> list[tuple[str, str, 
 
 
 _TITLES = {
-    "DataSettings": "`data`", "TaskSettings": "`data.task`", "CorpusSettings": "A corpus", "HeadSettings": "`finetune.head`",
+    "DataSettings": "`data`", "Classify": "`data.task`", "CorpusSettings": "A corpus", "HeadSettings": "`finetune.head`",
     "LayersOf": "`base: {layers_of, keep}`", "New": "`base: {random: {...}}`", "Shape": "The sizes of a new model",
 }  # fmt: skip
 

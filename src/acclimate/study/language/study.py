@@ -5,7 +5,7 @@ Study(base="sentence-transformers/all-MiniLM-L6-v2", data=..., recipes={"fine-tu
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BeforeValidator, Field, ModelWrapValidatorHandler, ValidationError, ValidationInfo, model_validator
 
@@ -19,8 +19,9 @@ from acclimate.study.language.mistakes import Mistake, as_written, describe, mis
 from acclimate.study.language.recipe import TABLE, Recipe
 from acclimate.study.language.stage_table import StageTable, written_out
 from acclimate.study.language.yaml import Document, load
-from acclimate.tasks.opened import KINDS, DataSettings
-from acclimate.tasks.task import TaskSettings
+from acclimate.tasks import KINDS
+from acclimate.tasks.kind import TaskKind
+from acclimate.tasks.opened import DataSettings
 
 
 def _base_as_written(value: Any) -> Any:
@@ -35,7 +36,7 @@ class Study(Settings):
     """
 
     table: ClassVar[StageTable] = TABLE
-    kinds: ClassVar[tuple[type[TaskSettings], ...]] = KINDS
+    kinds: ClassVar[tuple[type[TaskKind], ...]] = KINDS
 
     name: str = Field(default="study", pattern=r"^[^./\\\s][^/\\\n]*$")
     """Names the output folder; default the file's name."""
@@ -49,8 +50,9 @@ class Study(Settings):
     """Label budgets: train (and dev) are cut to so many labelled texts; `all` is no limit."""
     reference: str | None = None
     """The recipe that the others are compared with; default the first."""
-    metric: Literal["macro_f1", "micro_f1", "accuracy", "mcc"] = "macro_f1"
-    """The score that is compared: on test for verdicts, on dev for the choice of the best."""
+    metric: str | None = None
+    """The score that is compared, on test for verdicts, on dev for the choice of the best: of classify `macro_f1` (when not given),
+    `accuracy`, `micro_f1` or `mcc`."""
     fast_paths: FastPaths = FastPaths()
     """Shortcuts of the engine, to switch off: the results are the same up to rounding."""
     recipes: dict[str, Recipe] = Field(min_length=1)

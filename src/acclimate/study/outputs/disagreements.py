@@ -1,51 +1,51 @@
-"""The test texts on which a study's recipes disagree most: reading them says more than a score does."""
+"""The test items on which a study's recipes disagree most: reading them says more than a score does."""
 
 from collections import Counter
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from acclimate.evaluation.predictions import read_predicted
+from acclimate.evaluation.predictions import read_answers
 from acclimate.study.outputs.outcomes import Outcomes, largest_budget
-from acclimate.tasks.task import Split
+from acclimate.tasks.split import Column
+from acclimate.tasks.task import Task
 
-SHOWN = 12  # texts
+SHOWN = 12  # items
 LONGEST = 600  # characters shown of a text
 
 
-def disagreements(outcomes: Outcomes, test: Split, labels: tuple[str, ...], budgets: tuple[str, ...]) -> list[dict[str, Any]]:
-    """At the largest budget, the texts whose share of right answers differs most between recipes.
+def disagreements(outcomes: Outcomes, task: Task, budgets: tuple[str, ...]) -> list[dict[str, Any]]:
+    """At the largest budget, the items on which the rightness of answers differs most between recipes.
 
     For each: `index` (its row in the file), `text` (cut, `cut` says how many characters are missing), `gold`, and by recipe what most of
-    its seeds said (`said`) and the share of seeds that were right (`right`). Texts on which all agree are never among them.
+    its seeds said (`said`) and how right they were in the mean (`right`, 0 to 1). Items on which all agree are never among them.
     """
-    largest = largest_budget(budgets)
-    answers: dict[str, list[NDArray[np.int64]]] = {}
+    largest, test, kind = largest_budget(budgets), task.test, task.kind
+    said: dict[str, list[Column]] = {}
+    right: dict[str, list[Any]] = {}
     for run in outcomes.plan.runs:
         if run.labels == largest and outcomes.error(run) is None:
-            _, predicted = read_predicted(outcomes.store.path(run.end) / "predictions.parquet", "test")
-            answers.setdefault(run.recipe, []).append(predicted)
-    if len(answers) < 2:
+            answers = read_answers(outcomes.store.path(run.end) / "predictions.parquet", "test", ("predicted",))
+            said.setdefault(run.recipe, []).append(answers["predicted"])
+            right.setdefault(run.recipe, []).append(kind.right(test, answers))
+    if len(said) < 2:
         return []
-    # [recipes, N] shares of seeds that are right
-    right = np.array([np.mean([seed == test.labels for seed in seeds], axis=0) for seeds in answers.values()])
-    spread = right.var(axis=0)
+    right_RN = np.array([np.mean(seeds, axis=0) for seeds in right.values()])
+    spread = right_RN.var(axis=0)
     chosen = [number for number in np.argsort(-spread, kind="stable")[:SHOWN].tolist() if spread[number] > 0]
-    return [
-        {
-            "index": int(test.index[number]),
-            "text": test.texts[number][:LONGEST],
-            "cut": max(0, len(test.texts[number]) - LONGEST),
-            "gold": labels[int(test.labels[number])],
-            "recipes": {
-                recipe: {"said": labels[_most(seeds, number)], "right": float(right[place, number])}
-                for place, (recipe, seeds) in enumerate(answers.items())
-            },
-        }
-        for number in chosen
-    ]
+    return [_told(number, task, said, right_RN) for number in chosen]
 
 
-def _most(seeds: list[NDArray[np.int64]], number: int) -> int:
-    return Counter(int(seed[number]) for seed in seeds).most_common(1)[0][0]
+def _told(number: int, task: Task, said: dict[str, list[Column]], right_RN: Any) -> dict[str, Any]:
+    kind, test = task.kind, task.test
+    text = test.shown(number)
+    most = {
+        recipe: Counter(kind.shown(column, number, task.names) for column in seeds).most_common(1)[0][0] for recipe, seeds in said.items()
+    }
+    return {
+        "index": int(test.index[number]),
+        "text": text[:LONGEST],
+        "cut": max(0, len(text) - LONGEST),
+        "gold": kind.shown(test.gold, number, task.names),
+        "recipes": {recipe: {"said": words, "right": float(right_RN[place, number])} for place, (recipe, words) in enumerate(most.items())},
+    }

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from acclimate.evaluation.cost import Cost, shared_costs, total
-from acclimate.evaluation.predictions import read_predicted
+from acclimate.evaluation.predictions import read_answers
 from acclimate.evaluation.statistics import Verdict, compare
 from acclimate.files import atomic_file, read_json
 from acclimate.inert import cell, inert
@@ -21,6 +22,8 @@ from acclimate.study.language.study import Study
 from acclimate.study.outputs.best import Candidate
 from acclimate.study.plan.graph import Plan, Run
 from acclimate.study.store.artifacts import Store
+from acclimate.tasks.metrics.metric import Metric
+from acclimate.tasks.task import Task
 
 COSTS = (
     "seconds", "seconds_shared_once", "seconds_pro_rata", "tokens", "flops", "peak_memory_bytes", "parameters", "trained_parameters",
@@ -105,16 +108,15 @@ def write_rows(table: list[dict[str, Any]], out: Path) -> None:
         writer.writerows({name: cell(value) for name, value in row.items()} for row in table)
 
 
-def write_predictions(outcomes: Outcomes, labels: tuple[str, ...], out: Path) -> None:
-    """Write `predictions.parquet`: recipe, seed, labels, split, index, gold, predicted, probabilities; labels by name."""
-    names = pa.array(labels)
+def write_predictions(outcomes: Outcomes, task: Task, out: Path) -> None:
+    """Write `predictions.parquet`: recipe, seed, labels, split, index, gold and the answers; by name what has names."""
+    names = pa.array(task.names, pa.string())
 
     def parts() -> Iterator[pa.Table]:
         for run in outcomes.plan.runs:
             if outcomes.error(run) is None:
                 part = pq.read_table(outcomes.store.path(run.end) / "predictions.parquet")
-                by_name = {name: names.take(part[name]) for name in ("gold", "predicted")}
-                columns = {name: part[name] for name in part.column_names} | by_name
+                columns = {name: part[name] for name in part.column_names} | {name: _by_name(part[name], names) for name in task.kind.named}
                 about = {"recipe": run.recipe, "seed": run.seed, "labels": run.labels}
                 yield pa.table({name: [value] * part.num_rows for name, value in about.items()} | columns)
 
@@ -126,24 +128,30 @@ def write_predictions(outcomes: Outcomes, labels: tuple[str, ...], out: Path) ->
             writer.write_table(part)
 
 
-def verdicts(study: Study, outcomes: Outcomes, classes: int) -> list[Verdict]:
+def verdicts(study: Study, outcomes: Outcomes, task: Task) -> list[Verdict]:
     """Compare every recipe with the reference, budget by budget, on the predictions of test."""
     found: list[Verdict] = []
+    metric = task.kind.metric(study.metric)
     for labels in study.label_budgets:
-        gold: np.ndarray[Any, Any] | None = None
-        predicted: dict[str, dict[int, np.ndarray[Any, Any]]] = {name: {} for name in study.recipes}
+        each: dict[str, dict[int, NDArray[np.float64]]] = {name: {} for name in study.recipes}
         for run in outcomes.plan.runs:
-            if run.labels != labels or outcomes.error(run) is not None:
-                continue
-            gold, predicted[run.recipe][run.seed] = read_predicted(outcomes.store.path(run.end) / "predictions.parquet", "test")
-        if gold is not None:
-            found += compare(
-                gold, predicted, study.reference_name, metric=study.metric, labels=labels, classes=classes, seeds=study.seed_list
-            )
+            if run.labels == labels and outcomes.error(run) is None:
+                answers = read_answers(outcomes.store.path(run.end) / "predictions.parquet", "test", metric.reads)
+                each[run.recipe][run.seed] = metric.each(task.test, answers)
+        if any(each.values()):
+            found += compare(each, study.reference_name, metric, labels=labels, seeds=study.seed_list)
     return found
 
 
-def candidates(study: Study, outcomes: Outcomes) -> list[Candidate]:
+def _by_name(column: pa.ChunkedArray, names: pa.Array) -> Any:
+    """Numbers as the names that they point to; of lists of truths, one a name, the names that are true."""
+    if not pa.types.is_list(column.type):
+        return names.take(column)
+    known = names.to_pylist()
+    return pa.array([[name for name, holds in zip(known, row, strict=True) if holds] for row in column.to_pylist()], pa.list_(pa.string()))
+
+
+def candidates(study: Study, outcomes: Outcomes, metric: Metric) -> list[Candidate]:
     """The finished runs at the largest label budget."""
     largest = largest_budget(study.label_budgets)
     return [
@@ -151,7 +159,7 @@ def candidates(study: Study, outcomes: Outcomes) -> list[Candidate]:
             run.recipe,
             run.seed,
             run.labels,
-            outcomes.measured[run.end]["metrics"][f"dev_{study.metric}"],
+            outcomes.measured[run.end]["metrics"][f"dev_{metric.name}"],
             outcomes.store.path(run.end) / "model",
         )
         for run in outcomes.plan.runs

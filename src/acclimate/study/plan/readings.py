@@ -126,7 +126,7 @@ class Readings:
             assert task.unlabeled is not None
             return task.unlabeled.sample
         split: Any = getattr(task, part.name)
-        return sample_of(split.texts)
+        return sample_of(tuple(split.documents()))
 
     def refuse_unreadable(self, plan: Plan, todo: Iterable[Node]) -> None:
         """Refuse pretrainings on text of which no token can be masked.

@@ -6,7 +6,7 @@ import numpy as np
 
 from acclimate.study.language.study import Study
 from acclimate.tasks.opened import Data
-from acclimate.tasks.task import Split, text_digest
+from acclimate.tasks.split import Split
 
 TEXTS = 64  # of each split
 
@@ -25,10 +25,10 @@ def sliver(data: Data) -> Data:
     if data.task is None:
         return data
     task = data.task
-    wanted = min(TEXTS, len(task.train.texts))
-    train = task.budget(max(wanted, len(task.labels)), seed=0).train if wanted < len(task.train.texts) else task.train
-    return replace(data, task=replace(task, train=train, dev=_first(task.dev), test=_first(task.test), text=text_digest(train.texts)))
+    wanted = min(TEXTS, len(task.train))
+    train = task.budget(max(wanted, len(task.names)), seed=0).train if wanted < len(task.train) else task.train
+    return replace(data, task=replace(task, train=train, dev=_first(task.dev), test=_first(task.test), text=train.text_fingerprint))
 
 
 def _first(split: Split) -> Split:
-    return split.take(np.arange(min(TEXTS, len(split.texts))))
+    return split.take(np.arange(min(TEXTS, len(split))))

@@ -1,0 +1,271 @@
+"""What a kind of task is: where its examples are, how a row is read, what is right, how answers are judged and told. No torch.
+
+How a model learns a kind is named here (`Head`) and done elsewhere: counts of words, transformers and networks over words may all answer
+one kind. A new kind is one new file and one line in `acclimate.tasks.KINDS`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from acclimate.data.corpus import CorpusSettings
+from acclimate.data.ragged import Ragged
+from acclimate.data.readers.columns import detect_column
+from acclimate.data.readers.problems import Problems
+from acclimate.data.readers.reading import LabelledFormat, Reading, TableReading
+from acclimate.data.readers.records import Record, Source
+from acclimate.errors import DataError, SettingsError, did_you_mean
+from acclimate.tasks.blocks import Block
+from acclimate.tasks.metrics.metric import Metric
+from acclimate.tasks.rows import Row, Rows
+from acclimate.tasks.split import Answers, Column, Split
+
+Form = Literal["sequence", "tokens", "embedding", "text"]
+"""What a model gives for an item: numbers for the whole of it, numbers for every word, a vector, or written words."""
+
+
+class Role(NamedTuple):
+    """A column that a kind reads: its key in the study file, and the names by which it is found where that is silent."""
+
+    name: str
+    known_as: tuple[str, ...]
+    is_text: bool = False
+
+
+class Head(NamedTuple):
+    """What a model needs to answer a kind: outputs by name, what they mean, and the losses that may train it, the usual one first."""
+
+    form: Form
+    names: tuple[str, ...]
+    link: Literal["softmax", "sigmoid", "none"]
+    losses: tuple[str, ...]
+
+
+class Judged(NamedTuple):
+    """What a report tells of one recipe: the test split, and for each seed the answers to it."""
+
+    split: Split
+    answers: tuple[Answers, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The classes, tags, ... of the task."""
+        return self.split.names
+
+
+class TaskKind(TableReading):
+    """Where the examples are and how to read them: `path` for the whole, or `train` with or without `dev` and `test`.
+
+    A bare string stands for `path`.
+    """
+
+    kind: str
+    """What is to be learned."""
+    path: str | None = None
+    """A folder with train/dev/test files, a Hugging Face dataset folder or hub id, or one file or glob that acclimate splits."""
+    train: str | None = None
+    """The training examples: a file, glob or folder."""
+    dev: str | None = None
+    """The examples that choose; taken out of train when not given."""
+    test: str | None = None
+    """The examples that judge; taken out of train when not given."""
+    group: str | None = None
+    """A column whose equal values (a patient, a contract) must not be torn apart by a split that acclimate makes."""
+    format: LabelledFormat | None = None
+    """`jsonl`, `json`, `csv`, `tsv`, `parquet` or `hf`; known from the file names when not given."""
+    unlabeled: CorpusSettings | None = None
+    """More text of the task without labels; read where a stage reads the corpus `task`."""
+    skip_bad: bool = False
+    """Skip and count records that cannot be used, and keep them in a rejects file, instead of stopping."""
+    duplicates: Literal["error", "drop", "keep"] = "error"
+    """What to do with a text that is in train and in test: stop, `drop` it (from train, then from dev, never from test), or `keep` it."""
+    dev_share: float = Field(default=0.1, gt=0, lt=1)
+    """The share of all examples that becomes dev where none is given."""
+    test_share: float = Field(default=0.2, gt=0, lt=1)
+    """The share of all examples that becomes test where none is given."""
+    split_seed: int = 0
+    """The seed of what acclimate splits and samples; it is the same for every run of a study."""
+    test_examples: int | None = Field(default=None, ge=2)
+    """Judge on so many test examples, drawn at random, where there are more; all when not given. Intervals widen accordingly."""
+
+    traced: ClassVar[bool] = True
+    """Whether digests tell tasks of this kind from those of others; not so the first kind, whose digests are older than kinds."""
+    item: ClassVar[str] = "text"
+    """What is judged and resampled: a text, a pair, a sentence, a query."""
+    roles: ClassVar[tuple[Role, ...]]
+    """The columns that are read, in the order in which they are looked for."""
+    metrics: ClassVar[tuple[Metric, ...]]
+    """Every score of a split; the first one is compared where nothing is said."""
+    answered: ClassVar[Mapping[Form, Callable[[Any, Split], Answers]]]
+    """From the outputs of a model of some form to answers; a form that is missing cannot answer this kind."""
+    blocks: ClassVar[tuple[Callable[[Judged], Block | None], ...]] = ()
+    """What a report tells of the chosen recipe: values, no prose."""
+    named: ClassVar[tuple[str, ...]] = ()
+    """The columns of predictions that point into the names: results show the names themselves."""
+    card: ClassVar[tuple[str, str]]
+    """For a model card: the hub's pipeline tag, and what such a model does in one sentence."""
+    problem: ClassVar[str | None] = None
+    """The `problem_type` of transformers' config.json by which a trained model says that it answers this kind."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_path(cls, value: Any) -> Any:
+        return {"path": value} if isinstance(value, str) else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        full = handler.resolve_ref_schema(handler(core_schema))
+        return {"anyOf": [{"type": "string"}, full], "description": full.get("description", "")}
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "TaskKind":
+        if (self.path is None) == (self.train is None):
+            raise ValueError("a task needs either `path` (a folder, a dataset, or one file to be split) or `train`")
+        if self.path is not None and (self.dev or self.test):
+            raise ValueError("`path` stands for the whole task; with `dev` or `test` say `train` instead of `path`")
+        if self.dev_share + self.test_share >= 1:
+            raise ValueError("`dev_share` and `test_share` leave nothing for train")
+        return self
+
+    @property
+    def reading(self) -> Reading:
+        """How the files are to be read, as far as it is stated."""
+        return self.read_as(self.format)
+
+    # Rows
+
+    def columns(self, source: Source) -> tuple[dict[str, str], dict[str, str]]:
+        """The name of the column of each role, and what of the source and of them was detected rather than stated.
+
+        Raises:
+            DataError: it is not clear which column is meant.
+        """
+        detected = dict(source.detected)
+        stated = {role.name: name for role in self.roles if (name := getattr(self, role.name, None)) is not None}
+        found = dict(stated)
+        for role in self.roles:
+            if role.name not in found:
+                taken = tuple(name for name in (*found.values(), self.group) if name)
+                found[role.name] = detected[role.name] = detect_column(role.name, source, taken, role.known_as)
+        twice = next((name for name in found.values() if list(found.values()).count(name) > 1), None)
+        if twice is not None:
+            both = " and ".join(role.name for role in sorted(self.roles, key=lambda role: not role.is_text) if found[role.name] == twice)
+            raise DataError(f"{source.files[0]}: the column {twice!r} cannot be both {both}")
+        return {role.name: found[role.name] for role in self.roles}, detected
+
+    @classmethod
+    def texts(cls) -> int:
+        """How many columns of text an item has."""
+        return sum(role.is_text for role in cls.roles)
+
+    def read(self, record: Record, columns: Mapping[str, str], problems: Problems) -> Row | None:
+        """What a record says; `problems` gets to know why it says nothing."""
+        raise NotImplementedError
+
+    def lacking(self, source: Source, columns: Mapping[str, str], train: Rows | None) -> str | None:
+        """Why no row of a source says what is right, as benchmarks hide it; None where one does. `train`: as it was read."""
+        return None
+
+    def odd(self, rows: Mapping[str, Rows], columns: Mapping[str, str], problems: Problems) -> tuple[str, ...]:
+        """Look at the whole of what was read; `problems` gets to know what is wrong, and what is to be known of it is returned."""
+        return ()
+
+    def settle(self, rows: Mapping[str, Rows], problems: Problems) -> dict[str, Rows]:
+        """The rows that can be used together: dev and test hold nothing that train does not know; `problems` gets to know the others."""
+        return dict(rows)
+
+    def known_to_model(self, rows: Rows, names: tuple[str, ...], problems: Problems) -> Rows:
+        """The rows by which a model that knows these names can be judged; `problems` gets to know the others."""
+        return rows
+
+    def found(self, train: Rows) -> tuple[str, ...]:
+        """The classes, tags, ... of train, in order; none where a kind has none."""
+        return ()
+
+    def names(self, train: Rows) -> tuple[str, ...]:
+        """Those of the task: as the study file says, or as found."""
+        return self.found(train)
+
+    def gold(self, targets: Sequence[Any], names: tuple[str, ...]) -> Column:
+        """What is right [N], as a column."""
+        raise NotImplementedError
+
+    def strata(self, gold: Column) -> Ragged:
+        """The strata of each item: splits and label budgets are balanced over these."""
+        raise NotImplementedError
+
+    def noted(self, train: Rows, made: bool) -> tuple[str, ...]:
+        """What is to be known of train; `made` says that acclimate takes dev or test out of it."""
+        return ()
+
+    def absent(self, counts: Mapping[str, int], split: str) -> tuple[str, ...]:
+        """What is to be known of a split with these counts."""
+        return ()
+
+    def too_few(self, train: Rows, split: str) -> str:
+        """Why nothing could be taken out of train."""
+        by = f" without tearing apart groups of {self.group!r}" if self.group else ""
+        return f"{len(train):,} examples are too few to take {split} out of train{by}; name `{split}:`, or raise `{split}_share`"
+
+    def counts(self, gold: Column, names: tuple[str, ...]) -> dict[str, int]:
+        """Items of each name, zeros included."""
+        return {}
+
+    def written(self, split: Split, row: int) -> dict[str, Any]:
+        """An item of a split that acclimate made, for a jsonl file that this kind reads again."""
+        raise NotImplementedError
+
+    # Judging
+
+    @classmethod
+    def metric(cls, name: str | None) -> Metric:
+        """The score of this name that may be compared; the usual one for None.
+
+        Raises:
+            SettingsError: this kind has none of this name, or none that can be compared.
+        """
+        known = {metric.name: metric for metric in cls.metrics if metric.compared}
+        if name is None:
+            return cls.metrics[0]
+        if name not in known:
+            kind = cls.model_fields["kind"].default
+            mend = did_you_mean(name, list(known)) or f"; those of {kind} are {', '.join(known)}"
+            raise SettingsError(f"{name!r} is no score by which {kind} is compared{mend}")
+        return known[name]
+
+    @classmethod
+    def scores(cls, split: Split, answers: Answers) -> dict[str, float]:
+        """Every score of a split, by name."""
+        return {metric.name: metric.score(split, answers) for metric in cls.metrics}
+
+    def head(self, names: tuple[str, ...], form: Form) -> Head:
+        """What a model of some form needs to answer this kind.
+
+        Raises:
+            SettingsError: such a model cannot.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def right(cls, split: Split, answers: Answers) -> NDArray[np.float64]:
+        """[N] how right the answer to each item is, from 0 to 1: what recipes may disagree about."""
+        raise NotImplementedError
+
+    @classmethod
+    def shown(cls, column: Column, row: int, names: tuple[str, ...]) -> str:
+        """What is right for an item, or what a model said of it, in words."""
+        raise NotImplementedError
+
+    def identity(self) -> list[Any]:
+        """What digests of a task hold besides its names and splits."""
+        return [self.kind] if self.traced else []
+
+
+def split_scores(kind: TaskKind, answered: Mapping[str, tuple[Split, Answers]]) -> dict[str, float]:
+    """Every score of each split, as `dev_macro_f1`, ..., `test_macro_f1`, ..."""
+    return {f"{name}_{metric}": value for name, both in answered.items() for metric, value in kind.scores(*both).items()}

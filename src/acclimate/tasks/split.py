@@ -1,0 +1,97 @@
+"""The examples of one split: columns of text, what is right for each, and where each stands in the files."""
+
+import hashlib
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from acclimate.data.digests import TextDigest
+from acclimate.data.ragged import Ragged
+
+Column = NDArray[Any] | Ragged | tuple[str, ...]
+"""Values whose first axis are the items: numbers or vectors, rows of different lengths, or texts."""
+Answers = Mapping[str, Column]
+"""What a model says of the items of a split: the columns that its kind of task gives a file of predictions."""
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Items of one split, N of them; every column is in the same order."""
+
+    inputs: tuple[tuple[str, ...], ...]
+    """Columns of text [N]: one, or the two of a pair."""
+    gold: Column
+    """What is right, as the kind of task has it: int64 [N] into the task's names, bool [N, L], ..."""
+    index: NDArray[np.int64]
+    """[N] row in the source files, from 0, bad rows counted too."""
+    files: tuple[Path, ...]
+    groups: tuple[str, ...] | None = None
+    names: tuple[str, ...] = ()
+    """The classes, tags, ... that gold points into, where there are any."""
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def take(self, rows: NDArray[np.integer]) -> "Split":
+        """These rows, in this order."""
+        chosen = rows.tolist()
+        inputs = tuple(tuple(column[row] for row in chosen) for column in self.inputs)
+        groups = None if self.groups is None else tuple(self.groups[row] for row in chosen)
+        return Split(inputs, taken(self.gold, rows), self.index[rows], self.files, groups, self.names)
+
+    def keys(self) -> Sequence[Hashable]:
+        """[N] what makes two items the same, whatever is said of them: for duplicates and leaks."""
+        return self.inputs[0] if len(self.inputs) == 1 else tuple(zip(*self.inputs, strict=True))
+
+    def shown(self, row: int) -> str:
+        """An item's texts, one behind the other."""
+        return " | ".join(column[row] for column in self.inputs)
+
+    def documents(self) -> Iterator[str]:
+        """Every text once, item by item: what a corpus of the task's texts reads."""
+        return iter(self.inputs[0]) if len(self.inputs) == 1 else (text for item in zip(*self.inputs, strict=True) for text in item)
+
+    @cached_property
+    def text_fingerprint(self) -> str:
+        """SHA-256 of the texts."""
+        return text_digest(self.documents())
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of texts, gold and row numbers."""
+        digest = hashlib.sha256(self.text_fingerprint.encode())
+        digest.update(column_bytes(self.gold))
+        digest.update(self.index.astype("<i8").tobytes())
+        return digest.hexdigest()
+
+
+def taken(column: Column, rows: NDArray[np.integer]) -> Column:
+    """These rows of a column, in this order."""
+    if isinstance(column, tuple):
+        return tuple(column[row] for row in rows.tolist())
+    return column.take(rows) if isinstance(column, Ragged) else column[rows]
+
+
+def column_bytes(column: Column) -> bytes:
+    """A column as bytes that tell it from every other one, on every machine."""
+    if isinstance(column, tuple):
+        return text_digest(column).encode()
+    if isinstance(column, Ragged):
+        return column_bytes(column.offsets) + column_bytes(column.values)
+    if column.ndim == 1 and np.issubdtype(column.dtype, np.integer):
+        return column.astype("<i8").tobytes()
+    known = column.astype("|b1") if column.dtype == np.bool_ else column.astype("<f8")
+    return repr(known.shape).encode() + known.tobytes()
+
+
+def text_digest(texts: Iterable[str]) -> str:
+    """SHA-256 of texts in order."""
+    digest = TextDigest()
+    for text in texts:
+        digest.add(text)
+    return digest.hexdigest()
