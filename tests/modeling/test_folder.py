@@ -6,7 +6,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoModelForMaskedLM, AutoModelForSequenceClassification, AutoTokenizer
 
 from acclimate.errors import ModelError
-from acclimate.modeling.base_config import SUPPORTED
+from acclimate.modeling.families import SUPPORTED
 from acclimate.modeling.folder import ModelFolder, import_base, random_base, save_model
 from acclimate.modeling.head_settings import HeadSettings
 from acclimate.modeling.heads import load_classifier, load_mlm, load_trained_classifier

@@ -7,7 +7,7 @@ from torch.nn.functional import cross_entropy
 from acclimate.data.hidden_outputs import Outputs
 from acclimate.errors import SettingsError
 from acclimate.modeling.execution import Packed
-from acclimate.modeling.families import VERIFIED, divisible
+from acclimate.modeling.families import FAMILIES
 from acclimate.modeling.fast_paths import FastPaths
 from acclimate.modeling.frozen import Divided, divided
 from acclimate.modeling.heads import freeze
@@ -15,7 +15,7 @@ from acclimate.modeling.layers import layers_of
 from acclimate.modeling.tensors import to_tensors
 
 LENGTHS = (5, 5, 17, 1, 30, 30, 9, 5)
-DIVISIBLE = [name for name in VERIFIED if divisible(name)]
+DIVISIBLE = [family.model_type for family in FAMILIES if family.divisible]
 
 
 def loss_of(model, batch):

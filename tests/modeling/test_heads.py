@@ -7,8 +7,8 @@ from torch import nn
 from transformers import BertModel
 
 from acclimate.errors import SettingsError
-from acclimate.modeling.base_config import SUPPORTED
 from acclimate.modeling.execution import Packed
+from acclimate.modeling.families import SUPPORTED
 from acclimate.modeling.folder import import_base, save_model
 from acclimate.modeling.head_settings import HeadSettings
 from acclimate.modeling.heads import freeze, layer_groups, load_classifier, load_mlm

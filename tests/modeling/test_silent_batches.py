@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from acclimate.modeling.base_config import SUPPORTED
 from acclimate.modeling.execution import Packed
+from acclimate.modeling.families import SUPPORTED
 from acclimate.modeling.tensors import to_tensors
 from acclimate.objectives.mlm import summed_loss
 

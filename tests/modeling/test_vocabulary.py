@@ -21,8 +21,8 @@ from transformers import (
 
 from acclimate.data.vocabularies.smaller import chosen, entries, necessary, reduced
 from acclimate.errors import ModelError
-from acclimate.modeling.base_config import SUPPORTED
 from acclimate.modeling.cut_vocabulary import cut_vocabulary, named_ids, vocabulary_axes
+from acclimate.modeling.families import SUPPORTED
 from acclimate.modeling.folder import ModelFolder, import_base, save_model
 from acclimate.modeling.head_settings import HeadSettings
 from acclimate.modeling.heads import load_classifier, load_mlm, load_trained_classifier

@@ -21,6 +21,7 @@ from transformers import (
 from transformers.utils import logging
 
 from acclimate.errors import ModelError, first_line
+from acclimate.modeling.families import family_of
 
 Kind = Literal["base", "mlm", "classifier"]
 AUTO: dict[Kind, Any] = {"base": AutoModel, "mlm": AutoModelForMaskedLM, "classifier": AutoModelForSequenceClassification}
@@ -82,7 +83,8 @@ class Architecture:
     @cached_property
     def pooler_names(self) -> frozenset[str]:
         """The tensors of a pooler inside the body; none where the architecture has no such thing."""
-        return frozenset(self.prefix + name for name in untied(self.on_meta("base")) if name.startswith("pooler."))
+        pooler = family_of(self.config).pooler
+        return frozenset(self.prefix + name for name in untied(self.on_meta("base")) if pooler and name.startswith(f"{pooler}."))
 
     def _heads(self, model: PreTrainedModel) -> frozenset[str]:
         return frozenset(name for name in untied(model) if not name.startswith(self.prefix))
@@ -96,14 +98,6 @@ def untied(model: PreTrainedModel) -> dict[str, Tensor]:
 def is_mlm(model: PreTrainedModel) -> bool:
     """Whether this is a masked language model; a classifier has no output embeddings."""
     return model.get_output_embeddings() is not None  # type: ignore[no-untyped-call]
-
-
-def last_linear(model: PreTrainedModel) -> str:
-    """The name of the layer that gives a classifier's logits, e.g. `classifier` or `classifier.out_proj`."""
-    name = "classifier"
-    if hasattr(model.classifier, "out_proj"):  # RoBERTa's and ELECTRA's heads are modules of their own
-        name += ".out_proj"
-    return name
 
 
 @contextmanager

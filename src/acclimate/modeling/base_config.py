@@ -8,24 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from acclimate.errors import ModelError
+from acclimate.modeling.families import ENTRIES, SUPPORTED, family_of, dimensions_of
 
-SUPPORTED = (
-    "albert", "bert", "camembert", "deberta", "deberta-v2", "distilbert", "electra", "modernbert", "mpnet", "roberta", "xlm-roberta",
-)  # fmt: skip
 MOST_BYTES = 64 << 20  # of a JSON file; 100,000 labels take five megabytes
 MOST_DEPTH = 64  # of lists and objects in each other
-WIDTH, LAYERS, HEADS, POSITIONS, ENTRIES = 1 << 17, 1_000, 4_096, 1 << 20, 1 << 24
-LARGEST = {
-    "hidden_size": WIDTH, "dim": WIDTH, "embedding_size": WIDTH, "intermediate_size": 8 * WIDTH, "hidden_dim": 8 * WIDTH,
-    "pooler_hidden_size": WIDTH, "num_hidden_layers": LAYERS, "n_layers": LAYERS, "num_hidden_groups": LAYERS, "inner_group_num": LAYERS,
-    "num_attention_heads": HEADS, "n_heads": HEADS, "max_position_embeddings": POSITIONS, "n_positions": POSITIONS,
-    "vocab_size": ENTRIES,
-}  # fmt: skip
-"""The largest values that are taken for sizes; far beyond any model of these types."""
 MAY_BE_ZERO = {"type_vocab_size": 1_024, "pad_token_id": ENTRIES}
-BY_POSITION = ("albert", "bert", "camembert", "distilbert", "electra", "mpnet", "roberta", "xlm-roberta")  # an embedding a position
-NARROW = {"albert": 128, "electra": 128}  # width of the embeddings where nothing else is said
-LEAST_WIDTH = 256  # of a model whose config does not say: ELECTRA's
 
 
 def read_object(base: str, path: Path) -> dict[str, Any]:
@@ -70,11 +57,11 @@ def configuration(base: str, folder: Path, names: set[str]) -> dict[str, Any]:
     if kind not in SUPPORTED:
         raise ModelError(f"base {base}: model type {kind!r} is not supported; these are: {', '.join(SUPPORTED)}")
     _refuse_other_weights(base, config)
-    for name, most in {**LARGEST, **MAY_BE_ZERO}.items():
+    for name, most in (*family_of(config).limits(), *MAY_BE_ZERO.items()):
         _check_size(base, name, config.get(name), 0 if name in MAY_BE_ZERO else 1, most)
-    width, heads = config.get("hidden_size") or config.get("dim"), config.get("num_attention_heads") or config.get("n_heads")
-    if width and heads and width % heads:
-        raise ModelError(f"base {base}: config.json: a width of {width:,} cannot be divided into {heads:,} heads")
+    sizes = dimensions_of(config)
+    if sizes.width % sizes.heads:
+        raise ModelError(f"base {base}: config.json: a width of {sizes.width:,} cannot be divided into {sizes.heads:,} heads")
     return config
 
 
@@ -95,17 +82,11 @@ def check_weights(base: str, config: dict[str, Any], parameters: int) -> None:
 
 
 def _least_parameters(config: dict[str, Any]) -> int:
-    # Matrices alone, and what is not said counted as little as any of these types has it: never more than the model really needs.
-    kind = config["model_type"]
-    width = config.get("hidden_size") or config.get("dim") or LEAST_WIDTH
-    inside = config.get("intermediate_size") or config.get("hidden_dim") or 0
-    narrow = (config.get("embedding_size") or NARROW[kind]) if kind in NARROW else width
-    layers = config.get("num_hidden_layers") or config.get("n_layers") or 0
-    if kind == "albert":  # whose layers share their weights in groups
-        layers = min(layers, config.get("num_hidden_groups") or 1)
-    positions = config.get("max_position_embeddings") or 0 if kind in BY_POSITION else 0
-    embeddings = ((config.get("vocab_size") or 0) + positions) * narrow
-    return int(embeddings + layers * (4 * width * width + 2 * width * inside))
+    # Matrices alone: never more than the model really needs.
+    sizes = dimensions_of(config)
+    positions = sizes.positions if family_of(config).learned_positions else 0
+    layer = 4 * sizes.width * sizes.width + 2 * sizes.width * sizes.feed_forward
+    return (sizes.vocabulary + positions) * sizes.embedding + sizes.distinct * layer
 
 
 def _refuse_other_weights(base: str, config: dict[str, Any]) -> None:

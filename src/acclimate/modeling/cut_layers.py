@@ -4,33 +4,30 @@ import re
 from pathlib import Path
 from typing import Any
 
-from acclimate.modeling.families import ONE_LAYER
+from acclimate.modeling.families import Family
 from acclimate.modeling.folder import ModelFolder, save_changed
-from acclimate.modeling.layers import PATHS
-
-_LAYER = re.compile(rf"(?!classifier\.)(?P<before>.*?\b(?:{'|'.join(map(re.escape, PATHS))})\.)(?P<number>\d+)(?P<after>\..*)")
 
 
 def cut_layers(parent: ModelFolder, keep: tuple[int, ...], output: Path) -> ModelFolder:
     """`parent` with the layers `keep` alone (ascending, counted from 0 at the embeddings); everything else it carries stays.
 
-    An architecture whose layers are one (ALBERT) runs it that many times.
+    An architecture whose layers are one runs it that many times.
     """
-    config = dict(parent.config)
-    config["n_layers" if "n_layers" in config else "num_hidden_layers"] = len(keep)
-    # ModernBERT's layers take turns: each kept one stays what it was.
-    kinds: list[Any] | None = getattr(parent.architecture.config, "layer_types", None)
-    if kinds:
-        config["layer_types"] = [kinds[number] for number in keep]
+    family = parent.family
+    config = family.with_layers(parent.config, len(keep))
+    for name in family.per_layer:
+        entries: list[Any] = getattr(parent.architecture.config, name)
+        config[name] = [entries[number] for number in keep]
     tensors = parent.tensors()
-    if config["model_type"] not in ONE_LAYER:
-        renamed = {name: _renamed(name, keep) for name in tensors}
+    if not family.shares_layers:
+        renamed = {name: _renamed(name, keep, family) for name in tensors}
         tensors = {new: tensors[name] for name, new in renamed.items() if new is not None}
     return save_changed(output, parent, config, tensors)
 
 
-def _renamed(name: str, keep: tuple[int, ...]) -> str | None:
-    found = _LAYER.fullmatch(name)
+def _renamed(name: str, keep: tuple[int, ...], family: Family) -> str | None:
+    layer = rf"(?!{re.escape(family.classifier)}\.)(?P<before>.*?\b{re.escape(family.layers)}\.)(?P<number>\d+)(?P<after>\..*)"
+    found = re.fullmatch(layer, name)
     if found is None:
         return name
     number = int(found["number"])

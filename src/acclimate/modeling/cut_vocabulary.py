@@ -17,7 +17,6 @@ from acclimate.errors import ModelError
 from acclimate.files import read_json, write_json
 from acclimate.modeling.architecture import Architecture, Kind, quiet, untied
 from acclimate.modeling.base_files import TOKENIZER, TOKENIZER_CONFIG
-from acclimate.modeling.families import SHIFTED_POSITIONS
 from acclimate.modeling.folder import CARRIED, ModelFolder, write_weights
 
 KINDS: tuple[Kind, ...] = ("mlm", "classifier")
@@ -37,7 +36,7 @@ def named_ids(folder: ModelFolder) -> set[int]:
         raise ModelError(f"{folder.path}: plain transformers cannot read this tokenizer ({error}), so it cannot be cut safely") from error
     ids = _config_ids(folder.architecture)
     found = _flat(ids)
-    if folder.config["model_type"] in SHIFTED_POSITIONS:
+    if folder.family.shifted_positions:
         # Positions count from the padding's id, so that must stay where it is.
         found |= set(range(ids.get("pad_token_id", 0) + 1))
     return found | set(tokenizer.all_special_ids) | set(tokenizer.added_tokens_decoder)
@@ -76,7 +75,7 @@ def cut_vocabulary(parent: ModelFolder, kept: IntArray, tokenizer: Tokenizer, ou
         for name, value in _config_ids(architecture).items()
     }
     padding = architecture.config.pad_token_id
-    if parent.config["model_type"] in SHIFTED_POSITIONS and ids.get("pad_token_id", padding) != padding:
+    if parent.family.shifted_positions and ids.get("pad_token_id", padding) != padding:
         raise ModelError("the padding's id would change, from which this model counts its positions; nothing is cut")
     rows = torch.tensor(old_rows)
     axes = vocabulary_axes(architecture)

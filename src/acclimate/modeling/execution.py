@@ -17,7 +17,7 @@ from acclimate.data.batches import TARGET_INDEX
 from acclimate.modeling.architecture import is_mlm
 from acclimate.modeling.attention_kernels import BackEnd
 from acclimate.modeling.dropout import cheapen
-from acclimate.modeling.families import OWN_ATTENTION, SHIFTED_POSITIONS, VERIFIED, pools_mean
+from acclimate.modeling.families import family_of
 from acclimate.modeling.fast_paths import FastPaths
 from acclimate.modeling.layers import layers_of
 from acclimate.modeling.packed import attach, back_end
@@ -44,12 +44,12 @@ class Packed(nn.Module):
         super().__init__()
         self.model = model
         self.fast = fast
+        self.family = family_of(model.config)
         self.reason = _obstacle(model) if fast.packed else "fast_paths: packed is switched off"
         self.execution = "bucketed" if self.reason else "packed"
-        self._kind = model.config.model_type
         self.is_mlm = is_mlm(model)
-        self.pools_mean = not self.is_mlm and pools_mean(model.config.to_dict())
-        self._shift = _padding_id(model) + 1 if self._kind in SHIFTED_POSITIONS else 0
+        self.pools_mean = not self.is_mlm and self.family.pools_mean(model.config.to_dict())
+        self._shift = _padding_id(model) + 1 if self.family.shifted_positions else 0
         self._checkpointed = any(getattr(module, "gradient_checkpointing", False) for module in model.modules())
         self._takes_types = "token_type_ids" in inspect.signature(model.forward).parameters
         if fast.cheap_dropout:
@@ -102,8 +102,9 @@ class Packed(nn.Module):
             attention = last_attention(base)
             if attention is not None:
                 return attention
-        # BERT's and ALBERT's pooler runs inside the base model, after its encoder: positions must be chosen before it.
-        return base.encoder if getattr(base, "pooler", None) is not None else base  # type: ignore[no-any-return]
+        # A pooler runs inside the base model, after its encoder: positions must be chosen before it.
+        pools = self.family.pooler and getattr(base, self.family.pooler, None) is not None
+        return base.get_submodule(self.family.stack) if pools else base  # type: ignore[no-any-return]
 
     def _wanted(self, hidden_1TD: Tensor, batch: TensorBatch) -> Tensor:
         if self.is_mlm:
@@ -131,8 +132,7 @@ class Packed(nn.Module):
         return torch.cat(results)[torch.cat(rows).argsort()]
 
     def _masked_logits(self, inputs: dict[str, Tensor], row: Tensor, column: Tensor) -> Tensor:
-        # Tested: their MLM heads work position by position.
-        if self._kind in (*OWN_ATTENTION, *VERIFIED) and self.fast.sparse_head:
+        if self.family.head_by_position and self.fast.sparse_head:
             with hidden_states_through(self.model.base_model, lambda hidden_BLD: hidden_BLD[row, column][None]):
                 return self.model(**inputs).logits.squeeze(0)  # type: ignore[no-any-return]
         return self.model(**inputs).logits[row, column]  # type: ignore[no-any-return]
@@ -191,30 +191,19 @@ def hidden_states_through(module: nn.Module, change: Callable[[Tensor], Tensor])
 
 
 def last_attention(base: nn.Module) -> nn.Module | None:
-    """The module of the last layer after which every position goes its own way; None where an architecture has none.
-
-    ALBERT runs one layer many times, and ModernBERT adds its residuals outside of the modules.
-    """
-    last: Any = layers_of(base)[-1]
-    if hasattr(last, "sa_layer_norm"):  # DistilBERT
-        return last.sa_layer_norm  # type: ignore[no-any-return]
-    if hasattr(last, "intermediate"):  # BERT and its kin; after its output, normalised
-        return last.attention  # type: ignore[no-any-return]
-    return None
+    """The module of the last layer after which each position goes its own way; None where an architecture, or a skipped layer, has none."""
+    name = family_of(base.config).last_attention
+    return getattr(layers_of(base)[-1], name, None) if name else None
 
 
 def _padding_id(model: "PreTrainedModel") -> int:
-    padding_id = getattr(model.base_model.embeddings, "padding_idx", None)  # MPNet has a fixed one of its own
-    return int(model.config.pad_token_id or 0) if padding_id is None else int(padding_id)
+    built_in = family_of(model.config).padding_id
+    return int(model.config.pad_token_id or 0) if built_in is None else built_in
 
 
 def _obstacle(model: "PreTrainedModel") -> str:
-    kind = model.config.model_type
-    instead = "so it runs on length-bucketed padded batches: slower, with the same results"
-    if kind in OWN_ATTENTION:
-        return f"{kind}: its attention does not go through transformers' attention interface, {instead}"
-    if kind not in VERIFIED:
-        return f"{kind}: packed execution is not verified for this architecture, {instead}"
-    if getattr(model.config, "is_decoder", False):
-        return f"{kind}: configured as a decoder, and only heads of encoders are verified, {instead}"
-    return ""
+    family = family_of(model.config)
+    why = family.unpacked
+    if not why and getattr(model.config, "is_decoder", False):
+        why = "configured as a decoder, and only heads of encoders are verified"
+    return why and f"{family.model_type}: {why}, so it runs on length-bucketed padded batches: slower, with the same results"

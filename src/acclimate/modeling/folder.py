@@ -21,6 +21,7 @@ from acclimate.errors import ModelError, first_line
 from acclimate.files import read_json, write_json
 from acclimate.modeling.architecture import AUTO, Architecture, Kind, is_mlm, quiet, untied
 from acclimate.modeling.base_files import CONFIG, TOKENIZER, WEIGHTS, alone, read_tokenizer, tokenizer_files
+from acclimate.modeling.families import Family, family_of, dimensions_of
 from acclimate.modeling.source import Source
 from acclimate.randomness import seed_of
 
@@ -28,9 +29,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 HEAD, MAX_LENGTH = "acclimate_head", "acclimate_max_length"
-_LAYER = re.compile(r"\blayers?\.(?P<number>\d+)\.")
 CARRIED = "carried."
-"""ModernBERT's two heads share names. The one that was not trained last is kept as `carried.mlm.<name>` or `carried.classifier.<name>`."""
+"""Two heads may share names: of those, what was not trained last is kept as `carried.mlm.<name>` or `carried.classifier.<name>`."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,11 @@ class ModelFolder:
     def architecture(self) -> Architecture:
         """What transformers knows of it."""
         return Architecture.of(self.path)
+
+    @property
+    def family(self) -> Family:
+        """What is known of its architecture."""
+        return family_of(self.config)
 
     @property
     def tokenizer_file(self) -> Path:
@@ -99,7 +104,7 @@ class ModelFolder:
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels of its classifier in the order of its logits; empty where it has none."""
-        if not any(name.startswith("classifier.") for name in self.names):
+        if not any(name.startswith(f"{self.family.classifier}.") for name in self.names):
             return ()
         # Two labels that nobody named are not in the file: transformers leaves out what it takes for granted.
         named: dict[Any, Any] = self.config.get("id2label") or self.architecture.config.id2label or {}
@@ -148,7 +153,7 @@ def _import(source: Source, folder: Path, config: dict[str, Any], output: Path) 
         whole, missing, _ = _read(source, folder, "base")
         if not any(prefix + name in architecture.pooler_names for name in missing):
             tensors |= {prefix + name: tensor for name, tensor in whole.items() if prefix + name in architecture.pooler_names}
-    if any(name.startswith("classifier.") for name in unused):
+    if any(name.startswith(f"{family_of(config).classifier}.") for name in unused):
         notes.append("the base brings a classifier, which is left out: every recipe starts with a fresh one")
     if missing_in_mlm:
         # A head that pretraining makes is tied to the embeddings, whatever the lost one was.
@@ -190,7 +195,7 @@ def save_model(output: Path, parent: ModelFolder, model: "PreTrainedModel", max_
         other: Kind = "mlm"
         keep = "mlm" in parent.parts
         # An earlier classifier goes whole: a deeper one leaves other names behind than a linear one.
-        stale = [name for name in tensors if name.startswith(("classifier.", f"{CARRIED}classifier."))]
+        stale = [name for name in tensors if name.startswith((f"{parent.family.classifier}.", f"{CARRIED}classifier."))]
     else:
         other, keep, stale = "classifier", "classifier" in parent.parts, [name for name in tensors if name.startswith(f"{CARRIED}mlm.")]
     for name in stale:
@@ -233,8 +238,9 @@ def _refuse_infinite(source: Source, tensors: dict[str, Tensor]) -> None:
 
 def _refuse_more_layers(source: Source, unused: set[str]) -> None:
     # Left-over heads are usual; left-over layers are a model that would be cut without a word.
-    said = source.config.get("num_hidden_layers") or source.config.get("n_layers")
-    beyond = sorted(name for name in unused if (found := _LAYER.search(name)) and said is not None and int(found["number"]) >= said)
+    said = dimensions_of(source.config).layers
+    layer = re.compile(rf"\b{re.escape(family_of(source.config).layers)}\.(?P<number>\d+)\.")
+    beyond = sorted(name for name in unused if (found := layer.search(name)) and int(found["number"]) >= said)
     if beyond:
         raise ModelError(
             f"base {source.name}: its weights have more layers than the {said} of its {CONFIG} ({beyond[0]}); they do not belong "

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from acclimate.errors import SettingsError
 from acclimate.modeling.execution import Packed, hidden_states_through, last_attention
-from acclimate.modeling.families import divisible
+from acclimate.modeling.families import family_of
 from acclimate.modeling.layers import layers_of
 from acclimate.modeling.tensors import TensorBatch
 
@@ -85,9 +85,7 @@ def divided(packed: Packed, kept_as: torch.dtype = torch.float32) -> Divided | N
 def _frozen_depth(packed: Packed) -> int:
     base: Any = packed.model.base_model
     # The padded path has no flat stream between layers.
-    if packed.execution != "packed" or not divisible(base.config.model_type) or not _still(base.embeddings):
-        return 0
-    if hasattr(base, "embeddings_project") and not _still(base.embeddings_project):
+    if packed.execution != "packed" or not packed.family.divisible or not all(_still(module) for module in _below(base).values()):
         return 0
     depth = 0
     for layer in layers_of(base):
@@ -104,24 +102,31 @@ def _still(module: Any) -> bool:
 def _lower(base: Any, depth: int) -> nn.Module:
     lower = _sharing(base)
     del layers_of(lower)[depth:]
-    if getattr(lower, "pooler", None) is not None:
-        lower.pooler = None
-    if hasattr(lower, "final_norm"):  # ModernBERT's stands above the layers
-        lower.final_norm = nn.Identity()
+    family = family_of(base.config)
+    if family.pooler:
+        setattr(lower, family.pooler, None)
+    if family.last_norm:
+        setattr(lower, family.last_norm, nn.Identity())
     return lower.eval()  # type: ignore[no-any-return]
 
 
 def _upper(model: Any, depth: int) -> tuple[Any, "_Given"]:
     upper = _sharing(model)
     base = upper.base_model
-    given = _Given(base.embeddings)
-    base.embeddings = given
-    if hasattr(base, "embeddings_project"):
-        base.embeddings_project = nn.Identity()
+    family, below = family_of(base.config), _below(base)
+    given = _Given(next(iter(below.values())))
+    for name in below:
+        setattr(base, name, nn.Identity())
+    setattr(base, family.below[0], given)
     layers = layers_of(base)
     for place in range(depth):
-        layers[place] = _Skipped(layers[place])
+        layers[place] = _Skipped(layers[place], family.asked_of_layers)
     return upper, given
+
+
+def _below(base: Any) -> dict[str, nn.Module]:
+    # What projects the embeddings is there only where their width is another than the layers'.
+    return {name: module for name in family_of(base.config).below if (module := getattr(base, name, None)) is not None}
 
 
 def _sharing(module: Any) -> Any:
@@ -147,10 +152,10 @@ class _Given(nn.Module):
 class _Skipped(nn.Module):
     """Stands in the place of a frozen layer whose work is done."""
 
-    def __init__(self, layer: nn.Module) -> None:
+    def __init__(self, layer: nn.Module, asked: tuple[str, ...]) -> None:
         super().__init__()
-        if hasattr(layer, "attention_type"):  # ModernBERT's base asks every layer which mask it wants
-            self.attention_type = layer.attention_type
+        for name in asked:
+            setattr(self, name, getattr(layer, name))
 
     def forward(self, hidden_states: Tensor, *_: Any, **__: Any) -> Tensor:
         return hidden_states

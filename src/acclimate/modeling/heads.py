@@ -9,8 +9,8 @@ from torch import nn
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from acclimate.errors import ModelError, SettingsError
-from acclimate.modeling.architecture import Kind, last_linear
-from acclimate.modeling.families import ONE_LAYER
+from acclimate.modeling.architecture import Kind
+from acclimate.modeling.families import family_of
 from acclimate.modeling.folder import HEAD, ModelFolder
 from acclimate.modeling.head_settings import HeadSettings
 from acclimate.modeling.layers import layers_of
@@ -46,7 +46,7 @@ def load_classifier(folder: ModelFolder, labels: Sequence[str], head: HeadSettin
     deep = head if head.layers > 1 else None
     setattr(config, HEAD, deep.model_dump(mode="json") if deep else None)
     model = _build(folder, "classifier", config)
-    _draw(model, _fill(model, folder, "classifier", ("classifier.",)), seed)
+    _draw(model, _fill(model, folder, "classifier", (f"{family_of(config).classifier}.",)), seed)
     if deep is not None:
         name = _deepen(model, deep)
         _draw(model, [f"{name}.{key}" for key in model.get_submodule(name).state_dict()], seed, own_rules=False)
@@ -88,8 +88,8 @@ def freeze(model: PreTrainedModel, train: Literal["all", "head"] | int) -> None:
         return
     _head, *layers, rest = _parts(model)
     count = 0 if train == "head" else train
-    if model.config.model_type in ONE_LAYER and count:
-        raise SettingsError("train: ALBERT's layers share their weights, so it is `all` or `head`")
+    if family_of(model.config).shares_layers and count:
+        raise SettingsError(f"train: the layers of {model.config.model_type} share their weights, so it is `all` or `head`")
     if not 0 <= count <= len(layers):
         raise SettingsError(f"train: {count} layers were asked for, and this model has {len(layers)}")
     for parameters in (*layers[count:], rest):
@@ -105,7 +105,8 @@ def layer_groups(model: PreTrainedModel) -> list[list[nn.Parameter]]:
 def _parts(model: PreTrainedModel) -> list[list[nn.Parameter]]:
     base = model.base_model
     layers = [list(layer.parameters()) for layer in reversed(layers_of(base))]
-    top = [module for name in ("pooler", "final_norm") if isinstance(module := getattr(base, name, None), nn.Module)]
+    above = (getattr(base, name, None) for name in family_of(model.config).above)
+    top = [module for module in above if module is not None]
     taken = _ids(parameter for layer in layers for parameter in layer)
     at_top = _ids(parameter for module in top for parameter in module.parameters())
     in_base = _ids(base.parameters())
@@ -121,8 +122,9 @@ def _ids(parameters: Iterable[nn.Parameter]) -> set[int]:
 def _configured(folder: ModelFolder, dropout: float | None) -> PreTrainedConfig:
     config = deepcopy(folder.architecture.config)
     if dropout is not None:
+        words = family_of(config).dropout_words
         for name, value in config.to_dict().items():
-            if "dropout" in name and isinstance(value, int | float):
+            if any(word in name for word in words) and isinstance(value, int | float):
                 setattr(config, name, dropout)
         # None stands for "as the hidden layers have it", which is set above.
     return config
@@ -159,7 +161,7 @@ def _draw(model: PreTrainedModel, names: Sequence[str], seed: int, own_rules: bo
 
 def _deepen(model: PreTrainedModel, head: HeadSettings) -> str:
     # Puts a deeper head in the place of the last layer; says its name.
-    name = last_linear(model)
+    name = family_of(model.config).last_linear
     linear = model.get_submodule(name)
     assert isinstance(linear, nn.Linear)
     width = linear.in_features

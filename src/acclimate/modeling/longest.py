@@ -3,21 +3,17 @@
 from typing import TYPE_CHECKING, Any
 
 from acclimate.errors import SettingsError
+from acclimate.modeling.families import dimensions_of
 
 if TYPE_CHECKING:  # the plan looks at limits without torch
     from acclimate.modeling.folder import ModelFolder
 
 LONGEST_DEFAULT = 512  # longer windows cost memory; whoever wants them sets max_length
-# These count positions from padding_idx + 1, so that many fewer are left.
-POSITIONS_FROM_PADDING = {"roberta", "xlm-roberta", "camembert", "mpnet", "data2vec-text", "xlm-roberta-xl", "roberta-prelayernorm"}
 
 
 def longest(config: dict[str, Any]) -> int:
     """The longest sequence the model's positions allow, special tokens included."""
-    positions = int(config.get("max_position_embeddings") or config.get("n_positions") or LONGEST_DEFAULT)
-    if config["model_type"] in POSITIONS_FROM_PADDING:
-        positions -= int(config.get("pad_token_id", 1)) + 1
-    return positions
+    return dimensions_of(config).positions
 
 
 def sequence_length(asked: int | None, folder: "ModelFolder") -> int:

@@ -12,6 +12,7 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import sdpa_mask
 
 from acclimate.modeling.attention_kernels import BackEnd, Rules, choose, compute_dtype, rectangular
+from acclimate.modeling.families import family_of
 from acclimate.modeling.packing import Packing
 
 if TYPE_CHECKING:
@@ -30,10 +31,9 @@ def attach(model: "PreTrainedModel") -> None:
 
 def back_end(model: "PreTrainedModel") -> BackEnd:
     """What `attention` will take for this model as things stand: its device, its dtype or autocast's, and dropout while training."""
-    config, parameter = model.config, next(model.parameters())
-    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    rates = [getattr(config, field, 0.0) or 0.0 for field in ("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop")]
-    return choose(parameter.device, compute_dtype(parameter), size, model.training and max(rates) > 0)
+    config, parameter, family = model.config, next(model.parameters()), family_of(model.config)
+    dropped = bool(getattr(config, family.attention_dropout, None))
+    return choose(parameter.device, compute_dtype(parameter), family.dimensions(config.to_dict()).head, model.training and dropped)
 
 
 def attention(

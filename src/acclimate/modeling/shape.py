@@ -4,7 +4,7 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from acclimate.modeling.base_config import HEADS, LAYERS, POSITIONS, WIDTH
+from acclimate.modeling.families import HEADS, LAYERS, POSITIONS, WIDTH
 from acclimate.settings import Settings
 
 SEGMENTS = 2  # of a pair of texts, as BERT has them

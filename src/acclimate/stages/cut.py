@@ -7,16 +7,13 @@ from pydantic import Field
 
 from acclimate.errors import SettingsError
 from acclimate.evaluation.cost import Cost, disk_bytes
-from acclimate.modeling.families import ONE_LAYER
+from acclimate.modeling.families import dimensions_of
 from acclimate.stages.base import Context, Outcome, Stage
 from acclimate.stages.planned import Sizes
 from acclimate.tasks.task import Task
 
 if TYPE_CHECKING:
     from acclimate.modeling.folder import ModelFolder
-
-
-KEEPS_ITS_FIRST = ("modernbert",)  # whose first layer is built unlike the others
 
 
 class Cut(Stage):
@@ -34,16 +31,15 @@ class Cut(Stage):
         Raises:
             SettingsError: it has no such layers, or they cannot be cut apart.
         """
-        config, layers = whole.config, whole.layers
-        assert layers is not None
+        family, layers = whole.family, whole.layers
         if (keep if isinstance(keep, int) else keep[-1] + 1) > layers:
             asked = f"{keep} layers" if isinstance(keep, int) else f"layer {keep[-1]}"
             raise SettingsError(f"keep: {asked} of {named}, which has {layers} layers (0 to {layers - 1})")
         kept = spread(keep, layers) if isinstance(keep, int) else keep
-        if config["model_type"] in KEEPS_ITS_FIRST and kept[0] != 0:
-            raise SettingsError(f"keep: the first layer of {config['model_type']} is built unlike the others: begin with 0")
-        if config["model_type"] in ONE_LAYER:
-            if config.get("num_hidden_groups", 1) > 1:
+        if family.first_layer_differs and kept[0] != 0:
+            raise SettingsError(f"keep: the first layer of {family.model_type} is built unlike the others: begin with 0")
+        if family.shares_layers:
+            if dimensions_of(whole.config).distinct > 1:
                 raise SettingsError(f"layers_of: {named} shares its layers in several groups, which cannot be cut")
             kept = tuple(range(len(kept)))  # all of them are one
         return cls(keep=kept)

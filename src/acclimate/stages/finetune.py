@@ -9,7 +9,6 @@ import numpy as np
 from pydantic import Field
 
 from acclimate.errors import SettingsError
-from acclimate.modeling.families import ONE_LAYER, divisible, pools_mean
 from acclimate.modeling.head_settings import HeadSettings
 from acclimate.modeling.longest import LONGEST_DEFAULT
 from acclimate.objectives.class_weights import check_class_weights
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
 HEAD_LR = 1e-3  # a fresh head on frozen features needs far larger steps than pretrained layers
 LR = 5e-5
-USUAL_LAYERS = 12  # where a configuration does not tell
 
 
 class Finetune(Stage):
@@ -102,9 +100,9 @@ class Finetune(Stage):
         given.check_training(self.max_length, self.gradient_checkpointing)
         if isinstance(self.train, int):
             assert given.source is not None
-            if given.config["model_type"] in ONE_LAYER:
+            if given.family.shares_layers:
                 raise SettingsError(f"train: {given.source.name}'s layers share their weights, so it is `all` or `head`")
-            if given.layers is not None and self.train > given.layers:
+            if self.train > given.layers:
                 raise SettingsError(f"train: {self.train} layers were asked for, and {given.source.name} has {given.layers}")
         return given
 
@@ -120,12 +118,12 @@ class Finetune(Stage):
         whole, rest = divmod(self.steps(batches), batches)
         epochs = whole + min(1.0, rest * self.batch_size / texts)
         # What is frozen runs forward once over every text where its outputs are kept, what is trained in every epoch.
-        once = reads.fast.packed and reads.fast.frozen_cache and divisible(str(given.config["model_type"]))
-        trained = self._trained_share(given.layers or USUAL_LAYERS)
+        once = reads.fast.packed and reads.fast.frozen_cache and given.family.divisible
+        trained = self._trained_share(given.layers)
         passes = 1.0 if once else epochs
         frozen = (1 - trained) * 2 * given.body * (train * passes + dev * (passes if once else 1 + passes) + test)
         training = trained * given.body * (6 * train * epochs + 2 * (dev * (1 + epochs) + test))
-        one_row = self.train == "head" and not pools_mean(given.config)
+        one_row = self.train == "head" and not given.family.pools_mean(given.config)
         rows = sum(map(len, splits.values())) if one_row else train + dev + test
         cache = round(rows * given.hidden * np.dtype(self.frozen_precision).itemsize) if once and trained < 1 else 0
         return Work(

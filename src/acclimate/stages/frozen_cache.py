@@ -20,6 +20,7 @@ from acclimate.errors import Interrupted
 from acclimate.evaluation.inference import in_parts
 from acclimate.files import digest_file, digest_json
 from acclimate.modeling.base_files import CONFIG, TOKENIZER, WEIGHTS
+from acclimate.modeling.families import dimensions_of
 from acclimate.modeling.frozen import Divided
 from acclimate.stages.base import Context
 from acclimate.stages.training import remembered
@@ -53,7 +54,7 @@ class FrozenLayers:
         if not runtime.fast.frozen_cache:
             return texts
         counts = np.ones(len(texts), dtype=np.int64) if self.parts.one_row else texts.lengths
-        width = int(self.parts.whole.model.config.hidden_size)
+        width = dimensions_of(self.parts.whole.model.config.to_dict()).width
         size = int(counts.sum()) * width * np.dtype(self.precision).itemsize
         key = digest_json({**self._facts, "texts": split.text_fingerprint, "longest": int(texts.lengths.max(initial=0))})
         folder = self.context.cache / key[:32]

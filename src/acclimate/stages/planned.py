@@ -7,7 +7,7 @@ from typing import Any, Self
 from acclimate.data.sample import Measured
 from acclimate.errors import SettingsError
 from acclimate.modeling.base_files import has_mlm_head
-from acclimate.modeling.families import NO_CHECKPOINTING
+from acclimate.modeling.families import Family, dimensions_of, family_of
 from acclimate.modeling.fast_paths import FastPaths
 from acclimate.modeling.longest import LONGEST_DEFAULT, check_length, longest
 from acclimate.modeling.source import Source
@@ -35,23 +35,29 @@ class Sizes:
     def of(cls, source: Source) -> Self:
         """Those of a base as it is."""
         config = source.config
-        embeddings = config.get("vocab_size", 0) * (config.get("embedding_size") or _width(config))
+        size = dimensions_of(config)
+        embeddings = size.vocabulary * size.embedding
         return cls(source, config, source.parameters - embeddings, embeddings)
 
     @property
-    def layers(self) -> int | None:
-        """None where the configuration does not tell."""
-        return self.config.get("num_hidden_layers") or self.config.get("n_layers")
+    def family(self) -> Family:
+        """What is known of its architecture."""
+        return family_of(self.config)
+
+    @property
+    def layers(self) -> int:
+        """How many there are."""
+        return dimensions_of(self.config).layers
 
     @property
     def hidden(self) -> int:
-        """Width of a token's vector, D; 0 where the configuration does not tell."""
-        return _width(self.config)
+        """Width of a token's vector, D."""
+        return dimensions_of(self.config).width
 
     @property
-    def entries(self) -> int | None:
-        """Of the vocabulary; None where the configuration does not tell."""
-        return self.config.get("vocab_size")
+    def entries(self) -> int:
+        """Of the vocabulary."""
+        return dimensions_of(self.config).vocabulary
 
     @property
     def bytes(self) -> int:
@@ -65,12 +71,11 @@ class Sizes:
 
     def of_layers(self, kept: int) -> Self:
         """With so many of its layers."""
-        body = round(self.body * kept / (self.layers or kept))
-        return replace(self, body=body, config={**self.config, "num_hidden_layers": kept})
+        return replace(self, body=round(self.body * kept / self.layers), config=self.family.with_layers(self.config, kept))
 
     def of_entries(self, kept: int) -> Self:
         """With so many entries in its vocabulary."""
-        return replace(self, embeddings=self.embeddings * kept // (self.entries or kept), config={**self.config, "vocab_size": kept})
+        return replace(self, embeddings=self.embeddings * kept // self.entries, config={**self.config, "vocab_size": kept})
 
     def length(self, asked: int | None) -> int:
         """Tokens a sequence may have: what a stage asks for, or else the model's limit, at most 512."""
@@ -83,9 +88,10 @@ class Sizes:
             SettingsError: sequences longer than its positions, or activations computed again where transformers cannot.
         """
         check_length(max_length, self.config)
-        kind = self.config["model_type"]
-        if checkpointing and kind in NO_CHECKPOINTING:
-            raise SettingsError(f"gradient_checkpointing: {kind} cannot do it; lower max_length or --micro-tokens instead")
+        if checkpointing and not self.family.checkpointing:
+            raise SettingsError(
+                f"gradient_checkpointing: {self.family.model_type} cannot do it; lower max_length or --micro-tokens instead"
+            )
 
 
 @dataclass(frozen=True)
@@ -121,7 +127,3 @@ class Work:
     """Of the tokens of corpora, or of what frozen layers give."""
     cache_key: Hashable = None
     """Stages with the same key share that."""
-
-
-def _width(config: dict[str, Any]) -> int:
-    return int(config.get("hidden_size") or config.get("dim") or 0)

@@ -15,6 +15,7 @@ from acclimate.data.ragged import IntArray
 from acclimate.data.unknown import nothing_to_mask, unknown_words
 from acclimate.errors import DataError, SettingsError
 from acclimate.files import digest_json
+from acclimate.modeling.families import MASK_RATES
 from acclimate.modeling.longest import LONGEST_DEFAULT
 from acclimate.randomness import seed_of
 from acclimate.settings import MOST_EPOCHS
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 
 EPOCHS, TASK_EPOCHS = 1.0, 10.0  # where nothing is said
-MASK_RATES = {"modernbert": 0.30, "others": 0.15}  # likewise, by type of model
 RAMP_PARTS = 8  # of a batch, with which growing batches begin
 
 
@@ -146,7 +146,7 @@ class Pretrain(Stage):
     def work(self, given: Sizes, reads: Reads) -> Work:
         length = given.length(self.max_length)
         stored = epoch = 0.0  # bytes of the text in the cache, tokens of an epoch with special ones
-        wide = 2 if (given.entries or 0) <= 1 << 16 else 4
+        wide = 2 if given.entries <= 1 << 16 else 4
         for name, share in shares(self.corpus).items():
             found = reads.texts[name]
             tokens = sum(each.tokens for each in found)
@@ -157,7 +157,7 @@ class Pretrain(Stage):
         trained, warm = self._planned_tokens(epoch, length)
         if not given.fresh_head or not self.head_warmup:
             warm = 0.0
-        head = (self.mask_rate or MASK_RATES["others"]) * (given.entries or 0) * given.hidden
+        head = (self.mask_rate or given.family.mask_rate) * given.entries * given.hidden
         assert given.source is not None
         return Work(
             given.bytes,
@@ -228,7 +228,7 @@ class Pretrain(Stage):
         packed = Packed(model, runtime.fast)
         if packed.execution != "packed":
             notes.append(packed.reason)
-        rate = self.mask_rate or MASK_RATES.get(parent.config["model_type"], MASK_RATES["others"])
+        rate = self.mask_rate or parent.family.mask_rate
         objective = MaskedText(text.store, text.training, course.order, words, rate, context.seed)
         packed.to(devices.device)
         name_attention(context, packed)

@@ -48,7 +48,7 @@ class Prune(Stage):
         least = len(necessary(read_tokenizer(given.source.folder / TOKENIZER)))
         if self.size < least:
             raise SettingsError(f"size: {self.size:,} entries are too few: {least:,} always stay")
-        if given.entries is not None and self.size >= given.entries:
+        if self.size >= given.entries:
             rows = f"there are {given.entries:,} by then; choose a smaller size"
             raise SettingsError(f"size: {self.size:,} entries were asked for, and {rows}")
         return given.of_entries(self.size)

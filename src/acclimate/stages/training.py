@@ -10,6 +10,7 @@ from acclimate.errors import SettingsError, StoreError, UnreadableError
 from acclimate.evaluation.cost import training_flops
 from acclimate.files import read_json, write_json
 from acclimate.modeling.execution import Packed
+from acclimate.modeling.families import dimensions_of
 from acclimate.modeling.frozen import Divided
 from acclimate.modeling.heads import layer_groups
 from acclimate.stages.base import Context
@@ -162,14 +163,14 @@ def flops_of(
     frozen_tokens: int | None = None,
 ) -> float:
     """Training operations; the vocabulary product is counted at masked positions only, since only there it is computed."""
-    config = model.config
+    sizes = dimensions_of(model.config.to_dict())
     embeddings = sum(p.numel() for p in model.get_input_embeddings().parameters())
     body = sum(p.numel() for p in model.parameters()) - embeddings
     return training_flops(
         parameters=body,
         tokens=tokens,
-        layers=config.num_hidden_layers,
-        hidden=config.hidden_size,
+        layers=sizes.layers,
+        hidden=sizes.width,
         length=length,
         head_parameters=embeddings if masked_share else 0,
         head_share=masked_share or 0.0,

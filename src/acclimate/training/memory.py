@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from acclimate.errors import TrainingError
+from acclimate.modeling.families import dimensions_of
 
 USED_SHARE = 0.6  # of the free memory; the rest is for what the estimate does not know
 MOST = {"cpu": 8192, "cuda": 65536}  # tokens: enough to keep every core of the device busy; more would only cost memory
@@ -33,10 +34,8 @@ def bytes_per_token(config: dict[str, Any], masked_share: float = 0.0) -> float:
     masked share of tokens has logits, their logarithms and their gradient. For a step of masked language modelling of all-MiniLM-L6-v2
     on 2,048 tokens this comes to 930 MB with weights, gradients and moments, where 1,000 MB were measured.
     """
-    hidden = int(config.get("hidden_size") or config.get("dim") or 768)
-    layers = int(config.get("num_hidden_layers") or config.get("n_layers") or 12)
-    between = int(config.get("intermediate_size") or config.get("hidden_dim") or 4 * hidden)
-    return 4 * (layers * (12 * hidden + 3 * between) + 3 * masked_share * int(config.get("vocab_size", 0)))
+    model = dimensions_of(config)
+    return 4 * (model.layers * (12 * model.width + 3 * model.feed_forward) + 3 * masked_share * model.vocabulary)
 
 
 def free_bytes(device: torch.device) -> int:
