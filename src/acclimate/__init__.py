@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         TrainingError,
         UnreadableError,
     )
+    from acclimate.evaluation.predictor import load_predictor
     from acclimate.modeling.named import packaged_base
     from acclimate.report.publish import publish
     from acclimate.stages.bilstm import Bilstm
@@ -60,6 +61,7 @@ __all__ = [
     "Tfidf",
     "TrainingError",
     "UnreadableError",
+    "load_predictor",
     "load_study",
     "packaged_base",
     "publish",
@@ -80,6 +82,7 @@ _HOMES = {
         "TrainingError",
         "UnreadableError",
     ),
+    "acclimate.evaluation.predictor": ("load_predictor",),
     "acclimate.modeling.named": ("packaged_base",),
     "acclimate.report.publish": ("publish",),
     "acclimate.stages.bilstm": ("Bilstm",),

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -12,9 +12,8 @@ from safetensors import SafetensorError
 
 from acclimate.errors import ModelError
 from acclimate.files import read_json
-from acclimate.modeling.baselines import model_types as baselines
-from acclimate.modeling.baselines.majority_model import MajorityModel
-from acclimate.modeling.baselines.tfidf_model import TfidfModel
+from acclimate.modeling.baselines.table import BASELINES, load_baseline
+from acclimate.modeling.finite import check_finite
 from acclimate.tasks import KINDS
 from acclimate.tasks.kind import TaskKind
 
@@ -36,15 +35,18 @@ class Predictor(Protocol):
         """Probabilities [N, L]."""
 
 
-def load_predictor(folder: Path, max_tokens: int = 8192) -> Predictor:
+def load_predictor(folder: Path, max_tokens: int = 8192, baselines: Mapping[str, str] = BASELINES) -> Predictor:
     """A predictor from the folder of a model that a study handed over, a fine-tuning wrote, or transformers saved.
+
+    `load_predictor(Path("best")).probabilities(texts)` is [N, L], a column for each of the predictor's `labels`. `max_tokens` go through a
+    model at a time; `baselines` are the plain models that are known besides transformers, by the `model_type` of their config.json.
 
     Raises:
         ModelError: there is no trained classifier in the folder, its files are missing or damaged, or its weights are not finite.
     """
     config = model_config(folder)
     try:
-        predictor = _loaded(folder, config, max_tokens)
+        predictor = _loaded(folder, max_tokens, load_baseline(folder, config, baselines))
     except FileNotFoundError as error:
         others = [path.name for path in sorted(folder.iterdir()) if path.suffix in (".bin", ".pt", ".h5") or ".safetensors" in path.name]
         there = f"; of {', '.join(others)} nothing is read: save the model as one model.safetensors" if others else ""
@@ -60,21 +62,11 @@ def load_predictor(folder: Path, max_tokens: int = 8192) -> Predictor:
     return predictor
 
 
-def _loaded(folder: Path, config: Mapping[str, Any], max_tokens: int) -> Predictor:
-    match config.get("model_type"):
-        case baselines.MAJORITY:
-            majority = MajorityModel.load(folder)
-            if len(majority.shares) != len(majority.labels):
-                raise ValueError(f"{len(majority.labels)} labels and {len(majority.shares)} shares")
-            _finite_arrays(folder, shares=np.array(majority.shares))
-            return majority
-        case baselines.TFIDF:
-            tfidf = TfidfModel.load(folder)
-            _finite_arrays(folder, idf=tfidf.idf, weights=tfidf.weights, bias=tfidf.bias)
-            return tfidf
-        case baselines.BILSTM:
-            return BilstmPredictor(folder, max_tokens)
-    return TransformerPredictor(folder, max_tokens)
+def _loaded(folder: Path, max_tokens: int, baseline: Any) -> Predictor:
+    if baseline is None:
+        return TransformerPredictor(folder, max_tokens)
+    answers_itself: bool = hasattr(baseline, "probabilities")
+    return baseline if answers_itself else ModulePredictor(folder, baseline, max_tokens)
 
 
 def model_config(folder: Path) -> dict[str, Any]:
@@ -113,22 +105,21 @@ def problem_of(predictor: Predictor) -> ProblemType:
     return predictor.problem if isinstance(predictor, TransformerPredictor) else "single_label_classification"
 
 
-class BilstmPredictor:
-    """A BiLSTM over words."""
+class ModulePredictor:
+    """A plain baseline that is a torch module over flat batches."""
 
-    def __init__(self, folder: Path, max_tokens: int) -> None:
-        from acclimate.modeling.baselines.bilstm_model import BilstmClassifier
+    def __init__(self, folder: Path, model: Any, max_tokens: int) -> None:
         from acclimate.training.devices import Devices
 
         self._devices = Devices()
-        self._model = BilstmClassifier.load(folder).to(self._devices.device)
+        self._model = model.to(self._devices.device)
         _finite_weights(folder, self._model)
         self._max_tokens = max_tokens
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels, in the order of the columns."""
-        return self._model.config.labels
+        return tuple(self._model.labels)
 
     def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Probabilities [N, L]; texts are cut to the words that the model was trained with."""
@@ -210,18 +201,4 @@ def _problem_type(stated: str | None, labels: int, folder: Path) -> ProblemType:
 
 
 def _finite_weights(folder: Path, model: "nn.Module") -> None:
-    _finite(folder, ((name, bool(values.isfinite().all())) for name, values in model.named_parameters()))
-
-
-def _finite_arrays(folder: Path, **arrays: NDArray[np.float64]) -> None:
-    _finite(folder, ((name, bool(np.isfinite(values).all())) for name, values in arrays.items()))
-
-
-def _finite(folder: Path, weights: Iterable[tuple[str, bool]]) -> None:
-    broken = [name for name, finite in weights if not finite]
-    if broken:
-        more = f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""
-        raise ModelError(
-            f"{folder}: the model is broken, not the data: its weights {broken[0]!r}{more} are not finite numbers (NaN or infinite); "
-            "copy the folder again, or train the model again"
-        )
+    check_finite(folder, ((name, bool(values.isfinite().all())) for name, values in model.named_parameters()))

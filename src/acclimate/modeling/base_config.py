@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from acclimate.errors import ModelError
-from acclimate.modeling.families import ENTRIES, SUPPORTED, family_of, dimensions_of
+from acclimate.modeling.families import ENTRIES, SUPPORTED, dimensions_of, family_of
 
 MOST_BYTES = 64 << 20  # of a JSON file; 100,000 labels take five megabytes
 MOST_DEPTH = 64  # of lists and objects in each other

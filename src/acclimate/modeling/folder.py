@@ -21,7 +21,7 @@ from acclimate.errors import ModelError, first_line
 from acclimate.files import read_json, write_json
 from acclimate.modeling.architecture import AUTO, Architecture, Kind, is_mlm, quiet, untied
 from acclimate.modeling.base_files import CONFIG, TOKENIZER, WEIGHTS, alone, read_tokenizer, tokenizer_files
-from acclimate.modeling.families import Family, family_of, dimensions_of
+from acclimate.modeling.families import Family, dimensions_of, family_of
 from acclimate.modeling.source import Source
 from acclimate.randomness import seed_of
 

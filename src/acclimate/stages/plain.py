@@ -1,29 +1,16 @@
 """What the plain baselines share: fit, predict dev and test, and say what it cost."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from acclimate.evaluation.cost import Cost, PeakMemory, disk_bytes
 from acclimate.evaluation.predictions import write_predictions
+from acclimate.modeling.baselines.table import PlainModel
 from acclimate.stages.base import Context, Outcome
 from acclimate.tasks.kind import split_scores
 from acclimate.tasks.task import Task
-
-
-class PlainModel(Protocol):
-    """A classifier that needs no tokens."""
-
-    def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """[N, L] of every text."""
-
-    def save(self, folder: Path) -> object:
-        """Write it into a new folder."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from acclimate.data.sequences import Sequences
 from acclimate.data.windows import first
 from acclimate.errors import ModelError
 from acclimate.files import read_json, write_json
-from acclimate.modeling.baselines.model_types import BILSTM
+from acclimate.modeling.baselines.table import BILSTM
 from acclimate.modeling.baselines.word_list import WordList
 from acclimate.modeling.tensors import TensorBatch
 from acclimate.randomness import seed_of
@@ -51,6 +51,11 @@ class BilstmClassifier(nn.Module):
             self.out = nn.Linear(widths[-1], len(config.labels))
             self._draw()
         self.drop = nn.Dropout(dropout)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels, in the order of the logits."""
+        return self.config.labels
 
     def forward(self, batch: TensorBatch) -> Tensor:
         """Logits [B, L]. Sequences are packed, so no result depends on what else stands in the batch."""

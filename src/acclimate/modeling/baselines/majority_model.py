@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from acclimate.errors import ModelError
 from acclimate.files import read_json, write_json
-from acclimate.modeling.baselines.model_types import MAJORITY
+from acclimate.modeling.baselines.table import MAJORITY
+from acclimate.modeling.finite import check_finite
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,14 @@ class MajorityModel:
         """Read a folder that `save` wrote.
 
         Raises:
-            ModelError: it is another kind of model.
+            ModelError: it is another kind of model, or it is damaged.
         """
         config: dict[str, Any] = read_json(folder / "config.json")
         if config.get("model_type") != MAJORITY:
             raise ModelError(f"{folder}: not a majority baseline but {config.get('model_type')!r}")
-        return MajorityModel(tuple(config["labels"]), tuple(config["shares"]))
+        model = MajorityModel(tuple(config["labels"]), tuple(config["shares"]))
+        if len(model.shares) != len(model.labels):
+            counts = f"{len(model.labels)} labels and {len(model.shares)} shares"
+            raise ModelError(f"{folder}: the model cannot be read ({counts}); it is damaged, copy it again")
+        check_finite(folder, [("shares", bool(np.isfinite(model.shares).all()))])
+        return model

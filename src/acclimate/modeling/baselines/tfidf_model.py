@@ -11,8 +11,9 @@ from safetensors.numpy import load_file, save_file
 
 from acclimate.errors import ModelError
 from acclimate.files import read_json, write_json
-from acclimate.modeling.baselines.model_types import TFIDF
+from acclimate.modeling.baselines.table import TFIDF
 from acclimate.modeling.baselines.word_list import WORD
+from acclimate.modeling.finite import check_finite
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,13 @@ class TfidfModel:
         """Read a folder that `save` wrote.
 
         Raises:
-            ModelError: it is another kind of model.
+            ModelError: it is another kind of model, or its numbers are not finite.
         """
         config = read_json(folder / "config.json")
         if config.get("model_type") != TFIDF:
             raise ModelError(f"{folder}: not a tf-idf baseline but {config.get('model_type')!r}")
         tensors = load_file(folder / "model.safetensors")
+        check_finite(folder, ((name, bool(np.isfinite(tensors[name]).all())) for name in ("idf", "weights", "bias")))
         return TfidfModel(
             tuple(config["labels"]), tuple(config["terms"]), config["ngrams"], tensors["idf"], tensors["weights"], tensors["bias"]
         )

@@ -37,7 +37,7 @@ print(classify(["a text to label"], truncation=True{cut}))"""
 OWN_USE = """\
 from pathlib import Path
 
-from acclimate.evaluation.predictor import load_predictor
+from acclimate import load_predictor
 
 model = load_predictor(Path("."))  # this folder
 probabilities = model.probabilities(["a text to label"])  # a row a text, a column a label

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from acclimate.files import read_json
-from acclimate.modeling.baselines.model_types import is_baseline
+from acclimate.modeling.families import family_of
 from acclimate.owned import CARD, mark_made
 
 
@@ -60,4 +60,4 @@ def hand_over(candidates: Sequence[Candidate], out: Path) -> Handover:
 def loads_plainly(model: Path) -> bool:
     """Whether `AutoModelForSequenceClassification.from_pretrained` gives the trained classifier: no baseline, no deep head."""
     config: dict[str, Any] = read_json(model / "config.json")
-    return not is_baseline(config) and config.get("acclimate_head") is None
+    return family_of(config).supported and config.get("acclimate_head") is None
