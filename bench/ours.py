@@ -31,7 +31,7 @@ from acclimate.tasks.opened import Data, DataSettings
 from acclimate.training.checkpoint import Checkpoints
 from acclimate.training.devices import Devices
 from acclimate.training.interrupt import StopRequest
-from acclimate.training.loop import Objective, TrainSettings, train
+from acclimate.training.loop import Objective, Surroundings, TrainSettings, train
 from acclimate.training.progress import Silent
 from bench import texts
 from bench.measure import Bench, synchronise
@@ -136,7 +136,7 @@ def fit(devices: Devices, model: PreTrainedModel, objective: Objective, settings
     with TemporaryDirectory() as work:
         packed = Packed(model).to(devices.device)
         groups = decayed(model, WEIGHT_DECAY)
-        train(settings, objective, packed, groups, None, Checkpoints(Path(work)), devices, reporter, StopRequest())
+        train(settings, objective, packed, groups, None, Checkpoints(Path(work)), Surroundings(devices, reporter, StopRequest()))
 
 
 def operations(model: PreTrainedModel, batch: Batch) -> float:

@@ -21,7 +21,7 @@ from acclimate.objectives.mlm import MaskedText
 from acclimate.stages.training import decayed
 from acclimate.training.checkpoint import Checkpoints, TrainState
 from acclimate.training.interrupt import StopRequest
-from acclimate.training.loop import train
+from acclimate.training.loop import Surroundings, train
 from acclimate.training.progress import Silent
 from bench import models, ours, peers
 from bench.measure import OURS, Bar, Bench, Cell, Row, interleave, single, synchronise
@@ -77,7 +77,7 @@ def _our(bench: Bench, base: models.Base, text: ours.Text, seed: int) -> float:
         synchronise()
         began = time.perf_counter()
         try:
-            train(settings, objective, packed, groups, None, checkpoints, bench.devices, reporter, stop)
+            train(settings, objective, packed, groups, None, checkpoints, Surroundings(bench.devices, reporter, stop))
         except Interrupted:
             return reporter.time - began
     raise AssertionError("it was to stop after one step")

@@ -16,7 +16,7 @@ from acclimate.training import checkpoint as checkpoint_module
 from acclimate.training.checkpoint import Checkpoints
 from acclimate.training.devices import Devices
 from acclimate.training.interrupt import StopRequest
-from acclimate.training.loop import Group, TrainSettings, train
+from acclimate.training.loop import Group, Surroundings, TrainSettings, train
 from acclimate.training.memory import is_out_of_memory
 from acclimate.training.progress import Silent
 
@@ -92,8 +92,8 @@ def run(folder, settings=SETTINGS, model=None, objective=None, evaluate=None, st
     objective = objective or Toys(CountOrder(TEXTS, 8, seed=3))
     groups = [Group(list(model.parameters()), 1.0, 0.01)]
     result = train(
-        settings, objective, model, groups, evaluate, Checkpoints(folder), Devices("float32"), Silent(),
-        stop or StopRequest(), log,
+        settings, objective, model, groups, evaluate, Checkpoints(folder),
+        Surroundings(Devices("float32"), Silent(), stop or StopRequest(), log),
     )  # fmt: skip
     return model, result
 
@@ -202,7 +202,7 @@ def test_frozen_weights_stay_and_are_not_saved(tmp_path):
     before = model.words.weight.clone()
     train(
         SETTINGS, Toys(CountOrder(TEXTS, 8, seed=3)), model, [Group(list(model.out.parameters()), 1.0, 0.0)], None, Checkpoints(tmp_path),
-        Devices("float32"), Silent(), StopRequest(),
+        Surroundings(Devices("float32"), Silent(), StopRequest()),
     )  # fmt: skip
     assert torch.equal(model.words.weight, before)
     assert (tmp_path / "state-24" / "model.safetensors").stat().st_size < 1000

@@ -15,7 +15,7 @@ from acclimate.objectives.cross_entropy import summed_cross_entropy
 from acclimate.training.checkpoint import Checkpoints
 from acclimate.training.devices import Devices
 from acclimate.training.interrupt import StopRequest
-from acclimate.training.loop import Group, TrainSettings, train
+from acclimate.training.loop import Group, Surroundings, TrainSettings, train
 from acclimate.training.progress import Silent
 
 WORDS = 20
@@ -64,8 +64,8 @@ class Masked:
 def run(folder, objective, stop=None, settings=SETTINGS, devices=None):
     model = Toy()
     groups = [Group(list(model.parameters()), 1.0, 0.5)]
-    arguments = (Checkpoints(folder), devices or Devices("float32"), Silent(), stop or StopRequest())
-    result = train(settings, objective, model, groups, lambda module: {"score": 1.0}, *arguments)
+    around = Surroundings(devices or Devices("float32"), Silent(), stop or StopRequest())
+    result = train(settings, objective, model, groups, lambda module: {"score": 1.0}, Checkpoints(folder), around)
     return model, result
 
 

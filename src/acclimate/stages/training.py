@@ -16,7 +16,7 @@ from acclimate.modeling.heads import layer_groups
 from acclimate.stages.base import Context
 from acclimate.training.checkpoint import Checkpoints
 from acclimate.training.devices import Devices
-from acclimate.training.loop import Group, Objective, TrainResult, TrainSettings, train
+from acclimate.training.loop import Group, Objective, Surroundings, TrainResult, TrainSettings, train
 from acclimate.training.memory import free_bytes, micro_tokens
 from acclimate.training.schedule import Shape
 
@@ -70,7 +70,8 @@ def train_in(
     )
     checkpoints = Checkpoints(context.work / part)
     log = runtime.log if part == "all" else None  # as in log.jsonl: the steps of two parts would run into each other
-    return train(settings, objective, model, groups, evaluate, checkpoints, runtime.devices, runtime.reporter, runtime.stop, log)
+    around = Surroundings(runtime.devices, runtime.reporter, runtime.stop, log)
+    return train(settings, objective, model, groups, evaluate, checkpoints, around)
 
 
 def name_attention(context: Context, packed: Packed) -> None:

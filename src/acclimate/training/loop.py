@@ -8,7 +8,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -89,104 +89,37 @@ class TrainResult:
     """Steps whose batch asked for nothing: their data is read, and the weights stay as they are."""
 
 
+class Surroundings(NamedTuple):
+    """Where a training takes place, and who is told of it."""
+
+    devices: Devices
+    reporter: Reporter
+    stop: StopRequest
+    log: Callable[[dict[str, Any]], None] | None = None
+    """Is given each line of the result's history and evaluations as soon as it is known, those of before an interrupt first."""
+
+
+Judge = Callable[[nn.Module], dict[str, float]]
+
+
 def train(
     settings: TrainSettings,
     objective: Objective,
     model: nn.Module,
     groups: Sequence[Group],
-    evaluate: Callable[[nn.Module], dict[str, float]] | None,
+    judge: Judge | None,
     checkpoints: Checkpoints,
-    devices: Devices,
-    reporter: Reporter,
-    stop: StopRequest,
-    log: Callable[[dict[str, Any]], None] | None = None,
+    around: Surroundings,
 ) -> TrainResult:
     """Train `model` in place, or go on from the saved state, and leave the best weights in it.
 
-    `evaluate` returns metrics with a `score`, higher is better; it decides early stopping and which weights are best. `log` is given each
-    line of the result's history and evaluations as soon as it is known, those of before an interrupt first.
+    `judge` returns metrics with a `score`, higher is better; it decides early stopping and which weights are best.
 
     Raises:
         TrainingError: the loss is not finite, or memory does not hold a single sequence.
         Interrupted: a stop was asked for; the state is saved.
     """
-    placed = devices.place(model)
-    optimizer = _adamw(groups, settings, devices)
-    state = checkpoints.load(model, optimizer) or TrainState(micro_tokens=settings.micro_tokens)
-    # A resume repeats the size it began with, unless less is asked for now: after running out of memory that is the way out.
-    state.micro_tokens = min(state.micro_tokens, settings.micro_tokens)
-    clock = _Clock(state.seconds)
-    saved_at = time.monotonic()
-    every = max(1, settings.steps // HISTORY_POINTS)
-    losses, loss = Losses(devices.device), None
-    if not state.finished:
-        reporter.start(settings.title, settings.steps, state.step)
-    if log is not None:
-        for line in sorted((*state.history, *state.evaluations), key=lambda line: line["step"]):
-            log(line)
-
-    def prepare(step: int) -> _Step:
-        batch = objective.batch(step)
-        return _Step(batch.shard(devices.rank, devices.world), objective.count(batch), batch)
-
-    placed.train()
-    with Ahead(prepare, settings.steps, settings.read_ahead) as ahead:
-        while not state.finished and state.step < settings.steps:
-            scale = rate(state.step, settings.steps, settings.warmup, settings.shape)
-            for group in optimizer.param_groups:
-                group["lr"] = settings.lr * group["lr_scale"] * scale
-            step = ahead(state.step)
-            # A batch of unknown tokens alone asks for nothing. All processes see the same count, so all pass it over.
-            learned = _gradients(placed, objective, step, optimizer, settings, state, devices, reporter) if step.count else None
-            if learned is not None:
-                optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-            devices.tidy()
-            state.step += 1
-            state.passed_over += learned is None
-            state.tokens += step.batch.tokens
-            state.seconds = clock.seconds()
-            last = state.step == settings.steps
-            judged = evaluate is not None and (last or state.step % settings.evaluate_every == 0)
-            kept = (state.step - 1) % every == 0
-            # One process decides for all: clocks and signals differ between them. Each answer waits for the device, so not in every step.
-            asking = devices.world == 1 or last or state.step % ASK_EVERY == 0
-            due = asking and devices.sum(float(devices.is_main and time.monotonic() - saved_at >= settings.checkpoint_seconds)) > 0
-            stopping = asking and devices.sum(float(stop.asked)) > 0
-            watched = kept or judged or last or due or stopping or devices.device.type == "cpu" or state.step % WATCH_EVERY == 0
-            if watched and learned is not None:
-                total, norm = learned
-                losses.send(Point(state.step, settings.lr * scale, state.tokens), devices.total(total) / step.count, norm)
-            # Before weights are judged or saved for good, every loss on the way to them is looked at.
-            for point, value, size in losses.arrived(wait=judged or last or due or stopping):
-                loss = _checked(value, size, point, settings)
-                if (point.step - 1) % every == 0:
-                    state.history.append({"step": point.step, "loss": loss, "lr": point.lr, "tokens": point.tokens})
-                    if log is not None:
-                        log(state.history[-1])
-            reporter.step(state.step, state.tokens / max(state.seconds, 1e-9), loss)
-            if judged and evaluate is not None:
-                _evaluate(evaluate, model, state, settings, checkpoints, devices)
-                if log is not None:
-                    log(state.evaluations[-1])
-                placed.train()
-                state.seconds = clock.seconds()
-            state.finished = state.finished or last
-            if state.finished or stopping or due:
-                if devices.is_main:
-                    checkpoints.save(state, model, optimizer)
-                devices.wait()
-                saved_at = time.monotonic()
-            if stopping and not state.finished:
-                reporter.close()
-                raise Interrupted(f"{settings.title}: stopped after step {state.step} of {settings.steps}; the state is saved")
-
-    reporter.close()
-    if state.best_step is not None:
-        checkpoints.load_best(model)
-    return TrainResult(
-        state.step, state.tokens, state.seconds, state.best_step, state.best_score, state.history, state.evaluations, state.passed_over
-    )  # fmt: skip
+    return _Training(settings, objective, model, groups, judge, checkpoints, around).run()
 
 
 @dataclass(frozen=True)
@@ -198,64 +131,189 @@ class _Step:
     batch: Batch  # over all processes
 
 
-def _gradients(
-    model: nn.Module,
-    objective: Objective,
-    step: _Step,
-    optimizer: torch.optim.Optimizer,
-    settings: TrainSettings,
-    state: TrainState,
-    devices: Devices,
-    reporter: Reporter,
-) -> tuple[Tensor, Tensor]:
-    """The gradients of a step, clipped: its summed loss in this process, and the norm before clipping.
+class _Training:
+    """One training: its state, and all that a step changes."""
 
-    Where memory runs out the same batch is tried again in parts of half the size, and so are all batches after it.
-    """
-    while True:
-        # The last batch of an epoch may hold fewer texts than there are processes: those without one go along with a loss of nothing.
-        own = step.own if step.own.sequences else step.batch.select(np.zeros(1, dtype=np.int64))
-        micros = own.micro(state.micro_tokens)
-        try:
-            total = _accumulate(model, objective, micros, step, settings, state, devices)
-            return total, torch.nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], settings.clip)
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-        # Outside of the handler: there, the error's traceback would keep the activations alive.
-        optimizer.zero_grad(set_to_none=True)
-        devices.free_unused()
-        if all(micro.sequences == 1 for micro in micros):
-            raise nothing_smaller(settings.title, settings.model, max(micro.tokens for micro in micros), devices.device)
-        state.micro_tokens = min(state.micro_tokens, max(micro.tokens for micro in micros)) // 2
-        if devices.world > 1:
-            # The peers are already waiting for this one's gradients.
-            raise TrainingError(f"{settings.title}: out of memory; run it again with --micro-tokens {state.micro_tokens}")
-        reporter.say(f"{settings.title}: out of memory; from here on in passes of at most {state.micro_tokens} tokens")
+    def __init__(
+        self,
+        settings: TrainSettings,
+        objective: Objective,
+        model: nn.Module,
+        groups: Sequence[Group],
+        judge: Judge | None,
+        checkpoints: Checkpoints,
+        around: Surroundings,
+    ) -> None:
+        self.settings, self.objective, self.model = settings, objective, model
+        self.judge, self.checkpoints = judge, checkpoints
+        self.devices, self.reporter, self.stop, self.log = around
+        self.placed = self.devices.place(model)
+        self.optimizer = _adamw(groups, settings, self.devices)
+        self.state = checkpoints.load(model, self.optimizer) or TrainState(micro_tokens=settings.micro_tokens)
+        # A resume repeats the size it began with, unless less is asked for now: after running out of memory that is the way out.
+        self.state.micro_tokens = min(self.state.micro_tokens, settings.micro_tokens)
+        self.clock = _Clock(self.state.seconds)
+        self.saved_at = time.monotonic()
+        self.losses = Losses(self.devices.device)
+        self.loss: float | None = None  # the last one that was looked at
 
+    def run(self) -> TrainResult:
+        """Every step that is left."""
+        state, settings = self.state, self.settings
+        if not state.finished:
+            self.reporter.start(settings.title, settings.steps, state.step)
+        for line in sorted((*state.history, *state.evaluations), key=lambda line: line["step"]):
+            self._tell(line)
+        self.placed.train()
+        with Ahead(self._prepared, settings.steps, settings.read_ahead) as ahead:
+            while not state.finished and state.step < settings.steps:
+                self._do(ahead(state.step))
+        self.reporter.close()
+        if state.best_step is not None:
+            self.checkpoints.load_best(self.model)
+        return TrainResult(
+            state.step, state.tokens, state.seconds, state.best_step, state.best_score, state.history, state.evaluations, state.passed_over
+        )  # fmt: skip
 
-def _accumulate(
-    model: nn.Module,
-    objective: Objective,
-    micros: list[Batch],
-    step: _Step,
-    settings: TrainSettings,
-    state: TrainState,
-    devices: Devices,
-) -> Tensor:
-    share = 1.0 if step.own.sequences else 0.0
-    total = torch.zeros((), device=devices.device)
-    for number, micro in enumerate(micros):
-        tensors = to_tensors(micro, devices.device)
-        # Dropout is keyed like every other draw, so a resume needs no generator state.
-        key = seed_of(settings.seed, "dropout", state.step, devices.rank, number)
-        with devices.synchronised(model, number == len(micros) - 1), seeded(key, devices.device):
-            with devices.autocast():
-                summed = share * objective.loss(model, tensors)
-            # Sum, then divide by the global count: accumulation equals one large batch. Peers' gradients are averaged, hence `world`.
-            devices.backward(summed * (devices.world / step.count))
-        total += summed.detach()
-    return total
+    def _prepared(self, step: int) -> _Step:
+        batch = self.objective.batch(step)
+        return _Step(batch.shard(self.devices.rank, self.devices.world), self.objective.count(batch), batch)
+
+    def _do(self, step: _Step) -> None:
+        """One step, and what is due after it: a look at the loss, an evaluation, a checkpoint, a stop."""
+        state, settings, devices = self.state, self.settings, self.devices
+        scale = self._set_rate()
+        # A batch of unknown tokens alone asks for nothing. All processes see the same count, so all pass it over.
+        learned = self._gradients(step) if step.count else None
+        if learned is not None:
+            self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        devices.tidy()
+        state.step += 1
+        state.passed_over += learned is None
+        state.tokens += step.batch.tokens
+        state.seconds = self.clock.seconds()
+        last = state.step == settings.steps
+        judged = self.judge is not None and (last or state.step % settings.evaluate_every == 0)
+        due, stopping = self._asked(last)
+        # Before weights are judged or saved for good, every loss on the way to them is looked at.
+        all_of_them = judged or last or due or stopping
+        watched = all_of_them or self._is_kept(state.step) or devices.device.type == "cpu" or state.step % WATCH_EVERY == 0
+        if watched and learned is not None:
+            total, norm = learned
+            self.losses.send(Point(state.step, settings.lr * scale, state.tokens), devices.total(total) / step.count, norm)
+        self._look(all_of_them)
+        self.reporter.step(state.step, state.tokens / max(state.seconds, 1e-9), self.loss)
+        if judged:
+            self._evaluate()
+        state.finished = state.finished or last
+        if state.finished or stopping or due:
+            self._save()
+        if stopping and not state.finished:
+            self.reporter.close()
+            raise Interrupted(f"{settings.title}: stopped after step {state.step} of {settings.steps}; the state is saved")
+
+    def _set_rate(self) -> float:
+        """The share of the peak learning rate at this step, which the optimizer takes on."""
+        scale = rate(self.state.step, self.settings.steps, self.settings.warmup, self.settings.shape)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.settings.lr * group["lr_scale"] * scale
+        return scale
+
+    def _asked(self, last: bool) -> tuple[bool, bool]:
+        """Whether a checkpoint is due, and whether to stop."""
+        # One process decides for all: clocks and signals differ between them. Each answer waits for the device, so not in every step.
+        devices = self.devices
+        if not (devices.world == 1 or last or self.state.step % ASK_EVERY == 0):
+            return False, False
+        late = time.monotonic() - self.saved_at >= self.settings.checkpoint_seconds
+        return devices.sum(float(devices.is_main and late)) > 0, devices.sum(float(self.stop.asked)) > 0
+
+    def _is_kept(self, step: int) -> bool:
+        return (step - 1) % max(1, self.settings.steps // HISTORY_POINTS) == 0
+
+    def _look(self, wait: bool) -> None:
+        """At the losses that have come; `wait` for all that were sent."""
+        for point, value, size in self.losses.arrived(wait=wait):
+            self.loss = _checked(value, size, point, self.settings)
+            if self._is_kept(point.step):
+                self.state.history.append({"step": point.step, "loss": self.loss, "lr": point.lr, "tokens": point.tokens})
+                self._tell(self.state.history[-1])
+
+    def _tell(self, line: dict[str, Any]) -> None:
+        if self.log is not None:
+            self.log(line)
+
+    def _save(self) -> None:
+        if self.devices.is_main:
+            self.checkpoints.save(self.state, self.model, self.optimizer)
+        self.devices.wait()
+        self.saved_at = time.monotonic()
+
+    def _gradients(self, step: _Step) -> tuple[Tensor, Tensor]:
+        """The gradients of a step, clipped: its summed loss in this process, and the norm before clipping.
+
+        Where memory runs out the same batch is tried again in parts of half the size, and so are all batches after it.
+        """
+        state, settings, devices = self.state, self.settings, self.devices
+        while True:
+            # The last batch of an epoch may hold fewer texts than there are processes: those without one go along with a loss of nothing.
+            own = step.own if step.own.sequences else step.batch.select(np.zeros(1, dtype=np.int64))
+            micros = own.micro(state.micro_tokens)
+            try:
+                total = self._accumulate(micros, step)
+                parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+                return total, torch.nn.utils.clip_grad_norm_(parameters, settings.clip)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+            # Outside of the handler: there, the error's traceback would keep the activations alive.
+            self.optimizer.zero_grad(set_to_none=True)
+            devices.free_unused()
+            if all(micro.sequences == 1 for micro in micros):
+                raise nothing_smaller(settings.title, settings.model, max(micro.tokens for micro in micros), devices.device)
+            state.micro_tokens = min(state.micro_tokens, max(micro.tokens for micro in micros)) // 2
+            if devices.world > 1:
+                # The peers are already waiting for this one's gradients.
+                raise TrainingError(f"{settings.title}: out of memory; run it again with --micro-tokens {state.micro_tokens}")
+            self.reporter.say(f"{settings.title}: out of memory; from here on in passes of at most {state.micro_tokens} tokens")
+
+    def _accumulate(self, micros: list[Batch], step: _Step) -> Tensor:
+        devices = self.devices
+        share = 1.0 if step.own.sequences else 0.0
+        total = torch.zeros((), device=devices.device)
+        for number, micro in enumerate(micros):
+            tensors = to_tensors(micro, devices.device)
+            # Dropout is keyed like every other draw, so a resume needs no generator state.
+            key = seed_of(self.settings.seed, "dropout", self.state.step, devices.rank, number)
+            with devices.synchronised(self.placed, number == len(micros) - 1), seeded(key, devices.device):
+                with devices.autocast():
+                    summed = share * self.objective.loss(self.placed, tensors)
+                # Sum, then divide by the global count: accumulation equals one large batch. Peers' gradients are averaged, hence `world`.
+                devices.backward(summed * (devices.world / step.count))
+            total += summed.detach()
+        return total
+
+    def _evaluate(self) -> None:
+        """Judge the weights as they are, keep them where they are the best, and see whether patience is at its end."""
+        state, settings, devices = self.state, self.settings, self.devices
+        assert self.judge is not None
+        # The bare model: peers may evaluate shares of unequal size, which the wrapped one would wait over.
+        metrics = self.judge(self.model)
+        state.evaluations.append({"step": state.step, **metrics})
+        # Rounding may differ between processes, and all must take the same way.
+        score = devices.sum(metrics["score"] if devices.is_main else 0.0)
+        if state.best_score is None or score > state.best_score:
+            state.best_score, state.best_step, state.bad = score, state.step, 0
+            if devices.is_main:
+                self.checkpoints.save_best(self.model)
+            devices.wait()
+        else:
+            state.bad += 1
+            state.finished = settings.patience is not None and state.bad >= settings.patience and state.step >= settings.patience_from
+        self._tell(state.evaluations[-1])
+        self.placed.train()
+        state.seconds = self.clock.seconds()
 
 
 def _checked(loss: float, norm: float, point: Point, settings: TrainSettings) -> float:
@@ -265,29 +323,6 @@ def _checked(loss: float, norm: float, point: Point, settings: TrainSettings) ->
             "a lower learning rate (lr) or longer warm-up usually mends this"
         )
     return loss
-
-
-def _evaluate(
-    evaluate: Callable[[nn.Module], dict[str, float]],
-    model: nn.Module,
-    state: TrainState,
-    settings: TrainSettings,
-    checkpoints: Checkpoints,
-    devices: Devices,
-) -> None:
-    # The bare model: peers may evaluate shares of unequal size, which the wrapped one would wait over.
-    metrics = evaluate(model)
-    state.evaluations.append({"step": state.step, **metrics})
-    # Rounding may differ between processes, and all must take the same way.
-    score = devices.sum(metrics["score"] if devices.is_main else 0.0)
-    if state.best_score is None or score > state.best_score:
-        state.best_score, state.best_step, state.bad = score, state.step, 0
-        if devices.is_main:
-            checkpoints.save_best(model)
-        devices.wait()
-        return
-    state.bad += 1
-    state.finished = settings.patience is not None and state.bad >= settings.patience and state.step >= settings.patience_from
 
 
 def _adamw(groups: Sequence[Group], settings: TrainSettings, devices: Devices) -> torch.optim.Optimizer:
