@@ -11,7 +11,7 @@ import pytest
 from acclimate.errors import Interrupted, TrainingError
 from acclimate.evaluation.predictions import read_predictions
 from acclimate.evaluation.predictor import load_predictor
-from acclimate.objectives.classify_words import LabelledWords
+from acclimate.objectives.word_dropout import WordDropout
 from acclimate.stages import BASELINES
 from acclimate.stages.base import Context, Runtime
 from acclimate.stages.bilstm import Bilstm
@@ -134,7 +134,7 @@ def test_the_folder_predicts_what_the_stage_predicted_in_any_order_and_company(s
 def test_a_bilstm_that_was_stopped_goes_on_and_ends_bitwise_equal(task, tmp_path, monkeypatch, stop_at):
     stage = SMALL.model_copy(update={"layers": 2, "epochs": 3.0})
     straight, expected = run(stage, task, tmp_path / "straight")
-    stop, steps, loss = StopRequest(), itertools.count(1), LabelledWords.loss
+    stop, steps, loss = StopRequest(), itertools.count(1), WordDropout.loss
 
     def stopping(self, model, tensors):
         if next(steps) == stop_at:
@@ -142,7 +142,7 @@ def test_a_bilstm_that_was_stopped_goes_on_and_ends_bitwise_equal(task, tmp_path
         return loss(self, model, tensors)
 
     with monkeypatch.context() as patched:
-        patched.setattr(LabelledWords, "loss", stopping)
+        patched.setattr(WordDropout, "loss", stopping)
         with pytest.raises(Interrupted, match=f"after step {stop_at} of 45"):
             run(stage, task, tmp_path / "cut", stop=stop)
     went_on, found = run(stage, task, tmp_path / "cut")

@@ -11,7 +11,7 @@ from torch import nn
 from acclimate.data.batches import Batch
 from acclimate.errors import Interrupted
 from acclimate.evaluation.inference import masked_scores
-from acclimate.objectives.cross_entropy import summed_cross_entropy
+from acclimate.objectives.vocabulary_loss import summed_cross_entropy
 from acclimate.training.checkpoint import Checkpoints
 from acclimate.training.devices import Devices
 from acclimate.training.interrupt import StopRequest

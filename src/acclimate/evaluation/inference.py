@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from acclimate.data.batches import Batch, evaluation_batches
 from acclimate.data.sequences import Sequences
 from acclimate.modeling.tensors import TensorBatch, to_tensors
-from acclimate.objectives.cross_entropy import summed_cross_entropy
+from acclimate.objectives.vocabulary_loss import summed_cross_entropy
 from acclimate.training.devices import Devices
 from acclimate.training.memory import is_out_of_memory, nothing_smaller
 

@@ -15,7 +15,7 @@ from acclimate.data.masking import mask_tokens
 from acclimate.data.tokens import TokenStore
 from acclimate.data.windows import Windows
 from acclimate.modeling.tensors import TensorBatch
-from acclimate.objectives.cross_entropy import summed_cross_entropy
+from acclimate.objectives.vocabulary_loss import summed_cross_entropy
 from acclimate.randomness import generator
 
 MASK_GROUP = 8192  # tokens of held-out text that are masked together

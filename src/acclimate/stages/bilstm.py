@@ -105,8 +105,9 @@ class Bilstm(Stage):
         from acclimate.evaluation.predictions import write_predictions
         from acclimate.modeling.baselines.bilstm_model import BilstmClassifier, BilstmConfig
         from acclimate.objectives.class_weights import class_weights
-        from acclimate.objectives.classify import LabelledText
-        from acclimate.objectives.classify_words import LabelledWords
+        from acclimate.objectives.losses import LOSSES
+        from acclimate.objectives.supervised import Supervised
+        from acclimate.objectives.word_dropout import WordDropout
         from acclimate.stages.training import train_in
         from acclimate.tasks.kind import split_scores
         from acclimate.training.memory import MOST
@@ -123,7 +124,7 @@ class Bilstm(Stage):
         train, dev, test = (model.sequences(split.inputs[0]) for split in (task.train, task.dev, task.test))
         order = CountOrder(len(train), self.batch_size, context.seed)
         weights = class_weights(self.class_weights, gold, task.names)
-        objective = LabelledWords(LabelledText(train, gold, order, weights), self.word_dropout, context.seed)
+        objective = WordDropout(Supervised(train, task.train, order, LOSSES["cross_entropy"](weights)), self.word_dropout, context.seed)
 
         def probabilities(texts: "Sequences") -> "np.ndarray[Any, np.dtype[np.float64]]":
             return class_probabilities(model, texts, len(task.names), micro, devices)

@@ -152,7 +152,8 @@ class Finetune(Stage):
         from acclimate.modeling.heads import freeze, load_classifier
         from acclimate.modeling.longest import sequence_length
         from acclimate.objectives.class_weights import class_weights
-        from acclimate.objectives.classify import LabelledText
+        from acclimate.objectives.losses import LOSSES
+        from acclimate.objectives.supervised import Supervised
         from acclimate.stages.frozen_cache import FrozenLayers
         from acclimate.stages.texts import sequences
         from acclimate.stages.training import checkpoint_activations, decayed, flops_of, forward_tokens, name_attention, train_in
@@ -187,7 +188,7 @@ class Finetune(Stage):
             train, dev, test = read(task.train), read(task.dev), read(task.test)
         order = CountOrder(len(task.train), self.batch_size, context.seed)
         weights = class_weights(self.class_weights, gold, task.names)
-        objective = LabelledText(train, gold, order, weights)
+        objective = Supervised(train, task.train, order, LOSSES["cross_entropy"](weights))
 
         def probabilities(module: torch.nn.Module, texts: Sequences) -> np.ndarray[Any, np.dtype[np.float64]]:
             return class_probabilities(module, texts, len(task.names), micro, devices)

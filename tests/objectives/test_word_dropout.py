@@ -5,8 +5,10 @@ from acclimate.data.batches import CountOrder
 from acclimate.data.sequences import Sequences
 from acclimate.data.windows import first
 from acclimate.modeling.baselines.word_list import UNKNOWN, WordList
-from acclimate.objectives.classify import LabelledText
-from acclimate.objectives.classify_words import LabelledWords
+from acclimate.objectives.losses import LOSSES
+from acclimate.objectives.supervised import Supervised
+from acclimate.objectives.word_dropout import WordDropout
+from acclimate.tasks.split import Split
 
 TEXTS = ["a b c d " * 50, "b a", "c", "d d d"]
 
@@ -14,8 +16,9 @@ TEXTS = ["a b c d " * 50, "b a", "c", "d d d"]
 def objective(dropout, seed=3):
     words = WordList.of(TEXTS, 100, 1)
     store = words.encode(TEXTS)
-    texts = LabelledText(Sequences(store, first(store, 500), (), ()), np.array([0, 1, 0, 1]), CountOrder(4, 4, 3), np.array([1.0, 2.0]))
-    return LabelledWords(texts, dropout, seed)
+    split, loss = Split((tuple(TEXTS),), np.array([0, 1, 0, 1]), np.arange(4), ()), LOSSES["cross_entropy"](np.array([1.0, 2.0]))
+    items = Supervised(Sequences(store, first(store, 500), (), ()), split, CountOrder(4, 4, 3), loss)
+    return WordDropout(items, dropout, seed)
 
 
 def test_the_batch_of_a_step_is_a_pure_function_of_seed_and_step():

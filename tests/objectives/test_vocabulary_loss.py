@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from acclimate.objectives.cross_entropy import summed_cross_entropy
+from acclimate.objectives.vocabulary_loss import summed_cross_entropy
 
 
 @pytest.mark.parametrize("scale", [1.0, 100.0])

@@ -11,7 +11,9 @@ from acclimate.data.windows import first
 from acclimate.errors import SettingsError
 from acclimate.modeling.tensors import to_tensors
 from acclimate.objectives.class_weights import class_weights
-from acclimate.objectives.classify import LabelledText
+from acclimate.objectives.losses import LOSSES
+from acclimate.objectives.supervised import Supervised
+from acclimate.tasks.split import Split
 
 LABELS = np.array([0, 0, 0, 1])
 
@@ -32,7 +34,8 @@ def test_summed_loss_over_summed_weights_is_the_weighted_mean_of_torch(tmp_path)
     tokenizer = Tokenizer(WordLevel({"a": 0, "b": 1}))
     store = TokenStore.build(tmp_path / "tokens", iter(["a", "b", "a", "b"]), tokenizer, "k")
     weights = np.array([1.0, 2.0, 0.5])
-    objective = LabelledText(Sequences(store, first(store, 8), (), ()), np.array([0, 1, 2, 1]), CountOrder(4, 4, 0), weights)
+    split = Split((("a", "b", "a", "b"),), np.array([0, 1, 2, 1]), np.arange(4), ())
+    objective = Supervised(Sequences(store, first(store, 8), (), ()), split, CountOrder(4, 4, 0), LOSSES["cross_entropy"](weights))
     batch = objective.batch(0)
     logits = torch.randn(4, 3)
     found = objective.loss(lambda _: logits, to_tensors(batch, "cpu")) / objective.count(batch)

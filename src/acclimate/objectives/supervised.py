@@ -1,0 +1,34 @@
+"""Labelled training of every kind: shuffled batches of the items of a split, and one of the losses."""
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from acclimate.data.batches import Batch, CountOrder
+from acclimate.data.sequences import Sequences
+from acclimate.modeling.tensors import TensorBatch
+from acclimate.objectives.losses.loss import Loss
+from acclimate.tasks.split import Split
+
+
+@dataclass(frozen=True)
+class Supervised:
+    """The objective: what is right for a text, as its split says, by a loss."""
+
+    texts: Sequences
+    split: Split
+    order: CountOrder
+    by: Loss
+
+    def batch(self, step: int) -> Batch:
+        """The global batch of a step."""
+        rows = self.order.batch(step)
+        return self.texts.batch(rows, self.by.targets(self.split, rows))
+
+    def count(self, batch: Batch) -> float:
+        """What the loss divides by."""
+        return self.by.count(batch.targets)
+
+    def loss(self, model: nn.Module, batch: TensorBatch) -> Tensor:
+        """The summed loss, nats."""
+        return self.by.summed(model(batch), batch.targets)
