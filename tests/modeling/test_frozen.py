@@ -2,20 +2,17 @@ import copy
 
 import pytest
 import torch
+from tests.modeling.padded import LENGTHS
 from torch.nn.functional import cross_entropy
 
 from acclimate.data.hidden_outputs import Outputs
 from acclimate.errors import SettingsError
 from acclimate.modeling.execution import Packed
-from acclimate.modeling.families import FAMILIES
 from acclimate.modeling.fast_paths import FastPaths
 from acclimate.modeling.frozen import Divided, divided
 from acclimate.modeling.heads import freeze
 from acclimate.modeling.layers import layers_of
 from acclimate.modeling.tensors import to_tensors
-
-LENGTHS = (5, 5, 17, 1, 30, 30, 9, 5)
-DIVISIBLE = [family.model_type for family in FAMILIES if family.divisible]
 
 
 def loss_of(model, batch):
@@ -29,32 +26,6 @@ def halves(tiny, name, train, fast=FastPaths(), **changes):
     plain = Packed(copy.deepcopy(model))
     parts = divided(Packed(model, fast))
     return plain, model, parts
-
-
-@pytest.mark.parametrize("given", [True, False])
-@pytest.mark.parametrize("train", ["head", 1, 2])
-@pytest.mark.parametrize("name", DIVISIBLE)
-def test_a_divided_model_gives_the_logits_and_gradients_of_the_whole_one(name, train, given, tiny, flat):
-    plain, model, parts = halves(tiny, name, train)
-    batch = flat(LENGTHS, False)
-    expected = loss_of(plain, batch)
-    expected.backward()
-    if given:
-        rows = parts.hidden(to_tensors(batch, "cpu")).numpy()
-        assert len(rows) == (len(LENGTHS) if train == "head" else sum(LENGTHS))
-        batch = type(batch)(batch.input_ids, batch.position_ids, batch.offsets, batch.token_type_ids, batch.targets, rows)
-    found = loss_of(parts, batch)
-    found.backward()
-    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
-    gradients = dict(plain.model.named_parameters())
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    assert [id(p) for p in parts.parameters() if p.requires_grad] == [id(p) for p in trained]
-    scale = max(float(parameter.grad.abs().max()) for parameter in gradients.values() if parameter.grad is not None)
-    for key, parameter in model.named_parameters():
-        wanted = gradients[key].grad
-        assert (parameter.grad is None) == (wanted is None), key
-        if wanted is not None:
-            assert (parameter.grad - wanted).abs().max() <= 1e-5 * max(float(wanted.abs().max()), 0.1 * scale), key
 
 
 def test_what_is_given_is_what_is_used(tiny, flat):

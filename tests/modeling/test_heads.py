@@ -11,7 +11,7 @@ from acclimate.modeling.execution import Packed
 from acclimate.modeling.families import SUPPORTED
 from acclimate.modeling.folder import import_base, save_model
 from acclimate.modeling.head_settings import HeadSettings
-from acclimate.modeling.heads import freeze, layer_groups, load_classifier, load_mlm
+from acclimate.modeling.heads import freeze, load_classifier, load_mlm
 from acclimate.modeling.source import resolve_base
 from acclimate.modeling.tensors import to_tensors
 
@@ -117,33 +117,6 @@ def test_a_deeper_head_has_the_layers_it_was_asked_for(name, imported):
     assert {layer.p for layer in head if isinstance(layer, nn.Dropout)} == {0.25}
 
 
-@pytest.mark.parametrize("name", SUPPORTED)
-def test_groups_go_from_head_to_embeddings_and_hold_every_parameter_once(name, imported):
-    folder = imported(name)
-    for model in (load_classifier(folder, LABELS, LINEAR, 0, None), load_mlm(folder, 0)[0]):
-        groups = layer_groups(model)
-        numbers = [id(parameter) for group in groups for parameter in group]
-        assert sorted(numbers) == sorted(id(parameter) for parameter in model.parameters())
-        assert len(groups) == (3 if name == "albert" else 5)
-        assert id(model.get_input_embeddings().weight) in {id(parameter) for parameter in groups[-1]}
-    by_id = {id(parameter): key for key, parameter in load_classifier(folder, LABELS, LINEAR, 0, None).named_parameters()}
-    assert len(by_id) == len(set(by_id.values()))
-
-
-@pytest.mark.parametrize("name", SUPPORTED)
-def test_head_only_training_moves_pooler_and_classifier_and_nothing_else(name, imported):
-    model = load_classifier(imported(name), LABELS, LINEAR, 0, None)
-    freeze(model, "head")
-    trained = {key for key, parameter in model.named_parameters() if parameter.requires_grad}
-    assert {"classifier", "pooler", "pre_classifier", "head", "final_norm"} >= {
-        key.removeprefix(f"{model.base_model_prefix}.").split(".")[0] for key in trained
-    }
-    assert any(key.startswith("classifier") for key in trained)
-    assert all(
-        (".pooler." in key or key.startswith("pooler")) == (key in trained) for key, _ in model.named_parameters() if "pooler" in key
-    )
-
-
 @pytest.mark.parametrize("name", ["bert", "distilbert", "electra", "modernbert", "mpnet", "deberta-v2"])
 def test_top_two_of_three_layers_are_trained_with_the_head(name, imported):
     model = load_classifier(imported(name), LABELS, LINEAR, 0, None)
@@ -164,11 +137,6 @@ def test_freezing_what_is_not_there_is_the_users_mistake(imported):
         freeze(model, 4)
     with pytest.raises(SettingsError, match="-1 layers"):
         freeze(model, -1)
-
-
-def test_the_shared_layers_of_albert_cannot_be_trained_in_part(imported):
-    with pytest.raises(SettingsError, match="share their weights"):
-        freeze(load_classifier(imported("albert"), LABELS, LINEAR, 0, None), 1)
 
 
 def test_gradients_reach_what_is_trained_and_nothing_else(imported, flat):

@@ -19,8 +19,6 @@ WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 ADAPTER = "adapter_config.json"
 OTHER_WEIGHTS = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
 # What the tensors of a head for masked language modelling are called, or those of its output where a classifier has the rest of them, too.
-MLM_HEADS = ("cls.predictions.", "lm_head.", "predictions.", "vocab_", "generator_", "lm_predictions.")
-MLM_OUTPUTS = ("decoder.bias", "decoder.weight")
 # Besides tokenizer.json: what plain transformers reads to build the same tokenizer.
 TOKENIZER_FILES = (
     TOKENIZER_CONFIG, "special_tokens_map.json", "added_tokens.json", "vocab.txt", "vocab.json", "merges.txt", "spm.model",
@@ -141,8 +139,8 @@ def parameters_in(file: Path) -> int:
         return sum(prod(part.get_shape()) for part in slices if part.get_dtype().startswith(("F", "BF")))
 
 
-def has_mlm_head(base: str, folder: Path) -> bool:
-    """Whether the weights bring a head for masked language modelling, as far as the names of their tensors tell.
+def has_tensors(base: str, folder: Path, beginnings: tuple[str, ...]) -> bool:
+    """Whether the names of some of the weights' tensors begin with one of `beginnings`.
 
     Raises:
         ModelError: a file of the weights is none, or is torn.
@@ -151,7 +149,7 @@ def has_mlm_head(base: str, folder: Path) -> bool:
         if file.name == INDEX:
             continue
         with _tensors(file) as tensors:
-            if any(name.startswith(MLM_HEADS) or name in MLM_OUTPUTS for name in tensors.keys()):  # noqa: SIM118 - not a dict
+            if any(name.startswith(beginnings) for name in tensors.keys()):  # noqa: SIM118 - not a dict
                 return True
     return False
 

@@ -85,6 +85,8 @@ class Family:
     """The part of a classifier (not of its base) that holds the last linear layer."""
     last_linear: str = "classifier"
     """The layer that gives a classifier's logits, inside the classifier's model."""
+    mlm_head: tuple[str, ...] = ("cls.predictions.",)
+    """What the names of the tensors of its head for masked language modelling begin with, in checkpoints."""
     last_attention: str = "attention"
     """The module of a layer after which each position goes its own way; empty where residuals are added outside of modules."""
     asked_of_layers: tuple[str, ...] = ()
@@ -171,13 +173,19 @@ class Family:
 _BERT = Family(model_type="bert")
 # The classifiers of these are modules of their own, and their bodies have the pooler for other purposes than classifying.
 _ROBERTA = replace(
-    _BERT, model_type="roberta", sizes={**_BERT.sizes, "vocab_size": 50265}, last_linear="classifier.out_proj", shifted_positions=True
+    _BERT,
+    model_type="roberta",
+    sizes={**_BERT.sizes, "vocab_size": 50265},
+    last_linear="classifier.out_proj",
+    mlm_head=("lm_head.",),
+    shifted_positions=True,
 )
 _DEBERTA = replace(
     _BERT,
     model_type="deberta",
     sizes={**_BERT.sizes, "vocab_size": 50265},
     pooler="",  # it is the classifier's
+    mlm_head=("cls.predictions.", "lm_predictions."),
     learned_positions=False,
     unpacked=OWN_ATTENTION,
 )
@@ -194,6 +202,7 @@ FAMILIES = (
         },
         shares_layers=True,
         layers="encoder.albert_layer_groups",
+        mlm_head=("predictions.",),
         last_attention="",
         checkpointing=False,
     ),
@@ -218,6 +227,7 @@ FAMILIES = (
         attention_dropout="attention_dropout",
         layers="transformer.layer",
         pooler="",
+        mlm_head=("vocab_",),
         last_attention="sa_layer_norm",
     ),
     replace(
@@ -227,6 +237,7 @@ FAMILIES = (
         below=("embeddings", "embeddings_project"),
         pooler="",
         last_linear="classifier.out_proj",
+        mlm_head=("generator_",),
     ),
     replace(
         _BERT,
@@ -238,6 +249,7 @@ FAMILIES = (
         layers="layers",
         pooler="",
         last_norm="final_norm",
+        mlm_head=("decoder.",),  # the rest of it has the names of the classifier's
         last_attention="",
         asked_of_layers=("attention_type",),  # which mask it wants
         learned_positions=False,

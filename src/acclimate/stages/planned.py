@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from acclimate.data.sample import Measured
 from acclimate.errors import SettingsError
-from acclimate.modeling.base_files import has_mlm_head
+from acclimate.modeling.base_files import has_tensors
 from acclimate.modeling.families import Family, dimensions_of, family_of
 from acclimate.modeling.fast_paths import FastPaths
 from acclimate.modeling.longest import LONGEST_DEFAULT, check_length, longest
@@ -67,7 +67,9 @@ class Sizes:
     @property
     def fresh_head(self) -> bool:
         """Whether it has no head for masked language modelling yet."""
-        return not self.pretrained and self.source is not None and not has_mlm_head(self.source.name, self.source.folder)
+        if self.pretrained or self.source is None:
+            return False
+        return not has_tensors(self.source.name, self.source.folder, self.family.mlm_head)
 
     def of_layers(self, kept: int) -> Self:
         """With so many of its layers."""
