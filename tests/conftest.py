@@ -72,7 +72,20 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def pytest_collection_finish() -> None:
-    """Leave aside what stays for good: a search for garbage, as after every stage, would look through all of torch and transformers."""
+    _leave_modules_aside()
+
+
+def pytest_runtest_logfinish() -> None:
+    if len(sys.modules) > _aside["modules"] + 100:  # more of a library was loaded
+        _leave_modules_aside()
+
+
+_aside = {"modules": 0}
+
+
+def _leave_modules_aside() -> None:
+    """A search for garbage, as after every stage, would look through all of torch and transformers, which stay for good."""
+    _aside["modules"] = len(sys.modules)
     gc.collect()
     gc.freeze()
 

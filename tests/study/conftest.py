@@ -79,14 +79,14 @@ seeds: 2
 labels: [30, all]
 reference: fine-tune
 recipes:
-  fine-tune: [finetune: {{ lr: 5e-3, epochs: 20, min_steps: 0, patience: null }}]
+  fine-tune: [finetune: {{ lr: 1e-2, epochs: 8, min_steps: 0, patience: null }}]
   tfidf: {{ base: tfidf }}
   deep head: [finetune: {{ train: head, head: {{ layers: 2, hidden: 8 }}, epochs: 2, min_steps: 0 }}]
   scratch: {{ base: random, stages: [finetune: {{ lr: 5e-3, epochs: 2, min_steps: 0 }}] }}
   DAPT + TAPT:
     - pretrain: {{ corpus: domain, tokens: 6000, batch_tokens: 512, lr: 5e-3 }}
-    - pretrain: {{ corpus: task, epochs: 2, batch_tokens: 256, lr: 5e-3 }}
-    - finetune: {{ lr: 1e-2, epochs: 15, min_steps: 0, patience: null }}
+    - pretrain: {{ corpus: task, epochs: 1, batch_tokens: 256, lr: 5e-3 }}
+    - finetune: {{ lr: 1e-2, epochs: 4, min_steps: 0, patience: null }}
 """
 )
 

@@ -98,7 +98,7 @@ def test_the_example_compares_a_recipe_with_itself_and_cannot_tell(tiny_world, t
     written = json.loads(json.dumps(written | {"base": str(tiny_world / "model"), "data": {"task": task}, "labels": [30]}))
     for recipe in written["recipes"].values():
         (stage,) = recipe["stages"] if isinstance(recipe, dict) else recipe
-        stage["finetune"] |= {"lr": 1e-2, "epochs": 3, "min_steps": 0}
+        stage["finetune"] |= {"lr": 1e-2, "epochs": 2, "min_steps": 0}
     study = parse_study({"name": "aa", **written})
     stages = {recipe.stages for recipe in study.recipes.values()}
     assert len(stages) == 1

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -19,6 +18,7 @@ from acclimate.tasks.kind import TaskKind
 from acclimate.tasks.opened import Data
 from acclimate.tasks.split import Answers, Split
 from acclimate.tasks.task import Task
+from acclimate.versions import version
 
 if TYPE_CHECKING:  # torch is loaded by the stages that run, not by reading a study file
     from acclimate.modeling.folder import ModelFolder

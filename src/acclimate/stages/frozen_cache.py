@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +24,7 @@ from acclimate.modeling.frozen import Divided
 from acclimate.stages.base import Context
 from acclimate.stages.training import remembered
 from acclimate.tasks.split import Split
+from acclimate.versions import version
 
 if TYPE_CHECKING:
     from acclimate.modeling.folder import ModelFolder

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +43,7 @@ from acclimate.study.watch.journal import Journal
 from acclimate.study.watch.status import Status
 from acclimate.study.worker import WorkerSetup
 from acclimate.training.tracking import Tracking, checked_trackers, repeated
+from acclimate.versions import version
 
 LIBRARIES = ("acclimate", "torch", "transformers", "tokenizers", "accelerate", "scikit-learn", "numpy")
 

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -26,6 +25,7 @@ from acclimate.study.store.artifacts import Store
 from acclimate.tasks.opened import Data, DataSettings
 from acclimate.training.progress import Lines, Messages, Progress, Sending, Silent
 from acclimate.training.tracking import Trackers, Tracking
+from acclimate.versions import version
 
 if TYPE_CHECKING:
     from acclimate.stages.base import Context, Runtime

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from acclimate.stages.planned import Sizes
 from acclimate.study.language.study import Study
 from acclimate.study.plan.chains import Chain, Chains, Link
 from acclimate.tasks.opened import Data
+from acclimate.versions import version
 
 
 @dataclass(frozen=True)
