@@ -25,7 +25,7 @@ labels: [30, all]
 recipes:
   majority: {{ base: majority }}
   tfidf: {{ base: tfidf }}
-  bilstm: {{ base: {{ bilstm: {{ embedding: 16, hidden: 12, lr: 5e-3, epochs: 10, min_steps: 60 }} }} }}
+  bilstm: {{ base: {{ bilstm: {{ embedding: 16, hidden: 12, lr: 5e-3, epochs: 6, min_steps: 40 }} }} }}
 """
 
 
@@ -134,7 +134,7 @@ def test_a_plan_says_what_a_bilstm_will_cost_and_refuses_weights_of_unknown_labe
     assert by_recipe["majority"].tokens == by_recipe["tfidf"].tokens == 0
     assert by_recipe["bilstm"].tokens > 10 * 90 * 6
     assert by_recipe["bilstm"].disk_bytes > 4 * 30 * 16
-    wrong = acclimate("plan", write_study(tmp_path, STUDY.replace("epochs: 10", "class_weights: {{ sprot: 2 }}")))
+    wrong = acclimate("plan", write_study(tmp_path, STUDY.replace("epochs: 6", "class_weights: {{ sprot: 2 }}")))
     assert wrong.returncode == 2
     assert "recipes.bilstm: class_weights: label 'sprot' is not among" in wrong.stderr
 

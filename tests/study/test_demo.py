@@ -51,17 +51,24 @@ def test_a_base_that_is_refused_leaves_nothing_behind(demo, tmp_path):
 
 def test_a_real_study_of_real_articles_from_a_real_model(demo):
     file = demo("acclimate-tiny")
-    # The smaller the model, the larger the rate and the more steps.
-    for before, after in {"seeds: 3": "seeds: 1", "lr: 0.0005": "lr: 0.002", "min_steps: 60": "min_steps: 160"}.items():
-        assert before in file.read_text()
-        file.write_text(file.read_text().replace(before, after))
+    # The smaller the model, the larger the rate and the more steps: for one recipe, as they take most of the time here.
+    text = file.read_text()
+    for before, after in {
+        "seeds: 3": "seeds: 1",
+        "lr: 0.0005": "lr: 0.002",
+        "min_steps: 60, epochs: 4": "min_steps: 20, epochs: 1",
+    }.items():
+        assert before in text
+        text = text.replace(before, after)
+    others, _, tapt = text.partition("TAPT:")
+    file.write_text(f"{others}TAPT:{tapt.replace('min_steps: 20', 'min_steps: 160', 1)}")
     result = CliRunner().invoke(app, ["study", str(file), "--engine", "inline"])
     assert result.exit_code == 0, result.output
     results = file.parent / "results/study"
     rows = pq.read_table(results / "results.parquet").to_pylist()
     scores = {row["recipe"]: row["test_accuracy"] for row in rows}
     assert scores.keys() == {"fine-tune", "tfidf", "head only", "TAPT", "DAPT + TAPT"}
-    assert max(scores["fine-tune"], scores["TAPT"]) > 0.6  # five sections: chance is a fifth
+    assert scores["TAPT"] > 0.5  # five sections: chance is a fifth
     stages = json.loads((results / "study.json").read_text())["stages"]
     losses = [stage["metrics"] for stage in stages if "pretrain" in stage["title"]]
     assert len(losses) == 3

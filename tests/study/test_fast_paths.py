@@ -24,7 +24,7 @@ RECIPES = {
     "all": "[finetune: {{ lr: 1e-2, epochs: 1, min_steps: 0, dropout: 0.0 }}]",
     "head": "[finetune: {{ train: head, epochs: 2, min_steps: 0, dropout: 0.0 }}]",
     "top": "[finetune: {{ train: 1, lr: 1e-2, epochs: 2, min_steps: 0, dropout: 0.0 }}]",
-    "pretrained": "[pretrain: {{ corpus: task, epochs: 1, batch_tokens: 256, lr: 5e-3 }}, finetune: {{ epochs: 1, min_steps: 0, dropout: 0.0 }}]",
+    "pretrained": "[pretrain: {{ corpus: task, epochs: 1, batch_tokens: 256 }}, finetune: {{ epochs: 1, min_steps: 0, dropout: 0.0 }}]",
 }
 
 

@@ -27,16 +27,16 @@ seeds: 1
 labels: [40]
 recipes:
   epochs:
-    - pretrain: {{ epochs: 2, batch_tokens: 256, lr: 1e-3, patience: null }}
+    - pretrain: {{ epochs: 2, batch_tokens: 512, lr: 1e-3, patience: null }}
     - finetune: {{ epochs: 2, min_steps: 0, patience: null }}
   budget:
     - pretrain: {{ tokens: 3000, batch_tokens: 300, head_warmup: 0, patience: null }}
     - finetune: {{ train: head, epochs: 2, min_steps: 8, patience: null, max_length: 8 }}
   everything of the task:
-    - pretrain: {{ corpus: task, include: [dev, test], epochs: 1, batch_tokens: 256, patience: null }}
+    - pretrain: {{ corpus: task, include: [dev, test], epochs: 1, batch_tokens: 512, patience: null }}
     - finetune: {{ epochs: 1, min_steps: 0 }}
   mixed twice:
-    - pretrain: {{ corpus: {{ domain: 0.5, task: 2 }}, epochs: 1, batch_tokens: 256, batch_ramp: 0.5, patience: null }}
+    - pretrain: {{ corpus: {{ domain: 0.5, task: 2 }}, epochs: 1, batch_tokens: 512, batch_ramp: 0.5, patience: null }}
     - pretrain: {{ corpus: long, epochs: 1, max_length: 20, batch_tokens: 200, heldout_share: 0.1, patience: null }}
     - finetune: {{ train: 1, epochs: 1, min_steps: 0 }}
   scratch:
