@@ -39,6 +39,7 @@ STEPS = {
     "acclimate --help": (HELP, HEAVY),
     "acclimate.cli": ("import acclimate.cli", HEAVY),
     "acclimate.tasks.opened": ("import acclimate.tasks.opened", FOR_DATA),
+    "acclimate.modeling.baselines.table": ("from acclimate.modeling.baselines.table import BASELINES", FOR_WORK),
     "acclimate.stages": ("import acclimate.stages", FOR_WORK),
     "acclimate.study.language.study": ("import acclimate.study.language.study", FOR_WORK),
     "acclimate.study.plan.graph": ("import acclimate.study.plan.graph", FOR_WORK),
