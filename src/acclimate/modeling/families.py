@@ -18,9 +18,6 @@ LARGEST = {
 OWN_ATTENTION = "its attention does not go through transformers' attention interface"
 
 
-_LAYERS = "num_hidden_layers"
-
-
 @dataclass(frozen=True)
 class Dimensions:
     """How large a model is: what its config.json says, and what its family takes for granted where that says nothing."""
@@ -94,7 +91,7 @@ class Family:
 
     # positions
     learned_positions: bool = True
-    """An embedding for each position; otherwise they are relative or rotary."""
+    """Always an embedding for each position; elsewhere they may be relative or rotary alone."""
     shifted_positions: bool = False
     """Positions count from the padding id plus one, so that many fewer tokens fit."""
     padding_id: int | None = None
@@ -135,8 +132,9 @@ class Family:
 
     def with_layers(self, config: Mapping[str, Any], count: int) -> dict[str, Any]:
         """This config.json with so many layers."""
-        own = self.renamed.get(_LAYERS, _LAYERS)
-        return {**config, own if own in config else _LAYERS: count}  # transformers reads the usual name everywhere
+        usual = "num_hidden_layers"  # which transformers reads everywhere
+        own = self.renamed.get(usual, usual)
+        return {**config, own if own in config else usual: count}
 
     def limits(self) -> Iterator[tuple[str, int]]:
         """The fields of config.json that are sizes, under each name that is read, with the largest value that is taken for one."""
@@ -171,7 +169,7 @@ class Family:
 
 
 _BERT = Family(model_type="bert")
-# The classifiers of these are modules of their own, and their bodies have the pooler for other purposes than classifying.
+# Their classifiers are modules of their own; the pooler, which they do without, is the base model's alone.
 _ROBERTA = replace(
     _BERT,
     model_type="roberta",
