@@ -4,9 +4,15 @@ import json
 
 import pyarrow.parquet as pq
 import pytest
-from tests.toys.lengths import Lengths
+from tests.toys.grades import Grades
+from tests.toys.lengths import MODEL_TYPE, Lengths
 from tests.toys.louder import Louder
+from tests.toys.sureness import Sure
 
+from acclimate.errors import SettingsError
+from acclimate.evaluation.apply import evaluate_file
+from acclimate.evaluation.predictor import load_predictor
+from acclimate.modeling.baselines.table import BASELINES
 from acclimate.report.publish import publish
 from acclimate.report.results.finished import Results
 from acclimate.stages import STAGES
@@ -14,8 +20,10 @@ from acclimate.study.language.language import language
 from acclimate.study.plan.estimate import estimates
 from acclimate.study.plan.prepared import prepare
 from acclimate.study.run import Options, run_study
+from acclimate.tasks import KINDS
 
 LANGUAGE = language(stages=(*STAGES, Louder, Lengths))
+WITH_LENGTHS = {**BASELINES, MODEL_TYPE: "tests.toys.lengths:LengthsModel"}
 STUDY = """
 {head}
 seeds: 2
@@ -34,10 +42,18 @@ def study(write_study, tmp_path_factory):
     read = LANGUAGE.load(write_study(folder, STUDY))
     planned = prepare(read, folder, folder / "store")
     estimated = estimates(planned, 1e10)
+    assert carried_out(read, folder) == (0, 8)
+    return planned, estimated, folder / "out"
+
+
+def carried_out(read, folder):
     options = Options(folder / "out", folder / "store", engine="inline", publish=publish, say=lambda _: None)
     finished = run_study(read, folder, options)
-    assert (finished.failed, finished.runs) == (0, 8)
-    return planned, estimated, folder / "out"
+    return finished.failed, finished.runs
+
+
+def rows_of(out):
+    return pq.read_table(out / "results.parquet").to_pylist()
 
 
 def nodes_of(planned, recipe):
@@ -60,12 +76,68 @@ def test_a_plain_baseline_from_outside_is_one_in_every_respect(study):
     planned, estimated, out = study
     (lengths,) = nodes_of(planned, "lengths")
     assert estimated[lengths.key].disk_bytes == 1000
-    rows = [row for row in pq.read_table(out / "results.parquet").to_pylist() if row["recipe"] == "lengths"]
-    assert len(rows) == 2
+    (accuracy,) = {row["test_accuracy"] for row in rows_of(out) if row["recipe"] == "lengths"}
     assert Results.load(out).plain_baselines == {"lengths"}
+    model = planned.store.path(lengths.key) / "model"
+    assert load_predictor(model, baselines=WITH_LENGTHS).labels == ("music", "sport", "trade")
+    test = str(planned.data.task.test.files[0])
+    assert evaluate_file(model, test, {}, print, baselines=WITH_LENGTHS)["accuracy"] == pytest.approx(accuracy)
 
 
 def test_the_resolved_study_is_read_again_in_the_same_language(study):
     planned, _, out = study
     again = prepare(LANGUAGE.load(out / "study.yaml"), out, out.parent / "store")
     assert again.plan.nodes.keys() == planned.plan.nodes.keys() == again.cached
+
+
+SCORED = """
+base: {world}/model
+data:
+  task: {{ kind: KIND, train: {world}/train.jsonl, dev: {world}/dev.jsonl, test: {world}/test.jsonl }}
+seeds: 2
+metric: METRIC
+recipes:
+  majority: {{ base: majority }}
+  tfidf: {{ base: tfidf }}
+  fine-tune: [finetune: {{ epochs: 1, min_steps: 0, select_by: METRIC }}]
+"""
+
+
+def test_a_score_from_outside_judges_and_chooses(write_study, tmp_path):
+    text = SCORED.replace("KIND", "classify").replace("METRIC", "sureness")
+    assert carried_out(language(kinds=(Sure,)).load(write_study(tmp_path, text)), tmp_path) == (0, 6)
+    verdicts = json.loads((tmp_path / "out" / "verdicts.json").read_text())
+    assert verdicts["metric"] == "test_sureness"
+    assert next(verdict for verdict in verdicts["verdicts"] if verdict["recipe"] == "tfidf")["verdict"] == "better"
+    assert json.loads((tmp_path / "out" / "study.json").read_text())["best"]["dev_sureness"] > 0.33
+    with pytest.raises(SettingsError, match="'sureness' is no score"):
+        LANGUAGE.load(write_study(tmp_path, text))
+
+
+@pytest.fixture(scope="module")
+def graded(write_study, tmp_path_factory):
+    """The output folder of a study of a kind of task from outside."""
+    folder = tmp_path_factory.mktemp("grades")
+    text = SCORED.replace("KIND", "grades").replace("METRIC", "distance")
+    assert carried_out(language(kinds=(*KINDS, Grades)).load(write_study(folder, text)), folder) == (0, 6)
+    return folder / "out"
+
+
+def test_a_kind_from_outside_is_learned_by_stages_that_do_not_know_it(graded):
+    means = {}
+    for row in rows_of(graded):
+        means.setdefault(row["recipe"], []).append(row["test_distance"])
+    assert means["tfidf"] < means["majority"]  # the less the better
+    verdicts = json.loads((graded / "verdicts.json").read_text())["verdicts"]
+    assert next(verdict for verdict in verdicts if verdict["recipe"] == "tfidf")["verdict"] == "better"
+    assert json.loads((graded / "study.json").read_text())["best"]["recipe"] == "tfidf"
+
+
+def test_a_model_of_a_kind_from_outside_says_what_it_is_judged_by(graded, tiny_world, acclimate, tmp_path):
+    row = next(row for row in rows_of(graded) if row["recipe"] == "tfidf")
+    scores = evaluate_file(graded / "best", str(tiny_world / "test.jsonl"), {}, print, kinds=(*KINDS, Grades))
+    assert scores["distance"] == pytest.approx(row["test_distance"])
+    assert acclimate("predict", graded / "best", tiny_world / "test.jsonl", "--out", tmp_path / "answers.jsonl").returncode == 0
+    assert json.loads((tmp_path / "answers.jsonl").read_text().splitlines()[0])["label"] in ("music", "sport", "trade")
+    unknown = acclimate("evaluate", graded / "best", tiny_world / "test.jsonl")
+    assert (unknown.returncode, "tasks of the kind 'grades', which is not known here" in unknown.stderr) == (2, True)

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from acclimate.files import read_json, write_json
-from acclimate.stages.base import Context, Outcome, Role, Stage
+from acclimate.stages.base import Context, Outcome, Role, Serves, Stage
 from acclimate.stages.planned import Reads, Sizes, Work
 
 MODEL_TYPE = "toy-lengths"
@@ -17,7 +17,7 @@ class Lengths(Stage):
 
     libraries: ClassVar[tuple[str, ...]] = ("numpy",)
     role: ClassVar[Role] = "baseline"
-    serves: ClassVar[tuple[str, ...]] = ("classify",)
+    serves: ClassVar[Serves] = {"sequence": ("softmax",)}
     stage: Literal["lengths"] = "lengths"
     sharpness: float = 1.0
     """How sure it is of itself."""

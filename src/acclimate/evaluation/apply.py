@@ -20,6 +20,9 @@ from acclimate.errors import DataError, ModelError
 from acclimate.evaluation.answers import Answers
 from acclimate.evaluation.predictor import Predictor, kind_of_model, load_predictor, model_config, problem_of
 from acclimate.evaluation.writing import check_out, opened, writer_of
+from acclimate.modeling.baselines.table import BASELINES
+from acclimate.tasks import KINDS
+from acclimate.tasks.kind import TaskKind
 from acclimate.tasks.labelled import read_labelled
 from acclimate.tasks.task import split_of
 
@@ -80,8 +83,13 @@ def predict_file(
         say(_without_text(bad, count, named, "left out" if asked.skip_bad else "marked with a `problem` in the place of an answer"))
 
 
-def evaluate_file(model: Path, file: str, reading: Mapping[str, Any], say: Say, split: str | None = None) -> dict[str, Any]:
+def evaluate_file(
+    model: Path, file: str, reading: Mapping[str, Any], say: Say, split: str | None = None,
+    kinds: Sequence[type[TaskKind]] = KINDS, baselines: Mapping[str, str] = BASELINES,
+) -> dict[str, Any]:  # fmt: skip
     """Scores of a model on the labelled rows of a file, a folder, a glob or a dataset; `reading` says how it is read, where that is stated.
+
+    `kinds` of task and plain `baselines` are those that are known.
 
     Raises:
         DataError: rows cannot be used, or their labels are unknown to the model.
@@ -89,7 +97,7 @@ def evaluate_file(model: Path, file: str, reading: Mapping[str, Any], say: Say, 
         SettingsError: `reading` says what this kind of task does not know.
     """
     model_config(model)
-    kind_class = kind_of_model(model)
+    kind_class = kind_of_model(model, kinds)
     kind = kind_class.model_validate({"train": file, **reading})
     source = open_one(file, Path.cwd(), kind.reading, split)
     if source.format == "txt":
@@ -99,7 +107,7 @@ def evaluate_file(model: Path, file: str, reading: Mapping[str, Any], say: Say, 
     columns, _ = kind.columns(source)
     for note in _notes(file, source, **dict(reversed(columns.items()))):
         say(note)
-    predictor = load_predictor(model)
+    predictor = load_predictor(model, baselines=baselines)
     rows, rejected = read_labelled(source, kind, columns, predictor.labels)
     say(
         f"evaluated on {len(rows):,} {kind.item}s of {_named(source)}"

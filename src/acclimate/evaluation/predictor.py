@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 
 from acclimate.errors import ModelError
 from acclimate.files import read_json
+from acclimate.modeling.base_files import KIND
 from acclimate.modeling.baselines.table import BASELINES, load_baseline
 from acclimate.modeling.finite import check_finite
 from acclimate.tasks import KINDS
@@ -83,15 +84,20 @@ def model_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def kind_of_model(folder: Path) -> type[TaskKind]:
-    """The kind of task that the model in a folder answers, as its config.json says.
+def kind_of_model(folder: Path, kinds: Sequence[type[TaskKind]] = KINDS) -> type[TaskKind]:
+    """The kind of task that the model in a folder answers, as its config.json says: by our own word for it, or as transformers does.
 
     Raises:
         ModelError: it answers none that can be judged.
     """
     config = model_config(folder)
+    if said := config.get(KIND):
+        found = next((kind for kind in kinds if kind.model_fields["kind"].default == said), None)
+        if found is None:
+            raise ModelError(f"{folder}: this model answers tasks of the kind {said!r}, which is not known here")
+        return found
     problem = _problem_type(config.get("problem_type"), len(config.get("id2label") or (0, 1)), folder)
-    found = next((kind for kind in KINDS if kind.problem == problem), None)
+    found = next((kind for kind in kinds if kind.problem == problem), None)
     if found is None:
         gives = "numbers" if problem == "regression" else "each label by itself"
         raise ModelError(

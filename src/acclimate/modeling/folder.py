@@ -20,7 +20,7 @@ from torch import Tensor
 from acclimate.errors import ModelError, first_line
 from acclimate.files import read_json, write_json
 from acclimate.modeling.architecture import AUTO, Architecture, Kind, is_mlm, quiet, untied
-from acclimate.modeling.base_files import CONFIG, TOKENIZER, WEIGHTS, alone, read_tokenizer, tokenizer_files
+from acclimate.modeling.base_files import CONFIG, KIND, TOKENIZER, WEIGHTS, alone, read_tokenizer, tokenizer_files
 from acclimate.modeling.families import Family, dimensions_of, family_of
 from acclimate.modeling.source import Source
 from acclimate.randomness import seed_of
@@ -290,7 +290,7 @@ def write_weights(output: Path, config: dict[str, Any], tensors: dict[str, Tenso
 
 
 def _without_labels(config: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in config.items() if key not in ("id2label", "label2id", "problem_type", "num_labels", HEAD)}
+    return {key: value for key, value in config.items() if key not in ("id2label", "label2id", "problem_type", "num_labels", HEAD, KIND)}
 
 
 def _float32(tensor: Tensor) -> Tensor:

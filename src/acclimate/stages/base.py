@@ -14,7 +14,7 @@ from acclimate.locks import Patience
 from acclimate.modeling.fast_paths import FastPaths
 from acclimate.settings import Settings
 from acclimate.stages.planned import Reads, Sizes, Work
-from acclimate.tasks.kind import TaskKind
+from acclimate.tasks.kind import Form, Link, TaskKind
 from acclimate.tasks.opened import Data
 from acclimate.tasks.split import Answers, Split
 from acclimate.tasks.task import Task
@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # torch is loaded by the stages that run, not by reading a st
 
 
 Role = Literal["start", "changes", "pretrains", "learns", "baseline"]
+Serves = Mapping[Form, tuple[Link, ...]]
 USUAL_SCORE = "macro_f1"  # what keys say where `select_by` is silent, whatever the usual score of the kind of task is
 TOKEN_RULES = 1  # raise it when the same tokenizer would now give other tokens
 
@@ -117,8 +118,8 @@ class Stage(Settings):
     role: ClassVar[Role] = "changes"
     """What it is to a recipe: the model that it `start`s from, a step that `changes` a model without training it, one that `pretrains` it
     on text, one that `learns` the task from labels, or a plain `baseline`, which starts from labelled texts and nothing else."""
-    serves: ClassVar[tuple[str, ...]] = ()
-    """The kinds of task that it learns; none where it reads no labels."""
+    serves: ClassVar[Serves] = {}
+    """What it can learn to give, and so which kinds of task it answers: those whose head (`TaskKind.head`) it can train."""
     silent: ClassVar[Mapping[str, Any]] = {}
     """Settings that were added later -> the value (as in JSON) that means what was done before there was a choice: it leaves no trace in
     the key, so that what was computed then is found."""
@@ -156,6 +157,11 @@ class Stage(Settings):
         """
         settings = self.model_dump(mode="json")
         return {name: value for name, value in settings.items() if name not in self.silent or value != self.silent[name]}
+
+    @classmethod
+    def answers(cls, kind: TaskKind) -> bool:
+        """Whether it learns this kind of task."""
+        return any(kind.head((), form).link in links for form, links in cls.serves.items() if form in kind.answered)
 
     def sliver(self) -> Self:
         """The same stage cut down to a few steps, to see that it works."""

@@ -9,7 +9,7 @@ from pydantic import Field
 from acclimate.modeling.baselines.word_list import WordList
 from acclimate.objectives.class_weights import check_class_weights
 from acclimate.settings import MOST_EPOCHS
-from acclimate.stages.base import USUAL_SCORE, Context, Outcome, Role, Stage, dev_scores
+from acclimate.stages.base import USUAL_SCORE, Context, Outcome, Role, Serves, Stage, dev_scores
 from acclimate.stages.planned import BYTES, Reads, Sizes, Work
 from acclimate.tasks.task import Task
 
@@ -24,7 +24,7 @@ class Bilstm(Stage):
 
     libraries: ClassVar[tuple[str, ...]] = ("torch", "numpy")
     role: ClassVar[Role] = "baseline"
-    serves: ClassVar[tuple[str, ...]] = ("classify",)
+    serves: ClassVar[Serves] = {"sequence": ("softmax",)}
     stage: Literal["bilstm"] = "bilstm"
     embedding: int = Field(default=200, gt=0)
     """Width of a word's vector."""

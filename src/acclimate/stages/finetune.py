@@ -13,7 +13,7 @@ from acclimate.modeling.head_settings import HeadSettings
 from acclimate.modeling.longest import LONGEST_DEFAULT
 from acclimate.objectives.class_weights import check_class_weights
 from acclimate.settings import MOST_EPOCHS
-from acclimate.stages.base import USUAL_SCORE, Context, Outcome, Role, Stage, dev_scores
+from acclimate.stages.base import USUAL_SCORE, Context, Outcome, Role, Serves, Stage, dev_scores
 from acclimate.stages.planned import Reads, Sizes, Work
 from acclimate.tasks.task import Task
 
@@ -29,7 +29,7 @@ class Finetune(Stage):
 
     version: ClassVar[int] = 3
     role: ClassVar[Role] = "learns"
-    serves: ClassVar[tuple[str, ...]] = ("classify",)
+    serves: ClassVar[Serves] = {"sequence": ("softmax",)}
     stage: Literal["finetune"] = "finetune"
     train: Literal["all", "head"] | Annotated[int, Field(ge=1)] = "all"
     """`all` layers, the `head` alone (pooler and classifier), or the top N layers with the head."""

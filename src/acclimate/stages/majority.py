@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from acclimate.stages.base import Context, Outcome, Role, Stage
+from acclimate.stages.base import Context, Outcome, Role, Serves, Stage
 from acclimate.stages.planned import Reads, Sizes, Work
 from acclimate.tasks.task import Task
 
@@ -14,7 +14,7 @@ class Majority(Stage):
 
     libraries: ClassVar[tuple[str, ...]] = ("numpy",)
     role: ClassVar[Role] = "baseline"
-    serves: ClassVar[tuple[str, ...]] = ("classify",)
+    serves: ClassVar[Serves] = {"sequence": ("softmax",)}
     stage: Literal["majority"] = "majority"
 
     def reads(self) -> tuple[str, ...]:

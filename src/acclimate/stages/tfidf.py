@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from acclimate.stages.base import USUAL_SCORE, Context, Outcome, Role, Stage
+from acclimate.stages.base import USUAL_SCORE, Context, Outcome, Role, Serves, Stage
 from acclimate.stages.planned import Reads, Sizes, Work
 from acclimate.tasks.task import Task
 
@@ -16,7 +16,7 @@ class Tfidf(Stage):
     version: ClassVar[int] = 2
     libraries: ClassVar[tuple[str, ...]] = ("scikit-learn", "scipy", "numpy")
     role: ClassVar[Role] = "baseline"
-    serves: ClassVar[tuple[str, ...]] = ("classify",)
+    serves: ClassVar[Serves] = {"sequence": ("softmax",)}
     stage: Literal["tfidf"] = "tfidf"
     strengths: tuple[float, ...] = Field(default=(0.1, 1.0, 10.0, 100.0, 1000.0), min_length=1)
     """Inverse regularisation strengths to try; dev decides."""

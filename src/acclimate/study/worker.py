@@ -16,6 +16,7 @@ from acclimate.data.corpus import changed
 from acclimate.errors import AcclimateError, Interrupted
 from acclimate.files import read_json, write_json, write_text
 from acclimate.locks import Patience
+from acclimate.modeling.base_files import CONFIG, KIND
 from acclimate.modeling.fast_paths import FastPaths
 from acclimate.randomness import seed_of
 from acclimate.study.engines.reports import Report
@@ -132,12 +133,19 @@ class Worker:
                 outcome = node.stage.run(parent, self._context(node, output, runtime))
             finally:
                 runtime.devices.release()
+            self._say_kind(node, output)
             if run is not None:
                 run.measured(outcome.metrics, outcome.cost.to_json(), outcome.log)
         chain = [*before["chain"], [node.parent, before["cost"]]] if before is not None else []
         measured = {"metrics": outcome.metrics, "notes": outcome.notes, "cost": outcome.cost.to_json(), "chain": chain}
         write_json(output / METRICS, measured)
         write_text(output / "log.jsonl", "".join(f"{line}\n" for line in map(_json_line, outcome.log)))
+
+    def _say_kind(self, node: Node, output: Path) -> None:
+        # A trained model's folder must tell by itself how it is judged.
+        task, config = self._data.task, output / "model" / CONFIG
+        if task is not None and task.kind.traced and node.stage.serves and config.is_file():
+            write_json(config, read_json(config) | {KIND: task.kind.kind})
 
     @property
     def _patience(self) -> Patience:

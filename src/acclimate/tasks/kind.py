@@ -29,6 +29,10 @@ Form = Literal["sequence", "tokens", "embedding", "text"]
 """What a model gives for an item: numbers for the whole of it, numbers for every word, a vector, or written words."""
 
 
+Link = Literal["softmax", "sigmoid", "none"]
+"""What a model's numbers mean: probabilities of names of which one holds, of names each of which may hold, or the numbers themselves."""
+
+
 class Role(NamedTuple):
     """A column that a kind reads: its key in the study file, and the names by which it is found where that is silent."""
 
@@ -42,7 +46,7 @@ class Head(NamedTuple):
 
     form: Form
     names: tuple[str, ...]
-    link: Literal["softmax", "sigmoid", "none"]
+    link: Link
     losses: tuple[str, ...]
 
 
@@ -110,7 +114,7 @@ class TaskKind(TableReading):
     card: ClassVar[tuple[str, str]]
     """For a model card: the hub's pipeline tag, and what such a model does in one sentence."""
     problem: ClassVar[str | None] = None
-    """The `problem_type` of transformers' config.json by which a trained model says that it answers this kind."""
+    """The `problem_type` of transformers' config.json whose outputs are answers of this kind."""
 
     @model_validator(mode="before")
     @classmethod

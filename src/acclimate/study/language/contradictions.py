@@ -111,6 +111,9 @@ def _recipe_contradictions(study: "Study", recipe: Recipe) -> Iterator[Mistake]:
             yield Mistake(path, f"{name} is a base, not a step on the way: write {{base: {name}}}")
         elif reads_labels(stage) and place != len(recipe.stages) - 1:
             yield Mistake(path, f"{stage_name(stage)} must be the last stage, and the only one of its kind")
+        task = study.data.task
+        if task is not None and stage.role in ("learns", "baseline") and not stage.answers(task):
+            yield Mistake(path, f"{name} does not learn tasks of the kind {task.kind}")
         for what in stage.reads():
             if what not in TASK_READS and what not in corpora:
                 known = (*corpora, *(["task"] if study.data.task is not None else []))

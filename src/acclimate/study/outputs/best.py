@@ -20,6 +20,12 @@ class Candidate:
     labels: str
     dev: float  # the study's metric on dev
     model: Path
+    lower_is_better: bool = False  # of this metric
+
+    @property
+    def merit(self) -> float:
+        """The dev score, turned so that more is better."""
+        return -self.dev if self.lower_is_better else self.dev
 
 
 @dataclass(frozen=True)
@@ -31,15 +37,15 @@ class Handover:
 
 
 def choose(candidates: Sequence[Candidate]) -> Candidate | None:
-    """Of the recipe with the highest mean dev score, the run with the median dev score (the lower one of an even number)."""
+    """Of the recipe with the best mean dev score, the run with the median dev score (the worse one of an even number)."""
     recipes: dict[str, list[Candidate]] = {}
     for candidate in candidates:
         recipes.setdefault(candidate.recipe, []).append(candidate)
     if not recipes:
         return None
     # max keeps the first of equals: the order of the study file decides.
-    runs = max(recipes.values(), key=lambda runs: sum(run.dev for run in runs) / len(runs))
-    return sorted(runs, key=lambda run: (run.dev, run.seed))[(len(runs) - 1) // 2]
+    runs = max(recipes.values(), key=lambda runs: sum(run.merit for run in runs) / len(runs))
+    return sorted(runs, key=lambda run: (run.merit, run.seed))[(len(runs) - 1) // 2]
 
 
 def hand_over(candidates: Sequence[Candidate], out: Path) -> Handover:
