@@ -99,6 +99,15 @@ def test_the_longest_sequence_can_be_read_and_one_token_more_cannot_where_positi
             model(input_ids=torch.full((1, longest + 1), 7))
 
 
+@pytest.mark.parametrize("family", [each for each in FAMILIES if each.padding_id is not None], ids=lambda family: family.model_type)
+def test_a_padding_id_that_is_built_in_counts_whatever_the_config_says(family, tiny):
+    model = tiny(family.model_type, "base", pad_token_id=family.padding_id + 2)
+    longest = dimensions_of(model.config.to_dict()).positions
+    model(input_ids=torch.full((1, longest), 7))
+    with pytest.raises((IndexError, RuntimeError)):
+        model(input_ids=torch.full((1, longest + 1), 7))
+
+
 @supported
 def test_modules_are_where_the_table_says(family, models):
     base, classifier = models(family, "base"), models(family, "classifier")

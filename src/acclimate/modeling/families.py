@@ -161,7 +161,7 @@ class Family:
             width=width,
             heads=heads,
             head=int(config.get("head_dim") or width // heads),
-            feed_forward=size("intermediate_size"),
+            feed_forward=size("intermediate_size", 4 * width),
             embedding=size("embedding_size", width),
             positions=positions,
             vocabulary=size("vocab_size"),
