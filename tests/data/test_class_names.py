@@ -29,7 +29,7 @@ def test_class_names_of_parquet_are_those_of_the_folder_and_no_label_is_none(tmp
 def test_a_task_reads_the_names_of_classes(tmp_path):
     made = Dataset.from_dict({"text": [f"text {n}" for n in range(40)], "label": [n % 2 for n in range(40)]}, features=FEATURES)
     made.to_parquet(tmp_path / "a.parquet")
-    assert Task.open(Classify(path="a.parquet"), tmp_path).labels == ("neg", "pos")
+    assert Task.open(Classify(path="a.parquet"), tmp_path).names == ("neg", "pos")
 
 
 def test_a_number_without_a_class_is_an_error_with_its_row(tmp_path):

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import AutoModelForSequenceClassification, BertConfig, BertForSequenceClassification
 
 from acclimate.data.corpus import CorpusSettings
-from acclimate.errors import ModelError
+from acclimate.errors import DataError, ModelError
 from acclimate.evaluation.apply import evaluate_file, predict_file
 from acclimate.evaluation.predictor import load_predictor, problem_of
 
@@ -92,11 +92,29 @@ def test_two_labels_that_nobody_named_are_served(tmp_path, config):
     assert {answer["label"] for answer in found} <= {"LABEL_0", "LABEL_1"}
 
 
-@pytest.mark.parametrize(("labels", "stated"), [(3, "multi_label_classification"), (1, None), (1, "regression")])
-def test_evaluate_refuses_models_that_do_not_give_one_label(tmp_path, labels, stated):
+def test_a_model_that_gives_each_label_by_itself_is_judged_by_lists_of_labels(tmp_path):
+    from sklearn.metrics import f1_score
+
+    folder = save(tmp_path / "m", num_labels=3, problem_type="multi_label_classification")
+    gold = [["LABEL_0"], ["LABEL_1", "LABEL_2"], []]
+    rows = [{"text": text, "labels": labels} for text, labels in zip(TEXTS, gold, strict=False)]
+    (tmp_path / "gold.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    scores = evaluate_file(folder, str(tmp_path / "gold.jsonl"), {}, lambda line: None)
+    wanted = np.array([[f"LABEL_{number}" in labels for number in range(3)] for labels in gold])
+    predicted = plain_logits(folder).sigmoid().numpy()[:3] > 0.5
+    assert scores["texts"] == 3
+    assert scores["micro_f1"] == pytest.approx(f1_score(wanted, predicted, average="micro"))
+    assert scores["exact_match"] == pytest.approx((wanted == predicted).all(axis=1).mean())
+    (tmp_path / "gold.csv").write_text("text,labels\nthe cake,LABEL_0|LABEL_9\n")
+    with pytest.raises(DataError, match=r"gold\.csv:2: label 'LABEL_9' is not among the model's"):
+        evaluate_file(folder, str(tmp_path / "gold.csv"), {}, lambda line: None)
+
+
+@pytest.mark.parametrize(("labels", "stated"), [(1, None), (1, "regression")])
+def test_evaluate_refuses_models_that_give_no_labels(tmp_path, labels, stated):
     folder = save(tmp_path / "m", num_labels=labels, problem_type=stated)
     (tmp_path / "gold.csv").write_text("text,label\nthe cake,LABEL_0\nthe queue,LABEL_0\n")
-    with pytest.raises(ModelError, match="only models that give a text one label"):
+    with pytest.raises(ModelError, match="only models that give a text labels"):
         evaluate_file(folder, str(tmp_path / "gold.csv"), {}, lambda line: None)
 
 

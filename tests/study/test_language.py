@@ -128,7 +128,7 @@ def test_resolved_writes_out_every_default_and_is_read_back() -> None:
         ("{ngrams: 3}", "{ngram: 3}", "15:29: recipes.trigrams.base.tfidf: unknown key 'ngram' (did you mean 'ngrams'?)"),
         ("{ngrams: 3}", "{ngrams: 9}", "15:29: recipes.trigrams.base.tfidf.ngrams: should be at most 5, not 9"),
         ("dev: dev.jsonl", "valid: dev.jsonl", "5:46: data.task: unknown key 'valid' (did you mean 'dev'?)"),
-        ("kind: classify", "kind: tag", "5:10: data.task.kind: should be 'classify', not 'tag'"),
+        ("kind: classify", "kind: tag", "5:10: data.task.kind: should be 'classify' or 'multilabel', not 'tag'"),
         ("path: wiki.jsonl.zst, ", "", "4:3: data.general: the key 'path' is missing"),
         ("corpora/**/*.txt", "[a, 5]", "3:15: data.domain[1]: should be a word, not 5"),
         ("reference: fine-tune", "reference: finetune", "8:1: reference: 'finetune' is not a recipe (did you mean 'fine-tune'?)"),

@@ -104,10 +104,11 @@ def evaluate_file(
         raise DataError(
             f"{source.files[0]}: scores need labels, and a txt file has none; say `format: tsv` or `format: csv` if it is a table"
         )
-    columns, _ = kind.columns(source)
-    for note in _notes(file, source, **dict(reversed(columns.items()))):
-        say(note)
     predictor = load_predictor(model, baselines=baselines)
+    kind, _ = kind.detect(source, predictor.labels)
+    columns, _ = kind.columns(source)
+    for note in _notes(file, source, **{role.name: columns[role.name] for role in reversed(kind.roles) if role.name in columns}):
+        say(note)
     rows, rejected = read_labelled(source, kind, columns, predictor.labels)
     say(
         f"evaluated on {len(rows):,} {kind.item}s of {_named(source)}"

@@ -99,10 +99,7 @@ def kind_of_model(folder: Path, kinds: Sequence[type[TaskKind]] = KINDS) -> type
     problem = _problem_type(config.get("problem_type"), len(config.get("id2label") or (0, 1)), folder)
     found = next((kind for kind in kinds if kind.problem == problem), None)
     if found is None:
-        gives = "numbers" if problem == "regression" else "each label by itself"
-        raise ModelError(
-            f"{folder}: this model gives {gives} (problem_type: {problem}); only models that give a text one label are evaluated"
-        )
+        raise ModelError(f"{folder}: this model gives numbers (problem_type: {problem}); only models that give a text labels are evaluated")
     return found
 
 

@@ -2,5 +2,6 @@
 
 from acclimate.tasks.classify import Classify
 from acclimate.tasks.kind import TaskKind
+from acclimate.tasks.multilabel import Multilabel
 
-KINDS: tuple[type[TaskKind], ...] = (Classify,)
+KINDS: tuple[type[TaskKind], ...] = (Classify, Multilabel)

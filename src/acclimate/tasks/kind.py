@@ -5,7 +5,7 @@ one kind. A new kind is one new file and one line in `acclimate.tasks.KINDS`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from acclimate.tasks.blocks import Block
 from acclimate.tasks.metrics.metric import Metric
 from acclimate.tasks.rows import Row, Rows
 from acclimate.tasks.split import Answers, Column, Split
+from acclimate.tasks.thresholds import Choice, Thresholded, Thresholds
 
 Form = Literal["sequence", "tokens", "embedding", "text"]
 """What a model gives for an item: numbers for the whole of it, numbers for every word, a vector, or written words."""
@@ -109,6 +110,8 @@ class TaskKind(TableReading):
     """From the outputs of a model of some form to answers; a form that is missing cannot answer this kind."""
     blocks: ClassVar[tuple[Callable[[Judged], Block | None], ...]] = ()
     """What a report tells of the chosen recipe: values, no prose."""
+    thresholded: ClassVar[Mapping[Form, Thresholded]] = {}
+    """By form of model, how thresholds are tuned on dev and used; a form that is missing has none to tune."""
     named: ClassVar[tuple[str, ...]] = ()
     """The columns of predictions that point into the names: results show the names themselves."""
     card: ClassVar[tuple[str, str]]
@@ -142,6 +145,16 @@ class TaskKind(TableReading):
         return self.read_as(self.format)
 
     # Rows
+
+    def detect(self, source: Source, names: tuple[str, ...] = ()) -> tuple[Self, dict[str, str]]:
+        """This kind with what nobody stated and the rows of a source show (train, or what a model is judged by), and what that was.
+
+        `names` are those that a model knows, where one is judged.
+
+        Raises:
+            DataError: it is not clear.
+        """
+        return self, {}
 
     def columns(self, source: Source) -> tuple[dict[str, str], dict[str, str]]:
         """The name of the column of each role, and what of the source and of them was detected rather than stated.
@@ -246,6 +259,21 @@ class TaskKind(TableReading):
     def scores(cls, split: Split, answers: Answers) -> dict[str, float]:
         """Every score of a split, by name."""
         return {metric.name: metric.score(split, answers) for metric in cls.metrics}
+
+    @classmethod
+    def decoded(cls, form: Form, outputs: Any, split: Split, thresholds: Thresholds | None = None) -> Answers:
+        """The answers that a model's outputs mean; with thresholds [L] where they are not the usual ones."""
+        return cls.answered[form](outputs, split) if thresholds is None else cls.thresholded[form].answer(outputs, split, thresholds)
+
+    @classmethod
+    def check_thresholds(cls, choice: Choice) -> None:
+        """Refuse thresholds to be tuned where answers know none.
+
+        Raises:
+            SettingsError: this kind has none.
+        """
+        if choice != "half" and not cls.thresholded:
+            raise SettingsError(f"thresholds: {cls.model_fields['kind'].default} has no thresholds to be tuned; leave `thresholds` out")
 
     def head(self, names: tuple[str, ...], form: Form) -> Head:
         """What a model of some form needs to answer this kind.

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -89,28 +89,28 @@ def absent(counts: Mapping[str, int], split: str) -> tuple[str, ...]:
     return (f"{len(none):,} of {len(counts):,} labels have no example in {split}: macro F1 counts them as 0 ({_named(none)})",)
 
 
-def without_labels(source: Source, column: str, known: Set[str]) -> str | None:
-    """Why no row of a source has a label, as benchmarks hide those of test; None where one has. `known` are the labels of train.
+def without_labels(source: Source, columns: Sequence[str], known: Set[str]) -> str | None:
+    """Why no row of a source has a label in any of these columns, as benchmarks hide those of test; None where one has.
 
-    It reads until the first label, so of a split that has labels the first row.
+    `known` are the labels of train. It reads until the first label, so of a split that has labels the first row.
     """
-    columns = source.columns
-    if source.format != "jsonl" and columns and column not in columns:
-        return f"no column {column!r}"
+    named = f"{', '.join(map(repr, columns[:_GROUPS]))}{', ...' if len(columns) > _GROUPS else ''}"
+    if source.format != "jsonl" and source.columns and not set(columns) & set(source.columns):
+        return f"no column {named}"
     met: set[str] = set()
     with Problems(skip_bad=True) as problems:
-        for record in source.records((column,), problems):
-            value = record.values[column]
-            name = str(value) if isinstance(value, float) else label_name(value)
-            if is_missing(value):
-                met.add("empty or -1" if source.format == "hf" else "empty")  # of a class number the reader makes nothing of -1
-            elif name is not None and name.strip() in HIDDEN and name not in known:
-                met.add(name.strip())
-            else:
-                return None
-    if not met:
-        return f"no column {column!r}" if columns and column not in columns else None  # else no row could be read: another mistake
-    return f"{column!r} is {' or '.join(sorted(met))} in every row"
+        for record in source.records(columns, problems):
+            for value in map(record.values.get, columns):
+                name = str(value) if isinstance(value, float) else label_name(value)
+                if is_missing(value) or value == []:
+                    met.add("empty or -1" if source.format == "hf" else "empty")  # of a class number the reader makes nothing of -1
+                elif name is not None and name.strip() in HIDDEN and name not in known:
+                    met.add(name.strip())
+                else:
+                    return None
+    if not met:  # else no row could be read: another mistake
+        return f"no column {named}" if source.columns and not set(columns) & set(source.columns) else None
+    return f"{named} is {' or '.join(sorted(met))} in every row"
 
 
 def _no_classes(counts: Counter[str], column: str, recur: bool) -> Iterator[Odd]:
@@ -137,7 +137,7 @@ def _lists(counts: Counter[str]) -> Iterator[Odd]:
     if found:
         rows = sum(counts[name] for name in found)
         message = f"{len(found):,} labels of {rows:,} examples are lists written as text, e.g. {found[0]!r}"
-        yield Odd("labels that are lists", message, found[0], "; a text has one label here, written without brackets")
+        yield Odd("labels that are lists", message, found[0], "; a label is written without brackets")
 
 
 def _is_list(name: str) -> bool:

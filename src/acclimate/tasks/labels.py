@@ -57,7 +57,7 @@ def why_no_label(value: object) -> str:
     wanted = f"is {value!r}; a string, a whole number, true or false is wanted"
     if isinstance(value, float):
         return f"{wanted} (a number to be estimated is not supported; write classes as words or whole numbers)"
-    return f"{wanted} (several labels a text are not supported)" if isinstance(value, list | tuple) else wanted
+    return f"{wanted} (several labels a text are of `kind: multilabel`)" if isinstance(value, list | tuple) else wanted
 
 
 def label_hint(name: str, known: Set[str]) -> str:

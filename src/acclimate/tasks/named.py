@@ -68,7 +68,7 @@ class NamedKind(TaskKind):
         if train is None and column not in source.columns:
             return None  # the reader of its rows says so
         known = self.labels or ([] if train is None else [name for target in train.targets for name in self.of(target)])
-        return without_labels(source, column, frozenset(known))
+        return without_labels(source, (column,), frozenset(known))
 
     def odd(self, rows: Mapping[str, Rows], columns: Mapping[str, str], problems: Problems) -> tuple[str, ...]:
         """Labels that look like noise."""

@@ -34,23 +34,39 @@ def units_of(keys: Sequence[Hashable], groups: Sequence[str] | None) -> IntArray
 def carve(strata: Ragged, units: IntArray, share: float, seed: int, name: str) -> NDArray[np.bool_]:
     """Bool [N]: the rows held out, close to `share` of every stratum, whole units only; every stratum keeps a row that is not held out.
 
-    `strata` has those of each of the N rows: one for its class, or one for each of its labels. Units are taken greedily, the largest first
-    and otherwise in the seed's order, as long as each brings the counts nearer to their targets (the squared distance relative to the
-    stratum's size). Where rows have several strata, units with the rarest come first, as in iterative stratification (Sechidis, Tsoumakas &
-    Vlahavas 2011): the frequent ones can still be put right by what is left. Where the strata are so small that none comes nearer by
-    losing a row, rows are taken all the same, of as many strata as the share allows. It may be empty when the units are too large.
+    `strata` has those of each of the N rows: one for its class, or one for each of its labels. Where the strata are so small that none
+    comes nearer by losing a row, rows are taken all the same, of as many strata as the share allows. It may be empty when the units are
+    too large.
     """
     counts = np.bincount(strata.values)
-    targets = share * counts
-    taken = np.zeros(len(counts))
     numbers, unit_of = np.unique(units, return_inverse=True)
     members: list[Counter[int]] = [Counter() for _ in numbers]
     for unit, stratum in zip(np.repeat(unit_of, strata.lengths).tolist(), strata.values.tolist(), strict=True):
         members[unit][stratum] += 1
     order = generator(seed, "split", name).permutation(len(numbers))
     sizes = np.bincount(unit_of)
-    held = np.zeros(len(numbers), dtype=bool)
-    for unit in _by_need(order, sizes, members, counts, strata.one_each):
+    by_size = [int(unit) for unit in order[np.argsort(-sizes[order], kind="stable")]]
+    held = _held_by_distance(by_size, members, share, counts) if strata.one_each else _held_iteratively(by_size, members, share, counts)
+    if not held.any() and share * len(strata) >= FEWEST_OF_SMALL:
+        spare = counts - 1  # each stratum keeps a row
+        left = share * len(strata)
+        for unit in order.tolist():
+            if sizes[unit] <= left and all(count <= spare[stratum] for stratum, count in members[unit].items()):
+                held[unit] = True
+                left -= sizes[unit]
+                for stratum, count in members[unit].items():
+                    spare[stratum] -= count
+    return np.asarray(held[unit_of])
+
+
+def _held_by_distance(order: Sequence[int], members: Sequence[Counter[int]], share: float, counts: IntArray) -> NDArray[np.bool_]:
+    """Bool, a unit each: greedily, as long as each brings the counts nearer to their targets.
+
+    Near is the squared distance relative to the stratum's size.
+    """
+    targets, taken = share * counts, np.zeros(len(counts))
+    held = np.zeros(len(members), dtype=bool)
+    for unit in order:
         nearer = 0.0
         for stratum, count in members[unit].items():
             if taken[stratum] + count >= counts[stratum]:
@@ -62,16 +78,41 @@ def carve(strata: Ragged, units: IntArray, share: float, seed: int, name: str) -
                 held[unit] = True
                 for stratum, count in members[unit].items():
                     taken[stratum] += count
-    if not held.any() and share * len(strata) >= FEWEST_OF_SMALL:
-        spare = counts - 1  # each stratum keeps a row
-        left = share * len(strata)
-        for unit in order.tolist():
-            if sizes[unit] <= left and all(count <= spare[stratum] for stratum, count in members[unit].items()):
-                held[unit] = True
-                left -= sizes[unit]
-                for stratum, count in members[unit].items():
-                    spare[stratum] -= count
-    return np.asarray(held[unit_of])
+    return held
+
+
+def _held_iteratively(order: Sequence[int], members: Sequence[Counter[int]], share: float, counts: IntArray) -> NDArray[np.bool_]:
+    """Bool, a unit each: iterative stratification (Sechidis, Tsoumakas & Vlahavas 2011) of rows with several strata.
+
+    Again and again the stratum with the fewest rows that are not yet given out is given out: each of its units to the side that still
+    wants more of it. The rare ones come first, for the frequent ones can still be put right by what is left.
+    """
+    wanted = np.stack([(1 - share) * counts, share * counts])  # [2, strata]: rows that stay, and rows that are held out
+    left, kept = counts.copy(), np.zeros(len(counts), dtype=np.int64)
+    where: dict[int, list[int]] = {}
+    for unit in order:
+        for stratum in members[unit]:
+            where.setdefault(stratum, []).append(unit)
+    side = np.full(len(members), -1)
+    while left.any():
+        rarest = int(np.where(left > 0, left, np.iinfo(np.int64).max).argmin())
+        for unit in where[rarest]:
+            if side[unit] >= 0:
+                continue
+            stays, goes = wanted[:, rarest]
+            several = members[unit].items()
+            possible = all(kept[stratum] + left[stratum] > count for stratum, count in several)  # else one would have nothing left
+            # A unit larger than twice of what is wanted would leave the share further away than before.
+            side[unit] = int(possible and members[unit][rarest] < 2 * goes and (goes > stays or (goes == stays and _more(wanted))))
+            for stratum, count in several:
+                wanted[side[unit], stratum] -= count
+                left[stratum] -= count
+                kept[stratum] += count * (1 - side[unit])
+    return np.asarray(side == 1)
+
+
+def _more(wanted: NDArray[np.float64]) -> bool:
+    return bool(wanted[1].sum() > wanted[0].sum())
 
 
 def budget_order(strata: Ragged, seed: int, name: str) -> IntArray:
@@ -90,15 +131,6 @@ def budget_order(strata: Ragged, seed: int, name: str) -> IntArray:
         rank[rows] = generator(seed, "budget", name, int(stratum)).permutation(len(rows))
     progress = np.where(rank == 0, 0.0, (rank + 0.5) / counts[stratum_of])
     return np.lexsort((stratum_of, -counts[stratum_of], progress))
-
-
-def _by_need(order: IntArray, sizes: IntArray, members: Sequence[Counter[int]], counts: IntArray, one_each: bool) -> list[int]:
-    """Units in the order in which they are looked at."""
-    by_size = order[np.argsort(-sizes[order], kind="stable")]
-    if one_each:
-        return [int(unit) for unit in by_size]
-    rarest = np.array([min((int(counts[stratum]) for stratum in members[unit]), default=0) for unit in by_size])
-    return [int(unit) for unit in by_size[np.argsort(rarest, kind="stable")]]
 
 
 def _rarest(strata: Ragged) -> IntArray:

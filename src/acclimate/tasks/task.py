@@ -53,6 +53,7 @@ class Task:
         """
         named = {"train": kind.train, "dev": kind.dev, "test": kind.test}
         sources = open_splits(named, kind.path, root, kind.reading)
+        kind, seen = kind.detect(sources["train"])
         columns, detected = kind.columns(sources["train"])
         dropped = dict.fromkeys(sources, 0)
         with Problems(kind.skip_bad, rejects_folder / "task.jsonl" if rejects_folder else None) as problems:
@@ -93,7 +94,7 @@ class Task:
             rejected=problems.rejected,
             problems=problems.counts,
             rejects_file=str(problems.rejects_file) if problems.rejects_file else None,
-            detected=detected,
+            detected=detected | seen,
             made=made,
             split_seed=kind.split_seed if made or len(splits["test"]) < whole_test else None,
             test_drawn_from=whole_test if len(splits["test"]) < whole_test else None,

@@ -11,18 +11,20 @@ def names_in_schema(metadata: dict[bytes, bytes] | None) -> dict[str, list[str]]
     """By column the names of its classes, as `datasets` writes them into the schema of a parquet file; empty where it did not."""
     try:
         features = json.loads((metadata or {})[b"huggingface"])["info"]["features"]
-        named = {str(column): feature["names"] for column, feature in features.items() if _is_class(feature)}
+        named = {str(column): names for column, feature in features.items() if (names := _names_of(feature)) is not None}
     except (KeyError, ValueError, TypeError, AttributeError, RecursionError):
         return {}
-    return {column: [str(name) for name in names] for column, names in named.items() if isinstance(names, list)}
+    return {column: [str(name) for name in names] for column, names in named.items()}
 
 
 def class_name(number: Any, names: Sequence[str], where: str) -> Any:
-    """The name of a class by its number; None for -1, which stands for no label, and what is no number as it is.
+    """The name of a class by its number, of a list those of its numbers; None for -1, which is no label, and what is no number as it is.
 
     Raises:
         DataError: there is no class of this number.
     """
+    if isinstance(number, list):
+        return [class_name(each, names, where) for each in number]
     if not isinstance(number, int) or isinstance(number, bool):
         return number
     if number >= len(names):
@@ -30,5 +32,13 @@ def class_name(number: Any, names: Sequence[str], where: str) -> Any:
     return None if number < 0 else names[number]
 
 
-def _is_class(feature: Any) -> bool:
-    return isinstance(feature, dict) and feature.get("_type") == "ClassLabel" and "names" in feature
+def _names_of(feature: Any) -> list[Any] | None:
+    # Of one class, or of a list of them, which `datasets` has written in three ways over the years.
+    if isinstance(feature, list) and len(feature) == 1:
+        return _names_of(feature[0])
+    if not isinstance(feature, dict):
+        return None
+    if feature.get("_type") in ("Sequence", "List", "LargeList"):
+        return _names_of(feature.get("feature"))
+    names = feature.get("names") if feature.get("_type") == "ClassLabel" else None
+    return names if isinstance(names, list) else None

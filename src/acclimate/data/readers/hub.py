@@ -102,7 +102,8 @@ def dataset_rows(dataset: Any, columns: Sequence[str] | None) -> Iterator[dict[s
     """Rows as dictionaries, streamed from the memory-mapped files; class numbers become class names, -1 (no label) None."""
     if columns is not None:
         dataset = dataset.select_columns(list(columns))
-    names = {column: feature.names for column, feature in dataset.features.items() if type(feature).__name__ == "ClassLabel"}
+    classes_in = {column: getattr(feature, "feature", feature) for column, feature in dataset.features.items()}  # of a list, its items'
+    names = {column: feature.names for column, feature in classes_in.items() if type(feature).__name__ == "ClassLabel"}
     rows = 0
     for batch in dataset.with_format(None).iter(batch_size=_BATCH):
         for column, classes in names.items():
