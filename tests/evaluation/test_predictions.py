@@ -3,7 +3,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from acclimate.data.ragged import Ragged
-from acclimate.evaluation.predictions import read_answers, read_predictions, write_predictions
+from acclimate.evaluation.predictions import StoredAnswers, read_answers, read_predictions, write_predictions
 from acclimate.tasks.classify import highest
 from acclimate.tasks.split import Split, column_bytes, taken
 
@@ -25,6 +25,9 @@ def test_predictions_come_back_as_they_were_written(tmp_path):
     test = read_answers(tmp_path / "p.parquet", "test", ("gold", "predicted"))
     assert {name: column.tolist() for name, column in test.items()} == {"gold": [2, 1], "predicted": [2, 0]}
     assert pq.read_schema(tmp_path / "p.parquet").field("probabilities").type == pa.list_(pa.float64())
+    stored = StoredAnswers(tmp_path / "p.parquet", "test")
+    assert list(stored) == ["predicted", "probabilities"]
+    assert ("gold" in stored, stored["predicted"].tolist()) == (False, [2, 0])
 
 
 def test_columns_of_every_shape_come_back_as_they_were_written(tmp_path):

@@ -3,8 +3,6 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,7 +12,6 @@ from acclimate.report.charts.svg import apart
 from acclimate.report.pages.page import page
 from acclimate.report.pages.view import View
 from acclimate.report.results.finished import Results
-from acclimate.report.tables.chosen import bins, by_label, confusion
 from acclimate.report.tables.comparison import Row
 
 
@@ -58,20 +55,6 @@ def test_the_front_holds_what_nothing_beats_in_both(points: list[tuple[float, fl
     for row in rows:
         beaten = any((o.mean >= row.mean and o.seconds < row.seconds) or (o.mean > row.mean and o.seconds <= row.seconds) for o in rows)  # type: ignore[operator]
         assert (row in front) != beaten
-
-
-def test_calibration_and_labels_are_counted_over_the_chosen_recipes_test_predictions(folder: Path) -> None:
-    results = Results.load(folder)
-    found = bins(results)
-    # Five test texts by three seeds, all with probability .5 for the first label; two of five have it.
-    assert [(each.count, each.confidence) for each in found] == [(15, 0.5)]
-    assert found[0].accuracy == pytest.approx(0.4)
-    matrix = confusion(results)
-    assert matrix is not None
-    assert np.array(matrix.cells).tolist() == [[6, 0, 0], [6, 0, 0], [3, 0, 0]]
-    grid = by_label(results)
-    assert grid is not None
-    assert [row[1:] for row in grid.rows] == [("0.400", "1.000", "0.571", "2"), ("–", "0.000", "0.000", "2"), ("–", "0.000", "0.000", "1")]
 
 
 def test_a_study_of_which_nothing_worked_at_two_budgets_still_has_its_page(results_of: Callable[..., Results]) -> None:

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 from acclimate.report.results.finished import Results
-from acclimate.report.tables.confusions import mistakes_grid
 from acclimate.report.tables.data_facts import data_facts
 from acclimate.report.tables.grid import Grid
 from acclimate.report.tables.work import scores_grid, size_grid, stages_grid, time_grid
@@ -98,20 +97,7 @@ def test_all_scores_are_means_over_the_seeds_that_were_done(folder: Path) -> Non
 
 def test_nothing_measured_gives_no_rows(results_of: Make) -> None:
     results = results_of({"fine-tune": {"all": ["bad"]}})
-    assert (time_grid(results).rows, size_grid(results).rows, scores_grid(results, "all", "test").rows, mistakes_grid(results)) == (
-        (),
-        (),
-        (),
-        None,
-    )
-
-
-def test_mistakes_are_those_of_the_chosen_recipe_on_test_at_the_largest_budget(folder: Path) -> None:
-    grid = mistakes_grid(Results.load(folder))
-    assert grid is not None
-    # Of five test texts per seed, two have the second label and one the third; the first is always predicted.
-    assert [row[2:] for row in grid.rows] == [("6", "40.0 %"), ("3", "20.0 %")]
-    assert {row[1] for row in grid.rows} == {"pos"}
+    assert (time_grid(results).rows, size_grid(results).rows, scores_grid(results, "all", "test").rows, results.blocks) == ((), (), (), ())
 
 
 def test_scores_of_which_lower_is_better_are_named(results_of: Make) -> None:

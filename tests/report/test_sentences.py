@@ -5,7 +5,6 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -104,7 +103,7 @@ def unclear(difference: float, low: float, high: float, seeds: float, texts: flo
 
 def advice(verdict: Verdict) -> str:
     runs = tuple(Run(name, seed, "all", "done", "", {"test_macro_f1": 0.8}) for name in ("fine-tune", "DAPT") for seed in range(3))
-    return of(Results("test_macro_f1", "fine-tune", runs, (verdict,), (), {}, "", pa.table({}))).advice
+    return of(Results("test_macro_f1", "fine-tune", runs, (verdict,), (), {}, "")).advice
 
 
 def test_what_would_tell_is_said_in_seeds_and_in_texts() -> None:
@@ -163,7 +162,7 @@ def test_no_sentence_claims_more_than_the_verdict_whatever_the_numbers(
         for seed, score in enumerate(scores)
     )
     stages = (StageFact("k", "pretrain", ("b",), 0, None, 1.0, False, "done", {}, (), {}, role="pretrains"),) if shared else ()
-    for said in recipe_sentences(Results("test_macro_f1", "a", runs, (verdict,), stages, {}, "", pa.table({})), "all"):
+    for said in recipe_sentences(Results("test_macro_f1", "a", runs, (verdict,), stages, {}, ""), "all"):
         claimed = re.findall("better|worse", POSSIBLY.sub("", said.sentence + said.advice))
         assert claimed == ([said.claim] if said.claim in ("better", "worse") else [])
         if claimed:

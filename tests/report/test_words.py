@@ -175,7 +175,6 @@ def test_every_study_gets_two_sentences(scores: list[list[float | str]], bounds:
 
 
 def _in_memory(scores: list[list[float | str]], bounds: list[float], word: str, shared: bool) -> Results:
-    import pyarrow as pa
 
     from acclimate.report.results.finished import Run
 
@@ -191,7 +190,7 @@ def _in_memory(scores: list[list[float | str]], bounds: list[float], word: str, 
     low, difference, high = bounds if 0 in done else (None, None, None)
     verdicts = tuple(Verdict(f"r{number}", "r0", "500", 0.5, difference, low, high, 0.01, None, word, 2) for number in done if number)
     stages = (StageFact("k", "pretrain", ("r1",), 0, None, 1.0, False, "done", {}, (), {}, role="pretrains"),) if shared else ()
-    return Results("test_macro_f1", "r0", runs, verdicts, stages, {}, "", pa.table({}))
+    return Results("test_macro_f1", "r0", runs, verdicts, stages, {}, "")
 
 
 THREE = {**TWO, "tfidf": {"all": [0.8, 0.8]}, "head": {"all": [0.7, 0.7]}}

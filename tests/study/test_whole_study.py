@@ -1,6 +1,7 @@
 """Whole studies on a tiny model, by the commands that a user gives."""
 
 import json
+import shutil
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -126,6 +127,20 @@ def test_the_texts_on_which_recipes_disagree_are_those_of_the_test_set(out, tiny
         spreads.append(np.var([told["right"] for told in each["recipes"].values()]))
     assert spreads == sorted(spreads, reverse=True)
     assert spreads[-1] > 0
+
+
+def test_what_is_told_of_the_chosen_recipe_is_what_its_predictions_say(out, tmp_path):
+    from acclimate.report.results.finished import Results
+
+    told = Results.load(out).blocks
+    assert {"Each label", "Confusion matrix", "Calibration"} <= {block.title for block in told}
+    older = tmp_path / "older"  # without blocks they are told from predictions.parquet
+    shutil.copytree(out, older)
+    (older / "blocks.json").unlink()
+    study = json.loads((older / "study.json").read_text())
+    del study["files"]
+    (older / "study.json").write_text(json.dumps(study))
+    assert Results.load(older).blocks == told
 
 
 def test_the_report_has_its_charts_and_its_markdown(out):

@@ -1,6 +1,6 @@
 """Predictions as a table, a row per evaluated item: `split, index, gold`, and the answers (`predicted, probabilities`)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from acclimate.data.ragged import Ragged
 from acclimate.files import atomic_file
 from acclimate.tasks.split import Answers, Column, Split
 
+ABOUT = ("split", "index", "gold")  # the columns that are no answers
 RAGGED = {b"acclimate": b"ragged"}  # said of a column of rows of different lengths: those of one length are a matrix
 
 
@@ -33,6 +34,25 @@ def read_answers(path: Path, split: str, columns: Iterable[str]) -> dict[str, Co
     """Some columns of one split; the others, which may be most of the file, are not read."""
     wanted = list(columns)
     return _columns(pq.read_table(path, columns=wanted, filters=[("split", "==", split)]), None, wanted)
+
+
+class StoredAnswers(Mapping[str, Column]):
+    """The answers to one split, each column read when it is asked for and not kept: of thousands of classes they are gigabytes."""
+
+    def __init__(self, path: Path, split: str) -> None:
+        self._path, self._split = path, split
+        self._names = [name for name in pq.read_schema(path).names if name not in ABOUT]
+
+    def __getitem__(self, name: str) -> Column:
+        if name not in self._names:
+            raise KeyError(name)
+        return read_answers(self._path, self._split, (name,))[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 def to_arrow(column: Column) -> pa.Array:

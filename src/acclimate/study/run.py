@@ -21,6 +21,7 @@ from acclimate.study.language.paths import precious, relocated
 from acclimate.study.language.study import Study, resolved
 from acclimate.study.language.yaml import dump
 from acclimate.study.outputs.best import Handover, hand_over
+from acclimate.study.outputs.chosen_blocks import chosen_blocks
 from acclimate.study.outputs.disagreements import disagreements
 from acclimate.study.outputs.learning_curves import write_curves
 from acclimate.study.outputs.made_models import write_pretrained
@@ -35,7 +36,7 @@ from acclimate.study.outputs.outcomes import (
     write_predictions,
     write_rows,
 )
-from acclimate.study.outputs.output_folder import RECORD, claim, replaced_results, take
+from acclimate.study.outputs.output_folder import BLOCKS, RECORD, claim, replaced_results, take
 from acclimate.study.plan.prepared import Prepared, prepare
 from acclimate.study.store.artifacts import Store
 from acclimate.study.store.room import lacking
@@ -158,6 +159,7 @@ def write_results(prepared: Prepared, reports: dict[str, Report], options: Optio
         handover = hand_over(candidates(study, outcomes, metric), folder)
         write_curves(outcomes, metric.name, folder)
         write_json(folder / "disagreements.json", disagreements(outcomes, task, study.label_budgets))
+        write_json(folder / BLOCKS, chosen_blocks(outcomes, task, handover.best))
         if task.write_splits(folder / "splits"):
             mark_made(folder / "splits", "splits", task.fingerprint)
         write_text(folder / "study.yaml", dump(relocated(resolved(study), prepared.root, out)))

@@ -11,7 +11,9 @@ from acclimate.data.ragged import Ragged
 from acclimate.data.readers.problems import Problems
 from acclimate.data.readers.records import Record
 from acclimate.errors import SettingsError, TrainingError
-from acclimate.tasks.kind import Form, Head
+from acclimate.tasks.blocks import Block
+from acclimate.tasks.class_blocks import TOLD
+from acclimate.tasks.kind import Form, Head, Judged
 from acclimate.tasks.metrics.classes import METRICS
 from acclimate.tasks.metrics.metric import Metric
 from acclimate.tasks.named import NamedKind, label_counts
@@ -55,6 +57,7 @@ class Classify(NamedKind):
     traced: ClassVar[bool] = False
     metrics: ClassVar[tuple[Metric, ...]] = METRICS
     answered: ClassVar[Mapping[Form, Callable[[Any, Split], Answers]]] = {"sequence": highest}
+    blocks: ClassVar[tuple[Callable[[Judged], Block | None], ...]] = TOLD
     named: ClassVar[tuple[str, ...]] = ("gold", "predicted")
     card: ClassVar[tuple[str, str]] = ("text-classification", "gives a text one of several labels")
     problem: ClassVar[str | None] = "single_label_classification"

@@ -293,6 +293,11 @@ class TaskKind(TableReading):
         """What is right for an item, or what a model said of it, in words."""
         raise NotImplementedError
 
+    @classmethod
+    def told_of(cls, judged: Judged) -> tuple[Block, ...]:
+        """What there is to tell of a recipe's answers."""
+        return tuple(block for tell in cls.blocks if (block := tell(judged)) is not None)
+
     def identity(self) -> list[Any]:
         """What digests of a task hold besides its names and splits."""
         return [self.kind] if self.traced else []

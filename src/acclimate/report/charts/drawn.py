@@ -1,4 +1,4 @@
-"""The charts of a study: cost against quality, scores by number of labels, differences, calibration."""
+"""The charts of a study: cost against quality, scores by number of labels, differences, points."""
 
 import math
 from typing import TYPE_CHECKING, Any
@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 from acclimate.inert import one_line
 from acclimate.report.charts.svg import ACCENT, INK, LINE, PAGE, SERIES, SOFT, Figure, apart, chart_of, draw
 from acclimate.report.results.finished import Results
-from acclimate.report.tables.chosen import Bin
 from acclimate.report.tables.comparison import Row
 from acclimate.report.words.text import listing, metric_words, quoted, score, with_labels
+from acclimate.tasks.blocks import Points
 
 if TYPE_CHECKING:
     import altair
@@ -147,34 +147,36 @@ def differences(results: Results, rows: list[Row]) -> Figure | None:
     return Figure("differences", caption, caption, draw(chart, WIDTH - 160, 26 * len(order)))
 
 
-def calibration(results: Results, bins: list[Bin]) -> Figure | None:
-    """How often the chosen recipe is right by how sure it is; None where there are no probabilities."""
+def points(results: Results, block: Points, name: str) -> Figure:
+    """What a kind of task shows as points; `name` is that of the chart's file."""
     import altair as alt
 
-    if not bins or results.chosen is None:
-        return None
-    total = sum(each.count for each in bins)
-    data = [{"sure": each.confidence, "right": each.accuracy, "size": each.count} for each in bins]
-    unit = alt.Scale(domain=[0, 1], nice=False)
-    axis = alt.Axis(format="%", values=[0, 0.25, 0.5, 0.75, 1])
-    x = alt.X("sure:Q", scale=unit, axis=axis, title="how sure the model is")
-    y = alt.Y("right:Q", scale=unit, axis=axis, title="how often it is right")
+    data = [{"x": x, "y": y, "size": count} for x, y, count in block.points]
+    total = sum(count for _, _, count in block.points)
+    ends = [[point[axis] for point in block.points] for axis in (0, 1)]
+    if block.diagonal:
+        ends = [[*ends[0], *ends[1]]] * 2
+    unit = block.diagonal and all(0 <= value <= 1 for value in ends[0])
+    domains = [(0.0, 1.0)] * 2 if unit else [_domain(values or [0.0, 1.0]) for values in ends]
+    axis = alt.Axis(format="%", values=[0, 0.25, 0.5, 0.75, 1]) if unit else alt.Axis(tickCount=5)
+    scales = [alt.Scale(domain=list(domain), nice=False) for domain in domains]
+    x = alt.X("x:Q", scale=scales[0], axis=axis, title=one_line(block.x))
+    y = alt.Y("y:Q", scale=scales[1], axis=axis, title=one_line(block.y))
     base = chart_of(data).encode(x=x, y=y)
-    diagonal = chart_of([{"sure": 0, "right": 0}, {"sure": 1, "right": 1}])
-    chart = alt.layer(
-        diagonal.mark_line(color=SOFT, strokeDash=[3, 3], strokeWidth=1).encode(x=x, y=y),
-        base.mark_line(color=ACCENT, strokeWidth=1.5),
-        base.mark_point(filled=True, color=ACCENT, opacity=1).encode(
-            size=alt.Size("size:Q", scale=alt.Scale(range=[15, 350], domain=[0, total]), legend=None)
-        ),
-    )
-    error = results.mean(results.chosen, results.budgets[-1], "test_ece")
-    known = "" if error is None else f"; the expected calibration error is {score(error)}, the mean of the seeds"
-    caption = (
-        f"Calibration of {quoted(results.chosen)} on the test set, all seeds together: on the dashed line its probabilities can be "
-        f"taken at their word, below it is too sure. Larger dots hold more predictions{known}."
-    )
-    return Figure("calibration", caption, f"How often {quoted(results.chosen)} is right by how sure it is{known}.", draw(chart, 260, 260))
+    layers: list[Any] = []
+    if block.diagonal:
+        both = chart_of([{"x": end, "y": end} for end in domains[0]])
+        layers.append(both.mark_line(color=SOFT, strokeDash=[3, 3], strokeWidth=1).encode(x=x, y=y))
+    if block.joined:
+        layers.append(base.mark_line(color=ACCENT, strokeWidth=1.5))
+    size = alt.Size("size:Q", scale=alt.Scale(range=[15, 350], domain=[0, max(total, 1)]), legend=None)
+    layers.append(base.mark_point(filled=True, color=ACCENT, opacity=1).encode(size=size))
+    known = "" if block.measure is None else f"; {one_line(block.measure[0])} is {score(block.measure[1])}, the mean of the seeds"
+    title = f"{one_line(block.title)} of {quoted(results.chosen or '')}"
+    note = f": {one_line(block.note)}" if block.note else ""
+    larger = ". Larger dots hold more predictions" if any(count > 1 for _, _, count in block.points) else ""
+    caption = f"{title} on the test set, all seeds together{note}{larger}{known}."
+    return Figure(name, caption, f"{title}: {one_line(block.y)} by {one_line(block.x)}{known}.", draw(alt.layer(*layers), 260, 260))
 
 
 def _front(rows: list[Row]) -> list[Row]:

@@ -1,7 +1,11 @@
 """The report as Markdown, for a pull request: the same numbers as the page."""
 
+from collections.abc import Iterable
+
+from acclimate.report.charts.svg import Figure
 from acclimate.report.pages.markdown import block, bullets, escaped, grid, plain
-from acclimate.report.pages.view import View
+from acclimate.report.pages.view import Told, View
+from acclimate.report.tables.chosen import Shaded
 from acclimate.report.tables.comparison import Row, markdown_table
 from acclimate.report.tables.grid import Grid
 from acclimate.report.words.text import with_labels
@@ -18,15 +22,14 @@ def markdown(view: View) -> str:
         parts += [f"**{with_labels(budget.labels).capitalize()}:**", said] if len(view.budgets) > 1 else [said]
     for figure in (view.pareto, view.efficiency):
         if figure is not None:
-            parts.append(f"![{plain(figure.caption)}](plots/{figure.name}.svg)")
-    grids: list[tuple[str, list[Grid]]] = [
-        ("All scores", view.scores),
-        ("The chosen recipe", [each for each in (view.by_label, view.mistakes) if each is not None]),
-        ("Data", list(view.data.grids)),
-        ("Stages and costs", [view.stages, view.times, view.sizes]),
+            parts.append(_image(figure))
+    sections: list[tuple[str, list[str]]] = [
+        ("All scores", _grids(view.scores)),
+        ("The chosen recipe", list(map(_told, view.told))),
+        ("Data", _grids(view.data.grids)),
+        ("Stages and costs", _grids([view.stages, view.times, view.sizes])),
     ]
-    for title, found in grids:
-        shown = [grid(each) for each in found if each.rows]
+    for title, shown in sections:
         if shown:
             parts += [f"## {title}", *shown]
             if title == "Data":
@@ -46,6 +49,27 @@ def markdown(view: View) -> str:
     parts += ["## How to repeat it", block(view.command or "acclimate study study.yaml")]
     parts += [block(view.study_yaml), "; ".join(each for each in (versions, machine) if each)]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _grids(found: Iterable[Grid]) -> list[str]:
+    return [grid(each) for each in found if each.rows]
+
+
+def _told(each: Told) -> str:
+    """What a kind of task tells of the chosen recipe."""
+    match each:
+        case Grid():
+            return grid(each)
+        case Shaded():
+            return grid(each.grid)
+        case Figure():
+            return _image(each)
+    items = ("; ".join(f"{plain(what)}: {plain(value)}" for what, value in pairs) for pairs in each.items)
+    return f"{plain(each.caption)}:\n\n{bullets(items)}"
+
+
+def _image(figure: Figure) -> str:
+    return f"![{plain(figure.caption)}](plots/{figure.name}.svg)"
 
 
 def _about(view: View) -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -13,9 +13,12 @@ from markupsafe import escape
 from acclimate.errors import SettingsError
 from acclimate.files import write_text
 from acclimate.inert import inert, one_line
+from acclimate.report.charts.svg import Figure
 from acclimate.report.pages.as_markdown import markdown
 from acclimate.report.pages.view import View
 from acclimate.report.results.finished import Results
+from acclimate.report.tables.chosen import Shaded
+from acclimate.report.tables.grid import Grid
 from acclimate.report.tables.several import comparison
 from acclimate.report.words import text
 
@@ -102,5 +105,11 @@ def _template() -> Template:
         # Our own sentences: the names in them are inert already, and what holds their direction must stay.
         "said": escape,
     }
+    for name, kind in (("grid", Grid), ("shaded", Shaded), ("figure", Figure)):
+        environment.tests[name] = _is_a(kind)
     environment.globals |= {"interval": text.interval, "with_labels": text.with_labels, "percent": text.percent}
     return environment.get_template("report.html.jinja")
+
+
+def _is_a(kind: type) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, kind)

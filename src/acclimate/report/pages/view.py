@@ -13,9 +13,8 @@ from acclimate.report.charts.forest import Axis, Mark, axis_of
 from acclimate.report.charts.svg import Figure, NotDrawn
 from acclimate.report.results.finished import Results, Run
 from acclimate.report.results.public import public_command, public_study, without_folders
-from acclimate.report.tables.chosen import Confusion, bins, by_label, confusion
+from acclimate.report.tables.chosen import Listed, Shaded, grid_of, listed, shaded
 from acclimate.report.tables.comparison import Row, table_rows
-from acclimate.report.tables.confusions import mistakes_grid
 from acclimate.report.tables.data_facts import DataFacts, data_facts
 from acclimate.report.tables.grid import Grid
 from acclimate.report.tables.tree import Branch, Saving, saving, tree
@@ -23,9 +22,13 @@ from acclimate.report.tables.work import scores_grid, size_grid, stages_grid, ti
 from acclimate.report.words import text
 from acclimate.report.words.sentences import Said, recipe_sentences
 from acclimate.report.words.verdict import verdict_sentences
+from acclimate.tasks.blocks import Examples, Matrix, Points, Table
 
 T = TypeVar("T")
+Told = Grid | Shaded | Figure | Listed
 
+LONGEST_NAME = 60  # of a chart's file
+_NO_NAME = re.compile(r"[^a-z0-9]+")
 _DECIMAL = re.compile(r"\d+\.\d+")
 
 
@@ -100,10 +103,6 @@ class View:
         return self._drawn(lambda: charts.differences(self.results, self._largest))
 
     @cached_property
-    def calibration(self) -> Figure | None:
-        return self._drawn(lambda: charts.calibration(self.results, bins(self.results)))
-
-    @cached_property
     def curves(self) -> list[Curves]:
         return self._drawn(lambda: curves(self.results)) or []
 
@@ -118,16 +117,27 @@ class View:
             return None
 
     @cached_property
-    def confusion(self) -> Confusion | None:
-        return confusion(self.results)
+    def told(self) -> list[Told]:
+        """What the kind of task tells of the chosen recipe. Examples are texts of the data, and so not for others."""
+        found: list[Told] = []
+        for block in self.results.blocks:
+            match block:
+                case Table():
+                    found.append(grid_of(block))
+                case Matrix():
+                    found.append(shaded(block))
+                case Points():
+                    figure = self._points(block)
+                    found += [] if figure is None else [figure]
+                case Examples() if not self.public:
+                    found.append(listed(block))
+        return found
 
-    @cached_property
-    def by_label(self) -> Grid | None:
-        return by_label(self.results)
-
-    @cached_property
-    def mistakes(self) -> Grid | None:
-        return mistakes_grid(self.results)
+    def _points(self, block: Points) -> Figure | None:
+        named = [_file_name(each.title) for each in self.results.blocks if isinstance(each, Points)]
+        place = [each for each in self.results.blocks if isinstance(each, Points)].index(block)
+        again = named[:place].count(named[place])
+        return self._drawn(lambda: charts.points(self.results, block, named[place] + (f"-{again + 1}" if again else "")))
 
     @property
     def disagreements(self) -> list[dict[str, Any]]:
@@ -226,8 +236,13 @@ class View:
     @property
     def figures(self) -> list[Figure]:
         """Every chart, for the folder of plots."""
-        alone = [figure for figure in (self.differences, self.pareto, self.efficiency, self.calibration) if figure is not None]
-        return [*alone, *(figure for group in self.curves for figure in group.figures)]
+        alone = [figure for figure in (self.differences, self.pareto, self.efficiency) if figure is not None]
+        told = [each for each in self.told if isinstance(each, Figure)]
+        return [*alone, *told, *(figure for group in self.curves for figure in group.figures)]
+
+
+def _file_name(title: str) -> str:
+    return _NO_NAME.sub("-", title.lower()).strip("-")[:LONGEST_NAME] or "points"
 
 
 def _told_once(lines: list[str], notes: set[str]) -> list[str]:

@@ -9,16 +9,15 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from acclimate.errors import SettingsError
+from acclimate.report.results.told import blocks_of
 from acclimate.study.outputs.output_folder import check_whole, unfinished
+from acclimate.tasks.blocks import Block
 
-PREDICTED = ("recipe", "labels", "split", "gold", "predicted")  # what is read of predictions.parquet
+PREDICTED = ("recipe", "labels", "split", "gold")  # what every predictions.parquet has
 FILES = ("results.parquet", "predictions.parquet", "verdicts.json", "study.json", "study.yaml")
 
 Claim = Literal["better", "worse", "cannot tell"]
@@ -116,7 +115,6 @@ class Results:
     stages: tuple[StageFact, ...]
     study: Mapping[str, Any]  # study.json as it stands
     study_yaml: str
-    predictions: pa.Table  # recipe, labels, split, gold, predicted
     folder: Path = Path()  # where larger files lie that are read when they are needed
 
     @classmethod
@@ -133,6 +131,7 @@ class Results:
         study = _json(folder / "study.json")
         check_whole(folder, study)
         runs = _table(folder / "results.parquet", ("recipe", "seed", "labels", "status"))
+        _opened(folder / "predictions.parquet", PREDICTED)
         try:
             return cls(
                 metric=str(verdicts["metric"]),
@@ -142,7 +141,6 @@ class Results:
                 stages=tuple(_stage(row) for row in study.get("stages", ())),
                 study=study,
                 study_yaml=(folder / "study.yaml").read_text(encoding="utf-8"),
-                predictions=_table(folder / "predictions.parquet", PREDICTED, only=True),
                 folder=folder,
             )
         except KeyError as error:
@@ -155,9 +153,8 @@ class Results:
     @classmethod
     def of_run(cls, row: Mapping[str, Any], study: Mapping[str, Any]) -> "Results":
         """One run by itself, compared with nothing: its row as in `results.parquet`, and what `study.json` would say."""
-        nothing = pa.table({name: pa.array([], pa.string()) for name in PREDICTED})
         stages = tuple(_stage(fact) for fact in study.get("stages", ()))
-        return cls(f"test_{study['metric']}", str(row["recipe"]), (_run(dict(row)),), (), stages, study, "", nothing)
+        return cls(f"test_{study['metric']}", str(row["recipe"]), (_run(dict(row)),), (), stages, study, "")
 
     @cached_property
     def curves(self) -> Mapping[str, Mapping[str, list[tuple[float, float]]]]:
@@ -175,19 +172,14 @@ class Results:
         return list(_json_value(path, list)) if path.is_file() else []
 
     @cached_property
-    def chosen_test(self) -> dict[str, NDArray[Any]] | None:
-        """Gold, predicted and confidence (the highest probability) of the chosen recipe's test predictions at the largest budget."""
-        if self.chosen is None:
-            return None
-        wanted = [("recipe", "==", self.chosen), ("labels", "==", self.budgets[-1]), ("split", "==", "test")]
-        try:
-            table = pq.read_table(self.folder / "predictions.parquet", columns=["gold", "predicted", "probabilities"], filters=wanted)
-        except (OSError, pa.ArrowException):
-            return None  # written without probabilities
-        if not table.num_rows:
-            return None
-        confidence = pc.list_flatten(table["probabilities"]).to_numpy().reshape(table.num_rows, -1).max(axis=1, initial=0)
-        return {"gold": _strings(table["gold"]), "predicted": _strings(table["predicted"]), "confidence": confidence}
+    def blocks(self) -> tuple[Block, ...]:
+        """What the kind of task tells of the chosen recipe's answers to test, all seeds at the largest budget together."""
+        return blocks_of(self.folder, self.chosen, self.budgets[-1], self.names) if self.chosen is not None else ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The classes, tags, ... of the task."""
+        return tuple(map(str, self.study.get("labels") or ()))
 
     @cached_property
     def recipes(self) -> tuple[str, ...]:
@@ -274,23 +266,29 @@ def _json_value(path: Path, kind: type) -> Any:
     return value
 
 
-def _strings(column: pa.ChunkedArray) -> NDArray[Any]:
-    return np.array(column.to_pylist(), dtype=object)
+def _table(path: Path, needed: tuple[str, ...]) -> pa.Table:
+    """A parquet file as a table."""
+    try:
+        return _opened(path, needed).read()
+    except (OSError, pa.ArrowException) as error:
+        raise _unreadable(path, error) from error
 
 
-def _table(path: Path, needed: tuple[str, ...], only: bool = False) -> pa.Table:
-    """A parquet file as a table; with `only`, nothing but the needed columns is read (probabilities are the bulk of predictions)."""
+def _opened(path: Path, needed: tuple[str, ...]) -> pq.ParquetFile:
+    """A parquet file that has the needed columns; of a large one little is read."""
     try:
         file = pq.ParquetFile(path)
-        absent = [name for name in needed if name not in file.schema_arrow.names]
-        if absent and file.metadata.num_rows == 0:
-            # Where every run failed there are no predictions, and a table without rows need not have columns.
-            return pa.table({name: pa.array([], pa.string()) for name in needed})
-        if absent:
-            raise SettingsError(f"{path}: column {', '.join(absent)} missing — run `acclimate study` again to rewrite it")
-        return pq.read_table(path, columns=list(needed) if only else None)
     except (OSError, pa.ArrowException) as error:
-        raise SettingsError(f"{path}: cannot be read as parquet ({error}) — run `acclimate study` again to rewrite it") from error
+        raise _unreadable(path, error) from error
+    absent = [name for name in needed if name not in file.schema_arrow.names]
+    # Where every run failed there are no predictions, and a table without rows need not have columns.
+    if absent and file.metadata.num_rows:
+        raise SettingsError(f"{path}: column {', '.join(absent)} missing — run `acclimate study` again to rewrite it")
+    return file
+
+
+def _unreadable(path: Path, error: Exception) -> SettingsError:
+    return SettingsError(f"{path}: cannot be read as parquet ({error}) — run `acclimate study` again to rewrite it")
 
 
 def _number(value: Any) -> float | None:

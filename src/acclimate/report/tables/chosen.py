@@ -1,93 +1,66 @@
-"""How far the chosen recipe's probabilities can be believed, label by label how well it does, and what it takes for what."""
+"""What the kind of task tells of the chosen recipe, as it will be read: cells with their numbers written out, counts with their shades."""
 
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from acclimate.report.results.finished import Results
+from acclimate.inert import one_line
 from acclimate.report.tables.grid import Grid
-from acclimate.report.words.text import score
-from acclimate.tasks.metrics.classes import CALIBRATION_BINS, calibration_bins
-from acclimate.tasks.metrics.classes import confusion as counts_of
+from acclimate.report.words.text import percent, score
+from acclimate.tasks.blocks import Block, Cell, Examples, Matrix, Table
 
-MOST_LABELS = 25  # of a confusion matrix that can still be read
-
-
-@dataclass(frozen=True)
-class Bin:
-    """Predictions whose highest probability lies in one stretch; the two means are over them."""
-
-    count: int
-    confidence: float
-    accuracy: float
+SHADES = 10
 
 
 @dataclass(frozen=True)
-class Confusion:
-    """Rows are the true labels, columns what the model said; `cells` are counts over all seeds, `shades` their share of the row, 0 to 9."""
+class Shaded:
+    """Counts, each with its share of its row in tenths (0 to 9)."""
 
-    labels: tuple[str, ...]
+    title: str
+    caption: str
+    names: tuple[str, ...]
     cells: tuple[tuple[int, ...], ...]
     shades: tuple[tuple[int, ...], ...]
 
-
-def bins(results: Results) -> list[Bin]:
-    """The calibration of the chosen recipe's test predictions, all seeds together (Guo et al. 2017); empty bins are left out."""
-    found = results.chosen_test
-    if found is None or not len(found["gold"]):
-        return []
-    confidence = found["confidence"]
-    right = found["gold"] == found["predicted"]
-    place = calibration_bins(confidence)
-    chosen = ((right[place == number], confidence[place == number]) for number in range(CALIBRATION_BINS))
-    return [Bin(len(hits), float(sure.mean()), float(hits.mean())) for hits, sure in chosen if len(hits)]
+    @property
+    def grid(self) -> Grid:
+        """The counts alone."""
+        rows = tuple((name, *(f"{count:,}" for count in row)) for name, row in zip(self.names, self.cells, strict=True))
+        return Grid(self.caption, ("", *self.names), rows)
 
 
-def confusion(results: Results) -> Confusion | None:
-    """What the chosen recipe took for what; None where there are too many labels to read, or nothing was predicted."""
-    found = results.chosen_test
-    labels = _labels(results)
-    if found is None or not 1 < len(labels) <= MOST_LABELS:
-        return None
-    gold, predicted = _numbers(found, labels)
-    counts = np.bincount(gold * len(labels) + predicted, minlength=len(labels) ** 2).reshape(len(labels), len(labels))
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    shades = np.minimum((shares * 10).astype(int), 9)
-    return Confusion(labels, tuple(map(tuple, counts.tolist())), tuple(map(tuple, shades.tolist())))
+@dataclass(frozen=True)
+class Listed:
+    """Items, each as pairs of what and value."""
+
+    caption: str
+    items: tuple[tuple[tuple[str, str], ...], ...]
 
 
-def by_label(results: Results) -> Grid | None:
-    """Precision, recall and F1 of each label on the test set, all seeds of the chosen recipe together."""
-    found = results.chosen_test
-    labels = _labels(results)
-    if found is None or not labels:
-        return None
-    counts = counts_of(*_numbers(found, labels), len(labels))
-    seeds = max(1, len(results.values(results.chosen or "", results.budgets[-1], results.metric)))
-    rows = []
-    for label, *of_label in zip(labels, counts.right.tolist(), counts.predicted.tolist(), counts.gold.tolist(), strict=True):
-        right, said, true = map(int, of_label)
-        precision, recall = _share(right, said), _share(right, true)
-        f1 = _share(2 * right, said + true)
-        rows.append((label, score(precision), score(recall), score(f1), f"{true / seeds:,.0f}"))
-    return Grid(
-        "Each label on the test set, all seeds of the chosen recipe together",
-        ("label", "precision", "recall", "F1", "test examples"),
-        tuple(rows),
-    )
+def about(block: Block) -> str:
+    """What a block is called, of what it is, and what one must know to read it."""
+    note = f": {one_line(block.note)}" if block.note else ""
+    return f"{one_line(block.title)} on the test set, all seeds together{note}"
 
 
-def _share(part: int, whole: int) -> float | None:
-    return part / whole if whole else None
+def grid_of(block: Table) -> Grid:
+    """A table with its numbers written out; columns that hold a word are words."""
+    rows = tuple(tuple(_written(cell, place in block.shares) for place, cell in enumerate(row)) for row in block.rows)
+    words = {place for row in block.rows for place, cell in enumerate(row) if isinstance(cell, str)}
+    return Grid(about(block), block.headings, rows, frozenset({0} | words))
 
 
-def _labels(results: Results) -> tuple[str, ...]:
-    return tuple(map(str, results.study.get("labels") or ()))
+def shaded(block: Matrix) -> Shaded:
+    """A matrix with its shades."""
+    shades = tuple(tuple(min(SHADES * count // max(sum(row), 1), SHADES - 1) for count in row) for row in block.counts)
+    return Shaded(one_line(block.title), about(block), block.names, block.counts, shades)
 
 
-def _numbers(found: dict[str, NDArray[Any]], labels: tuple[str, ...]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    number = {label: place for place, label in enumerate(labels)}
-    gold, predicted = (np.array([number[label] for label in found[name].tolist()], dtype=np.int64) for name in ("gold", "predicted"))
-    return gold, predicted
+def listed(block: Examples) -> Listed:
+    """Items with their numbers written out."""
+    items = tuple(tuple((str(what), _written(value)) for what, value in item.items()) for item in block.items)
+    return Listed(about(block), items)
+
+
+def _written(cell: Cell, share: bool = False) -> str:
+    if isinstance(cell, float):
+        return percent(cell) if share else score(cell)
+    return "–" if cell is None else f"{cell:,}" if isinstance(cell, int) else cell

@@ -17,9 +17,10 @@ from acclimate.owned import MARK, heal, is_marked, mark, refuse_foreign, refuse_
 from acclimate.study.watch.status import read_status
 
 RECORD = "study.json"
+BLOCKS = "blocks.json"
 RESULTS = (
-    "results.parquet", "results.csv", "predictions.parquet", "verdicts.json", "curves.parquet", "disagreements.json", "pretraining.json",
-    "study.yaml",
+    "results.parquet", "results.csv", "predictions.parquet", "verdicts.json", "curves.parquet", "disagreements.json", BLOCKS,
+    "pretraining.json", "study.yaml",
 )  # fmt: skip
 FOLDERS = ("best", "best_transformer", "models", "splits")
 REPORTS = ("report.html", "report.md")  # made from the results, and so of no use when these go

@@ -1,0 +1,19 @@
+"""What the kind of task tells of the recipe that a study chose: `blocks.json`, so that a report needs to know no kind."""
+
+from typing import Any
+
+from acclimate.evaluation.predictions import StoredAnswers
+from acclimate.study.outputs.best import Candidate
+from acclimate.study.outputs.outcomes import Outcomes
+from acclimate.tasks.blocks import to_json
+from acclimate.tasks.kind import Judged
+from acclimate.tasks.task import Task
+
+
+def chosen_blocks(outcomes: Outcomes, task: Task, best: Candidate | None) -> list[dict[str, Any]]:
+    """The blocks of the chosen recipe's answers on test, every seed that was done at the largest budget; none where no run was."""
+    if best is None:
+        return []
+    done = [run for run in outcomes.plan.runs if (run.recipe, run.labels) == (best.recipe, best.labels) and outcomes.error(run) is None]
+    answers = tuple(StoredAnswers(outcomes.store.path(run.end) / "predictions.parquet", "test") for run in done)
+    return [to_json(block) for block in task.kind.told_of(Judged(task.test, answers))]
