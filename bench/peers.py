@@ -109,22 +109,33 @@ def collator(bench: Bench, base: Base) -> Callable[[list[Any]], Any]:
     return transformers.DataCollatorForLanguageModeling(tokenizer(base), mlm_probability=RATE, pad_to_multiple_of=multiple)
 
 
-def mlm(bench: Bench, base: Base, rows: Dataset, *, steps: int, skipped: int, dropout: float, seed: int, warmup: float = WARMUP) -> Trained:
-    """Masked language modelling, measured over the steps after the first `skipped`."""
+def mlm(
+    bench: Bench,
+    base: Base,
+    rows: Dataset,
+    *,
+    steps: int,
+    skipped: int,
+    dropout: float,
+    seed: int,
+    warmup: float = WARMUP,
+    processes: int = 1,
+) -> Trained:
+    """Masked language modelling, measured over the steps after the first `skipped`; several processes share the texts of a step."""
     usual_allocator()
     transformers.set_seed(seed)
     trained = model(transformers.AutoModelForMaskedLM, base, dropout)
     marks = Marks(skipped, steps)
     with TemporaryDirectory() as work:
         chosen = arguments(
-            bench, work, max_steps=steps, per_device_train_batch_size=texts_per_step(rows, bench.batch_tokens), learning_rate=LR,
-            warmup_steps=math.ceil(warmup * steps), seed=seed,
+            bench, work, max_steps=steps, per_device_train_batch_size=texts_per_step(rows, bench.batch_tokens // processes),
+            learning_rate=LR, warmup_steps=math.ceil(warmup * steps), seed=seed,
         )  # fmt: skip
         trainer = Counting(trained, chosen, data_collator=collator(bench, base), train_dataset=rows, callbacks=[marks])
         trainer.real = []
         trainer.remove_callback(transformers.PrinterCallback)
         trainer.train()
-    return Trained(trained, marks.seconds, int(sum(int(count) for count in trainer.real[skipped:])))
+    return Trained(trained, marks.seconds, processes * int(sum(int(count) for count in trainer.real[skipped:])))
 
 
 def labelled_rows(base: Base, rows: list[tuple[str, str]], labels: list[str], length: int) -> Dataset:

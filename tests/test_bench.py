@@ -6,9 +6,10 @@ import pytest
 from rich.console import Console
 
 from bench import __main__ as command
-from bench import models, report
+from bench import gpu, models, report
 from bench.measure import OURS, Bar, Bench, Options, Row, interleave, single, versus
 from bench.rows import ROWS
+from bench.rows import kernels as kernels_row
 
 
 def test_sides_alternate_and_see_the_number_of_the_round():
@@ -73,6 +74,8 @@ def test_every_bar_is_one_of_a_row_and_every_row_says_what_is_timed():
         "study",
         "looks",
         "replay",
+        "kernels",
+        "ddp",
     } <= ROWS.keys()
     assert all(row.timed for row in ROWS.values())
 
@@ -90,3 +93,56 @@ def test_the_loop_does_what_the_trainer_does(bbc_folder, tmp_path, monkeypatch):
     report.show(bench, [ROWS["replay"]], {"replay": cells}, console)
     assert next(cell for cell in cells if cell.variant == "difference").value < 5e-5
     assert "replay" in console.export_text()
+
+
+def test_every_promise_about_gpus_is_checked_by_a_row_that_knows_what_to_hold_it_to():
+    assert len(gpu.LIST) >= 4
+    for line in gpu.LIST:
+        assert {*line.checks, *line.measures} <= ROWS.keys()
+        for name in line.checks:
+            assert any(bar.promise for bar in ROWS[name].bars["gpu"].values()), name
+        ratios = [bar for name in (*line.checks, *line.measures) for bar in ROWS[name].bars["gpu"].values() if bar.unit == "x"]
+        assert ratios, line.promise
+
+
+def test_where_there_is_no_gpu_the_list_is_refused_in_a_line_that_names_the_dry_run(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(command.torch.cuda, "is_available", lambda: False)
+    assert command.main(["gpu", "--results", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert len(said.splitlines()) == 1
+    assert "python -m bench gpu --dry" in said
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("value", "code", "said"), [(0.5, 0, "ok     it holds"), (2.0, 1, "FAILED it holds\n         checked, wrong: 2, not ≤ 1")]
+)
+def test_a_dry_run_carries_out_the_checks_alone_and_fails_where_a_promise_is_broken(tmp_path, capsys, monkeypatch, value, code, said):
+    bar = {"wrong": Bar(1, "at most", promise=True), "slow": Bar(100)}
+    made = [
+        Row("checked", "", lambda bench: [single("wrong", [value], "x"), single("slow", [1.0], "x")], {"cpu": bar, "gpu": bar}),
+        Row("measured", "", _failing),
+    ]
+    monkeypatch.setenv("ACCLIMATE_SHARED", "")
+    monkeypatch.setattr(command, "ROWS", {row.name: row for row in made})
+    monkeypatch.setattr(gpu, "LIST", (gpu.Line("it holds", ("checked",), ("measured",)),))
+    assert command.main(["gpu", "--dry", "--results", str(tmp_path)]) == code
+    assert said in capsys.readouterr().out
+    (file,) = tmp_path.glob("*-quick.json")
+    assert json.loads(file.read_text())["rows"].keys() == {"checked"}
+
+
+@pytest.mark.parametrize("broken", [False, True], ids=["as it is", "one kernel wrong"])
+def test_packed_kernels_are_held_to_exact_attention_forward_and_backward(tmp_path, monkeypatch, broken):
+    monkeypatch.setattr(kernels_row, "HEADS", 2)
+    monkeypatch.setattr(kernels_row, "SIZE", 16)
+    if broken:
+        padded = kernels_row.kernels.padded
+        monkeypatch.setattr(kernels_row.kernels, "padded", lambda *given: 1.05 * padded(*given))
+    row = ROWS["kernels"]
+    cells = row.run(Bench(Options(rounds=1, quick=True), tmp_path))
+    assert {"loop, float32: error", "by_length, bfloat16: error", "padded, float16: error"} <= {cell.variant for cell in cells}
+    missed = gpu.broken({"kernels": row}, {"kernels": cells}, "cpu")
+    assert [each.partition(":")[0] for each in missed] == (
+        [f"kernels, padded, {dtype}" for dtype in ("float32", "float16", "bfloat16")] if broken else []
+    )

@@ -137,7 +137,7 @@ def test_flash_kernels_are_called_with_these_arguments(kernel, rules, monkeypatc
 def test_the_choice_and_its_reason(situation, name, reason, monkeypatch):
     given = {"capability": (9, 0), "dtype": torch.bfloat16, "head_size": 64, "dropout": False, "varlen": True, "there": set()} | situation
     monkeypatch.setattr(kernels, "torch_varlen", lambda: by_loop if given["varlen"] else None)
-    monkeypatch.setattr(kernels, "_is_there", lambda package: package in given["there"])
+    monkeypatch.setattr(kernels, "is_there", lambda package: package in given["there"])
     found = kernels._choose.__wrapped__(given["capability"], "cuda", given["dtype"], given["head_size"], given["dropout"])
     assert found.name == name
     assert reason in found.reason

@@ -228,13 +228,13 @@ def _choose(capability: tuple[int, int] | None, kind: str, dtype: torch.dtype, h
     fits_flash = head_size % HEAD_STEP == 0 and head_size <= WIDEST_HEAD
     if fits_flash and not dropout and torch_varlen() is not None:
         return BackEnd("variable-length flash attention (torch)", varlen)
-    if fits_flash and _is_there("flash_attn"):
+    if fits_flash and is_there("flash_attn"):
         return BackEnd("flash-attn", flash)
     if dropout:
         why = "the package flash_attn is not installed" if fits_flash else f"flash_attn takes no heads of size {head_size}"
         return BackEnd("padded", padded, f"attention dropout, and {why}")
     why = "this torch has no varlen_attn with a window" if fits_flash else f"flash attention takes no heads of size {head_size}"
-    if head_size >= NARROWEST_FLEX_HEAD and _is_there("triton"):
+    if head_size >= NARROWEST_FLEX_HEAD and is_there("triton"):
         return BackEnd("FlexAttention", flex, why)
     return BackEnd("padded", padded, f"{why}, and FlexAttention needs heads of 16 and triton")
 
@@ -260,5 +260,6 @@ def _flex_functions(compiled: bool) -> tuple[Callable[..., Any], Callable[..., A
     return (torch.compile(attend), torch.compile(create_block_mask)) if compiled else (attend, create_block_mask)
 
 
-def _is_there(package: str) -> bool:
+def is_there(package: str) -> bool:
+    """Whether a package that brings kernels is installed."""
     return importlib.util.find_spec(package) is not None
