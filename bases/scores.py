@@ -11,8 +11,9 @@ from statistics import mean, stdev
 from acclimate.files import write_text
 from acclimate.report.pages.markdown import grid
 from acclimate.report.tables.grid import Grid
-from acclimate.report.words.text import metric_words, score
+from acclimate.report.words.text import score
 from acclimate.study.language.study import load_study
+from acclimate.tasks.classify import Classify
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "acclimate" / "bases"
@@ -53,7 +54,7 @@ def _rows(study: str, names: tuple[str, ...], results: Path) -> list[tuple[str, 
             if row["status"] == "done":
                 found[row["labels"]][row["recipe"]].append(float(row[f"test_{metric}"]))
     task = study.partition("-")[0]
-    return [(task, labels, metric_words(metric), *(_cell(runs.get(name, [])) for name in names)) for labels, runs in found.items()]
+    return [(task, labels, Classify.metric(metric).words, *(_cell(runs.get(name, [])) for name in names)) for labels, runs in found.items()]
 
 
 def _cell(scores: list[float]) -> str:

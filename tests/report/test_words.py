@@ -218,3 +218,10 @@ def test_a_much_cheaper_recipe_is_named_with_what_it_may_lose(results_of: Make, 
 def test_a_recipe_that_is_little_cheaper_is_not_named(results_of: Make) -> None:
     verdicts = {**BETTER, ("tfidf", "all"): (0.01, -0.05, 0.07, "cannot tell")}
     assert "tfidf" not in verdict_sentences(results_of(THREE, verdicts, seconds={"DAPT": 9.0, "tfidf": 2.0}))[1]
+
+
+def test_where_lower_is_better_a_recipe_gains_by_less() -> None:
+    fewer = Verdict("b", "a", "all", 0.1, -0.05, -0.08, -0.02, 0.01, None, "better", 3, lower_is_better=True)
+    assert (fewer.claim, fewer.gains) == ("better", (0.02, 0.08))
+    more = Verdict("b", "a", "all", 0.2, 0.05, 0.02, 0.08, 0.01, None, "worse", 3, lower_is_better=True)
+    assert (more.claim, more.gains) == ("worse", (-0.08, -0.02))

@@ -110,6 +110,7 @@ def test_a_score_from_outside_judges_and_chooses(write_study, tmp_path):
     assert verdicts["metric"] == "test_sureness"
     assert next(verdict for verdict in verdicts["verdicts"] if verdict["recipe"] == "tfidf")["verdict"] == "better"
     assert json.loads((tmp_path / "out" / "study.json").read_text())["best"]["dev_sureness"] > 0.33
+    assert "probability of the right class" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     with pytest.raises(SettingsError, match="'sureness' is no score"):
         LANGUAGE.load(write_study(tmp_path, text))
 
@@ -141,3 +142,13 @@ def test_a_model_of_a_kind_from_outside_says_what_it_is_judged_by(graded, tiny_w
     assert json.loads((tmp_path / "answers.jsonl").read_text().splitlines()[0])["label"] in ("music", "sport", "trade")
     unknown = acclimate("evaluate", graded / "best", tiny_world / "test.jsonl")
     assert (unknown.returncode, "tasks of the kind 'grades', which is not known here" in unknown.stderr) == (2, True)
+
+
+def test_a_report_tells_what_a_kind_from_outside_has_to_tell(graded):
+    results = Results.load(graded)
+    assert (results.words(results.metric), results.lower_is_better(results.metric)) == ("distance in grades", True)
+    assert results.verdict_of("tfidf", "all").claim == "better"
+    assert results.chosen == results.best_on_dev(results.recipes) == "tfidf"
+    page = (graded / "report.html").read_text(encoding="utf-8")
+    assert "distance in grades" in page
+    assert "How far from the right grade" in page

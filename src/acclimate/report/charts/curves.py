@@ -7,7 +7,7 @@ from acclimate.inert import one_line
 from acclimate.report.charts.svg import ACCENT, SOFT, Figure, chart_of, draw
 from acclimate.report.results.finished import Results
 from acclimate.report.results.groups import groups
-from acclimate.report.words.text import metric_words, with_labels
+from acclimate.report.words.text import with_labels
 
 WIDTH, HEIGHT = 250, 130
 NAMES = {"loss": "training loss", "heldout_loss": "held-out loss"}
@@ -34,16 +34,16 @@ def curves(results: Results) -> list[Curves]:
         title += f", {with_labels(group.labels)}" if several and group.labels else ""
         # A single point is no curve; it stands in the tables.
         shown = {name: lines for name, lines in by_name.items() if any(len(points) > 1 for points in lines)}
-        figures = tuple(_figure(f"curve-{number}-{name}", title, name, lines) for name, lines in shown.items())
+        words = {name: NAMES.get(name) or f"dev {results.words(name)}" for name in shown}
+        figures = tuple(_figure(f"curve-{number}-{name}", title, words[name], lines) for name, lines in shown.items())
         if figures:
             found.append(Curves(title, figures))
     return found
 
 
-def _figure(name: str, title: str, curve: str, lines: list[list[tuple[float, float]]]) -> Figure:
+def _figure(name: str, title: str, words: str, lines: list[list[tuple[float, float]]]) -> Figure:
     import altair as alt
 
-    words = NAMES.get(curve) or f"dev {metric_words(curve)}"
     each = [{"seed": seed, "step": step, "value": value} for seed, points in enumerate(lines) for step, value in points]
     mean = [{"step": step, "value": value} for step, value in _mean(lines)]
     x = alt.X("step:Q", title="step", scale=alt.Scale(nice=False), axis=alt.Axis(tickCount=4, grid=False, format="~s"))

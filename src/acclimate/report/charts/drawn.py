@@ -7,7 +7,7 @@ from acclimate.inert import one_line
 from acclimate.report.charts.svg import ACCENT, INK, LINE, PAGE, SERIES, SOFT, Figure, apart, chart_of, draw
 from acclimate.report.results.finished import Results
 from acclimate.report.tables.comparison import Row
-from acclimate.report.words.text import listing, metric_words, quoted, score, with_labels
+from acclimate.report.words.text import listing, quoted, score, with_labels
 from acclimate.tasks.blocks import Points
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def pareto(results: Results, rows: list[Row]) -> Figure | None:
     known = [row for row in rows if row.mean is not None and row.seconds]
     if len(known) < 2:
         return None
-    front = _front(known)
+    front = _front(known, -1.0 if results.lower_is_better(results.metric) else 1.0)
     y = _domain([value for row in known for value in _spread(row)])
     seconds = [row.seconds or 0.0 for row in known]
     x = (min(seconds) / 1.6, max(seconds) * 1.6)
@@ -66,7 +66,7 @@ def pareto(results: Results, rows: list[Row]) -> Figure | None:
             for left in (True, False)
         ),
     )
-    says = f"Time against {metric_words(results.metric)}; not beaten in both: {listing([quoted(row.recipe) for row in front])}."
+    says = f"Time against {results.words(results.metric)}; not beaten in both: {listing([quoted(row.recipe) for row in front])}."
     caption = (
         "Quality against cost: mean score with its standard deviation over seeds, by the time of a run. The line joins the recipes that no "
         "other one beats in both."
@@ -113,7 +113,7 @@ def efficiency(results: Results, rows: list[Row]) -> Figure | None:
         .encode(x=horizontal, y=_vertical("label", title, y), text="recipe:N", color=alt.Color("colour:N", scale=None)),
     )
     caption = "Scores by number of labelled examples: means with their standard deviation over seeds."
-    says = f"{metric_words(results.metric)} of {len(results.recipes)} recipes {with_labels(*results.budgets)}."
+    says = f"{results.words(results.metric)} of {len(results.recipes)} recipes {with_labels(*results.budgets)}."
     return Figure("label-efficiency", caption, says, draw(chart, WIDTH - 140, HEIGHT))
 
 
@@ -134,7 +134,7 @@ def differences(results: Results, rows: list[Row]) -> Figure | None:
     ]  # fmt: skip
     order = list(dict.fromkeys(str(point["recipe"]) for point in data))
     vertical = alt.Y("recipe:N", sort=order, title=None, axis=alt.Axis(labelColor=INK, ticks=False, domain=False, labelLimit=300))
-    title = f"difference in {metric_words(results.metric)} to {one_line(results.reference)}, 95 % interval"
+    title = f"difference in {results.words(results.metric)} to {one_line(results.reference)}, 95 % interval"
     base = chart_of(data).encode(y=vertical)
     chart = alt.layer(
         chart_of([{"zero": 0}]).mark_rule(color=SOFT, strokeDash=[3, 3]).encode(x=alt.X("zero:Q", title=title)),
@@ -179,13 +179,14 @@ def points(results: Results, block: Points, name: str) -> Figure:
     return Figure(name, caption, f"{title}: {one_line(block.y)} by {one_line(block.x)}{known}.", draw(alt.layer(*layers), 260, 260))
 
 
-def _front(rows: list[Row]) -> list[Row]:
+def _front(rows: list[Row], sign: float = 1.0) -> list[Row]:
+    # Not beaten in both; `sign` is that of better scores.
+    def stands(row: Row) -> tuple[float, float]:
+        return sign * (row.mean or 0.0), row.seconds or 0.0
+
     def beaten(row: Row) -> bool:
-        mean, seconds = row.mean or 0.0, row.seconds or 0.0
-        return any(
-            (other.mean or 0.0) >= mean and (other.seconds or 0.0) <= seconds and (other.mean, other.seconds) != (row.mean, row.seconds)
-            for other in rows
-        )
+        merit, seconds = stands(row)
+        return any(other >= merit and took <= seconds and (other, took) != (merit, seconds) for other, took in map(stands, rows))
 
     return [row for row in rows if not beaten(row)]
 
@@ -208,7 +209,7 @@ def _vertical(field: str, title: str, domain: tuple[float, float]) -> "altair.Y"
 
 
 def _axis_title(results: Results) -> str:
-    return f"{metric_words(results.metric)} on the test set"
+    return f"{results.words(results.metric)} on the test set"
 
 
 def _named(ticks: list[float]) -> str:

@@ -22,7 +22,7 @@ from acclimate.report.tables.comparison import markdown_table, table_rows
 from acclimate.report.tables.data_facts import data_facts
 from acclimate.report.words.cautions import limits
 from acclimate.report.words.sentences import recipe_sentences
-from acclimate.report.words.text import amount, duration, label_count, listing, metric_words, percent, score, size, with_labels
+from acclimate.report.words.text import amount, duration, label_count, listing, percent, score, size, with_labels
 from acclimate.study.outputs.best import loads_plainly
 
 NAME = "README.md"
@@ -99,7 +99,7 @@ def _introduction(chain: Chain, role: str) -> str:
     if not role:
         return f"{what} {made} by fine-tuning once, with seed {run.seed}."
     seeds = len(results.values(run.recipe, run.labels, results.metric))
-    metric = metric_words(results.metric)
+    metric = results.words(results.metric)
     among = f"the best of {len(results.recipes)} recipes by {metric} on the dev set"
     if role == "best_transformer":
         among = f"the best on the dev set of those recipes that plain transformers can load ({metric})"
@@ -171,11 +171,11 @@ def _read_by(chain: Chain) -> Results:
 def _scores(chain: Chain) -> str:
     results, run = chain.results, chain.run
     rows = []
-    for metric in HUB_METRICS:
+    for metric in dict.fromkeys((*HUB_METRICS, results.metric.removeprefix("test_"))):
         own, values = run.values.get(f"test_{metric}"), results.values(run.recipe, run.labels, f"test_{metric}")
         if own is not None:
             mean = f"{score(sum(values) / len(values))} ({score(min(values))} to {score(max(values))})" if len(values) > 1 else "–"
-            rows.append((metric_words(metric), score(own), mean))
+            rows.append((results.words(metric), score(own), mean))
     seeds = len(results.values(run.recipe, run.labels, results.metric))
     own_table = markdown.table(("on the test set", "this model", f"mean of {seeds} seeds (lowest to highest)"), rows)
     parts = ["## Scores", own_table]

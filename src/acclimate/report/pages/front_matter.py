@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from acclimate.inert import one_line
 from acclimate.report.results.chain import Chain
-from acclimate.report.words.text import METRIC_WORDS
 
 if TYPE_CHECKING:
     from huggingface_hub import ModelCardData
@@ -39,7 +38,7 @@ def front_matter(chain: Chain, name: str, plain: bool) -> "ModelCardData":
             dataset_name=chain.hub_task or f"{data_name} (local files)",
             dataset_split="test",
             metric_type=HUB_METRICS[metric],
-            metric_name=METRIC_WORDS.get(metric, metric.replace("_", " ")),
+            metric_name=chain.results.words(metric),
             metric_value=round(value, 6),
         )
         for metric, value in scores.items()

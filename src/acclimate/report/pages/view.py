@@ -70,7 +70,7 @@ class View:
 
     @property
     def metric(self) -> str:
-        return text.metric_words(self.results.metric)
+        return self.results.words(self.results.metric)
 
     @cached_property
     def rows(self) -> tuple[Row, ...]:

@@ -13,9 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from acclimate.errors import SettingsError
+from acclimate.inert import one_line
 from acclimate.report.results.told import blocks_of
 from acclimate.study.outputs.output_folder import check_whole, unfinished
 from acclimate.tasks.blocks import Block
+from acclimate.tasks.metrics.classes import METRICS
+from acclimate.tasks.metrics.metric import score_facts
 
 PREDICTED = ("recipe", "labels", "split", "gold")  # what every predictions.parquet has
 FILES = ("results.parquet", "predictions.parquet", "verdicts.json", "study.json", "study.yaml")
@@ -67,18 +70,24 @@ class Verdict:
     seed_variance: float | None = None
     text_variance: float | None = None
     both_variance: float | None = None
+    lower_is_better: bool = False  # of the metric
 
     @property
     def claim(self) -> Claim:
-        """The verdict, weakened to "cannot tell" where one seed or the interval does not bear it.
-
-        Every metric that a study can compare is better when higher.
-        """
-        if self.low is None or self.high is None or self.seeds < 2:
+        """The verdict, weakened to "cannot tell" where one seed or the interval does not bear it."""
+        if self.gains is None or self.seeds < 2:
             return "cannot tell"
-        if self.verdict == "better" and self.low > 0:
+        least, most = self.gains
+        if self.verdict == "better" and least > 0:
             return "better"
-        return "worse" if self.verdict == "worse" and self.high < 0 else "cannot tell"
+        return "worse" if self.verdict == "worse" and most < 0 else "cannot tell"
+
+    @property
+    def gains(self) -> tuple[float, float] | None:
+        """How much better it is, at least and at most: the interval, turned where lower is better."""
+        if self.low is None or self.high is None:
+            return None
+        return (-self.high, -self.low) if self.lower_is_better else (self.low, self.high)
 
 
 @dataclass(frozen=True)
@@ -137,7 +146,7 @@ class Results:
                 metric=str(verdicts["metric"]),
                 reference=str(verdicts["reference"]),
                 runs=tuple(_run(row) for row in runs.to_pylist()),
-                verdicts=tuple(_verdict(row) for row in verdicts["verdicts"]),
+                verdicts=tuple(_verdict(row, _lower_is_better(str(verdicts["metric"]), study)) for row in verdicts["verdicts"]),
                 stages=tuple(_stage(row) for row in study.get("stages", ())),
                 study=study,
                 study_yaml=(folder / "study.yaml").read_text(encoding="utf-8"),
@@ -213,7 +222,17 @@ class Results:
         dev_metric = "dev_" + self.metric.removeprefix("test_")
         means = {recipe: self.mean(recipe, self.budgets[-1], dev_metric) for recipe in recipes}
         known = {recipe: mean for recipe, mean in means.items() if mean is not None}
-        return max(known, key=lambda recipe: known[recipe]) if known else None
+        best = min if self.lower_is_better(self.metric) else max
+        return best(known, key=lambda recipe: known[recipe]) if known else None
+
+    def words(self, column: str) -> str:
+        """`test_macro_f1` -> `macro F1`: the split is said where it matters."""
+        name = _score_of(column)
+        return one_line(str(_scores(self.study).get(name, {}).get("words") or name.replace("_", " ")))
+
+    def lower_is_better(self, column: str) -> bool:
+        """Whether a score is better when lower."""
+        return _lower_is_better(column, self.study)
 
     def runs_of(self, recipe: str, labels: str) -> tuple[Run, ...]:
         """Every seed of a recipe at a budget, failed ones among them."""
@@ -320,8 +339,22 @@ def _run(row: dict[str, Any]) -> Run:
     )
 
 
-def _verdict(row: dict[str, Any]) -> Verdict:
+def _scores(study: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    # Folders that do not say what their scores are, are all of classification.
+    return study.get("scores") or score_facts(METRICS)
+
+
+def _lower_is_better(column: str, study: Mapping[str, Any]) -> bool:
+    return _scores(study).get(_score_of(column), {}).get("better") == "lower"
+
+
+def _score_of(column: str) -> str:
+    return column.removeprefix("test_").removeprefix("dev_")
+
+
+def _verdict(row: dict[str, Any], lower_is_better: bool) -> Verdict:
     return Verdict(
+        lower_is_better=lower_is_better,
         recipe=str(row["recipe"]),
         reference=str(row["reference"]),
         labels=str(row["labels"]),

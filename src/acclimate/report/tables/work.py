@@ -7,7 +7,7 @@ from statistics import fmean
 from acclimate.report.results.finished import Results, StageFact
 from acclimate.report.results.groups import groups
 from acclimate.report.tables.grid import Grid
-from acclimate.report.words.text import LOWER_IS_BETTER, amount, duration, label_count, listing, metric_words, score, size, with_labels
+from acclimate.report.words.text import amount, duration, label_count, listing, score, size, with_labels
 
 
 def stages_grid(results: Results) -> Grid:
@@ -54,11 +54,11 @@ def scores_grid(results: Results, labels: str, split: str) -> Grid:
     )
     measured = [recipe for recipe in results.recipes if names and any(run.done for run in results.runs_of(recipe, labels))]
     rows = tuple((recipe, *(score(results.mean(recipe, labels, name)) for name in names)) for recipe in measured)
-    lower = dict.fromkeys(metric_words(name) for name in names if name.partition("_")[2] in LOWER_IS_BETTER)
+    lower = dict.fromkeys(results.words(name) for name in names if results.lower_is_better(name))
     caption = f"All scores on the {split} set {with_labels(labels)}, means over seeds" + (
         f"; lower is better for {listing(list(lower))}" if lower else ""
     )
-    return Grid(caption, ("recipe", *map(metric_words, names)), rows)
+    return Grid(caption, ("recipe", *map(results.words, names)), rows)
 
 
 @dataclass(frozen=True)

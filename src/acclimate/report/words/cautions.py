@@ -6,7 +6,7 @@ from typing import Any
 from acclimate.data.unknown import NOTED
 from acclimate.report.pages.markdown import named, plain
 from acclimate.report.results.chain import Chain
-from acclimate.report.words.text import listing, metric_words, percent, score
+from acclimate.report.words.text import listing, percent, score
 
 RARE = 30  # test texts of a label; with fewer, one mistake more moves its recall by over three points
 MOST_RARE = 10  # labels named of those
@@ -26,7 +26,7 @@ def _of_the_comparison(chain: Chain) -> Iterator[str]:
     if len(scores) == 1:
         yield "It was trained with one seed; how much of its score is luck is not known."
     elif len(set(scores)) > 1:
-        reached = f"from {score(min(scores))} to {score(max(scores))} in {metric_words(results.metric)}"
+        reached = f"from {score(min(scores))} to {score(max(scores))} in {results.words(results.metric)}"
         yield f"It is one of {len(scores)} seeds of its recipe, which score {reached}."
     if len(results.recipes) > 1 and run.recipe != results.reference:
         verdict = results.verdict_of(run.recipe, run.labels)

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, replace
 
 from acclimate.report.results.finished import Claim, Results, Run, Verdict
-from acclimate.report.words.text import interval, metric_words, quoted, score, signed
+from acclimate.report.words.text import interval, quoted, score, signed
 
 SMALLEST_SHOWN = 0.0005  # less rounds to 0.000
 
@@ -51,7 +51,7 @@ def _said(results: Results, recipe: str, labels: str) -> Said:
 
 def _compared(results: Results, verdict: Verdict, failures: str) -> Said:
     name, reference = quoted(verdict.recipe), f"the reference {quoted(results.reference)}"
-    metric = metric_words(results.metric)
+    metric = results.words(results.metric)
     claim = verdict.claim
     checkpoint = results.checkpoint_only(verdict.recipe)
     here = " for this checkpoint (its pretraining was run once)" if checkpoint else ""
@@ -63,14 +63,15 @@ def _compared(results: Results, verdict: Verdict, failures: str) -> Said:
     if verdict.seeds < 2:
         luck = f"{seen}, and with one seed nothing says how much of it is luck"
         return Said(verdict.recipe, claim, f"{start}: {luck}{failures}.", "Run at least three seeds.")
-    if verdict.low is None or verdict.high is None:
+    if verdict.gains is None:
         return Said(verdict.recipe, claim, f"{start}: {seen}, without an interval{failures}.", "")
-    if verdict.low > 0 or verdict.high < 0:
+    least, most = verdict.gains
+    if least > 0 or most < 0:
         # The interval is of this recipe alone; the verdict also counts how many recipes had their chance.
         alone = f"{seen}, and its own 95 % interval ({interval(verdict.low, verdict.high)}) leaves zero out"
         text = f"{start}: {alone}, but not once all comparisons with the reference are counted{failures}."
     else:
-        text = f"{start}: {_allowed(verdict.low, verdict.high)} in {metric}{failures}."
+        text = f"{start}: {_allowed(least, most)} in {metric}{failures}."
     return Said(verdict.recipe, claim, text, _advice(verdict))
 
 
@@ -125,7 +126,7 @@ def _level(results: Results, recipe: str, labels: str) -> str:
     values = results.values(recipe, labels, results.metric)
     if not values:
         return "its score was not measured"
-    reached = f"{metric_words(results.metric)} {score(sum(values) / len(values))} on the test set"
+    reached = f"{results.words(results.metric)} {score(sum(values) / len(values))} on the test set"
     if len(values) == 1:
         return f"{reached}, with one seed"
     return f"{reached}, the mean of {len(values)} seeds from {score(min(values))} to {score(max(values))}"

@@ -4,17 +4,6 @@ import unicodedata
 
 from acclimate.inert import one_line
 
-METRIC_WORDS = {
-    "macro_f1": "macro F1",
-    "micro_f1": "micro F1",
-    "mcc": "Matthews correlation",
-    "pr_auc": "PR-AUC",
-    "pr_auc_base_rate": "PR-AUC base rate",
-    "brier": "Brier score",
-    "ece": "ECE",
-}
-LOWER_IS_BETTER = frozenset({"loss", "brier", "ece"})  # every other score is better when higher
-
 _SUFFIXES = "kMGTPEZ"
 _RIGHT_TO_LEFT = frozenset({"R", "AL"})
 
@@ -25,12 +14,6 @@ def quoted(name: str) -> str:
     if any(unicodedata.bidirectional(character) in _RIGHT_TO_LEFT for character in name):
         name = f"\u2068{name}\u2069"
     return f"“{name}”"
-
-
-def metric_words(metric: str) -> str:
-    """`test_macro_f1` -> `macro F1`: the split is said where it matters."""
-    name = metric.removeprefix("test_").removeprefix("dev_")
-    return METRIC_WORDS.get(name, name.replace("_", " "))
 
 
 def score(value: float | None) -> str:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from acclimate.report.results.finished import Claim, Results, Verdict
-from acclimate.report.words.text import duration, interval, listing, metric_words, quoted, score, signed, with_labels
+from acclimate.report.words.text import duration, interval, listing, quoted, score, signed, with_labels
 
 MUCH_CHEAPER = 5  # times less time
 
@@ -78,7 +78,8 @@ def _about_winner(results: Results, winner: str) -> str:
         mine, theirs = (score(results.mean(recipe, labels, results.metric)) for recipe in (winner, results.reference))
         text = f"{name} is better than {reference}{checkpoint}: its {_metric(results)} is {mine} against {theirs}, {numbers}"
     elif claim == "worse":
-        text = f"{name} scored highest on the dev set but is worse than {reference}{checkpoint}: {numbers} in {_metric(results)}"
+        highest = "lowest" if results.lower_is_better(results.metric) else "highest"
+        text = f"{name} scored {highest} on the dev set but is worse than {reference}{checkpoint}: {numbers} in {_metric(results)}"
     else:
         told = f"this study cannot tell {name}, which scored highest on the dev set, from {reference}"
         text = f"{told}{checkpoint}: {numbers} in {_metric(results)}"
@@ -162,7 +163,8 @@ def _baseline_won(results: Results, chosen: str) -> list[str]:
     if chosen not in results.plain_baselines:
         return []
     best = results.best_on_dev(tuple(recipe for recipe in results.recipes if recipe not in results.plain_baselines))
-    return [] if best is None else [f"no transformer scored higher on the dev set, and the best of them is {quoted(best)}"]
+    higher = "lower" if results.lower_is_better(results.metric) else "higher"
+    return [] if best is None else [f"no transformer scored {higher} on the dev set, and the best of them is {quoted(best)}"]
 
 
 def _cheaper(results: Results, chosen: str) -> list[str]:
@@ -176,7 +178,7 @@ def _cheaper(results: Results, chosen: str) -> list[str]:
     if best is None:
         return []
     verdict = verdicts[best]
-    low, high = verdict.low or 0.0, verdict.high or 0.0
+    low, high = verdict.gains or (0.0, 0.0)
     if verdict.claim == "better":
         told = "is better than the reference"
     elif low < 0 < high:
@@ -216,7 +218,7 @@ def _at(results: Results, labels: str) -> str:
 
 
 def _metric(results: Results) -> str:
-    return f"{metric_words(results.metric)} on the test set" if results.metric.startswith("test_") else metric_words(results.metric)
+    return f"{results.words(results.metric)} on the test set" if results.metric.startswith("test_") else results.words(results.metric)
 
 
 def _difference(verdict: Verdict, brief: bool = False) -> str:

@@ -1,6 +1,6 @@
 """A score of a kind of task, and what each item contributes to it: all that statistics ask of a score."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -36,6 +36,11 @@ class Metric:
     """The columns of the answers that it looks at; others need not be read."""
     hub: str | None = None
     """What the Hugging Face hub calls it, where it knows it."""
+
+
+def score_facts(metrics: Iterable[Metric]) -> dict[str, dict[str, Any]]:
+    """What must be known of scores to tell of them, ready for JSON."""
+    return {metric.name: {"words": metric.words, "better": metric.better} for metric in metrics}
 
 
 def contributions(score: float, slope: Numbers) -> Numbers:
