@@ -24,12 +24,11 @@ from acclimate.modeling.folder import ModelFolder
 from acclimate.objectives.mlm import MaskedText, Vocabulary
 from acclimate.stages.base import Context, Outcome, Runtime
 from acclimate.stages.finetune import Finetune
-from acclimate.stages.texts import vocabulary
-from acclimate.stages.training import decayed
 from acclimate.tasks.classify import Classify
 from acclimate.tasks.opened import Data, DataSettings
 from acclimate.training.checkpoint import Checkpoints
 from acclimate.training.devices import Devices
+from acclimate.training.groups import decayed
 from acclimate.training.interrupt import StopRequest
 from acclimate.training.loop import Objective, Surroundings, TrainSettings, train
 from acclimate.training.progress import Silent
@@ -62,7 +61,7 @@ class Text:
 
 def lines(bench: Bench, folder: ModelFolder, characters: int, corpora: tuple[str, ...] = texts.CORPORA) -> Text:
     """Documents, each cut to the longest sequence; tokenised once a run."""
-    words = vocabulary(folder.tokenizer(), whole_word=False)
+    words = Vocabulary.of(folder.tokenizer(), whole_word=False)
     read = texts.documents(bench.options.data, characters, corpora)
     key = f"bench {characters} {' '.join(corpora)}"
     store = TokenStore.build(bench.work / f"tokens-{characters}-{corpora[0]}", iter(read), folder.tokenizer(), key)

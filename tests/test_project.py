@@ -1,5 +1,6 @@
 """The project's own habits: one story a file, one version everywhere, pins that the ranges allow."""
 
+import ast
 import re
 import tomllib
 from importlib.metadata import version
@@ -16,6 +17,9 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 PINS = [line for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
 DIRECT = [*PROJECT["dependencies"], *(line for lines in PROJECT["optional-dependencies"].values() for line in lines)]
 LONGEST = 450  # lines; a longer file tells more than one story
+LONGEST_FUNCTION, MOST_ARGUMENTS = 80, 8  # lines; `self` and `cls` not counted
+# Their arguments are what others call them with: the options of a verb, and transformers' interface of attention.
+AS_OTHERS_CALL_THEM = ("cli/", "modeling/packed.py attention")
 
 
 def _python_files() -> list[Path]:
@@ -25,6 +29,21 @@ def _python_files() -> list[Path]:
 def test_no_file_has_outgrown_one_story() -> None:
     lengths = {str(file.relative_to(ROOT)): len(file.read_text(encoding="utf-8").splitlines()) for file in _python_files()}
     assert {name: length for name, length in lengths.items() if length > LONGEST} == {}
+
+
+def test_no_function_has_outgrown_a_screen_and_none_asks_for_more_than_one_remembers() -> None:
+    found = []
+    for file in sorted((ROOT / "src").rglob("*.py")):
+        name = str(file.relative_to(ROOT / "src" / "acclimate"))
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                asked = [each.arg for each in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+                excepted = f"{name} {node.name}".startswith(AS_OTHERS_CALL_THEM)
+                if not excepted and len([each for each in asked if each not in ("self", "cls")]) > MOST_ARGUMENTS:
+                    found.append(f"{name} {node.name}: {len(asked)} arguments")
+                if (length := (node.end_lineno or 0) - node.lineno + 1) > LONGEST_FUNCTION:
+                    found.append(f"{name} {node.name}: {length} lines")
+    assert found == []
 
 
 def test_test_files_have_unique_names_and_mirror_the_parts_of_src() -> None:

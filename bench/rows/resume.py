@@ -18,8 +18,8 @@ from acclimate.errors import Interrupted
 from acclimate.modeling import heads
 from acclimate.modeling.execution import Packed
 from acclimate.objectives.mlm import MaskedText
-from acclimate.stages.training import decayed
 from acclimate.training.checkpoint import Checkpoints, TrainState
+from acclimate.training.groups import decayed
 from acclimate.training.interrupt import StopRequest
 from acclimate.training.loop import Surroundings, train
 from acclimate.training.progress import Silent

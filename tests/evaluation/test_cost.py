@@ -31,7 +31,7 @@ def test_cost_survives_json():
 
 
 def test_training_takes_six_operations_a_parameter_and_token_and_frozen_parts_two():
-    facts = {"parameters": 1000, "tokens": 10, "layers": 0, "hidden": 8, "length": 0}
+    facts = {"parameters": 1000, "tokens": 10, "width": 0, "length": 0}
     assert training_flops(**facts) == 6 * 1000 * 10
     assert training_flops(**facts, trained_share=0.0) == 2 * 1000 * 10
     assert training_flops(**facts, head_parameters=500, head_share=0.2) == 6 * (1000 + 100) * 10

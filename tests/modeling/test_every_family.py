@@ -20,14 +20,13 @@ import acclimate
 from acclimate.errors import SettingsError
 from acclimate.modeling.architecture import Architecture
 from acclimate.modeling.cut_layers import cut_layers
-from acclimate.modeling.execution import Packed
+from acclimate.modeling.execution import Packed, checkpoint_activations
 from acclimate.modeling.families import FAMILIES, LARGEST, SUPPORTED, dimensions_of, family_of
 from acclimate.modeling.folder import import_base
 from acclimate.modeling.frozen import divided
 from acclimate.modeling.heads import freeze, layer_groups
 from acclimate.modeling.layers import layers_of
 from acclimate.modeling.tensors import to_tensors
-from acclimate.stages.training import checkpoint_activations
 
 LAYERS, WIDTH, LABELS, POSITIONS = 3, 16, 3, 48  # of the tiny ones
 

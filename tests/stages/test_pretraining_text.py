@@ -96,13 +96,13 @@ def test_what_an_evaluation_found_is_said_of_each_corpus(read):
     text = read({"wiki": 1, "talks": 1})
     both = ("wiki", "talks")
     losses = {"heldout_loss/wiki": 2.0, "heldout_accuracy/wiki": 0.5, "heldout_loss/talks": 1.0, "heldout_accuracy/talks": 0.75}
-    found = text.measured(losses, both)
+    found = text.measured(losses, both)["corpora"]
     assert found["talks"]["heldout_accuracy"] == 0.75
     assert found["wiki"]["bits_per_byte"] == pytest.approx(2.0 / np.log(2) * 160 / sum(map(len, WIKI)))
-    of_one = text.measured({"heldout_loss": 2.0, "heldout_accuracy": 0.5}, ("wiki",))
+    of_one = text.measured({"heldout_loss": 2.0, "heldout_accuracy": 0.5}, ("wiki",))["corpora"]
     assert of_one["wiki"]["heldout_loss"] == 2.0
     assert "heldout_loss" not in of_one["talks"]
-    assert "heldout_loss" not in text.measured({}, both)["wiki"]
+    assert "heldout_loss" not in text.measured({}, both)["corpora"]["wiki"]
 
 
 def test_what_a_vocabulary_cannot_read_is_charged_as_it_is_and_never_makes_it_the_better_one(folder, tmp_path):
@@ -111,7 +111,7 @@ def test_what_a_vocabulary_cannot_read_is_charged_as_it_is_and_never_makes_it_th
 
     def measured(texts):
         text = read_text({"wiki": Corpus.of_texts("wiki", texts, str(len(texts[0])))}, {"wiki": 1}, folder, context, 6, 0.05, 1000)
-        return text.measured({"heldout_loss": 2.0, "heldout_accuracy": 0.5}, ("wiki",))["wiki"]
+        return text.measured({"heldout_loss": 2.0, "heldout_accuracy": 0.5}, ("wiki",))["corpora"]["wiki"]
 
     half, whole = measured(halves), measured(WIKI)
     assert (half["unknown_tokens"], half["unknown_share"]) == (40, 0.2)

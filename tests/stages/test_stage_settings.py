@@ -3,7 +3,6 @@ from typing import ClassVar
 import pytest
 from pydantic import ValidationError
 
-from acclimate.stages import STAGES
 from acclimate.stages.finetune import Finetune
 from acclimate.stages.pretrain import Pretrain
 
@@ -47,11 +46,6 @@ def test_dev_and_test_text_are_read_only_when_asked_for():
 def test_two_budgets_at_once_are_refused():
     with pytest.raises(ValidationError, match="not both"):
         Pretrain(tokens=5, epochs=1)
-
-
-@pytest.mark.parametrize("stage", STAGES)
-def test_every_setting_is_documented(stage):
-    assert all(field.description for name, field in stage.model_fields.items() if name != "stage")
 
 
 def test_a_setting_that_was_added_later_leaves_no_trace_while_it_means_what_was_done_before():

@@ -13,10 +13,10 @@ from tests.training.test_loop import SETTINGS, TEXTS, Toy, Toys, run, scores, we
 
 from acclimate.data.batches import CountOrder
 from acclimate.errors import Interrupted, UnreadableError
-from acclimate.stages.training import remembered
 from acclimate.training.checkpoint import Checkpoints
 from acclimate.training.devices import Devices
 from acclimate.training.interrupt import StopRequest
+from acclimate.training.remembered import remembered
 
 FILES = ("model.safetensors", "optimizer.safetensors", "state.json", "best.safetensors")
 

@@ -71,8 +71,7 @@ def training_flops(
     *,
     parameters: int,
     tokens: int,
-    layers: int,
-    hidden: int,
+    width: int,
     length: float,
     head_parameters: int = 0,
     head_share: float = 0.0,
@@ -81,12 +80,12 @@ def training_flops(
 ) -> float:
     """Floating-point operations of training, 6 a parameter and token: 2 forward, 4 backward (Kaplan et al. 2020, section 2.1).
 
-    `parameters` without embeddings, which are looked up. Attention adds 12 x layers x hidden x length a token (Chowdhery et al. 2022,
-    appendix B), `length` being the mean number of tokens that one token sees. `head_parameters` are used at `head_share` of the tokens only
-    (masked positions). What is frozen costs its forward pass alone: `trained_share` of the parameters goes backward, and the rest sees
-    `frozen_tokens`, fewer than `tokens` where it ran once for all epochs.
+    `parameters` without embeddings, which are looked up. Attention adds 12 x `width` (layers x hidden) x `length` a token (Chowdhery et al.
+    2022, appendix B), `length` being the mean number of tokens that one token sees. `head_parameters` are used at `head_share` of the
+    tokens only (masked positions). What is frozen costs its forward pass alone: `trained_share` of the parameters goes backward, and the
+    rest sees `frozen_tokens`, fewer than `tokens` where it ran once for all epochs.
     """
-    per_token = 2 * parameters + 2 * head_parameters * head_share + 4 * layers * hidden * length
+    per_token = 2 * parameters + 2 * head_parameters * head_share + 4 * width * length
     seen_by_frozen = tokens if frozen_tokens is None else frozen_tokens
     return float(per_token * (3 * trained_share * tokens + (1 - trained_share) * seen_by_frozen))
 

@@ -1,6 +1,6 @@
 """How well a masked language model knows text that it was not trained on: with fixed masks, corpus by corpus and together."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -48,3 +48,13 @@ class Heldout:
             measured |= {f"heldout_loss/{name}": scores.loss for name, scores in each.items()}
             measured |= {f"heldout_accuracy/{name}": scores.accuracy for name, scores in each.items()}
         return measured
+
+    def judge(self, devices: Devices) -> Callable[[nn.Module], dict[str, float]] | None:
+        """`score` of a model; None where there is nothing to ask for."""
+        return (lambda model: self.score(model, devices)) if self.batches else None
+
+    def notes(self) -> list[str]:
+        """What should be known of it."""
+        if not self.silent:
+            return []
+        return [f"no token of the held-out text of {' and '.join(self.silent)} can be masked, so nothing is measured there"]

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,6 +68,10 @@ def heldout_loss(model: nn.Module, batches: Sequence[Batch], devices: Devices) -
 def softmax(logits_BL: Tensor) -> Tensor:
     """Probabilities [B, L] that sum to 1 over the labels."""
     return torch.softmax(logits_BL, dim=-1)
+
+
+LINKS: Mapping[str, Callable[[Tensor], Tensor]] = {"softmax": softmax, "sigmoid": torch.sigmoid, "none": lambda outputs_BL: outputs_BL}
+"""What outputs [B, L] mean, by the `link` of a head."""
 
 
 @torch.no_grad()

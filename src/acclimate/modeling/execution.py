@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from acclimate.data.batches import TARGET_INDEX
+from acclimate.errors import SettingsError
 from acclimate.modeling.architecture import is_mlm
 from acclimate.modeling.attention_kernels import BackEnd
 from acclimate.modeling.dropout import cheapen
@@ -207,3 +208,16 @@ def _obstacle(model: "PreTrainedModel") -> str:
     if not why and getattr(model.config, "is_decoder", False):
         why = "configured as a decoder, and only heads of encoders are verified"
     return why and f"{family.model_type}: {why}, so it runs on length-bucketed padded batches: slower, with the same results"
+
+
+def checkpoint_activations(model: "PreTrainedModel") -> None:
+    """Let the layers compute their activations again in the backward pass instead of keeping them (Chen et al. 2016).
+
+    Raises:
+        SettingsError: the architecture cannot.
+    """
+    if not model.supports_gradient_checkpointing:
+        raise SettingsError(f"gradient_checkpointing: {model.config.model_type} cannot do it; lower max_length or --micro-tokens instead")
+    # Renamed in newer versions of the library, where the old name warns.
+    enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
+    enable({"use_reentrant": False})

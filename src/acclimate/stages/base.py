@@ -1,5 +1,6 @@
 """What a stage is: frozen settings, what it reads, and `run`, which turns one model folder into the next."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,6 +61,7 @@ class Context:
     output: Path  # the artifact being built: model/, predictions.parquet, log.jsonl
     runtime: Runtime
     sample: int | None = None  # the seed that chooses the labelled texts of a budget; None: `seed`
+    began: float = field(default_factory=time.monotonic)  # when the stage was begun in this process
 
     def task(self) -> Task:
         """The task, cut to this run's label budget."""

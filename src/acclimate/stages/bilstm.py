@@ -1,25 +1,26 @@
 """The neural plain baseline stage: a bidirectional LSTM over words, from scratch; what a network learns from the labelled texts alone."""
 
 import math
-import time
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
+import numpy as np
 from pydantic import Field
 
-from acclimate.modeling.baselines.word_list import WordList
-from acclimate.objectives.class_weights import check_class_weights
+from acclimate.evaluation.cost import training_flops
+from acclimate.modeling.baselines.word_list import UNKNOWN, WordList
+from acclimate.objectives.class_weights import check_class_weights, class_weights
 from acclimate.settings import MOST_EPOCHS
-from acclimate.stages.base import USUAL_SCORE, Context, Outcome, Role, Serves, Stage, dev_scores
+from acclimate.stages.base import USUAL_SCORE, Context, Outcome, Role, Serves, Stage
+from acclimate.stages.pace import Course, Pace
 from acclimate.stages.planned import BYTES, Reads, Sizes, Work
 from acclimate.tasks.task import Task
 
 if TYPE_CHECKING:
     from acclimate.data.sequences import Sequences
     from acclimate.modeling.baselines.bilstm_model import BilstmClassifier
-    from acclimate.training.loop import Group
 
 
-class Bilstm(Stage):
+class Bilstm(Pace, Stage):
     """Word vectors and a bidirectional LSTM with max pooling (Conneau et al. 2017), from scratch: what no pretraining at all comes to."""
 
     libraries: ClassVar[tuple[str, ...]] = ("torch", "numpy")
@@ -48,8 +49,6 @@ class Bilstm(Stage):
     """Share of the steps in which the rate rises."""
     schedule: Literal["linear", "cosine", "constant"] = "constant"
     """How the rate falls after warm-up; dev ends the training long before the last step, so by default it does not."""
-    weight_decay: float = Field(default=0.01, ge=0)
-    """AdamW's decay; biases have none."""
     clip: float = Field(default=5.0, gt=0)
     """Largest norm of the gradient."""
     epochs: float = Field(default=40.0, gt=0, le=MOST_EPOCHS)
@@ -97,99 +96,52 @@ class Bilstm(Stage):
         return Work(BYTES * (vectors + body), tokens=round(train * epochs), operations=operations)
 
     def run(self, parent: object, context: Context) -> Outcome:
-        import numpy as np
-
         from acclimate.data.batches import CountOrder
-        from acclimate.evaluation.cost import Cost, PeakMemory, disk_bytes, training_flops
-        from acclimate.evaluation.inference import class_probabilities
-        from acclimate.evaluation.predictions import write_predictions
         from acclimate.modeling.baselines.bilstm_model import BilstmClassifier, BilstmConfig
-        from acclimate.objectives.class_weights import class_weights
         from acclimate.objectives.losses import LOSSES
         from acclimate.objectives.supervised import Supervised
         from acclimate.objectives.word_dropout import WordDropout
-        from acclimate.stages.training import train_in
-        from acclimate.tasks.kind import split_scores
+        from acclimate.stages.exam import Exam
+        from acclimate.stages.trainer import Trainer
+        from acclimate.training.groups import in_two
         from acclimate.training.memory import MOST
 
-        began = time.monotonic()
-        devices = context.runtime.devices
-        task = context.task()
-        answered, gold = task.kind.answered["sequence"], np.asarray(task.train.gold)
+        task, device = context.task(), context.runtime.devices.device
+        head = task.kind.head(task.names, "sequence")
         words = WordList.of(task.train.inputs[0], self.most_words, self.min_count)
         config = BilstmConfig(task.names, words, self.embedding, self.hidden, self.layers, self.max_length)
-        model = BilstmClassifier(config, self.dropout, context.seed).to(devices.device)
+        model = BilstmClassifier(config, self.dropout, context.seed).to(device)
         # A word takes a few kilobytes here, so what is of use also fits; the loop halves it where it does not.
-        micro = context.runtime.micro_tokens or MOST.get(devices.device.type, MOST["cpu"])
-        train, dev, test = (model.sequences(split.inputs[0]) for split in (task.train, task.dev, task.test))
-        order = CountOrder(len(train), self.batch_size, context.seed)
-        weights = class_weights(self.class_weights, gold, task.names)
-        objective = WordDropout(Supervised(train, task.train, order, LOSSES["cross_entropy"](weights)), self.word_dropout, context.seed)
-
-        def probabilities(texts: "Sequences") -> "np.ndarray[Any, np.dtype[np.float64]]":
-            return class_probabilities(model, texts, len(task.names), micro, devices)
-
-        def score(_: object) -> dict[str, float]:
-            return dev_scores(task.kind, self.select_by, task.dev, answered(probabilities(dev), task.dev))
-
-        seconds = time.monotonic() - began
-        with PeakMemory() as memory:
-            result = train_in(
-                context, "all", self, model, micro, objective, _groups(model, self.weight_decay), score,
-                steps=self.steps(order.batches_per_epoch), lr=self.lr, schedule=self.schedule, evaluate_every=order.batches_per_epoch,
-                patience=self.patience, patience_from=self.min_steps,
-            )  # fmt: skip
-            began = time.monotonic()
-            dev_probabilities = probabilities(dev)
-            test_began = time.monotonic()
-            test_probabilities = probabilities(test)
-            test_seconds = time.monotonic() - test_began
-        output = context.output / "model"
-        predicted = {
-            "dev": (task.dev, answered(dev_probabilities, task.dev)),
-            "test": (task.test, answered(test_probabilities, task.test)),
-        }
-        if devices.is_main:
-            model.save(output)
-            write_predictions(context.output / "predictions.parquet", predicted)
-        seconds += result.seconds + time.monotonic() - began
+        micro = context.runtime.micro_tokens or MOST.get(device.type, MOST["cpu"])
+        with Trainer(context, model, micro, self, lambda pace: in_two(model.parameters(), pace.weight_decay)) as trainer:
+            texts = {name: model.sequences(split.inputs[0]) for name, split in task.splits.items()}
+            order = CountOrder(len(task.train), self.batch_size, context.seed)
+            loss = LOSSES[head.losses[0]](class_weights(self.class_weights, np.asarray(task.train.gold), task.names))
+            items = Supervised(texts["train"], task.train, order, loss)
+            exam = Exam(task, head, texts, trainer)
+            epoch = order.batches_per_epoch
+            course = Course(self.steps(epoch), epoch, self.patience, self.min_steps)
+            result = trainer.fit(WordDropout(items, self.word_dropout, context.seed), exam.judge(self.select_by), course)
+            scores = exam.taken()
+            if trainer.devices.is_main:
+                model.save(context.output / "model")
         metrics = {
-            **split_scores(task.kind, predicted),
-            "steps": result.steps,
-            "best_step": result.best_step,
-            "epochs": round(result.steps / order.batches_per_epoch, 3),
-            "tokens": result.tokens,
+            **scores,
+            **result.measured(),
+            "epochs": round(result.steps / epoch, 3),
             "words": len(words) - 1,
-            "unknown_share_dev": _unknown_share(dev),
-            "unknown_share_test": _unknown_share(test),
-            "cut_words_train": train.windows.cut_tokens,
-            "cut_words_dev": dev.windows.cut_tokens,
-            "cut_words_test": test.windows.cut_tokens,
+            **{f"unknown_share_{name}": _unknown_share(texts[name]) for name in ("dev", "test")},
+            **{f"cut_words_{name}": read.windows.cut_tokens for name, read in texts.items()},
         }
-        parameters = sum(parameter.numel() for parameter in model.parameters())
-        read_once = sum(parameter.numel() for parameter in model.out.parameters())  # a text, not a word
-        body = sum(parameter.numel() for parameter in model.lstms.parameters())
-        flops = training_flops(
-            parameters=body, tokens=result.tokens, layers=0, hidden=0, length=0,
-            head_parameters=read_once, head_share=1 / float(train.lengths.mean()),
-        )  # fmt: skip
-        cost = Cost(
-            seconds=seconds, tokens=result.tokens, flops=flops, peak_memory_bytes=memory.bytes, parameters=parameters,
-            trained_parameters=parameters, disk_bytes=disk_bytes(output), inference_texts_per_second=len(test) / max(test_seconds, 1e-9),
-        )  # fmt: skip
-        return Outcome(metrics, cost, (), (*result.history, *result.evaluations))
+        return trainer.outcome(metrics, _flops(model, result.tokens, float(texts["train"].lengths.mean())))
 
 
-def _groups(model: "BilstmClassifier", weight_decay: float) -> "list[Group]":
-    from acclimate.training.loop import Group
-
-    parameters = list(model.parameters())
-    matrices, biases = [p for p in parameters if p.ndim > 1], [p for p in parameters if p.ndim <= 1]
-    return [Group(matrices, 1.0, weight_decay), Group(biases, 1.0, 0.0)]
+def _flops(model: "BilstmClassifier", tokens: int, mean_length: float) -> float:
+    read_once = sum(parameter.numel() for parameter in model.out.parameters())  # a text, not a word
+    body = sum(parameter.numel() for parameter in model.lstms.parameters())
+    return training_flops(parameters=body, tokens=tokens, width=0, length=0, head_parameters=read_once, head_share=1 / mean_length)
 
 
 def _unknown_share(texts: "Sequences") -> float:
     """Of all words of the texts, also those that are cut off."""
-    from acclimate.modeling.baselines.word_list import UNKNOWN
-
     return float((texts.store.tokens == UNKNOWN).mean())

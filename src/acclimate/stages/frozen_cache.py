@@ -22,8 +22,8 @@ from acclimate.modeling.base_files import CONFIG, TOKENIZER, WEIGHTS
 from acclimate.modeling.families import dimensions_of
 from acclimate.modeling.frozen import Divided
 from acclimate.stages.base import Context
-from acclimate.stages.training import remembered
 from acclimate.tasks.split import Split
+from acclimate.training.remembered import remembered
 from acclimate.versions import version
 
 if TYPE_CHECKING:

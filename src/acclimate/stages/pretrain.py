@@ -1,7 +1,7 @@
 """Continued pretraining by masked language modelling on the domain's or the task's text (Gururangan et al. 2020: DAPT, TAPT)."""
 
 import math
-import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -20,19 +20,24 @@ from acclimate.modeling.longest import LONGEST_DEFAULT
 from acclimate.randomness import seed_of
 from acclimate.settings import MOST_EPOCHS
 from acclimate.stages.base import Context, Outcome, Role, Stage
+from acclimate.stages.pace import Course, EncoderPace
 from acclimate.stages.planned import Reads, Sizes, Work
 from acclimate.tasks.opened import Data
 from acclimate.tasks.task import Task
 
 if TYPE_CHECKING:
     from acclimate.modeling.folder import ModelFolder
+    from acclimate.objectives.mlm import MaskedText
+    from acclimate.stages.pretraining_text import PretrainingText
+    from acclimate.stages.trainer import EncoderTrainer
+    from acclimate.training.loop import TrainResult
 
 
 EPOCHS, TASK_EPOCHS = 1.0, 10.0  # where nothing is said
 RAMP_PARTS = 8  # of a batch, with which growing batches begin
 
 
-class Pretrain(Stage):
+class Pretrain(EncoderPace, Stage):
     """Continue pretraining with masked language modelling on unlabelled text."""
 
     version: ClassVar[int] = 6
@@ -55,10 +60,6 @@ class Pretrain(Stage):
     """Share of the steps in which the rate rises (RoBERTa)."""
     schedule: Literal["linear", "cosine", "constant"] = "cosine"
     """How the rate falls after warm-up."""
-    weight_decay: float = Field(default=0.01, ge=0)
-    """AdamW's decay; biases and norms have none."""
-    clip: float = Field(default=1.0, gt=0)
-    """Largest norm of the gradient."""
     batch_tokens: int = Field(default=8192, gt=0)
     """Tokens per optimiser step, over all devices."""
     batch_ramp: float = Field(default=0.0, ge=0, lt=1)
@@ -71,8 +72,6 @@ class Pretrain(Stage):
     """Mask whole words instead of pieces."""
     dropout: float | None = Field(default=0.0, ge=0, lt=1)
     """Dropout while pretraining (none: Geiping & Goldstein 2022); null keeps the model's own."""
-    gradient_checkpointing: bool = False
-    """Compute activations again in the backward pass instead of keeping them: about a third slower, far less memory."""
     heldout_share: float = Field(default=0.02, gt=0, lt=1)
     """Share of each corpus's tokens held out, in whole documents where they are short enough, to measure the loss with fixed masks."""
     heldout_tokens: int = Field(default=50_000, gt=0)
@@ -169,7 +168,7 @@ class Pretrain(Stage):
         )
 
     def _planned_tokens(self, epoch: float, longest_window: int) -> tuple[float, float]:
-        """(tokens of all steps, of those that a fresh head would learn alone), where an epoch has so many; `_course` counts alike."""
+        """(tokens of all steps, of those that a fresh head would learn alone), where an epoch has so many; `_steps` counts alike."""
         whole = max(self.batch_tokens, longest_window)
         parts = min(RAMP_PARTS, whole // longest_window) if self.batch_ramp else 1
         batches = max(1, int(epoch // (whole // parts)))
@@ -183,128 +182,80 @@ class Pretrain(Stage):
         return taken * epoch / batches, first * epoch / batches
 
     def run(self, parent: "ModelFolder | None", context: Context) -> Outcome:
-        from acclimate.evaluation.cost import Cost, PeakMemory, disk_bytes
         from acclimate.evaluation.heldout_loss import Heldout
-        from acclimate.modeling.execution import Packed
-        from acclimate.modeling.folder import save_model
         from acclimate.modeling.heads import load_mlm
         from acclimate.modeling.longest import sequence_length
-        from acclimate.objectives.mlm import MaskedText
+        from acclimate.objectives.mlm import MaskedText, Vocabulary
         from acclimate.stages.pretraining_text import read_text
-        from acclimate.stages.texts import vocabulary
-        from acclimate.stages.training import (
-            checkpoint_activations,
-            decayed,
-            flops_of,
-            forward_tokens,
-            name_attention,
-            remembered,
-            train_in,
-        )
+        from acclimate.stages.trainer import EncoderTrainer
 
         assert parent is not None
-        began = time.monotonic()
-        runtime = context.runtime
-        devices = runtime.devices
-        notes: list[str] = []
-        words = vocabulary(parent.tokenizer(), self.whole_word)
-        special = len(words.prefix) + len(words.suffix)
-        length = sequence_length(self.max_length, parent)
-        text = read_text(
-            self.documents(context.data), shares(self.corpus), parent, context, length - special, self.heldout_share, self.heldout_tokens
-        )
+        words = Vocabulary.of(parent.tokenizer(), self.whole_word)
+        length, special = sequence_length(self.max_length, parent), len(words.prefix) + len(words.suffix)
+        corpora, held = self.documents(context.data), (self.heldout_share, self.heldout_tokens)
+        text = read_text(corpora, shares(self.corpus), parent, context, length - special, *held)
         lengths = text.training.length.astype(np.int64) + special
-        course = self._course(lengths, length, context.seed)
-        if self.batch_ramp and isinstance(course.order, TokenOrder):
-            notes.append("batches did not grow: batch_tokens hold a single window of the longest")
-        if self.include:
-            notes.append(f"the text of {' and '.join(self.include)} was read in pretraining, as asked")
-        if told := unknown_words({repr(name): facts["unknown_share"] for name, facts in text.facts.items()}):
-            notes.append(told)
+        rate = self.mask_rate or MASK_RATES.get(parent.config["model_type"], MASK_RATES["others"])
 
+        def masked(seed: int) -> tuple[MaskedText, _Steps]:
+            steps = self._steps(lengths, length, seed)
+            return MaskedText(text.store, text.training, steps.order, words, rate, seed), steps
+
+        objective, planned = masked(context.seed)
         model, fresh = load_mlm(parent, context.seed, self.dropout)
-        if self.gradient_checkpointing:
-            checkpoint_activations(model)
-        packed = Packed(model, runtime.fast)
-        if packed.execution != "packed":
-            notes.append(packed.reason)
-        rate = self.mask_rate or parent.family.mask_rate
-        objective = MaskedText(text.store, text.training, course.order, words, rate, context.seed)
-        packed.to(devices.device)
-        name_attention(context, packed)
-        micro = forward_tokens(context, model, rate)
-        heldout = Heldout.of(text.store, text.heldout, words, micro)
-        if heldout.silent:
-            notes.append(f"no token of the held-out text of {' and '.join(heldout.silent)} can be masked, so nothing is measured there")
-        seconds = time.monotonic() - began
-        tokens = 0
-        with PeakMemory() as memory:
+        with EncoderTrainer.of(context, parent, model, self, masked_share=rate) as trainer:
+            heldout = Heldout.of(text.store, text.heldout, words, trainer.micro)
+            trainer.notes += [*self._notes(planned, text), *heldout.notes()]
             if fresh:
-                warm_steps = max(1, round(course.steps * self.head_warmup)) if self.head_warmup else 0
-                notes.append(
-                    "the base has no MLM head: a fresh one, tied to its embeddings, was trained alone for "
-                    f"{warm_steps} steps first; the held-out loss before is measured after that"
-                )
-                if warm_steps:
-                    model.base_model.requires_grad_(False)
-                    # In an order of its own: the training proper begins with texts and masks that the head has not just seen.
-                    apart = seed_of(context.seed, "head alone")
-                    others = MaskedText(text.store, text.training, self._course(lengths, length, apart).order, words, rate, apart)
-                    warm = train_in(
-                        context, "head", self, packed, micro, others, decayed(model, self.weight_decay), None,
-                        steps=warm_steps, lr=self.head_lr, schedule="linear", evaluate_every=warm_steps, patience=None,
-                    )  # fmt: skip
-                    model.requires_grad_(True)
-                    seconds, tokens = seconds + warm.seconds, tokens + warm.tokens
-            before = None
-            if heldout.batches:
-                before = remembered(context.work / "before.json", lambda: heldout.loss(packed, devices), devices)
-            result = train_in(
-                context, "all", self, packed, micro, objective, decayed(model, self.weight_decay),
-                (lambda module: heldout.score(module, devices)) if heldout.batches else None,
-                steps=course.steps, lr=self.lr, schedule=self.schedule,
-                evaluate_every=self.evaluate_every(course.steps, course.tokens, heldout.tokens), patience=self.patience,
-            )  # fmt: skip
-        if result.passed_over == result.steps:
-            raise DataError(nothing_to_mask(in_words(self.corpus)))
-        if result.passed_over:
-            notes.append(f"{result.passed_over:,} of {result.steps:,} steps were passed over: no token of their batches can be masked")
-        output = context.output / "model"
-        if devices.is_main:
-            save_model(output, parent, model)
-        seconds, tokens = seconds + result.seconds, tokens + result.tokens
-        after = next((each for each in result.evaluations if each["step"] == result.best_step), {})
-        if before is not None and after.get("heldout_loss", 0.0) > before:
-            notes.append(
-                f"held-out loss rose from {before:.3f} to {after['heldout_loss']:.3f} nats: the model knows its text worse than before; "
-                "a smaller `lr` or more tokens may help"
-            )
+                # In an order of its own: the training proper begins with texts and masks that the head has not just seen.
+                self._train_head(trainer, masked(seed_of(context.seed, "head alone"))[0], planned.steps)
+            judge = heldout.judge(trainer.devices)
+            before = None if judge is None else trainer.remember("before", lambda: heldout.loss(trainer.module, trainer.devices))
+            every = self.evaluate_every(planned.steps, planned.tokens, heldout.tokens)
+            result = trainer.fit(objective, judge, Course(planned.steps, every, self.patience))
+            if result.passed_over == result.steps:
+                raise DataError(nothing_to_mask(in_words(self.corpus)))
+            trainer.notes += _what_happened(result, before)
+            trainer.save()
         metrics = {
             "heldout_loss_before": before,
-            "heldout_loss_after": after.get("heldout_loss"),
-            "heldout_accuracy": after.get("heldout_accuracy"),
+            "heldout_loss_after": result.best.get("heldout_loss"),
+            "heldout_accuracy": result.best.get("heldout_accuracy"),
             "heldout_tokens": heldout.tokens,
-            "corpora": text.measured(after, heldout.batches.keys()),
-            "corpus_documents": text.store.documents,
-            "corpus_tokens": text.store.total,
-            "unknown_share": text.store.unknown_share,
+            **text.measured(result.best, heldout.batches.keys()),
             "windows": len(lengths),
-            "steps": result.steps,
             "steps_passed_over": result.passed_over,
-            "best_step": result.best_step,
-            "tokens": tokens,
-            "micro_tokens": micro,
+            **result.measured(),
+            "tokens": trainer.tokens,
+            "micro_tokens": trainer.micro,
             "epochs": round(result.tokens / int(lengths.sum()), 3),
             "fresh_mlm_head": fresh,
         }
-        parameters = sum(p.numel() for p in model.parameters())
-        cost = Cost(
-            seconds=seconds, tokens=tokens, flops=flops_of(model, tokens, float(lengths.mean()), masked_share=rate),
-            peak_memory_bytes=memory.bytes, parameters=parameters, trained_parameters=parameters, disk_bytes=disk_bytes(output),
-        )  # fmt: skip
-        return Outcome(metrics, cost, tuple(notes), (*result.history, *result.evaluations))
+        return trainer.outcome(metrics, trainer.flops(float(lengths.mean()), masked_share=rate))
 
-    def _course(self, lengths: IntArray, longest: int, seed: int) -> "_Course":
+    def _train_head(self, trainer: "EncoderTrainer", objective: "MaskedText", steps: int) -> None:
+        """Train a fresh head alone, before a training of so many steps: through random weights nothing but noise would reach the body."""
+        alone = max(1, round(steps * self.head_warmup)) if self.head_warmup else 0
+        trainer.notes.append(
+            f"the base has no MLM head: a fresh one, tied to its embeddings, was trained alone for {alone} steps first; "
+            "the held-out loss before is measured after that"
+        )
+        if alone:
+            trainer.model.base_model.requires_grad_(False)
+            pace = self.model_copy(update={"lr": self.head_lr, "schedule": "linear"})
+            trainer.fit(objective, None, Course(alone, alone), "head", pace)
+            trainer.model.requires_grad_(True)
+
+    def _notes(self, planned: "_Steps", text: "PretrainingText") -> Iterator[str]:
+        """What should be known of what is read."""
+        if self.batch_ramp and isinstance(planned.order, TokenOrder):
+            yield "batches did not grow: batch_tokens hold a single window of the longest"
+        if self.include:
+            yield f"the text of {' and '.join(self.include)} was read in pretraining, as asked"
+        if told := unknown_words({repr(name): facts["unknown_share"] for name, facts in text.facts.items()}):
+            yield told
+
+    def _steps(self, lengths: IntArray, longest: int, seed: int) -> "_Steps":
         """In which order windows of these lengths [N] are read, and how many steps of it the budget buys."""
         whole = max(self.batch_tokens, longest)
         parts = min(RAMP_PARTS, whole // int(lengths.max(initial=1))) if self.batch_ramp else 1
@@ -313,9 +264,9 @@ class Pretrain(Stage):
         taken = self.steps(total, order.batches_per_epoch)
         tokens = taken * total // order.batches_per_epoch
         if parts == 1:
-            return _Course(order, taken, tokens)
+            return _Steps(order, taken, tokens)
         steps = RampedOrder.steps(taken, parts, self.batch_ramp)
-        return _Course(RampedOrder(order, parts, round(self.batch_ramp * steps)), steps, tokens)
+        return _Steps(RampedOrder(order, parts, round(self.batch_ramp * steps)), steps, tokens)
 
     def documents(self, data: Data) -> dict[str, Corpus]:
         """The corpora this stage reads, by name, with the texts of dev or test only where the settings ask for them."""
@@ -329,9 +280,20 @@ class Pretrain(Stage):
 
 
 @dataclass(frozen=True)
-class _Course:
+class _Steps:
     """What a training reads, step by step."""
 
     order: TokenOrder | RampedOrder
     steps: int
     tokens: int  # of all steps
+
+
+def _what_happened(result: "TrainResult", before: float | None) -> Iterator[str]:
+    if result.passed_over:
+        yield f"{result.passed_over:,} of {result.steps:,} steps were passed over: no token of their batches can be masked"
+    after = result.best.get("heldout_loss", 0.0)
+    if before is not None and after > before:
+        yield (
+            f"held-out loss rose from {before:.3f} to {after:.3f} nats: the model knows its text worse than before; "
+            "a smaller `lr` or more tokens may help"
+        )

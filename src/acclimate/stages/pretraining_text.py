@@ -56,8 +56,11 @@ class PretrainingText:
     sizes: dict[str, "Sizes"]
     """By corpus."""
 
-    def measured(self, evaluation: Mapping[str, float], of: Collection[str]) -> dict[str, dict[str, Any]]:
-        """The facts with the held-out loss (nats per token), accuracy and bits per byte that `evaluation` found for each corpus in `of`."""
+    def measured(self, evaluation: Mapping[str, float], of: Collection[str]) -> dict[str, Any]:
+        """For a stage's metrics: all together, and as `corpora` the facts of each.
+
+        Those of the corpora in `of` hold the held-out loss (nats per token), accuracy and bits per byte that `evaluation` found.
+        """
         found: dict[str, dict[str, Any]] = {}
         for name, facts in self.facts.items():
             which = f"/{name}" if len(of) > 1 else ""
@@ -69,7 +72,9 @@ class PretrainingText:
                     "heldout_accuracy": evaluation[f"heldout_accuracy{which}"],
                     "bits_per_byte": self.sizes[name].bits_per_byte(loss),
                 }
-        return found
+        store = self.store
+        whole = {"corpus_documents": store.documents, "corpus_tokens": store.total, "unknown_share": store.unknown_share}
+        return {"corpora": found, **whole}
 
 
 def read_text(

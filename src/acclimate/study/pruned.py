@@ -90,10 +90,9 @@ def _batches(texts: tuple[str, ...], folder: "ModelFolder") -> "list[Batch]":
     from acclimate.data.tokens import TokenStore
     from acclimate.data.windows import sliding
     from acclimate.modeling.longest import sequence_length
-    from acclimate.objectives.mlm import heldout_batches
-    from acclimate.stages.texts import vocabulary
+    from acclimate.objectives.mlm import Vocabulary, heldout_batches
 
-    words = vocabulary(folder.tokenizer(), whole_word=False)
+    words = Vocabulary.of(folder.tokenizer(), whole_word=False)
     with tempfile.TemporaryDirectory() as temporary:
         store = TokenStore.build(Path(temporary) / "store", iter(texts), folder.tokenizer(), "")
         length = min(sequence_length(None, folder), SPEED_LENGTH)

@@ -103,6 +103,11 @@ class Task:
         unlabeled = Corpus.open("unlabeled", kind.unlabeled, root, planned) if kind.unlabeled else None
         return cls(kind, names, splits["train"], splits["dev"], splits["test"], unlabeled, facts, splits["train"].text_fingerprint)
 
+    @property
+    def splits(self) -> dict[str, Split]:
+        """Train, dev and test by name."""
+        return {"train": self.train, "dev": self.dev, "test": self.test}
+
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over kind, names and the three splits as they are here, so a label budget has its own."""

@@ -88,6 +88,15 @@ class TrainResult:
     passed_over: int = 0
     """Steps whose batch asked for nothing: their data is read, and the weights stay as they are."""
 
+    @property
+    def best(self) -> dict[str, Any]:
+        """The evaluation whose weights were kept; empty where nothing was evaluated."""
+        return next((each for each in self.evaluations if each["step"] == self.best_step), {})
+
+    def measured(self) -> dict[str, Any]:
+        """Its length in numbers, for a stage's metrics."""
+        return {"steps": self.steps, "best_step": self.best_step, "tokens": self.tokens}
+
 
 class Surroundings(NamedTuple):
     """Where a training takes place, and who is told of it."""

@@ -1,0 +1,254 @@
+"""What training stages share: a network that is sized, timed and watched for memory while a stage trains it, and asks it.
+
+with EncoderTrainer.of(context, parent, model, self) as trainer:
+    result = trainer.fit(objective, judge, Course(steps, evaluate_every))
+return trainer.outcome(metrics, trainer.flops(mean_length))
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from acclimate.data.corpus import Corpus
+from acclimate.data.hidden_outputs import Precision
+from acclimate.data.sequences import Sequences
+from acclimate.data.tokens import special_ids
+from acclimate.data.windows import first
+from acclimate.evaluation.cost import Cost, PeakMemory, disk_bytes, training_flops
+from acclimate.evaluation.inference import LINKS, class_probabilities, inference_speed
+from acclimate.modeling.execution import Packed, checkpoint_activations
+from acclimate.modeling.folder import ModelFolder, save_model
+from acclimate.modeling.frozen import divided
+from acclimate.modeling.longest import sequence_length
+from acclimate.stages.base import Context, Outcome
+from acclimate.stages.frozen_cache import FrozenLayers
+from acclimate.stages.pace import Course, EncoderPace, Pace
+from acclimate.tasks.kind import Head
+from acclimate.tasks.split import Split
+from acclimate.training.checkpoint import Checkpoints
+from acclimate.training.groups import decayed
+from acclimate.training.loop import Group, Judge, Objective, Surroundings, TrainResult, TrainSettings, train
+from acclimate.training.memory import free_bytes, micro_tokens
+from acclimate.training.remembered import remembered
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+class Trainer:
+    """A network and what its training comes to; as a `with` block it watches how much memory that takes."""
+
+    def __init__(
+        self, context: Context, module: nn.Module, micro: int, pace: Pace, groups: Callable[[Pace], list[Group]], called: str = ""
+    ) -> None:
+        """`micro`: tokens of the largest forward pass; `groups`: the parameters that a training changes; `called`: what messages say."""
+        self.context = context
+        self.module = module
+        self.micro = micro
+        self.pace = pace
+        self.devices = context.runtime.devices
+        self.notes: list[str] = []
+        self.tokens = 0  # that were trained on, of all parts
+        self._groups = groups
+        self._called = called or type(module).__name__
+        self._memory = PeakMemory()
+        self._trained_seconds = 0.0  # of trainings, what went before an interrupt among them
+        self._here_seconds = 0.0  # of this process in them
+        self._log: tuple[dict[str, Any], ...] = ()
+        self._speed: Callable[[], float | None] = lambda: None  # texts a second of what was asked last
+
+    def __enter__(self) -> Self:
+        self._memory.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._memory.__exit__(*error)
+
+    def fit(self, objective: Objective, judge: Judge | None, course: Course, part: str = "all", pace: Pace | None = None) -> TrainResult:
+        """Train, or go on, and leave the best weights in the network; a part of a stage has checkpoints, and may have a pace, of its own.
+
+        Raises:
+            TrainingError: the loss is not finite, or memory does not hold a single sequence.
+            Interrupted: a stop was asked for; the state is saved.
+        """
+        began, context, runtime = time.monotonic(), self.context, self.context.runtime
+        pace = pace or self.pace
+        settings = TrainSettings(
+            title=context.title if part == "all" else f"{context.title} ({part} alone)",
+            steps=course.steps,
+            lr=pace.peak_lr(),
+            warmup=pace.warmup,
+            shape=pace.schedule,
+            clip=pace.clip,
+            seed=context.seed,
+            micro_tokens=self.micro,
+            evaluate_every=course.evaluate_every,
+            patience=course.patience,
+            patience_from=course.patience_from,
+            checkpoint_seconds=runtime.checkpoint_seconds,
+            model=self._called,
+            read_ahead=runtime.fast.read_ahead,
+        )
+        log = runtime.log if part == "all" else None  # as in log.jsonl: the steps of two parts would run into each other
+        around = Surroundings(runtime.devices, runtime.reporter, runtime.stop, log)
+        result = train(settings, objective, self.module, self._groups(pace), judge, Checkpoints(context.work / part), around)
+        self.tokens += result.tokens
+        self._trained_seconds += result.seconds
+        self._here_seconds += time.monotonic() - began
+        if part == "all":
+            self._log = (*result.history, *result.evaluations)
+        return result
+
+    def outputs(self, texts: Sequences, head: Head) -> NDArray[np.float64]:
+        """[N, L] what the network says of every text, as the head's link reads it."""
+        began = time.monotonic()
+        found = class_probabilities(self.module, texts, len(head.names), self.micro, self.devices, LINKS[head.link])
+        speed = len(texts) / max(time.monotonic() - began, 1e-9)
+        self._speed = lambda: speed
+        return found
+
+    def remember(self, name: str, measure: Callable[[], float]) -> float:
+        """A number that is measured once, also when the stage is stopped and goes on."""
+        return remembered(self.context.work / f"{name}.json", measure, self.devices)
+
+    @property
+    def parameters(self) -> tuple[int, int]:
+        """(all, those that are trained)."""
+        every = list(self.module.parameters())
+        return sum(p.numel() for p in every), sum(p.numel() for p in every if p.requires_grad)
+
+    def outcome(self, metrics: dict[str, Any], flops: float) -> Outcome:
+        """What the stage came to, once its model stands in its folder and the block is left."""
+        seconds = time.monotonic() - self.context.began - self._here_seconds + self._trained_seconds
+        parameters, trained = self.parameters
+        cost = Cost(
+            seconds=seconds,
+            tokens=self.tokens,
+            flops=flops,
+            peak_memory_bytes=self._memory.bytes,
+            parameters=parameters,
+            trained_parameters=trained,
+            disk_bytes=disk_bytes(self.context.output / "model"),
+            inference_texts_per_second=self._speed(),
+        )
+        return Outcome(metrics, cost, tuple(self.notes), self._log)
+
+
+class EncoderTrainer(Trainer):
+    """The same for a transformer: packed, its lowest layers run once where they are frozen."""
+
+    def __init__(
+        self, context: Context, parent: ModelFolder, packed: Packed, pace: EncoderPace, micro: int, kept: Precision, layer_decay: float
+    ) -> None:
+        """As `of` makes it."""
+        parts, model = divided(packed, getattr(torch, kept)), packed.model
+
+        def groups(pace: Pace) -> list[Group]:
+            return decayed(model, pace.weight_decay, layer_decay)
+
+        super().__init__(context, packed if parts is None else parts, micro, pace, groups, type(model).__name__)
+        self.model = model
+        self.length = sequence_length(pace.max_length, parent)
+        if packed.execution != "packed":
+            self.notes.append(packed.reason)
+        self._parent = parent
+        self._packed = packed
+        # What is frozen runs once over each text, and what is trained starts from there.
+        self._frozen = None if parts is None else FrozenLayers(parts, parent, kept, micro, context, self.notes)
+
+    @classmethod
+    def of(
+        cls,
+        context: Context,
+        parent: ModelFolder,
+        model: "PreTrainedModel",
+        pace: EncoderPace,
+        *,
+        masked_share: float = 0.0,
+        kept: Precision = "float32",
+        layer_decay: float = 1.0,
+    ) -> Self:
+        """The trainer of `model`, whose frozen parameters are frozen already, on the devices of this run.
+
+        `masked_share`: of the tokens, for which a whole vocabulary is asked for; `kept`: the precision of what frozen layers give;
+        `layer_decay`: how much slower each layer learns than the one above it.
+
+        Raises:
+            SettingsError: it has too few positions, or cannot compute its activations again.
+        """
+        if pace.gradient_checkpointing:
+            checkpoint_activations(model)
+        packed = Packed(model, context.runtime.fast).to(context.runtime.devices.device)
+        _say_attention(context, packed)
+        return cls(context, parent, packed, pace, _forward_tokens(context, model, masked_share), kept, layer_decay)
+
+    def read(self, split: Split) -> Sequences:
+        """The texts of a split in the model's vocabulary, cut to its length, with what frozen layers give for them."""
+        prefix, suffix = special_ids(self._parent.tokenizer())
+        store = self.context.tokens(Corpus.of_texts("labelled", split.inputs[0], split.text_fingerprint), self._parent)
+        texts = Sequences(store, first(store, self.length - len(prefix) - len(suffix)), prefix, suffix)
+        return texts if self._frozen is None else self._frozen.read(texts, split)
+
+    def outputs(self, texts: Sequences, head: Head) -> NDArray[np.float64]:
+        """[N, L] what the model says of every text, as the head's link reads it."""
+        found = super().outputs(texts, head)
+        if texts.hidden is not None:  # then they did not go through the whole model
+            whole = replace(texts, hidden=None)
+            self._speed = lambda: inference_speed(self._packed, whole, self.micro, self.devices)
+        return found
+
+    def save(self, **facts: int) -> None:
+        """Write the model, over everything that its parent carries; `facts` as `save_model` takes them."""
+        if self.devices.is_main:
+            save_model(self.context.output / "model", self._parent, self.model, **facts)
+
+    @property
+    def parameters(self) -> tuple[int, int]:
+        """(all, those that are trained)."""
+        every = list(self.model.parameters())
+        return sum(p.numel() for p in every), sum(p.numel() for p in every if p.requires_grad)
+
+    def flops(self, mean_length: float, masked_share: float = 0.0, frozen_tokens: int | None = None) -> float:
+        """Operations of all that was trained; the vocabulary product is counted where it is computed, at masked positions."""
+        config = self.model.config
+        embeddings = sum(p.numel() for p in self.model.get_input_embeddings().parameters())
+        parameters, trained = self.parameters
+        return training_flops(
+            parameters=parameters - embeddings,
+            tokens=self.tokens,
+            width=config.num_hidden_layers * config.hidden_size,
+            length=mean_length,
+            head_parameters=embeddings if masked_share else 0,
+            head_share=masked_share,
+            trained_share=trained / parameters,
+            frozen_tokens=frozen_tokens,
+        )
+
+
+def _say_attention(context: Context, packed: Packed) -> None:
+    """What computes attention on a GPU, and why nothing faster does; on a CPU there is one way."""
+    devices = context.runtime.devices
+    with devices.autocast():
+        found = packed.train().attention
+    if found is not None and devices.device.type != "cpu":
+        context.runtime.reporter.say(f"{context.title}: attention by {found.name}" + (f" ({found.reason})" if found.reason else ""))
+
+
+def _forward_tokens(context: Context, model: "PreTrainedModel", masked_share: float) -> int:
+    """Tokens of the largest forward pass: what the user said, or what memory allows; a resume repeats the size it began with."""
+    runtime = context.runtime
+    if runtime.micro_tokens is not None:
+        return runtime.micro_tokens
+    device = runtime.devices.device
+    trained = 4 * sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+
+    def estimated() -> float:
+        return micro_tokens(model.config.to_dict(), free_bytes(device) // runtime.sharing, device.type, trained, masked_share)
+
+    return int(remembered(context.work / "micro.json", estimated, runtime.devices))

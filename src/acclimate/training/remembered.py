@@ -1,0 +1,32 @@
+"""Numbers that must survive a resume: measured once, and kept beside the checkpoints."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from acclimate.errors import StoreError, UnreadableError
+from acclimate.files import read_json, write_json
+from acclimate.training.devices import Devices
+
+
+def remembered(path: Path, measure: Callable[[], float], devices: Devices) -> float:
+    """A number that is measured once, also when the stage is stopped and goes on."""
+    found = _kept(path)
+    devices.wait()  # or a slow peer would find what the main process has just written, and skip a measurement that needs all
+    if found is not None:
+        return found
+    measured = measure()
+    # The main process's word is everybody's: what each measures by itself (free memory, room on the disk) may differ.
+    value = devices.sum(measured if devices.is_main else 0.0)
+    if devices.is_main:
+        write_json(path, {"value": value})
+    return value
+
+
+def _kept(path: Path) -> float | None:
+    # A damaged note is measured anew: it never keeps a stage from going on.
+    try:
+        return float(read_json(path)["value"])
+    except UnreadableError:
+        raise
+    except (StoreError, KeyError, TypeError, ValueError):
+        return None

@@ -1,0 +1,219 @@
+"""One contract for every stage of the table: whoever adds one need not write these tests, only say here what it needs to be tried on.
+
+Its defaults are tried where `EXAMPLES` says nothing; its key is pinned in `KEYS`.
+"""
+
+import itertools
+import json
+import random
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from pydantic import ValidationError
+from tests.study.conftest import WORDS, sentence, tiny_model, write_jsonl
+
+from acclimate.errors import Interrupted
+from acclimate.modeling.fast_paths import FastPaths
+from acclimate.modeling.folder import ModelFolder
+from acclimate.modeling.source import Source, resolve_base
+from acclimate.stages import BASES, STAGES
+from acclimate.stages.base import Context, Role, Runtime
+from acclimate.stages.planned import Sizes, Work
+from acclimate.study.plan import graph
+from acclimate.study.plan.chains import Chain, Link
+from acclimate.study.plan.readings import Readings
+from acclimate.tasks.opened import Data, DataSettings
+from acclimate.training.devices import Devices
+from acclimate.training.interrupt import StopRequest
+from acclimate.training.progress import Silent
+
+EVERY = (*STAGES, *BASES)
+
+
+@dataclass
+class World:
+    """A tiny BERT, some labelled sentences, and some without labels."""
+
+    folder: Path
+    source: Source
+    data: Data
+    parent: ModelFolder | None = None
+
+    @property
+    def given(self):
+        return Sizes.of(self.source)
+
+
+# What a stage is tried with, where its defaults do not fit a tiny world or it has settings without a default.
+EXAMPLES = {
+    "start": lambda stage, world: stage.of(world.source, random=False),
+    "cut": lambda stage, world: stage.of(1, world.given, "tiny"),
+    "prune": lambda stage, _: stage(size=30),
+    "pretrain": lambda stage, _: stage(batch_tokens=128, head_warmup=0.5),
+    "bilstm": lambda stage, _: stage(embedding=8, hidden=8),
+}
+
+# Of the stage as it is tried, on data and with versions that never change: whoever moves one moves what everybody has computed.
+KEYS = {
+    "prune": "5c891f34481fa0ad",
+    "pretrain": "5a0e05b172b9c156",
+    "finetune": "5193ce8dad4ca24a",
+    "majority": "a70e10a88c6d5e03",
+    "tfidf": "9c1e58d0d76445f7",
+    "bilstm": "3a6c1a21c58cc1f8",
+    "start": "d69e6c6d814ac861",
+    "cut": "b4eecfdfd92a6df3",
+}
+
+
+def example(stage, world):
+    """The stage as it is tried."""
+    try:
+        return EXAMPLES.get(stage.word(), lambda stage, _: stage())(stage, world)
+    except ValidationError as error:
+        pytest.fail(f"{stage.word()} has settings without a default: say in EXAMPLES what it is tried with ({error})")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("stages")
+    tiny_model(folder / "model")
+    rng, topics = random.Random(0), list(WORDS)
+    for split, count in (("train", 48), ("dev", 12), ("test", 18)):
+        texts = dict.fromkeys(f"{split}{number} {sentence(topics[number % 3], rng)}" for number in range(count))
+        write_jsonl(folder / f"{split}.jsonl", [{"text": text, "label": topics[number % 3]} for number, text in enumerate(texts)])
+    write_jsonl(folder / "domain.jsonl", [{"text": f"{sentence(topics[number % 3], rng)}"} for number in range(60)])
+    task = {split: str(folder / f"{split}.jsonl") for split in ("train", "dev", "test")}
+    data = Data.open(DataSettings.model_validate({"task": task, "domain": str(folder / "domain.jsonl")}), folder, folder / "rejects")
+    made = World(folder, resolve_base(str(folder / "model"), folder), data)
+    (start,) = (stage for stage in BASES if stage.role == "start")
+    start.of(made.source, random=False).run(None, context(made, folder / "start"))
+    return replace(made, parent=ModelFolder(folder / "start" / "output" / "model"))
+
+
+class Watching(Silent):
+    """Asks for a stop at a step, counted over all parts of a stage."""
+
+    def __init__(self, stop=None, at=0):
+        self.stop, self.at, self.steps = stop, at, itertools.count(1)
+
+    def step(self, *_):
+        if next(self.steps) == self.at and self.stop is not None:
+            self.stop.ask()
+
+
+def context(world, folder, stop_at=0):
+    work, output = folder / "work", folder / "output"
+    for each in (work, output, world.folder / "cache"):
+        each.mkdir(parents=True, exist_ok=True)
+    stop = StopRequest()
+    machine = Runtime(Devices("float32"), Watching(stop, stop_at), stop, checkpoint_seconds=3600.0)
+    return Context(world.data, "all", 3, "tried", world.folder / "cache", work, output, machine)
+
+
+def files(folder):
+    """What a stage made, by name."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def run(world):
+    """A function that runs a sliver of a stage in a folder, from the start or on from where it was stopped."""
+
+    def run(stage, name, stop_at=0):
+        here = context(world, world.folder / stage.word() / name, stop_at)
+        tried = example(stage, world).sliver()
+        outcome = tried.run(None if stage.role in ("start", "baseline") else world.parent, here)
+        return outcome, here.output
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def straight(run):
+    """A function that gives what a sliver of a stage comes to, run once."""
+    known = {}
+
+    def once(stage):
+        if stage not in known:
+            known[stage] = run(stage, "straight")
+        return known[stage]
+
+    return once
+
+
+every_stage = pytest.mark.parametrize("stage", EVERY, ids=lambda stage: stage.word())
+
+
+@every_stage
+def test_every_setting_is_documented(stage):
+    hidden = {"stage"} if stage in STAGES else {"stage", "name", "folder"}
+    assert [name for name, field in stage.model_fields.items() if name not in hidden and not field.description] == []
+    assert stage.__doc__
+
+
+@every_stage
+def test_what_it_is_to_a_recipe_fits_what_it_reads(stage, world):
+    tried = example(stage, world)
+    assert stage.role in get_args(Role)
+    assert stage.answers(world.data.task.kind) == bool(stage.serves)
+    assert bool(stage.serves) == ("labels" in tried.reads()) == (stage.role in ("learns", "baseline"))
+    assert set(tried.reads()) <= {"labels", "task text", "dev text", "test text", *world.data.corpora}
+    assert tried.beside() == () or all(tried.beside())
+    assert not (tried.seeds_apart() is False and stage.serves), "what learns from labels learns from those of every seed"
+
+
+@every_stage
+def test_the_plan_is_told_its_title_its_sizes_and_its_work(stage, world):
+    tried = example(stage, world)
+    assert tried.title()
+    assert "\n" not in tried.title()
+    given = Sizes() if stage.role == "baseline" else world.given
+    after = tried.check(given, world.data.task)
+    assert isinstance(after, Sizes)
+    assert after.bytes <= given.bytes
+    node = graph.Node("key", tried, "parent", 0, "all", "", ())
+    work = tried.work(given, Readings(world.data).read_by(node, given.source, FastPaths()))
+    assert isinstance(work, Work)
+    assert min(work.disk_bytes, work.tokens, work.operations, work.seconds, work.cache_bytes) >= 0
+    assert work.operations + work.seconds > 0
+    assert bool(work.tokens) == bool(work.operations)
+
+
+@every_stage
+def test_its_key_stays_where_it_is(stage, world, monkeypatch):
+    monkeypatch.setattr(graph, "version", lambda _: "1")
+    monkeypatch.setattr(graph, "fingerprint_of", lambda what, *_: what)
+    tried = example(stage, world).model_copy(update={"digest": "0" * 64} if stage.role == "start" else {})
+    (node,) = graph._path("recipe", Chain((Link(tried, 0, Sizes()),)), 0, 0, "all", world.data, {})
+    assert stage.word() in KEYS, f"pin the key of {stage.word()} in KEYS: {node.key[:16]!r}"
+    assert node.key[:16] == KEYS[stage.word()]
+
+
+@every_stage
+def test_a_sliver_runs_and_tells_what_it_came_to(stage, straight):
+    outcome, output = straight(stage)
+    assert json.loads(json.dumps([outcome.metrics, outcome.cost.to_json(), outcome.notes, outcome.log], allow_nan=False))
+    assert outcome.cost.seconds > 0
+    assert outcome.cost.parameters > 0
+    assert outcome.cost.disk_bytes == sum(len(content) for name, content in files(output).items() if name.startswith("model/"))
+    assert (output / "predictions.parquet").is_file() == bool(stage.serves)
+    assert any(name.startswith("test_") for name in outcome.metrics) == bool(stage.serves)
+
+
+@pytest.mark.parametrize("stop_at", [1, 2, 3])
+@every_stage
+def test_stopped_at_any_step_and_continued_it_ends_bitwise_equal(stage, run, straight, stop_at):
+    whole, expected = straight(stage)
+    name = f"stopped at {stop_at}"
+    try:
+        outcome, output = run(stage, name, stop_at)  # it has fewer steps, or none
+    except Interrupted:
+        assert not files(expected.parents[1] / name / "output")
+        outcome, output = run(stage, name)
+    assert files(output) == files(expected)
+    assert outcome.metrics == whole.metrics
+    assert outcome.notes == whole.notes
+    assert outcome.log == whole.log
