@@ -1,6 +1,6 @@
 """The settings that training stages share, and how long one part of a training is."""
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -20,6 +20,13 @@ class Pace(Settings):
     """AdamW's decay; biases and norms have none."""
     clip: float = Field(default=1.0, gt=0)
     """Largest norm of the gradient."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        # What a stage has of its own stands before what it shares, wherever its settings are written out.
+        fields, own = dict(cls.__pydantic_fields__), [name for name in cls.__annotations__ if name in cls.__pydantic_fields__]
+        cls.__pydantic_fields__ = {name: fields[name] for name in (*own, *fields)}
+        cls.model_rebuild(force=True)
 
     def peak_lr(self) -> float:
         """The peak learning rate, with its default where it depends on other settings."""

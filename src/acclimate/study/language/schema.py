@@ -163,18 +163,12 @@ def _block(introduction: str, model: type[Settings]) -> str:
     if set(model.model_fields) == {"stage"}:
         return f"{about}\n"
     lines = [about, "", "| key | type | default | meaning |", "|---|---|---|---|"]
-    for name, field in _in_order(model).items():
+    for name, field in model.model_fields.items():
         if name == "stage":
             continue
         default = "required" if field.is_required() else f"`{_written(field.get_default(call_default_factory=True))}`"
         lines.append(f"| `{name}` | {_cell(_kind(model, name))} | {_cell(default)} | {_cell(_description(field))} |")
     return "\n".join(lines) + "\n"
-
-
-def _in_order(model: type[Settings]) -> dict[str, FieldInfo]:
-    """The settings; of a stage those that it shares with others, such as its pace, after its own."""
-    own = model.__annotations__ if issubclass(model, Stage) else model.model_fields
-    return {name: model.model_fields[name] for name in (*own, *model.model_fields) if name in model.model_fields}
 
 
 def _kind(model: type[Settings], name: str) -> str:
