@@ -67,7 +67,7 @@ def error(kernel: Kernel, packing: Packing, qkv: list[Tensor], rules: Rules) -> 
     found = _answer_and_gradients(kernel, qkv, packing, rules)
     truth = _answer_and_gradients(exact, [tensor.detach().double().requires_grad_() for tensor in qkv], packing, rules)
     shares = [(one.detach().double() - other.detach()).abs().max() / other.abs().max() for one, other in zip(found, truth, strict=True)]
-    return float(torch.stack(shares).max())  # a NaN stays one, and meets no bar
+    return float(torch.stack(shares).detach().max())  # a NaN stays one, and meets no bar
 
 
 def _answer_and_gradients(kernel: Kernel, qkv: list[Tensor], packing: Packing, rules: Rules) -> list[Tensor]:
