@@ -10,6 +10,7 @@ from typing import Any
 from acclimate.data.readers import hub
 from acclimate.data.readers.endings import format_of
 from acclimate.data.readers.folders import Found, find, is_dataset_folder, named, nothing_read
+from acclimate.data.readers.listing import listing
 from acclimate.data.readers.reading import Reading
 from acclimate.data.readers.records import Source, open_source, source_of_dataset
 from acclimate.data.readers.split_names import SPLIT_NAMES, by_split, missed, split_in, split_of
@@ -133,13 +134,9 @@ def _dataset_splits(splits: dict[str, Any], name: str, mend: str) -> dict[str, S
     several = next((paths for paths in members.values() if len(paths) > 1), None)
     if several:
         raise DataError(
-            f"{name}: {_listed(several)} could each be {split_of(several[0])}; name what is meant with `train:`, `dev:` and `test:`"
+            f"{name}: {listing(several)} could each be {split_of(several[0])}; name what is meant with `train:`, `dev:` and `test:`"
         )
     sources = {split: source_of_dataset(splits, name, (str(path),)) for split, (path,) in members.items()}
     read = {str(path) for (path,) in members.values()}
     unread = tuple(Path(f"{name}[{split}]") for split in splits if split not in read)
     return {**sources, "train": replace(sources["train"], unread=unread)}
-
-
-def _listed(paths: Sequence[Path]) -> str:
-    return " and ".join(map(str, paths))

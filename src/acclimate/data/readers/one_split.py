@@ -7,6 +7,7 @@ from typing import Any
 
 from acclimate.data.readers import hub
 from acclimate.data.readers.folders import find, is_dataset_folder, nothing_read
+from acclimate.data.readers.listing import listing
 from acclimate.data.readers.reading import Reading
 from acclimate.data.readers.records import Source, open_source, source_of_dataset
 from acclimate.data.readers.split_names import SPLIT_NAMES, by_split, split_in, split_of
@@ -75,7 +76,8 @@ def _members(paths: Sequence[Path], top: Path, path: str, split: str | None) -> 
 def _chosen(splits: Iterable[str], name: str, split: str | None) -> str:
     """The name of the split that is read."""
     kinds = {known: split_of(Path(known)) for known in splits}
-    listed = _listed(sorted(kinds, key=lambda known: [*SPLIT_NAMES, None].index(kinds[known])))
+    in_order = sorted(kinds, key=lambda known: [*SPLIT_NAMES, None].index(kinds[known]))
+    listed = listing(in_order)
     if split is None:
         if len(kinds) == 1:
             return next(iter(kinds))
@@ -87,14 +89,9 @@ def _chosen(splits: Iterable[str], name: str, split: str | None) -> str:
     meant = [known for known in kinds if kind is not None and kinds[known] == kind]
     if len(meant) != 1:
         several = (
-            f"{_listed(meant)} could each be {split}; name one with --split"
+            f"{listing(meant)} could each be {split}; name one with --split"
             if meant
             else f"has no split {split!r}; it has {listed or 'none'}"
         )
         raise DataError(f"{name}: {several}")
     return meant[0]
-
-
-def _listed(names: Sequence[str]) -> str:
-    *rest, last = names or [""]
-    return f"{', '.join(rest)} and {last}" if rest else last

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from acclimate.data.readers.endings import COMPRESSIONS, FORMATS, compression_of, format_of
+from acclimate.data.readers.listing import listing
 from acclimate.errors import DataError
 
 # What the splits are called elsewhere.
@@ -83,7 +84,7 @@ def by_split(paths: Iterable[Path], where: str, mend: str = "{where}/{path}") ->
     first = {split: next(iter(there.values())) for split, there in parts.items() if there}
     for split, there in parts.items():
         if len(there) > 1:
-            seen = _listed(str(_together(part)) for part in there.values())
+            seen = listing((_together(part) for part in there.values()), _SHOWN)
             raise DataError(f"{where}: {seen} could each be {split}; {_naming(first, where, mend)}")
         for part in there.values():
             _refuse_versions(split, part, where, _naming(first, where, mend))
@@ -91,7 +92,7 @@ def by_split(paths: Iterable[Path], where: str, mend: str = "{where}/{path}") ->
     homes = {str(member.home): member.path for member in members}
     if len(homes) > 1:
         apart = "lie in different folders" if len({path.parent for path in homes.values()}) > 1 else "seem to be of different data sets"
-        raise DataError(f"{where}: {_listed(map(str, homes.values()))} {apart}; {_naming(first, where, mend)}")
+        raise DataError(f"{where}: {listing(homes.values(), _SHOWN)} {apart}; {_naming(first, where, mend)}")
     return {split: tuple(member.path for member in part) for split, part in first.items()}
 
 
@@ -181,7 +182,8 @@ def _refuse_folds(members: Sequence[Member], where: str, mend: str) -> None:
         lowest = min(numbers[folds[0]])
         one = {split: [member for member in members if (member.split, member.number) == (split, lowest)] for split in folds}
         mend = _naming(one, where, mend)
-        raise DataError(f"{where}: {_listed(paths)} may be folds as well as shards; {mend}, or write shards as train-00000-of-00002")
+        seen = listing(paths, _SHOWN)
+        raise DataError(f"{where}: {seen} may be folds as well as shards; {mend}, or write shards as train-00000-of-00002")
 
 
 def _naming(parts: Mapping[str, Sequence[Member]], where: str, mend: str) -> str:
@@ -191,8 +193,3 @@ def _naming(parts: Mapping[str, Sequence[Member]], where: str, mend: str) -> str
 
 def _together(part: Sequence[Member]) -> Path:
     return part[0].path if len(part) == 1 and part[0].part[0] != "folder" else part[0].whole
-
-
-def _listed(names: Iterable[str]) -> str:
-    every = list(names)
-    return " and ".join(every[:_SHOWN]) + (f" and {len(every) - _SHOWN:,} more" if len(every) > _SHOWN else "")
