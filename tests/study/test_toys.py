@@ -7,6 +7,7 @@ import pytest
 from tests.toys.grades import Grades
 from tests.toys.lengths import MODEL_TYPE, Lengths
 from tests.toys.louder import Louder
+from tests.toys.squares import FinetuneBySquares, Squared
 from tests.toys.sureness import Sure
 
 from acclimate.errors import SettingsError
@@ -16,6 +17,7 @@ from acclimate.modeling.baselines.table import BASELINES
 from acclimate.report.publish import publish
 from acclimate.report.results.finished import Results
 from acclimate.stages import STAGES
+from acclimate.stages.finetune import Finetune
 from acclimate.study.language.language import language
 from acclimate.study.plan.estimate import estimates
 from acclimate.study.plan.prepared import prepare
@@ -113,6 +115,17 @@ def test_a_score_from_outside_judges_and_chooses(write_study, tmp_path):
     assert "probability of the right class" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     with pytest.raises(SettingsError, match="'sureness' is no score"):
         LANGUAGE.load(write_study(tmp_path, text))
+
+
+def test_a_loss_from_outside_trains(write_study, tmp_path):
+    stages = (*(stage for stage in STAGES if stage is not Finetune), FinetuneBySquares)
+    text = "{head}\nseeds: 1\nrecipes:\n  squares: [finetune: {{ epochs: 1, min_steps: 0 }}]\n"
+    assert carried_out(language(stages=stages, kinds=(Squared,)).load(write_study(tmp_path, text)), tmp_path) == (0, 1)
+    curve = pq.read_table(tmp_path / "out" / "curves.parquet").to_pylist()
+    losses = [point["value"] for point in curve if point["curve"] == "loss"]
+    assert losses
+    # 2/3, of three classes that are all the same to the model; cross-entropy would be 1.1.
+    assert losses == pytest.approx([2 / 3] * len(losses), abs=0.05)
 
 
 @pytest.fixture(scope="module")

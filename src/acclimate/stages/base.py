@@ -23,6 +23,7 @@ from acclimate.versions import version
 
 if TYPE_CHECKING:  # torch is loaded by the stages that run, not by reading a study file
     from acclimate.modeling.folder import ModelFolder
+    from acclimate.objectives.losses.loss import Loss
     from acclimate.training.devices import Devices
     from acclimate.training.interrupt import StopRequest
     from acclimate.training.progress import Reporter
@@ -164,6 +165,13 @@ class Stage(Settings):
     def answers(cls, kind: TaskKind) -> bool:
         """Whether it learns this kind of task."""
         return any(kind.head((), form).link in links for form, links in cls.serves.items() if form in kind.answered)
+
+    @classmethod
+    def losses(cls) -> "Mapping[str, Callable[[Any], Loss]]":
+        """The losses that it can train by, under the names that the head of a kind of task gives them. Loads torch."""
+        from acclimate.objectives.losses import LOSSES
+
+        return LOSSES
 
     def sliver(self) -> Self:
         """The same stage cut down to a few steps, to see that it works."""

@@ -98,7 +98,6 @@ class Bilstm(Pace, Stage):
     def run(self, parent: object, context: Context) -> Outcome:
         from acclimate.data.batches import CountOrder
         from acclimate.modeling.baselines.bilstm_model import BilstmClassifier, BilstmConfig
-        from acclimate.objectives.losses import LOSSES
         from acclimate.objectives.supervised import Supervised
         from acclimate.objectives.word_dropout import WordDropout
         from acclimate.stages.exam import Exam
@@ -116,7 +115,7 @@ class Bilstm(Pace, Stage):
         with Trainer(context, model, micro, self, lambda pace: in_two(model.parameters(), pace.weight_decay)) as trainer:
             texts = {name: model.sequences(split.inputs[0]) for name, split in task.splits.items()}
             order = CountOrder(len(task.train), self.batch_size, context.seed)
-            loss = LOSSES[head.losses[0]](class_weights(self.class_weights, np.asarray(task.train.gold), task.names))
+            loss = self.losses()[head.losses[0]](class_weights(self.class_weights, np.asarray(task.train.gold), task.names))
             items = Supervised(texts["train"], task.train, order, loss)
             exam = Exam(task, head, texts, trainer)
             epoch = order.batches_per_epoch

@@ -128,7 +128,6 @@ class Finetune(EncoderPace, Stage):
     def run(self, parent: "ModelFolder | None", context: Context) -> Outcome:
         from acclimate.data.batches import CountOrder
         from acclimate.modeling.heads import freeze, load_classifier
-        from acclimate.objectives.losses import LOSSES
         from acclimate.objectives.supervised import Supervised
         from acclimate.stages.exam import Exam
         from acclimate.stages.trainer import EncoderTrainer
@@ -145,7 +144,7 @@ class Finetune(EncoderPace, Stage):
             if told := unknown_words({f"the {name} texts": share for name, share in unknown.items()}):
                 trainer.notes.append(told)
             order = CountOrder(len(task.train), self.batch_size, context.seed)
-            loss = LOSSES[head.losses[0]](class_weights(self.class_weights, np.asarray(task.train.gold), task.names))
+            loss = self.losses()[head.losses[0]](class_weights(self.class_weights, np.asarray(task.train.gold), task.names))
             exam = Exam(task, head, texts, trainer)
             epoch = order.batches_per_epoch
             course = Course(self.steps(epoch), epoch, self.patience, self.min_steps)
