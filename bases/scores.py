@@ -13,7 +13,6 @@ from acclimate.report.pages.markdown import grid
 from acclimate.report.tables.grid import Grid
 from acclimate.report.words.text import score
 from acclimate.study.language.study import load_study
-from acclimate.tasks.classify import Classify
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "acclimate" / "bases"
@@ -47,14 +46,14 @@ def with_scores(card: str, part: str) -> str:
 def _rows(study: str, names: tuple[str, ...], results: Path) -> list[tuple[str, ...]]:
     asked = load_study(results / f"base-{study}.yaml")
     assert asked.data.task is not None, "a study with scores has a task"
-    metric = asked.data.task.metric(asked.metric).name
+    metric = asked.data.task.metric(asked.metric)
     found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))  # label budget -> recipe -> scores of its seeds
     with (results / f"base-{study}.csv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             if row["status"] == "done":
-                found[row["labels"]][row["recipe"]].append(float(row[f"test_{metric}"]))
+                found[row["labels"]][row["recipe"]].append(float(row[f"test_{metric.name}"]))
     task = study.partition("-")[0]
-    return [(task, labels, Classify.metric(metric).words, *(_cell(runs.get(name, [])) for name in names)) for labels, runs in found.items()]
+    return [(task, labels, metric.words, *(_cell(runs.get(name, [])) for name in names)) for labels, runs in found.items()]
 
 
 def _cell(scores: list[float]) -> str:

@@ -159,7 +159,7 @@ def test_a_model_of_a_kind_from_outside_says_what_it_is_judged_by(graded, tiny_w
 
 def test_a_report_tells_what_a_kind_from_outside_has_to_tell(graded):
     results = Results.load(graded)
-    assert (results.words(results.metric), results.lower_is_better(results.metric)) == ("distance in grades", True)
+    assert (results.score.words, results.score.lower_is_better) == ("distance in grades", True)
     assert results.verdict_of("tfidf", "all").claim == "better"
     assert results.chosen == results.best_on_dev(results.recipes) == "tfidf"
     page = (graded / "report.html").read_text(encoding="utf-8")

@@ -129,6 +129,13 @@ def test_the_texts_on_which_recipes_disagree_are_those_of_the_test_set(out, tiny
     assert spreads[-1] > 0
 
 
+def test_the_study_says_of_its_kind_what_a_report_needs(out):
+    study = json.loads((out / "study.json").read_text())
+    assert (study["kind"], study["item"], next(iter(study["metrics"]))) == ("classify", "text", "macro_f1")
+    assert study["metrics"]["loss"] == {"words": "cross-entropy", "better": "lower", "span": 1.0, "compared": False, "hub": None}
+    assert study["card"]["tag"] == "text-classification"
+
+
 def test_what_is_told_of_the_chosen_recipe_is_what_its_predictions_say(out, tmp_path):
     from acclimate.report.results.finished import Results
 

@@ -22,7 +22,7 @@ from acclimate.evaluation.predictor import Predictor, kind_of_model, load_predic
 from acclimate.evaluation.writing import check_out, opened, writer_of
 from acclimate.modeling.baselines.table import BASELINES
 from acclimate.tasks import KINDS
-from acclimate.tasks.kind import TaskKind
+from acclimate.tasks.kind import TaskKind, many
 from acclimate.tasks.labelled import read_labelled
 from acclimate.tasks.task import split_of
 
@@ -111,13 +111,13 @@ def evaluate_file(
         say(note)
     rows, rejected = read_labelled(source, kind, columns, predictor.labels)
     say(
-        f"evaluated on {len(rows):,} {kind.item}s of {_named(source)}"
+        f"evaluated on {len(rows):,} {many(kind.item)} of {_named(source)}"
         + (f"; {rejected:,} rows that could not be used are left out" if rejected else "")
     )
     outputs_NL = predictor.probabilities(rows.inputs[0])
     _check_finite(model, outputs_NL, rows.places)
     judged = split_of(rows, kind, predictor.labels)
-    return {f"{kind.item}s": len(rows), **kind.scores(judged, kind.answered["sequence"](outputs_NL, judged))}
+    return {many(kind.item): len(rows), **kind.scores(judged, kind.answered["sequence"](outputs_NL, judged))}
 
 
 def _texts(asked: CorpusSettings, split: str | None) -> tuple[Source, str]:

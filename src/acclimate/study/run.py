@@ -43,7 +43,6 @@ from acclimate.study.store.room import lacking
 from acclimate.study.watch.journal import Journal
 from acclimate.study.watch.status import Status
 from acclimate.study.worker import WorkerSetup
-from acclimate.tasks.metrics.metric import score_facts
 from acclimate.training.tracking import Tracking, checked_trackers, repeated
 from acclimate.versions import version
 
@@ -195,7 +194,7 @@ def study_facts(prepared: Prepared, outcomes: Outcomes, command: str) -> dict[st
         "machine": machine(),
         "versions": {name: version(name) for name in LIBRARIES},
         "metric": data.task.kind.metric(study.metric).name if data.task is not None else USUAL_SCORE,
-        "scores": score_facts(data.task.kind.metrics) if data.task is not None else {},
+        **(data.task.kind.about() if data.task is not None else {}),
         "reference": study.reference_name,
         "seeds": list(study.seed_list),
         "budgets": list(study.label_budgets),

@@ -59,7 +59,11 @@ class Classify(NamedKind):
     answered: ClassVar[Mapping[Form, Callable[[Any, Split], Answers]]] = {"sequence": highest}
     blocks: ClassVar[tuple[Callable[[Judged], Block | None], ...]] = TOLD
     named: ClassVar[tuple[str, ...]] = ("gold", "predicted")
-    card: ClassVar[tuple[str, str]] = ("text-classification", "gives a text one of several labels")
+    card: ClassVar[tuple[str, str]] = ("text-classification", "gives a text one of {count} labels")
+    limits: ClassVar[tuple[str, ...]] = (
+        "It gives every text one of its {count} labels, also a text that fits none of them.",
+        "Its probabilities were not calibrated.",
+    )
     problem: ClassVar[str | None] = "single_label_classification"
 
     @staticmethod

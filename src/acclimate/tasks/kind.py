@@ -115,7 +115,9 @@ class TaskKind(TableReading):
     named: ClassVar[tuple[str, ...]] = ()
     """The columns of predictions that point into the names: results show the names themselves."""
     card: ClassVar[tuple[str, str]]
-    """For a model card: the hub's pipeline tag, and what such a model does in one sentence."""
+    """For a model card: the hub's pipeline tag, and what such a model does; `{count}` stands for the number of names."""
+    limits: ClassVar[tuple[str, ...]] = ()
+    """For a model card: sentences on what no model of this kind should be trusted with; `{count}` as above."""
     problem: ClassVar[str | None] = None
     """The `problem_type` of transformers' config.json whose outputs are answers of this kind."""
 
@@ -294,6 +296,17 @@ class TaskKind(TableReading):
         raise NotImplementedError
 
     @classmethod
+    def about(cls) -> dict[str, Any]:
+        """What result files say of this kind, so that whoever reads them needs to know none: name, item, scores in order, and card."""
+        told = ("words", "better", "span", "compared", "hub")
+        return {
+            "kind": cls.model_fields["kind"].default,
+            "item": cls.item,
+            "metrics": {metric.name: {name: getattr(metric, name) for name in told} for metric in cls.metrics},
+            "card": {"tag": cls.card[0], "does": cls.card[1], "limits": list(cls.limits)},
+        }
+
+    @classmethod
     def told_of(cls, judged: Judged) -> tuple[Block, ...]:
         """What there is to tell of a recipe's answers."""
         return tuple(block for tell in cls.blocks if (block := tell(judged)) is not None)
@@ -301,6 +314,11 @@ class TaskKind(TableReading):
     def identity(self) -> list[Any]:
         """What digests of a task hold besides its names and splits."""
         return [self.kind] if self.traced else []
+
+
+def many(item: str) -> str:
+    """The plural of an item: `texts`, `queries`."""
+    return f"{item[:-1]}ies" if item.endswith("y") else f"{item}s"
 
 
 def split_scores(kind: TaskKind, answered: Mapping[str, tuple[Split, Answers]]) -> dict[str, float]:

@@ -34,11 +34,14 @@ def curves(results: Results) -> list[Curves]:
         title += f", {with_labels(group.labels)}" if several and group.labels else ""
         # A single point is no curve; it stands in the tables.
         shown = {name: lines for name, lines in by_name.items() if any(len(points) > 1 for points in lines)}
-        words = {name: NAMES.get(name) or f"dev {results.words(name)}" for name in shown}
-        figures = tuple(_figure(f"curve-{number}-{name}", title, words[name], lines) for name, lines in shown.items())
+        figures = tuple(_figure(f"curve-{number}-{name}", title, _words(results, name), lines) for name, lines in shown.items())
         if figures:
             found.append(Curves(title, figures))
     return found
+
+
+def _words(results: Results, curve: str) -> str:
+    return NAMES.get(curve) or f"dev {results.kind.words(curve)}"
 
 
 def _figure(name: str, title: str, words: str, lines: list[list[tuple[float, float]]]) -> Figure:

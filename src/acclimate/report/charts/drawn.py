@@ -27,7 +27,7 @@ def pareto(results: Results, rows: list[Row]) -> Figure | None:
     known = [row for row in rows if row.mean is not None and row.seconds]
     if len(known) < 2:
         return None
-    front = _front(known, -1.0 if results.lower_is_better(results.metric) else 1.0)
+    front = _front(known, results.score.lower_is_better)
     y = _domain([value for row in known for value in _spread(row)])
     seconds = [row.seconds or 0.0 for row in known]
     x = (min(seconds) / 1.6, max(seconds) * 1.6)
@@ -52,21 +52,21 @@ def pareto(results: Results, rows: list[Row]) -> Figure | None:
         "seconds:Q", title="time of a run, all its stages (logarithmic)", scale=alt.Scale(type="log", domain=list(x), nice=False),
         axis=alt.Axis(values=ticks, labelExpr=_named(ticks), grid=False),
     )  # fmt: skip
-    base = chart_of(data).encode(x=horizontal, y=_vertical("mean", _axis_title(results), y))
+    base = chart_of(data).encode(x=horizontal, y=_vertical("mean", results.judged_by, y))
     colour = alt.Color("kind:N", scale=alt.Scale(domain=["chosen", "front", "other"], range=[ACCENT, INK, SOFT]), legend=None)
     chart = alt.layer(
         base.transform_filter("datum.kind != 'other'").mark_line(color=LINE, strokeWidth=2).encode(order="seconds:Q"),
-        base.mark_rule(strokeWidth=1.5).encode(y=_vertical("low", _axis_title(results), y), y2="high:Q", color=colour),
+        base.mark_rule(strokeWidth=1.5).encode(y=_vertical("low", results.judged_by, y), y2="high:Q", color=colour),
         base.mark_point(filled=True, size=70, opacity=1).encode(color=colour),
         *(
             base.transform_filter(f"datum.left == {str(left).lower()}")
             .mark_text(align="right" if left else "left", baseline="middle", dx=-9 if left else 9, fontSize=11, **halo)
-            .encode(y=_vertical("label", _axis_title(results), y), text="recipe:N")
+            .encode(y=_vertical("label", results.judged_by, y), text="recipe:N")
             for halo in (HALO, {})  # names may stand over bars of others
             for left in (True, False)
         ),
     )
-    says = f"Time against {results.words(results.metric)}; not beaten in both: {listing([quoted(row.recipe) for row in front])}."
+    says = f"Time against {results.score.words}; not beaten in both: {listing([quoted(row.recipe) for row in front])}."
     caption = (
         "Quality against cost: mean score with its standard deviation over seeds, by the time of a run. The line joins the recipes that no "
         "other one beats in both."
@@ -101,9 +101,9 @@ def efficiency(results: Results, rows: list[Row]) -> Figure | None:
         axis=alt.Axis(values=sorted(set(counts.values())), format=",d", grid=False),
     )  # fmt: skip
     base = chart_of(data).encode(
-        x=horizontal, y=_vertical("mean", _axis_title(results), y), color=alt.Color("colour:N", scale=None), detail="recipe:N"
+        x=horizontal, y=_vertical("mean", results.judged_by, y), color=alt.Color("colour:N", scale=None), detail="recipe:N"
     )
-    title = _axis_title(results)
+    title = results.judged_by
     chart = alt.layer(
         base.mark_line(strokeWidth=2),
         base.mark_rule(strokeWidth=1).encode(y=_vertical("low", title, y), y2="high:Q"),
@@ -113,7 +113,7 @@ def efficiency(results: Results, rows: list[Row]) -> Figure | None:
         .encode(x=horizontal, y=_vertical("label", title, y), text="recipe:N", color=alt.Color("colour:N", scale=None)),
     )
     caption = "Scores by number of labelled examples: means with their standard deviation over seeds."
-    says = f"{results.words(results.metric)} of {len(results.recipes)} recipes {with_labels(*results.budgets)}."
+    says = f"{results.score.words} of {len(results.recipes)} recipes {with_labels(*results.budgets)}."
     return Figure("label-efficiency", caption, says, draw(chart, WIDTH - 140, HEIGHT))
 
 
@@ -134,7 +134,7 @@ def differences(results: Results, rows: list[Row]) -> Figure | None:
     ]  # fmt: skip
     order = list(dict.fromkeys(str(point["recipe"]) for point in data))
     vertical = alt.Y("recipe:N", sort=order, title=None, axis=alt.Axis(labelColor=INK, ticks=False, domain=False, labelLimit=300))
-    title = f"difference in {results.words(results.metric)} to {one_line(results.reference)}, 95 % interval"
+    title = f"difference in {results.score.words} to {one_line(results.reference)}, 95 % interval"
     base = chart_of(data).encode(y=vertical)
     chart = alt.layer(
         chart_of([{"zero": 0}]).mark_rule(color=SOFT, strokeDash=[3, 3]).encode(x=alt.X("zero:Q", title=title)),
@@ -179,14 +179,15 @@ def points(results: Results, block: Points, name: str) -> Figure:
     return Figure(name, caption, f"{title}: {one_line(block.y)} by {one_line(block.x)}{known}.", draw(alt.layer(*layers), 260, 260))
 
 
-def _front(rows: list[Row], sign: float = 1.0) -> list[Row]:
-    # Not beaten in both; `sign` is that of better scores.
-    def stands(row: Row) -> tuple[float, float]:
-        return sign * (row.mean or 0.0), row.seconds or 0.0
-
+def _front(rows: list[Row], lower: bool = False) -> list[Row]:
     def beaten(row: Row) -> bool:
-        merit, seconds = stands(row)
-        return any(other >= merit and took <= seconds and (other, took) != (merit, seconds) for other, took in map(stands, rows))
+        mean, seconds = row.mean or 0.0, row.seconds or 0.0
+        return any(
+            ((other.mean or 0.0) <= mean if lower else (other.mean or 0.0) >= mean)
+            and (other.seconds or 0.0) <= seconds
+            and (other.mean, other.seconds) != (row.mean, row.seconds)
+            for other in rows
+        )
 
     return [row for row in rows if not beaten(row)]
 
@@ -206,10 +207,6 @@ def _vertical(field: str, title: str, domain: tuple[float, float]) -> "altair.Y"
     import altair as alt
 
     return alt.Y(f"{field}:Q", title=title, scale=alt.Scale(domain=list(domain), nice=False), axis=alt.Axis(tickCount=6, format=".2f"))
-
-
-def _axis_title(results: Results) -> str:
-    return f"{results.words(results.metric)} on the test set"
 
 
 def _named(ticks: list[float]) -> str:

@@ -14,10 +14,11 @@ from acclimate.data.mixture import shares
 from acclimate.files import read_json, write_text
 from acclimate.inert import one_line
 from acclimate.report.pages import markdown
-from acclimate.report.pages.front_matter import HUB_METRICS, front_matter
+from acclimate.report.pages.front_matter import front_matter, hub_scores
 from acclimate.report.pages.markdown import bullets, escaped, named, plain
 from acclimate.report.results.chain import Chain
 from acclimate.report.results.finished import Results, StageFact
+from acclimate.report.results.kind_facts import counted
 from acclimate.report.tables.comparison import markdown_table, table_rows
 from acclimate.report.tables.data_facts import data_facts
 from acclimate.report.words.cautions import limits
@@ -32,15 +33,15 @@ SETTINGS_LEFT_OUT = frozenset(("stage", "digest", "corpus", "random"))  # said i
 PLAIN_USE = """\
 from transformers import pipeline
 
-classify = pipeline("text-classification", model=".")  # "." is this folder; a hub id serves as well
-print(classify(["a text to label"], truncation=True{cut}))"""
+model = pipeline("{tag}", model=".")  # "." is this folder; a hub id serves as well
+print(model(["a text"], truncation=True{cut}))"""
 OWN_USE = """\
 from pathlib import Path
 
 from acclimate import load_predictor
 
 model = load_predictor(Path("."))  # this folder
-probabilities = model.probabilities(["a text to label"])  # a row a text, a column a label
+probabilities = model.probabilities(["a text"])  # a row a text, a column a label
 print(model.labels[probabilities[0].argmax()])"""
 
 
@@ -78,7 +79,7 @@ def card(chain: Chain, plain_model: bool, length: int | None = None, role: str =
     parts = [
         f"# {plain(title)}",
         _introduction(chain, role),
-        _use(plain_model, length),
+        _use(plain_model, length, chain.results.kind.card.tag),
         _history(chain),
         _data(chain),
         _scores(chain),
@@ -92,14 +93,14 @@ def card(chain: Chain, plain_model: bool, length: int | None = None, role: str =
 
 def _introduction(chain: Chain, role: str) -> str:
     results, run = chain.results, chain.run
-    labels = [str(label) for label in results.study.get("labels") or ()]
+    labels = results.names
     shown = ", ".join(named(label) for label in labels[:20]) + (f" and {len(labels) - 20} more" if len(labels) > 20 else "")
-    what = f"A classifier: it gives a text one of {len(labels)} labels ({shown})."
+    what = f"A model that {plain(counted(results.kind.card.does, labels))}" + (f" ({shown})." if labels else ".")
     made = f"It was made with acclimate {plain(str(results.study.get('version', '')))}"
     if not role:
         return f"{what} {made} by fine-tuning once, with seed {run.seed}."
     seeds = len(results.values(run.recipe, run.labels, results.metric))
-    metric = results.words(results.metric)
+    metric = results.score.words
     among = f"the best of {len(results.recipes)} recipes by {metric} on the dev set"
     if role == "best_transformer":
         among = f"the best on the dev set of those recipes that plain transformers can load ({metric})"
@@ -107,10 +108,10 @@ def _introduction(chain: Chain, role: str) -> str:
     return f"{what} {made}: the recipe {named(run.recipe)} is {among}, and this is its run with {which}. The test set chose nothing."
 
 
-def _use(plain_model: bool, length: int | None) -> str:
+def _use(plain_model: bool, length: int | None, tag: str) -> str:
     cut = "" if length is None else f", max_length={length}"
-    code = markdown.block(PLAIN_USE.format(cut=cut) if plain_model else OWN_USE, "python")
-    why = "" if plain_model else "Plain transformers cannot load this classifier; acclimate does.\n\n"
+    code = markdown.block(PLAIN_USE.format(cut=cut, tag=tag) if plain_model else OWN_USE, "python")
+    why = "" if plain_model else "Plain transformers cannot load this model; acclimate does.\n\n"
     command = markdown.block("acclimate predict FOLDER texts.jsonl --out labels.csv", "sh")
     return f"## How to use it\n\n{why}{code}\n\nA whole file, with FOLDER for the path of this folder:\n\n{command}"
 
@@ -171,11 +172,12 @@ def _read_by(chain: Chain) -> Results:
 def _scores(chain: Chain) -> str:
     results, run = chain.results, chain.run
     rows = []
-    for metric in dict.fromkeys((*HUB_METRICS, results.metric.removeprefix("test_"))):
+    judge = results.metric.removeprefix("test_")
+    for metric, known in {judge: results.score, **hub_scores(chain)}.items():
         own, values = run.values.get(f"test_{metric}"), results.values(run.recipe, run.labels, f"test_{metric}")
         if own is not None:
             mean = f"{score(sum(values) / len(values))} ({score(min(values))} to {score(max(values))})" if len(values) > 1 else "–"
-            rows.append((results.words(metric), score(own), mean))
+            rows.append((known.words, score(own), mean))
     seeds = len(results.values(run.recipe, run.labels, results.metric))
     own_table = markdown.table(("on the test set", "this model", f"mean of {seeds} seeds (lowest to highest)"), rows)
     parts = ["## Scores", own_table]
@@ -204,7 +206,7 @@ def _cost(chain: Chain) -> str:
         ("highest memory use", size(values.get("peak_memory_bytes"))),
         ("parameters", amount(whole) + share),
         ("size on disk", size(values.get("disk_bytes"))),
-        ("inference, texts a second", "–" if speed is None else f"{speed:,.0f}"),
+        (f"inference, {chain.results.kind.items} a second", "–" if speed is None else f"{speed:,.0f}"),
     )
     rows = [row for row in known if row[1] != "–"]
     machine: Mapping[str, Any] = chain.results.study.get("machine") or {}

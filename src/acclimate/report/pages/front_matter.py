@@ -10,14 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from acclimate.inert import one_line
 from acclimate.report.results.chain import Chain
+from acclimate.report.results.kind_facts import ScoreFacts
 
 if TYPE_CHECKING:
     from huggingface_hub import ModelCardData
 
-# Our name of a score -> the hub's; its own names are the words of the table beside.
-HUB_METRICS = {
-    "macro_f1": "f1", "accuracy": "accuracy", "mcc": "matthews_correlation", "macro_precision": "precision", "macro_recall": "recall",
-}  # fmt: skip
 LICENSE_UNKNOWN = {"license": "other", "license_name": "unknown", "license_link": None}
 
 
@@ -29,19 +26,20 @@ def front_matter(chain: Chain, name: str, plain: bool) -> "ModelCardData":
     terms = _license(base)
     datasets = chain.hub_datasets
     data_name = one_line(str(chain.results.study.get("name") or "study"))
-    scores = {metric: value for metric in HUB_METRICS if (value := chain.run.values.get(f"test_{metric}")) is not None}
+    kind = chain.results.kind
+    scores = [(each, value) for name, each in hub_scores(chain).items() if (value := chain.run.values.get(f"test_{name}")) is not None]
     results = [
         EvalResult(
-            task_type="text-classification",
-            task_name="Text Classification",
+            task_type=kind.card.tag,
+            task_name=kind.card.tag.replace("-", " ").title(),
             dataset_type=chain.hub_task or "unknown",
             dataset_name=chain.hub_task or f"{data_name} (local files)",
             dataset_split="test",
-            metric_type=HUB_METRICS[metric],
-            metric_name=chain.results.words(metric),
+            metric_type=str(each.hub),
+            metric_name=each.words,
             metric_value=round(value, 6),
         )
-        for metric, value in scores.items()
+        for each, value in scores
     ]
     return ModelCardData(
         license=terms["license"],
@@ -50,12 +48,17 @@ def front_matter(chain: Chain, name: str, plain: bool) -> "ModelCardData":
         base_model=base["name"] if base.get("hub") and not chain.random else None,
         datasets=datasets or None,
         library_name="transformers" if plain else "acclimate",
-        pipeline_tag="text-classification",
+        pipeline_tag=kind.card.tag,
         tags=["acclimate", *(["domain-adaptation"] if chain.pretrainings else [])],
-        metrics=[HUB_METRICS[metric] for metric in scores] or None,
+        metrics=list(dict.fromkeys(str(each.hub) for each, _ in scores)) or None,
         model_name=one_line(name) if results else None,
         eval_results=results or None,
     )
+
+
+def hub_scores(chain: Chain) -> dict[str, ScoreFacts]:
+    """The scores that the hub knows, by our names, in the kind's order."""
+    return {name: score for name, score in chain.results.kind.metrics.items() if score.hub}
 
 
 def _license(base: Mapping[str, Any]) -> dict[str, str | None]:

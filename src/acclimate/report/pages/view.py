@@ -70,7 +70,7 @@ class View:
 
     @property
     def metric(self) -> str:
-        return self.results.words(self.results.metric)
+        return self.results.score.words
 
     @cached_property
     def rows(self) -> tuple[Row, ...]:

@@ -13,12 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from acclimate.errors import SettingsError
-from acclimate.inert import one_line
+from acclimate.report.results.kind_facts import KindFacts, ScoreFacts
 from acclimate.report.results.told import blocks_of
 from acclimate.study.outputs.output_folder import check_whole, unfinished
 from acclimate.tasks.blocks import Block
-from acclimate.tasks.metrics.classes import METRICS
-from acclimate.tasks.metrics.metric import score_facts
 
 PREDICTED = ("recipe", "labels", "split", "gold")  # what every predictions.parquet has
 FILES = ("results.parquet", "predictions.parquet", "verdicts.json", "study.json", "study.yaml")
@@ -141,12 +139,14 @@ class Results:
         check_whole(folder, study)
         runs = _table(folder / "results.parquet", ("recipe", "seed", "labels", "status"))
         _opened(folder / "predictions.parquet", PREDICTED)
+        kind = KindFacts.of(study)
         try:
+            lower = kind.score(str(verdicts["metric"])).lower_is_better
             return cls(
                 metric=str(verdicts["metric"]),
                 reference=str(verdicts["reference"]),
                 runs=tuple(_run(row) for row in runs.to_pylist()),
-                verdicts=tuple(_verdict(row, _lower_is_better(str(verdicts["metric"]), study)) for row in verdicts["verdicts"]),
+                verdicts=tuple(_verdict(row, lower) for row in verdicts["verdicts"]),
                 stages=tuple(_stage(row) for row in study.get("stages", ())),
                 study=study,
                 study_yaml=(folder / "study.yaml").read_text(encoding="utf-8"),
@@ -176,7 +176,7 @@ class Results:
 
     @cached_property
     def disagreements(self) -> list[dict[str, Any]]:
-        """Test texts on which recipes disagree, as acclimate.study.outputs.disagreements wrote them."""
+        """Test items on which recipes disagree, as acclimate.study.outputs.disagreements wrote them."""
         path = self.folder / "disagreements.json"
         return list(_json_value(path, list)) if path.is_file() else []
 
@@ -184,6 +184,27 @@ class Results:
     def blocks(self) -> tuple[Block, ...]:
         """What the kind of task tells of the chosen recipe's answers to test, all seeds at the largest budget together."""
         return blocks_of(self.folder, self.chosen, self.budgets[-1], self.names) if self.chosen is not None else ()
+
+    @cached_property
+    def kind(self) -> KindFacts:
+        """What is judged, and by which scores."""
+        return KindFacts.of(self.study)
+
+    @property
+    def score(self) -> ScoreFacts:
+        """Of the metric by which recipes are compared."""
+        return self.kind.score(self.metric)
+
+    @property
+    def judged_by(self) -> str:
+        """`macro F1 on the test set`, and which direction is better where it is not the usual one."""
+        where = " on the test set" if self.metric.startswith("test_") else ""
+        return f"{self.score.words}{where}{' (lower is better)' if self.score.lower_is_better else ''}"
+
+    @property
+    def best_word(self) -> str:
+        """`highest`, or `lowest` where lower scores are better."""
+        return "lowest" if self.score.lower_is_better else "highest"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -207,7 +228,7 @@ class Results:
 
     @cached_property
     def chosen(self) -> str | None:
-        """The recipe that the dev set chose: highest mean dev score at the largest budget; None where no run was done."""
+        """The recipe that the dev set chose: best mean dev score at the largest budget; None where no run was done."""
         named = (self.study.get("best") or {}).get("recipe")
         return str(named) if named in self.recipes else self.best_on_dev(self.recipes)
 
@@ -216,23 +237,13 @@ class Results:
         return frozenset(recipe for stage in self.stages if stage.role == "baseline" for recipe in stage.recipes)
 
     def best_on_dev(self, recipes: tuple[str, ...]) -> str | None:
-        """Of these recipes, the one with the highest mean dev score at the largest budget."""
+        """Of these recipes, the one with the best mean dev score at the largest budget."""
         if not self.budgets:
             return None
-        dev_metric = "dev_" + self.metric.removeprefix("test_")
+        dev_metric, best = "dev_" + self.metric.removeprefix("test_"), min if self.score.lower_is_better else max
         means = {recipe: self.mean(recipe, self.budgets[-1], dev_metric) for recipe in recipes}
         known = {recipe: mean for recipe, mean in means.items() if mean is not None}
-        best = min if self.lower_is_better(self.metric) else max
         return best(known, key=lambda recipe: known[recipe]) if known else None
-
-    def words(self, column: str) -> str:
-        """`test_macro_f1` -> `macro F1`: the split is said where it matters."""
-        name = _score_of(column)
-        return one_line(str(_scores(self.study).get(name, {}).get("words") or name.replace("_", " ")))
-
-    def lower_is_better(self, column: str) -> bool:
-        """Whether a score is better when lower."""
-        return _lower_is_better(column, self.study)
 
     def runs_of(self, recipe: str, labels: str) -> tuple[Run, ...]:
         """Every seed of a recipe at a budget, failed ones among them."""
@@ -339,22 +350,8 @@ def _run(row: dict[str, Any]) -> Run:
     )
 
 
-def _scores(study: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
-    # Folders that do not say what their scores are, are all of classification.
-    return study.get("scores") or score_facts(METRICS)
-
-
-def _lower_is_better(column: str, study: Mapping[str, Any]) -> bool:
-    return _scores(study).get(_score_of(column), {}).get("better") == "lower"
-
-
-def _score_of(column: str) -> str:
-    return column.removeprefix("test_").removeprefix("dev_")
-
-
-def _verdict(row: dict[str, Any], lower_is_better: bool) -> Verdict:
+def _verdict(row: dict[str, Any], lower: bool) -> Verdict:
     return Verdict(
-        lower_is_better=lower_is_better,
         recipe=str(row["recipe"]),
         reference=str(row["reference"]),
         labels=str(row["labels"]),
@@ -371,6 +368,7 @@ def _verdict(row: dict[str, Any], lower_is_better: bool) -> Verdict:
         seed_variance=_number(row.get("seed_variance")),
         text_variance=_number(row.get("text_variance")),
         both_variance=_number(row.get("both_variance")),
+        lower_is_better=lower,
     )
 
 

@@ -64,12 +64,11 @@ def table_rows(results: Results) -> tuple[Row, ...]:
 def console_table(results: Results) -> Table:
     """The comparison for a terminal; names from the study are never read as markup."""
     several = len(results.budgets) > 1
-    metric = results.words(results.metric)
-    table = Table(title=Text(f"{metric} on the test set, mean ± standard deviation over seeds"), title_justify="left")
+    table = Table(title=Text(f"{results.judged_by}, mean ± standard deviation over seeds"), title_justify="left")
     table.add_column("recipe", overflow="fold")
     if several:
         table.add_column("labels", justify="right")
-    for heading in (metric, "difference [95 %]"):
+    for heading in (results.score.words, "difference [95 %]"):
         table.add_column(Text(heading), justify="right")
     table.add_column("verdict")
     for heading in ("seeds", "time a run", "tokens"):
@@ -93,7 +92,7 @@ def console_table(results: Results) -> Table:
 
 def markdown_table(results: Results) -> str:
     """The comparison as a Markdown table, one line a row; text from the study cannot become markup or break a cell."""
-    headings = ("recipe", "labels", results.words(results.metric), "difference [95 %]", "verdict", "seeds", "time a run", "tokens")
+    headings = ("recipe", "labels", results.score.words, "difference [95 %]", "verdict", "seeds", "time a run", "tokens")
     rows = []
     for row in table_rows(results):
         name = plain(row.recipe)

@@ -30,12 +30,13 @@ def data_facts(results: Results) -> DataFacts:
     if task.get("unlabeled"):
         corpora = {"task unlabeled": task["unlabeled"], **corpora}
     overlap: Facts = data.get("overlap") or {}
-    grids = [_splits(task), _labels(task), _corpora(corpora, overlap), _unknown(results), _cuts(results)]
-    lines = [*_task_lines(task), *(line for name, corpus in corpora.items() for line in _reading(corpus, f"Corpus {name}"))]
+    items = results.kind.items
+    grids = [_splits(task, items), _labels(task), _corpora(corpora, overlap), _unknown(results), _cuts(results)]
+    lines = [*_task_lines(task, items), *(line for name, corpus in corpora.items() for line in _reading(corpus, f"Corpus {name}"))]
     return DataFacts(tuple(grid.without_empty_columns() for grid in grids if grid.rows), tuple(lines))
 
 
-def _splits(task: Facts) -> Grid:
+def _splits(task: Facts, items: str) -> Grid:
     words, repeated, dropped = task.get("words") or {}, (task.get("duplicates") or {}).get("within") or {}, task.get("dropped") or {}
     rows = tuple(
         (
@@ -49,7 +50,7 @@ def _splits(task: Facts) -> Grid:
         for split, examples in (task.get("examples") or {}).items()
     )
     lengths = ("words, mean", "median", "95th percentile", "longest")
-    return Grid("Labelled examples", ("split", "examples", *lengths, "repeated texts", "dropped", "files"), rows, frozenset({0, 8}))
+    return Grid("Labelled examples", ("split", "examples", *lengths, f"repeated {items}", "dropped", "files"), rows, frozenset({0, 8}))
 
 
 def _labels(task: Facts) -> Grid:
@@ -132,11 +133,12 @@ def _unknown_shares(metrics: Facts) -> dict[str, float]:
     return {name: float(share) for name, share in read.items() if share is not None}
 
 
-def _task_lines(task: Facts) -> list[tuple[str, str]]:
+def _task_lines(task: Facts, items: str) -> list[tuple[str, str]]:
     duplicates: Facts = task.get("duplicates") or {}
-    lines = [(f"Texts in both {pair.replace('/', ' and ')}", _count(count)) for pair, count in (duplicates.get("across") or {}).items()]
+    across: Facts = duplicates.get("across") or {}
+    lines = [(f"{items.capitalize()} in both {pair.replace('/', ' and ')}", _count(count)) for pair, count in across.items()]
     if "conflicting_texts" in duplicates:
-        lines.append(("Equal texts with different labels", _count(duplicates["conflicting_texts"])))
+        lines.append((f"Equal {items} with different labels", _count(duplicates["conflicting_texts"])))
     lines += [("Labels", str(note)) for note in task.get("labels_noted") or ()]
     lines += [(f"Groups in both {pair.replace('/', ' and ')}", _count(count)) for pair, count in (task.get("shared_groups") or {}).items()]
     if task.get("made"):

@@ -44,21 +44,22 @@ def time_grid(results: Results) -> Grid:
 
 def size_grid(results: Results) -> Grid:
     """How large and how fast the models are that the recipes hand over."""
-    return _costs(results, "Size and speed", _SIZE).without_empty_columns()
+    speed = {"inference_texts_per_second": _Cost(f"{results.kind.items}/s", fmean, amount)}
+    return _costs(results, "Size and speed", _SIZE | speed).without_empty_columns()
 
 
 def scores_grid(results: Results, labels: str, split: str) -> Grid:
-    """Every metric of `dev` or `test` at one budget, as means over seeds."""
-    names = sorted(
-        {name for run in results.runs for name, value in run.values.items() if value is not None and name.startswith(f"{split}_")}
-    )
+    """Every metric of `dev` or `test` at one budget in the kind's order, as means over seeds."""
+    found = {name for run in results.runs for name, value in run.values.items() if value is not None and name.startswith(f"{split}_")}
+    names, kind = results.kind.ordered(found), results.kind
     measured = [recipe for recipe in results.recipes if names and any(run.done for run in results.runs_of(recipe, labels))]
     rows = tuple((recipe, *(score(results.mean(recipe, labels, name)) for name in names)) for recipe in measured)
-    lower = dict.fromkeys(results.words(name) for name in names if results.lower_is_better(name))
+    # Where higher is meant, as usual, nothing is said.
+    lower = dict.fromkeys(kind.words(name) for name in names if kind.score(name).lower_is_better)
     caption = f"All scores on the {split} set {with_labels(labels)}, means over seeds" + (
         f"; lower is better for {listing(list(lower))}" if lower else ""
     )
-    return Grid(caption, ("recipe", *map(results.words, names)), rows)
+    return Grid(caption, ("recipe", *map(kind.words, names)), rows)
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,6 @@ _SIZE = {
     "parameters": _Cost("parameters", max, amount),
     "trained_parameters": _Cost("trained", max, amount),
     "disk_bytes": _Cost("on disk", max, size),
-    "inference_texts_per_second": _Cost("texts/s", fmean, amount),
 }
 
 

@@ -6,16 +6,17 @@ from typing import Any
 from acclimate.data.unknown import NOTED
 from acclimate.report.pages.markdown import named, plain
 from acclimate.report.results.chain import Chain
+from acclimate.report.results.kind_facts import counted
 from acclimate.report.words.text import listing, percent, score
 
-RARE = 30  # test texts of a label; with fewer, one mistake more moves its recall by over three points
+RARE = 30  # test items of a label; with fewer, one mistake more moves its recall by over three points
 MOST_RARE = 10  # labels named of those
 FEW_LABELS = 200
 
 
 def limits(chain: Chain) -> list[str]:
     """A list of sentences in Markdown, those that follow from this study's numbers first."""
-    return [*_of_the_comparison(chain), *_of_the_data(chain), *_of_every_classifier(chain)]
+    return [*_of_the_comparison(chain), *_of_the_data(chain), *_of_every_model(chain)]
 
 
 def _of_the_comparison(chain: Chain) -> Iterator[str]:
@@ -26,7 +27,7 @@ def _of_the_comparison(chain: Chain) -> Iterator[str]:
     if len(scores) == 1:
         yield "It was trained with one seed; how much of its score is luck is not known."
     elif len(set(scores)) > 1:
-        reached = f"from {score(min(scores))} to {score(max(scores))} in {results.words(results.metric)}"
+        reached = f"from {score(min(scores))} to {score(max(scores))} in {results.score.words}"
         yield f"It is one of {len(scores)} seeds of its recipe, which score {reached}."
     if len(results.recipes) > 1 and run.recipe != results.reference:
         verdict = results.verdict_of(run.recipe, run.labels)
@@ -39,26 +40,27 @@ def _of_the_comparison(chain: Chain) -> Iterator[str]:
 def _of_the_data(chain: Chain) -> Iterator[str]:
     data: Mapping[str, Any] = chain.results.study.get("data") or {}
     task: Mapping[str, Any] = data.get("task") or {}
+    items = chain.results.kind.items
     examples: Mapping[str, int] = task.get("examples") or {}
     learnt = chain.run.labels if chain.run.labels != "all" else examples.get("train")
     if learnt is not None and int(learnt) < FEW_LABELS:
-        yield f"It learnt from {int(learnt):,} labelled texts, which is few."
+        yield f"It learnt from {int(learnt):,} labelled {items}, which is few."
     counts: Mapping[str, int] = (task.get("label_counts") or {}).get("test") or {}
     rare = [label for label, count in counts.items() if count < RARE]
     if rare:
         some = listing([f"{named(str(label))} ({counts[label]})" for label in rare[:MOST_RARE]] + _more(len(rare) - MOST_RARE))
-        yield f"Some labels have fewer than {RARE} test texts, so that what is known of them is rough: {some}."
+        yield f"Some labels have fewer than {RARE} test {items}, so that what is known of them is rough: {some}."
     duplicates: Mapping[str, Any] = task.get("duplicates") or {}
     dropped = sum((task.get("dropped") or {}).values())
     for pair, count in (duplicates.get("across") or {}).items():
         # Counted before `duplicates: drop` took them out.
         if count and "test" in pair and not dropped:
-            yield f"{count:,} texts stand in both {pair.replace('/', ' and ')}, which flatters the scores."
+            yield f"{count:,} {items} stand in both {pair.replace('/', ' and ')}, which flatters the scores."
     for pair, count in (task.get("shared_groups") or {}).items():
         if count and "test" in pair:
-            yield f"{count:,} groups have texts in both {pair.replace('/', ' and ')}, which flatters the scores."
+            yield f"{count:,} groups have {items} in both {pair.replace('/', ' and ')}, which flatters the scores."
     if duplicates.get("conflicting_texts"):
-        yield f"{duplicates['conflicting_texts']:,} equal texts have different labels, so no model could be right on all of them."
+        yield f"{duplicates['conflicting_texts']:,} equal {items} have different labels, so no model could be right on all of them."
     overlap: Mapping[str, float] = data.get("overlap") or {}
     for corpus in chain.corpora:
         if overlap.get(corpus):
@@ -78,9 +80,9 @@ def _more(count: int) -> list[str]:
     return [f"{count:,} more"] if count > 0 else []
 
 
-def _of_every_classifier(chain: Chain) -> Iterator[str]:
-    labels = len(chain.results.study.get("labels") or ())
-    yield f"It gives every text one of its {labels} labels, also a text that fits none of them."
-    yield "Its scores hold for texts like those of the test split. Other fields, sources, languages and times were not tested."
+def _of_every_model(chain: Chain) -> Iterator[str]:
+    kind = chain.results.kind
+    yield from (plain(counted(each, chain.results.names)) for each in kind.card.limits)
+    yield f"Its scores hold for {kind.items} like those of the test split. Other fields, sources, languages and times were not tested."
     yield "It was not tested for bias: whether it treats groups of people differently is not known."
-    yield "Its probabilities were not calibrated, and texts made to deceive it were not tried."
+    yield f"{kind.items.capitalize()} made to deceive it were not tried."

@@ -51,7 +51,7 @@ def _said(results: Results, recipe: str, labels: str) -> Said:
 
 def _compared(results: Results, verdict: Verdict, failures: str) -> Said:
     name, reference = quoted(verdict.recipe), f"the reference {quoted(results.reference)}"
-    metric = results.words(results.metric)
+    metric = results.score.words
     claim = verdict.claim
     checkpoint = results.checkpoint_only(verdict.recipe)
     here = " for this checkpoint (its pretraining was run once)" if checkpoint else ""
@@ -63,20 +63,20 @@ def _compared(results: Results, verdict: Verdict, failures: str) -> Said:
     if verdict.seeds < 2:
         luck = f"{seen}, and with one seed nothing says how much of it is luck"
         return Said(verdict.recipe, claim, f"{start}: {luck}{failures}.", "Run at least three seeds.")
-    if verdict.gains is None:
+    if verdict.low is None or verdict.high is None:
         return Said(verdict.recipe, claim, f"{start}: {seen}, without an interval{failures}.", "")
-    least, most = verdict.gains
-    if least > 0 or most < 0:
+    if verdict.low > 0 or verdict.high < 0:
         # The interval is of this recipe alone; the verdict also counts how many recipes had their chance.
         alone = f"{seen}, and its own 95 % interval ({interval(verdict.low, verdict.high)}) leaves zero out"
         text = f"{start}: {alone}, but not once all comparisons with the reference are counted{failures}."
     else:
-        text = f"{start}: {_allowed(least, most)} in {metric}{failures}."
-    return Said(verdict.recipe, claim, text, _advice(verdict))
+        text = f"{start}: {_allowed(verdict)} in {metric}{failures}."
+    return Said(verdict.recipe, claim, text, _advice(results, verdict))
 
 
-def _allowed(low: float, high: float) -> str:
+def _allowed(verdict: Verdict) -> str:
     """What an interval around zero allows: `it may be up to 0.021 better or 0.008 worse`."""
+    low, high = verdict.gains or (0.0, 0.0)
     if low == high:
         return "no difference was seen"
     return f"it may be up to {_distance(high)} better or {_distance(low)} worse"
@@ -86,7 +86,7 @@ def _distance(bound: float) -> str:
     return score(abs(bound)) if abs(bound) >= SMALLEST_SHOWN else "less than 0.001"
 
 
-def _advice(verdict: Verdict) -> str:
+def _advice(results: Results, verdict: Verdict) -> str:
     """How much more data would tell; empty where the verdict's variances are not known."""
     parts = (verdict.seed_variance, verdict.text_variance, verdict.both_variance)
     if None in parts or verdict.difference is None or not verdict.compared or (verdict.texts or 0) < 2:
@@ -96,27 +96,29 @@ def _advice(verdict: Verdict) -> str:
     from acclimate.evaluation.statistics import Components
 
     components = Components(*(max(part or 0.0, 0.0) for part in parts))
-    advice = advise(components, verdict.difference, verdict.seeds, verdict.texts or 0, verdict.compared)
+    span, items = results.score.span, results.kind.items
+    advice = advise(components, verdict.difference, verdict.seeds, verdict.texts or 0, verdict.compared, span=span)
+    relevant = score(RELEVANT * span)
     tiny = advice.target > abs(verdict.difference)
     low, high = verdict.low or 0.0, verdict.high or 0.0
     alike = f"the two are alike to within {_distance(max(abs(low), abs(high)))}" if low <= 0 <= high else ""
     if advice.enough:
         known = f", and {alike}" if alike else ""
-        return f"The study would likely have seen a difference of {score(RELEVANT)}{known}." if tiny else ""
+        return f"The study would likely have seen a difference of {relevant}{known}." if tiny else ""
     ways = [f"{advice.seeds} more seed{_s(advice.seeds)}"] if advice.seeds else []
     if advice.texts:
-        ways.append(f"{_about(advice.texts)} more test text{_s(advice.texts)}")
+        ways.append(f"{_about(advice.texts)} more test {results.kind.item if advice.texts == 1 else items}")
     if not ways:
         times = {10: "ten"}.get(MOST_TIMES, str(MOST_TIMES))
-        asked = f"a difference of {score(RELEVANT)}" if tiny else "a difference like the one observed"
+        asked = f"a difference of {relevant}" if tiny else "a difference like the one observed"
         known = f"; what is known is that {alike}" if alike else ""
-        return f"Even {times} times the seeds, or {times} times the test texts, would not tell {asked}{known}."
-    start = f"If a difference of {score(RELEVANT)} matters" if tiny else "If the true difference is the one observed"
+        return f"Even {times} times the seeds, or {times} times the test {items}, would not tell {asked}{known}."
+    start = f"If a difference of {relevant} matters" if tiny else "If the true difference is the one observed"
     return f"{start}, about {' or '.join(ways)} would tell in four studies of five."
 
 
 def _about(count: int) -> str:
-    """A number of texts, rounded up to two digits: it is an estimate."""
+    """A number of items, rounded up to two digits: it is an estimate."""
     step = 10 ** max(0, len(str(count)) - 2)
     return f"{math.ceil(count / step) * step:,}"
 
@@ -126,7 +128,7 @@ def _level(results: Results, recipe: str, labels: str) -> str:
     values = results.values(recipe, labels, results.metric)
     if not values:
         return "its score was not measured"
-    reached = f"{results.words(results.metric)} {score(sum(values) / len(values))} on the test set"
+    reached = f"{results.score.words} {score(sum(values) / len(values))} on the test set"
     if len(values) == 1:
         return f"{reached}, with one seed"
     return f"{reached}, the mean of {len(values)} seeds from {score(min(values))} to {score(max(values))}"

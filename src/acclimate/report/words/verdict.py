@@ -59,7 +59,7 @@ def _only_recipe(results: Results, recipe: str) -> tuple[str, str]:
     else:
         seeds = f"as the mean of {len(values)} seeds, from {score(min(values))} to {score(max(values))}"
     return (
-        _sentence([f"{_at(results, labels)}{quoted(recipe)} reaches {reached} in {_metric(results)} {seeds}"]),
+        _sentence([f"{_at(results, labels)}{quoted(recipe)} reaches {reached} in {results.judged_by} {seeds}"]),
         _sentence(["it is the only recipe of this study, so nothing says whether another would do better", *_failures(results)]),
     )
 
@@ -70,31 +70,31 @@ def _about_winner(results: Results, winner: str) -> str:
     verdict = results.verdict_of(winner, labels)
     if verdict is None:
         unpaired = f"but it could not be compared with {reference}, as no seed of both was done"
-        return _sentence([f"{_at(results, labels)}{name} scored highest on the dev set, {unpaired}"])
+        return _sentence([f"{_at(results, labels)}{name} scored {results.best_word} on the dev set, {unpaired}"])
     claim = verdict.claim
     checkpoint = " for this checkpoint" if results.checkpoint_only(winner) else ""
     numbers = f"a difference of {_difference(verdict)}"
     if claim == "better":
         mine, theirs = (score(results.mean(recipe, labels, results.metric)) for recipe in (winner, results.reference))
-        text = f"{name} is better than {reference}{checkpoint}: its {_metric(results)} is {mine} against {theirs}, {numbers}"
+        text = f"{name} is better than {reference}{checkpoint}: its {results.judged_by} is {mine} against {theirs}, {numbers}"
     elif claim == "worse":
-        highest = "lowest" if results.lower_is_better(results.metric) else "highest"
-        text = f"{name} scored {highest} on the dev set but is worse than {reference}{checkpoint}: {numbers} in {_metric(results)}"
+        told = f"{name} scored {results.best_word} on the dev set but is worse than {reference}{checkpoint}"
+        text = f"{told}: {numbers} in {results.judged_by}"
     else:
-        told = f"this study cannot tell {name}, which scored highest on the dev set, from {reference}"
-        text = f"{told}{checkpoint}: {numbers} in {_metric(results)}"
+        told = f"this study cannot tell {name}, which scored {results.best_word} on the dev set, from {reference}"
+        text = f"{told}{checkpoint}: {numbers} in {results.judged_by}"
     return _sentence([_at(results, labels) + text])
 
 
 def _about_reference(results: Results) -> str:
     labels = results.budgets[-1]
     better = [verdict for verdict in _compared(results, labels) if verdict.claim == "better"]
-    start = f"{_at(results, labels)}{_described(results, results.reference)}, the reference, scored highest on the dev set"
+    start = f"{_at(results, labels)}{_described(results, results.reference)}, the reference, scored {results.best_word} on the dev set"
     if not better:
-        return _sentence([f"{start}, and no other recipe was shown to be better in {_metric(results)}"])
+        return _sentence([f"{start}, and no other recipe was shown to be better in {results.judged_by}"])
     best = max(better, key=lambda verdict: abs(verdict.difference or 0))
     others = listing([quoted(verdict.recipe) for verdict in better])
-    return _sentence([f"{start}, but {others} did better in {_metric(results)}: the largest difference is {_difference(best)}"])
+    return _sentence([f"{start}, but {others} did better in {results.judged_by}: the largest difference is {_difference(best)}"])
 
 
 def _limits(results: Results, chosen: str) -> list[str]:
@@ -163,8 +163,7 @@ def _baseline_won(results: Results, chosen: str) -> list[str]:
     if chosen not in results.plain_baselines:
         return []
     best = results.best_on_dev(tuple(recipe for recipe in results.recipes if recipe not in results.plain_baselines))
-    higher = "lower" if results.lower_is_better(results.metric) else "higher"
-    return [] if best is None else [f"no transformer scored {higher} on the dev set, and the best of them is {quoted(best)}"]
+    return [] if best is None else [f"no transformer scored {results.score.better} on the dev set, and the best of them is {quoted(best)}"]
 
 
 def _cheaper(results: Results, chosen: str) -> list[str]:
@@ -215,10 +214,6 @@ def _described(results: Results, recipe: str) -> str:
 def _at(results: Results, labels: str) -> str:
     """Which budget is spoken of; nothing where the study has but one and it is everything."""
     return "" if results.budgets == ("all",) else f"{with_labels(labels)}, "
-
-
-def _metric(results: Results) -> str:
-    return f"{results.words(results.metric)} on the test set" if results.metric.startswith("test_") else results.words(results.metric)
 
 
 def _difference(verdict: Verdict, brief: bool = False) -> str:

@@ -214,7 +214,7 @@ _RECALL = _of_classes(lambda counts: counts.gold, in_row=1, in_column=0, right=1
 MACRO_F1 = _counted("macro_f1", "macro F1", *_F1, hub="f1")
 ACCURACY = _counted("accuracy", "accuracy", _accuracy, _accuracy_slope, hub="accuracy")
 # With one label an item, micro-averaged F1 is accuracy; papers report it under its own name.
-MICRO_F1 = _counted("micro_f1", "micro F1", _accuracy, _accuracy_slope, hub="f1")
+MICRO_F1 = _counted("micro_f1", "micro F1", _accuracy, _accuracy_slope)
 MACRO_PRECISION = _counted("macro_precision", "macro precision", *_PRECISION, compared=False, hub="precision")
 MACRO_RECALL = _counted("macro_recall", "macro recall", *_RECALL, compared=False, hub="recall")
 MCC = _counted("mcc", "Matthews correlation", _mcc, _mcc_slope, hub="matthews_correlation")

@@ -1,6 +1,6 @@
 """A score of a kind of task, and what each item contributes to it: all that statistics ask of a score."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ from acclimate.tasks.split import Answers, Split
 Numbers = NDArray[np.float64]
 Score = Callable[[Split, Answers], float]
 Each = Callable[[Split, Answers], Numbers]
+Direction = Literal["higher", "lower", "neither"]
 STEP = 1e-4  # of a weight, where a slope is measured: the error of central differences is its square
 
 
@@ -26,7 +27,7 @@ class Metric:
     score: Score
     each: Each
     """[N] what every item contributes to first order (the infinitesimal jackknife of Efron 1982); their mean is the score."""
-    better: Literal["higher", "lower", "neither"] = "higher"
+    better: Direction = "higher"
     """`neither` for what only stands beside a score, such as its base rate."""
     span: float = 1.0
     """From worst to best. No variance is taken to be below (span / N)^2; differences below span / 100 change nobody's choice."""
@@ -36,11 +37,6 @@ class Metric:
     """The columns of the answers that it looks at; others need not be read."""
     hub: str | None = None
     """What the Hugging Face hub calls it, where it knows it."""
-
-
-def score_facts(metrics: Iterable[Metric]) -> dict[str, dict[str, Any]]:
-    """What must be known of scores to tell of them, ready for JSON."""
-    return {metric.name: {"words": metric.words, "better": metric.better} for metric in metrics}
 
 
 def contributions(score: float, slope: Numbers) -> Numbers:
