@@ -8,7 +8,6 @@ from acclimate.errors import SettingsError
 from acclimate.study.language.bases import RANDOM, LayersOf, New
 from acclimate.study.language.mistakes import Mistake, did_you_mean
 from acclimate.study.language.recipe import Recipe, reads_labels
-from acclimate.study.language.stage_table import stage_name
 
 if TYPE_CHECKING:  # a study asks this file what is wrong with it
     from acclimate.study.language.study import Study
@@ -57,7 +56,7 @@ def contradictions(study: "Study") -> Iterator[Mistake]:
         yield from (Mistake((*path, *mistake.path), mistake.message) for mistake in _recipe_contradictions(study, recipe))
         yield from _layers_of(study, name)
         if compared and recipe.stages and not recipe.ends_supervised:
-            yield Mistake(path, f"ends with {stage_name(recipe.stages[-1])}; {study.table.to_be_compared}")
+            yield Mistake(path, f"ends with {recipe.stages[-1].word()}; {study.table.to_be_compared}")
 
 
 def _unknown_scores(study: "Study") -> Iterator[Mistake]:
@@ -102,15 +101,15 @@ def _recipe_contradictions(study: "Study", recipe: Recipe) -> Iterator[Mistake]:
     random = recipe.base == RANDOM or isinstance(recipe.base, New)
     if recipe.draw and not random and not any(stage.draws() for stage in recipe.stages):
         yield Mistake(("draw",), "nothing in this recipe is drawn at random, so another draw is the same model")
-    if recipe.is_baseline and [stage_name(stage) for stage in recipe.stages] != [recipe.base]:
+    if recipe.is_baseline and [stage.word() for stage in recipe.stages] != [recipe.base]:
         yield Mistake((), f"{recipe.base} is a plain baseline and takes no stages")
     for place, stage in enumerate(recipe.stages):
-        path = ("stages", place, stage_name(stage))
-        name = stage_name(stage)
+        name = stage.word()
+        path = ("stages", place, name)
         if name in study.table.baseline_names and name != recipe.base:
             yield Mistake(path, f"{name} is a base, not a step on the way: write {{base: {name}}}")
         elif reads_labels(stage) and place != len(recipe.stages) - 1:
-            yield Mistake(path, f"{stage_name(stage)} must be the last stage, and the only one of its kind")
+            yield Mistake(path, f"{name} must be the last stage, and the only one of its kind")
         task = study.data.task
         if task is not None and stage.role in ("learns", "baseline") and not stage.answers(task):
             yield Mistake(path, f"{name} does not learn tasks of the kind {task.kind}")

@@ -68,11 +68,11 @@ class Recipe(Settings):
             if name in NOT_BASELINES:
                 return {**value, "stages": ()} if stages is None else value
             if len(base) != 1 or name not in cls.table.baseline_names:
-                plain = ", ".join(f"`{name}`" for name in cls.table.baseline_names)
-                raise ValueError(
-                    f"base: should be a hub id, a folder, `random`, `random: {{sizes}}`, `{{layers_of: model, keep: layers}}`, "
-                    f"a plain baseline ({plain}), or {cls.table.a_baseline_with_settings}"
-                )
+                forms = ["a hub id", "a folder", "`random`", "`random: {sizes}`", "`{layers_of: model, keep: layers}`"]
+                if cls.table.with_settings is not None:
+                    plain = ", ".join(f"`{name}`" for name in cls.table.baseline_names)
+                    forms += [f"a plain baseline ({plain})", cls.table.with_settings]
+                raise ValueError(f"base: should be {', '.join(forms[:-1])}, or {forms[-1]}")
             if stages:
                 raise ValueError(f"{name} is a plain baseline and takes no stages")
             return {**value, "base": name, "stages": (cls.table.as_written(base),)}

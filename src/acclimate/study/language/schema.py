@@ -12,7 +12,7 @@ from acclimate.stages.base import Stage
 from acclimate.study.language.bases import RANDOM, LayersOf, New
 from acclimate.study.language.mistakes import models_in
 from acclimate.study.language.recipe import Recipe
-from acclimate.study.language.stage_table import StageTable, stage_name
+from acclimate.study.language.stage_table import StageTable
 from acclimate.study.language.study import Study
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -46,15 +46,13 @@ def json_schema(model: type[Study] = Study) -> dict[str, Any]:
 
 def _stage(table: StageTable) -> dict[str, Any]:
     steps = [stage for stage in table.stages if stage not in table.baselines]  # what can stand in a list of stages
-    names = [stage_name(stage) for stage in steps]
+    names = [stage.word() for stage in steps]
     return {"description": "A stage: its name, or `name: {settings}`.", "anyOf": [{"enum": names}, _one_of(steps)]}
 
 
 def _one_of(stages: Iterable[type[Stage]]) -> dict[str, Any]:
     # `name: {settings}`
-    settings = {
-        stage_name(stage): {"anyOf": [_reference(stage), {"type": "null"}], "description": _about(stage.__doc__)} for stage in stages
-    }
+    settings = {stage.word(): {"anyOf": [_reference(stage), {"type": "null"}], "description": _about(stage.__doc__)} for stage in stages}
     return {"type": "object", "properties": settings, "additionalProperties": False, "minProperties": 1, "maxProperties": 1}
 
 
@@ -114,7 +112,7 @@ def reference_markdown(model: type[Study] = Study) -> str:
     blocks.append(("A recipe", "One entry of `recipes`.", recipe))
     blocks += _blocks(recipe.model_fields["base"].annotation, seen)
     for stage in model.table.stages:
-        name = stage_name(stage)
+        name = stage.word()
         where = _baseline_as_written(stage) if stage in model.table.baselines else f"The stage `{name}`."
         blocks.append((f"`{name}`", where, stage))
         for field in stage.model_fields.values():
@@ -123,7 +121,7 @@ def reference_markdown(model: type[Study] = Study) -> str:
 
 
 def _baseline_as_written(stage: type[Stage]) -> str:
-    name = stage_name(stage)
+    name = stage.word()
     settings = f", or `base: {{{name}: {{settings}}}}`" if len(stage.model_fields) > 1 else "; it has no settings"
     return f"The plain baseline `base: {name}`{settings}."
 
@@ -174,8 +172,8 @@ def _block(introduction: str, model: type[Settings]) -> str:
 def _kind(model: type[Settings], name: str) -> str:
     """The type of a field in words, e.g. `number > 0, or null`."""
     if issubclass(model, Recipe):
-        plain = f"a plain baseline with settings, {model.table.a_baseline_with_settings}"
-        base = f"text, or `{{layers_of, keep}}`, or `random: {{sizes}}`, or {plain}"
+        plain = f", or a plain baseline with settings, {model.table.with_settings}" if model.table.baselines else ""
+        base = f"text, or `{{layers_of, keep}}`, or `random: {{sizes}}`{plain}"
         return {"base": base, "stages": "list of stages", "draw": "whole number ≥ 0"}[name]
     if issubclass(model, Study) and name == "recipes":
         return "mapping of names to recipes"

@@ -14,20 +14,21 @@ class StageTable:
     def __init__(self, stages: Sequence[type[Stage]]) -> None:
         self.stages = tuple(stages)
         self.baselines = tuple(stage for stage in stages if stage.role == "baseline")
-        self.names = tuple(map(stage_name, self.stages))
-        self.baseline_names = tuple(map(stage_name, self.baselines))
+        self.names = tuple(stage.word() for stage in self.stages)
+        self.baseline_names = tuple(stage.word() for stage in self.baselines)
 
     @cached_property
     def to_be_compared(self) -> str:
         """What a recipe must be to have a score, in words."""
-        learning = " or ".join(stage_name(stage) for stage in self.stages if stage.role == "learns")
-        return f"to be compared, a recipe ends with {learning} (or is a plain baseline: {', '.join(self.baseline_names)})"
+        learning = " or ".join(stage.word() for stage in self.stages if stage.role == "learns")
+        plain = f" (or is a plain baseline: {', '.join(self.baseline_names)})" if self.baselines else ""
+        return f"to be compared, a recipe ends with {learning}{plain}"
 
     @cached_property
-    def a_baseline_with_settings(self) -> str:
-        """How one of them is written, for messages: `tfidf: {settings}`."""
-        able = (stage for stage in self.baselines if len(stage.model_fields) > 1)
-        return f"`{stage_name(next(able, self.baselines[0]))}: {{settings}}`"
+    def with_settings(self) -> str | None:
+        """How a plain baseline is written, in words: `tfidf: {settings}`; None where there is none."""
+        able = [stage for stage in self.baselines if len(stage.model_fields) > 1] or self.baselines
+        return f"`{able[0].word()}: {{settings}}`" if able else None
 
     def as_written(self, value: Any) -> Any:
         """`finetune` or `{finetune: {lr: 2e-5}}` in the form of the models, `{stage: finetune, lr: 2e-5}`.
@@ -58,11 +59,6 @@ class StageTable:
         return {**(settings or {}), "stage": name}
 
 
-def stage_name(stage: type[Stage] | Stage) -> str:
-    """The word for a stage in a study file, e.g. `pretrain`."""
-    return stage.word()
-
-
 def written_out(stage: Stage) -> dict[str, Any]:
     """A stage with every default, as one would write it."""
-    return {stage_name(stage): stage.model_dump(mode="json", exclude={"stage"})}
+    return {stage.word(): stage.model_dump(mode="json", exclude={"stage"})}
