@@ -1,9 +1,9 @@
 """The losses of labelled training, all in one place, each made from the weights of the names [L]. A new one is one file and one line."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from acclimate.objectives.losses.cross_entropy import CrossEntropy
 from acclimate.objectives.losses.loss import Loss
 
-LOSSES: Mapping[str, Callable[[Any], Loss]] = {"cross_entropy": CrossEntropy}
+LOSSES: dict[str, Callable[[Any], Loss]] = {"cross_entropy": CrossEntropy}
