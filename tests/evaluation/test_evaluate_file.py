@@ -31,6 +31,7 @@ def test_scores_are_those_of_the_file_which_is_named(here):
     scores, said = evaluate("gold.csv")
     assert (scores["texts"], scores["accuracy"]) == (4, 0.75)
     assert "4 texts of" in said
+    assert "lower is better for loss, brier, ece" in said
     assert "gold.csv" in said
 
 

@@ -31,7 +31,8 @@ METRICS: dict[str, Any] = {
 }
 ABOUT: dict[str, Any] = {
     "kind": "nearness", "item": "query", "metrics": METRICS, "labels": [],
-    "card": {"tag": "sentence-similarity", "does": f"says how near two texts are {EVIL}", "limits": [f"It knows no irony {EVIL}."]},
+    "card": {"tag": "sentence-similarity", "does": f"says how near two texts are {EVIL}", "limits": [f"It knows no irony {EVIL}."],
+        "plain_use": "near(1{cut})\n```\n<b>"},
 }  # fmt: skip
 # Of the score called macro_f1 lower is better here: the tidy recipe, at .70, is better than fine-tune, at .80.
 SCORES = {"fine-tune": {"all": [0.80, 0.81, 0.79]}, "tidy": {"all": [0.70, 0.71, 0.69]}, "odd": {"all": [0.85, 0.86, 0.84]}}
@@ -92,7 +93,7 @@ def test_scores_stand_in_the_order_of_the_kind_and_the_rest_behind(results: Resu
 def test_page_markdown_card_and_terminal_say_the_kinds_words_and_stay_inert(results: Results) -> None:
     view = View(results)
     run = results.runs_of("tidy", "all")[0]
-    written = card(Chain(results, run), True)
+    written = card(Chain(results, run), True, 64)
     html, text = page([view]), markdown(view)
     console = Console(width=220, color_system=None, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
     console.print(console_table(results))
@@ -114,7 +115,8 @@ def test_page_markdown_card_and_terminal_say_the_kinds_words_and_stay_inert(resu
         "name: hits",
     ):
         assert expected in written, expected
-    assert "<b>" not in written.split("\n---\n", 1)[1]
+    assert "````python\nnear(1, max_length=64)\n```\n<b>\n````" in written
+    assert written.split("\n---\n", 1)[1].count("<b>") == 1
 
 
 def test_what_nothing_beats_is_what_is_low_and_quick() -> None:

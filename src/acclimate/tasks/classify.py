@@ -20,6 +20,20 @@ from acclimate.tasks.named import NamedKind, label_counts
 from acclimate.tasks.rows import Row
 from acclimate.tasks.split import Answers, Column, Split
 
+PLAIN_USE = """\
+from transformers import pipeline
+
+classify = pipeline("text-classification", model=".")  # "." is this folder; a hub id serves as well
+print(classify(["a text to label"], truncation=True{cut}))"""
+OWN_USE = """\
+from pathlib import Path
+
+from acclimate import load_predictor
+
+model = load_predictor(Path("."))  # this folder
+probabilities = model.probabilities(["a text to label"])  # a row a text, a column a label
+print(model.labels[probabilities[0].argmax()])"""
+
 
 def highest(probabilities_NL: Any, split: Split) -> Answers:
     """The class with the highest probability, and the probabilities.
@@ -64,6 +78,8 @@ class Classify(NamedKind):
         "It gives every text one of its {count} labels, also a text that fits none of them.",
         "Its probabilities were not calibrated.",
     )
+    plain_use: ClassVar[str] = PLAIN_USE
+    own_use: ClassVar[str] = OWN_USE
     problem: ClassVar[str | None] = "single_label_classification"
 
     @staticmethod

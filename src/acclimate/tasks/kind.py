@@ -118,6 +118,10 @@ class TaskKind(TableReading):
     """For a model card: the hub's pipeline tag, and what such a model does; `{count}` stands for the number of names."""
     limits: ClassVar[tuple[str, ...]] = ()
     """For a model card: sentences on what no model of this kind should be trusted with; `{count}` as above."""
+    plain_use: ClassVar[str] = ""
+    """For a model card: Python that asks such a model with plain transformers; `{cut}` stands for `, max_length=N`."""
+    own_use: ClassVar[str] = ""
+    """For a model card: Python that asks such a model with acclimate, where plain transformers cannot."""
     problem: ClassVar[str | None] = None
     """The `problem_type` of transformers' config.json whose outputs are answers of this kind."""
 
@@ -303,7 +307,13 @@ class TaskKind(TableReading):
             "kind": cls.model_fields["kind"].default,
             "item": cls.item,
             "metrics": {metric.name: {name: getattr(metric, name) for name in told} for metric in cls.metrics},
-            "card": {"tag": cls.card[0], "does": cls.card[1], "limits": list(cls.limits)},
+            "card": {
+                "tag": cls.card[0],
+                "does": cls.card[1],
+                "limits": list(cls.limits),
+                "plain_use": cls.plain_use,
+                "own_use": cls.own_use,
+            },
         }
 
     @classmethod

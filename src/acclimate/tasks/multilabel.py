@@ -26,6 +26,18 @@ from acclimate.tasks.split import Answers, Column, Split
 from acclimate.tasks.thresholds import HALF, Thresholded, Thresholds, best_f1
 
 _NAMED = 8  # columns named in a note
+PLAIN_USE = """\
+from transformers import pipeline
+
+model = pipeline("text-classification", model=".", top_k=None)  # "." is this folder; a hub id serves as well
+print(model(["a text to label"], truncation=True{cut}))  # the probability of every label"""
+OWN_USE = """\
+from pathlib import Path
+
+from acclimate import load_predictor
+
+model = load_predictor(Path("."))  # this folder
+print(model.labels, model.probabilities(["a text to label"]))  # a row a text, a column a label"""
 
 
 def above(probabilities_NL: Any, split: Split, thresholds: Thresholds | float = HALF) -> Answers:
@@ -68,6 +80,9 @@ class Multilabel(NamedKind):
     thresholded: ClassVar[Mapping[Form, Thresholded]] = {"sequence": Thresholded(above, tuned)}
     named: ClassVar[tuple[str, ...]] = ("gold", "predicted")
     card: ClassVar[tuple[str, str]] = ("text-classification", "gives a text every label that holds of it, several or none")
+    limits: ClassVar[tuple[str, ...]] = ("Its probabilities were not calibrated.",)
+    plain_use: ClassVar[str] = PLAIN_USE
+    own_use: ClassVar[str] = OWN_USE
     problem: ClassVar[str | None] = "multi_label_classification"
 
     @field_validator("separator")

@@ -18,7 +18,7 @@ from acclimate.report.pages.front_matter import front_matter, hub_scores
 from acclimate.report.pages.markdown import bullets, escaped, named, plain
 from acclimate.report.results.chain import Chain
 from acclimate.report.results.finished import Results, StageFact
-from acclimate.report.results.kind_facts import counted
+from acclimate.report.results.kind_facts import CardFacts, counted
 from acclimate.report.tables.comparison import markdown_table, table_rows
 from acclimate.report.tables.data_facts import data_facts
 from acclimate.report.words.cautions import limits
@@ -29,20 +29,6 @@ from acclimate.study.outputs.best import loads_plainly
 NAME = "README.md"
 HANDED_OVER = ("best", "best_transformer")
 SETTINGS_LEFT_OUT = frozenset(("stage", "digest", "corpus", "random"))  # said in words
-
-PLAIN_USE = """\
-from transformers import pipeline
-
-model = pipeline("{tag}", model=".")  # "." is this folder; a hub id serves as well
-print(model(["a text"], truncation=True{cut}))"""
-OWN_USE = """\
-from pathlib import Path
-
-from acclimate import load_predictor
-
-model = load_predictor(Path("."))  # this folder
-probabilities = model.probabilities(["a text"])  # a row a text, a column a label
-print(model.labels[probabilities[0].argmax()])"""
 
 
 def write_cards(folder: Path) -> tuple[Path, ...]:
@@ -79,7 +65,7 @@ def card(chain: Chain, plain_model: bool, length: int | None = None, role: str =
     parts = [
         f"# {plain(title)}",
         _introduction(chain, role),
-        _use(plain_model, length, chain.results.kind.card.tag),
+        _use(plain_model, length, chain.results.kind.card),
         _history(chain),
         _data(chain),
         _scores(chain),
@@ -108,12 +94,12 @@ def _introduction(chain: Chain, role: str) -> str:
     return f"{what} {made}: the recipe {named(run.recipe)} is {among}, and this is its run with {which}. The test set chose nothing."
 
 
-def _use(plain_model: bool, length: int | None, tag: str) -> str:
-    cut = "" if length is None else f", max_length={length}"
-    code = markdown.block(PLAIN_USE.format(cut=cut, tag=tag) if plain_model else OWN_USE, "python")
-    why = "" if plain_model else "Plain transformers cannot load this model; acclimate does.\n\n"
+def _use(plain_model: bool, length: int | None, told: CardFacts) -> str:
+    code = (told.plain_use if plain_model else told.own_use).replace("{cut}", "" if length is None else f", max_length={length}")
+    why = "" if plain_model else "Plain transformers cannot load this model; acclimate does."
     command = markdown.block("acclimate predict FOLDER texts.jsonl --out labels.csv", "sh")
-    return f"## How to use it\n\n{why}{code}\n\nA whole file, with FOLDER for the path of this folder:\n\n{command}"
+    whole = f"A whole file, with FOLDER for the path of this folder:\n\n{command}"
+    return "\n\n".join(part for part in ("## How to use it", why, markdown.block(code, "python") if code else "", whole) if part)
 
 
 def _history(chain: Chain) -> str:

@@ -1,7 +1,7 @@
 """What result files say of their study's kind of task: what is judged, its scores with words and directions, and what its card tells."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -30,11 +30,13 @@ class ScoreFacts:
 
 @dataclass(frozen=True)
 class CardFacts:
-    """For a model card: the hub's pipeline tag, what such a model does, and what none of its kind should be trusted with."""
+    """For a model card: the hub's pipeline tag, what such a model does, what none of its kind should be trusted with, and code."""
 
     tag: str
     does: str
     limits: tuple[str, ...] = ()
+    plain_use: str = ""
+    own_use: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,8 @@ class KindFacts:
             first = error.errors(include_url=False)[0]
             where = ".".join(map(str, first["loc"]))
             raise SettingsError(f"study.json: {where}: {first['msg']} — run `acclimate study` again to rewrite it") from error
-        card = CardFacts(one_line(found.card.tag), one_line(found.card.does), tuple(map(one_line, found.card.limits)))
+        told = found.card  # of which the code stands in fences as it is
+        card = replace(told, tag=one_line(told.tag), does=one_line(told.does), limits=tuple(map(one_line, told.limits)))
         return KindFacts(one_line(found.item), card, {name: _inert(score) for name, score in found.metrics.items()})
 
     @property
