@@ -1,8 +1,10 @@
 import copy
 import itertools
+from functools import cache
 
 import pytest
 import torch
+from tests.modeling.conftest import build_tiny, make_base
 from torch import nn
 from transformers import BertModel
 
@@ -19,10 +21,14 @@ LABELS = ("no", "yes", "maybe")
 LINEAR = HeadSettings()
 
 
-@pytest.fixture
-def imported(tiny, base, tmp_path):
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory):
+    """A function that imports a tiny model, once for all tests of this file: they only read it."""
+
+    @cache
     def folder(name, kind="mlm"):
-        return import_base(base(tiny(name, kind)), tmp_path / "imported")
+        place = tmp_path_factory.mktemp(f"{name}-{kind}")
+        return import_base(make_base(place / "base", build_tiny(name, kind)), place / "imported")
 
     return folder
 
@@ -75,10 +81,10 @@ def test_fresh_tensors_are_drawn_apart_and_do_not_depend_on_what_else_is_missing
 def test_fresh_weights_follow_the_rules_of_the_architecture(name, tiny, base, tmp_path):
     # Drawn at many seeds, each fresh tensor has the spread that transformers itself gives it.
     folder = import_base(base(tiny(name, "base", initializer_range=0.02)), tmp_path / "imported")
-    ours = [head_state(load_classifier(folder, LABELS, LINEAR, seed, None), folder) for seed in range(12)]
+    ours = [head_state(load_classifier(folder, LABELS, LINEAR, seed, None), folder) for seed in range(6)]
     kind = type(load_classifier(folder, LABELS, LINEAR, 0, None))
     torch.manual_seed(0)
-    theirs = [kind(folder.architecture.config).state_dict() for _ in range(12)]
+    theirs = [kind(folder.architecture.config).state_dict() for _ in range(6)]
     for key in ours[0]:
         if key.endswith(("classifier.weight", "out_proj.weight")):
             wanted, found = (torch.stack([state[key][:2] for state in states]).std() for states in (theirs, ours))

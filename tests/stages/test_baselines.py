@@ -130,10 +130,17 @@ def test_the_folder_predicts_what_the_stage_predicted_in_any_order_and_company(s
     np.testing.assert_allclose([predictor.probabilities([text])[0] for text in texts[:5]], found[:5], atol=1e-6)
 
 
+DEEP = SMALL.model_copy(update={"layers": 2, "epochs": 3.0})
+
+
+@pytest.fixture(scope="module")
+def never_stopped(task, tmp_path_factory):
+    return run(DEEP, task, tmp_path_factory.mktemp("straight"))
+
+
 @pytest.mark.parametrize("stop_at", [1, 7, 15, 40])
-def test_a_bilstm_that_was_stopped_goes_on_and_ends_bitwise_equal(task, tmp_path, monkeypatch, stop_at):
-    stage = SMALL.model_copy(update={"layers": 2, "epochs": 3.0})
-    straight, expected = run(stage, task, tmp_path / "straight")
+def test_a_bilstm_that_was_stopped_goes_on_and_ends_bitwise_equal(task, never_stopped, tmp_path, monkeypatch, stop_at):
+    stage, (straight, expected) = DEEP, never_stopped
     stop, steps, loss = StopRequest(), itertools.count(1), WordDropout.loss
 
     def stopping(self, model, tensors):

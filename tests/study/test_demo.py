@@ -49,7 +49,8 @@ def test_a_base_that_is_refused_leaves_nothing_behind(demo, tmp_path):
     assert not (tmp_path / "demo").exists()
 
 
-def test_a_real_study_of_real_articles_from_a_real_model(demo):
+def test_a_real_study_of_real_articles_from_a_real_model(demo, monkeypatch):
+    monkeypatch.setitem(SIZES, "test", 100)
     file = demo("acclimate-tiny")
     # The smaller the model, the larger the rate and the more steps: for one recipe, as they take most of the time here.
     text = file.read_text()

@@ -248,7 +248,6 @@ recipes:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("measured_processes")
 def test_two_workers_make_the_models_that_one_makes_and_those_are_made_in_one_process(acclimate, write_study, tmp_path):
     study, weights = write_study(tmp_path, SHORT), []
     for number, engine in ((1, "inline"), (2, "local")):
