@@ -248,3 +248,12 @@ def test_settings_are_frozen_values() -> None:
     study = of(STUDY)
     with pytest.raises(ValueError, match="frozen"):
         study.seeds = 3  # type: ignore[misc]
+
+
+def test_a_score_that_the_kind_of_task_does_not_have_is_said_where_it_stands() -> None:
+    assert mistakes_in("[finetune]", "[finetune: {epochs: 2, select_by: f1}]") == [
+        "study.yaml:10:37: recipes.fine-tune[0].finetune.select_by: 'f1' is no score by which classify is compared; "
+        "those of classify are macro_f1, accuracy, micro_f1, mcc"
+    ]
+    (said,) = mistakes_in("{ngrams: 3}", "{select_by: loss}")
+    assert ": recipes.trigrams.base.tfidf.select_by: 'loss' is no score" in said

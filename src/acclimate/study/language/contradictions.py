@@ -8,6 +8,7 @@ from acclimate.errors import SettingsError
 from acclimate.study.language.bases import RANDOM, LayersOf, New
 from acclimate.study.language.mistakes import Mistake, did_you_mean
 from acclimate.study.language.recipe import Recipe, reads_labels
+from acclimate.study.language.yaml import Place
 
 if TYPE_CHECKING:  # a study asks this file what is wrong with it
     from acclimate.study.language.study import Study
@@ -61,12 +62,14 @@ def contradictions(study: "Study") -> Iterator[Mistake]:
 
 def _unknown_scores(study: "Study") -> Iterator[Mistake]:
     """Scores are names that the kind of task has; without a task nothing is scored."""
-    said: dict[tuple[str, ...], str | None] = {("metric",): study.metric}
+    if study.data.task is None:
+        return
+    said: dict[Place, str | None] = {("metric",): study.metric}
     for name, recipe in study.recipes.items():
         for place, stage in enumerate(recipe.stages):
-            said["recipes", name, "stages", str(place), "select_by"] = getattr(stage, "select_by", None)
+            said["recipes", name, "stages", place, stage.word(), "select_by"] = getattr(stage, "select_by", None)
     for path, score in said.items():
-        if score is not None and study.data.task is not None:
+        if score is not None:
             try:
                 study.data.task.metric(score)
             except SettingsError as error:
