@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from acclimate.evaluation.predictor import ProblemType
+from acclimate.modeling.links import ProblemType
+from acclimate.tasks.thresholds import HALF, Thresholds
 
 DIGITS = 6  # of a probability behind the point
-SURE = 0.5  # a label of its own is given above this probability
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,8 @@ class Answers:
 
     labels: tuple[str, ...]
     problem: ProblemType
+    thresholds: Thresholds | None = None
+    """[L] above which probability each of several labels is given; None: one half."""
 
     def of(self, output_L: NDArray[np.float64]) -> dict[str, Any]:
         """The answer that these outputs mean."""
@@ -29,7 +31,8 @@ class Answers:
             return {"value": next(iter(numbers.values()))} if len(numbers) == 1 else {"values": numbers}
         probabilities = {label: round(value, DIGITS) for label, value in zip(self.labels, output_L.tolist(), strict=True)}
         if self.problem == "multi_label_classification":
-            given = [label for label, value in zip(self.labels, output_L.tolist(), strict=True) if value > SURE]
+            above = output_L > (HALF if self.thresholds is None else self.thresholds)
+            given = [label for label, holds in zip(self.labels, above.tolist(), strict=True) if holds]
             return {"labels": given, "probabilities": probabilities}
         return {"label": self.labels[int(output_L.argmax())], "probabilities": probabilities}
 

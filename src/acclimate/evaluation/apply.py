@@ -18,7 +18,7 @@ from acclimate.data.readers.read_files import file_notes
 from acclimate.data.readers.records import Source
 from acclimate.errors import DataError, ModelError
 from acclimate.evaluation.answers import Answers
-from acclimate.evaluation.predictor import Predictor, kind_of_model, load_predictor, model_config, problem_of
+from acclimate.evaluation.predictor import Predictor, kind_of_model, load_predictor, model_config, problem_of, thresholds_of
 from acclimate.evaluation.writing import check_out, opened, writer_of
 from acclimate.modeling.baselines.table import BASELINES
 from acclimate.tasks import KINDS
@@ -68,7 +68,7 @@ def predict_file(
     count = 0
     with opened(out, standard) as stream:
         predictor = load_predictor(model)
-        answers = Answers(predictor.labels, problem_of(predictor))
+        answers = Answers(predictor.labels, problem_of(predictor), thresholds_of(model, predictor.labels))
         writer = writer_of(stream, out, answers, several)
         for row, output_L in _outputs(model, predictor, every_text(source, column)):
             count += 1
@@ -119,7 +119,8 @@ def evaluate_file(
     outputs_NL = predictor.probabilities(rows.inputs[0])
     _check_finite(model, outputs_NL, rows.places)
     judged = split_of(rows, kind, predictor.labels)
-    return {many(kind.item): len(rows), **kind.scores(judged, kind.answered["sequence"](outputs_NL, judged))}
+    answers = kind.decoded("sequence", outputs_NL, judged, thresholds_of(model, predictor.labels))
+    return {many(kind.item): len(rows), **kind.scores(judged, answers)}
 
 
 def _texts(asked: CorpusSettings, split: str | None) -> tuple[Source, str]:

@@ -2,9 +2,9 @@
 
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,17 +12,16 @@ from safetensors import SafetensorError
 
 from acclimate.errors import ModelError
 from acclimate.files import read_json
-from acclimate.modeling.base_files import KIND
+from acclimate.modeling.base_files import KIND, THRESHOLDS
 from acclimate.modeling.baselines.table import BASELINES, load_baseline
 from acclimate.modeling.finite import check_finite
+from acclimate.modeling.links import PROBLEMS, ProblemType
 from acclimate.tasks import KINDS
-from acclimate.tasks.kind import TaskKind
+from acclimate.tasks.kind import Link, TaskKind
+from acclimate.tasks.thresholds import Thresholds
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
-"""What a model's outputs mean, in transformers' words: one of the labels, each label by itself, or numbers."""
+    from torch import nn
 
 
 class Predictor(Protocol):
@@ -104,8 +103,22 @@ def kind_of_model(folder: Path, kinds: Sequence[type[TaskKind]] = KINDS) -> type
 
 
 def problem_of(predictor: Predictor) -> ProblemType:
-    """What the outputs of a predictor mean; the plain baselines give one label."""
-    return predictor.problem if isinstance(predictor, TransformerPredictor) else "single_label_classification"
+    """What the outputs of a predictor mean; plain baselines say so by their `link`, those that are silent give one label."""
+    return predictor.problem if isinstance(predictor, TransformerPredictor) else PROBLEMS[getattr(predictor, "link", "softmax")]
+
+
+def thresholds_of(folder: Path, labels: Sequence[str]) -> Thresholds | None:
+    """[L] above which probability the model in a folder gives each of its labels; None where that is one half.
+
+    Raises:
+        ModelError: the thresholds are not one a label.
+    """
+    said = model_config(folder).get(THRESHOLDS)
+    if said is None:
+        return None
+    if not isinstance(said, list) or len(said) != len(labels) or not all(isinstance(each, int | float) for each in said):
+        raise ModelError(f"{folder / 'config.json'}: {THRESHOLDS} must be {len(labels)} numbers, one for each label in order")
+    return np.array(said, dtype=np.float64)
 
 
 class ModulePredictor:
@@ -124,11 +137,18 @@ class ModulePredictor:
         """The labels, in the order of the columns."""
         return tuple(self._model.labels)
 
+    @property
+    def link(self) -> Link:
+        """What its numbers mean."""
+        found: Link = getattr(self._model, "link", "softmax")
+        return found
+
     def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Probabilities [N, L]; texts are cut to the words that the model was trained with."""
-        from acclimate.evaluation.inference import class_probabilities
+        from acclimate.evaluation.inference import LINKS, class_probabilities
 
-        return class_probabilities(self._model, self._model.sequences(texts), len(self.labels), self._max_tokens, self._devices)
+        sequences = self._model.sequences(texts)
+        return class_probabilities(self._model, sequences, len(self.labels), self._max_tokens, self._devices, LINKS[self.link])
 
 
 class TransformerPredictor:
@@ -171,25 +191,13 @@ class TransformerPredictor:
         from acclimate.data.sequences import Sequences
         from acclimate.data.tokens import TokenStore
         from acclimate.data.windows import first
-        from acclimate.evaluation.inference import class_probabilities
+        from acclimate.evaluation.inference import LINKS, class_probabilities
 
         with tempfile.TemporaryDirectory() as folder:
             store = TokenStore.build(Path(folder) / "tokens", iter(texts), self._folder.tokenizer(), "prediction")
             sequences = Sequences(store, first(store, self._room), self._prefix, self._suffix)
-            return class_probabilities(
-                self._packed, sequences, len(self.labels), self._max_tokens, self._devices, _meaning(self.problem)
-            )  # fmt: skip
-
-
-def _meaning(problem: ProblemType) -> "Callable[[Tensor], Tensor]":
-    from acclimate.evaluation.inference import softmax
-
-    match problem:
-        case "single_label_classification":
-            return softmax
-        case "multi_label_classification":
-            return lambda logits_BL: logits_BL.sigmoid()
-    return lambda logits_BL: logits_BL
+            link = next(link for link, problem in PROBLEMS.items() if problem == self.problem)
+            return class_probabilities(self._packed, sequences, len(self.labels), self._max_tokens, self._devices, LINKS[link])
 
 
 def _problem_type(stated: str | None, labels: int, folder: Path) -> ProblemType:

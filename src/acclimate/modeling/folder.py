@@ -20,8 +20,9 @@ from torch import Tensor
 from acclimate.errors import ModelError, first_line
 from acclimate.files import read_json, write_json
 from acclimate.modeling.architecture import AUTO, Architecture, Kind, is_mlm, quiet, untied
-from acclimate.modeling.base_files import CONFIG, KIND, TOKENIZER, WEIGHTS, alone, read_tokenizer, tokenizer_files
+from acclimate.modeling.base_files import CONFIG, KIND, THRESHOLDS, TOKENIZER, WEIGHTS, alone, read_tokenizer, tokenizer_files
 from acclimate.modeling.families import Family, dimensions_of, family_of
+from acclimate.modeling.links import PROBLEM_TYPE, PROBLEMS
 from acclimate.modeling.source import Source
 from acclimate.randomness import seed_of
 
@@ -210,9 +211,10 @@ def save_model(output: Path, parent: ModelFolder, model: "PreTrainedModel", max_
         config |= {
             "id2label": {str(number): label for number, label in labels.items()},
             "label2id": {label: number for number, label in labels.items()},
-            "problem_type": "single_label_classification",
+            PROBLEM_TYPE: model.config.problem_type or PROBLEMS["softmax"],
         }
-        config.pop(HEAD, None)
+        for name in (HEAD, KIND, THRESHOLDS):
+            config.pop(name, None)
         config[MAX_LENGTH] = max_length
         if getattr(model.config, HEAD, None):
             config[HEAD] = getattr(model.config, HEAD)
@@ -290,7 +292,11 @@ def write_weights(output: Path, config: dict[str, Any], tensors: dict[str, Tenso
 
 
 def _without_labels(config: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in config.items() if key not in ("id2label", "label2id", "problem_type", "num_labels", HEAD, KIND)}
+    return {
+        key: value
+        for key, value in config.items()
+        if key not in ("id2label", "label2id", "problem_type", "num_labels", HEAD, KIND, THRESHOLDS)
+    }
 
 
 def _float32(tensor: Tensor) -> Tensor:

@@ -14,7 +14,9 @@ from acclimate.modeling.families import family_of
 from acclimate.modeling.folder import HEAD, ModelFolder
 from acclimate.modeling.head_settings import HeadSettings
 from acclimate.modeling.layers import layers_of
+from acclimate.modeling.links import PROBLEMS
 from acclimate.randomness import seed_of
+from acclimate.tasks.kind import Link
 
 INITIALIZED = "_is_hf_initialized"  # transformers' init functions leave tensors with this mark alone
 
@@ -33,8 +35,10 @@ def load_mlm(folder: ModelFolder, seed: int, dropout: float | None = 0.0) -> tup
     return model, fresh
 
 
-def load_classifier(folder: ModelFolder, labels: Sequence[str], head: HeadSettings, seed: int, dropout: float | None) -> PreTrainedModel:
-    """A classifier with a fresh head for `labels`, in their order.
+def load_classifier(
+    folder: ModelFolder, labels: Sequence[str], head: HeadSettings, seed: int, dropout: float | None, link: Link = "softmax"
+) -> PreTrainedModel:
+    """A classifier with a fresh head for `labels`, in their order; `link`: one of them holds, or each by itself.
 
     The head, and a pooler that the folder does not carry, depend on the seed and their names alone: two recipes with the same seed start
     from the same ones, whatever was done to the encoder before.
@@ -42,7 +46,7 @@ def load_classifier(folder: ModelFolder, labels: Sequence[str], head: HeadSettin
     config = _configured(folder, dropout)
     config.id2label = dict(enumerate(labels))
     config.label2id = {label: number for number, label in enumerate(labels)}
-    config.problem_type = "single_label_classification"
+    config.problem_type = PROBLEMS[link]
     deep = head if head.layers > 1 else None
     setattr(config, HEAD, deep.model_dump(mode="json") if deep else None)
     model = _build(folder, "classifier", config)

@@ -1,7 +1,7 @@
 """How much the examples of each class count in the loss. No torch: a plan checks them."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,11 @@ from acclimate.tasks.labels import in_order, label_hint, some_labels
 ClassWeights = Literal["none", "balanced"] | Mapping[str, float]
 
 
-def class_weights(choice: ClassWeights, gold: NDArray[np.int64], names: tuple[str, ...]) -> NDArray[np.float64]:
-    """The weight of each class [L], from the classes of the training examples [N].
+def class_weights(choice: ClassWeights, gold: NDArray[Any], names: tuple[str, ...]) -> NDArray[np.float64]:
+    """The weight of each class [L], from the classes of the training examples [N], or from which labels they have [N, L].
 
-    `balanced` is N / (L * count of the class) (King & Zeng 2001, as in scikit-learn); a mapping names weights, 1 where it is silent.
+    `balanced` is N / (L * count of the class) (King & Zeng 2001, as in scikit-learn). Of labels each by itself it is (N - n) / n for one
+    with n examples: with this weight they count as much as all texts without it. A mapping names weights, 1 where it is silent.
 
     Raises:
         SettingsError: the mapping names a label that the task does not have.
@@ -25,6 +26,10 @@ def class_weights(choice: ClassWeights, gold: NDArray[np.int64], names: tuple[st
         return np.array([choice.get(name, 1.0) for name in names])
     if choice == "none":
         return np.ones(len(names))
+    if gold.ndim == 2:
+        with_label = gold.sum(axis=0)
+        # Of a label that every text has, or none in a small budget, no example is left aside.
+        return np.asarray(np.maximum(len(gold) - with_label, 1) / np.maximum(with_label, 1), dtype=np.float64)
     counts = np.bincount(gold, minlength=len(names))
     # A class without an example in a small budget gets the weight of a class with one.
     return len(gold) / (len(names) * np.maximum(counts, 1))

@@ -1,6 +1,7 @@
 """The neural plain baseline stage: a bidirectional LSTM over words, from scratch; what a network learns from the labelled texts alone."""
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -14,6 +15,7 @@ from acclimate.stages.base import USUAL_SCORE, Context, Outcome, Role, Serves, S
 from acclimate.stages.pace import Course, Pace
 from acclimate.stages.planned import BYTES, Reads, Sizes, Work
 from acclimate.tasks.task import Task
+from acclimate.tasks.thresholds import Choice
 
 if TYPE_CHECKING:
     from acclimate.data.sequences import Sequences
@@ -25,7 +27,8 @@ class Bilstm(Pace, Stage):
 
     libraries: ClassVar[tuple[str, ...]] = ("torch", "numpy")
     role: ClassVar[Role] = "baseline"
-    serves: ClassVar[Serves] = {"sequence": ("softmax",)}
+    serves: ClassVar[Serves] = {"sequence": ("softmax", "sigmoid")}
+    silent: ClassVar[Mapping[str, Any]] = {"thresholds": "half"}
     stage: Literal["bilstm"] = "bilstm"
     embedding: int = Field(default=200, gt=0)
     """Width of a word's vector."""
@@ -58,7 +61,9 @@ class Bilstm(Pace, Stage):
     batch_size: int = Field(default=32, gt=0)
     """Texts per optimiser step, over all devices."""
     class_weights: Literal["none", "balanced"] | dict[str, Annotated[float, Field(gt=0)]] = "none"
-    """`balanced` (N / (L x count of the class)), or a weight per label, 1 where it is silent."""
+    """`balanced` (N / (L x count of the class); of labels each by itself (N - n) / n), or a weight per label, 1 where it is silent."""
+    thresholds: Choice = "half"
+    """Where a text may have several labels, the probability above which each is given: one `half`, or `tuned` on dev for its highest F1."""
     patience: int | None = Field(default=5, gt=0)
     """Epochs without a better dev score before it stops (never before `min_steps`); null: never."""
     select_by: str | None = None
@@ -80,6 +85,7 @@ class Bilstm(Pace, Stage):
     def check(self, given: Sizes, task: Task | None) -> Sizes:
         if task is not None:
             check_class_weights(self.class_weights, task.names)
+            task.kind.check_thresholds(self.thresholds)
         return given
 
     def work(self, given: Sizes, reads: Reads) -> Work:
@@ -108,7 +114,7 @@ class Bilstm(Pace, Stage):
         task, device = context.task(), context.runtime.devices.device
         head = task.kind.head(task.names, "sequence")
         words = WordList.of(task.train.inputs[0], self.most_words, self.min_count)
-        config = BilstmConfig(task.names, words, self.embedding, self.hidden, self.layers, self.max_length)
+        config = BilstmConfig(task.names, words, self.embedding, self.hidden, self.layers, self.max_length, head.link)
         model = BilstmClassifier(config, self.dropout, context.seed).to(device)
         # A word takes a few kilobytes here, so what is of use also fits; the loop halves it where it does not.
         micro = context.runtime.micro_tokens or MOST.get(device.type, MOST["cpu"])
@@ -117,7 +123,7 @@ class Bilstm(Pace, Stage):
             order = CountOrder(len(task.train), self.batch_size, context.seed)
             loss = self.losses()[head.losses[0]](class_weights(self.class_weights, np.asarray(task.train.gold), task.names))
             items = Supervised(texts["train"], task.train, order, loss)
-            exam = Exam(task, head, texts, trainer)
+            exam = Exam(task, head, texts, trainer, self.thresholds)
             epoch = order.batches_per_epoch
             course = Course(self.steps(epoch), epoch, self.patience, self.min_steps)
             result = trainer.fit(WordDropout(items, self.word_dropout, context.seed), exam.judge(self.select_by), course)

@@ -2,16 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import nn
 
 from acclimate.data.sequences import Sequences
 from acclimate.evaluation.predictions import write_predictions
 from acclimate.stages.base import dev_scores
+from acclimate.stages.decision import Decision
 from acclimate.stages.trainer import Trainer
 from acclimate.tasks.kind import Head, split_scores
-from acclimate.tasks.split import Answers, Split
 from acclimate.tasks.task import Task
+from acclimate.tasks.thresholds import Choice
 from acclimate.training.loop import Judge
 
 
@@ -24,22 +28,29 @@ class Exam:
     texts: Mapping[str, Sequences]
     """`dev` and `test` as the network reads them."""
     trainer: Trainer
+    thresholds: Choice = "half"
 
     def judge(self, select_by: str | None) -> Judge:
         """The scores of dev, one of which decides which weights are kept."""
 
         def scores(_: nn.Module) -> dict[str, float]:
-            return dev_scores(self.task.kind, select_by, self.task.dev, self._answers("dev", self.task.dev))
+            decision = self._decision()
+            return dev_scores(self.task.kind, select_by, self.task.dev, decision.answers(decision.dev, self.task.dev))
 
         return scores
 
-    def taken(self) -> dict[str, float]:
-        """Every score of both splits; the answers stand in the stage's `predictions.parquet`."""
-        splits = {"dev": self.task.dev, "test": self.task.test}
-        answered = {name: (split, self._answers(name, split)) for name, split in splits.items()}
+    def taken(self) -> dict[str, Any]:
+        """Every score of both splits, and tuned thresholds; the answers stand in the stage's `predictions.parquet`."""
+        decision = self._decision()
+        outputs = {"dev": (self.task.dev, decision.dev), "test": (self.task.test, self._outputs("test"))}
+        answered = {name: (split, decision.answers(found, split)) for name, (split, found) in outputs.items()}
         if self.trainer.devices.is_main:
             write_predictions(self.trainer.context.output / "predictions.parquet", answered)
-        return split_scores(self.task.kind, answered)
+        self.trainer.notes += decision.notes()
+        return split_scores(self.task.kind, answered) | decision.measured()
 
-    def _answers(self, name: str, split: Split) -> Answers:
-        return self.task.kind.answered[self.head.form](self.trainer.outputs(self.texts[name], self.head), split)
+    def _decision(self) -> Decision:
+        return Decision.of(self.task, self.thresholds, self._outputs("dev"), self.head.form)
+
+    def _outputs(self, name: str) -> NDArray[np.float64]:
+        return self.trainer.outputs(self.texts[name], self.head)

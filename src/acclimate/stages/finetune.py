@@ -1,6 +1,7 @@
 """Supervised fine-tuning of a classifier on the task's labels: all layers, the top few, or the head alone."""
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -16,6 +17,7 @@ from acclimate.stages.base import USUAL_SCORE, Context, Outcome, Role, Serves, S
 from acclimate.stages.pace import Course, EncoderPace
 from acclimate.stages.planned import Reads, Sizes, Work
 from acclimate.tasks.task import Task
+from acclimate.tasks.thresholds import Choice
 
 if TYPE_CHECKING:
     from acclimate.modeling.folder import ModelFolder
@@ -29,7 +31,8 @@ class Finetune(EncoderPace, Stage):
 
     version: ClassVar[int] = 3
     role: ClassVar[Role] = "learns"
-    serves: ClassVar[Serves] = {"sequence": ("softmax",)}
+    serves: ClassVar[Serves] = {"sequence": ("softmax", "sigmoid")}
+    silent: ClassVar[Mapping[str, Any]] = {"thresholds": "half"}
     stage: Literal["finetune"] = "finetune"
     train: Literal["all", "head"] | Annotated[int, Field(ge=1)] = "all"
     """`all` layers, the `head` alone (pooler and classifier), or the top N layers with the head."""
@@ -50,7 +53,9 @@ class Finetune(EncoderPace, Stage):
     frozen_precision: Literal["float32", "float16"] = "float32"
     """How the outputs of frozen layers are kept on disk; float16 takes half the room."""
     class_weights: Literal["none", "balanced"] | dict[str, Annotated[float, Field(gt=0)]] = "none"
-    """`balanced` (N / (L x count of the class)), or a weight per label, 1 where it is silent."""
+    """`balanced` (N / (L x count of the class); of labels each by itself (N - n) / n), or a weight per label, 1 where it is silent."""
+    thresholds: Choice = "half"
+    """Where a text may have several labels, the probability above which each is given: one `half`, or `tuned` on dev for its highest F1."""
     patience: int | None = Field(default=3, gt=0)
     """Epochs without a better dev score before it stops (never before `min_steps`); null: never."""
     select_by: str | None = None
@@ -85,6 +90,7 @@ class Finetune(EncoderPace, Stage):
     def check(self, given: Sizes, task: Task | None) -> Sizes:
         if task is not None:
             check_class_weights(self.class_weights, task.names)
+            task.kind.check_thresholds(self.thresholds)
         given.check_training(self.max_length, self.gradient_checkpointing)
         if isinstance(self.train, int):
             assert given.source is not None
@@ -135,7 +141,7 @@ class Finetune(EncoderPace, Stage):
         assert parent is not None
         task = context.task()
         head = task.kind.head(task.names, "sequence")
-        model = load_classifier(parent, task.names, self.head, context.seed, self.dropout)
+        model = load_classifier(parent, task.names, self.head, context.seed, self.dropout, head.link)
         freeze(model, self.train)
         kept, slower = self.frozen_precision, self.layer_decay
         with EncoderTrainer.of(context, parent, model, self, kept=kept, layer_decay=slower) as trainer:
@@ -145,7 +151,7 @@ class Finetune(EncoderPace, Stage):
                 trainer.notes.append(told)
             order = CountOrder(len(task.train), self.batch_size, context.seed)
             loss = self.losses()[head.losses[0]](class_weights(self.class_weights, np.asarray(task.train.gold), task.names))
-            exam = Exam(task, head, texts, trainer)
+            exam = Exam(task, head, texts, trainer, self.thresholds)
             epoch = order.batches_per_epoch
             course = Course(self.steps(epoch), epoch, self.patience, self.min_steps)
             result = trainer.fit(Supervised(texts["train"], task.train, order, loss), exam.judge(self.select_by), course)

@@ -14,7 +14,7 @@ class Majority(Stage):
 
     libraries: ClassVar[tuple[str, ...]] = ("numpy",)
     role: ClassVar[Role] = "baseline"
-    serves: ClassVar[Serves] = {"sequence": ("softmax",)}
+    serves: ClassVar[Serves] = {"sequence": ("softmax", "sigmoid")}
     stage: Literal["majority"] = "majority"
 
     def reads(self) -> tuple[str, ...]:
@@ -31,7 +31,7 @@ class Majority(Stage):
         from acclimate.stages.plain import Fitted, plain_outcome
 
         def fit(task: Task) -> Fitted:
-            model = MajorityModel.of(np.asarray(task.train.gold), task.names)
+            model = MajorityModel.of(np.asarray(task.train.gold), task.names, task.kind.head(task.names, "sequence").link)
             return Fitted(model, len(model.shares))
 
         return plain_outcome(context, fit)

@@ -9,8 +9,10 @@ from acclimate.evaluation.cost import Cost, PeakMemory, disk_bytes
 from acclimate.evaluation.predictions import write_predictions
 from acclimate.modeling.baselines.table import PlainModel
 from acclimate.stages.base import Context, Outcome
+from acclimate.stages.decision import Decision
 from acclimate.tasks.kind import split_scores
 from acclimate.tasks.task import Task
+from acclimate.tasks.thresholds import Choice
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Fitted:
     log: tuple[dict[str, Any], ...] = ()
 
 
-def plain_outcome(context: Context, fit: Callable[[Task], Fitted]) -> Outcome:
+def plain_outcome(context: Context, fit: Callable[[Task], Fitted], thresholds: Choice = "half") -> Outcome:
     """Fit a baseline on the run's labels, keep model and predictions, and measure it."""
     began = time.monotonic()
     task = context.task()
@@ -34,8 +36,9 @@ def plain_outcome(context: Context, fit: Callable[[Task], Fitted]) -> Outcome:
         test = fitted.model.probabilities(task.test.inputs[0])
         test_seconds = time.monotonic() - test_began
     fitted.model.save(context.output / "model")
-    answered = task.kind.answered["sequence"]
-    predicted = {name: (split, answered(found, split)) for name, split, found in (("dev", task.dev, dev), ("test", task.test, test))}
+    decision = Decision.of(task, thresholds, dev)
+    outputs = (("dev", task.dev, dev), ("test", task.test, test))
+    predicted = {name: (split, decision.answers(found, split)) for name, split, found in outputs}
     write_predictions(context.output / "predictions.parquet", predicted)
     cost = Cost(
         seconds=time.monotonic() - began,
@@ -45,4 +48,5 @@ def plain_outcome(context: Context, fit: Callable[[Task], Fitted]) -> Outcome:
         disk_bytes=disk_bytes(context.output / "model"),
         inference_texts_per_second=len(task.test) / max(test_seconds, 1e-9),
     )
-    return Outcome(fitted.metrics | split_scores(task.kind, predicted), cost, (), fitted.log)
+    metrics = fitted.metrics | split_scores(task.kind, predicted) | decision.measured()
+    return Outcome(metrics, cost, tuple(decision.notes()), fitted.log)

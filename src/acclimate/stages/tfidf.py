@@ -1,5 +1,6 @@
 """The plain baseline stage: tf-idf and logistic regression, its strength chosen on dev."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -8,6 +9,7 @@ from pydantic import Field
 from acclimate.stages.base import USUAL_SCORE, Context, Outcome, Role, Serves, Stage
 from acclimate.stages.planned import Reads, Sizes, Work
 from acclimate.tasks.task import Task
+from acclimate.tasks.thresholds import Choice
 
 
 class Tfidf(Stage):
@@ -16,7 +18,8 @@ class Tfidf(Stage):
     version: ClassVar[int] = 2
     libraries: ClassVar[tuple[str, ...]] = ("scikit-learn", "scipy", "numpy")
     role: ClassVar[Role] = "baseline"
-    serves: ClassVar[Serves] = {"sequence": ("softmax",)}
+    serves: ClassVar[Serves] = {"sequence": ("softmax", "sigmoid")}
+    silent: ClassVar[Mapping[str, Any]] = {"thresholds": "half"}
     stage: Literal["tfidf"] = "tfidf"
     strengths: tuple[float, ...] = Field(default=(0.1, 1.0, 10.0, 100.0, 1000.0), min_length=1)
     """Inverse regularisation strengths to try; dev decides."""
@@ -25,7 +28,9 @@ class Tfidf(Stage):
     most_terms: int = Field(default=200_000, gt=0)
     """Keep the most frequent terms only."""
     class_weights: Literal["none", "balanced"] = "none"
-    """`balanced` weighs each class by N / (L x its count)."""
+    """`balanced` weighs each class by N / (L x its count), of labels each by itself the examples of each by (N - n) / n."""
+    thresholds: Choice = "half"
+    """Where a text may have several labels, the probability above which each is given: one `half`, or `tuned` on dev for its highest F1."""
     select_by: str | None = None
     """The dev score that decides on the strength; the task's own first one (macro F1) when not given."""
 
@@ -41,25 +46,31 @@ class Tfidf(Stage):
     def sliver(self) -> "Tfidf":
         return self.model_copy(update={"strengths": self.strengths[:1]})
 
+    def check(self, given: Sizes, task: Task | None) -> Sizes:
+        if task is not None:
+            task.kind.check_thresholds(self.thresholds)
+        return given
+
     def work(self, given: Sizes, reads: Reads) -> Work:
         return Work(disk_bytes=0, seconds=5.0)
 
     def run(self, parent: object, context: Context) -> Outcome:
         from acclimate.modeling.baselines.tfidf_model import TfidfModel, fit
+        from acclimate.stages.decision import Decision
         from acclimate.stages.plain import Fitted, plain_outcome
 
         def best_of_all(task: Task) -> Fitted:
-            weight = None if self.class_weights == "none" else "balanced"
-            metric = task.kind.metric(self.select_by)
+            link, gold = task.kind.head(task.names, "sequence").link, np.asarray(task.train.gold)
+            metric, balanced = task.kind.metric(self.select_by), self.class_weights == "balanced"
             tried: list[tuple[float, float, TfidfModel]] = []
             for strength in self.strengths:
-                model = fit(task.train.inputs[0], np.asarray(task.train.gold), task.names, strength, self.ngrams, self.most_terms, weight)
-                answers = task.kind.answered["sequence"](model.probabilities(task.dev.inputs[0]), task.dev)
-                score = metric.score(task.dev, answers)
+                model = fit(task.train.inputs[0], gold, task.names, strength, self.ngrams, self.most_terms, balanced, link)
+                decision = Decision.of(task, self.thresholds, model.probabilities(task.dev.inputs[0]))
+                score = metric.score(task.dev, decision.answers(decision.dev, task.dev))
                 tried.append((score, strength, model))
             # The first of equals: the strongest regularisation that reaches the best dev score.
             _, strength, best = max(tried, key=lambda entry: -entry[0] if metric.better == "lower" else entry[0])
             log = tuple({"strength": strength, f"dev_{metric.name}": score} for score, strength, _ in tried)
             return Fitted(best, best.weights.size + best.bias.size, {"strength": strength, "terms": len(best.terms)}, log)
 
-        return plain_outcome(context, best_of_all)
+        return plain_outcome(context, best_of_all, self.thresholds)

@@ -16,7 +16,7 @@ from acclimate.data.corpus import changed
 from acclimate.errors import AcclimateError, Interrupted
 from acclimate.files import read_json, write_json, write_text
 from acclimate.locks import Patience
-from acclimate.modeling.base_files import CONFIG, KIND
+from acclimate.modeling.base_files import CONFIG, KIND, THRESHOLDS
 from acclimate.modeling.fast_paths import FastPaths
 from acclimate.randomness import seed_of
 from acclimate.study.engines.reports import Report
@@ -133,7 +133,7 @@ class Worker:
                 outcome = node.stage.run(parent, self._context(node, output, runtime))
             finally:
                 runtime.devices.release()
-            self._say_kind(node, output)
+            self._say_how_judged(node, output, outcome.metrics.get("thresholds"))
             if run is not None:
                 run.measured(outcome.metrics, outcome.cost.to_json(), outcome.log)
         chain = [*before["chain"], [node.parent, before["cost"]]] if before is not None else []
@@ -141,11 +141,14 @@ class Worker:
         write_json(output / METRICS, measured)
         write_text(output / "log.jsonl", "".join(f"{line}\n" for line in map(_json_line, outcome.log)))
 
-    def _say_kind(self, node: Node, output: Path) -> None:
+    def _say_how_judged(self, node: Node, output: Path, thresholds: Mapping[str, float] | None) -> None:
         # A trained model's folder must tell by itself how it is judged.
         task, config = self._data.task, output / "model" / CONFIG
-        if task is not None and task.kind.traced and node.stage.serves and config.is_file():
-            write_json(config, read_json(config) | {KIND: task.kind.kind})
+        if task is not None and node.stage.serves and config.is_file():
+            facts: dict[str, Any] = {KIND: task.kind.kind} if task.kind.traced else {}
+            facts |= {THRESHOLDS: [*thresholds.values()]} if thresholds else {}
+            if facts:
+                write_json(config, read_json(config) | facts)
 
     @property
     def _patience(self) -> Patience:

@@ -52,10 +52,11 @@ class Head(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """What a report tells of one recipe: the test split, and for each seed the answers to it."""
+    """What a report tells of one recipe: the test split, for each seed the answers to it, and the thresholds where they were tuned."""
 
     split: Split
     answers: tuple[Answers, ...]
+    thresholds: tuple[Thresholds | None, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:

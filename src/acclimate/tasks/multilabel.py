@@ -13,8 +13,9 @@ from acclimate.data.readers.columns import NAMES, detect_column
 from acclimate.data.readers.problems import Problems
 from acclimate.data.readers.records import Record, Source
 from acclimate.errors import DataError, SettingsError
+from acclimate.tasks.blocks import Block
 from acclimate.tasks.classify import refuse_not_finite
-from acclimate.tasks.kind import Form, Head
+from acclimate.tasks.kind import Form, Head, Judged
 from acclimate.tasks.label_cells import LIST, NONE, WORDS, cells_of, indicators, labels_in, repeated, separator_between, truth, written
 from acclimate.tasks.label_checks import check_labels, without_labels
 from acclimate.tasks.labels import is_missing
@@ -22,6 +23,8 @@ from acclimate.tasks.metrics.metric import Metric
 from acclimate.tasks.metrics.sets import METRICS, example_f1
 from acclimate.tasks.named import NamedKind
 from acclimate.tasks.rows import Row, Rows
+from acclimate.tasks.set_blocks import NONE as NO_LABEL
+from acclimate.tasks.set_blocks import TOLD
 from acclimate.tasks.split import Answers, Column, Split
 from acclimate.tasks.thresholds import HALF, Thresholded, Thresholds, best_f1
 
@@ -30,7 +33,8 @@ PLAIN_USE = """\
 from transformers import pipeline
 
 model = pipeline("text-classification", model=".", top_k=None)  # "." is this folder; a hub id serves as well
-print(model(["a text to label"], truncation=True{cut}))  # the probability of every label"""
+# The probability of every label: it is given above one half, or above its place in `acclimate_thresholds` of config.json.
+print(model(["a text to label"], truncation=True{cut}))"""
 OWN_USE = """\
 from pathlib import Path
 
@@ -78,6 +82,7 @@ class Multilabel(NamedKind):
     metrics: ClassVar[tuple[Metric, ...]] = METRICS
     answered: ClassVar[Mapping[Form, Callable[[Any, Split], Answers]]] = {"sequence": above}
     thresholded: ClassVar[Mapping[Form, Thresholded]] = {"sequence": Thresholded(above, tuned)}
+    blocks: ClassVar[tuple[Callable[[Judged], Block | None], ...]] = TOLD
     named: ClassVar[tuple[str, ...]] = ("gold", "predicted")
     card: ClassVar[tuple[str, str]] = ("text-classification", "gives a text every label that holds of it, several or none")
     limits: ClassVar[tuple[str, ...]] = ("Its probabilities were not calibrated.",)
@@ -195,7 +200,7 @@ class Multilabel(NamedKind):
     @classmethod
     def shown(cls, column: Column, row: int, names: tuple[str, ...]) -> str:
         """The labels, or that there is none."""
-        return ", ".join(_names(column, row, names)) or "no label"
+        return ", ".join(_names(column, row, names)) or NO_LABEL
 
     def head(self, names: tuple[str, ...], form: Form) -> Head:
         """A number a label, each by itself."""

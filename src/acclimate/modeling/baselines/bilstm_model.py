@@ -19,8 +19,10 @@ from acclimate.errors import ModelError
 from acclimate.files import read_json, write_json
 from acclimate.modeling.baselines.table import BILSTM
 from acclimate.modeling.baselines.word_list import WordList
+from acclimate.modeling.links import link_of, said
 from acclimate.modeling.tensors import TensorBatch
 from acclimate.randomness import seed_of
+from acclimate.tasks.kind import Link
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class BilstmConfig:
     hidden: int  # units of each direction
     layers: int
     max_length: int  # words of a text that are read
+    link: Link = "softmax"  # what the logits mean
 
 
 class BilstmClassifier(nn.Module):
@@ -57,6 +60,11 @@ class BilstmClassifier(nn.Module):
         """The labels, in the order of the logits."""
         return self.config.labels
 
+    @property
+    def link(self) -> Link:
+        """What the logits mean."""
+        return self.config.link
+
     def forward(self, batch: TensorBatch) -> Tensor:
         """Logits [B, L]. Sequences are packed, so no result depends on what else stands in the batch."""
         # Float32 also where the rest is half: a recurrence of hundreds of small steps gains no time by it, and rounding adds up.
@@ -79,6 +87,7 @@ class BilstmClassifier(nn.Module):
         folder.mkdir(parents=True, exist_ok=True)
         sizes = {name: getattr(self.config, name) for name in _SIZES}
         facts = {"model_type": BILSTM, "labels": self.config.labels, **sizes, "words": self.config.words.words}
+        facts |= said(self.config.link)
         write_json(folder / "config.json", facts)
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()}
         save_file(tensors, folder / "model.safetensors")
@@ -94,7 +103,7 @@ class BilstmClassifier(nn.Module):
         if config.get("model_type") != BILSTM:
             raise ModelError(f"{folder}: not a BiLSTM baseline but {config.get('model_type')!r}")
         sizes = {name: int(config[name]) for name in _SIZES}
-        model = BilstmClassifier(BilstmConfig(tuple(config["labels"]), WordList(tuple(config["words"])), **sizes))
+        model = BilstmClassifier(BilstmConfig(tuple(config["labels"]), WordList(tuple(config["words"])), **sizes, link=link_of(config)))
         try:
             model.load_state_dict(load_file(folder / "model.safetensors"))
         except RuntimeError as error:

@@ -12,20 +12,26 @@ from acclimate.errors import ModelError
 from acclimate.files import read_json, write_json
 from acclimate.modeling.baselines.table import MAJORITY
 from acclimate.modeling.finite import check_finite
+from acclimate.modeling.links import link_of, said
+from acclimate.tasks.kind import Link
 
 
 @dataclass(frozen=True)
 class MajorityModel:
-    """The labels and their shares of the training texts; the most frequent (of equally frequent ones the first) is predicted."""
+    """The labels and their shares of the training texts; the most frequent (of equally frequent ones the first) is predicted.
+
+    Of labels each by itself, those that more than half of the texts have.
+    """
 
     labels: tuple[str, ...]
     shares: tuple[float, ...]
+    link: Link = "softmax"
 
     @staticmethod
-    def of(gold: NDArray[np.int64], labels: tuple[str, ...]) -> "MajorityModel":
-        """The model of the training texts' class numbers [N]."""
-        counts = np.bincount(gold, minlength=len(labels))
-        return MajorityModel(labels, tuple((counts / counts.sum()).tolist()))
+    def of(gold: NDArray[Any], labels: tuple[str, ...], link: Link = "softmax") -> "MajorityModel":
+        """The model of the training texts' class numbers [N], or of which labels they have [N, L]."""
+        counts = gold.sum(axis=0) if link == "sigmoid" else np.bincount(gold, minlength=len(labels))
+        return MajorityModel(labels, tuple((counts / len(gold)).tolist()), link)
 
     def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Probabilities [N, L], every row the same."""
@@ -34,7 +40,7 @@ class MajorityModel:
     def save(self, folder: Path) -> None:
         """Write the model's folder."""
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / "config.json", {"model_type": MAJORITY, "labels": self.labels, "shares": self.shares})
+        write_json(folder / "config.json", {"model_type": MAJORITY, "labels": self.labels, "shares": self.shares, **said(self.link)})
 
     @staticmethod
     def load(folder: Path) -> "MajorityModel":
@@ -46,7 +52,7 @@ class MajorityModel:
         config: dict[str, Any] = read_json(folder / "config.json")
         if config.get("model_type") != MAJORITY:
             raise ModelError(f"{folder}: not a majority baseline but {config.get('model_type')!r}")
-        model = MajorityModel(tuple(config["labels"]), tuple(config["shares"]))
+        model = MajorityModel(tuple(config["labels"]), tuple(config["shares"]), link_of(config))
         if len(model.shares) != len(model.labels):
             counts = f"{len(model.labels)} labels and {len(model.shares)} shares"
             raise ModelError(f"{folder}: the model cannot be read ({counts}); it is damaged, copy it again")

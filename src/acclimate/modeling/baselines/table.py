@@ -18,7 +18,7 @@ BASELINES: Mapping[str, str] = {
     BILSTM: "acclimate.modeling.baselines.bilstm_model:BilstmClassifier",
 }
 """`module:class`; the class has a static `load(folder)`, which gives a `PlainModel`, or a torch module over flat batches that has `labels`
-and says by `sequences(texts)` how it reads texts."""
+and says by `sequences(texts)` how it reads texts. Either may say by `link` what its numbers mean (`Link`): silent, that one label holds."""
 
 
 class PlainModel(Protocol):

@@ -14,6 +14,10 @@ from acclimate.files import read_json, write_json
 from acclimate.modeling.baselines.table import TFIDF
 from acclimate.modeling.baselines.word_list import WORD
 from acclimate.modeling.finite import check_finite
+from acclimate.modeling.links import link_of, said
+from acclimate.tasks.kind import Link
+
+_SURE = 50.0  # e^-50: what no text of train has is never predicted
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,7 @@ class TfidfModel:
     idf: NDArray[np.float64]
     weights: NDArray[np.float64]
     bias: NDArray[np.float64]
+    link: Link = "softmax"
 
     def features(self, texts: Sequence[str]) -> Any:
         """The sparse tf-idf matrix [N, F]."""
@@ -35,14 +40,16 @@ class TfidfModel:
 
     def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Probabilities [N, L]."""
-        from scipy.special import softmax
+        from scipy.special import expit, softmax
 
-        return np.asarray(softmax(self.features(texts) @ self.weights.T + self.bias, axis=1))
+        logits_NL = self.features(texts) @ self.weights.T + self.bias
+        return np.asarray(expit(logits_NL) if self.link == "sigmoid" else softmax(logits_NL, axis=1))
 
     def save(self, folder: Path) -> None:
         """Write the model's folder."""
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / "config.json", {"model_type": TFIDF, "labels": self.labels, "ngrams": self.ngrams, "terms": self.terms})
+        facts = {"model_type": TFIDF, "labels": self.labels, "ngrams": self.ngrams, "terms": self.terms}
+        write_json(folder / "config.json", facts | said(self.link))
         save_file({"idf": self.idf, "weights": self.weights, "bias": self.bias}, folder / "model.safetensors")
 
     @staticmethod
@@ -58,36 +65,62 @@ class TfidfModel:
         tensors = load_file(folder / "model.safetensors")
         check_finite(folder, ((name, bool(np.isfinite(tensors[name]).all())) for name in ("idf", "weights", "bias")))
         return TfidfModel(
-            tuple(config["labels"]), tuple(config["terms"]), config["ngrams"], tensors["idf"], tensors["weights"], tensors["bias"]
-        )
+            tuple(config["labels"]), tuple(config["terms"]), config["ngrams"], tensors["idf"], tensors["weights"], tensors["bias"],
+            link_of(config),
+        )  # fmt: skip
 
 
 def fit(
-    texts: Sequence[str], gold: NDArray[np.int64], labels: tuple[str, ...], strength: float, ngrams: int, most_terms: int, class_weight: Any
-) -> TfidfModel:
-    """Fit the baseline; `strength` is the inverse regularisation C of scikit-learn's LogisticRegression.
+    texts: Sequence[str], gold: NDArray[Any], labels: tuple[str, ...], strength: float, ngrams: int, most_terms: int, balanced: bool,
+    link: Link = "softmax",
+) -> TfidfModel:  # fmt: skip
+    """Fit the baseline to class numbers [N], or to which labels texts have [N, L], each label by itself.
 
-    A class without training examples gets probability close to zero, so that the columns stay those of `labels`.
+    `strength` is the inverse regularisation C of scikit-learn's LogisticRegression. A class without training examples gets probability
+    close to zero, so that the columns stay those of `labels`.
     """
-    from sklearn.linear_model import LogisticRegression
-
     vectorizer = _vectorizer(ngrams, most_terms=most_terms)
     matrix = vectorizer.fit_transform(texts)
+    regressions = _each_by_itself if link == "sigmoid" else _one_of_all
+    weights, bias = regressions(matrix, gold, len(labels), strength, balanced)
+    terms = tuple(str(term) for term in vectorizer.get_feature_names_out())
+    return TfidfModel(labels, terms, ngrams, np.asarray(vectorizer.idf_), weights, bias, link)
+
+
+def _one_of_all(matrix: Any, gold: NDArray[np.int64], labels: int, strength: float, balanced: bool) -> tuple[Any, Any]:
+    """Weights [L, F] and bias [L] whose softmax are the probabilities."""
     present = np.unique(gold)
-    weights = np.zeros((len(labels), matrix.shape[1]))
-    bias = np.full(len(labels), -50.0)  # e^-50: never predicted
+    weights = np.zeros((labels, matrix.shape[1]))
+    bias = np.full(labels, -_SURE)
     if len(present) == 1:
         bias[present] = 0.0
+        return weights, bias
+    regression = _regression(strength, "balanced" if balanced else None).fit(matrix, gold)
+    if len(present) == 2:
+        # scikit-learn keeps one row for two classes; halves of opposite sign give the same probabilities through softmax.
+        weights[present] = np.concatenate([-regression.coef_, regression.coef_]) / 2
+        bias[present] = np.concatenate([-regression.intercept_, regression.intercept_]) / 2
     else:
-        regression = LogisticRegression(C=strength, max_iter=2000, class_weight=class_weight).fit(matrix, gold)
-        if len(present) == 2:
-            # scikit-learn keeps one row for two classes; halves of opposite sign give the same probabilities through softmax.
-            weights[present] = np.concatenate([-regression.coef_, regression.coef_]) / 2
-            bias[present] = np.concatenate([-regression.intercept_, regression.intercept_]) / 2
-        else:
-            weights[present], bias[present] = regression.coef_, regression.intercept_
-    terms = tuple(str(term) for term in vectorizer.get_feature_names_out())
-    return TfidfModel(labels, terms, ngrams, np.asarray(vectorizer.idf_), weights, bias)
+        weights[present], bias[present] = regression.coef_, regression.intercept_
+    return weights, bias
+
+
+def _each_by_itself(matrix: Any, gold: NDArray[np.bool_], labels: int, strength: float, balanced: bool) -> tuple[Any, Any]:
+    """Weights [L, F] and bias [L] whose sigmoids are the probabilities: one logistic regression a label."""
+    weights = np.zeros((labels, matrix.shape[1]))
+    bias = np.where(gold.all(axis=0), _SURE, -_SURE)
+    for number in np.flatnonzero(gold.any(axis=0) & ~gold.all(axis=0)):
+        with_label = gold[:, number]
+        weight = {True: (~with_label).sum() / with_label.sum()} if balanced else None
+        regression = _regression(strength, weight).fit(matrix, with_label)
+        weights[number], bias[number] = regression.coef_[0], regression.intercept_[0]
+    return weights, bias
+
+
+def _regression(strength: float, class_weight: Any) -> Any:
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(C=strength, max_iter=2000, class_weight=class_weight)
 
 
 def _vectorizer(ngrams: int, vocabulary: dict[str, int] | None = None, most_terms: int | None = None) -> Any:

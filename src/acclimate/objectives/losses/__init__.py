@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from acclimate.objectives.losses.binary_cross_entropy import BinaryCrossEntropy
 from acclimate.objectives.losses.cross_entropy import CrossEntropy
 from acclimate.objectives.losses.loss import Loss
 
-LOSSES: dict[str, Callable[[Any], Loss]] = {"cross_entropy": CrossEntropy}
+LOSSES: dict[str, Callable[[Any], Loss]] = {"cross_entropy": CrossEntropy, "binary_cross_entropy": BinaryCrossEntropy}

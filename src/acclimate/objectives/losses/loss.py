@@ -14,7 +14,7 @@ class Loss(Protocol):
     """From what is right for some items of a split, and what a model gives for them, to a sum."""
 
     takes: ClassVar[str]
-    """What gold it understands: `class`, one of L names an item (int64 [N]), ..."""
+    """What gold it understands: `class`, one of L names an item (int64 [N]), `set`, several (bool [N, L]), ..."""
     together: ClassVar[bool]
     """Whether the items of a batch see each other (in-batch negatives), so that a batch cannot be worked on in parts."""
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from acclimate.evaluation.predictions import StoredAnswers
 from acclimate.study.outputs.best import Candidate
 from acclimate.study.outputs.outcomes import Outcomes
@@ -16,4 +18,6 @@ def chosen_blocks(outcomes: Outcomes, task: Task, best: Candidate | None) -> lis
         return []
     done = [run for run in outcomes.plan.runs if (run.recipe, run.labels) == (best.recipe, best.labels) and outcomes.error(run) is None]
     answers = tuple(StoredAnswers(outcomes.store.path(run.end) / "predictions.parquet", "test") for run in done)
-    return [to_json(block) for block in task.kind.told_of(Judged(task.test, answers))]
+    tuned = (outcomes.measured[run.end]["metrics"].get("thresholds") for run in done)
+    thresholds = tuple(None if each is None else np.array([*each.values()]) for each in tuned)
+    return [to_json(block) for block in task.kind.told_of(Judged(task.test, answers, thresholds))]

@@ -30,9 +30,8 @@ def example_f1(split: Split, answers: Answers) -> Numbers:
     return np.where(whole == 0, 1.0, ratio(2 * right, whole))
 
 
-def by_label(split: Split, answers: Answers) -> tuple[Numbers, Numbers, Numbers]:
+def by_label(gold: Flags, predicted: Flags) -> tuple[Numbers, Numbers, Numbers]:
     """Precision, recall and F1 of each label [L], 0 where they are 0/0."""
-    gold, predicted = both(split, answers)
     right, of_gold, of_predicted = (gold & predicted).sum(axis=0), gold.sum(axis=0), predicted.sum(axis=0)
     return ratio(right, of_predicted), ratio(right, of_gold), ratio(2 * right, of_gold + of_predicted)
 
