@@ -129,6 +129,9 @@ def test_resolved_writes_out_every_default_and_is_read_back() -> None:
         ("{ngrams: 3}", "{ngrams: 9}", "15:29: recipes.trigrams.base.tfidf.ngrams: should be at most 5, not 9"),
         ("dev: dev.jsonl", "valid: dev.jsonl", "5:46: data.task: unknown key 'valid' (did you mean 'dev'?)"),
         ("kind: classify", "kind: tag", "5:10: data.task.kind: should be 'classify' or 'multilabel', not 'tag'"),
+        ("kind: classify", "kind: null", "5:10: data.task.kind: should be 'classify' or 'multilabel', not null"),
+        ("seeds: 5", "metric: macro_f2", "6:1: metric: 'macro_f2' is no score by which classify is compared; did you mean 'macro_f1'?"),
+        ("{epochs: 30}", "{select_by: ece}", "13:47: recipes.scratch.stages[0].finetune.select_by: 'ece' is no score"),
         ("path: wiki.jsonl.zst, ", "", "4:3: data.general: the key 'path' is missing"),
         ("corpora/**/*.txt", "[a, 5]", "3:15: data.domain[1]: should be a word, not 5"),
         ("reference: fine-tune", "reference: finetune", "8:1: reference: 'finetune' is not a recipe (did you mean 'fine-tune'?)"),
@@ -231,6 +234,13 @@ def test_recipes_that_read_no_labels_are_a_study_that_compares_nothing(tmp_path:
     file.write_text(dump({**plain, "data": {"domain": "a.txt", **DATA}, "recipes": {"once": ["pretrain"], "other": ["finetune"]}}))
     with pytest.raises(SettingsError, match=r"recipes\.once: ends with pretrain; to be compared"):
         load_study(file)
+
+
+def test_a_study_without_a_task_names_scores_that_there_are() -> None:
+    made = "data: {domain: x.txt}\nrecipes: {DAPT: [pretrain]}\nmetric: "
+    assert of(made + "accuracy").metric == "accuracy"
+    with pytest.raises(SettingsError, match=r"study\.yaml:3:1: metric: 'accuracies' is no score by which classify is compared"):
+        of(made + "accuracies")
 
 
 def test_a_study_is_named_after_its_file(tmp_path: Path) -> None:

@@ -101,6 +101,8 @@ def test_what_corpora_take_in_the_cache_is_planned(planned_and_trained):
         assert planned.cache_bytes == pytest.approx(joined * (2 * metrics["corpus_tokens"] + 8 * metrics["corpus_documents"]), rel=0.02)
 
 
+NO_DIGITS = str.maketrans("0123456789_", "កខគឃងចឆជឈញដ")
+
 KHMER = """
 base: {world}/model
 data: {{ domain: khmer.txt }}
@@ -129,6 +131,23 @@ def test_a_single_word_that_is_known_is_found_though_no_sample_holds_it(tmp_path
     prepared = prepare(load_study(file), tmp_path, tmp_path / "store")
     (note,) = prepared.readings.notes(prepared.plan)
     assert "MOSTLY UNREADABLE: 100.0 % of the tokens of 'domain'" in note
+
+
+TASK_OF_KHMER = """
+base: {world}/model
+data: {{ task: task.jsonl }}
+seeds: 1
+recipes:
+  T: [pretrain: {{ corpus: task }}, finetune]
+"""
+
+
+def test_a_task_of_which_nothing_can_be_masked_is_refused_however_large_it_is(tmp_path, write_study):
+    file = write_study(tmp_path, TASK_OF_KHMER)
+    rows = ({"text": f"{'ចចភ នថឍគ ទគខភឝបម ' * 200}{number:_}".translate(NO_DIGITS), "label": "ab"[number % 2]} for number in range(200))
+    (tmp_path / "task.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(DataError, match=r"every token of the corpus 'task' is unknown to this vocabulary: nothing can be masked; choose"):
+        prepare(load_study(file), tmp_path, tmp_path / "store")
 
 
 SOME = """

@@ -9,6 +9,7 @@ from acclimate.study.language.bases import RANDOM, LayersOf, New
 from acclimate.study.language.mistakes import Mistake, did_you_mean
 from acclimate.study.language.recipe import Recipe, reads_labels
 from acclimate.study.language.yaml import Place
+from acclimate.tasks.kind import TaskKind
 
 if TYPE_CHECKING:  # a study asks this file what is wrong with it
     from acclimate.study.language.study import Study
@@ -61,19 +62,24 @@ def contradictions(study: "Study") -> Iterator[Mistake]:
 
 
 def _unknown_scores(study: "Study") -> Iterator[Mistake]:
-    """Scores are names that the kind of task has; without a task nothing is scored."""
-    if study.data.task is None:
-        return
+    """Scores are names that the kind of task has; without a task, nothing is scored, and some kind must have them."""
+    kinds = study.kinds if study.data.task is None else (type(study.data.task),)
     said: dict[Place, str | None] = {("metric",): study.metric}
     for name, recipe in study.recipes.items():
         for place, stage in enumerate(recipe.stages):
             said["recipes", name, "stages", place, stage.word(), "select_by"] = getattr(stage, "select_by", None)
     for path, score in said.items():
-        if score is not None:
-            try:
-                study.data.task.metric(score)
-            except SettingsError as error:
-                yield Mistake(path, str(error))
+        refusals = [None if score is None else _refused(kind, score) for kind in kinds]
+        if refusals[0] is not None and all(refusals):
+            yield Mistake(path, refusals[0])
+
+
+def _refused(kind: type[TaskKind], score: str) -> str | None:
+    try:
+        kind.metric(score)
+    except SettingsError as error:
+        return str(error)
+    return None
 
 
 def _layers_of(study: "Study", name: str) -> Iterator[Mistake]:

@@ -75,7 +75,7 @@ def mistakes_in(error: ValidationError, model: type[Settings], raw: Any) -> list
         elif kind == "union_tag_invalid":
             known = " or ".join(found["ctx"]["expected_tags"].split(", "))
             by = found["ctx"]["discriminator"].strip("'")
-            mistakes.append(Mistake((*path, by), f"should be {known}, not {found['ctx']['tag']!r}"))
+            mistakes.append(Mistake((*path, by), f"should be {known}, not {_shown(found['input'][by])}"))
         elif kind == "value_error":
             mistakes.append(Mistake(path, str(found["ctx"]["error"])))
         else:

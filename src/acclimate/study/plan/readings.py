@@ -161,7 +161,7 @@ class Readings:
             assert task.unlabeled is not None
             return task.unlabeled.documents()
         split: Any = getattr(task, part.name)
-        return iter(split.texts)
+        return iter(split.documents())
 
     def unknown(self, plan: Plan) -> dict[str, dict[str, float]]:
         """The share of unknown tokens of each text that stages read, by the name of the base whose vocabulary it is."""
