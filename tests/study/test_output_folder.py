@@ -80,7 +80,7 @@ def write(study_of, tmp_path_factory):
     study_of(2)(tmp_path_factory.mktemp("done") / "out")
     file = study_of.folder / "2/study.yaml"
     prepared = prepare(load_study(file), file.parent, study_of.folder / "store")
-    found = verdicts(prepared.study, Outcomes.read(prepared.plan, prepared.store, {}), 3)
+    found = verdicts(prepared.study, Outcomes.read(prepared.plan, prepared.store, {}), prepared.data.task)
 
     def write(out):
         take(out)

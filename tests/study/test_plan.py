@@ -1,11 +1,14 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
+from transformers import BertConfig
 
 from acclimate.errors import DataError, SettingsError
-from acclimate.stages import finetune
+from acclimate.modeling.families import family_of
+from acclimate.stages import planned
 from acclimate.study.language.paths import relocated
 from acclimate.study.language.study import load_study
 from acclimate.study.outputs.best import Candidate, choose
@@ -101,7 +104,8 @@ def test_what_is_kept_for_a_study_is_kept_in_every_precision(write_study, tmp_pa
 
 
 def test_some_layers_of_a_model_that_has_one_for_all_are_refused_before_anything_is_spent(plan_of, monkeypatch):
-    monkeypatch.setattr(finetune, "ONE_LAYER", ("bert",))
+    one_layer = replace(family_of(BertConfig()), shares_layers=True)
+    monkeypatch.setattr(planned.Sizes, "family", property(lambda sizes: one_layer))
     with pytest.raises(SettingsError, match=r"recipes\.a: train: .* layers share their weights, so it is `all` or `head`"):
         plan_of(HEAD + "recipes: {{ a: [pretrain, finetune: {{ train: 1 }}] }}")
     assert plan_of(HEAD + "recipes: {{ a: [finetune: {{ train: head }}] }}").nodes

@@ -47,7 +47,7 @@ def test_two_processes_train_what_one_trains(acclimate, write_study, tmp_path):
         ends = {record["title"]: record["key"] for record in records if record["stage"]["stage"] == "finetune"}
         models = {title: folder / ".acclimate" / "artifacts" / end[:16] / "model" / "model.safetensors" for title, end in ends.items()}
         found[name] = {(title, tensor): value for title, path in models.items() for tensor, value in load_file(path).items()}
-    assert {title for title, _ in found["one"]} == {"DAPT, seed 0: finetune", "small, seed 0: finetune", "top, seed 0: finetune"}
+    assert {title for title, _ in found["one"]} == {"DAPT, seed 0: finetune", "small, seed 0: finetune", "top, seed 0: finetune (top 1)"}
     for name, tensor in found["one"].items():
         # Sums are added in another order, and Adam magnifies the last bit of small gradients.
         assert (tensor - found["two"][name]).abs().max() < 1e-3, name

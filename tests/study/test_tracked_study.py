@@ -20,7 +20,7 @@ recipes:
     - pretrain: {{ corpus: domain, tokens: 6000, batch_tokens: 512, lr: 5e-3 }}
     - finetune: {{ train: head, epochs: 2, min_steps: 0 }}
 """
-TITLES = {"fine-tune, seed 0: finetune", "tfidf, seed 0: tfidf", "D/T: pretrain on domain", "D/T, seed 0: finetune"}
+TITLES = {"fine-tune, seed 0: finetune", "tfidf, seed 0: tfidf", "D/T: pretrain on domain", "D/T, seed 0: finetune (head)"}
 
 
 def artifacts(store):
