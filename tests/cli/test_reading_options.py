@@ -10,11 +10,11 @@ from typer.testing import CliRunner
 from acclimate.cli import show, use
 from acclimate.cli.mends import options_of
 from acclimate.cli.models import finetune, pretrain, prune, tokenizer
-from acclimate.cli.reading_options import LABELS, TEXTS, Reading, reads
+from acclimate.cli.reading_options import LABELS, TASK, TEXTS, Reading, reads
 from acclimate.cli.verbs import app
 from acclimate.data.corpus import CorpusSettings
 from acclimate.modeling.baselines.majority_model import MajorityModel
-from acclimate.tasks.classify import Classify
+from acclimate.tasks.multilabel import Multilabel
 
 TABLES = {"--text", "--format", "--delimiter", "--quoting", "--encoding", "--header", "--no-header", "--skip-bad"}
 
@@ -42,7 +42,7 @@ def test_every_verb_that_reads_files_says_how_with_the_same_options(verb, own):
     assert options_of(verb) >= TABLES | own
 
 
-@pytest.mark.parametrize(("options", "settings"), [(TEXTS, CorpusSettings), (LABELS, Classify)])
+@pytest.mark.parametrize(("options", "settings"), [(TEXTS, CorpusSettings), (LABELS, Multilabel), (TASK, Multilabel)])
 def test_every_option_of_reading_is_a_setting_of_that_name(options, settings):
     assert options.keys() <= settings.model_fields.keys()
 
@@ -75,6 +75,18 @@ def test_problems_are_mended_by_options_of_the_verb(here):
     assert "--skip-bad" in done.stderr
     assert "skip_bad" not in done.stderr
     assert run("evaluate", "model", "gold.csv", "--skip-bad").exit_code == 0
+
+
+def test_a_separator_is_about_several_labels(here):
+    MajorityModel(("neg", "pos"), (0.25, 0.75), "sigmoid").save(here / "several")
+    (here / "gold.csv").write_text("text,labels\ngood,pos + neg\nbad,\n")
+    done = run("evaluate", "several", "gold.csv", "--separator", "+")
+    assert done.exit_code == 0, done.output
+    assert "example_f1" in done.stdout
+    (here / "gold.csv").write_text("text,label\ngood,pos\n")
+    done = run("evaluate", "model", "gold.csv", "--separator", "+")
+    assert done.exit_code == 2
+    assert "--separator says nothing of classify, which this model answers" in done.stderr
 
 
 def test_rows_without_text_are_counted_on_standard_error_and_are_no_failure(here):

@@ -36,9 +36,17 @@ TEXTS = {
     **_TABLES,
 }
 """Of verbs that read texts without labels."""
-LABELS = {**_TEXT, **_LABEL, "format": Annotated[LabelledFormat | None, _option("--format", _FORMAT)], **_TABLES}
+_SEPARATOR = "Between several labels in one cell: any text, tab, space, list, or none. Default: detected."
+LABELS = {
+    **_TEXT,
+    **_LABEL,
+    "separator": Annotated[str | None, _option("--separator", _SEPARATOR)],
+    "format": Annotated[LabelledFormat | None, _option("--format", _FORMAT)],
+    **_TABLES,
+}
 """Of verbs that read labelled texts."""
 TASK = {
+    "kind": Annotated[str | None, _option("--kind", "The kind of task: classify (one label a text) or multilabel. Default: classify.")],
     **LABELS,
     "odd_labels": Annotated[
         Literal["error", "keep"] | None, _option("--odd-labels", "error, or keep labels that look like noise as classes.")

@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from acclimate.data.corpus import CorpusSettings
 from acclimate.data.readers.columns import detect_column
@@ -16,7 +17,7 @@ from acclimate.data.readers.one_split import open_one
 from acclimate.data.readers.problems import Problems, place
 from acclimate.data.readers.read_files import file_notes
 from acclimate.data.readers.records import Source
-from acclimate.errors import DataError, ModelError
+from acclimate.errors import DataError, ModelError, SettingsError
 from acclimate.evaluation.answers import Answers
 from acclimate.evaluation.predictor import Predictor, kind_of_model, load_predictor, model_config, problem_of, thresholds_of
 from acclimate.evaluation.writing import check_out, opened, writer_of
@@ -98,7 +99,7 @@ def evaluate_file(
     """
     model_config(model)
     kind_class = kind_of_model(model, kinds)
-    kind = kind_class.model_validate({"train": file, **reading})
+    kind = _read_as(kind_class, {"train": file, **reading})
     source = open_one(file, Path.cwd(), kind.reading, split)
     if source.format == "txt":
         raise DataError(
@@ -121,6 +122,16 @@ def evaluate_file(
     judged = split_of(rows, kind, predictor.labels)
     answers = kind.decoded("sequence", outputs_NL, judged, thresholds_of(model, predictor.labels))
     return {many(kind.item): len(rows), **kind.scores(judged, answers)}
+
+
+def _read_as(kind: type[TaskKind], said: Mapping[str, Any]) -> TaskKind:
+    try:
+        return kind.model_validate(said)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        setting, answers = ".".join(map(str, first["loc"])), kind.model_fields["kind"].default
+        why = f"says nothing of {answers}, which this model answers" if first["type"] == "extra_forbidden" else first["msg"]
+        raise SettingsError(f"`{setting}:` {why}") from error
 
 
 def _texts(asked: CorpusSettings, split: str | None) -> tuple[Source, str]:
