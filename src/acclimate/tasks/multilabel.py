@@ -85,7 +85,10 @@ class Multilabel(NamedKind):
     blocks: ClassVar[tuple[Callable[[Judged], Block | None], ...]] = TOLD
     named: ClassVar[tuple[str, ...]] = ("gold", "predicted")
     card: ClassVar[tuple[str, str]] = ("text-classification", "gives a text every label that holds of it, several or none")
-    limits: ClassVar[tuple[str, ...]] = ("Its probabilities were not calibrated.",)
+    limits: ClassVar[tuple[str, ...]] = (
+        "Each label is a question of its own (problem_type: multi_label_classification): its probabilities do not sum to 1.",
+        "Its probabilities were not calibrated.",
+    )
     plain_use: ClassVar[str] = PLAIN_USE
     own_use: ClassVar[str] = OWN_USE
     problem: ClassVar[str | None] = "multi_label_classification"
