@@ -49,6 +49,7 @@ def test_the_cards_tell_the_two_kinds_of_model_apart_and_hold_their_scores(out):
     assert "acclimate study study.yaml" in own.text
     assert "max_length=32" in plain.text
     assert "**pretrain** on “domain”: tokens 2000" in plain.text
+    assert all(r"select\_by macro\_f1" in each.text for each in (own, plain))
     best = json.loads((out / "study.json").read_text())["best"]
     rows = (out / "results.csv").read_text().splitlines()
     names, cells = rows[0].split(","), next(line for line in rows[1:] if line.startswith(best["transformer"]["recipe"])).split(",")

@@ -91,7 +91,7 @@ def test_python_says_the_same_as_yaml() -> None:
 def test_resolved_writes_out_every_default_and_is_read_back() -> None:
     study = of(STUDY)
     plain = resolved(study)
-    assert plain["reference"] == "fine-tune"
+    assert (plain["reference"], plain["metric"]) == ("fine-tune", "macro_f1")
     assert plain["recipes"]["fine-tune"] == {
         "base": "some/model",
         "stages": [{"finetune": Finetune().model_dump(mode="json", exclude={"stage"})}],

@@ -202,7 +202,7 @@ def study_facts(prepared: Prepared, outcomes: Outcomes, command: str) -> dict[st
         "data": data.facts(),
         "hub_datasets": hub_datasets(study.data, prepared.root),
         "bases": base_facts(prepared.plan.sources.values()),
-        "stages": stage_facts(outcomes, set(prepared.cached)),
+        "stages": stage_facts(outcomes, set(prepared.cached), data.task.kind.metric(None).name if data.task is not None else None),
         "notes": [*data.notes(), *_notes(outcomes, prepared)],
     }
 

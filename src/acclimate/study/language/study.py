@@ -131,4 +131,5 @@ def resolved(study: Study) -> dict[str, Any]:
             base = recipe.base.model_dump(mode="json") if isinstance(recipe.base, Settings) else recipe.base or study.base
             recipes[name] = {"base": base, "stages": [written_out(stage) for stage in recipe.stages], "draw": recipe.draw}
     plain = study.model_dump(mode="json", exclude={"recipes"})
-    return {**plain, "reference": study.reference_name, "recipes": recipes}
+    metric = study.data.task.metric(study.metric).name if study.data.task is not None else study.metric
+    return {**plain, "reference": study.reference_name, "metric": metric, "recipes": recipes}

@@ -173,8 +173,11 @@ def largest_budget(budgets: tuple[str, ...]) -> str:
     return max(budgets, key=lambda labels: float("inf") if labels == "all" else int(labels))
 
 
-def stage_facts(outcomes: Outcomes, cached: set[str]) -> list[dict[str, Any]]:
-    """For the report: every stage with who uses it, what it measured and cost, and whether it was there already."""
+def stage_facts(outcomes: Outcomes, cached: set[str], usual: str | None) -> list[dict[str, Any]]:
+    """For the report: every stage with who uses it, what it measured and cost, and whether it was there already.
+
+    `usual` is the score that chooses weights where the settings name none.
+    """
     facts = []
     for node in outcomes.plan.nodes.values():
         measured = outcomes.measured.get(node.key)
@@ -198,7 +201,10 @@ def stage_facts(outcomes: Outcomes, cached: set[str]) -> list[dict[str, Any]]:
                 "metrics": measured["metrics"] if measured else {},
                 "notes": measured["notes"] if measured else [],
                 "cost": measured["cost"] if measured else {},
-                "settings": node.stage.model_dump(mode="json"),
+                "settings": {
+                    name: usual if name == "select_by" and value is None else value
+                    for name, value in node.stage.model_dump(mode="json").items()
+                },
             }
         )
     return facts
