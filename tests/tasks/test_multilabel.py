@@ -170,6 +170,19 @@ def test_a_column_that_is_not_0_and_1_is_told_with_file_and_line(tmp_path, value
     assert opened(tmp_path, labels=("toxic", "insult", "threat"), skip_bad=True).facts.rejected == 1
 
 
+@pytest.mark.parametrize("stated", [{}, {"labels": ("toxic", "insult", "threat")}])
+def test_one_bad_value_among_the_first_rows_makes_no_other_column_of_it(tmp_path, stated):
+    table(tmp_path / "all.csv", [*INDICATORS * 10, ("1", "7", "0"), *INDICATORS * 10], ("text", "toxic", "insult", "threat"))
+    told = refused(tmp_path, r"neither 0 nor 1 \(1\):\n  \S*all\.csv:62: 'insult' is '7'", **stated)
+    assert "name the columns that are with `labels:`" in told
+
+
+def test_ids_and_counts_are_no_labels(tmp_path):
+    rows = [(str(number), *flags, str(number % 5)) for number, flags in enumerate(INDICATORS * 10)]
+    table(tmp_path / "all.csv", rows, ("comment_text", "id", "toxic", "insult", "threat", "words"))
+    assert opened(tmp_path).names == ("toxic", "insult", "threat")
+
+
 def test_a_label_without_a_column_is_told_where_others_have_one(tmp_path):
     table(tmp_path / "all.csv", INDICATORS * 10, ("text", "toxic", "insult", "threat"))
     refused(tmp_path, r"no column 'thraet', though there is one of the label 'toxic'", labels=("toxic", "insult", "thraet"))

@@ -5,6 +5,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from acclimate.data.readers.problems import Problems
@@ -18,6 +19,7 @@ _USUAL = ("|", ";", "\t", ",", "/")  # looked for where nothing is said
 _RARE_IN_NAMES = ("|", ";", "\t")  # one of these needs no other sign that it separates labels
 _TRUTHS = {"0": False, "1": True, "false": False, "true": True, "0.0": False, "1.0": True}
 _PEEK = 1_000  # rows by which columns of 0 and 1 are found; every row is checked when it is read
+_MOSTLY = 9  # times as many 0 and 1 as other values make a column of them
 _LONGEST_LIST = 100_000  # characters of a list written as text
 _JOINED = re.compile(r"""['"]\s*['"]""")  # numpy writes lists without commas, and Python would make one word of two
 
@@ -97,19 +99,17 @@ def truth(value: object) -> bool | None:
 
 
 def indicators(source: Source, taken: Collection[str]) -> tuple[str, ...]:
-    """The columns that hold 0 and 1 alone in the first rows of a source."""
+    """The columns that hold 0 and 1 in the first rows of a source; a few other values are mistakes, which are told when rows are read."""
     columns = [name for name in source.columns if name not in taken and name.strip()]
-    found = dict.fromkeys(columns, False)
-    for number, record in enumerate(_records(source, () if source.format in ("json", "jsonl") else columns)):
-        for name in tuple(found):
+    truths, others = Counter[str](), Counter[str]()
+    for record in islice(_records(source, () if source.format in ("json", "jsonl") else columns), _PEEK):
+        for name in columns:
             value = record.values.get(name)
             if truth(value) is not None:
-                found[name] = True
+                truths[name] += 1
             elif not is_missing(value):
-                del found[name]
-        if number + 1 >= _PEEK or not found:
-            break
-    return tuple(name for name, seen in found.items() if seen)
+                others[name] += 1
+    return tuple(name for name in columns if truths[name] > _MOSTLY * others[name])
 
 
 def cells_of(source: Source, column: str) -> tuple[dict[str, str], set[str]]:

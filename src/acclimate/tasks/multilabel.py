@@ -244,7 +244,9 @@ class Multilabel(NamedKind):
         for name in self.labels or ():
             holds = truth(record.values[name])
             if holds is None:
-                message = f"{name!r} is {record.values[name]!r}, in a column of 0 and 1"
+                message = (
+                    f"{name!r} is {record.values[name]!r}, in a column of 0 and 1 (if it is none, name the columns that are with `labels:`)"
+                )
                 kind = "no label" if is_missing(record.values[name]) else "neither 0 nor 1"
                 problems.add(kind, record.file, record.line, message, record.values)
                 return None

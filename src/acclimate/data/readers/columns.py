@@ -12,7 +12,23 @@ if TYPE_CHECKING:
 
 # In order of preference; compared without regard to case and surrounding space.
 NAMES = {
-    "text": ("text", "sentence", "document", "content", "body", "abstract", "review", "article", "clause", "description", "comment"),
+    "text": (
+        "text",
+        "sentence",
+        "document",
+        "content",
+        "body",
+        "abstract",
+        "review",
+        "article",
+        "clause",
+        "description",
+        "comment",
+        "comment_text",
+        "tweet",
+        "message",
+        "post",
+    ),
     "label": ("label", "labels", "class", "category", "target", "gold_label", "type", "topic", "sentiment", "intent"),
 }
 _KNOWN_WORDS = frozenset(word for names in NAMES.values() for word in names) | {"texts", "title", "message", "tweet", "name", "column"}
