@@ -41,7 +41,7 @@ def each_label(judged: Judged) -> Table | None:
             int(has.sum()),
         ))  # fmt: skip
     headings = ("label", "precision", "recall", "F1", "PR-AUC", "base rate", "threshold", "test examples")
-    tuned = "the thresholds were tuned on dev; here is the mean of the seeds" if known else "a label is given above one half"
+    tuned = "the thresholds were tuned on dev (their means over seeds)" if known else "a label is given above one half"
     return Table("Each label", headings, tuple(rows), f"the base rate is the PR-AUC of a ranking by chance; {tuned}")
 
 
