@@ -163,7 +163,11 @@ def test_resolved_writes_out_every_default_and_is_read_back() -> None:
         ),
         ("[finetune]", "{base: majority, stages: [finetune]}", "10:3: recipes.fine-tune: majority is a plain baseline and takes no stages"),
         ("[finetune]", "{base: majority, stages: [tfidf]}", "10:3: recipes.fine-tune: majority is a plain baseline and takes no stages"),
-        ("[finetune]", "{base: {majority: {ngrams: 1}}}", "10:33: recipes.fine-tune.base.majority: unknown key 'ngrams'"),
+        (
+            "[finetune]",
+            "{base: {majority: {ngrams: 1}}}",
+            "10:33: recipes.fine-tune.base.majority: unknown key 'ngrams'; nothing can be set here",
+        ),
         ("[finetune]", "{base: {bilstm: {layers: 3}}}", "10:31: recipes.fine-tune.base.bilstm.layers: should be at most 2, not 3"),
         ("[finetune]", "{base: {tfidf: {}, bilstm: {}}}", "10:3: recipes.fine-tune: base: should be a hub id"),
         ("[finetune]", "{base: {layers_of: x}}", "10:15: recipes.fine-tune.base: the key 'keep' is missing"),

@@ -168,7 +168,7 @@ class Multilabel(NamedKind):
     def noted(self, train: Rows, made: bool) -> tuple[str, ...]:
         """How many labels texts have, and labels with a single example."""
         none, several = sum(not target for target in train.targets), sum(len(target) > 1 for target in train.targets)
-        told = f"of {len(train):,} texts in train {none:,} have no label and {several:,} have several"
+        told = f"of {len(train):,} texts{'' if made else ' in train'} {none:,} have no label and {several:,} have several"
         return (told if several else f"{told}; where each has one, say `kind: classify`", *super().noted(train, made))
 
     def gold(self, targets: Sequence[Any], names: tuple[str, ...]) -> Column:

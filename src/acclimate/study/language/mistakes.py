@@ -70,7 +70,7 @@ def mistakes_in(error: ValidationError, model: type[Settings], raw: Any) -> list
             if kind == "missing":
                 mistakes.append(Mistake(path, f"the key {key!r} is missing"))
             else:
-                near = did_you_mean(key, keys) or f"; the keys here are {', '.join(keys)}"
+                near = did_you_mean(key, keys) or (f"; the keys here are {', '.join(keys)}" if keys else "; nothing can be set here")
                 mistakes.append(Mistake(path[:-1] if path and path[-1] == key else path, f"unknown key {key!r}{near}", key))
         elif kind == "union_tag_invalid":
             known = " or ".join(found["ctx"]["expected_tags"].split(", "))
