@@ -22,7 +22,7 @@ from acclimate.stages import BASES, STAGES
 from acclimate.stages.base import Context, Role, Runtime
 from acclimate.stages.planned import Sizes, Work
 from acclimate.study.plan import graph
-from acclimate.study.plan.chains import Chain, Link
+from acclimate.study.plan.chains import Chain, ChainLink
 from acclimate.study.plan.readings import Readings
 from acclimate.tasks.opened import Data, DataSettings
 from acclimate.training.devices import Devices
@@ -187,7 +187,7 @@ def test_its_key_stays_where_it_is(stage, world, monkeypatch):
     monkeypatch.setattr(graph, "version", lambda _: "1")
     monkeypatch.setattr(graph, "fingerprint_of", lambda what, *_: what)
     tried = example(stage, world).model_copy(update={"digest": "0" * 64} if stage.role == "start" else {})
-    (node,) = graph._path("recipe", Chain((Link(tried, 0, Sizes()),)), 0, 0, "all", world.data, {})
+    (node,) = graph._path("recipe", Chain((ChainLink(tried, 0, Sizes()),)), 0, 0, "all", world.data, {})
     assert stage.word() in KEYS, f"pin the key of {stage.word()} in KEYS: {node.key[:16]!r}"
     assert node.key[:16] == KEYS[stage.word()]
 

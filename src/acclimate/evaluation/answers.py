@@ -15,7 +15,7 @@ DIGITS = 6  # of a probability behind the point
 
 
 @dataclass(frozen=True)
-class Answers:
+class AnswerForm:
     """The form of all answers of one model."""
 
     labels: tuple[str, ...]

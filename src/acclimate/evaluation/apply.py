@@ -18,7 +18,7 @@ from acclimate.data.readers.problems import Problems, place
 from acclimate.data.readers.read_files import file_notes
 from acclimate.data.readers.records import Source
 from acclimate.errors import DataError, ModelError, SettingsError
-from acclimate.evaluation.answers import Answers
+from acclimate.evaluation.answers import AnswerForm
 from acclimate.evaluation.predictor import Predictor, kind_of_model, load_predictor, model_config, problem_of, thresholds_of
 from acclimate.evaluation.writing import check_out, opened, writer_of
 from acclimate.modeling.baselines.table import BASELINES
@@ -69,7 +69,7 @@ def predict_file(
     count = 0
     with opened(out, standard) as stream:
         predictor = load_predictor(model)
-        answers = Answers(predictor.labels, problem_of(predictor), thresholds_of(model, predictor.labels))
+        answers = AnswerForm(predictor.labels, problem_of(predictor), thresholds_of(model, predictor.labels))
         writer = writer_of(stream, out, answers, several)
         for row, output_L in _outputs(model, predictor, every_text(source, column)):
             count += 1

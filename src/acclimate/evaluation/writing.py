@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from acclimate.errors import SettingsError
-from acclimate.evaluation.answers import Answers
+from acclimate.evaluation.answers import AnswerForm
 from acclimate.files import atomic_file
 from acclimate.inert import cell, inert
 
@@ -35,7 +35,7 @@ def opened(out: Path | None, standard: BinaryIO) -> Iterator[BinaryIO]:
         yield stream
 
 
-def writer_of(stream: BinaryIO, out: Path | None, answers: Answers, with_file: bool) -> Writer:
+def writer_of(stream: BinaryIO, out: Path | None, answers: AnswerForm, with_file: bool) -> Writer:
     """The writer for a file of this name; jsonl where there is none."""
     return CsvWriter(stream, answers, with_file) if out is not None and out.suffix == ".csv" else JsonlWriter(stream)
 
@@ -55,7 +55,7 @@ class JsonlWriter:
 class CsvWriter:
     """A table with a header; `problem` is its last column."""
 
-    def __init__(self, stream: BinaryIO, answers: Answers, with_file: bool) -> None:
+    def __init__(self, stream: BinaryIO, answers: AnswerForm, with_file: bool) -> None:
         self._text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True)
         self._answers = answers
         self._writer = csv.writer(self._text)

@@ -34,7 +34,7 @@ Link = Literal["softmax", "sigmoid", "none"]
 """What a model's numbers mean: probabilities of names of which one holds, of names each of which may hold, or the numbers themselves."""
 
 
-class Role(NamedTuple):
+class ColumnRole(NamedTuple):
     """A column that a kind reads: its key in the study file, and the names by which it is found where that is silent."""
 
     name: str
@@ -103,7 +103,7 @@ class TaskKind(TableReading):
     """Whether digests tell tasks of this kind from those of others; not so the first kind, whose digests are older than kinds."""
     item: ClassVar[str] = "text"
     """What is judged and resampled: a text, a pair, a sentence, a query."""
-    roles: ClassVar[tuple[Role, ...]]
+    roles: ClassVar[tuple[ColumnRole, ...]]
     """The columns that are read, in the order in which they are looked for."""
     metrics: ClassVar[tuple[Metric, ...]]
     """Every score of a split; the first one is compared where nothing is said."""

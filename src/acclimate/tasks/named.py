@@ -11,7 +11,7 @@ from pydantic import field_validator, model_validator
 from acclimate.data.readers.columns import NAMES
 from acclimate.data.readers.problems import Problems
 from acclimate.data.readers.records import Record, Source
-from acclimate.tasks.kind import Role, TaskKind
+from acclimate.tasks.kind import ColumnRole, TaskKind
 from acclimate.tasks.label_checks import (
     NO_CLASSES,
     OddLabels,
@@ -23,8 +23,8 @@ from acclimate.tasks.label_checks import (
 from acclimate.tasks.labels import MISSING, in_order, is_missing, label_hint, label_name, seen, some_labels, why_no_label
 from acclimate.tasks.rows import Rows
 
-TEXT = Role("text", NAMES["text"], is_text=True)
-LABEL = Role("label", NAMES["label"])
+TEXT = ColumnRole("text", NAMES["text"], is_text=True)
+LABEL = ColumnRole("label", NAMES["label"])
 
 
 class NamedKind(TaskKind):
@@ -41,7 +41,7 @@ class NamedKind(TaskKind):
     text, a repeated header, a number to be estimated. `keep` takes them for classes, and the plan and the report say so."""
 
     # The label first: where one column is left for the text, it is found.
-    roles: ClassVar[tuple[Role, ...]] = (LABEL, TEXT)
+    roles: ClassVar[tuple[ColumnRole, ...]] = (LABEL, TEXT)
 
     @field_validator("labels", mode="before")
     @classmethod

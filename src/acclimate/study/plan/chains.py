@@ -16,7 +16,7 @@ from acclimate.study.language.study import Study
 from acclimate.tasks.task import Task
 
 
-class Link(NamedTuple):
+class ChainLink(NamedTuple):
     """A stage of a chain."""
 
     stage: Stage
@@ -28,7 +28,7 @@ class Link(NamedTuple):
 class Chain:
     """The stages of a recipe from its base on, each checked against what those before it leave."""
 
-    links: tuple[Link, ...] = ()
+    links: tuple[ChainLink, ...] = ()
     end: Sizes = field(default_factory=Sizes)
 
     def then(self, stage: Stage, recipe: str, draw: int, task: Task | None) -> Self:
@@ -41,7 +41,7 @@ class Chain:
             after = stage.check(self.end, task)
         except SettingsError as error:
             raise SettingsError(f"recipes.{recipe}: {error}") from error
-        return type(self)((*self.links, Link(stage, draw, self.end)), after)
+        return type(self)((*self.links, ChainLink(stage, draw, self.end)), after)
 
 
 class Chains:

@@ -11,7 +11,7 @@ from acclimate.modeling.source import Source
 from acclimate.stages.base import Stage, task_at
 from acclimate.stages.planned import Sizes
 from acclimate.study.language.study import Study
-from acclimate.study.plan.chains import Chain, Chains, Link
+from acclimate.study.plan.chains import Chain, ChainLink, Chains
 from acclimate.tasks.opened import Data
 from acclimate.versions import version
 
@@ -133,7 +133,7 @@ def _path(
     return path
 
 
-def _earlier(stage: Stage, before: Iterable[Link]) -> int:
+def _earlier(stage: Stage, before: Iterable[ChainLink]) -> int:
     # Of a pretraining: those before it that have read some of its text.
     if stage.role != "pretrains":
         return 0
