@@ -129,5 +129,5 @@ def test_damaged_facts_are_named(tmp_path: Path, results: Results) -> None:
     study = json.loads((results.folder / "study.json").read_text())
     study["metrics"]["accuracy"]["better"] = "sideways"
     (results.folder / "study.json").write_text(json.dumps(study))
-    with pytest.raises(SettingsError, match=r"study\.json: metrics\.accuracy\.better"):
+    with pytest.raises(SettingsError, match=rf"{results.folder}/study\.json: metrics\.accuracy\.better"):
         Results.load(results.folder)

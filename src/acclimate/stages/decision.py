@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from acclimate.tasks.kind import Form
+from acclimate.tasks.kind import Form, many
 from acclimate.tasks.split import Answers, Split
 from acclimate.tasks.task import Task
 from acclimate.tasks.thresholds import HALF, Choice, Thresholds
@@ -46,7 +46,7 @@ class Decision:
         counts = self.task.kind.counts(self.task.dev.gold, self.task.names)
         none = [name for name, count in counts.items() if not count]
         low, high = np.min(self.thresholds), np.max(self.thresholds)
-        told = f"thresholds tuned on {len(self.task.dev):,} dev {self.task.kind.item}s, from {low:.2f} to {high:.2f}"
+        told = f"thresholds tuned on {len(self.task.dev):,} dev {many(self.task.kind.item)}, from {low:.2f} to {high:.2f}"
         if not none:
             return [told]
         more = ", ..." if len(none) > MOST_NAMED else ""

@@ -139,7 +139,7 @@ class Results:
         check_whole(folder, study)
         runs = _table(folder / "results.parquet", ("recipe", "seed", "labels", "status"))
         _opened(folder / "predictions.parquet", PREDICTED)
-        kind = KindFacts.of(study)
+        kind = KindFacts.of(study, folder / "study.json")
         try:
             lower = kind.score(str(verdicts["metric"])).lower_is_better
             return cls(

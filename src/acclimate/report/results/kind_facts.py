@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -49,8 +50,8 @@ class KindFacts:
     """By name, in the kind's order."""
 
     @staticmethod
-    def of(study: Mapping[str, Any]) -> "KindFacts":
-        """What `study.json` says; where it says nothing, it is older than other kinds, and of classification.
+    def of(study: Mapping[str, Any], path: Path = Path("study.json")) -> "KindFacts":
+        """What a `study.json` says; where it says nothing, it is older than other kinds, and of classification.
 
         Raises:
             SettingsError: it is damaged.
@@ -61,7 +62,7 @@ class KindFacts:
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             where = ".".join(map(str, first["loc"]))
-            raise SettingsError(f"study.json: {where}: {first['msg']} — run `acclimate study` again to rewrite it") from error
+            raise SettingsError(f"{path}: {where}: {first['msg']} — run `acclimate study` again to rewrite it") from error
         told = found.card  # of which the code stands in fences as it is
         card = replace(told, tag=one_line(told.tag), does=one_line(told.does), limits=tuple(map(one_line, told.limits)))
         return KindFacts(one_line(found.item), card, {name: _inert(score) for name, score in found.metrics.items()})
