@@ -45,7 +45,9 @@ AnyReport = TypeVar("AnyReport", pytest.TestReport, pytest.CollectReport)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that asks for the real data is marked so: `-m "not shared"` leaves them out."""
+    """A test that asks for the real data is marked so: `-m "not shared"` leaves them out. Studies come first: what takes long at the end
+    would keep one process busy while the others have nothing left to do."""
+    items.sort(key=lambda item: "tests/study/" not in item.nodeid)
     for item in items:
         if "shared" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.shared)
@@ -58,6 +60,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     xdist's own groups are marks, which it loses under pytest 9.2.
     """
     from xdist.scheduler import LoadScopeScheduling
+
+    config.option.loadscopereorder = False  # which would give out single tests last, the longest among them
 
     @cache
     def shares(file: str) -> bool:

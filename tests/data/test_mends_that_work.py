@@ -80,7 +80,7 @@ def test_a_title_above_rows_with_commas_is_refused_with_what_to_do(tmp_path):
 def test_a_table_in_a_txt_file_can_be_read_as_advised(tmp_path):
     (tmp_path / "a.txt").write_text("".join(f"{text}\t{label}\n" for text, label in [("text", "label"), *ROWS]), encoding="utf-16")
     assert "format: tsv" in refused(tmp_path, "a.txt")
-    assert Task.open(Classify.model_validate({"path": "a.txt", "format": "tsv"}), tmp_path).labels == ("neg", "pos")
+    assert Task.open(Classify.model_validate({"path": "a.txt", "format": "tsv"}), tmp_path).names == ("neg", "pos")
 
 
 @pytest.mark.parametrize("orient", ["columns", "index", "split", "table"])
@@ -123,7 +123,7 @@ def test_the_only_column_is_the_text_whatever_it_is_called(tmp_path):
 def test_labels_that_yaml_takes_for_truth_values_are_named_with_quotes(tmp_path):
     (tmp_path / "a.csv").write_text(csv_of([(text, str(row % 2 == 0)) for row, (text, _) in enumerate(ROWS)]))
     assert "say `labels: ['True', 'False']`" in refused(tmp_path, {"path": "a.csv", "labels": [True, False]})
-    assert Task.open(Classify.model_validate({"path": "a.csv", "labels": ["True", "False"]}), tmp_path).labels == ("True", "False")
+    assert Task.open(Classify.model_validate({"path": "a.csv", "labels": ["True", "False"]}), tmp_path).names == ("True", "False")
 
 
 def test_objects_with_commas_between_them_are_told_what_to_add(tmp_path):

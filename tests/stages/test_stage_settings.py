@@ -50,7 +50,7 @@ def test_two_budgets_at_once_are_refused():
 
 def test_a_setting_that_was_added_later_leaves_no_trace_while_it_means_what_was_done_before():
     class Later(Finetune):
-        silent: ClassVar = {"loss": "cross_entropy"}
+        silent: ClassVar = {**Finetune.silent, "loss": "cross_entropy"}
         loss: str = "cross_entropy"
         """Of the classifier."""
 

@@ -6,7 +6,7 @@ import pytest
 from transformers import PreTrainedModel
 
 from acclimate.errors import TrainingError
-from acclimate.stages import training
+from acclimate.stages import trainer
 from acclimate.stages.finetune import Finetune
 from acclimate.study.engines.inline import Inline
 from acclimate.study.language.study import parse_study
@@ -49,8 +49,8 @@ def test_no_model_of_an_earlier_stage_is_in_memory_when_the_next_begins(run, mon
 
 def test_workers_on_one_device_take_a_share_of_its_memory_each(run, monkeypatch):
     asked = []
-    monkeypatch.setattr(training, "free_bytes", lambda device: 6000)
-    monkeypatch.setattr(training, "micro_tokens", lambda config, free, *more: asked.append(free) or 256)
+    monkeypatch.setattr(trainer, "free_bytes", lambda device: 6000)
+    monkeypatch.setattr(trainer, "micro_tokens", lambda config, free, *more: asked.append(free) or 256)
     monkeypatch.setattr(Inline, "settle", lambda self, setup: setup.one_of(3, setup.threads))
     run()
     assert set(asked) == {2000}

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as peer
 
@@ -28,6 +28,7 @@ def labelled(draw):
     return gold, np.round(rng.random(shape), draw(st.integers(1, 6)))
 
 
+@settings(max_examples=40)
 @given(labelled())
 def test_scores_of_sets_equal_those_of_scikit_learn(case):
     gold, probabilities = case
@@ -51,6 +52,7 @@ def test_scores_of_sets_equal_those_of_scikit_learn(case):
         assert found["pr_auc_base_rate"] == pytest.approx(gold[:, held].mean())
 
 
+@settings(max_examples=40)
 @given(labelled())
 def test_each_label_has_the_precision_and_recall_of_scikit_learn(case):
     gold, probabilities = case

@@ -23,6 +23,7 @@ from acclimate.data.windows import first
 from acclimate.evaluation.cost import Cost, PeakMemory, disk_bytes, training_flops
 from acclimate.evaluation.inference import LINKS, class_probabilities, inference_speed
 from acclimate.modeling.execution import Packed, checkpoint_activations
+from acclimate.modeling.families import dimensions_of
 from acclimate.modeling.folder import ModelFolder, save_model
 from acclimate.modeling.frozen import divided
 from acclimate.modeling.longest import sequence_length
@@ -216,13 +217,13 @@ class EncoderTrainer(Trainer):
 
     def flops(self, mean_length: float, masked_share: float = 0.0, frozen_tokens: int | None = None) -> float:
         """Operations of all that was trained; the vocabulary product is counted where it is computed, at masked positions."""
-        config = self.model.config
+        size = dimensions_of(self.model.config.to_dict())
         embeddings = sum(p.numel() for p in self.model.get_input_embeddings().parameters())
         parameters, trained = self.parameters
         return training_flops(
             parameters=parameters - embeddings,
             tokens=self.tokens,
-            width=config.num_hidden_layers * config.hidden_size,
+            width=size.layers * size.width,
             length=mean_length,
             head_parameters=embeddings if masked_share else 0,
             head_share=masked_share,

@@ -1,7 +1,8 @@
 """The plan: the graph of stages that a study needs, each with the key of what it will compute; what recipes share is there once."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,7 @@ class Plan:
         # Choices that change the result beyond what a seed does; the usual ones leave no trace in the key.
         fast = study.fast_paths.keyed()
         choices = ({} if precision == "auto" else {"precision": precision}) | ({"fast_paths": fast} if fast else {})
+        content = cache(lambda what, labels, seed: fingerprint_of(what, data, labels, seed))  # a budget is drawn once, not a time a stage
         nodes: dict[str, Node] = {}
         given: dict[str, Sizes] = {}
         runs = []
@@ -74,7 +76,7 @@ class Plan:
             chain = chains.of(name)
             for labels in study.label_budgets:
                 for seed in study.seed_list:
-                    path = _path(name, chain, seed, study.seed_list[0], labels, data, choices)
+                    path = _path(name, chain, seed, study.seed_list[0], labels, content, choices)
                     for node, link in zip(path, chain.links, strict=True):
                         nodes.setdefault(node.key, node)
                         given.setdefault(node.key, link.given)
@@ -99,7 +101,7 @@ def _path(
     seed: int,
     first_seed: int,
     labels: str,
-    data: Data,
+    content: Callable[[str, str, int], str],
     choices: dict[str, Any],
 ) -> list[Node]:
     # A stage that is run once for all seeds makes everything before it run once, too.
@@ -109,7 +111,7 @@ def _path(
     for place, (stage, draw, _) in enumerate(chain.links):
         its_seed = first_seed if place <= shared else seed
         its_labels = labels if "labels" in stage.reads() else "all"
-        fingerprints = tuple(fingerprint_of(what, data, its_labels, its_seed) for what in stage.reads())
+        fingerprints = tuple(content(what, its_labels, its_seed) for what in stage.reads())
         its_draw = draw if stage.draws() else 0
         earlier = _earlier(stage, chain.links[:place])
         parent = path[-1].key if path else None
