@@ -187,7 +187,11 @@ def test_its_key_stays_where_it_is(stage, world, monkeypatch):
     monkeypatch.setattr(graph, "version", lambda _: "1")
     monkeypatch.setattr(graph, "fingerprint_of", lambda what, *_: what)
     tried = example(stage, world).model_copy(update={"digest": "0" * 64} if stage.role == "start" else {})
-    (node,) = graph._path("recipe", Chain((ChainLink(tried, 0, Sizes()),)), 0, 0, "all", world.data, {})
+
+    def content(what: str, labels: str, seed: int) -> str:
+        return graph.fingerprint_of(what, world.data, labels, seed)
+
+    (node,) = graph._path("recipe", Chain((ChainLink(tried, 0, Sizes()),)), 0, 0, "all", content, {})
     assert stage.word() in KEYS, f"pin the key of {stage.word()} in KEYS: {node.key[:16]!r}"
     assert node.key[:16] == KEYS[stage.word()]
 
