@@ -13,7 +13,7 @@ setup: $(READY)
 demo: $(READY)
 	$(BIN)/acclimate demo $(ARGS)
 
-# One part of the suite: make test ARGS="tests/data -k csv". A process a core and one more, and work is given out by need; the tests of a file stay
+# One part of the suite: make test ARGS="tests/data -k csv". A process a core, and work is given out by need; the tests of a file stay
 # together where they share what takes long to set up (tests/conftest.py).
 test: $(READY)
 	$(BIN)/python -m pytest --numprocesses=auto --dist=loadgroup --cov --cov-report=term $(ARGS)
