@@ -115,7 +115,7 @@ def evaluate_file(
         f"evaluated on {len(rows):,} {many(kind.item)} of {_named(source)}"
         + (f"; {rejected:,} rows that could not be used are left out" if rejected else "")
     )
-    if lower := [metric.name for metric in kind.metrics if metric.better == "lower"]:
+    if lower := [metric.name for metric in kind.metrics if metric.lower_is_better]:
         say(f"lower is better for {', '.join(lower)}")
     outputs_NL = predictor.probabilities(rows.inputs[0])
     _check_finite(model, outputs_NL, rows.places)

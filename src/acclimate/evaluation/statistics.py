@@ -112,7 +112,7 @@ def compare(
             continue
         spread = two_way(np.stack([each[name][seed] - each[reference][seed] for seed in common]), metric.span)
         found.append(_with_numbers(blank, spread, alpha))
-    return _judged(found, alpha, metric.better == "lower")
+    return _judged(found, alpha, metric.lower_is_better)
 
 
 def two_way(d_SN: NDArray[np.float64], span: float = 1.0) -> Spread:

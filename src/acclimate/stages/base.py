@@ -108,8 +108,7 @@ def task_at(data: Data, labels: str, seed: int) -> Task:
 def dev_scores(kind: TaskKind, select_by: str | None, dev: Split, answers: Answers) -> dict[str, float]:
     """Every score of dev as `dev_...`, and as `score` the one that chooses weights, the higher the better."""
     scores, metric = kind.scores(dev, answers), kind.metric(select_by)
-    chosen = scores[metric.name]
-    return {**{f"dev_{name}": value for name, value in scores.items()}, "score": -chosen if metric.better == "lower" else chosen}
+    return {**{f"dev_{name}": value for name, value in scores.items()}, "score": metric.merit(scores[metric.name])}
 
 
 class Stage(Settings):

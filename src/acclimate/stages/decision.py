@@ -1,11 +1,13 @@
 """From what a model gives to answers: by the usual thresholds, or by those that are best on dev, and what is told of these."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
-from acclimate.tasks.kind import Form, many
+from acclimate.evaluation.predictions import write_predictions
+from acclimate.tasks.kind import Form, many, split_scores
 from acclimate.tasks.split import Answers, Split
 from acclimate.tasks.task import Task
 from acclimate.tasks.thresholds import HALF, Choice, Thresholds
@@ -32,6 +34,14 @@ class Decision:
     def answers(self, outputs: Any, split: Split) -> Answers:
         """What the outputs for a split say."""
         return self.task.kind.decoded(self.form, outputs, split, self.thresholds)
+
+    def taken(self, test: Any, path: Path | None) -> dict[str, Any]:
+        """Every score of dev and test from what the model gives for these, and tuned thresholds; the answers are written to `path`."""
+        outputs = {"dev": (self.task.dev, self.dev), "test": (self.task.test, test)}
+        answered = {name: (split, self.answers(found, split)) for name, (split, found) in outputs.items()}
+        if path is not None:
+            write_predictions(path, answered)
+        return split_scores(self.task.kind, answered) | self.measured()
 
     def measured(self) -> dict[str, Any]:
         """The thresholds by name, where they were tuned: the worker writes them into the model's config.json."""

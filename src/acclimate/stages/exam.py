@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from acclimate.data.sequences import Sequences
-from acclimate.evaluation.predictions import write_predictions
 from acclimate.stages.base import dev_scores
 from acclimate.stages.decision import Decision
 from acclimate.stages.trainer import Trainer
-from acclimate.tasks.kind import Head, split_scores
+from acclimate.tasks.kind import Head
 from acclimate.tasks.task import Task
 from acclimate.tasks.thresholds import Choice
 from acclimate.training.loop import Judge
@@ -42,12 +41,9 @@ class Exam:
     def taken(self) -> dict[str, Any]:
         """Every score of both splits, and tuned thresholds; the answers stand in the stage's `predictions.parquet`."""
         decision = self._decision()
-        outputs = {"dev": (self.task.dev, decision.dev), "test": (self.task.test, self._outputs("test"))}
-        answered = {name: (split, decision.answers(found, split)) for name, (split, found) in outputs.items()}
-        if self.trainer.devices.is_main:
-            write_predictions(self.trainer.context.output / "predictions.parquet", answered)
+        test, path = self._outputs("test"), self.trainer.context.output / "predictions.parquet"
         self.trainer.notes += decision.notes()
-        return split_scores(self.task.kind, answered) | decision.measured()
+        return decision.taken(test, path if self.trainer.devices.is_main else None)
 
     def _decision(self) -> Decision:
         return Decision.of(self.task, self.thresholds, self._outputs("dev"), self.head.form)

@@ -6,11 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from acclimate.evaluation.cost import Cost, PeakMemory, disk_bytes
-from acclimate.evaluation.predictions import write_predictions
 from acclimate.modeling.baselines.table import PlainModel
 from acclimate.stages.base import Context, Outcome
 from acclimate.stages.decision import Decision
-from acclimate.tasks.kind import split_scores
 from acclimate.tasks.task import Task
 from acclimate.tasks.thresholds import Choice
 
@@ -37,9 +35,7 @@ def plain_outcome(context: Context, fit: Callable[[Task], Fitted], thresholds: C
         test_seconds = time.monotonic() - test_began
     fitted.model.save(context.output / "model")
     decision = Decision.of(task, thresholds, dev)
-    outputs = (("dev", task.dev, dev), ("test", task.test, test))
-    predicted = {name: (split, decision.answers(found, split)) for name, split, found in outputs}
-    write_predictions(context.output / "predictions.parquet", predicted)
+    scores = decision.taken(test, context.output / "predictions.parquet")
     cost = Cost(
         seconds=time.monotonic() - began,
         peak_memory_bytes=memory.bytes,
@@ -48,5 +44,4 @@ def plain_outcome(context: Context, fit: Callable[[Task], Fitted], thresholds: C
         disk_bytes=disk_bytes(context.output / "model"),
         inference_texts_per_second=len(task.test) / max(test_seconds, 1e-9),
     )
-    metrics = fitted.metrics | split_scores(task.kind, predicted) | decision.measured()
-    return Outcome(metrics, cost, tuple(decision.notes()), fitted.log)
+    return Outcome(fitted.metrics | scores, cost, tuple(decision.notes()), fitted.log)

@@ -69,7 +69,7 @@ class Tfidf(Stage):
                 score = metric.score(task.dev, decision.answers(decision.dev, task.dev))
                 tried.append((score, strength, model))
             # The first of equals: the strongest regularisation that reaches the best dev score.
-            _, strength, best = max(tried, key=lambda entry: -entry[0] if metric.better == "lower" else entry[0])
+            _, strength, best = max(tried, key=lambda entry: metric.merit(entry[0]))
             log = tuple({"strength": strength, f"dev_{metric.name}": score} for score, strength, _ in tried)
             return Fitted(best, best.weights.size + best.bias.size, {"strength": strength, "terms": len(best.terms)}, log)
 

@@ -6,12 +6,12 @@ Everything is counted over the answers of all seeds together.
 import numpy as np
 
 from acclimate.tasks.blocks import Matrix, Points, Table
+from acclimate.tasks.frequent_mistakes import frequent_mistakes
 from acclimate.tasks.kind import Judged
 from acclimate.tasks.metrics.classes import CALIBRATION_BINS, ECE, Classes, calibration_bins, confusion, numbers
 from acclimate.tasks.split import Column
 
 MOST_LABELS = 25  # of a confusion matrix that can still be read
-MOST_MISTAKES = 10  # pairs of labels
 
 
 def by_label(judged: Judged) -> Table | None:
@@ -41,18 +41,7 @@ def confusion_matrix(judged: Judged) -> Matrix | None:
 
 def mistakes(judged: Judged) -> Table | None:
     """The most frequent pairs of a label and what was said in its place; None where all is right."""
-    gold, predicted = _together(judged)
-    wrong = gold != predicted
-    if not wrong.any():
-        return None
-    # Pairs that occur are few, even where there are thousands of labels; those that occur equally often stand in the order of labels.
-    pairs, times = np.unique(np.stack([gold[wrong], predicted[wrong]], axis=1), axis=0, return_counts=True)
-    worst = np.argsort(-times, kind="stable")[:MOST_MISTAKES].tolist()
-    rows = tuple(
-        (judged.names[pairs[place, 0]], judged.names[pairs[place, 1]], int(times[place]), int(times[place]) / len(gold)) for place in worst
-    )
-    headings = ("the label is", "the model says", "times", "of test predictions")
-    return Table("The most frequent mistakes", headings, rows, f"{len(gold):,} predictions in all", shares=(3,))
+    return frequent_mistakes(*_together(judged), lambda number: judged.names[int(number)], "the label is")
 
 
 def calibration(judged: Judged) -> Points | None:

@@ -6,6 +6,7 @@ Everything is counted over the answers of all seeds together.
 import numpy as np
 
 from acclimate.tasks.blocks import Cell, Matrix, Points, Table
+from acclimate.tasks.frequent_mistakes import frequent_mistakes
 from acclimate.tasks.kind import Judged
 from acclimate.tasks.metrics.areas import average_precision
 from acclimate.tasks.metrics.classes import CALIBRATION_BINS, calibration_bins
@@ -13,7 +14,6 @@ from acclimate.tasks.metrics.sets import Flags, by_label
 from acclimate.tasks.thresholds import HALF
 
 MOST_LABELS = 25  # of a matrix that can still be read
-MOST_MISTAKES = 10  # pairs of sets
 NONE = "no label"
 
 
@@ -57,18 +57,7 @@ def together(judged: Judged) -> Matrix | None:
 
 def mistakes(judged: Judged) -> Table | None:
     """The most frequent pairs of a text's labels and the different ones it was given; None where all is right."""
-    gold, predicted = _together(judged)
-    wrong = (gold != predicted).any(axis=1)
-    if not wrong.any():
-        return None
-    pairs, times = np.unique(np.stack([gold[wrong], predicted[wrong]], axis=1), axis=0, return_counts=True)
-    worst = np.argsort(-times, kind="stable")[:MOST_MISTAKES].tolist()
-    rows: list[tuple[Cell, ...]] = []
-    for place in worst:
-        true, said = (_words(flags, judged.names) for flags in pairs[place])
-        rows.append((true, said, int(times[place]), int(times[place]) / len(gold)))
-    headings = ("the labels are", "the model says", "times", "of test predictions")
-    return Table("The most frequent mistakes", headings, tuple(rows), f"{len(gold):,} predictions in all", shares=(3,))
+    return frequent_mistakes(*_together(judged), lambda flags: _words(flags, judged.names), "the labels are")
 
 
 def calibration(judged: Judged) -> Points | None:

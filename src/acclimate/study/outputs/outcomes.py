@@ -161,7 +161,7 @@ def candidates(study: Study, outcomes: Outcomes, metric: Metric) -> list[Candida
             run.labels,
             outcomes.measured[run.end]["metrics"][f"dev_{metric.name}"],
             outcomes.store.path(run.end) / "model",
-            metric.better == "lower",
+            metric.lower_is_better,
         )
         for run in outcomes.plan.runs
         if run.labels == largest and outcomes.error(run) is None

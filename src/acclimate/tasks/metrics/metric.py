@@ -38,6 +38,15 @@ class Metric:
     hub: str | None = None
     """What the Hugging Face hub calls it, where it knows it."""
 
+    @property
+    def lower_is_better(self) -> bool:
+        """Whether less of it is more."""
+        return self.better == "lower"
+
+    def merit(self, value: float) -> float:
+        """A value of this score, turned so that more is better: what weights and settings are chosen by."""
+        return -value if self.lower_is_better else value
+
 
 def contributions(score: float, slope: Numbers) -> Numbers:
     """[N] whose mean is `score`, from the slope of the score by the weight of each item [N]."""
