@@ -65,7 +65,7 @@ class Performer:
 
 
 def job(key, parent=None, payload=None):
-    return Job(key, parent, f"job {key}", payload)
+    return Job(key, () if parent is None else (parent,), f"job {key}", payload)
 
 
 def done(folder):

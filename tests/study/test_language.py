@@ -152,7 +152,12 @@ def test_resolved_writes_out_every_default_and_is_read_back() -> None:
         ("[finetune]", "[{stage: fintune}]", "10:15: recipes.fine-tune[0]: unknown stage 'fintune'"),
         ("[finetune]", "[]", "10:3: recipes.fine-tune: has no stages"),
         ("[finetune]", "[pretrain]", "10:3: recipes.fine-tune: ends with pretrain"),
-        ("[finetune]", "[finetune, finetune]", "10:15: recipes.fine-tune[0]: finetune must be the last stage"),
+        (
+            "[finetune]",
+            "[finetune: {task: nli}]",
+            "10:26: recipes.fine-tune[0].finetune.task: there is no task 'nli'; `data` has no `tasks`",
+        ),
+        ("[100, 1000, all]\n", "[all]\ntasks: {}\n", "8:1: unknown key 'tasks'"),
         ("[finetune]", "[tfidf]", "10:15: recipes.fine-tune[0]: tfidf is a base"),
         ("[finetune]", "{base: tfidf, stages: [finetune]}", "10:3: recipes.fine-tune: tfidf is a plain baseline and takes no stages"),
         ("[finetune]", "{base: {tfidf: {}}, stages: [finetune]}", "10:3: recipes.fine-tune: tfidf is a plain baseline and takes no stages"),

@@ -107,10 +107,12 @@ class _Tree:
         """These stages and all that they are made from."""
         found: set[str] = set()
         for key in keys:
-            at: str | None = key
-            while at is not None and at in self._stages and at not in found:
-                found.add(at)
-                at = self._stages[at].parent
+            open_keys = [key]
+            while open_keys:
+                at = open_keys.pop()
+                if at in self._stages and at not in found:
+                    found.add(at)
+                    open_keys += self._stages[at].parents
         return found
 
     def lines(self, shown: set[str]) -> "list[Text]":

@@ -50,10 +50,11 @@ def plan(prepared: "Prepared", estimates: "dict[str, Estimate]") -> None:
     table = Table("stage", "used by", "seed", "labels", "state", "tokens", "time", "disk", "cache", box=None, header_style="bold")
     for key, node in prepared.plan.nodes.items():
         estimate = estimates[key]
-        depth = sum(1 for _ in prepared.plan.ancestors(key))
+        depth = sum(1 for _ in prepared.plan.trunk(key))
+        beside = f" (beside {', '.join(name for name, _ in node.beside)})" if node.beside else ""
         used = prepared.plan.recipes_of(key)
         table.add_row(
-            Text("  " * depth + one_line(node.stage.title())),
+            Text("  " * depth + one_line(node.stage.title() + beside)),
             Text(one_line(used[0]) if len(used) == 1 else f"{len(used)} recipes"),
             str(node.seed) if node.stage.draws() else "-",
             label_count(node.labels),

@@ -29,9 +29,11 @@ if TYPE_CHECKING:  # torch is loaded by the stages that run, not by reading a st
     from acclimate.training.progress import Reporter
 
 
-Role = Literal["start", "changes", "pretrains", "learns", "baseline"]
+Role = Literal["start", "changes", "pretrains", "learns", "answers", "baseline"]
+ANSWERING = ("learns", "answers", "baseline")  # the roles of stages that leave answers to a task behind
 Serves = Mapping[Form, tuple[Link, ...]]
 USUAL_SCORE = "macro_f1"  # what keys say where `select_by` is silent, whatever the usual score of the kind of task is
+LABELS_OF = "labels of "  # what a stage reads that is about another task than the study's, before that one's name
 TOKEN_RULES = 1  # raise it when the same tokenizer would now give other tokens
 
 
@@ -62,11 +64,13 @@ class Context:
     output: Path  # the artifact being built: model/, predictions.parquet, log.jsonl
     runtime: Runtime
     sample: int | None = None  # the seed that chooses the labelled texts of a budget; None: `seed`
+    named: str | None = None  # the task that the stage learns, of `data: tasks:`; None: the study's
+    beside: Mapping[str, "ModelFolder"] = field(default_factory=dict)  # the models of the recipes that it names, by recipe
     began: float = field(default_factory=time.monotonic)  # when the stage was begun in this process
 
     def task(self) -> Task:
-        """The task, cut to this run's label budget."""
-        return task_at(self.data, self.labels, self.seed if self.sample is None else self.sample)
+        """The task that the stage is about: the study's at this run's label budget, or one that it names, whole."""
+        return task_at(self.data, self.labels, self.seed if self.sample is None else self.sample, self.named)
 
     def tokens(self, corpus: Corpus, folder: "ModelFolder") -> TokenStore:
         """The corpus tokenised with the folder's tokenizer, from the cache where it is there already."""
@@ -99,8 +103,10 @@ class Outcome:
     log: tuple[dict[str, Any], ...] = field(default=(), repr=False)  # the learning curve, a line each
 
 
-def task_at(data: Data, labels: str, seed: int) -> Task:
-    """The task of a study at a label budget, `all` or a number in words."""
+def task_at(data: Data, labels: str, seed: int, named: str | None = None) -> Task:
+    """The task of a study at a label budget, `all` or a number in words; another one, by its name, is never cut to the budget."""
+    if named is not None:
+        return data.tasks[named]
     assert data.task is not None, "stages that read labels are planned only where there is a task"
     return data.task.budget(labels if labels == "all" else int(labels), seed)
 
@@ -119,7 +125,8 @@ class Stage(Settings):
     """What computes it: their versions are part of the key."""
     role: ClassVar[Role] = "changes"
     """What it is to a recipe: the model that it `start`s from, a step that `changes` a model without training it, one that `pretrains` it
-    on text, one that `learns` the task from labels, or a plain `baseline`, which starts from labelled texts and nothing else."""
+    on text, one that `learns` a task from labels, one that `answers` the task and trains nothing, or a plain `baseline`, which starts from
+    labelled texts and nothing else."""
     serves: ClassVar[Serves] = {}
     """What it can learn to give, and so which kinds of task it answers: those whose head (`TaskKind.head`) it can train."""
     silent: ClassVar[Mapping[str, Any]] = {}
@@ -136,12 +143,18 @@ class Stage(Settings):
         return self.word()
 
     def reads(self) -> tuple[str, ...]:
-        """What of the data it reads: corpora by name, and any of "labels", "task text", "dev text", "test text"."""
+        """What of the data it reads: corpora by name, and any of "labels" (of the study's task at its budget), "labels of NAME" (of another
+        task), "exam" (dev and test alone, what is right with them), "task text", "dev text", "test text".
+        """
         raise NotImplementedError
 
     def beside(self) -> tuple[str, ...]:
-        """The recipes whose models it needs besides its parent's."""
+        """The recipes whose models it needs besides its parent's: each as it is at its end, of the same seed and label budget."""
         return ()
+
+    def about(self) -> str | None:
+        """The task that it learns or answers, by its name among `data: tasks:`; None: the study's."""
+        return None
 
     def seeds_apart(self) -> bool:
         """Whether every seed gets its own computation; otherwise it runs once, with the study's first seed."""
@@ -162,7 +175,7 @@ class Stage(Settings):
 
     @classmethod
     def answers(cls, kind: TaskKind) -> bool:
-        """Whether it learns this kind of task."""
+        """Whether it can learn, or answer, this kind of task."""
         return any(kind.head((), form).link in links for form, links in cls.serves.items() if form in kind.answered)
 
     @classmethod
@@ -177,7 +190,7 @@ class Stage(Settings):
         return self
 
     def check(self, given: Sizes, task: Task | None) -> Sizes:
-        """What it makes of the sizes that it is given, before anything is spent; `task` is the study's, whatever the label budget.
+        """What it makes of the sizes that it is given, before anything is spent; `task` is what it is about, whatever the label budget.
 
         Raises:
             SettingsError: it cannot be done with this model, or on this task.

@@ -13,7 +13,7 @@ from acclimate.modeling.head_settings import HeadSettings
 from acclimate.modeling.longest import LONGEST_DEFAULT
 from acclimate.objectives.class_weights import check_class_weights, class_weights
 from acclimate.settings import MOST_EPOCHS
-from acclimate.stages.base import USUAL_SCORE, Context, Outcome, Role, Serves, Stage
+from acclimate.stages.base import LABELS_OF, USUAL_SCORE, Context, Outcome, Role, Serves, Stage
 from acclimate.stages.pace import Course, EncoderPace
 from acclimate.stages.planned import Reads, Sizes, Work
 from acclimate.tasks.task import Task
@@ -34,6 +34,8 @@ class Finetune(EncoderPace, Stage):
     serves: ClassVar[Serves] = {"sequence": ("softmax", "sigmoid")}
     silent: ClassVar[Mapping[str, Any]] = {"thresholds": "half"}
     stage: Literal["finetune"] = "finetune"
+    task: str | None = None
+    """The task that it learns, by its name among `data: tasks:`; the study's when not given."""
     train: Literal["all", "head"] | Annotated[int, Field(ge=1)] = "all"
     """`all` layers, the `head` alone (pooler and classifier), or the top N layers with the head."""
     head: HeadSettings = HeadSettings()
@@ -62,18 +64,24 @@ class Finetune(EncoderPace, Stage):
     """The dev score that decides which epoch's weights are kept; the task's own first one (macro F1) when not given."""
 
     def title(self) -> str:
+        what = self.word() if self.task is None else f"{self.word()} on {self.task}"
         if self.train == "all":
-            return self.word()
-        return f"{self.word()} ({self.train if self.train == 'head' else f'top {self.train}'})"
+            return what
+        return f"{what} ({self.train if self.train == 'head' else f'top {self.train}'})"
 
     def reads(self) -> tuple[str, ...]:
-        return ("labels",)
+        return ("labels",) if self.task is None else (f"{LABELS_OF}{self.task}",)
+
+    def about(self) -> str | None:
+        return self.task
 
     def sliver(self) -> Self:
         return self.model_copy(update={"epochs": 1.0, "min_steps": 0})
 
     def keyed(self) -> dict[str, Any]:
-        return super().keyed() | {
+        # What a task is called decides nothing: what it holds is part of the key as data.
+        settings = {name: value for name, value in super().keyed().items() if name != "task"}
+        return settings | {
             "select_by": self.select_by or USUAL_SCORE,
             "lr": self.peak_lr(),
             "max_length": self.max_length or LONGEST_DEFAULT,

@@ -30,6 +30,8 @@ class Sizes:
     """A stage before this one made it a masked language model, if only one of random weights."""
     heldout: Mapping[str, Hashable] = field(default_factory=dict)
     """How much of each corpus the pretrainings before held out, by its name."""
+    beside: "Mapping[str, Sizes]" = field(default_factory=dict)
+    """The models of other recipes that a stage needs besides its own, by recipe."""
 
     @classmethod
     def of(cls, source: Source) -> Self:

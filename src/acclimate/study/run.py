@@ -43,6 +43,7 @@ from acclimate.study.store.room import lacking
 from acclimate.study.watch.journal import Journal
 from acclimate.study.watch.status import Status
 from acclimate.study.worker import WorkerSetup
+from acclimate.tasks.task import Task
 from acclimate.training.tracking import Tracking, checked_trackers, repeated
 from acclimate.versions import version
 
@@ -185,6 +186,8 @@ def write_models(prepared: Prepared, reports: dict[str, Report], options: Option
 def study_facts(prepared: Prepared, outcomes: Outcomes, command: str) -> dict[str, Any]:
     """What `study.json` says of a study besides how its comparison came out: data, stages, bases, versions, how to repeat it."""
     study, data = prepared.study, prepared.data
+    about: list[tuple[str | None, Task]] = [*([(None, data.task)] if data.task is not None else []), *data.tasks.items()]
+    usual = {name: task.kind.metric(None).name for name, task in about}
     return {
         "name": study.name,
         "version": version("acclimate"),
@@ -202,7 +205,7 @@ def study_facts(prepared: Prepared, outcomes: Outcomes, command: str) -> dict[st
         "data": data.facts(),
         "hub_datasets": hub_datasets(study.data, prepared.root),
         "bases": base_facts(prepared.plan.sources.values()),
-        "stages": stage_facts(outcomes, set(prepared.cached), data.task.kind.metric(None).name if data.task is not None else None),
+        "stages": stage_facts(outcomes, set(prepared.cached), usual),
         "notes": [*data.notes(), *_notes(outcomes, prepared)],
     }
 
@@ -220,9 +223,9 @@ def machine() -> dict[str, Any]:
 
 
 def _jobs(prepared: Prepared) -> list[Job]:
-    # What a finished run was built on may be pruned: only what leads to an unfinished end is done.
-    needed = {key for run in prepared.plan.runs if run.end not in prepared.cached for key in run.nodes} - prepared.cached
-    return [Job(node.key, node.parent, node.title, node) for node in prepared.plan.nodes.values() if node.key in needed]
+    # What a finished stage was made from may be pruned: only what leads to an unfinished end is done.
+    needed = prepared.plan.missing(prepared.cached)
+    return [Job(node.key, node.parents, node.title, node) for node in prepared.plan.nodes.values() if node.key in needed]
 
 
 def _about(handover: Handover, metric: str) -> dict[str, Any] | None:

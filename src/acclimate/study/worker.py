@@ -29,6 +29,7 @@ from acclimate.training.tracking import Trackers, Tracking
 from acclimate.versions import version
 
 if TYPE_CHECKING:
+    from acclimate.modeling.folder import ModelFolder
     from acclimate.stages.base import Context, Runtime
     from acclimate.training.interrupt import StopRequest
 
@@ -119,10 +120,10 @@ class Worker:
             if fingerprint_of(what, self._data, node.labels, node.seed) != planned:
                 raise changed(f"the data ({what} of the task)")
         with ExitStack() as stack:
-            folder = stack.enter_context(self._store.using(node.parent, self._patience)) if node.parent is not None else None
-            parent = ModelFolder(folder / "model") if folder is not None else None
-            # With what its parents cost, so that a run's costs are known also when its parents have been pruned.
-            before = read_json(folder / METRICS) if folder is not None else None
+            folders = {key: stack.enter_context(self._store.using(key, self._patience)) for key in node.parents}
+            parent = ModelFolder(folders[node.parent] / "model") if node.parent is not None else None
+            beside = {name: ModelFolder(folders[key] / "model") for name, key in node.beside}
+            chain = _costs({key: read_json(folder / METRICS) for key, folder in folders.items()})
             runtime = self._runtime
             # Reading a base is no training.
             trackers = None if node.stage.role == "start" else self._trackers
@@ -130,20 +131,20 @@ class Worker:
             if run is not None:
                 runtime = replace(runtime, log=run.log)
             try:
-                outcome = node.stage.run(parent, self._context(node, output, runtime))
+                outcome = node.stage.run(parent, self._context(node, output, runtime, beside))
             finally:
                 runtime.devices.release()
             self._say_how_judged(node, output, outcome.metrics.get("thresholds"))
             if run is not None:
                 run.measured(outcome.metrics, outcome.cost.to_json(), outcome.log)
-        chain = [*before["chain"], [node.parent, before["cost"]]] if before is not None else []
         measured = {"metrics": outcome.metrics, "notes": outcome.notes, "cost": outcome.cost.to_json(), "chain": chain}
         write_json(output / METRICS, measured)
         write_text(output / "log.jsonl", "".join(f"{line}\n" for line in map(_json_line, outcome.log)))
 
     def _say_how_judged(self, node: Node, output: Path, thresholds: Mapping[str, float] | None) -> None:
         # A trained model's folder must tell by itself how it is judged.
-        task, config = self._data.task, output / "model" / CONFIG
+        about, config = node.stage.about(), output / "model" / CONFIG
+        task = self._data.task if about is None else self._data.tasks[about]
         if task is not None and node.stage.serves and config.is_file():
             facts: dict[str, Any] = {KIND: task.kind.kind} if task.kind.traced else {}
             facts |= {THRESHOLDS: [*thresholds.values()]} if thresholds else {}
@@ -164,7 +165,7 @@ class Worker:
             "stage": node.stage.model_dump(mode="json"),
             "stage_version": node.stage.version,
             "title": node.title,
-            "parents": [node.parent] if node.parent else [],
+            "parents": list(node.parents),
             "data": list(node.fingerprints),
             "seed": node.seed,
             "draw": node.draw,
@@ -185,7 +186,7 @@ class Worker:
         told = {name: record[name] for name in ("title", "labels", "seed", "device", "precision", "threads", "processes")}
         return self._setup.tracking.run_name(node.title, node.key), node.stage.model_dump(mode="json") | told | {"key": node.key}
 
-    def _context(self, node: Node, output: Path, runtime: "Runtime") -> "Context":
+    def _context(self, node: Node, output: Path, runtime: "Runtime", beside: "dict[str, ModelFolder]") -> "Context":
         from acclimate.stages.base import Context
 
         work = self._store.work(node.key)
@@ -193,7 +194,8 @@ class Worker:
         seed = seed_of(node.seed, "draw", node.draw) if node.draw else node.seed
         if node.earlier:
             seed = seed_of(seed, "pretrained on this text before", node.earlier)
-        return Context(self._data, node.labels, seed, node.title, self._store.cache, work, output, runtime, node.seed)
+        cache, named = self._store.cache, node.stage.about()
+        return Context(self._data, node.labels, seed, node.title, cache, work, output, runtime, node.seed, named, beside)
 
     @cached_property
     def _data(self) -> Data:
@@ -217,6 +219,14 @@ class Worker:
         if self._setup.tracking is None or not self._runtime.devices.is_main:
             return None
         return Trackers(self._setup.tracking, self._runtime.reporter.say)
+
+
+def _costs(parents: Mapping[str, Any]) -> list[list[Any]]:
+    """What all that a stage is made from cost, by key and each once: a run's costs are known also when that has been pruned."""
+    found: dict[str, Any] = {}
+    for key, measured in parents.items():
+        found |= dict(measured["chain"]) | {key: measured["cost"]}
+    return [[key, cost] for key, cost in found.items()]
 
 
 def _quieten_libraries() -> None:

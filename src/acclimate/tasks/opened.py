@@ -1,9 +1,10 @@
 """The data section of a study: settings, and everything it names opened and checked."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
@@ -11,7 +12,7 @@ from pydantic import BeforeValidator, Field, create_model, model_validator
 
 from acclimate.data.corpus import Corpus, CorpusSettings
 from acclimate.data.overlap import OverlapCounter
-from acclimate.errors import SettingsError, did_you_mean
+from acclimate.errors import AcclimateError, SettingsError, did_you_mean
 from acclimate.settings import OneOf, Settings
 from acclimate.tasks import KINDS
 from acclimate.tasks.kind import TaskKind
@@ -40,6 +41,8 @@ class DataSettings(Settings):
 
     task: Annotated[TaskKind, *_one_of(KINDS)] | None = None
     """The labelled task."""
+    tasks: dict[str, Annotated[TaskKind, *_one_of(KINDS)]] = Field(default_factory=dict)
+    """Further labelled tasks under names of your own, which a stage may learn on the way (`finetune: {task: NAME}`)."""
     domain: CorpusSettings | None = None
     """Text of the domain (DAPT)."""
     general: CorpusSettings | None = None
@@ -60,6 +63,11 @@ class DataSettings(Settings):
         taken = [name for name in self.corpora if name in _RESERVED]
         if taken:
             raise ValueError(f"`corpora: {taken[0]}` takes a name that has a role; say `{taken[0]}:` directly under `data:`, or rename it")
+        for name, task in self.tasks.items():
+            if name in (*_RESERVED, *self.corpora) or not name or name != name.strip():
+                raise ValueError(f"`tasks: {name}` takes a name that something else has, or none at all; rename it")
+            if task.unlabeled is not None:
+                raise ValueError(f"`tasks: {name}` has `unlabeled`, and only the study's task has: say it as a corpus under `corpora:`")
         return self
 
     def corpora_by_name(self) -> dict[str, CorpusSettings]:
@@ -77,10 +85,12 @@ def data_settings(kinds: tuple[type[TaskKind], ...]) -> type[DataSettings]:
     """The data section of studies that may name these kinds of task."""
     if kinds == KINDS:
         return DataSettings
-    task = Annotated[TaskKind, *_one_of(kinds)] | None
+    task = Annotated[TaskKind, *_one_of(kinds)]
+    fields = DataSettings.model_fields
     made: type[DataSettings] = create_model(
         "DataSettings", __base__=DataSettings, __doc__=DataSettings.__doc__, __module__=__name__,
-        kinds=(ClassVar[tuple[type[TaskKind], ...]], kinds), task=(task, copy(DataSettings.model_fields["task"])),
+        kinds=(ClassVar[tuple[type[TaskKind], ...]], kinds),
+        task=(task | None, copy(fields["task"])), tasks=(dict[str, task], copy(fields["tasks"])),
     )  # fmt: skip
     return made
 
@@ -97,6 +107,8 @@ class Data:
     corpora: Mapping[str, Corpus]
     overlap: Mapping[str, float] = field(default_factory=dict)  # share of test texts, by corpus; only when scanned
     scanned: bool = True
+    tasks: Mapping[str, Task] = field(default_factory=dict)  # those besides the study's, by name
+    repeated: Mapping[str, int] = field(default_factory=dict)  # of these, how many texts to learn from stand in the study's test
 
     @classmethod
     def open(cls, settings: DataSettings, root: Path, rejects: Path | None = None, planned: Mapping[str, str] | None = None) -> "Data":
@@ -112,8 +124,13 @@ class Data:
         known = planned or {}
         task = Task.open(settings.task, root, rejects, known.get(UNLABELED)) if settings.task else None
         corpora = {name: Corpus.open(name, corpus, root, known.get(name)) for name, corpus in settings.corpora_by_name().items()}
-        overlap = {}
+        tasks = {name: _named(name, kind, root, rejects) for name, kind in settings.tasks.items()}
+        overlap: dict[str, float] = {}
+        repeated: dict[str, int] = {}
         if planned is None:
+            if task:
+                overlap |= {f"task {name}": _overlap(task, other) for name, other in tasks.items()}
+                repeated = {name: _repeated(task, other) for name, other in tasks.items()}
             unlabeled = {UNLABELED: task.unlabeled} if task and task.unlabeled else {}
             for name, corpus in {**corpora, **unlabeled}.items():
                 # One pass serves both: checking the corpus and looking its n-grams up.
@@ -123,7 +140,7 @@ class Data:
                 corpus.scan(rejects / file if rejects else None, counter.add if counter else None)
                 if counter:
                     overlap["task unlabeled" if name == UNLABELED else name] = counter.share()
-        return cls(task, corpora, overlap, planned is None)
+        return cls(task, corpora, overlap, planned is None, tasks, repeated)
 
     def fingerprints(self) -> dict[str, str]:
         """Of every corpus by name, the task's unlabelled texts under `task`; what `open` takes as `planned`."""
@@ -157,6 +174,10 @@ class Data:
                 facts["task"]["unlabeled"] = self._corpus_facts(self.task.unlabeled)
         for name, corpus in self.corpora.items():
             facts["corpora"][name] = self._corpus_facts(corpus)
+        if self.tasks:
+            facts["tasks"] = {name: task.facts.as_dict() for name, task in self.tasks.items()}
+            for told in facts["tasks"].values():
+                del told["file_notes"]
         return facts
 
     def notes(self) -> tuple[str, ...]:
@@ -164,10 +185,37 @@ class Data:
         task = self.task.facts.file_notes if self.task is not None else ()
         unlabeled = (self.task.unlabeled,) if self.task is not None and self.task.unlabeled is not None else ()
         corpora = (*self.corpora.values(), *unlabeled) if self.scanned else ()
-        return (*task, *(note for corpus in corpora for note in corpus.notes))
+        others = (f"task {name}: {note}" for name, other in self.tasks.items() for note in other.facts.file_notes)
+        twice = (f"task {name}: {count:,} of its texts stand in the study's test" for name, count in self.repeated.items() if count)
+        return (*task, *others, *twice, *(note for corpus in corpora for note in corpus.notes))
 
     def _corpus_facts(self, corpus: Corpus) -> dict[str, Any]:
         return corpus.facts.as_dict() if self.scanned else {"files": len(corpus.files), "detected": corpus.detected}
+
+
+def _named(name: str, kind: TaskKind, root: Path, rejects: Path | None) -> Task:
+    # Each has a folder for its rejects: files in it are called after what they hold.
+    try:
+        return Task.open(kind, root, rejects / f"task-{_file_name(name)}" if rejects else None)
+    except AcclimateError as error:
+        raise type(error)(f"data.tasks.{name}: {error}") from error
+
+
+def _learned_from(task: Task) -> Iterator[str]:
+    return chain(task.train.documents(), task.dev.documents())
+
+
+def _overlap(task: Task, other: Task) -> float:
+    """The share of the study's test texts that another task holds, where it is learned from."""
+    counter = OverlapCounter(tuple(task.test.documents()))
+    for text in _learned_from(other):
+        counter.add(text)
+    return counter.share()
+
+
+def _repeated(task: Task, other: Task) -> int:
+    test = set(task.test.documents())
+    return sum(text in test for text in _learned_from(other))
 
 
 def _file_name(name: str) -> str:

@@ -115,6 +115,11 @@ class Task:
         return digest_json([list(self.names), *splits, *self.kind.identity()])
 
     @cached_property
+    def exam_fingerprint(self) -> str:
+        """SHA-256 over kind, names, dev and test: what a stage reads that learns no labels and answers them."""
+        return digest_json([list(self.names), self.dev.fingerprint, self.test.fingerprint, *self.kind.identity()])
+
+    @cached_property
     def text_fingerprint(self) -> str:
         """SHA-256 over what the corpus `task` reads: the whole training split's text and the unlabelled files."""
         return digest_json([self.text, self.unlabeled.fingerprint if self.unlabeled else None])

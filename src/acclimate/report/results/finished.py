@@ -107,6 +107,7 @@ class StageFact:
     title: str = ""
     does: str = ""  # the title without whose it is
     parent: str | None = None  # the key of the stage it starts from
+    beside: Mapping[str, str] = field(default_factory=dict)  # of each recipe whose model it needs besides, the key of its end
     runs: int = 0  # that it is part of
     settings: Mapping[str, Any] = field(default_factory=dict)
 
@@ -234,7 +235,9 @@ class Results:
 
     @cached_property
     def plain_baselines(self) -> frozenset[str]:
-        return frozenset(recipe for stage in self.stages if stage.role == "baseline" for recipe in stage.recipes)
+        # What stands beside a plain baseline uses it, too, and is none.
+        plain = {recipe for stage in self.stages if stage.role == "baseline" for recipe in stage.recipes}
+        return frozenset(plain.difference(*(stage.recipes for stage in self.stages if stage.role in ("learns", "answers"))))
 
     def best_on_dev(self, recipes: tuple[str, ...]) -> str | None:
         """Of these recipes, the one with the best mean dev score at the largest budget."""
@@ -390,6 +393,7 @@ def _stage(row: dict[str, Any]) -> StageFact:
         title=title,
         does=str(row.get("does") or title.rpartition(": ")[2] or row["stage"]),
         parent=None if row.get("parent") is None else str(row["parent"]),
+        beside=row.get("beside") or {},
         runs=_count(row.get("runs")),
         settings=row.get("settings") or {},
     )

@@ -63,6 +63,9 @@ def _branches(results: Results, stages: list[StageFact]) -> tuple[Branch, ...]:
 
 def _about(results: Results, group: Group) -> str:
     parts = []
+    beside = dict.fromkeys(recipe for stage in group.stages for recipe in stage.beside)
+    if beside:
+        parts.append(f"beside {', '.join(beside)}")
     seeds = sorted({stage.seed for stage in group.stages if stage.seed is not None})
     if seeds:
         parts.append(f"{len(seeds)} seeds" if len(seeds) > 1 else f"seed {seeds[0]}")

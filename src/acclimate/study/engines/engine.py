@@ -16,7 +16,7 @@ class Job:
     """A stage to carry out."""
 
     key: str
-    parent: str | None  # key of a job that must be done before, where that is a job at all
+    parents: tuple[str, ...]  # keys of the jobs that must be done before, where these are jobs at all
     title: str
     payload: Any  # what the performer is called with; it can be pickled
 
@@ -84,15 +84,16 @@ class Engine(Protocol):
     def run(self, jobs: list[Job], setup: Setup, say: Callable[[str], None], watcher: Watcher = UNWATCHED) -> dict[str, Report]:
         """Carry out all jobs, parents before children; a failure stops only what needs it.
 
-        Returns a report a job. Jobs whose parent failed are failed, too, with an error that names it. After an interrupt the jobs that
+        Returns a report a job. Jobs of which a parent failed are failed, too, with an error that names it. After an interrupt the jobs that
         never began have no report.
         """
 
 
 def failed_parent(job: Job, reports: dict[str, Report], titles: dict[str, str]) -> Report | None:
-    """The report of a job whose parent failed; None where it can run."""
-    parent = reports.get(job.parent or "")
-    if parent is None or parent.status != "failed":
+    """The report of a job of which a parent failed; None where it can run."""
+    known = (reports[key] for key in job.parents if key in reports)
+    parent = next((report for report in known if report.status == "failed"), None)
+    if parent is None:
         return None
     if parent.error.startswith("needs '"):
         return Report(job.key, "failed", parent.error)  # the first cause says more than a chain of them

@@ -86,7 +86,7 @@ class Local:
         for worker in workers:
             if worker.job is not None or not worker.alive:
                 continue
-            ready = next((job for job in waiting.values() if job.parent not in waiting and job.parent not in running), None)
+            ready = next((job for job in waiting.values() if not any(key in waiting or key in running for key in job.parents)), None)
             if ready is None:
                 return
             del waiting[ready.key]

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from acclimate.errors import SettingsError
+from acclimate.stages.base import ANSWERING, LABELS_OF, Stage
 from acclimate.study.language.bases import RANDOM, LayersOf, New
 from acclimate.study.language.mistakes import Mistake, did_you_mean
-from acclimate.study.language.recipe import Recipe, reads_labels
+from acclimate.study.language.recipe import Recipe
 from acclimate.study.language.yaml import Place
 from acclimate.tasks.kind import TaskKind
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:  # a study asks this file what is wrong with it
     from acclimate.study.language.study import Study
 
 MOST_RUNS = 20_000  # of a study: their plan alone takes half a minute
-TASK_READS = frozenset(("labels", "task text", "dev text", "test text"))  # what a stage reads of the task rather than of a corpus
+TASK_READS = frozenset(("labels", "exam", "task text", "dev text", "test text"))  # what a stage reads of the task rather than of a corpus
 
 
 def too_many_runs(study: "Study") -> Mistake:
@@ -48,7 +49,7 @@ def contradictions(study: "Study") -> Iterator[Mistake]:
     if reading and study.data.task is None:
         yield Mistake(("data",), f"there is no `task`, and {_some(reading, 'reads', 'read')} it")
     yield from _unknown_scores(study)
-    compared = any(recipe.ends_supervised for recipe in study.recipes.values())
+    compared = any(stage.role in ANSWERING for recipe in study.recipes.values() for stage in recipe.stages)
     if not compared and study.labels != ("all",):
         yield Mistake(("labels",), f"no recipe reads labels; {study.table.to_be_compared}")
     for name, recipe in study.recipes.items():
@@ -57,21 +58,29 @@ def contradictions(study: "Study") -> Iterator[Mistake]:
             yield Mistake(path, f"the recipe's name {name!r} is empty, or has spaces around it")
         yield from (Mistake((*path, *mistake.path), mistake.message) for mistake in _recipe_contradictions(study, recipe))
         yield from _layers_of(study, name)
-        if compared and recipe.stages and not recipe.ends_supervised:
-            yield Mistake(path, f"ends with {recipe.stages[-1].word()}; {study.table.to_be_compared}")
+        yield from _beside(study, name)
+        if compared and recipe.stages and not recipe.answers:
+            last = recipe.stages[-1]
+            other = f", which is about {last.about()} and not about the study's task" if last.about() is not None else ""
+            yield Mistake(path, f"ends with {last.word()}{other}; {study.table.to_be_compared}")
 
 
 def _unknown_scores(study: "Study") -> Iterator[Mistake]:
     """Scores are names that the kind of task has; without a task, nothing is scored, and some kind must have them."""
-    kinds = study.kinds if study.data.task is None else (type(study.data.task),)
-    said: dict[Place, str | None] = {("metric",): study.metric}
+    said: dict[Place, tuple[str | None, str | None]] = {("metric",): (study.metric, None)}
     for name, recipe in study.recipes.items():
         for place, stage in enumerate(recipe.stages):
-            said["recipes", name, "stages", place, stage.word(), "select_by"] = getattr(stage, "select_by", None)
-    for path, score in said.items():
+            said["recipes", name, "stages", place, stage.word(), "select_by"] = (getattr(stage, "select_by", None), stage.about())
+    for path, (score, about) in said.items():
+        task = _task(study, about)
+        kinds = study.kinds if task is None else (type(task),)
         refusals = [None if score is None else _refused(kind, score) for kind in kinds]
         if refusals[0] is not None and all(refusals):
             yield Mistake(path, refusals[0])
+
+
+def _task(study: "Study", about: str | None) -> TaskKind | None:
+    return study.data.task if about is None else study.data.tasks.get(about)
 
 
 def _refused(kind: type[TaskKind], score: str) -> str | None:
@@ -97,6 +106,37 @@ def _layers_of(study: "Study", name: str) -> Iterator[Mistake]:
         seen, base = [*seen, base.layers_of], teacher.base
 
 
+def _beside(study: "Study", name: str) -> Iterator[Mistake]:
+    # What a stage needs besides the model it is given is another recipe, whose way must not lead back.
+    recipes = tuple(study.recipes)
+    for place, stage in enumerate(study.recipes[name].stages):
+        for other in stage.beside():
+            path = ("recipes", name, "stages", place, stage.word())
+            if other not in study.recipes:
+                yield Mistake(path, f"{other!r} is not a recipe{did_you_mean(other, recipes)}; recipes are {', '.join(recipes)}")
+            elif way := _way(study, other, name):
+                yield Mistake(path, f"goes in a circle: {name} needs {' needs '.join(way)}")
+
+
+def _way(study: "Study", start: str, end: str) -> tuple[str, ...] | None:
+    """The recipes from `start` to `end`, each of which needs the next; None where there is no way."""
+    # A student that is cut from a recipe needs only what stands there before the first stage that learns.
+    seen: set[tuple[str, bool]] = set()
+    ways: list[tuple[tuple[str, ...], bool]] = [((start,), True)]
+    while ways:
+        way, whole = ways.pop()
+        recipe = study.recipes.get(way[-1])
+        if recipe is None or (way[-1], whole) in seen:
+            continue
+        if way[-1] == end and whole:
+            return way
+        seen.add((way[-1], whole))
+        ways += [((*way, other), True) for stage in (recipe.stages if whole else recipe.unsupervised) for other in stage.beside()]
+        if isinstance(recipe.base, LayersOf):
+            ways.append(((*way, recipe.base.layers_of), False))
+    return None
+
+
 def _some(recipes: list[str], one: str = "starts", several: str = "start") -> str:
     if len(recipes) == 1:
         return f"the recipe {recipes[0]} {one}"
@@ -117,13 +157,23 @@ def _recipe_contradictions(study: "Study", recipe: Recipe) -> Iterator[Mistake]:
         path = ("stages", place, name)
         if name in study.table.baseline_names and name != recipe.base:
             yield Mistake(path, f"{name} is a base, not a step on the way: write {{base: {name}}}")
-        elif reads_labels(stage) and place != len(recipe.stages) - 1:
-            yield Mistake(path, f"{name} must be the last stage, and the only one of its kind")
-        task = study.data.task
-        if task is not None and stage.role in ("learns", "baseline") and not stage.answers(task):
-            yield Mistake(path, f"{name} does not learn tasks of the kind {task.kind}")
+        elif stage.role == "answers" and place != len(recipe.stages) - 1:
+            yield Mistake(path, f"{name} trains nothing: it answers the task, and is the last stage")
+        yield from (Mistake((*path, *mistake.path), mistake.message) for mistake in _about(study, stage))
         for what in stage.reads():
-            if what not in TASK_READS and what not in corpora:
+            if what not in TASK_READS and what not in corpora and not what.startswith(LABELS_OF):
                 known = (*corpora, *(["task"] if study.data.task is not None else []))
                 among = f"those in `data` are {', '.join(known)}" if known else "`data` has none"
                 yield Mistake((*path, "corpus"), f"there is no corpus {what!r}{did_you_mean(what, known)}; {among}")
+
+
+def _about(study: "Study", stage: Stage) -> Iterator[Mistake]:
+    """The task that a stage is about must be there, and one that it can learn or answer."""
+    about, tasks = stage.about(), tuple(study.data.tasks)
+    if about is not None and about not in tasks:
+        among = f"those in `data: tasks:` are {', '.join(tasks)}" if tasks else "`data` has no `tasks`"
+        yield Mistake(("task",), f"there is no task {about!r}{did_you_mean(about, tasks)}; {among}")
+    task = _task(study, about)
+    if task is not None and stage.role in ANSWERING and not stage.answers(task):
+        does = "answer" if stage.role == "answers" else "learn"
+        yield Mistake((), f"{stage.word()} does not {does} tasks of the kind {task.kind}")

@@ -31,9 +31,12 @@ def relocated(resolved: dict[str, Any], root: Path, to: Path) -> dict[str, Any]:
     def corpus(settings: Any) -> Any:
         return settings and {**settings, "path": moved(settings["path"])}
 
+    def labelled(task: Any) -> Any:
+        return {**task, **{name: moved(task[name]) for name in SPLITS}, "unlabeled": corpus(task["unlabeled"])}
+
     if data.get("task"):
-        task = data["task"]
-        data["task"] = {**task, **{name: moved(task[name]) for name in SPLITS}, "unlabeled": corpus(task["unlabeled"])}
+        data["task"] = labelled(data["task"])
+    data["tasks"] = {name: labelled(task) for name, task in data.get("tasks", {}).items()}
     for role in ("domain", "general", "transfer"):
         data[role] = corpus(data.get(role))
     data["corpora"] = {name: corpus(settings) for name, settings in data["corpora"].items()}
@@ -59,10 +62,10 @@ def precious(study: Study, root: Path, store: Path) -> dict[str, list[Path]]:
 
 
 def _data_folders(study: Study, root: Path) -> Iterator[Path]:
-    task = study.data.task
-    corpora = [*study.data.corpora_by_name().values(), *([task.unlabeled] if task is not None and task.unlabeled is not None else [])]
+    tasks = [*([study.data.task] if study.data.task is not None else []), *study.data.tasks.values()]
+    corpora = [*study.data.corpora_by_name().values(), *(task.unlabeled for task in tasks if task.unlabeled is not None)]
     named = [path for corpus in corpora for path in ([corpus.path] if isinstance(corpus.path, str) else corpus.path)]
-    named += [path for name in SPLITS if task is not None and (path := getattr(task, name)) is not None]
+    named += [path for task in tasks for name in SPLITS if (path := getattr(task, name)) is not None]
     for path in named:
         place = root / Path(_without_magic(path)).expanduser()
         if place.is_dir():

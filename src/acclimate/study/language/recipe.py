@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, model_validator
 
 from acclimate.settings import OneOf, Settings
 from acclimate.stages import STAGES
-from acclimate.stages.base import Stage
+from acclimate.stages.base import ANSWERING, Stage
 from acclimate.study.language.bases import NOT_BASELINES, RANDOM, Base, New
 from acclimate.study.language.counts import Seed
 from acclimate.study.language.stage_table import StageTable
@@ -36,9 +36,9 @@ class Recipe(Settings):
         return self.base in self.table.baseline_names
 
     @property
-    def ends_supervised(self) -> bool:
-        """Whether its last stage learns from labels, so that it can be compared."""
-        return bool(self.stages) and reads_labels(self.stages[-1])
+    def answers(self) -> bool:
+        """Whether its last stage answers the study's task, so that it can be compared: one that learns it, or one that trains nothing."""
+        return bool(self.stages) and self.stages[-1].role in ANSWERING and self.stages[-1].about() is None
 
     @property
     def needs_base(self) -> bool:
@@ -47,8 +47,8 @@ class Recipe(Settings):
 
     @property
     def unsupervised(self) -> tuple[Stage, ...]:
-        """The stages before the first that reads labels: what a student of this recipe is cut from."""
-        return tuple(takewhile(lambda stage: not reads_labels(stage), self.stages))
+        """The stages before the first that learns or answers a task: what a student of this recipe is cut from."""
+        return tuple(takewhile(lambda stage: stage.role not in ANSWERING, self.stages))
 
     @model_validator(mode="before")
     @classmethod
@@ -79,8 +79,3 @@ class Recipe(Settings):
         if base in cls.table.baseline_names and not stages:
             return {**value, "stages": (base,)}
         return {**value, "stages": ()} if stages is None else value
-
-
-def reads_labels(stage: Stage) -> bool:
-    """Whether it learns from the labels of the task."""
-    return "labels" in stage.reads()

@@ -20,7 +20,7 @@ class StageTable:
     @cached_property
     def to_be_compared(self) -> str:
         """What a recipe must be to have a score, in words."""
-        learning = " or ".join(stage.word() for stage in self.stages if stage.role == "learns")
+        learning = " or ".join(stage.word() for stage in self.stages if stage.role in ("learns", "answers"))
         plain = f" (or is a plain baseline: {', '.join(self.baseline_names)})" if self.baselines else ""
         return f"to be compared, a recipe ends with {learning}{plain}"
 

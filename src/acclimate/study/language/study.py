@@ -81,7 +81,7 @@ class Study(Settings):
     @property
     def is_classification(self) -> bool:
         """Whether its recipes end with a classifier and are compared; if not, no recipe reads labels, and models are only made."""
-        return self.data.task is not None and all(recipe.ends_supervised for recipe in self.recipes.values())
+        return self.data.task is not None and all(recipe.answers for recipe in self.recipes.values())
 
     @model_validator(mode="wrap")
     @classmethod

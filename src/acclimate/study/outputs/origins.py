@@ -55,6 +55,7 @@ def hub_datasets(data: DataSettings, root: Path) -> dict[str, list[str]]:
         paths["task"] = [data.task.path]
         if data.task.unlabeled is not None:
             paths["task unlabeled"] = _listed(data.task.unlabeled.path)
+    paths |= {f"task {name}": [task.path] for name, task in data.tasks.items()}
     for name, corpus in data.corpora_by_name().items():
         paths[name] = _listed(corpus.path)
     found = {name: [each.name for path in given if path and (each := hub_reference(path, root))] for name, given in paths.items()}

@@ -173,10 +173,10 @@ def largest_budget(budgets: tuple[str, ...]) -> str:
     return max(budgets, key=lambda labels: float("inf") if labels == "all" else int(labels))
 
 
-def stage_facts(outcomes: Outcomes, cached: set[str], usual: str | None) -> list[dict[str, Any]]:
+def stage_facts(outcomes: Outcomes, cached: set[str], usual: Mapping[str | None, str]) -> list[dict[str, Any]]:
     """For the report: every stage with who uses it, what it measured and cost, and whether it was there already.
 
-    `usual` is the score that chooses weights where the settings name none.
+    `usual` is the score that chooses weights where the settings name none, by the task that a stage is about (None: the study's).
     """
     facts = []
     for node in outcomes.plan.nodes.values():
@@ -190,6 +190,8 @@ def stage_facts(outcomes: Outcomes, cached: set[str], usual: str | None) -> list
                 "does": node.stage.title(),
                 "title": node.title,
                 "parent": node.parent,
+                "beside": dict(node.beside),
+                "about": node.stage.about(),
                 "recipes": list(outcomes.plan.recipes_of(node.key)),
                 "runs": sum(node.key in run.nodes for run in outcomes.plan.runs),
                 "seed": node.seed,
@@ -202,7 +204,7 @@ def stage_facts(outcomes: Outcomes, cached: set[str], usual: str | None) -> list
                 "notes": measured["notes"] if measured else [],
                 "cost": measured["cost"] if measured else {},
                 "settings": {
-                    name: usual if name == "select_by" and value is None else value
+                    name: usual.get(node.stage.about()) if name == "select_by" and value is None else value
                     for name, value in node.stage.model_dump(mode="json").items()
                 },
             }

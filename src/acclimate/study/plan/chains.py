@@ -1,8 +1,9 @@
 """From a recipe as it is written to the chain of stages that it is: where it starts, and all that is done from there."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple, Self
 
 from acclimate.errors import SettingsError
@@ -13,6 +14,7 @@ from acclimate.stages.planned import Sizes
 from acclimate.study.language.bases import RANDOM, LayersOf, New
 from acclimate.study.language.recipe import Recipe
 from acclimate.study.language.study import Study
+from acclimate.tasks.opened import Data
 from acclimate.tasks.task import Task
 
 
@@ -31,28 +33,30 @@ class Chain:
     links: tuple[ChainLink, ...] = ()
     end: Sizes = field(default_factory=Sizes)
 
-    def then(self, stage: Stage, recipe: str, draw: int, task: Task | None) -> Self:
-        """The chain with one stage more, which stands in `recipe`.
+    def then(self, stage: Stage, recipe: str, draw: int, task: Task | None, beside: Mapping[str, Sizes] = MappingProxyType({})) -> Self:
+        """The chain with one stage more, which stands in `recipe`, is about `task`, and has the models of other recipes `beside` it.
 
         Raises:
             SettingsError: the stage cannot be done there.
         """
+        given = replace(self.end, beside=beside)
         try:
-            after = stage.check(self.end, task)
+            after = stage.check(given, task)
         except SettingsError as error:
             raise SettingsError(f"recipes.{recipe}: {error}") from error
-        return type(self)((*self.links, ChainLink(stage, draw, self.end)), after)
+        return type(self)((*self.links, ChainLink(stage, draw, given)), replace(after, beside={}))
 
 
 class Chains:
     """The chains of a study's recipes; what they start from is looked at once."""
 
-    def __init__(self, study: Study, root: Path, task: Task | None) -> None:
+    def __init__(self, study: Study, root: Path, data: Data) -> None:
         self._study = study
         self._root = root
-        self._task = task
+        self._data = data
         self.sources: dict[str, Source] = {}  # by digest
         self._seen: dict[str, Source] = {}
+        self._made: dict[str, Chain] = {}
 
     def of(self, name: str) -> Chain:
         """The chain of the recipe called `name`.
@@ -61,12 +65,16 @@ class Chains:
             ModelError: a base is refused.
             SettingsError: a stage cannot be done on what stands before it.
         """
-        recipe = self._study.recipes[name]
-        return self._with(self._start_of(name, recipe), name, recipe.stages, recipe.draw)
+        if name not in self._made:
+            recipe = self._study.recipes[name]
+            self._made[name] = self._with(self._start_of(name, recipe), name, recipe.stages, recipe.draw)
+        return self._made[name]
 
     def _with(self, chain: Chain, recipe: str, stages: tuple[Stage, ...], draw: int) -> Chain:
         for stage in stages:
-            chain = chain.then(stage, recipe, draw, self._task)
+            about = stage.about()
+            task = self._data.task if about is None else self._data.tasks[about]
+            chain = chain.then(stage, recipe, draw, task, {name: self.of(name).end for name in stage.beside()})
         return chain
 
     def _start_of(self, name: str, recipe: Recipe) -> Chain:

@@ -1,45 +1,51 @@
 """The plan: the graph of stages that a study needs, each with the key of what it will compute; what recipes share is there once."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from acclimate.errors import SettingsError
 from acclimate.files import digest_json
 from acclimate.modeling.source import Source
-from acclimate.stages.base import Stage, task_at
+from acclimate.stages.base import LABELS_OF, Stage, task_at
 from acclimate.stages.planned import Sizes
 from acclimate.study.language.study import Study
-from acclimate.study.plan.chains import Chain, ChainLink, Chains
+from acclimate.study.plan.chains import ChainLink, Chains
 from acclimate.tasks.opened import Data
 from acclimate.versions import version
 
 
 @dataclass(frozen=True)
 class Node:
-    """One stage on one parent, with one seed and one label budget: one computation, one artifact."""
+    """One stage on what it is made from, with one seed and one label budget: one computation, one artifact."""
 
     key: str
     stage: Stage
-    parent: str | None  # key
+    parent: str | None  # key of the stage whose model it goes on from: the trunk
     seed: int
-    labels: str  # label budget; "all" where the stage reads no labels
+    labels: str  # label budget; "all" where nothing on the way reads labels
     title: str  # for people, e.g. "DAPT + TAPT, seed 1: pretrain on task"
     fingerprints: tuple[str, ...]  # of the data it reads
     draw: int = 0  # the recipe's; 0 where the stage draws nothing
     earlier: int = 0  # of a pretraining: how many before it have read this text, so that it draws another order and other masks
+    beside: tuple[tuple[str, str], ...] = ()  # of each recipe whose model it needs besides, the name and the key of its end
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """The keys of all that must be done before it, each once, the trunk first."""
+        trunk = () if self.parent is None else (self.parent,)
+        return tuple(dict.fromkeys((*trunk, *(key for _, key in self.beside))))
 
 
 @dataclass(frozen=True)
 class Run:
-    """One recipe with one seed and one label budget: a path through the graph."""
+    """One recipe with one seed and one label budget: its end, and all that this is made from."""
 
     recipe: str
     seed: int
     labels: str
-    nodes: tuple[str, ...]  # keys, from the base to the end
+    nodes: tuple[str, ...]  # keys, parents before children; the last is the run's own end
 
     @property
     def end(self) -> str:
@@ -64,75 +70,124 @@ class Plan:
             ModelError: a base is refused.
             SettingsError: a budget does not fit the data, or a stage what stands before it.
         """
-        chains = Chains(study, root, data.task)
         # Choices that change the result beyond what a seed does; the usual ones leave no trace in the key.
         fast = study.fast_paths.keyed()
         choices = ({} if precision == "auto" else {"precision": precision}) | ({"fast_paths": fast} if fast else {})
-        content = cache(lambda what, labels, seed: fingerprint_of(what, data, labels, seed))  # a budget is drawn once, not a time a stage
-        nodes: dict[str, Node] = {}
-        given: dict[str, Sizes] = {}
-        runs = []
-        for name in study.recipes:
-            chain = chains.of(name)
-            for labels in study.label_budgets:
-                for seed in study.seed_list:
-                    path = _path(name, chain, seed, study.seed_list[0], labels, content, choices)
-                    for node, link in zip(path, chain.links, strict=True):
-                        nodes.setdefault(node.key, node)
-                        given.setdefault(node.key, link.given)
-                    runs.append(Run(name, seed, labels, tuple(node.key for node in path)))
-        return Plan(nodes, tuple(runs), chains.sources, given)
+        paths = _Paths(study, data, Chains(study, root, data), choices)
+        runs = [
+            Run(name, seed, labels, _in_order(paths.end(name, seed, labels), paths.nodes))
+            for name in study.recipes
+            for labels in study.label_budgets
+            for seed in study.seed_list
+        ]
+        return Plan(paths.nodes, tuple(runs), paths.chains.sources, paths.given)
 
     def recipes_of(self, key: str) -> tuple[str, ...]:
         """The recipes that use this stage."""
         return tuple(dict.fromkeys(run.recipe for run in self.runs if key in run.nodes))
 
-    def ancestors(self, key: str) -> Iterable[Node]:
-        """The nodes that this one is built on, nearest first."""
+    def trunk(self, key: str) -> Iterable[Node]:
+        """The nodes whose models this one goes on from, nearest first, down to where it starts."""
         node = self.nodes[key]
         while node.parent is not None:
             node = self.nodes[node.parent]
             yield node
 
+    def missing(self, there: Collection[str]) -> set[str]:
+        """The keys of what is to be done where `there` is done: what leads to an end that is not there, and is not there itself."""
+        open_keys = [run.end for run in self.runs]
+        found: set[str] = set()
+        while open_keys:
+            key = open_keys.pop()
+            if key not in there and key not in found:
+                found.add(key)
+                open_keys += self.nodes[key].parents
+        return found
 
-def _path(
-    recipe: str,
-    chain: Chain,
-    seed: int,
-    first_seed: int,
-    labels: str,
-    content: Callable[[str, str, int], str],
-    choices: dict[str, Any],
-) -> list[Node]:
-    # A stage that is run once for all seeds makes everything before it run once, too.
-    shared = max((place for place, link in enumerate(chain.links) if not link.stage.seeds_apart()), default=-1)
-    path: list[Node] = []
-    apart = False  # whether this seed's way differs from the others'
-    for place, (stage, draw, _) in enumerate(chain.links):
-        its_seed = first_seed if place <= shared else seed
-        its_labels = labels if "labels" in stage.reads() else "all"
-        fingerprints = tuple(content(what, its_labels, its_seed) for what in stage.reads())
-        its_draw = draw if stage.draws() else 0
-        earlier = _earlier(stage, chain.links[:place])
-        parent = path[-1].key if path else None
-        key = digest_json(
-            {
-                "stage": stage.keyed(),
-                "version": stage.version,
-                "parent": parent,
-                "data": fingerprints,
-                "seed": its_seed if stage.draws() else None,
-                "libraries": {name: version(name) for name in stage.libraries},
-            }
-            | ({"draw": its_draw} if its_draw else {})
-            | ({"earlier": earlier} if earlier else {})
-            | choices
-        )
-        apart = apart or (place > shared and (stage.draws() or "labels" in stage.reads()))
-        budget = "" if its_labels == "all" else f", {its_labels} labels"
-        title = f"{recipe}{f', seed {its_seed}' if apart else ''}{budget}: {stage.title()}"
-        path.append(Node(key, stage, parent, its_seed, its_labels, title, fingerprints, its_draw, earlier))
-    return path
+
+@dataclass(frozen=True)
+class _Paths:
+    """The nodes of a study, made recipe by recipe as they are asked for."""
+
+    study: Study
+    data: Data
+    chains: Chains
+    choices: dict[str, Any]
+    nodes: dict[str, Node] = field(default_factory=dict)
+    given: dict[str, Sizes] = field(default_factory=dict)
+    ends: dict[tuple[str, int, str], str] = field(default_factory=dict)
+    content: dict[tuple[str, str, int], str] = field(default_factory=dict)  # a budget is drawn once, not a time a stage
+
+    def end(self, recipe: str, seed: int, labels: str) -> str:
+        """The key of a run's last stage; all that it is made from stands in `nodes`."""
+        known = self.ends.get((recipe, seed, labels))
+        if known is None:
+            known = self.ends[recipe, seed, labels] = self._made(recipe, seed, labels)
+        return known
+
+    def _made(self, recipe: str, seed: int, labels: str) -> str:
+        links, first = self.chains.of(recipe).links, self.study.seed_list[0]
+        # A stage that is run once for all seeds makes everything before it run once, too.
+        shared = max((place for place, link in enumerate(links) if not link.stage.seeds_apart()), default=-1)
+        before: Node | None = None
+        apart = False  # whether this seed's way differs from the others'
+        for place, link in enumerate(links):
+            stage, its_seed = link.stage, first if place <= shared else seed
+            beside = tuple((name, self.end(name, its_seed, labels)) for name in stage.beside())
+            apart = apart or (place > shared and (stage.draws() or "labels" in stage.reads() or bool(beside)))
+            node = self._node(link, before, its_seed, labels, beside, _earlier(stage, links[:place]))
+            budget = "" if node.labels == "all" else f", {node.labels} labels"
+            node = replace(node, title=f"{recipe}{f', seed {its_seed}' if apart else ''}{budget}: {stage.title()}")
+            before = self.nodes.setdefault(node.key, node)
+            self.given.setdefault(node.key, link.given)
+        assert before is not None, "a chain has a stage at least"
+        return before.key
+
+    def _node(
+        self, link: ChainLink, before: Node | None, seed: int, labels: str, beside: tuple[tuple[str, str], ...], earlier: int
+    ) -> Node:
+        stage, parent = link.stage, None if before is None else before.key
+        made_from = (*([before] if before is not None else []), *(self.nodes[key] for _, key in beside))
+        fingerprints = tuple(self._content(what, labels if what == "labels" else "all", seed) for what in stage.reads())
+        draw = link.draw if stage.draws() else 0
+        more = ({"beside": [key for _, key in beside]} if beside else {}) | ({"draw": draw} if draw else {})
+        key = key_of(stage, seed, fingerprints, parent, more | ({"earlier": earlier} if earlier else {}) | self.choices)
+        budget = labels if "labels" in stage.reads() or any(node.labels != "all" for node in made_from) else "all"
+        return Node(key, stage, parent, seed, budget, "", fingerprints, draw, earlier, beside)
+
+    def _content(self, what: str, labels: str, seed: int) -> str:
+        if (what, labels, seed) not in self.content:
+            self.content[what, labels, seed] = fingerprint_of(what, self.data, labels, seed)
+        return self.content[what, labels, seed]
+
+
+def key_of(stage: Stage, seed: int, fingerprints: tuple[str, ...], parent: str | None, more: Mapping[str, Any]) -> str:
+    """The key of what a stage computes: SHA-256 over all that decides it. `more` is what most stages have not, and leaves no trace then."""
+    return digest_json(
+        {
+            "stage": stage.keyed(),
+            "version": stage.version,
+            "parent": parent,
+            "data": fingerprints,
+            "seed": seed if stage.draws() else None,
+            "libraries": {name: version(name) for name in stage.libraries},
+            **more,
+        }
+    )
+
+
+def _in_order(end: str, nodes: Mapping[str, Node]) -> tuple[str, ...]:
+    """What an end is made from and itself, parents before children."""
+    found: dict[str, None] = {}
+
+    def visit(key: str) -> None:
+        if key not in found:
+            for parent in nodes[key].parents:
+                visit(parent)
+            found[key] = None
+
+    visit(end)
+    return tuple(found)
 
 
 def _earlier(stage: Stage, before: Iterable[ChainLink]) -> int:
@@ -146,11 +201,15 @@ def fingerprint_of(what: str, data: Data, labels: str, seed: int) -> str:
     """The content of what a stage reads: a corpus by name, or a part of the task at a label budget."""
     if what in data.corpora:
         return data.corpora[what].fingerprint
+    if what.startswith(LABELS_OF):
+        return task_at(data, labels, seed, what.removeprefix(LABELS_OF)).fingerprint
     if data.task is None:
         raise SettingsError(f"this stage reads the task ({what}), and the study has none")
     match what:
         case "labels":
             return task_at(data, labels, seed).fingerprint
+        case "exam":
+            return data.task.exam_fingerprint
         case "task text":
             return data.task.text_fingerprint
         case "dev text":

@@ -18,10 +18,11 @@ from acclimate.errors import DataError, ModelError
 from acclimate.modeling.base_files import TOKENIZER, read_tokenizer
 from acclimate.modeling.fast_paths import FastPaths
 from acclimate.modeling.source import Source
-from acclimate.stages.base import task_at
+from acclimate.stages.base import LABELS_OF, task_at
 from acclimate.stages.planned import Reads
 from acclimate.study.plan.graph import Node, Plan
 from acclimate.tasks.opened import Data
+from acclimate.tasks.task import Task
 
 SPLITS = ("train", "dev", "test")
 LOOKED_AT_ONCE = 1024  # documents, where something known is looked for
@@ -29,17 +30,17 @@ LOOKED_AT_ONCE = 1024  # documents, where something known is looked for
 
 @dataclass(frozen=True)
 class Part:
-    """Of the data: a corpus by name, or `train`, `dev`, `test` or `unlabeled` of the task."""
+    """Of the data: a corpus by name, or `train`, `dev`, `test` or `unlabeled` of a task."""
 
     name: str
-    of_task: bool = False
+    of: str | None = None  # the task's name; the study's own is `task`
 
     def __str__(self) -> str:
-        return f"task {self.name}" if self.of_task else self.name
+        return self.name if self.of is None else f"{self.of} {self.name}"
 
 
 def parts_of(reads: Iterable[str], unlabeled: bool) -> dict[str, tuple[Part, ...]]:
-    """The parts of the data that a stage reads, by the name of the corpus, or `task train`, `task dev` and `task test` of the splits.
+    """The parts of the data that a stage reads, by the name of the corpus, or `task train`, `task dev`, `task test` of its task.
 
     `reads` is what it says of itself (`Stage.reads`), `unlabeled` whether the corpus `task` has more than the training split.
     """
@@ -47,14 +48,22 @@ def parts_of(reads: Iterable[str], unlabeled: bool) -> dict[str, tuple[Part, ...
     for what in reads:
         match what:
             case "labels":
-                found |= {f"task {split}": (Part(split, of_task=True),) for split in SPLITS}
+                found |= _splits("task", SPLITS)
+            case "exam":
+                found |= _splits("task", SPLITS[1:])
             case "task text":
-                found["task"] = tuple(Part(name, of_task=True) for name in ("train", *(["unlabeled"] if unlabeled else [])))
+                found["task"] = tuple(Part(name, "task") for name in ("train", *(["unlabeled"] if unlabeled else [])))
             case "dev text" | "test text":
-                found["task"] = (*found.get("task", ()), Part(what.removesuffix(" text"), of_task=True))
+                found["task"] = (*found.get("task", ()), Part(what.removesuffix(" text"), "task"))
+            case _ if what.startswith(LABELS_OF):
+                found |= _splits(what.removeprefix(LABELS_OF), SPLITS)
             case _:
                 found[what] = (Part(what),)
     return found
+
+
+def _splits(task: str, splits: Iterable[str]) -> dict[str, tuple[Part, ...]]:
+    return {f"task {split}": (Part(split, task),) for split in splits}
 
 
 class Readings:
@@ -106,7 +115,7 @@ class Readings:
         Raises:
             ModelError: a tokenizer cannot be used.
         """
-        task = None if self._data.task is None else task_at(self._data, node.labels, node.seed)
+        task = None if self._about(node) is None else task_at(self._data, node.labels, node.seed, node.stage.about())
         texts: dict[str, tuple[Measured, ...]] = {}
         if source is not None:
             texts = {name: tuple(self.of(source, part) for part in parts) for name, parts in self.parts(node).items()}
@@ -118,9 +127,16 @@ class Readings:
             self._samples[part] = self._sampled(part)
         return self._samples[part]
 
+    def _about(self, node: Node) -> Task | None:
+        about = node.stage.about()
+        return self._data.task if about is None else self._data.tasks[about]
+
+    def _task(self, part: Part) -> Task | None:
+        return None if part.of is None else self._data.tasks.get(part.of, self._data.task)
+
     def _sampled(self, part: Part) -> Sample:
-        task = self._data.task
-        if not part.of_task or task is None:
+        task = self._task(part)
+        if task is None:
             return self._data.corpora[part.name].sample
         if part.name == "unlabeled":
             assert task.unlabeled is not None
@@ -154,8 +170,8 @@ class Readings:
         return False
 
     def _documents(self, part: Part) -> Iterator[str]:
-        task = self._data.task
-        if not part.of_task or task is None:
+        task = self._task(part)
+        if task is None:
             return self._data.corpora[part.name].documents()
         if part.name == "unlabeled":
             assert task.unlabeled is not None

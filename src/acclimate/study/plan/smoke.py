@@ -7,6 +7,7 @@ import numpy as np
 from acclimate.study.language.study import Study
 from acclimate.tasks.opened import Data
 from acclimate.tasks.split import Split
+from acclimate.tasks.task import Task
 
 TEXTS = 64  # of each split
 
@@ -22,12 +23,14 @@ def smoke_study(study: Study) -> Study:
 
 def sliver(data: Data) -> Data:
     """The same data with at most 64 texts a split, every label of train among them; corpora stay, stages read little of them."""
-    if data.task is None:
-        return data
-    task = data.task
+    task = None if data.task is None else _sliver(data.task)
+    return replace(data, task=task, tasks={name: _sliver(other) for name, other in data.tasks.items()})
+
+
+def _sliver(task: Task) -> Task:
     wanted = min(TEXTS, len(task.train))
     train = task.budget(max(wanted, len(task.names)), seed=0).train if wanted < len(task.train) else task.train
-    return replace(data, task=replace(task, train=train, dev=_first(task.dev), test=_first(task.test), text=train.text_fingerprint))
+    return replace(task, train=train, dev=_first(task.dev), test=_first(task.test), text=train.text_fingerprint)
 
 
 def _first(split: Split) -> Split:

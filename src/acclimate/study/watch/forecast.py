@@ -27,7 +27,7 @@ def weigh(prepared: Prepared, keys: Sequence[str]) -> dict[str, Weight]:
     weights = {}
     for key in keys:
         node = prepared.plan.nodes[key]
-        ancestors = tuple(each.stage for each in prepared.plan.ancestors(key))
+        ancestors = tuple(each.stage for each in prepared.plan.trunk(key))
         alike = (node.stage.model_dump_json(), node.labels, ancestors[-1].model_dump_json() if ancestors else "")
         if alike not in known:
             found = estimate(node, prepared, RATE)
@@ -62,7 +62,7 @@ def seconds_left(stages: Sequence[StageStatus], weights: Mapping[str, Weight], a
     # Neither sooner than all devices together can do it, nor than the longest chain of stages that wait for each other.
     chains: dict[str, float] = {}
     for stage in stages:
-        chains[stage.key] = left.get(stage.key, 0.0) + chains.get(stage.parent or "", 0.0)
+        chains[stage.key] = left.get(stage.key, 0.0) + max((chains.get(key, 0.0) for key in stage.parents), default=0.0)
     return max(sum(left.values()) / max(1, at_once), max(chains.values(), default=0.0))
 
 

@@ -76,7 +76,8 @@ class Journal:
         stages = {}
         for key, node in prepared.plan.nodes.items():
             state: StageState = "waiting" if key in wanted else "cached" if key in prepared.cached else "not needed"
-            stages[key] = StageStatus(key, node.parent, node.title, len(recipes[key]), state)
+            beside = tuple(other for other in node.parents if other != node.parent)
+            stages[key] = StageStatus(key, node.parent, node.title, len(recipes[key]), state, beside=beside)
         with self._lock:
             self._stages, self._prepared, self._state, self._changed = stages, prepared, "running", True
 
@@ -95,8 +96,8 @@ class Journal:
     def ended(self, report: Report) -> None:
         began = self._began.get(report.key)
         state: StageState = report.status
-        parent = self._stages.get(self._stages[report.key].parent or "")
-        if report.status == "failed" and parent is not None and parent.state in ("failed", "skipped"):
+        parents = (self._stages[key] for key in self._stages[report.key].parents if key in self._stages)
+        if report.status == "failed" and any(parent.state in ("failed", "skipped") for parent in parents):
             state = "skipped"
         took = None if began is None else time.monotonic() - began
         self._set(report.key, state=state, seconds=took, error=report.error.partition("\n")[0])

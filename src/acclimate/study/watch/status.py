@@ -43,6 +43,12 @@ class StageStatus:
     seconds: float | None = None  # that it took, or has taken so far in this process
     progress: Progress | None = None  # of what it does now
     error: str = ""  # first line
+    beside: tuple[str, ...] = ()  # keys of what it needs besides its parent
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """The keys of all that must be done before it."""
+        return (*(() if self.parent is None else (self.parent,)), *self.beside)
 
 
 @dataclass(frozen=True)
