@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from acclimate.evaluation import statistics
 from acclimate.evaluation.statistics import holm
 from acclimate.tasks.classify import Classify
+from acclimate.tasks.grouping import numbered
 from acclimate.tasks.split import Split
 
 SHARES = np.array([0.5, 0.3, 0.15, 0.05])  # of the classes: imbalanced
@@ -159,3 +160,68 @@ def test_holm_is_monotone_and_never_kinder_than_the_raw_p(p):
     assert all(corrected[order[i]] <= corrected[order[i + 1]] for i in range(len(p) - 1))
     assert all(raw <= mended <= 1 for raw, mended in zip(p, corrected, strict=True))
     assert min(corrected) == min(1.0, min(p) * len(p))
+
+
+# Groups
+
+
+def drawn_groups(rng, groups, most):
+    """Groups [N] of one to `most` texts."""
+    return np.repeat(np.arange(groups), rng.integers(1, most + 1, groups))
+
+
+@given(st.lists(st.tuples(st.integers(0, 8), st.floats(-1, 1)), min_size=1, max_size=60))
+def test_what_groups_contribute_has_the_score_as_its_mean(rows):
+    names, each = zip(*rows, strict=True)
+    units = numbered(names)
+    found = statistics.by_group(np.array(each), units)
+    assert len(found) == len(set(names))
+    assert found.mean() == pytest.approx(np.mean(each), abs=1e-12)
+    if len(found) == len(each):
+        assert found == pytest.approx(np.array(each), abs=1e-12)
+
+
+@pytest.mark.parametrize("most", [1, 3, 12])
+@pytest.mark.parametrize("metric", ["accuracy", "macro_f1"])
+def test_groups_give_the_standard_error_that_resampling_groups_gives(most, metric):
+    rng = np.random.default_rng(most)
+    groups = drawn_groups(rng, 250, most)
+    gold = rng.choice(4, len(groups), p=SHARES)
+    own = rng.normal(0, 1, 250)[groups]  # texts of a group are hard or easy together
+    predicted = np.where(rng.normal(0, 0.5, len(groups)) + own > -0.8, gold, (gold + 1) % 4)
+    each = statistics.by_group(influence(gold, predicted, metric, 4), groups)
+    assert each.mean() == pytest.approx(score(gold, predicted, metric, 4))
+    rows_of = np.split(np.arange(len(groups)), np.cumsum(np.bincount(groups))[:-1])
+    drawn = (np.concatenate([rows_of[group] for group in rng.integers(0, 250, 250)]) for _ in range(1500))
+    resampled = [score(gold[rows], predicted[rows], metric, 4) for rows in drawn]
+    assert each.std(ddof=1) / np.sqrt(250) == pytest.approx(np.std(resampled), rel=0.08)
+
+
+def test_where_groups_are_given_they_are_what_a_verdict_counts():
+    rng = np.random.default_rng(5)
+    gold, predictions = study(rng, 600, 3, {"a": 0.0, "b": 0.3}, 0.1)
+    alone = compare(gold, predictions, "a", classes=4)[0]
+    single = compare(gold, predictions, "a", classes=4, groups=[str(text) for text in range(600)])[0]
+    assert (alone.texts, single.texts, single.groups) == (600, 600, 600)
+    for name in ("difference", "low", "high", "p", "detectable"):
+        assert getattr(single, name) == pytest.approx(getattr(alone, name))
+    pairs = compare(gold, predictions, "a", classes=4, groups=[text // 4 for text in range(600)])[0]
+    assert (pairs.groups, pairs.texts) == (150, 600)
+    assert pairs.difference == pytest.approx(alone.difference)
+
+
+def test_equal_texts_told_as_one_group_widen_the_interval_as_if_each_stood_there_once():
+    rng = np.random.default_rng(6)
+    gold, predictions = study(rng, 200, 4, {"a": 0.0, "b": 0.3}, 0.0, seed_noise=0.1)
+    thrice = {name: {seed: np.repeat(said, 3) for seed, said in runs.items()} for name, runs in predictions.items()}
+    once = compare(gold, predictions, "a", classes=4)[0]
+    grouped = compare(np.repeat(gold, 3), thrice, "a", classes=4, groups=np.repeat(np.arange(200), 3).tolist())[0]
+    loose = compare(np.repeat(gold, 3), thrice, "a", classes=4)[0]
+    assert (grouped.low, grouped.high) == pytest.approx((once.low, once.high))
+    assert loose.high - loose.low < 0.8 * (once.high - once.low)
+
+
+def test_a_single_group_compares_nothing():
+    gold, predictions = study(np.random.default_rng(7), 50, 3, {"a": 0.0, "b": 0.3}, 0.1)
+    verdict = compare(gold, predictions, "a", classes=4, groups=["one"] * 50)[0]
+    assert (verdict.difference, verdict.verdict, verdict.groups) == (None, "cannot tell", 1)

@@ -72,3 +72,22 @@ def test_longer_windows_are_judged_on_nothing_that_shorter_ones_have_learned(len
     sides = {room: [within(*side, room) for side in hold_out(offsets(lengths), 0.02, 1000)] for room in (shorter, longer)}
     learned, judged = (tokens((side.start, side.length)) for side in (sides[shorter][0], sides[longer][1]))
     assert not set(learned) & set(judged)
+
+
+@given(DOCUMENTS, st.data(), st.floats(0.01, 0.5))
+def test_what_belongs_together_is_held_out_together(lengths, data, share):
+    units = np.array(data.draw(st.lists(st.integers(0, 20), min_size=len(lengths), max_size=len(lengths))))
+    kept, held = hold_out(offsets(lengths), share, 10**6, units)
+    assert sorted(tokens(kept) + tokens(held)) == list(range(sum(lengths)))
+    sizes, room = np.bincount(units, lengths), share * sum(lengths)
+    unit_of = np.repeat(units, lengths)
+    if any(0 < size <= room for size in sizes):
+        assert 0 < held.tokens <= room
+        assert not {unit_of[token] for token in tokens(held)} & {unit_of[token] for token in tokens(kept)}
+
+
+@given(DOCUMENTS, st.floats(0.01, 0.5), st.integers(1, 500))
+def test_documents_that_stand_by_themselves_are_held_out_as_without_groups(lengths, share, most):
+    plain, apart = hold_out(offsets(lengths), share, most), hold_out(offsets(lengths), share, most, np.arange(len(lengths)))
+    for one, other in zip(plain, apart, strict=True):
+        assert tokens(one) == tokens(other)

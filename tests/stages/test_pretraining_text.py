@@ -119,3 +119,21 @@ def test_what_a_vocabulary_cannot_read_is_charged_as_it_is_and_never_makes_it_th
     size = sum(len(text.encode()) for text in halves)
     assert half["bits_per_byte"] == pytest.approx((2.0 / np.log(2) * 160 + 8 * unread) / size)
     assert half["bits_per_byte"] > whole["bits_per_byte"]
+
+
+def test_what_belongs_together_is_held_out_together_also_in_a_mixture_and_text_without_groups_stands_by_itself(folder, tmp_path):
+    groups = [str(number // 4) for number in range(len(TALKS))]
+    further = Corpus.of_texts("more", WIKI, "2")
+    corpora = {"wiki": Corpus.of_texts("wiki", WIKI, "1"), "talks": Corpus.of_texts("talks", TALKS, "3", further, groups)}
+    context = Context(Data(None, corpora), "all", 0, "t", tmp_path / "cache", tmp_path, tmp_path, runtime=None)
+    found = {}
+    for room, names in ((6, ("talks",)), (6, ("wiki", "talks")), (4, ("wiki", "talks"))):
+        text = read_text({name: corpora[name] for name in names}, dict.fromkeys(names, 1.0), folder, context, room, 0.1, 1000)
+        held = sorted(number - len(WIKI) * (len(names) - 1) for number in documents(text, text.heldout["talks"]))
+        talks = Counter(number // 4 for number in held if number < len(TALKS))
+        assert talks
+        assert set(talks.values()) == {4}
+        found[room, names] = held
+    first, *others = found.values()
+    assert others == [first, first]
+    assert any(number >= len(TALKS) for number in first)

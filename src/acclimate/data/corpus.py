@@ -96,11 +96,13 @@ class Corpus:
         files: tuple[Path, ...] = (),
         detected: Mapping[str, str] | None = None,
         unread: tuple[Path, ...] = (),
+        groups: tuple[str | None, ...] = (),
     ) -> None:
         self.name = name
         self.settings = settings
         self.files = files
         self.unread = unread  # what lies below a folder that was named and is not read
+        self.groups = groups  # what the first documents belong to, None where that is nothing else; the rest stand by themselves
         self.detected = dict(detected or {})
         self._read = read
         self._fingerprint = fingerprint
@@ -136,16 +138,23 @@ class Corpus:
         )
 
     @classmethod
-    def of_texts(cls, name: str, texts: Iterable[str], fingerprint: str, then: "Corpus | None" = None) -> "Corpus":
-        """A corpus of texts in memory, followed by the documents of another one when given; `fingerprint` covers both."""
+    def of_texts(
+        cls, name: str, texts: Iterable[str], fingerprint: str, then: "Corpus | None" = None, groups: Sequence[str] | None = None
+    ) -> "Corpus":
+        """A corpus of texts in memory, followed by the documents of another one when given; `fingerprint` covers both.
+
+        Where texts belong together, `groups` names what each belongs to, and `fingerprint` covers that, too.
+        """
         kept = tuple(texts)
+        own = tuple(groups) if groups is not None else (None,) * len(kept)
 
         def read(problems: Problems) -> Iterator[str]:
             yield from kept
             if then is not None:
                 yield from then.documents()
 
-        return cls(name, read, fingerprint, files=then.files if then else (), detected=then.detected if then else None)
+        files, detected, further = (then.files, then.detected, then.groups) if then else ((), None, ())
+        return cls(name, read, fingerprint, files=files, detected=detected, groups=(*own, *further))
 
     def documents(self) -> Iterator[str]:
         """Every document in order; records that are skipped are left out.

@@ -26,19 +26,21 @@ class Stretches(NamedTuple):
         return int(self.length.sum())
 
 
-def hold_out(offsets: IntArray, share: float, most_tokens: int) -> tuple[Stretches, Stretches]:
+def hold_out(offsets: IntArray, share: float, most_tokens: int, units: IntArray | None = None) -> tuple[Stretches, Stretches]:
     """Split the documents between `offsets` [N + 1] into what is trained on and what is held out.
 
     Held out are this share of the tokens, at most `most_tokens`, in whole documents, so that nothing is asked for whose neighbour was
-    learned. Documents longer than all that are never held out; where there are no others, stretches of them are: at least one, unless
-    there is no second one to train on. Seed and length of windows have no say in it: losses can be compared, and a later stage with longer
+    learned. Documents with the same number in `units` [N] are held out together, or not. Those longer than all that are never held out;
+    where there are no others, single documents of a unit are, and at last stretches of documents: at least one, unless there is no second
+    one to train on. Seed and length of windows have no say in it: losses can be compared, and a later stage with longer
     windows is not judged on what an earlier one learned.
     """
     room = min(most_tokens, share * (offsets[-1] - offsets[0]))
     tokens = np.diff(offsets)
-    offsets, tokens = np.append(offsets[:-1][tokens > 0], offsets[-1]), tokens[tokens > 0]
+    there = tokens > 0
+    offsets, tokens = np.append(offsets[:-1][there], offsets[-1]), tokens[there]
     new = np.ones(len(tokens), dtype=bool)  # [N] whether a document begins here
-    held = _chosen(tokens, room)
+    held = _chosen(tokens, room) if units is None else _chosen_together(tokens, units[there], room)
     if len(tokens) and not held.any():
         parts = -(-tokens // int(np.clip(room, SHORTEST, LONGEST)))
         number = np.arange(parts.sum()) - np.repeat(np.cumsum(parts) - parts, parts)
@@ -60,6 +62,13 @@ def _chosen(tokens: IntArray, room: float) -> NDArray[np.bool_]:
     permuted = generator("held out").permutation(len(tokens))
     fitting = permuted[tokens[permuted] <= room]
     return np.isin(np.arange(len(tokens)), fitting[np.cumsum(tokens[fitting]) <= room])
+
+
+def _chosen_together(tokens: IntArray, units: IntArray, room: float) -> NDArray[np.bool_]:
+    # [N] what is held out, whole units; single ones of it where every unit is too large.
+    _, unit_of = np.unique(units, return_inverse=True)
+    held = _chosen(np.bincount(unit_of, tokens).astype(np.int64), room)[unit_of] if len(tokens) else np.zeros(0, dtype=bool)
+    return held if held.any() else _chosen(tokens, room)
 
 
 def take(windows: Windows, indices: IntArray) -> Windows:

@@ -5,18 +5,24 @@ jackknife of Efron 1982), so that the mean over texts is the difference D[s] of 
 
     variance of the mean difference = seeds/S + texts/N + (seed x text)/(S N)
 
-and each mean square estimates a sum of these. Satterthwaite's formula (1946) gives the degrees of freedom, Holm's (1979) correction keeps
+and each mean square estimates a sum of these. Where texts belong together (those of one patient, of one sentence), their groups take the
+place of texts, each with the contribution of all of its texts (`by_group`): what is resampled is what stands by itself.
+
+Satterthwaite's formula (1946) gives the degrees of freedom, Holm's (1979) correction keeps
 the error over all recipes of a budget.
 """
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from acclimate.data.ragged import IntArray
+from acclimate.tasks.grouping import numbered
 from acclimate.tasks.metrics.metric import Metric
 
 Word = Literal["better", "worse", "cannot tell"]
@@ -50,6 +56,13 @@ class Verdict:
     seed_variance: float | None = None
     text_variance: float | None = None
     both_variance: float | None = None
+
+
+@dataclass(frozen=True)
+class GroupedVerdict(Verdict):
+    """A verdict on texts that belong together: groups take the place of texts in all that it says, `text_variance` among it."""
+
+    groups: int = 0  # of the test texts
 
 
 @dataclass(frozen=True)
@@ -87,32 +100,50 @@ def compare(
     labels: str = "all",
     seeds: Sequence[int] | None = None,
     alpha: float = 0.05,
+    groups: Sequence[Hashable] | None = None,
 ) -> list[Verdict]:
     """A verdict for each recipe but the reference, for one label budget.
 
     `each` holds for every recipe and seed what each item contributes to the metric [N]; `seeds` are those that were meant to run, so that
-    failed ones are counted. With one common seed interval and p-value know items only, nothing is `detectable` and the verdict is always
-    `cannot tell`; a single test item compares nothing.
+    failed ones are counted; `groups` [N] says what each item belongs to, where they do not stand by themselves. With one common seed
+    interval and p-value know items only, nothing is `detectable` and the verdict is always `cannot tell`; a single test item, or group,
+    compares nothing.
     """
     meant = set(seeds) if seeds is not None else {seed for runs in each.values() for seed in runs}
     others = [name for name in each if name != reference]
     items = next((len(found) for runs in each.values() for found in runs.values()), 0)
+    kind: Callable[..., Verdict] = Verdict
+    if groups is not None:
+        unit_of = numbered(groups)
+        each = {name: {seed: by_group(values, unit_of) for seed, values in runs.items()} for name, runs in each.items()}
+        kind = partial(GroupedVerdict, groups=int(unit_of.max(initial=-1)) + 1)
+    units = next((len(found) for runs in each.values() for found in runs.values()), 0)
     found = []
     for name in others:
         common = sorted(each[name].keys() & each[reference].keys())
         failed = len(meant - set(common))
         scores = [float(values.mean()) for values in each[name].values()]
         mean = float(np.mean(scores)) if scores else None
-        blank = Verdict(
+        blank = kind(
             name, reference, labels, metric.name, mean, None, None, None, None, None, None, "cannot tell", len(common), failed,
             texts=items, compared=len(others),
         )  # fmt: skip
-        if not common or items < 2:
+        if not common or units < 2:
             found.append(blank)
             continue
         spread = two_way(np.stack([each[name][seed] - each[reference][seed] for seed in common]), metric.span)
         found.append(_with_numbers(blank, spread, alpha))
     return _judged(found, alpha, metric.lower_is_better)
+
+
+def by_group(each: NDArray[np.float64], units: IntArray) -> NDArray[np.float64]:
+    """What each group contributes [G], from what its items do [N]; `units` [N] are the groups by number, from 0.
+
+    The score is a mean over items, and how many a group has is chance, too: a ratio of two sums over groups. To first order a group
+    contributes score + G/N * sum(each - score) over its items (Cochran 1977, section 2.11), and the mean over groups is the score exactly.
+    """
+    score, groups = each.mean(), int(units.max()) + 1
+    return np.asarray(score + np.bincount(units, each - score, groups) * groups / len(each), dtype=np.float64)
 
 
 def two_way(d_SN: NDArray[np.float64], span: float = 1.0) -> Spread:

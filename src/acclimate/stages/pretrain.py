@@ -23,6 +23,7 @@ from acclimate.stages.base import Context, Outcome, Role, Stage
 from acclimate.stages.pace import Course, EncoderPace
 from acclimate.stages.planned import Reads, Sizes, Work
 from acclimate.tasks.opened import Data
+from acclimate.tasks.split import with_groups
 from acclimate.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -273,9 +274,11 @@ class Pretrain(EncoderPace, Stage):
         corpora = {name: data.documents(name) for name in shares(self.corpus)}
         if self.include:
             assert data.task is not None
-            extra = [text for split in self.include for text in getattr(data.task, split).documents()]
+            splits = [data.task.splits[split] for split in self.include]
+            extra = [text for split in splits for text in split.documents()]
+            groups = [group for split in splits for group in split.document_groups or ()] or None
             task = corpora["task"]
-            corpora["task"] = Corpus.of_texts("task", extra, digest_json([task.fingerprint, extra]), then=task)
+            corpora["task"] = Corpus.of_texts("task", extra, with_groups(digest_json([task.fingerprint, extra]), groups), task, groups)
         return corpora
 
 

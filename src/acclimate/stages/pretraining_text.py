@@ -9,6 +9,7 @@ import numpy as np
 
 from acclimate.data.corpus import Corpus
 from acclimate.data.held_out import hold_out, take
+from acclimate.data.ragged import IntArray
 from acclimate.data.tokens import TokenStore
 from acclimate.data.unknown import unknown_id
 from acclimate.data.windows import Windows, within
@@ -17,6 +18,7 @@ from acclimate.files import digest_json
 from acclimate.modeling.folder import ModelFolder
 from acclimate.randomness import generator
 from acclimate.stages.base import Context
+from acclimate.tasks.grouping import numbered
 
 UNREAD_BITS = 8.0  # per byte that a vocabulary cannot read: what it costs to write it as it is, known to nobody
 
@@ -82,8 +84,9 @@ def read_text(
 ) -> PretrainingText:
     """The text of `corpora` in the parent's vocabulary, in windows of at most `room` tokens.
 
-    `shares` says how often a corpus is read in an epoch. Of each corpus the share `heldout` is held out, at most `most` tokens: which text
-    that is depends on the corpus alone, so it is the same in every mixture, and no later stage is judged on what an earlier one learned.
+    `shares` says how often a corpus is read in an epoch. Of each corpus the share `heldout` is held out, at most `most` tokens, in whole
+    groups where documents belong together: which text that is depends on the corpus alone, so it is the same in every mixture, and no later
+    stage is judged on what an earlier one learned.
 
     Raises:
         DataError: a share is so small that nothing of its corpus would be read.
@@ -95,8 +98,8 @@ def read_text(
     held: dict[str, Windows] = {}
     facts: dict[str, dict[str, Any]] = {}
     begin = 0
-    for name, store in zip(corpora, stores, strict=True):
-        kept, out = (within(*stretches, room) for stretches in hold_out(store.offsets, heldout, most))
+    for (name, corpus), store in zip(corpora.items(), stores, strict=True):
+        kept, out = (within(*stretches, room) for stretches in hold_out(store.offsets, heldout, most, _units(corpus, store.documents)))
         read = _repeated(kept, shares[name], name)
         if len(kept) and not len(read):
             raise DataError(f"corpus: nothing of {name!r} would be read: {shares[name]:g} of its {len(kept)} windows is less than one")
@@ -121,6 +124,15 @@ def read_text(
         for name, store in zip(corpora, stores, strict=True)
     }
     return PretrainingText(joined, whole, held, facts, sizes)
+
+
+def _units(corpus: Corpus, documents: int) -> IntArray | None:
+    """[documents] what each belongs to, as a number; None where each stands by itself."""
+    if not any(corpus.groups):
+        return None
+    # A document without a group is one by itself.
+    names = [(None, place) if group is None else group for place, group in enumerate(corpus.groups)]
+    return np.append(numbered(names), len(names) + np.arange(documents - len(names)))
 
 
 def _repeated(windows: Windows, share: float, name: str) -> Windows:

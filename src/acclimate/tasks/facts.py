@@ -1,6 +1,7 @@
 """What reading a task has found, for the plan and the report."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import combinations
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from acclimate.tasks.duplicates import DuplicateFacts
+from acclimate.tasks.split import Split
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,10 @@ class TaskFacts:
     labels_noted: tuple[str, ...] = ()  # what is to be known of the labels: odd ones that are kept, classes with one example
     unread: Sequence[str] = ()  # what lies in the task's folder and is not read
     file_notes: Sequence[str] = ()  # what is to be known of the files: some not read, some perhaps read twice
+    groups: Mapping[str, int] = field(default_factory=dict)  # by split, where there are any
     shared_groups: Mapping[str, int] = field(default_factory=dict)  # e.g. "train/test": groups that stand in both
+    shared_items: Mapping[str, int] = field(default_factory=dict)  # e.g. "train/test": the test items of these groups
+    group_notes: Sequence[str] = ()  # what is to be known of them
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -48,7 +53,24 @@ def word_lengths(texts: Sequence[str]) -> dict[str, float]:
     }
 
 
-def shared_groups(groups: Mapping[str, Collection[str] | None]) -> dict[str, int]:
-    """How many groups stand in two splits, by pair of splits that have groups at all."""
-    known = {name: set(values) for name, values in groups.items() if values is not None}
-    return {f"{one}/{other}": len(known[one] & known[other]) for one, other in combinations(known, 2)}
+def group_facts(splits: Mapping[str, Split], items: str, notes: Sequence[str] = ()) -> dict[str, Any]:
+    """The fields of `TaskFacts` about groups; `items` is the plural of what a split holds, `notes` what is known already."""
+    known = {name: split.groups for name, split in splits.items() if split.groups is not None}
+    if not known:
+        return {}
+    sizes = {name: Counter(groups) for name, groups in known.items()}
+    both = {f"{one}/{other}": (sizes[one].keys() & sizes[other].keys(), sizes[other]) for one, other in combinations(known, 2)}
+    shared = {pair: len(groups) for pair, (groups, _) in both.items()}
+    held = {pair: sum(size[group] for group in groups) for pair, (groups, size) in both.items()}
+    told = [*notes, *(_shared(pair, count, held[pair], items) for pair, count in shared.items() if count)]
+    if len(sizes["test"]) == 1 and len(splits["test"]) > 1:
+        told.append(f"all {len(splits['test']):,} test {items} are one group: nothing can be compared on them")
+    groups = {name: len(each) for name, each in sizes.items()}
+    return {"groups": groups, "shared_groups": shared, "shared_items": held, "group_notes": tuple(told)}
+
+
+def _shared(pair: str, groups: int, texts: int, items: str) -> str:
+    one, other = pair.split("/")
+    stand = f"1 group of {one} stands" if groups == 1 else f"{groups:,} groups of {one} stand"
+    leak = ": what was learned of them may flatter the scores" if other == "test" else ""
+    return f"{stand} in {other}, with {texts:,} {other} {items}{leak}"

@@ -21,6 +21,7 @@ from acclimate.data.readers.reading import LabelledFormat, Reading, TableReading
 from acclimate.data.readers.records import Record, Source
 from acclimate.errors import DataError, SettingsError, did_you_mean
 from acclimate.tasks.blocks import Block
+from acclimate.tasks.grouping import Group
 from acclimate.tasks.metrics.metric import Metric
 from acclimate.tasks.rows import Row, Rows
 from acclimate.tasks.split import Answers, Column, Split
@@ -80,8 +81,9 @@ class TaskKind(TableReading):
     """The examples that choose; taken out of train when not given."""
     test: str | None = None
     """The examples that judge; taken out of train when not given."""
-    group: str | None = None
-    """A column whose equal values (a patient, a contract) must not be torn apart by a split that acclimate makes."""
+    group: Group | None = None
+    """What belongs together (a patient, a contract): a column, or `{text_without: REGEX}` where texts are the same but for marks. Groups
+    are the unit of intervals and verdicts, of splits that acclimate makes, of label budgets, and of text held out in pretraining."""
     format: LabelledFormat | None = None
     """`jsonl`, `json`, `csv`, `tsv`, `parquet` or `hf`; known from the file names when not given."""
     unlabeled: CorpusSettings | None = None
@@ -97,7 +99,8 @@ class TaskKind(TableReading):
     split_seed: int = 0
     """The seed of what acclimate splits and samples; it is the same for every run of a study."""
     test_examples: int | None = Field(default=None, ge=2)
-    """Judge on so many test examples, drawn at random, where there are more; all when not given. Intervals widen accordingly."""
+    """Judge on so many test examples, drawn at random, where there are more; all when not given. Intervals widen accordingly. Single
+    examples are drawn, also of groups, which stay the unit of the statistics."""
 
     traced: ClassVar[bool] = True
     """Whether digests tell tasks of this kind from those of others; not so the first kind, whose digests are older than kinds."""
@@ -151,6 +154,11 @@ class TaskKind(TableReading):
         """How the files are to be read, as far as it is stated."""
         return self.read_as(self.format)
 
+    @property
+    def group_column(self) -> str | None:
+        """The column that names the groups; None where there are none, or where they follow from the texts."""
+        return self.group if isinstance(self.group, str) else None
+
     # Rows
 
     def detect(self, source: Source, names: tuple[str, ...] = ()) -> tuple[Self, dict[str, str]]:
@@ -174,7 +182,7 @@ class TaskKind(TableReading):
         found = dict(stated)
         for role in self.roles:
             if role.name not in found:
-                taken = tuple(name for name in (*found.values(), self.group) if name)
+                taken = tuple(name for name in (*found.values(), self.group_column) if name)
                 found[role.name] = detected[role.name] = detect_column(role.name, source, taken, role.known_as)
         twice = next((name for name in found.values() if list(found.values()).count(name) > 1), None)
         if twice is not None:
@@ -233,7 +241,8 @@ class TaskKind(TableReading):
 
     def too_few(self, train: Rows, split: str) -> str:
         """Why nothing could be taken out of train."""
-        by = f" without tearing apart groups of {self.group!r}" if self.group else ""
+        of = repr(self.group_column) if self.group_column else "equal texts"
+        by = f" without tearing apart groups of {of}" if self.group else ""
         return f"{len(train):,} examples are too few to take {split} out of train{by}; name `{split}:`, or raise `{split}_share`"
 
     def counts(self, gold: Column, names: tuple[str, ...]) -> dict[str, int]:

@@ -115,7 +115,7 @@ class Multilabel(NamedKind):
             if there:
                 missing = next(name for name in wanted if name not in there)
                 raise DataError(f"{source.files[0]}: no column {missing!r}, though there is one of the label {there[0]!r}")
-            found = indicators(source, [name for name in (self.text, self.group) if name]) if self.labels is None else ()
+            found = indicators(source, [name for name in (self.text, self.group_column) if name]) if self.labels is None else ()
             wanted = found if len(found) > 1 else wanted
         if self._columns_of(source, wanted):
             return self.model_copy(update={"labels": wanted}), {"labels": _columns_told(wanted)}
@@ -134,7 +134,7 @@ class Multilabel(NamedKind):
         own = self._columns_of(source, self.labels or ())
         if not own:
             return super().columns(source)
-        text = self.text or detect_column("text", source, tuple(name for name in (*own, self.group) if name))
+        text = self.text or detect_column("text", source, tuple(name for name in (*own, self.group_column) if name))
         if text in own:
             raise DataError(f"{source.files[0]}: the column {text!r} cannot be both text and a label")
         detected = dict(source.detected) | ({} if self.text else {"text": text})

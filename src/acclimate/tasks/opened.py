@@ -154,7 +154,8 @@ class Data:
             SettingsError: there is no such corpus.
         """
         if name == "task" and self.task is not None:
-            return Corpus.of_texts("task", self.task.train.documents(), self.task.text_fingerprint, then=self.task.unlabeled)
+            train = self.task.train
+            return Corpus.of_texts("task", train.documents(), self.task.text_fingerprint, self.task.unlabeled, train.document_groups)
         if name in self.corpora:
             return self.corpora[name]
         known = [*(["task"] if self.task else []), *self.corpora]
@@ -169,7 +170,7 @@ class Data:
         facts: dict[str, Any] = {"task": None, "corpora": {}, "overlap": dict(self.overlap)}
         if self.task is not None:
             facts["task"] = self.task.facts.as_dict()
-            del facts["task"]["file_notes"]  # they are among `notes`
+            del facts["task"]["file_notes"], facts["task"]["group_notes"]  # they are among `notes`
             if self.task.unlabeled is not None:
                 facts["task"]["unlabeled"] = self._corpus_facts(self.task.unlabeled)
         for name, corpus in self.corpora.items():
@@ -182,7 +183,7 @@ class Data:
 
     def notes(self) -> tuple[str, ...]:
         """What is to be known before anything is spent: files that are not read, texts that may be read twice."""
-        task = self.task.facts.file_notes if self.task is not None else ()
+        task = (*self.task.facts.file_notes, *self.task.facts.group_notes) if self.task is not None else ()
         unlabeled = (self.task.unlabeled,) if self.task is not None and self.task.unlabeled is not None else ()
         corpora = (*self.corpora.values(), *unlabeled) if self.scanned else ()
         others = (f"task {name}: {note}" for name, other in self.tasks.items() for note in other.facts.file_notes)

@@ -31,6 +31,7 @@ class Split:
     """[N] row in the source files, from 0, bad rows counted too."""
     files: tuple[Path, ...]
     groups: tuple[str, ...] | None = None
+    """[N] what each belongs to; None where all stand by themselves."""
     names: tuple[str, ...] = ()
     """The classes, tags, ... that gold points into, where there are any."""
 
@@ -52,6 +53,11 @@ class Split:
         """An item's texts, one behind the other."""
         return " | ".join(column[row] for column in self.inputs)
 
+    @property
+    def document_groups(self) -> tuple[str, ...] | None:
+        """The group of each text of `documents`."""
+        return None if self.groups is None else tuple(group for group in self.groups for _ in self.inputs)
+
     def documents(self) -> Iterator[str]:
         """Every text once, item by item: what a corpus of the task's texts reads."""
         return iter(self.inputs[0]) if len(self.inputs) == 1 else (text for item in zip(*self.inputs, strict=True) for text in item)
@@ -60,6 +66,11 @@ class Split:
     def text_fingerprint(self) -> str:
         """SHA-256 of the texts."""
         return text_digest(self.documents())
+
+    @cached_property
+    def documents_fingerprint(self) -> str:
+        """SHA-256 of what a corpus reads: the texts, and where there are groups these, for they are held out as wholes."""
+        return with_groups(self.text_fingerprint, self.groups)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -87,6 +98,11 @@ def column_bytes(column: Column) -> bytes:
         return column.astype("<i8").tobytes()
     known = column.astype("|b1") if column.dtype == np.bool_ else column.astype("<f8")
     return repr(known.shape).encode() + known.tobytes()
+
+
+def with_groups(fingerprint: str, groups: Sequence[str] | None) -> str:
+    """A fingerprint that tells apart what differs in groups alone; where there are none, as it is."""
+    return fingerprint if groups is None else hashlib.sha256(f"{fingerprint} {text_digest(groups)}".encode()).hexdigest()
 
 
 def text_digest(texts: Iterable[str]) -> str:

@@ -133,6 +133,40 @@ def budget_order(strata: Ragged, seed: int, name: str) -> IntArray:
     return np.lexsort((stratum_of, -counts[stratum_of], progress))
 
 
+def grouped_budget_order(strata: Ragged, groups: IntArray, seed: int, name: str) -> IntArray:
+    """Int64 [N]: as `budget_order`, with whole groups one after the other; a budget that ends within one cuts this last one alone.
+
+    `groups` [N] are numbers from 0. Always the stratum that has advanced least gives its next group, by the seed; the first one that a
+    stratum gives is one of its smallest, so that small budgets have every class where whole groups let them. Where every row is a group
+    of its own, it is the order of `budget_order`.
+    """
+    stratum_of = _rarest(strata)
+    counts = np.bincount(stratum_of)
+    by_frequency = np.lexsort((np.arange(len(counts)), -counts))[: np.count_nonzero(counts)]  # of equal progress, the first one advances
+    rows_of = np.split(np.argsort(groups, kind="stable"), np.cumsum(np.bincount(groups))[:-1])
+    queues = {}
+    for stratum in by_frequency.tolist():
+        its = np.array(list(dict.fromkeys(groups[stratum_of == stratum].tolist())))
+        drawn = its[np.argsort(generator(seed, "budget", name, stratum).permutation(len(its)))]
+        smallest = min(range(len(drawn)), key=lambda place: len(rows_of[drawn[place]]))
+        queues[stratum] = iter([drawn[smallest], *np.delete(drawn, smallest)])
+    progress = np.zeros(len(by_frequency))
+    taken, done = np.zeros(len(counts)), np.zeros(len(rows_of), dtype=bool)
+    order: list[IntArray] = []
+    while len(order) < len(rows_of):
+        least = int(progress.argmin())
+        group = next((group for group in queues[int(by_frequency[least])] if not done[group]), None)
+        if group is None:
+            progress[least] = np.inf  # all of its groups were given
+            continue
+        done[group] = True
+        order.append(rows_of[group])
+        taken += np.bincount(stratum_of[rows_of[group]], minlength=len(counts))
+        there = taken[by_frequency] > 0
+        progress = np.where(there & np.isfinite(progress), (taken[by_frequency] + 0.5) / counts[by_frequency], progress)
+    return np.concatenate(order)
+
+
 def _rarest(strata: Ragged) -> IntArray:
     """Int64 [N]: the stratum of each row that the fewest rows have; every row has one at least."""
     if strata.one_each:

@@ -17,12 +17,13 @@ from acclimate.errors import DataError
 from acclimate.files import atomic_file, digest_json
 from acclimate.randomness import generator
 from acclimate.tasks.duplicates import count_duplicates, drop_across, refuse_leaks
-from acclimate.tasks.facts import TaskFacts, shared_groups, word_lengths
-from acclimate.tasks.kind import TaskKind
+from acclimate.tasks.facts import TaskFacts, group_facts, word_lengths
+from acclimate.tasks.grouping import TextGroups, grouped, numbered
+from acclimate.tasks.kind import TaskKind, many
 from acclimate.tasks.rows import Rows, read_rows
 from acclimate.tasks.split import Split
 from acclimate.tasks.split_files import location, open_splits
-from acclimate.tasks.splits import budget_order, carve, units_of
+from acclimate.tasks.splits import budget_order, carve, grouped_budget_order, units_of
 
 SPLITS = ("train", "dev", "test")
 
@@ -40,7 +41,7 @@ class Task:
     unlabeled: Corpus | None
     facts: TaskFacts
     text: str
-    """SHA-256 of the whole training split's texts, whatever the label budget."""
+    """SHA-256 of the whole training split's texts (and groups), whatever the label budget."""
 
     @classmethod
     def open(cls, kind: TaskKind, root: Path, rejects_folder: Path | None = None, planned: str | None = None) -> "Self":
@@ -56,8 +57,11 @@ class Task:
         kind, seen = kind.detect(sources["train"])
         columns, detected = kind.columns(sources["train"])
         dropped = dict.fromkeys(sources, 0)
+        group_notes: tuple[str, ...] = ()
         with Problems(kind.skip_bad, rejects_folder / "task.jsonl" if rejects_folder else None) as problems:
             rows, noted = _read_splits(kind, sources, columns, root, problems)
+            if isinstance(kind.group, TextGroups):
+                rows, group_notes = grouped(rows, kind.group)
             duplicates = count_duplicates(rows)
             lengths = {split: len(each) for split, each in rows.items()}
             if "test" in rows and kind.duplicates == "error":
@@ -98,10 +102,10 @@ class Task:
             made=made,
             split_seed=kind.split_seed if made or len(splits["test"]) < whole_test else None,
             test_drawn_from=whole_test if len(splits["test"]) < whole_test else None,
-            shared_groups=shared_groups({name: split.groups for name, split in splits.items()}),
+            **group_facts(splits, many(kind.item), group_notes),
         )
         unlabeled = Corpus.open("unlabeled", kind.unlabeled, root, planned) if kind.unlabeled else None
-        return cls(kind, names, splits["train"], splits["dev"], splits["test"], unlabeled, facts, splits["train"].text_fingerprint)
+        return cls(kind, names, splits["train"], splits["dev"], splits["test"], unlabeled, facts, splits["train"].documents_fingerprint)
 
     @property
     def splits(self) -> dict[str, Split]:
@@ -127,7 +131,8 @@ class Task:
     def budget(self, labels: int | str, seed: int, cap_dev: bool = True) -> "Task":
         """The task with this many labelled training examples (`"all"`: as it is), drawn by the seed; a smaller is a prefix of a larger.
 
-        Stratified, with an example of every class where the budget allows. Dev is capped at the budget too, unless `cap_dev` is off.
+        Stratified, with an example of every class where the budget allows. Groups are drawn whole, but for the last one, of which a budget
+        may hold a part. Dev is capped at the budget too, unless `cap_dev` is off.
 
         Raises:
             DataError: the budget is larger than train, or smaller than two.
@@ -163,7 +168,10 @@ class Task:
         return tuple(written)
 
     def _first(self, split: Split, labels: int, seed: int, name: str) -> Split:
-        return split.take(budget_order(self.kind.strata(split.gold), seed, name)[:labels])
+        strata = self.kind.strata(split.gold)
+        if split.groups is None:
+            return split.take(budget_order(strata, seed, name)[:labels])
+        return split.take(grouped_budget_order(strata, numbered(split.groups), seed, name)[:labels])
 
 
 def _read_splits(
@@ -172,7 +180,7 @@ def _read_splits(
     """The rows of each split, and what is to be known of what train says is right."""
 
     def read(source: Source) -> Rows:
-        return read_rows(source, kind.read, columns, kind.texts(), kind.group, problems)
+        return read_rows(source, kind.read, columns, kind.texts(), kind.group_column, problems)
 
     train = sources["train"]
     if why := kind.lacking(train, columns, None):

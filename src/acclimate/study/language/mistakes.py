@@ -82,8 +82,9 @@ def mistakes_in(error: ValidationError, model: type[Settings], raw: Any) -> list
             unfit.setdefault(path, []).append(found)
     for path, several in unfit.items():
         # A value that fits no member of a union is reported once per member. If one of them only finds it too large, or something wrong
-        # inside it, that member is the one which was meant.
-        if any(other != path and other[: len(path)] == path for other in (*unfit, *(mistake.path for mistake in mistakes))):
+        # inside it, or a key too many or too few, that member is the one which was meant.
+        inside = (*(other for other in unfit if other != path), *(mistake.path for mistake in mistakes))
+        if any(other[: len(path)] == path for other in inside):
             continue
         meant = [found for found in several if found["type"] in _BOUNDS] or several
         wanted = dict.fromkeys(_expectation(found) for found in meant)

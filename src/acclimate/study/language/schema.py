@@ -152,7 +152,8 @@ def _blocks(annotation: Any, seen: set[type[Settings]]) -> list[tuple[str, str, 
 
 _TITLES = {
     "DataSettings": "`data`", "Classify": "`data.task`", "CorpusSettings": "A corpus", "HeadSettings": "`finetune.head`",
-    "LayersOf": "`base: {layers_of, keep}`", "New": "`base: {random: {...}}`", "Shape": "The sizes of a new model",
+    "TextGroups": "`group: {text_without}`", "LayersOf": "`base: {layers_of, keep}`", "New": "`base: {random: {...}}`",
+    "Shape": "The sizes of a new model",
 }  # fmt: skip
 
 

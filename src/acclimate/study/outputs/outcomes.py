@@ -139,7 +139,7 @@ def verdicts(study: Study, outcomes: Outcomes, task: Task) -> list[Verdict]:
                 answers = read_answers(outcomes.store.path(run.end) / "predictions.parquet", "test", metric.reads)
                 each[run.recipe][run.seed] = metric.each(task.test, answers)
         if any(each.values()):
-            found += compare(each, study.reference_name, metric, labels=labels, seeds=study.seed_list)
+            found += compare(each, study.reference_name, metric, labels=labels, seeds=study.seed_list, groups=task.test.groups)
     return found
 
 

@@ -13,6 +13,7 @@ from acclimate.stages.planned import Sizes
 from acclimate.study.language.study import Study
 from acclimate.study.plan.chains import ChainLink, Chains
 from acclimate.tasks.opened import Data
+from acclimate.tasks.split import with_groups
 from acclimate.versions import version
 
 
@@ -213,7 +214,7 @@ def fingerprint_of(what: str, data: Data, labels: str, seed: int) -> str:
         case "task text":
             return data.task.text_fingerprint
         case "dev text":
-            return data.task.dev.fingerprint
+            return with_groups(data.task.dev.fingerprint, data.task.dev.groups)
         case "test text":
-            return data.task.test.fingerprint
+            return with_groups(data.task.test.fingerprint, data.task.test.groups)
     raise SettingsError(f"corpus {what!r} is not in `data`")

@@ -30,7 +30,7 @@ def sliver(data: Data) -> Data:
 def _sliver(task: Task) -> Task:
     wanted = min(TEXTS, len(task.train))
     train = task.budget(max(wanted, len(task.names)), seed=0).train if wanted < len(task.train) else task.train
-    return replace(task, train=train, dev=_first(task.dev), test=_first(task.test), text=train.text_fingerprint)
+    return replace(task, train=train, dev=_first(task.dev), test=_first(task.test), text=train.documents_fingerprint)
 
 
 def _first(split: Split) -> Split:
