@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -104,6 +105,16 @@ def unclear(difference: float, low: float, high: float, seeds: float, texts: flo
 def advice(verdict: Verdict) -> str:
     runs = tuple(Run(name, seed, "all", "done", "", {"test_macro_f1": 0.8}) for name in ("fine-tune", "DAPT") for seed in range(3))
     return of(Results("test_macro_f1", "fine-tune", runs, (verdict,), (), {}, "")).advice
+
+
+def test_where_texts_belong_together_what_would_tell_is_said_in_groups_and_counted_in_them() -> None:
+    alone = unclear(0.03, -0.01, 0.07, 0.00002, 0.02, 0.1)
+    grouped = replace(alone, texts=1000, groups=400)
+    assert grouped.units == alone.units == 400
+    assert "more test texts" in advice(alone)
+    assert advice(grouped) == advice(alone).replace("more test texts", "more groups of test texts")
+    far = replace(unclear(0.002, -0.2, 0.2, 0.02, 1.0, 1.0), groups=400)
+    assert "ten times the groups of test texts, would not tell" in advice(far)
 
 
 def test_what_would_tell_is_said_in_seeds_and_in_texts() -> None:

@@ -75,4 +75,8 @@ def _image(figure: Figure) -> str:
 def _about(view: View) -> str:
     chosen: Row | None = next((row for row in view.rows if row.is_chosen), None)
     bold = f" In bold: {plain(chosen.recipe)}, which the dev set chose." if chosen else ""
-    return f"Every recipe against the reference, {plain(view.results.reference)}, on the same seeds and test examples.{bold}"
+    results = view.results
+    on = (
+        f" Test {results.kind.items} belong together, so that groups are what is counted: {results.judged_on}." if results.judged_on else ""
+    )
+    return f"Every recipe against the reference, {plain(results.reference)}, on the same seeds and test examples.{on}{bold}"

@@ -69,6 +69,12 @@ class Verdict:
     text_variance: float | None = None
     both_variance: float | None = None
     lower_is_better: bool = False  # of the metric
+    groups: int | None = None  # of the test texts, where they belong together: what all numbers are of
+
+    @property
+    def units(self) -> int:
+        """What the test split holds of what stands by itself: groups where texts belong together, else texts; 0 where nobody knows."""
+        return (self.texts if self.groups is None else self.groups) or 0
 
     @property
     def claim(self) -> Claim:
@@ -195,6 +201,12 @@ class Results:
     def score(self) -> ScoreFacts:
         """Of the metric by which recipes are compared."""
         return self.kind.score(self.metric)
+
+    @cached_property
+    def judged_on(self) -> str:
+        """`1,397 groups (3,469 test texts)`; empty where every item stands by itself."""
+        known = next((verdict for verdict in self.verdicts if verdict.groups is not None), None)
+        return "" if known is None else f"{known.groups:,} groups ({known.texts or 0:,} test {self.kind.items})"
 
     @property
     def judged_by(self) -> str:
@@ -367,6 +379,7 @@ def _verdict(row: dict[str, Any], lower: bool) -> Verdict:
         verdict=str(row["verdict"]),
         seeds=_count(row.get("seeds")),
         texts=_whole(row.get("texts")),
+        groups=_whole(row.get("groups")),
         compared=_whole(row.get("compared")),
         seed_variance=_number(row.get("seed_variance")),
         text_variance=_number(row.get("text_variance")),

@@ -64,7 +64,8 @@ def table_rows(results: Results) -> tuple[Row, ...]:
 def console_table(results: Results) -> Table:
     """The comparison for a terminal; names from the study are never read as markup."""
     several = len(results.budgets) > 1
-    table = Table(title=Text(f"{results.judged_by}, mean ± standard deviation over seeds"), title_justify="left")
+    on = f"\njudged on {results.judged_on}" if results.judged_on else ""
+    table = Table(title=Text(f"{results.judged_by}, mean ± standard deviation over seeds{on}"), title_justify="left")
     table.add_column("recipe", overflow="fold")
     if several:
         table.add_column("labels", justify="right")

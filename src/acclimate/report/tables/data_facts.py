@@ -1,6 +1,6 @@
 """What is known of the data: sizes, labels, lengths, repetitions, conflicts, rejects, cuts and overlaps, as grids and lines."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
@@ -42,6 +42,7 @@ def _splits(task: Facts, items: str) -> Grid:
         (
             split,
             _count(examples),
+            _count((task.get("groups") or {}).get(split)),
             *(_plain((words.get(split) or {}).get(name)) for name in ("mean", "median", "p95", "max")),
             _count(repeated.get(split)),
             _count(dropped.get(split)),
@@ -50,7 +51,9 @@ def _splits(task: Facts, items: str) -> Grid:
         for split, examples in (task.get("examples") or {}).items()
     )
     lengths = ("words, mean", "median", "95th percentile", "longest")
-    return Grid("Labelled examples", ("split", "examples", *lengths, f"repeated {items}", "dropped", "files"), rows, frozenset({0, 8}))
+    return Grid(
+        "Labelled examples", ("split", "examples", "groups", *lengths, f"repeated {items}", "dropped", "files"), rows, frozenset({0, 9})
+    )
 
 
 def _labels(task: Facts) -> Grid:
@@ -140,13 +143,21 @@ def _task_lines(task: Facts, items: str) -> list[tuple[str, str]]:
     if "conflicting_texts" in duplicates:
         lines.append((f"Equal {items} with different labels", _count(duplicates["conflicting_texts"])))
     lines += [("Labels", str(note)) for note in task.get("labels_noted") or ()]
-    lines += [(f"Groups in both {pair.replace('/', ' and ')}", _count(count)) for pair, count in (task.get("shared_groups") or {}).items()]
+    lines += list(_shared_groups(task, items))
     if task.get("made"):
         seed = "" if task.get("split_seed") is None else f", with split seed {task['split_seed']}"
         lines.append(("Splits made by acclimate", ", ".join(task["made"]) + seed))
     if task.get("test_drawn_from"):
         lines.append(("Test examples drawn at random from", _count(task["test_drawn_from"])))
     return lines + _reading(task, "Task")
+
+
+def _shared_groups(task: Facts, items: str) -> Iterator[tuple[str, str]]:
+    """Groups in both train and test: `37, with 81 test texts`."""
+    held: Facts = task.get("shared_items") or {}
+    for pair, count in (task.get("shared_groups") or {}).items():
+        texts = f", with {held[pair]:,} {pair.partition('/')[2]} {items}" if held.get(pair) else ""
+        yield f"Groups in both {pair.replace('/', ' and ')}", _count(count) + texts
 
 
 def _reading(facts: Facts, of: str) -> list[tuple[str, str]]:

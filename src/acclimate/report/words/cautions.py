@@ -58,7 +58,9 @@ def _of_the_data(chain: Chain) -> Iterator[str]:
             yield f"{count:,} {items} stand in both {pair.replace('/', ' and ')}, which flatters the scores."
     for pair, count in (task.get("shared_groups") or {}).items():
         if count and "test" in pair:
-            yield f"{count:,} groups have {items} in both {pair.replace('/', ' and ')}, which flatters the scores."
+            held = (task.get("shared_items") or {}).get(pair)
+            such = f" ({held:,} of the {pair.partition('/')[2]} {items})" if held else ""
+            yield f"{count:,} groups have {items} in both {pair.replace('/', ' and ')}{such}, which flatters the scores."
     if duplicates.get("conflicting_texts"):
         yield f"{duplicates['conflicting_texts']:,} equal {items} have different labels, so no model could be right on all of them."
     overlap: Mapping[str, float] = data.get("overlap") or {}

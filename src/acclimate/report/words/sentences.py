@@ -89,15 +89,17 @@ def _distance(bound: float) -> str:
 def _advice(results: Results, verdict: Verdict) -> str:
     """How much more data would tell; empty where the verdict's variances are not known."""
     parts = (verdict.seed_variance, verdict.text_variance, verdict.both_variance)
-    if None in parts or verdict.difference is None or not verdict.compared or (verdict.texts or 0) < 2:
+    if None in parts or verdict.difference is None or not verdict.compared or verdict.units < 2:
         return ""
     # scipy takes a moment to load, and most of a report does without.
     from acclimate.evaluation.power import MOST_TIMES, RELEVANT, advise
     from acclimate.evaluation.statistics import Components
 
     components = Components(*(max(part or 0.0, 0.0) for part in parts))
-    span, items = results.score.span, results.kind.items
-    advice = advise(components, verdict.difference, verdict.seeds, verdict.texts or 0, verdict.compared, span=span)
+    span, item, items = results.score.span, f"test {results.kind.item}", f"test {results.kind.items}"
+    if verdict.groups is not None:
+        item, items = f"group of {items}", f"groups of {items}"
+    advice = advise(components, verdict.difference, verdict.seeds, verdict.units, verdict.compared, span=span)
     relevant = score(RELEVANT * span)
     tiny = advice.target > abs(verdict.difference)
     low, high = verdict.low or 0.0, verdict.high or 0.0
@@ -107,12 +109,12 @@ def _advice(results: Results, verdict: Verdict) -> str:
         return f"The study would likely have seen a difference of {relevant}{known}." if tiny else ""
     ways = [f"{advice.seeds} more seed{_s(advice.seeds)}"] if advice.seeds else []
     if advice.texts:
-        ways.append(f"{_about(advice.texts)} more test {results.kind.item if advice.texts == 1 else items}")
+        ways.append(f"{_about(advice.texts)} more {item if advice.texts == 1 else items}")
     if not ways:
         times = {10: "ten"}.get(MOST_TIMES, str(MOST_TIMES))
         asked = f"a difference of {relevant}" if tiny else "a difference like the one observed"
         known = f"; what is known is that {alike}" if alike else ""
-        return f"Even {times} times the seeds, or {times} times the test {items}, would not tell {asked}{known}."
+        return f"Even {times} times the seeds, or {times} times the {items}, would not tell {asked}{known}."
     start = f"If a difference of {relevant} matters" if tiny else "If the true difference is the one observed"
     return f"{start}, about {' or '.join(ways)} would tell in four studies of five."
 
