@@ -43,7 +43,7 @@ def test_a_small_study_is_shown_whole_each_stage_under_its_parent_and_what_is_sh
         status(
             stage("a", state="cached", recipes=4),
             stage("b", "a", "running", seconds=8.0, progress=progress),
-            stage("c", "b"),
+            stage("c", "b", beside=("e",)),
             stage("d", "a", "failed", error="the loss is nan"),
             stage("e", state="done", seconds=200.0),
             seconds_left=600.0,
@@ -52,7 +52,7 @@ def test_a_small_study_is_shown_whole_each_stage_under_its_parent_and_what_is_sh
     assert drawn(frame) == [
         "≡ cached   stage a (4 recipes)",
         "├─ ▶ running  stage b  step 12/60  loss 1.2500  4,500 tokens/s  30 s left",
-        "│  └─ ○ waiting  stage c",
+        "│  └─ ○ waiting  stage c (beside stage e)",
         "└─ ✗ failed   stage d  the loss is nan",
         "✓ done     stage e  3 min 20 s",
         "study: 2 of 5 stages done, 1 of them cached, 1 running, 1 waiting, 1 failed",

@@ -64,8 +64,8 @@ class Performer:
         return Report(key, "done")
 
 
-def job(key, parent=None, payload=None):
-    return Job(key, () if parent is None else (parent,), f"job {key}", payload)
+def job(key, parents="", payload=None):
+    return Job(key, tuple(parents), f"job {key}", payload)
 
 
 def done(folder):
@@ -74,28 +74,29 @@ def done(folder):
 
 @pytest.mark.parametrize("engine", [Inline(), Local(1), Local(2)], ids=["inline", "one process", "two processes"])
 def test_parents_come_first_and_a_failure_stops_only_what_needs_it(tmp_path, engine):
-    jobs = [job("a"), job("b", "a", "fail"), job("c", "b"), job("d", "c"), job("e", "a"), job("f")]
+    jobs = [job("a"), job("b", "a", "fail"), job("c", "b"), job("d", "ec"), job("e", "a"), job("f"), job("g", "af")]
     lines = []
     reports = engine.run(jobs, Diary(tmp_path / "diary"), lines.append)
     assert {key: report.status for key, report in reports.items()} == {
-        "a": "done", "b": "failed", "c": "failed", "d": "failed", "e": "done", "f": "done",
+        "a": "done", "b": "failed", "c": "failed", "d": "failed", "e": "done", "f": "done", "g": "done",
     }  # fmt: skip
     assert "needs 'job b', which failed: it did not work" in reports["c"].error
     order = done(tmp_path)
-    assert sorted(order) == ["a", "b", "e", "f"]
+    assert sorted(order) == ["a", "b", "e", "f", "g"]
     assert order.index("a") < min(order.index("b"), order.index("e"))
+    assert order.index("g") > max(order.index("a"), order.index("f"))
     assert len(lines) == len(jobs)
 
 
 def test_a_crash_of_one_process_does_not_stop_the_others(tmp_path):
-    reports = Local(1).run([job("a", None, "crash"), job("b", "a"), job("c"), job("d", "c")], Diary(tmp_path / "diary"), lambda _: None)
+    reports = Local(1).run([job("a", "", "crash"), job("b", "a"), job("c"), job("d", "c")], Diary(tmp_path / "diary"), lambda _: None)
     assert [reports[key].status for key in "abcd"] == ["failed", "failed", "done", "done"]
     assert "SIGKILL" in reports["a"].error
 
 
 def test_workers_work_at_the_same_time(tmp_path):
     # Each waits for the other one's line: one after the other they would wait in vain.
-    jobs = [job("a", None, "meet"), job("b", None, "meet")]
+    jobs = [job("a", "", "meet"), job("b", "", "meet")]
     reports = Local(2).run(jobs, Diary(tmp_path / "diary"), lambda _: None)
     assert [reports[key].status for key in "ab"] == ["done", "done"]
 
@@ -149,14 +150,14 @@ class Log:
 @pytest.mark.parametrize("engine", [Inline(), Local(1)], ids=["inline", "one process"])
 def test_a_watcher_is_told_what_becomes_of_each_job_and_how_far_it_is(tmp_path, engine):
     log = Log()
-    engine.run([job("a", None, "tell"), job("b", "a", "fail"), job("c", "b")], Diary(tmp_path / "diary"), lambda _: None, log)
+    engine.run([job("a", "", "tell"), job("b", "a", "fail"), job("c", "b")], Diary(tmp_path / "diary"), lambda _: None, log)
     steps = [(Progress("title a", step, 2), "a") for step in range(3)]
     assert log.told == [("began", "a"), *steps, ("done", "a"), ("began", "b"), ("failed", "b"), ("failed", "c")]
 
 
 def test_two_processes_tell_of_their_own_jobs(tmp_path):
     log = Log()
-    Local(2).run([job(key, None, "tell") for key in "abcd"], Diary(tmp_path / "diary"), lambda _: None, log)
+    Local(2).run([job(key, "", "tell") for key in "abcd"], Diary(tmp_path / "diary"), lambda _: None, log)
     for key in "abcd":
         own = [what for what, whose in log.told if whose == key]
         assert own == ["began", *(Progress(f"title {key}", step, 2) for step in range(3)), "done"]
@@ -164,14 +165,14 @@ def test_two_processes_tell_of_their_own_jobs(tmp_path):
 
 def test_beside_a_live_view_what_workers_print_is_said_a_line_at_a_time(tmp_path, capfd):
     lines = []
-    Local(1).run([job("a", None, "print"), job("b")], Diary(tmp_path / "diary"), lines.append, Log(owns_terminal=True))
+    Local(1).run([job("a", "", "print"), job("b")], Diary(tmp_path / "diary"), lines.append, Log(owns_terminal=True))
     assert sorted(lines) == sorted(["to standard output", "to standard \ufffd error", "without an end", "done: job a", "done: job b"])
     assert capfd.readouterr() == ("", "")
 
 
 def test_otherwise_workers_print_on_standard_error_and_leave_standard_output_to_the_results(tmp_path, capfd):
     lines = []
-    Local(1).run([job("a", None, "print")], Diary(tmp_path / "diary"), lines.append, Log())
+    Local(1).run([job("a", "", "print")], Diary(tmp_path / "diary"), lines.append, Log())
     out, err = capfd.readouterr()
     assert (out, lines) == ("", ["done: job a"])
     assert "to standard output" in err
@@ -185,7 +186,7 @@ PROGRAM = """
     from test_engines import Diary, Local, job
 
     if __name__ == "__main__":
-        jobs = [job("a"), job("b", None, "long"), job("c")]
+        jobs = [job("a"), job("b", "", "long"), job("c")]
         reports = Local(1).run(jobs, Diary(Path(sys.argv[1])), lambda line: print(line, flush=True))
         print({{key: report.status for key, report in reports.items()}})
 """

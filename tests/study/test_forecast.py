@@ -1,5 +1,7 @@
 """The time that is left: nothing is said before something is known, and then what the stages took decides."""
 
+from dataclasses import replace
+
 import pytest
 
 from acclimate.study.language.study import load_study
@@ -65,6 +67,9 @@ def test_several_devices_share_the_work_but_a_chain_is_one_after_the_other():
     assert seconds_left(apart, weights, 3) == pytest.approx(10.0)
     chain = [stage("a", "done", 10.0), stage("b", parent="a"), stage("c", parent="b"), stage("d", parent="c")]
     assert seconds_left(chain, weights, 3) == pytest.approx(30.0)
+    # What stands beside the others waits for the longest of them.
+    beside = [stage("a", "done", 10.0), stage("b", parent="a"), stage("c", parent="b"), replace(stage("d", parent="a"), beside=("c",))]
+    assert seconds_left(beside, weights, 3) == pytest.approx(30.0)
 
 
 def test_failed_skipped_and_cached_stages_take_no_time():

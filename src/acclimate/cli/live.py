@@ -170,9 +170,11 @@ class _Tree:
         line = Text(guide, no_wrap=True, overflow="ellipsis")
         line.append(f"{self._sign(stage.state)} {stage.state:8}", colour)
         shared = f" ({stage.recipes} recipes)" if stage.recipes > 1 else ""
+        others = ", ".join(one_line(self._stages[key].title) for key in stage.beside if key in self._stages)
+        beside = f" (beside {others})" if others else ""
         facts = _facts(stage)
         # The numbers are what one looks for; a long title gives way to them.
-        title = Text(f" {one_line(stage.title)}{shared}", end="")
+        title = Text(f" {one_line(stage.title)}{shared}{beside}", end="")
         title.truncate(max(16, self._width - line.cell_len - len(facts)), overflow="ellipsis")
         line.append_text(title)
         line.append(facts, "red" if stage.state == "failed" else "cyan" if stage.state == "running" else "dim")
