@@ -137,7 +137,9 @@ def test_the_plan_and_the_report_show_what_stands_beside(world, capsys):
     (root,) = tree(Results.load(folder / "out"))
     soups = [branch for branch in root.branches if branch.name == "soup"]
     assert [branch.about.partition(",")[0] for branch in soups] == ["beside first topics"] * 2
-    assert "beside first topics" in (folder / "out/report.html").read_text(encoding="utf-8")
+    page = (folder / "out/report.html").read_text(encoding="utf-8")
+    assert "beside first topics" in page
+    assert "Further tasks, learned on the way" in page
 
 
 def test_what_is_done_again_is_what_leads_to_an_end_that_is_not_there(world):

@@ -126,7 +126,8 @@ def _step(chain: Chain, stage: StageFact) -> str:
     on = f" on {listing(parts)}" if parts else ""
     shown = {name: value for name, value in stage.settings.items() if name not in SETTINGS_LEFT_OUT and value not in (None, [])}
     settings = ", ".join(f"{plain(name)} {plain(_value(value))}" for name, value in shown.items())
-    return f"**{plain(stage.stage)}**{on}: {settings}"
+    beside = f", beside {listing([named(recipe) for recipe in stage.beside])}" if stage.beside else ""
+    return f"**{plain(stage.stage)}**{on}{beside}: {settings}"
 
 
 def _value(value: Any) -> str:
@@ -149,10 +150,15 @@ def _read_by(chain: Chain) -> Results:
     """The results with the data that this model read: the study may have had more."""
     data: Mapping[str, Any] = chain.results.study.get("data") or {}
     corpora = {name: facts for name, facts in (data.get("corpora") or {}).items() if name in chain.read}
+    tasks = {name: facts for name, facts in (data.get("tasks") or {}).items() if name in chain.tasks}
     task = data.get("task")
     if task and "task" not in chain.read:
         task = {**task, "unlabeled": None}
-    return replace(chain.results, study={**chain.results.study, "data": {**data, "task": task, "corpora": corpora}}, stages=chain.stages)
+    return replace(
+        chain.results,
+        study={**chain.results.study, "data": {**data, "task": task, "tasks": tasks, "corpora": corpora}},
+        stages=chain.stages,
+    )
 
 
 def _scores(chain: Chain) -> str:

@@ -52,6 +52,11 @@ class Chain:
         return tuple(dict.fromkeys(named))
 
     @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks that it learned on the way to the study's, by name."""
+        return tuple(dict.fromkeys(stage.about for stage in self.stages if stage.about is not None))
+
+    @property
     def read(self) -> tuple[str, ...]:
         """All corpora that its stages read, by name: those that a vocabulary was cut to, too."""
         named = (name for stage in self.stages if (corpus := stage.settings.get("corpus")) for name in shares(corpus))
@@ -79,5 +84,5 @@ class Chain:
         """The hub ids of all that this model was trained on."""
         by_name = self.results.study.get("hub_datasets") or {}
         # A pretraining on the task also reads its unlabelled texts.
-        names = ["task", *self.read, *(["task unlabeled"] if "task" in self.read else [])]
+        names = ["task", *(f"task {name}" for name in self.tasks), *self.read, *(["task unlabeled"] if "task" in self.read else [])]
         return list(dict.fromkeys(str(each) for name in names for each in by_name.get(name) or ()))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
-from acclimate.report.results.finished import Results
+from acclimate.report.results.finished import Results, StageFact
 from acclimate.report.tables.grid import Grid
 from acclimate.report.words.text import amount, label_count, percent, size
 
@@ -31,8 +31,16 @@ def data_facts(results: Results) -> DataFacts:
         corpora = {"task unlabeled": task["unlabeled"], **corpora}
     overlap: Facts = data.get("overlap") or {}
     items = results.kind.items
-    grids = [_splits(task, items), _labels(task), _corpora(corpora, overlap), _unknown(results), _cuts(results)]
-    lines = [*_task_lines(task, items), *(line for name, corpus in corpora.items() for line in _reading(corpus, f"Corpus {name}"))]
+    tasks: dict[str, Facts] = dict(data.get("tasks") or {})
+    grids = [
+        _splits(task, items), _labels(task), _tasks(tasks, overlap), _corpora(corpora, overlap), _unknown(results), _cuts(results),
+    ]  # fmt: skip
+    further = (line for name, facts in tasks.items() for line in _reading(facts, f"Task {name}"))
+    lines = [
+        *_task_lines(task, items),
+        *further,
+        *(line for name, corpus in corpora.items() for line in _reading(corpus, f"Corpus {name}")),
+    ]
     return DataFacts(tuple(grid.without_empty_columns() for grid in grids if grid.rows), tuple(lines))
 
 
@@ -61,6 +69,22 @@ def _labels(task: Facts) -> Grid:
     names = task.get("labels") or dict.fromkeys(label for split in counts.values() for label in split)
     rows = tuple((str(label), *(_count(split.get(label, 0)) for split in counts.values())) for label in names) if counts else ()
     return Grid("Examples by label", ("label", *counts), rows)
+
+
+def _tasks(tasks: Mapping[str, Facts], overlap: Facts) -> Grid:
+    rows = tuple(
+        (
+            name,
+            _count(len(facts.get("labels") or ())),
+            *(_count((facts.get("examples") or {}).get(split)) for split in ("train", "dev", "test")),
+            _count(sum((facts.get("dropped") or {}).values())),
+            percent(found) if (found := overlap.get(f"task {name}")) is not None else "–",
+            _files(list(dict.fromkeys(file for files in (facts.get("files") or {}).values() for file in files))),
+        )
+        for name, facts in tasks.items()
+    )
+    headings = ("task", "labels", "train", "dev", "test", "dropped", "test texts found in it", "files")
+    return Grid("Further tasks, learned on the way", headings, rows, frozenset({0, 7}))
 
 
 def _corpora(corpora: Mapping[str, Facts], overlap: Facts) -> Grid:
@@ -94,7 +118,8 @@ def _cuts(results: Results) -> Grid:
         for name, value in stage.metrics.items():
             if any(kind in name for kind in CUTS):
                 for recipe in stage.recipes:
-                    found = most.setdefault((stage.stage, stage.labels or "all", recipe), {})
+                    what = stage.stage if stage.about is None else f"{stage.stage} on {stage.about}"
+                    found = most.setdefault((what, stage.labels or "all", recipe), {})
                     found[name] = max(found.get(name, 0), value or 0)
     names = tuple(dict.fromkeys(name for found in most.values() for name in found))
     together: dict[tuple[str, ...], list[str]] = {}  # recipes by all the other cells
@@ -113,7 +138,7 @@ def _unknown(results: Results) -> Grid:
     """
     most: dict[str, dict[str, float]] = {}  # by recipe and text
     for stage in results.stages:
-        for text, share in _unknown_shares(stage.metrics).items():
+        for text, share in _unknown_shares(stage).items():
             for recipe in stage.recipes:
                 found = most.setdefault(recipe, {})
                 found[text] = max(found.get(text, 0.0), share)
@@ -128,11 +153,12 @@ def _unknown(results: Results) -> Grid:
     return Grid(caption, ("recipes", *texts), rows, frozenset({0}))
 
 
-def _unknown_shares(metrics: Facts) -> dict[str, float]:
+def _unknown_shares(stage: StageFact) -> dict[str, float]:
     # Of one stage, by text.
+    metrics = stage.metrics
     corpora: Mapping[str, Facts] = metrics.get("corpora") or {}
     read = {name: facts.get("unknown_share") for name, facts in corpora.items()}
-    read |= {f"task {split}": metrics.get(f"unknown_share_{split}") for split in ("train", "dev", "test")}
+    read |= {f"{stage.about or 'task'} {split}": metrics.get(f"unknown_share_{split}") for split in ("train", "dev", "test")}
     return {name: float(share) for name, share in read.items() if share is not None}
 
 

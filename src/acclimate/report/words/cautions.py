@@ -67,14 +67,18 @@ def _of_the_data(chain: Chain) -> Iterator[str]:
     for corpus in chain.corpora:
         if overlap.get(corpus):
             yield f"{percent(overlap[corpus])} of the test texts were found in the corpus {named(corpus)}, which it read in pretraining."
+    for name in chain.tasks:
+        if share := overlap.get(f"task {name}"):
+            yield f"{percent(share)} of the test texts were found in the task {named(name)}, which it learned on the way."
     included = dict.fromkeys(split for stage in chain.pretrainings for split in stage.settings.get("include") or ())
     if included:
         yield f"It read the texts of {' and '.join(map(plain, included))} in pretraining, without their labels."
-    unknown = max((float(stage.metrics.get("unknown_share_test") or 0) for stage in chain.stages), default=0.0)
+    judged = [stage for stage in chain.stages if stage.about is None]
+    unknown = max((float(stage.metrics.get("unknown_share_test") or 0) for stage in judged), default=0.0)
     if unknown > NOTED:
         yield f"{percent(unknown)} of the tokens of the test texts are unknown to its vocabulary: it cannot read them."
     for unit in ("tokens", "words"):
-        if cut := sum(int(stage.metrics.get(f"cut_{unit}_test") or 0) for stage in chain.stages):
+        if cut := sum(int(stage.metrics.get(f"cut_{unit}_test") or 0) for stage in judged):
             yield f"Long texts are cut: {cut:,} {unit} of the test texts were not seen."
 
 
