@@ -1,6 +1,7 @@
 """The same language from Python: a study is a value, the YAML is nothing but these models.
 
-Put texts of your own at reviews.jsonl and labelled/ beside this file.
+Put texts of your own at reviews.jsonl and labelled/ beside this file. What is in memory is given instead (docs/python.md): with
+`data={"domain": {}, "task": {}}`, call `run_study(..., task=frame, corpora={"domain": texts})`.
 """
 
 from pathlib import Path

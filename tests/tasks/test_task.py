@@ -221,7 +221,6 @@ def test_fingerprints_follow_texts_labels_and_rows(folder):
 @pytest.mark.parametrize(
     "settings",
     [
-        {},
         {"path": "a", "train": "b"},
         {"path": "a", "dev": "b"},
         {"train": "a", "dev_share": 0.5, "test_share": 0.5},

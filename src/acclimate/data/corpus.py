@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import GetJsonSchemaHandler, model_validator
+from pydantic import GetJsonSchemaHandler, ValidationInfo, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -41,6 +41,11 @@ class CorpusSettings(TableReading):
     """Regular expressions; what they match is removed from every document, e.g. marks of italics."""
 
     @property
+    def placed(self) -> bool:
+        """Whether it says where the texts are; else they are given from Python."""
+        return self.path != ()
+
+    @property
     def reading(self) -> Reading:
         """How the files are to be read, as far as it is stated."""
         return self.read_as(self.format, self.documents)
@@ -52,7 +57,9 @@ class CorpusSettings(TableReading):
 
     @model_validator(mode="before")
     @classmethod
-    def _bare_path(cls, value: Any) -> Any:
+    def _bare_path(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, Mapping) and "path" not in value and info.context is None:
+            return {**value, "path": ()}  # in Python the texts may be given later
         return {"path": value} if isinstance(value, str | list | tuple) else value
 
     @classmethod
@@ -118,6 +125,8 @@ class Corpus:
         Raises:
             DataError: nothing is there, or it is not clear which column holds the text.
         """
+        if not settings.placed:
+            raise DataError(f"the corpus {name!r}: no `path` says where its texts are; or give them to `run_study`, with `corpora=`")
         source = open_source(settings.path, root, settings.reading)
         detected = dict(source.detected)
         text = settings.text

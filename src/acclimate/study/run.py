@@ -3,7 +3,7 @@
 import os
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from acclimate.errors import Interrupted, SettingsError
-from acclimate.files import locked, write_json, write_text
+from acclimate.files import locked, write_json
 from acclimate.owned import mark_made
 from acclimate.stages.base import USUAL_SCORE
 from acclimate.study.engines.engine import Job
 from acclimate.study.engines.reports import Report
 from acclimate.study.engines.table import ENGINES, engine_of
-from acclimate.study.language.paths import precious, relocated
-from acclimate.study.language.study import Study, resolved
-from acclimate.study.language.yaml import dump
+from acclimate.study.given import with_rows
+from acclimate.study.language.paths import precious
+from acclimate.study.language.study import Study
 from acclimate.study.outputs.best import Handover, hand_over
 from acclimate.study.outputs.chosen_blocks import chosen_blocks
 from acclimate.study.outputs.disagreements import disagreements
@@ -36,7 +36,8 @@ from acclimate.study.outputs.outcomes import (
     write_predictions,
     write_rows,
 )
-from acclimate.study.outputs.output_folder import BLOCKS, RECORD, claim, replaced_results, take
+from acclimate.study.outputs.output_folder import BLOCKS, RECORD, claim, refuse_foreign_data, replaced_results, take
+from acclimate.study.outputs.written_study import write_study
 from acclimate.study.plan.prepared import Prepared, prepare
 from acclimate.study.store.artifacts import Store
 from acclimate.study.store.room import lacking
@@ -80,14 +81,24 @@ class Finished:
     handover: Handover
 
 
-def run_study(study: Study, root: Path, options: Options, smoke: bool = False) -> Finished:
-    """Run a study, or go on with it, and fill its output folder.
+def run_study(
+    study: Study, root: Path, options: Options, smoke: bool = False, *,
+    task: Any = None, tasks: Mapping[str, Any] | None = None, corpora: Mapping[str, Any] | None = None,
+) -> Finished:  # fmt: skip
+    """Run a study, or go on with it, and fill its output folder; paths in it start at `root`.
+
+    Data may come from Python instead: `task` is a pandas frame, a dataset of `datasets`, an iterable of mappings (columns to values), or a
+    mapping of split names (train, dev or validation, test) to these; `tasks` are the same of further tasks, by name; `corpora` are texts by
+    the corpus's name, as for a task or an iterable of strings. All of it is read once, and as strictly as files: an error names the split
+    and the row, from 1. Results and keys are those of equal files.
 
     Raises:
+        DataError, ModelError, SettingsError: something that was given is wrong; nothing has been spent.
         Interrupted: a stop was asked for; everything done is kept, and the same call continues.
     """
     if follows():
         silent = replace(options, say=lambda _: None, live=None, track=())
+        study = with_rows(study, options.store, task=task, tasks=tasks, corpora=corpora)
         carry_out(prepare(study, root, options.store, smoke, precision=options.precision), silent, Journal(study.name))
         return Finished(options.out, 0, 0, Handover(None, None))
     if options.engine not in ENGINES:
@@ -95,11 +106,14 @@ def run_study(study: Study, root: Path, options: Options, smoke: bool = False) -
     ENGINES[options.engine](options.workers)  # which may refuse them before anything is spent
     options = replace(options, track=checked_trackers(options.track))
     claim(options.out, precious(study, root, options.store))
+    if any(given is not None for given in (task, tasks, corpora)):
+        refuse_foreign_data(options.out)
     Store(options.store).check_writable()
     journal = Journal(study.name, options.out, options.live is not None)
     with locked(options.out / ".lock", timeout=0):
         take(options.out)
         with journal, ExitStack() as lease:
+            study = with_rows(study, options.store, task=task, tasks=tasks, corpora=corpora)
             return _run(study, root, options, smoke, journal, lease)
 
 
@@ -163,7 +177,7 @@ def write_results(prepared: Prepared, reports: dict[str, Report], options: Optio
         write_json(folder / BLOCKS, chosen_blocks(outcomes, task, handover.best))
         if task.write_splits(folder / "splits"):
             mark_made(folder / "splits", "splits", task.fingerprint)
-        write_text(folder / "study.yaml", dump(relocated(resolved(study), prepared.root, out)))
+        write_study(prepared, out, folder)
         about = study_facts(prepared, outcomes, options.command) | {
             "best": _about(handover, metric.name),
             "failed": [{name: row[name] for name in ("recipe", "seed", "labels", "error")} for row in failed],
@@ -177,7 +191,7 @@ def write_models(prepared: Prepared, reports: dict[str, Report], options: Option
     outcomes = Outcomes.read(prepared.plan, prepared.store, reports)
     about = study_facts(prepared, outcomes, options.command)
     with replaced_results(options.out) as folder:
-        write_text(folder / "study.yaml", dump(relocated(resolved(prepared.study), prepared.root, options.out)))
+        write_study(prepared, options.out, folder)
         runs, failed = write_pretrained(outcomes, about, folder)
         write_json(folder / RECORD, about)
     return Finished(options.out, failed, runs, Handover(None, None))

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, GetJsonSchemaHandler, model_validator
+from pydantic import Field, GetJsonSchemaHandler, ValidationInfo, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -33,6 +33,9 @@ Form = Literal["sequence", "tokens", "embedding", "text"]
 
 Link = Literal["softmax", "sigmoid", "none"]
 """What a model's numbers mean: probabilities of names of which one holds, of names each of which may hold, or the numbers themselves."""
+
+
+NO_PLACE = "a task needs either `path` (a folder, a dataset, or one file to be split) or `train`"
 
 
 class ColumnRole(NamedTuple):
@@ -140,14 +143,20 @@ class TaskKind(TableReading):
         return {"anyOf": [{"type": "string"}, full], "description": full.get("description", "")}
 
     @model_validator(mode="after")
-    def _one_way(self) -> "TaskKind":
-        if (self.path is None) == (self.train is None):
-            raise ValueError("a task needs either `path` (a folder, a dataset, or one file to be split) or `train`")
+    def _one_way(self, info: ValidationInfo) -> "TaskKind":
+        # In Python, where nothing is said of a source, rows may be given later.
+        if (self.path is not None and self.train is not None) or (info.context is not None and not self.placed):
+            raise ValueError(NO_PLACE)
         if self.path is not None and (self.dev or self.test):
             raise ValueError("`path` stands for the whole task; with `dev` or `test` say `train` instead of `path`")
         if self.dev_share + self.test_share >= 1:
             raise ValueError("`dev_share` and `test_share` leave nothing for train")
         return self
+
+    @property
+    def placed(self) -> bool:
+        """Whether it says where its examples are; else they are given from Python."""
+        return self.path is not None or self.train is not None
 
     @property
     def reading(self) -> Reading:

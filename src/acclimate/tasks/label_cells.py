@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from acclimate.data.readers.problems import Problems
+from acclimate.data.readers.problems import Problems, place
+from acclimate.data.readers.reading import KEYED
 from acclimate.data.readers.records import Record, Source
 from acclimate.errors import DataError
 from acclimate.tasks.labels import is_missing, label_name
@@ -102,7 +103,7 @@ def indicators(source: Source, taken: Collection[str]) -> tuple[str, ...]:
     """The columns that hold 0 and 1 in the first rows of a source; a few other values are mistakes, which are told when rows are read."""
     columns = [name for name in source.columns if name not in taken and name.strip()]
     truths, others = Counter[str](), Counter[str]()
-    for record in islice(_records(source, () if source.format in ("json", "jsonl") else columns), _PEEK):
+    for record in islice(_records(source, () if source.format in KEYED else columns), _PEEK):
         for name in columns:
             value = record.values.get(name)
             if truth(value) is not None:
@@ -119,7 +120,7 @@ def cells_of(source: Source, column: str) -> tuple[dict[str, str], set[str]]:
     for record in _records(source, (column,)):
         value = record.values[column]
         if isinstance(value, str) and value not in cells:
-            cells[value] = f"{record.file}:{record.line}"
+            cells[value] = place(record.file, record.line)
         elif isinstance(value, list | tuple):
             alone.update(each for each in value if isinstance(each, str))
     return cells, alone

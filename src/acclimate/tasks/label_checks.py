@@ -95,7 +95,7 @@ def without_labels(source: Source, columns: Sequence[str], known: Set[str]) -> s
     `known` are the labels of train. It reads until the first label, so of a split that has labels the first row.
     """
     named = f"{', '.join(map(repr, columns[:_GROUPS]))}{', ...' if len(columns) > _GROUPS else ''}"
-    if source.format != "jsonl" and source.columns and not set(columns) & set(source.columns):
+    if source.format not in ("jsonl", "rows") and source.columns and not set(columns) & set(source.columns):
         return f"no column {named}"
     met: set[str] = set()
     with Problems(skip_bad=True) as problems:

@@ -13,13 +13,13 @@ from acclimate.data.corpus import Corpus
 from acclimate.data.readers.problems import Problems
 from acclimate.data.readers.read_files import rows_by_file, task_notes, unread_facts
 from acclimate.data.readers.records import Source
-from acclimate.errors import DataError
+from acclimate.errors import DataError, SettingsError
 from acclimate.files import atomic_file, digest_json
 from acclimate.randomness import generator
 from acclimate.tasks.duplicates import count_duplicates, drop_across, refuse_leaks
 from acclimate.tasks.facts import TaskFacts, group_facts, word_lengths
 from acclimate.tasks.grouping import TextGroups, grouped, numbered
-from acclimate.tasks.kind import TaskKind, many
+from acclimate.tasks.kind import NO_PLACE, TaskKind, many
 from acclimate.tasks.rows import Rows, read_rows
 from acclimate.tasks.split import Split
 from acclimate.tasks.split_files import location, open_splits
@@ -52,6 +52,8 @@ class Task:
                 dev or test label is never seen in train, labels look like noise, a split has none, there is one class only, or no
                 split can be made.
         """
+        if not kind.placed:
+            raise SettingsError(f"{NO_PLACE}; or give rows to `run_study`")
         named = {"train": kind.train, "dev": kind.dev, "test": kind.test}
         sources = open_splits(named, kind.path, root, kind.reading)
         kind, seen = kind.detect(sources["train"])

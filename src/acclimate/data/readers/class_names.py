@@ -17,18 +17,20 @@ def names_in_schema(metadata: dict[bytes, bytes] | None) -> dict[str, list[str]]
     return {column: [str(name) for name in names] for column, names in named.items()}
 
 
-def class_name(number: Any, names: Sequence[str], where: str) -> Any:
+def class_name(number: Any, names: Sequence[str], where: str, by: str = "the file") -> Any:
     """The name of a class by its number, of a list those of its numbers; None for -1, which is no label, and what is no number as it is.
+
+    The names are given `by` what holds the numbers.
 
     Raises:
         DataError: there is no class of this number.
     """
     if isinstance(number, list):
-        return [class_name(each, names, where) for each in number]
+        return [class_name(each, names, where, by) for each in number]
     if not isinstance(number, int) or isinstance(number, bool):
         return number
     if number >= len(names):
-        raise DataError(f"{where}: class number {number}, and the file names {len(names)} classes only, counted from 0")
+        raise DataError(f"{where}: class number {number}, and {by} names {len(names)} classes only, counted from 0")
     return None if number < 0 else names[number]
 
 

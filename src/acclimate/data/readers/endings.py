@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from acclimate.data.readers.reading import Format
+from acclimate.data.readers.reading import Format, SourceFormat
 
 FORMATS: dict[str, Format] = {
     ".jsonl": "jsonl",
@@ -13,6 +13,7 @@ FORMATS: dict[str, Format] = {
     ".parquet": "parquet",
     ".txt": "txt",
 }
+ROWS = ".acclimate-rows"  # of the file in which rows from Python are kept while a study runs; nobody writes one by hand
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstandard", ".bz2": "bzip2", ".xz": "xz"}  # by ending; `compressed.py` unpacks them
 
 
@@ -21,8 +22,10 @@ def compression_of(path: Path) -> str | None:
     return COMPRESSIONS.get(path.suffix.lower())
 
 
-def format_of(path: Path) -> Format | None:
+def format_of(path: Path) -> SourceFormat | None:
     """The format a name stands for, with any compression left out; None when the ending is not one of ours."""
+    if path.suffix == ROWS:
+        return "rows"
     return FORMATS.get(_unpacked(path).suffix.lower())
 
 

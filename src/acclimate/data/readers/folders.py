@@ -12,7 +12,7 @@ from pathlib import Path
 
 from acclimate.data.readers.compressed import what_it_is
 from acclimate.data.readers.endings import format_of, known_endings
-from acclimate.data.readers.reading import Format
+from acclimate.data.readers.reading import SourceFormat
 from acclimate.errors import DataError, did_you_mean
 
 _SHARD = re.compile(r"(?P<head>.*?)(?P<index>\d{1,9})-of-(?P<of>\d{1,9})(?P<hash>-[0-9a-f]{8,64})?(?P<tail>(?![0-9a-zA-Z]).*)?")
@@ -37,7 +37,7 @@ def is_dataset_folder(path: Path) -> bool:
         return False
 
 
-def nothing_read(pattern: str | Sequence[str], root: Path, found: Found, format: Format | None) -> str:
+def nothing_read(pattern: str | Sequence[str], root: Path, found: Found, format: SourceFormat | None) -> str:
     """What to say of a folder in which nothing is read."""
     where = root / Path(pattern).expanduser() if isinstance(pattern, str) else ", ".join(pattern)
     if found.datasets:
@@ -46,7 +46,7 @@ def nothing_read(pattern: str | Sequence[str], root: Path, found: Found, format:
     return f"{where}: the folder holds no {format or 'data'} files (known endings: {known_endings()}){there}"
 
 
-def find(pattern: str | Sequence[str], root: Path, format: Format | None = None) -> Found:
+def find(pattern: str | Sequence[str], root: Path, format: SourceFormat | None = None) -> Found:
     """The files that a path, a glob (`**` included), a folder or several of these stand for, sorted within each, none twice.
 
     A folder means every file below it with a known ending (or of `format` when given), linked folders included; hidden files are left
@@ -76,15 +76,15 @@ def find(pattern: str | Sequence[str], root: Path, format: Format | None = None)
     raise DataError(_read_once(path, mode))
 
 
-def one_format(files: Sequence[Path]) -> Format:
+def one_format(files: Sequence[Path]) -> SourceFormat:
     """The format that all these files share, by their endings.
 
     Raises:
         DataError: an ending is unknown, or there are several formats.
     """
-    found: dict[Format, Path] = {}
+    found: dict[SourceFormat, Path] = {}
     for file in files:
-        format: Format | None = "hf" if is_dataset_folder(file) else format_of(file)
+        format: SourceFormat | None = "hf" if is_dataset_folder(file) else format_of(file)
         if format is None:
             what = what_it_is(file) or "the ending says no known format; name it: `format: jsonl` (or json, csv, tsv, parquet, txt)"
             raise DataError(f"{file}: {what}")
@@ -154,7 +154,7 @@ def _nearest(path: Path) -> str:
         return f" (nor is there a folder {path.parent})"
 
 
-def _below(folder: Path, format: Format | None) -> Found:
+def _below(folder: Path, format: SourceFormat | None) -> Found:
     walk = _Walk()
     paths = sorted(walk.files(folder))
     known = [path for path in paths if format_of(path) is not None and format in (None, format_of(path))]

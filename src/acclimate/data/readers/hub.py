@@ -102,8 +102,7 @@ def dataset_rows(dataset: Any, columns: Sequence[str] | None) -> Iterator[dict[s
     """Rows as dictionaries, streamed from the memory-mapped files; class numbers become class names, -1 (no label) None."""
     if columns is not None:
         dataset = dataset.select_columns(list(columns))
-    classes_in = {column: getattr(feature, "feature", feature) for column, feature in dataset.features.items()}  # of a list, its items'
-    names = {column: feature.names for column, feature in classes_in.items() if type(feature).__name__ == "ClassLabel"}
+    names = class_names_in(dataset.features)
     rows = 0
     for batch in dataset.with_format(None).iter(batch_size=_BATCH):
         for column, classes in names.items():
@@ -113,6 +112,12 @@ def dataset_rows(dataset: Any, columns: Sequence[str] | None) -> Iterator[dict[s
         keys = list(batch)
         for values in zip(*batch.values(), strict=True):
             yield dict(zip(keys, values, strict=True))
+
+
+def class_names_in(features: Mapping[str, Any]) -> dict[str, list[str]]:
+    """By column the names of its classes, of one that holds class numbers or lists of them."""
+    classes_in = {column: getattr(feature, "feature", feature) for column, feature in features.items()}  # of a list, its items'
+    return {column: feature.names for column, feature in classes_in.items() if type(feature).__name__ == "ClassLabel"}
 
 
 def dataset_files(dataset: Any) -> tuple[Path, ...]:

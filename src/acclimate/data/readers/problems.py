@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PosixPath
 from types import TracebackType
 from typing import Self, TextIO
 
@@ -17,9 +17,15 @@ _READ_WRONGLY = frozenset({"bad UTF-8", "bad encoding", "swallowed rows", "quote
 _MANY = 0.1  # of a file's rows: so many are hardly bad by accident, and what is left may lack a class
 
 
+class FromPython(PosixPath):
+    """In the place of a file's name what to call rows that come from Python, e.g. `train`: there is no file that a user would know."""
+
+
 def place(file: Path | str, line: int | None) -> str:
-    """Where something stands, e.g. `train.csv:118`; lines and table rows are counted from 1."""
-    return f"{file}:{line}" if line is not None else str(file)
+    """Where something stands, e.g. `train.csv:118`, or `train row 118` of rows from Python; lines and table rows are counted from 1."""
+    if line is None:
+        return str(file)
+    return f"{file} row {line}" if isinstance(file, FromPython) else f"{file}:{line}"
 
 
 @dataclass
@@ -59,7 +65,8 @@ class Problems:
         """
         if self.skip_bad:
             self._write({"file": str(file), "line": line, "problem": kind, "message": message, "record": record})
-        self._bad[Path(file)] = self._bad.get(Path(file), 0) + 1
+        its = file if isinstance(file, Path) else Path(file)
+        self._bad[its] = self._bad.get(its, 0) + 1
         self._note(self._records, kind, f"{place(file, line)}: {message}", hint, at_once=self._at_once and not self.skip_bad)
 
     def fatal(self, kind: str, file: Path | str, line: int | None, message: str, hint: Callable[[], str] | None = None) -> None:
@@ -104,15 +111,16 @@ class Problems:
 
     def _mend(self) -> str:
         """The last line of a message about records: what skipping them would do, or that it would leave nothing."""
+        things = "rows" if all(isinstance(file, FromPython) for file in self._bad) else "files"
         done = "to skip, count and keep such records in a file" if self.rejects else "to skip and count such records"
         share = {file: count / self.rows[file] for file, count in self._bad.items() if self.rows.get(file)}
         most = max(share, key=lambda file: share[file], default=None)
         if most is None or share[most] <= _MANY:
-            return f"Mend the files, or set `skip_bad: true` {done}."
+            return f"Mend the {things}, or set `skip_bad: true` {done}."
         if share[most] >= 1:
-            return f"Mend the files: no record of {most} can be used."
+            return f"Mend the {things}: no record of {most} can be used."
         lost = f"{self._bad[most]:,} of the {self.rows[most]:,} records of {most}, and with them perhaps a class"
-        return f"Mend the files, or set `skip_bad: true` {done}; that leaves out {lost}."
+        return f"Mend the {things}, or set `skip_bad: true` {done}; that leaves out {lost}."
 
     def __enter__(self) -> Self:
         return self

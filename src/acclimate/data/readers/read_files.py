@@ -4,7 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from acclimate.data.readers.endings import format_of
+from acclimate.data.readers.problems import FromPython
 
+GIVEN = "given from Python"  # in the place of a file's name
 MOST_LISTED = 200  # files listed one by one
 _NAMED = 5
 _MANY_REPEATED = 0.1  # of a split's rows: more are hardly by chance
@@ -13,13 +15,15 @@ _LEAST_REPEATED = 5
 
 def if_empty(files: Sequence[Path]) -> str:
     """What to add where nothing was found, if there is nothing in the files."""
-    if not files or any(file.stat().st_size for file in files):
+    if not files or any(isinstance(file, FromPython) or file.stat().st_size for file in files):
         return ""
     return f": {'the file is' if len(files) == 1 else 'the files are'} empty (0 bytes); was a download interrupted?"
 
 
 def rows_by_file(files: Sequence[Path], rows: Mapping[Path, int]) -> dict[str, int]:
     """How many rows each file gave, unusable ones counted too; of very many files by the folder they lie in."""
+    if any(isinstance(file, FromPython) for file in files):
+        return {GIVEN: sum(rows.get(file, 0) for file in files)}
     counted = [file for file in files if file in rows]
     if len(counted) < len(files) and len(counted) == 1:  # the files of one dataset, read as one table
         return {f"{files[0].parent} ({len(files):,} files)": rows[counted[0]]}

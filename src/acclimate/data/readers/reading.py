@@ -15,9 +15,12 @@ from acclimate.settings import Settings
 
 Format = Literal["jsonl", "json", "csv", "tsv", "parquet", "txt", "hf"]
 LabelledFormat = Literal["jsonl", "json", "csv", "tsv", "parquet", "hf"]
+SourceFormat = Format | Literal["rows"]
+"""`rows`: given from Python, which no setting says."""
 DocumentMode = Literal["line", "blank", "file"]
 Quoting = Literal["quotes", "none"]
 TABLES = ("csv", "tsv")
+KEYED = ("jsonl", "json", "rows")  # a record names its columns itself, and may lack some
 LONGEST = 1 << 24  # bytes of a line, and characters of a document: the Bible is a quarter of it
 _OF_FORMATS = {  # which formats a setting says something about
     "documents": ("txt",),
@@ -40,7 +43,7 @@ class Reading:
     header: bool | None = None
     longest: int = LONGEST
 
-    def check(self, format: Format, where: Path | str) -> None:
+    def check(self, format: SourceFormat, where: Path | str) -> None:
         """Refuse what says nothing about files of this format.
 
         Raises:

@@ -13,11 +13,12 @@ from acclimate.data.readers import hub, plaintext, tables
 from acclimate.data.readers.columns import data_like
 from acclimate.data.readers.dialect import Dialect, dialect_of, shown, word_for
 from acclimate.data.readers.folders import find, is_dataset_folder, nothing_read, one_format
+from acclimate.data.readers.given import given_rows
 from acclimate.data.readers.json_records import json_objects
 from acclimate.data.readers.lines import UTF8, encoding_called, marked_encoding
 from acclimate.data.readers.parquet import parquet_columns, parquet_rows
-from acclimate.data.readers.problems import Problems
-from acclimate.data.readers.reading import LONGEST, TABLES, DocumentMode, Format, Reading
+from acclimate.data.readers.problems import FromPython, Problems
+from acclimate.data.readers.reading import KEYED, LONGEST, TABLES, DocumentMode, Reading, SourceFormat
 from acclimate.errors import DataError
 
 TEXT_COLUMN = "text"  # the only column of a plain text file
@@ -47,9 +48,10 @@ class Source:
     """Files of one format, ready to be read as often as one likes."""
 
     files: tuple[Path, ...]
-    format: Format
+    format: SourceFormat
     documents: Mapping[Path, DocumentMode] = field(default_factory=dict)  # what a document is in each txt file
     dataset: Any = field(default=None, repr=False)
+    given: Path | None = None  # the file of rows that come from Python; `files` says what to call them
     longest: int = LONGEST  # bytes of a line, characters of a document
     encoding: str | None = None  # of jsonl and txt files; None: UTF-8, or as a byte order mark says
     header: bool | None = True  # whether the first row names the columns; None: nobody said so, and it should look like it
@@ -71,7 +73,7 @@ class Source:
             return parquet_columns(file)
         if self.format in TABLES:
             return tables.names_of(self.header_row(file)[1], self.dialects[file])
-        objects = (values for _, values in json_objects(file, Problems(skip_bad=True), self.encoding, self.longest) if values is not None)
+        objects = (values for _, values in self._values(file, (), Problems(skip_bad=True)) if values is not None)
         return tuple(dict.fromkeys(key for values in islice(objects, _PEEK_RECORDS) for key in values))
 
     def header_row(self, file: Path) -> tuple[int, list[str]]:
@@ -85,7 +87,7 @@ class Source:
             DataError: a file lacks one of them.
         """
         with Problems() as problems:
-            for file in self.files[:1] if self.format in ("hf", "jsonl") else self.files:
+            for file in self.files[:1] if self.format in ("hf", "jsonl", "rows") else self.files:
                 self._has_columns(file, columns, problems)
 
     def records(self, columns: Sequence[str], problems: Problems) -> Iterator[Record]:
@@ -106,7 +108,7 @@ class Source:
         """
         row = -1
         for file in self.files[:1] if self.format == "hf" else self.files:
-            if self.format not in ("jsonl", "json", "txt") and not self._has_columns(file, columns, problems):
+            if self.format not in (*KEYED, "txt") and not self._has_columns(file, columns, problems):
                 continue
             before = row
             for line, values in self._values(file, columns, problems):
@@ -129,6 +131,9 @@ class Source:
                 yield from parquet_rows(file, columns)
             case "hf":
                 yield from enumerate(hub.dataset_rows(self.dataset, columns), start=1)
+            case "rows":
+                assert self.given is not None
+                yield from given_rows(self.given, file, problems, self.longest)
             case "txt":
                 for line, text in plaintext.documents_of(file, self.documents[file], problems, self.encoding, self.longest):
                     yield line, None if text is None else {TEXT_COLUMN: text}
@@ -166,7 +171,7 @@ def open_source(
     Raises:
         DataError: nothing is there, formats are mixed, or a dataset has none of these splits.
     """
-    format = reading.format
+    format: SourceFormat | None = reading.format
     reference = hub.hub_reference(pattern, root) if isinstance(pattern, str) and format in (None, "hf") else None
     if reference is not None:
         reading.check("hf", reference.name)
@@ -180,6 +185,8 @@ def open_source(
         format = one_format(files)
         detected["format"] = format
     reading.check(format, files[0])
+    if format == "rows":
+        return Source((FromPython(files[0].stem),), format, given=files[0], longest=reading.longest)
     if format == "hf":
         if len(files) != 1 or not is_dataset_folder(files[0]):
             raise DataError(f"{files[0]}: `format: hf` wants one folder written by `save_to_disk`, or a hub id such as owner/name")

@@ -10,7 +10,7 @@ from acclimate.study.language.bases import RANDOM, LayersOf, New
 from acclimate.study.language.mistakes import Mistake, did_you_mean
 from acclimate.study.language.recipe import Recipe
 from acclimate.study.language.yaml import Place
-from acclimate.tasks.kind import TaskKind
+from acclimate.tasks.kind import NO_PLACE, TaskKind
 
 if TYPE_CHECKING:  # a study asks this file what is wrong with it
     from acclimate.study.language.study import Study
@@ -29,8 +29,8 @@ def too_many_runs(study: "Study") -> Mistake:
     return Mistake((max(sizes, key=sizes.__getitem__),), message)
 
 
-def contradictions(study: "Study") -> Iterator[Mistake]:
-    """What each setting allows alone, but not together with the others."""
+def contradictions(study: "Study", whole: bool = True) -> Iterator[Mistake]:
+    """What each setting allows alone, but not together with the others; unless it is `whole`, data may still be given from Python."""
     seeds = study.seed_list
     if twice := sorted(seed for seed, times in Counter(seeds).items() if times > 1):
         yield Mistake(("seeds",), f"the seed {twice[0]} stands here twice")
@@ -46,7 +46,9 @@ def contradictions(study: "Study") -> Iterator[Mistake]:
             ("base",), f"{study.base!r} is not a pretrained model, and {_some(needing)} from it; give a hub id or a folder, or leave it out"
         )
     reading = [name for name, recipe in study.recipes.items() if any(set(stage.reads()) & TASK_READS for stage in recipe.stages)]
-    if reading and study.data.task is None:
+    if whole:
+        yield from _without_place(study)
+    if whole and reading and study.data.task is None:
         yield Mistake(("data",), f"there is no `task`, and {_some(reading, 'reads', 'read')} it")
     yield from _unknown_scores(study)
     compared = any(stage.role in ANSWERING for recipe in study.recipes.values() for stage in recipe.stages)
@@ -63,6 +65,19 @@ def contradictions(study: "Study") -> Iterator[Mistake]:
             last = recipe.stages[-1]
             other = f", which is about {last.about()} and not about the study's task" if last.about() is not None else ""
             yield Mistake(path, f"ends with {last.word()}{other}; {study.table.to_be_compared}")
+
+
+def _without_place(study: "Study") -> Iterator[Mistake]:
+    """Data of which a study that was made in Python does not say where it is."""
+    if study.data.task is not None and not study.data.task.placed:
+        yield Mistake(("data", "task"), f"{NO_PLACE}; or give rows to `run_study`, with `task=`")
+    for name, task in study.data.tasks.items():
+        if not task.placed:
+            yield Mistake(("data", "tasks", name), f"{NO_PLACE}; or give rows to `run_study`, with `tasks=`")
+    for name, corpus in study.data.corpora_by_name().items():
+        if not corpus.placed:
+            path = ("data", "corpora", name) if name in study.data.corpora else ("data", name)
+            yield Mistake(path, "no `path` says where its texts are; or give them to `run_study`, with `corpora=`")
 
 
 def _unknown_scores(study: "Study") -> Iterator[Mistake]:

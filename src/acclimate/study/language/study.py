@@ -5,7 +5,7 @@ Study(base="sentence-transformers/all-MiniLM-L6-v2", data=..., recipes={"fine-tu
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
 from pydantic import BeforeValidator, Field, ModelWrapValidatorHandler, ValidationError, ValidationInfo, model_validator
 
@@ -26,6 +26,12 @@ from acclimate.tasks.opened import DataSettings
 
 def _base_as_written(value: Any) -> Any:
     return DEFAULT if value is None else value
+
+
+class _Written(NamedTuple):
+    """What is read from something written: it must say where all of its data is. A study that Python makes may get some of it later."""
+
+    document: Document | None
 
 
 class Study(Settings):
@@ -86,14 +92,15 @@ class Study(Settings):
     @model_validator(mode="wrap")
     @classmethod
     def _checked(cls, value: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
-        document: Document | None = info.context
+        written: _Written | None = info.context
+        document = written.document if written is not None else None
         try:
             study = handler(value)
             if study.number_of_runs > MOST_RUNS:
                 raise SettingsError(describe([too_many_runs(study)], document))
         except ValidationError as error:
             raise SettingsError(describe(mistakes_in(error, cls, value), document)) from error
-        if found := [Mistake(as_written(mistake.path, value), mistake.message) for mistake in contradictions(study)]:
+        if found := [Mistake(as_written(mistake.path, value), mistake.message) for mistake in contradictions(study, written is not None)]:
             raise SettingsError(describe(found, document))
         return study
 
@@ -107,7 +114,17 @@ def parse_study(mapping: Any, source: Document | None = None, model: type[Study]
     if not isinstance(mapping, Mapping):
         where = f"{source.where(())}: " if source is not None else ""
         raise SettingsError(f"{where}a study is a mapping with the keys data and recipes, not {type(mapping).__name__}")
-    return model.model_validate(mapping, context=source)
+    return model.model_validate(mapping, context=_Written(source))
+
+
+def refuse_incomplete(study: Study) -> None:
+    """Refuse a study that was made in Python and lacks data which its recipes read.
+
+    Raises:
+        SettingsError: what is missing, or does not go with the data that came later.
+    """
+    if found := [*contradictions(study)]:
+        raise SettingsError(describe(found, None))
 
 
 def load_study(path: Path, model: type[Study] = Study) -> Study:

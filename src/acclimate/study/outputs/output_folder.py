@@ -22,7 +22,8 @@ RESULTS = (
     "results.parquet", "results.csv", "predictions.parquet", "verdicts.json", "curves.parquet", "disagreements.json", BLOCKS,
     "pretraining.json", "study.yaml",
 )  # fmt: skip
-FOLDERS = ("best", "best_transformer", "models", "splits")
+DATA = "data"  # rows that came from Python
+FOLDERS = ("best", "best_transformer", "models", "splits", DATA)
 REPORTS = ("report.html", "report.md")  # made from the results, and so of no use when these go
 EDITED = frozenset({"results.csv"})  # opened in a spreadsheet and saved; nothing is read from it
 AGAIN = "run the study again (the same command): what is done is kept, and its results are written anew"
@@ -39,6 +40,15 @@ def claim(out: Path, precious: dict[str, list[Path]]) -> None:
     refuse_inside(out, precious.get("the store", []))
     if not ours:
         refuse_foreign(out, "study")
+
+
+def refuse_foreign_data(out: Path) -> None:
+    """Refuse an output folder in which somebody's own folder stands where rows from Python are to be kept.
+
+    Raises:
+        SettingsError: it does.
+    """
+    refuse_foreign(out / DATA, "data")
 
 
 def take(out: Path) -> None:
@@ -124,6 +134,7 @@ def _replace(new: Path, path: Path) -> None:
     elif new.is_file():
         new.replace(path)
     elif path.is_dir():
-        remove_own(path)
+        if path.name != DATA or is_marked(path):  # before there was such a folder, one of this name was somebody's
+            remove_own(path)
     else:
         path.unlink(missing_ok=True)

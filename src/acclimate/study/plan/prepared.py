@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from acclimate.locks import Patience
-from acclimate.study.language.study import Study
+from acclimate.study.language.study import Study, refuse_incomplete
 from acclimate.study.plan.graph import Plan
 from acclimate.study.plan.readings import Readings
 from acclimate.study.plan.smoke import sliver, smoke_study
@@ -56,6 +56,7 @@ def _planned(
     study: Study, root: Path, store: Path, smoke: bool = False, rejects: Path | None = None, precision: str = "auto",
     lease: ExitStack | None = None,
 ) -> Prepared:  # fmt: skip
+    refuse_incomplete(study)
     kept = Store(store)
     kept.check_folder()
     if rejects is None and kept.writable():
