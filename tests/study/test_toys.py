@@ -4,6 +4,7 @@ import json
 
 import pyarrow.parquet as pq
 import pytest
+from tests.toys.contrast import Contrasted, FinetuneByContrast
 from tests.toys.grades import Grades
 from tests.toys.lengths import MODEL_TYPE, Lengths
 from tests.toys.louder import Louder
@@ -48,8 +49,8 @@ def study(write_study, tmp_path_factory):
     return planned, estimated, folder / "out"
 
 
-def carried_out(read, folder):
-    options = Options(folder / "out", folder / "store", engine="inline", publish=publish, say=lambda _: None)
+def carried_out(read, folder, **more):
+    options = Options(folder / "out", folder / "store", engine="inline", publish=publish, say=lambda _: None, **more)
     finished = run_study(read, folder, options)
     return finished.failed, finished.runs
 
@@ -121,11 +122,35 @@ def test_a_loss_from_outside_trains(write_study, tmp_path):
     stages = (*(stage for stage in STAGES if stage is not Finetune), FinetuneBySquares)
     text = "{head}\nseeds: 1\nrecipes:\n  squares: [finetune: {{ epochs: 1, min_steps: 0 }}]\n"
     assert carried_out(language(stages=stages, kinds=(Squared,)).load(write_study(tmp_path, text)), tmp_path) == (0, 1)
-    curve = pq.read_table(tmp_path / "out" / "curves.parquet").to_pylist()
-    losses = [point["value"] for point in curve if point["curve"] == "loss"]
+    losses = losses_of(tmp_path / "out")
     assert losses
     # 2/3, of three classes that are all the same to the model; cross-entropy would be 1.1.
     assert losses == pytest.approx([2 / 3] * len(losses), abs=0.05)
+
+
+def losses_of(out):
+    return [point["value"] for point in pq.read_table(out / "curves.parquet").to_pylist() if point["curve"] == "loss"]
+
+
+def test_a_loss_from_outside_whose_items_see_each_other_trains_alike_in_passes_of_any_size(write_study, tmp_path):
+    stages = (*(stage for stage in STAGES if stage is not Finetune), FinetuneByContrast)
+    text = (
+        "{head}\nseeds: 1\nrecipes:\n  contrast: [finetune: {{ lr: 1e-2, epochs: 3, min_steps: 0, dropout: 0.0 }}]\n"
+        "  top: [finetune: {{ train: 1, lr: 1e-2, epochs: 1, min_steps: 0, dropout: 0.0 }}]\n"
+    )
+    found = []
+    for micro_tokens in (10_000, 40):
+        folder = tmp_path / str(micro_tokens)
+        folder.mkdir()
+        read = language(stages=stages, kinds=(Contrasted,)).load(write_study(folder, text))
+        assert carried_out(read, folder, micro_tokens=micro_tokens) == (0, 2)
+        found.append(losses_of(folder / "out"))
+    whole, cut = found
+    assert cut[0] == pytest.approx(whole[0], rel=1e-5)
+    assert cut == pytest.approx(whole, abs=0.1)  # Adam magnifies the last bit of small gradients
+    # Log of the others in a batch, fifteen, where all are alike; less where classes are told apart.
+    assert whole[0] == pytest.approx(2.7, abs=0.2)
+    assert min(whole) < whole[0] - 0.3
 
 
 @pytest.fixture(scope="module")

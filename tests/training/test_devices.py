@@ -1,8 +1,10 @@
 """What a process holds on to between stages, and what it does not."""
 
 import weakref
+from types import SimpleNamespace
 
 import psutil
+import pytest
 import torch
 
 from acclimate.training import devices as devices_module
@@ -41,3 +43,21 @@ def test_holes_in_memory_are_given_back_now_and_then_and_not_after_every_step(mo
     monkeypatch.setattr(devices_module, "TIDY_SECONDS", -1.0)
     devices.tidy()
     assert len(given) == 1
+
+
+@pytest.mark.parametrize("world", [1, 2, 3])
+def test_rows_of_all_processes_come_back_in_the_order_of_the_batch(world, monkeypatch):
+    devices = Devices("float32")
+    for rows in range(1, 8):
+        whole = torch.arange(2.0 * rows, requires_grad=True).reshape(rows, 2)
+        given = []
+
+        def gather(own, given=given):
+            given.append(own)
+            return torch.cat((given * world)[:world])
+
+        monkeypatch.setattr(devices, "_accelerator", SimpleNamespace(num_processes=world, gather=gather))
+        # The last of the processes has what all have given.
+        found = [devices.gathered(whole[rank::world], rows) for rank in range(world)][-1]
+        assert torch.equal(found, whole)
+        assert not found.requires_grad

@@ -44,18 +44,23 @@ class TensorBatch:
 def to_tensors(batch: Batch, device: torch.device | str) -> TensorBatch:
     """Copy a batch to a device, without waiting for the copy on a GPU."""
     device = torch.device(device)
-
-    def moved(array: object) -> Tensor:
-        tensor = torch.as_tensor(array)
-        # From pinned memory a copy runs beside the computation; from elsewhere the host would wait for it.
-        return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
-
     return TensorBatch(
-        input_ids=moved(batch.input_ids),
-        position_ids=moved(batch.position_ids),
-        offsets=moved(batch.offsets),
+        input_ids=_moved(batch.input_ids, device),
+        position_ids=_moved(batch.position_ids, device),
+        offsets=_moved(batch.offsets, device),
         lengths=tuple(batch.lengths.tolist()),
-        token_type_ids=None if batch.token_type_ids is None else moved(batch.token_type_ids),
-        targets={name: moved(values) for name, values in batch.targets.items()},
-        hidden=None if batch.hidden is None else moved(batch.hidden),
+        token_type_ids=None if batch.token_type_ids is None else _moved(batch.token_type_ids, device),
+        targets=target_tensors(batch, device),
+        hidden=None if batch.hidden is None else _moved(batch.hidden, device),
     )
+
+
+def target_tensors(batch: Batch, device: torch.device) -> dict[str, Tensor]:
+    """What is to be predicted alone, copied in the same way."""
+    return {name: _moved(values, device) for name, values in batch.targets.items()}
+
+
+def _moved(array: object, device: torch.device) -> Tensor:
+    tensor = torch.as_tensor(array)
+    # From pinned memory a copy runs beside the computation; from elsewhere the host would wait for it.
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)

@@ -1,5 +1,6 @@
 """Labelled training of every kind: shuffled batches of the items of a split, and one of the losses."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -29,6 +30,20 @@ class Supervised:
         """What the loss divides by."""
         return self.by.count(batch.targets)
 
+    @property
+    def together(self) -> bool:
+        """Whether the items of a batch see each other."""
+        return self.by.together
+
+    def outputs(self, model: nn.Module, batch: TensorBatch) -> Tensor:
+        """What the model gives for each item, [B, ...]."""
+        outputs: Tensor = model(batch)
+        return outputs
+
+    def summed(self, outputs: Tensor, targets: Mapping[str, Tensor]) -> Tensor:
+        """The summed loss of such outputs, nats."""
+        return self.by.summed(outputs, targets)
+
     def loss(self, model: nn.Module, batch: TensorBatch) -> Tensor:
         """The summed loss, nats."""
-        return self.by.summed(model(batch), batch.targets)
+        return self.summed(self.outputs(model, batch), batch.targets)

@@ -1,5 +1,6 @@
 """Learning from texts as words: in every step some words are unknown, so that the entry for unknown words is trained, too."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -32,6 +33,19 @@ class WordDropout:
     def count(self, batch: Batch) -> float:
         """What the loss divides by."""
         return self.items.count(batch)
+
+    @property
+    def together(self) -> bool:
+        """Whether the items of a batch see each other."""
+        return self.items.together
+
+    def outputs(self, model: nn.Module, batch: TensorBatch) -> Tensor:
+        """What the model gives for each item, [B, ...]."""
+        return self.items.outputs(model, batch)
+
+    def summed(self, outputs: Tensor, targets: Mapping[str, Tensor]) -> Tensor:
+        """The summed loss of such outputs, nats."""
+        return self.items.summed(outputs, targets)
 
     def loss(self, model: nn.Module, batch: TensorBatch) -> Tensor:
         """The summed loss, nats."""

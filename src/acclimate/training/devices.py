@@ -104,6 +104,20 @@ class Devices:
         """The sum of a scalar over all processes, on the device."""
         return value if self.world == 1 else self._accelerator.reduce(value, reduction="sum")
 
+    def gathered(self, own: Tensor, rows: int) -> Tensor:
+        """The `rows` rows [rows, ...] that all processes have together, as `Batch.shard` deals them out: one each in turn. Without a graph.
+
+        `own` are those of this process, perhaps none.
+        """
+        if self.world == 1:
+            return own.detach()
+        most = -(-rows // self.world)
+        filled = own.new_zeros(most, *own.shape[1:])
+        filled[: len(own)] = own.detach()
+        # Process after process -> turn after turn; those whom the last turn does not reach stand behind all others.
+        turns: Tensor = self._accelerator.gather(filled).unflatten(0, (self.world, most)).transpose(0, 1)
+        return turns.flatten(0, 1)[:rows]
+
     def release(self) -> None:
         """Let go of the models that were placed, and of memory that is kept for a next step: the stage that needed them is over.
 

@@ -1,12 +1,14 @@
 """The one training loop of every objective.
 
 A step takes the whole global batch of that step (a pure function of the seed and the step), keeps this process's share, cuts it into
-micro-batches, and divides summed losses by the global count, so neither micro-batches nor processes change the expected update.
+micro-batches, and divides summed losses by the global count, so neither micro-batches nor processes change the expected update. A loss that
+is no sum over micro-batches, since its items see each other, goes through cached gradients (`training/cached_gradients.py`).
 """
 
 import math
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -19,6 +21,7 @@ from acclimate.errors import Interrupted, TrainingError
 from acclimate.modeling.tensors import TensorBatch, to_tensors
 from acclimate.randomness import seed_of
 from acclimate.training.ahead import Ahead
+from acclimate.training.cached_gradients import accumulate, together
 from acclimate.training.checkpoint import Checkpoints, TrainState
 from acclimate.training.devices import Devices, seeded
 from acclimate.training.interrupt import StopRequest
@@ -33,7 +36,10 @@ ASK_EVERY = 8  # steps between processes asking each other whether to stop or to
 
 
 class Objective(Protocol):
-    """What is learned: the batch of a step, what its loss is divided by, and the loss."""
+    """What is learned: the batch of a step, what its loss is divided by, and the loss.
+
+    Where the items of a batch see each other it is `Together`, too (`training/cached_gradients.py`).
+    """
 
     def batch(self, step: int) -> Batch:
         """The global batch of a step, over all processes; a pure function of the step."""
@@ -154,6 +160,7 @@ class _Training:
         around: Surroundings,
     ) -> None:
         self.settings, self.objective, self.model = settings, objective, model
+        self.together = together(objective)
         self.judge, self.checkpoints = judge, checkpoints
         self.devices, self.reporter, self.stop, self.log = around
         self.placed = self.devices.place(model)
@@ -289,19 +296,24 @@ class _Training:
 
     def _accumulate(self, micros: list[Batch], step: _Step) -> Tensor:
         devices = self.devices
+        if self.together is not None:
+            title, draws = self.settings.title, self._draws
+            return accumulate(self.together, self.placed, micros, step.batch, step.count, devices, draws, title)
         share = 1.0 if step.own.sequences else 0.0
         total = torch.zeros((), device=devices.device)
         for number, micro in enumerate(micros):
             tensors = to_tensors(micro, devices.device)
-            # Dropout is keyed like every other draw, so a resume needs no generator state.
-            key = seed_of(self.settings.seed, "dropout", self.state.step, devices.rank, number)
-            with devices.synchronised(self.placed, number == len(micros) - 1), seeded(key, devices.device):
+            with devices.synchronised(self.placed, number == len(micros) - 1), self._draws(number):
                 with devices.autocast():
                     summed = share * self.objective.loss(self.placed, tensors)
                 # Sum, then divide by the global count: accumulation equals one large batch. Peers' gradients are averaged, hence `world`.
                 devices.backward(summed * (devices.world / step.count))
             total += summed.detach()
         return total
+
+    def _draws(self, number: int) -> AbstractContextManager[None]:
+        # Dropout is keyed like every other draw, so a resume needs no generator state.
+        return seeded(seed_of(self.settings.seed, "dropout", self.state.step, self.devices.rank, number), self.devices.device)
 
     def _evaluate(self) -> None:
         """Judge the weights as they are, keep them where they are the best, and see whether patience is at its end."""

@@ -16,13 +16,20 @@ class Loss(Protocol):
     takes: ClassVar[str]
     """What gold it understands: `class`, one of L names an item (int64 [N]), `set`, several (bool [N, L]), ..."""
     together: ClassVar[bool]
-    """Whether the items of a batch see each other (in-batch negatives), so that a batch cannot be worked on in parts."""
+    """Whether the items of a batch see each other (in-batch negatives), so that the losses of its parts do not add up to its own.
+
+    The loop then asks for the loss of all outputs of a batch at once, over all processes, and still works on the batch in parts of the size
+    that fits (`training/cached_gradients.py`).
+    """
 
     def targets(self, split: Split, rows: NDArray[np.integer]) -> Mapping[str, NDArray[Any]]:
         """What travels with a batch of these items, row by row."""
 
     def count(self, targets: Mapping[str, NDArray[Any]]) -> float:
-        """What the summed loss of a batch is divided by."""
+        """What the summed loss of a batch, over all processes, is divided by; a batch of 0 is passed over."""
 
     def summed(self, outputs: Tensor, targets: Mapping[str, Tensor]) -> Tensor:
-        """The summed loss of a micro-batch, a scalar in nats, from the model's outputs [B, ...]."""
+        """The summed loss, a scalar, from the model's outputs [B, ...]: of a micro-batch, or where items see each other of the whole batch.
+
+        A function of the two alone, which draws nothing and does not depend on the order of the items.
+        """
