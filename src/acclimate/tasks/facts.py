@@ -38,6 +38,11 @@ class TaskFacts:
     shared_items: Mapping[str, int] = field(default_factory=dict)  # e.g. "train/test": the test items of these groups
     group_notes: Sequence[str] = ()  # what is to be known of them
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be known of files and groups before anything is spent."""
+        return (*self.file_notes, *self.group_notes)
+
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 

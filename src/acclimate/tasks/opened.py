@@ -171,6 +171,8 @@ class Data:
         if self.task is not None:
             facts["task"] = self.task.facts.as_dict()
             del facts["task"]["file_notes"], facts["task"]["group_notes"]  # they are among `notes`
+            if found := self.task.repeated:
+                facts["task"]["repeated_sentences"] = {"texts": found.texts, "sentences": found.sentences}
             if self.task.unlabeled is not None:
                 facts["task"]["unlabeled"] = self._corpus_facts(self.task.unlabeled)
         for name, corpus in self.corpora.items():
@@ -178,15 +180,15 @@ class Data:
         if self.tasks:
             facts["tasks"] = {name: task.facts.as_dict() for name, task in self.tasks.items()}
             for told in facts["tasks"].values():
-                del told["file_notes"]
+                del told["file_notes"], told["group_notes"]
         return facts
 
     def notes(self) -> tuple[str, ...]:
         """What is to be known before anything is spent: files that are not read, texts that may be read twice."""
-        task = (*self.task.facts.file_notes, *self.task.facts.group_notes) if self.task is not None else ()
+        task = self.task.notes if self.task is not None else ()
         unlabeled = (self.task.unlabeled,) if self.task is not None and self.task.unlabeled is not None else ()
         corpora = (*self.corpora.values(), *unlabeled) if self.scanned else ()
-        others = (f"task {name}: {note}" for name, other in self.tasks.items() for note in other.facts.file_notes)
+        others = (f"task {name}: {note}" for name, other in self.tasks.items() for note in other.facts.notes)
         twice = (f"task {name}: {count:,} of its texts stand in the study's test" for name, count in self.repeated.items() if count)
         return (*task, *others, *twice, *(note for corpus in corpora for note in corpus.notes))
 

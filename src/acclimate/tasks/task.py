@@ -21,6 +21,7 @@ from acclimate.tasks.facts import TaskFacts, group_facts, word_lengths
 from acclimate.tasks.grouping import TextGroups, grouped, numbered
 from acclimate.tasks.kind import NO_PLACE, TaskKind, many
 from acclimate.tasks.rows import Rows, read_rows
+from acclimate.tasks.sentences import Repeated, repeated_sentences, told
 from acclimate.tasks.split import Split
 from acclimate.tasks.split_files import location, open_splits
 from acclimate.tasks.splits import budget_order, carve, grouped_budget_order, units_of
@@ -129,6 +130,17 @@ class Task:
     def text_fingerprint(self) -> str:
         """SHA-256 over what the corpus `task` reads: the whole training split's text and the unlabelled files."""
         return digest_json([self.text, self.unlabeled.fingerprint if self.unlabeled else None])
+
+    @cached_property
+    def repeated(self) -> Repeated | None:
+        """What of test repeats sentences with other marks, where nothing says that they belong together; looks through the texts."""
+        return None if self.kind.group is not None else repeated_sentences(self.splits)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be known before anything is spent."""
+        items, found = many(self.kind.item), self.repeated
+        return (*self.facts.notes, *([told(found, len(self.test), items)] if found else []))
 
     def budget(self, labels: int | str, seed: int, cap_dev: bool = True) -> "Task":
         """The task with this many labelled training examples (`"all"`: as it is), drawn by the seed; a smaller is a prefix of a larger.

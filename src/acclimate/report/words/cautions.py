@@ -61,6 +61,9 @@ def _of_the_data(chain: Chain) -> Iterator[str]:
             held = (task.get("shared_items") or {}).get(pair)
             such = f" ({held:,} of the {pair.partition('/')[2]} {items})" if held else ""
             yield f"{count:,} groups have {items} in both {pair.replace('/', ' and ')}{such}, which flatters the scores."
+    if repeated := task.get("repeated_sentences"):
+        what = f"{repeated['texts']:,} test {items} are {repeated['sentences']:,} sentences with other marks"
+        yield f"{what}, and were taken as independent, so that intervals are too narrow."
     if duplicates.get("conflicting_texts"):
         yield f"{duplicates['conflicting_texts']:,} equal {items} have different labels, so no model could be right on all of them."
     overlap: Mapping[str, float] = data.get("overlap") or {}
