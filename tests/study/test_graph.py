@@ -116,6 +116,7 @@ def test_a_second_task_is_looked_at_beside_the_test_texts(world):
     assert planned.data.overlap["task topics"] == 0.0
     facts = json.loads((folder / "out/study.json").read_text())
     assert facts["data"]["tasks"]["topics"]["examples"]["train"] == 24
+    assert len((folder / "out/splits/topics/train.jsonl").read_text().splitlines()) == 24
     usual = {stage["about"]: stage["settings"]["select_by"] for stage in facts["stages"] if stage["stage"] == "finetune"}
     assert usual == {None: "macro_f1", "topics": "macro_f1"}
 
@@ -219,6 +220,7 @@ def test_a_student_may_be_beside_the_recipe_whose_pretrained_part_it_is_cut_from
     ("old", "new", "message"),
     [
         ("topics:", "task:", "`tasks: task` takes a name that something else has"),
+        ("topics:", "../topics:", "`tasks: '../topics'` is no name"),
         ("test_share: 0.3", "unlabeled: {world}/domain.jsonl", "`tasks: topics` has `unlabeled`, and only the study's task has"),
         ("test_share: 0.3", "kind: clasify", "should be 'classify' or 'multilabel', not 'clasify'"),
     ],

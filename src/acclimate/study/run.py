@@ -44,6 +44,7 @@ from acclimate.study.store.room import lacking
 from acclimate.study.watch.journal import Journal
 from acclimate.study.watch.status import Status
 from acclimate.study.worker import WorkerSetup
+from acclimate.tasks.opened import Data
 from acclimate.tasks.task import Task
 from acclimate.training.tracking import Tracking, checked_trackers, repeated
 from acclimate.versions import version
@@ -175,7 +176,7 @@ def write_results(prepared: Prepared, reports: dict[str, Report], options: Optio
         write_curves(outcomes, metric.name, folder)
         write_json(folder / "disagreements.json", disagreements(outcomes, task, study.label_budgets))
         write_json(folder / BLOCKS, chosen_blocks(outcomes, task, handover.best))
-        if task.write_splits(folder / "splits"):
+        if _write_splits(prepared.data, folder / "splits"):
             mark_made(folder / "splits", "splits", task.fingerprint)
         write_study(prepared, out, folder)
         about = study_facts(prepared, outcomes, options.command) | {
@@ -240,6 +241,14 @@ def _jobs(prepared: Prepared) -> list[Job]:
     # What a finished stage was made from may be pruned: only what leads to an unfinished end is done.
     needed = prepared.plan.missing(prepared.cached)
     return [Job(node.key, node.parents, node.title, node) for node in prepared.plan.nodes.values() if node.key in needed]
+
+
+def _write_splits(data: Data, folder: Path) -> bool:
+    """The splits that acclimate made, of the study's task and, in folders of their names, of the others; whether there are any."""
+    made = [*(data.task.write_splits(folder) if data.task is not None else ())]
+    for name, other in data.tasks.items():
+        made += other.write_splits(folder / name)
+    return bool(made)
 
 
 def _about(handover: Handover, metric: str) -> dict[str, Any] | None:

@@ -1,5 +1,6 @@
 """The data section of a study: settings, and everything it names opened and checked."""
 
+import re
 from collections.abc import Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from acclimate.tasks.task import Task
 
 _ROLES = ("domain", "general", "transfer")
 UNLABELED = "task"  # what the task's unlabelled texts go by among the corpora; no corpus can be called so
+_TASK_NAME = re.compile(r"\w(?:[\w .-]*[\w.-])?")  # what is made of a task stands in folders of its name
 _RESERVED = (*_ROLES, "task", "labels", "task text", "dev text", "test text")  # the rest name parts of the task in plans
 
 
@@ -64,8 +66,10 @@ class DataSettings(Settings):
         if taken:
             raise ValueError(f"`corpora: {taken[0]}` takes a name that has a role; say `{taken[0]}:` directly under `data:`, or rename it")
         for name, task in self.tasks.items():
-            if name in (*_RESERVED, *self.corpora) or not name or name != name.strip():
-                raise ValueError(f"`tasks: {name}` takes a name that something else has, or none at all; rename it")
+            if name in (*_RESERVED, *self.corpora):
+                raise ValueError(f"`tasks: {name}` takes a name that something else has; rename it")
+            if not _TASK_NAME.fullmatch(name):
+                raise ValueError(f"`tasks: {name!r}` is no name: letters, digits, spaces, dots and dashes, the first a letter or digit")
             if task.unlabeled is not None:
                 raise ValueError(f"`tasks: {name}` has `unlabeled`, and only the study's task has: say it as a corpus under `corpora:`")
         return self
