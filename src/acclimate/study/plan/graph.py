@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -83,9 +84,18 @@ class Plan:
         ]
         return Plan(paths.nodes, tuple(runs), paths.chains.sources, paths.given)
 
+    @cached_property
+    def runs_of(self) -> Mapping[str, tuple[Run, ...]]:
+        """The runs that use each stage, by its key."""
+        found: dict[str, list[Run]] = {}
+        for run in self.runs:
+            for key in run.nodes:
+                found.setdefault(key, []).append(run)
+        return {key: tuple(runs) for key, runs in found.items()}
+
     def recipes_of(self, key: str) -> tuple[str, ...]:
         """The recipes that use this stage."""
-        return tuple(dict.fromkeys(run.recipe for run in self.runs if key in run.nodes))
+        return tuple(dict.fromkeys(run.recipe for run in self.runs_of[key]))
 
     def trunk(self, key: str) -> Iterable[Node]:
         """The nodes whose models this one goes on from, nearest first, down to where it starts."""

@@ -69,15 +69,11 @@ class Journal:
     def planned(self, prepared: Prepared, needed: Iterable[str]) -> None:
         """The plan is made; `needed` are the keys of what will be carried out."""
         wanted = set(needed)
-        recipes: dict[str, set[str]] = {}
-        for run in prepared.plan.runs:
-            for key in run.nodes:
-                recipes.setdefault(key, set()).add(run.recipe)
         stages = {}
         for key, node in prepared.plan.nodes.items():
             state: StageState = "waiting" if key in wanted else "cached" if key in prepared.cached else "not needed"
             beside = tuple(other for other in node.parents if other != node.parent)
-            stages[key] = StageStatus(key, node.parent, node.title, len(recipes[key]), state, beside=beside)
+            stages[key] = StageStatus(key, node.parent, node.title, len(prepared.plan.recipes_of(key)), state, beside=beside)
         with self._lock:
             self._stages, self._prepared, self._state, self._changed = stages, prepared, "running", True
 
