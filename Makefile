@@ -14,9 +14,10 @@ demo: $(READY)
 	$(BIN)/acclimate demo $(ARGS)
 
 # One part of the suite: make test ARGS="tests/data -k csv". A process a core, and work is given out by need; the tests of a file stay
-# together where they share what takes long to set up (tests/conftest.py).
+# together where they share what takes long to set up (tests/conftest.py). Bytecode is kept, whatever the environment says: every process
+# that a test starts would compile the package again, and every worker rewrite all tests.
 test: $(READY)
-	$(BIN)/python -m pytest --numprocesses=auto --dist=loadgroup --cov --cov-report=term $(ARGS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses=auto --dist=loadgroup --cov --cov-report=term $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check .

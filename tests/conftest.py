@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -33,6 +34,7 @@ os.environ["NO_COLOR"] = "1"
 os.environ.pop("FORCE_COLOR", None)
 # In pytest-xdist's processes coverage begins after this file is read; imported under its tracer, these take half as long again.
 if "PYTEST_XDIST_WORKER" in os.environ:
+    gc.disable()  # nothing of this is garbage; pytest_collection_finish switches it on again
     for name in ("datasets", "torch", "transformers.modeling_utils", "sklearn.linear_model", "altair"):
         importlib.import_module(name)
 
@@ -42,15 +44,38 @@ settings.register_profile("ci", deadline=None, max_examples=60, derandomize=True
 settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 AnyReport = TypeVar("AnyReport", pytest.TestReport, pytest.CollectReport)
+UNMEASURED = pytest.StashKey[bool]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test that asks for the real data is marked so: `-m "not shared"` leaves them out. Studies come first: what takes long at the end
     would keep one process busy while the others have nothing left to do."""
     items.sort(key=lambda item: "tests/study/" not in item.nodeid)
+    cases: Counter[str] = Counter()
     for item in items:
         if "shared" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.shared)
+        measured = item.get_closest_marker("measured")
+        if measured is not None:
+            test = item.nodeid.partition("[")[0]
+            cases[test] += 1
+            item.stash[UNMEASURED] = cases[test] > measured.args[0]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Coverage looks away from cases beyond those that the mark `measured` allows, and from all that is set up for them.
+
+    Its tracer makes Python half as slow again, torch and transformers included, and sees nothing new there.
+    """
+    measuring = sys.modules["coverage"].Coverage.current() if "coverage" in sys.modules and item.stash.get(UNMEASURED, False) else None
+    if measuring is None:
+        return (yield)
+    measuring.stop()
+    try:
+        return (yield)
+    finally:
+        measuring.start()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -76,6 +101,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def pytest_collection_finish() -> None:
+    gc.enable()
     _leave_modules_aside()
 
 

@@ -80,6 +80,7 @@ def test_every_bar_is_one_of_a_row_and_every_row_says_what_is_timed():
     assert all(row.timed for row in ROWS.values())
 
 
+@pytest.mark.measured(0)
 def test_the_loop_does_what_the_trainer_does(bbc_folder, tmp_path, monkeypatch):
     from acclimate.modeling.folder import import_base
     from acclimate.modeling.source import resolve_base

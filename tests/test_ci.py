@@ -68,3 +68,12 @@ def test_elsewhere_it_is_skipped(result):
 
 def test_the_script_of_ci_is_valid_shell():
     subprocess.run(["bash", "-n", ROOT / ".ci/run"], check=True)
+
+
+@pytest.mark.measured(1)
+@pytest.mark.parametrize("case", [1, 2])
+def test_coverage_looks_at_no_more_cases_than_are_marked(case, pytestconfig):
+    from coverage import Coverage
+
+    measuring = pytestconfig.pluginmanager.hasplugin("_cov")
+    assert (Coverage.current() is not None) == (measuring and case == 1)

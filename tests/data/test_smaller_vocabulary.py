@@ -88,6 +88,7 @@ def same_pieces(tokenizer, kept, smaller, text):
     return False
 
 
+@pytest.mark.measured(0)
 @settings(max_examples=120)
 @given(st.data(), st.one_of(unigrams(), merged()))
 def test_texts_that_need_no_lost_entry_keep_their_pieces(data, tokenizer):

@@ -19,6 +19,8 @@ from acclimate.data.unknown import Unread
 from acclimate.data.word_lookup import WordEncoder, word_separator
 from acclimate.modeling.named import packaged_base
 
+pytestmark = pytest.mark.measured(1)
+
 MARKS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 LETTERS = [*"abcdefoxyzé中文カ,.'#$\u0301\u03c3\u0131ß1½"]
 VOCABULARY = {

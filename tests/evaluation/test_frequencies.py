@@ -8,6 +8,8 @@ from acclimate.evaluation.statistics import combined, compare, two_way
 from acclimate.tasks.classify import Classify
 from acclimate.tasks.split import Split
 
+pytestmark = pytest.mark.measured(0)
+
 SHARES = np.array([0.5, 0.3, 0.15, 0.05])  # of the classes: imbalanced
 CLASSES = len(SHARES)
 

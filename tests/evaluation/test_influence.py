@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from acclimate.tasks.metrics.classes import METRICS
 from acclimate.tasks.split import Split
 
+pytestmark = pytest.mark.measured(1)
+
 COUNTED = {metric.name: metric for metric in METRICS if metric.reads == ("predicted",)}
 
 

@@ -49,6 +49,7 @@ def test_more_recipes_to_compare_never_lower_it(components, seeds, texts, compar
     assert detectable_at(components, seeds, texts, compared + more) >= detectable_at(components, seeds, texts, compared)
 
 
+@pytest.mark.measured(0)
 @given(variances, st.floats(-0.3, 0.3), st.integers(2, 8), st.integers(20, 800), st.integers(1, 6))
 def test_the_advised_size_is_enough_and_one_less_is_not(components, difference, seeds, texts, compared):
     advice = advise(components, difference, seeds, texts, compared)

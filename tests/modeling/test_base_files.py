@@ -15,6 +15,8 @@ from acclimate.modeling.source import resolve_base
 from acclimate.stages.start import Start
 from acclimate.study.outputs.origins import license_of
 
+pytestmark = pytest.mark.measured(1)
+
 
 @pytest.fixture
 def bert(tiny, base):

@@ -12,6 +12,8 @@ from acclimate.modeling.dropout import CheapDropout, cheapen
 from acclimate.modeling.execution import Packed
 from acclimate.modeling.tensors import to_tensors
 
+pytestmark = pytest.mark.measured(1)
+
 
 def drawn(p, shape=(400, 501), seed=0):
     torch.manual_seed(seed)

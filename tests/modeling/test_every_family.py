@@ -28,6 +28,8 @@ from acclimate.modeling.heads import freeze, layer_groups
 from acclimate.modeling.layers import layers_of
 from acclimate.modeling.tensors import to_tensors
 
+pytestmark = pytest.mark.measured(1)
+
 LAYERS, WIDTH, LABELS, POSITIONS = 3, 16, 3, 48  # of the tiny ones
 
 every = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.model_type)

@@ -10,6 +10,8 @@ from acclimate.modeling.heads import freeze
 from acclimate.modeling.layers import layers_of
 from acclimate.modeling.tensors import to_tensors
 
+pytestmark = pytest.mark.measured(1)
+
 # That all families equal the padded model is in test_every_family.py; here are those that are computed in ways of their own.
 VERIFIED = ["albert", "bert", "distilbert", "electra", "modernbert", "roberta"]
 

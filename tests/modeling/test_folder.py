@@ -12,6 +12,8 @@ from acclimate.modeling.head_settings import HeadSettings
 from acclimate.modeling.heads import load_classifier, load_mlm, load_trained_classifier
 from acclimate.modeling.source import resolve_base
 
+pytestmark = pytest.mark.measured(1)
+
 LABELS = ("no", "yes", "maybe")
 LINEAR = HeadSettings()
 INPUT = {"input_ids": torch.tensor([[2, 7, 9, 30, 3]])}

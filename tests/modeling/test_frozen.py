@@ -14,6 +14,8 @@ from acclimate.modeling.heads import freeze
 from acclimate.modeling.layers import layers_of
 from acclimate.modeling.tensors import to_tensors
 
+pytestmark = pytest.mark.measured(1)
+
 
 def loss_of(model, batch):
     return cross_entropy(model(to_tensors(batch, "cpu")), torch.from_numpy(batch.targets["labels"]), reduction="sum")

@@ -17,6 +17,8 @@ from acclimate.modeling.heads import freeze, load_classifier, load_mlm
 from acclimate.modeling.source import resolve_base
 from acclimate.modeling.tensors import to_tensors
 
+pytestmark = pytest.mark.measured(1)
+
 LABELS = ("no", "yes", "maybe")
 LINEAR = HeadSettings()
 

@@ -28,6 +28,8 @@ from acclimate.modeling.head_settings import HeadSettings
 from acclimate.modeling.heads import load_classifier, load_mlm, load_trained_classifier
 from acclimate.modeling.source import resolve_base
 
+pytestmark = pytest.mark.measured(1)
+
 SENTENCES = [
     "the market fell and the bank lost a share of its profit", "a goal in the last minute won the cup for the team",
     "the singer and her band record a new album in the studio", "growth of the fund was slow, said the bank's analysts",

@@ -100,6 +100,7 @@ def test_it_prints_with_everything_open(opened: Any, written: Path) -> None:
     assert said == []
 
 
+@pytest.mark.measured(0)
 def test_several_studies_share_a_page(opened: Any, folder: Path, tmp_path: Path) -> None:
     page, said = opened(write_reports([folder, folder], tmp_path / "both.html"))
     assert page.locator("article").count() == 2

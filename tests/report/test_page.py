@@ -171,6 +171,7 @@ def test_notes_of_recipes_whose_names_differ_in_figures_stay_apart(results_of: C
     assert View(results).notes == tuple(written)
 
 
+@pytest.mark.measured(0)
 def test_the_page_is_the_same_for_the_same_files(written: Path, folder: Path, html: str) -> None:
     assert render(Results.load(written)) == html == render(Results.load(folder)).replace(str(folder), str(written))
 

@@ -84,6 +84,7 @@ def test_a_folder_of_an_older_version_still_has_its_report(folder: Path) -> None
     assert "Learning curves" not in write_report(folder).read_text(encoding="utf-8")
 
 
+@pytest.mark.measured(0)
 def test_a_large_study_stays_small_on_disk(results_of: Make) -> None:
     recipes = [f"recipe {number}" for number in range(9)]
     scores = {recipe: {labels: [0.5 + 0.01 * number] * 5 for labels in ("100", "500", "all")} for number, recipe in enumerate(recipes)}
@@ -99,6 +100,7 @@ def test_a_large_study_stays_small_on_disk(results_of: Make) -> None:
     assert len(written.encode()) < 3_000_000
 
 
+@pytest.mark.measured(1)
 @pytest.mark.parametrize("count", [1, 2])
 def test_the_command_line_takes_one_folder_or_several(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     from typer.testing import CliRunner

@@ -88,6 +88,7 @@ def test_majority_needs_no_seed_and_a_bilstm_is_another_with_each(task, tmp_path
     assert weights(one) == weights(again) != weights(other)
 
 
+@pytest.mark.measured(0)
 def test_a_bilstm_learns_what_the_order_of_words_says_and_measures_what_it_cost(task, tmp_path):
     outcome, output = run(SMALL.model_copy(update={"layers": 2}), task, tmp_path)
     metrics, cost = outcome.metrics, outcome.cost
@@ -138,6 +139,7 @@ def never_stopped(task, tmp_path_factory):
     return run(DEEP, task, tmp_path_factory.mktemp("straight"))
 
 
+@pytest.mark.measured(1)
 @pytest.mark.parametrize("stop_at", [1, 7, 15, 40])
 def test_a_bilstm_that_was_stopped_goes_on_and_ends_bitwise_equal(task, never_stopped, tmp_path, monkeypatch, stop_at):
     stage, (straight, expected) = DEEP, never_stopped
@@ -167,6 +169,7 @@ def test_small_forward_passes_change_a_bilstm_by_rounding_only(task, tmp_path):
     np.testing.assert_allclose(read[0], read[1], atol=1e-4)
 
 
+@pytest.mark.measured(0)
 def test_early_stopping_waits_for_the_least_number_of_steps(task, tmp_path):
     useless = SMALL.model_copy(update={"lr": 1e-12, "epochs": 20.0, "patience": 1})
     assert run(useless, task, tmp_path / "at once")[0].metrics["epochs"] == 2

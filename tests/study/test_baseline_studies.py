@@ -17,6 +17,8 @@ from acclimate.study.plan.estimate import estimates
 from acclimate.study.plan.prepared import prepare
 from acclimate.study.run import Options, run_study
 
+pytestmark = pytest.mark.measured(0)
+
 STUDY = """
 data:
   task: {{ train: {world}/train.jsonl, dev: {world}/dev.jsonl, test: {world}/test.jsonl }}

@@ -12,6 +12,8 @@ from acclimate.errors import ModelError, SettingsError
 from acclimate.study.demo import SIZES, write_demo
 from acclimate.study.language.study import load_study
 
+pytestmark = pytest.mark.measured(0)
+
 
 def texts(folder, split):
     return [json.loads(line)["text"] for line in (folder / "data" / f"{split}.jsonl").read_text().splitlines()]

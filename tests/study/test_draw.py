@@ -91,6 +91,7 @@ def test_the_draw_is_written_out_and_read_back_and_survives_a_smoke_run():
     assert smoke_study(study).recipes["a"].draw == 3
 
 
+@pytest.mark.measured(0)
 def test_the_example_compares_a_recipe_with_itself_and_cannot_tell(tiny_world, tmp_path):
     """Its recipes, seeds and reference as they are; model, data and pace are the tiny ones."""
     written = load(EXAMPLE).value
@@ -119,6 +120,7 @@ def test_the_example_compares_a_recipe_with_itself_and_cannot_tell(tiny_world, t
     assert all(said.advice for said in others)
 
 
+@pytest.mark.measured(0)
 def test_the_same_draw_gives_the_same_model_again(tiny_world, tmp_path):
     task = {split: str(tiny_world / f"{split}.jsonl") for split in ("train", "dev", "test")}
     stage = {"finetune": {"epochs": 1, "min_steps": 0, "lr": 1e-2}}

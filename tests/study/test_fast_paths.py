@@ -13,6 +13,8 @@ from acclimate.study.plan.estimate import estimates
 from acclimate.study.plan.prepared import prepare
 from acclimate.study.run import Options, run_study
 
+pytestmark = pytest.mark.measured(1)
+
 STUDY = """
 base: {world}/model
 data:

@@ -6,6 +6,8 @@ from typer.testing import CliRunner
 
 from acclimate.cli.verbs import app
 
+pytestmark = pytest.mark.measured(1)
+
 SIZES = ["--layers", "1", "--hidden", "12", "--heads", "3", "--feed-forward", "20", "--positions", "32"]
 SHORT = ["--set", "tokens=2000", "--set", "batch_tokens=256", "--set", "max_length=16", "--set", "lr=1e-2", "--set", "patience=null"]
 
@@ -63,6 +65,7 @@ def test_sizes_that_make_no_model_are_refused(pretrain, tiny_world, options, mes
     assert message in result.output
 
 
+@pytest.mark.measured(0)
 def test_growing_batches_make_more_steps_of_the_same_budget(pretrain, tiny_world):
     counts = []
     for ramp in ("0", "0.5"):

@@ -18,6 +18,8 @@ from acclimate.evaluation.predictor import load_predictor, thresholds_of
 
 from .conftest import FILLER, WORDS, write_jsonl
 
+pytestmark = pytest.mark.measured(0)
+
 STUDY = """
 base: {world}/model
 data:

@@ -117,6 +117,7 @@ def stopped_at(point, error, function):
         return left[0] <= 0
 
 
+@pytest.mark.measured(1)
 @pytest.mark.parametrize("error", [Killed(), OSError(errno.ENOSPC, "No space left on device")], ids=["kill", "full disk"])
 def test_results_cut_off_at_any_point_are_of_one_run_or_none_and_the_same_command_heals_them(before, write, tmp_path, error):
     seen = set()

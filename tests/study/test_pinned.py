@@ -25,6 +25,8 @@ from acclimate.tasks.classify import Classify, highest
 from acclimate.tasks.opened import Data
 from acclimate.tasks.split import Split
 
+pytestmark = pytest.mark.measured(1)
+
 ROOT = Path(__file__).resolve().parents[2]
 PINNED = Path(__file__).with_name("pinned.json")
 # Those that read IMDB are left out: opening it takes as long as all others together.

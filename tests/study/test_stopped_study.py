@@ -9,6 +9,8 @@ import sys
 import pyarrow.parquet as pq
 import pytest
 
+pytestmark = pytest.mark.measured(0)
+
 OPTIONS = ("--checkpoint-seconds", "0", "--threads", "1")
 KILLED = """
 base: {world}/model

@@ -6,6 +6,8 @@ import sys
 import pytest
 from safetensors.torch import load_file
 
+pytestmark = pytest.mark.measured(0)
+
 STUDY = """
 base: {world}/model
 data:

@@ -124,6 +124,7 @@ def test_a_missing_package_is_said_before_any_work(write_study, tmp_path, monkey
     assert not (tmp_path / "study" / "store").exists()
 
 
+@pytest.mark.measured(0)
 def test_tensorboard_shows_every_stage_of_a_study_that_worker_processes_ran(write_study, tmp_path):
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator

@@ -247,6 +247,7 @@ recipes:
 """
 
 
+@pytest.mark.measured(0)
 @pytest.mark.slow
 def test_two_workers_make_the_models_that_one_makes_and_those_are_made_in_one_process(acclimate, write_study, tmp_path):
     study, weights = write_study(tmp_path, SHORT), []
@@ -262,6 +263,7 @@ def test_two_workers_make_the_models_that_one_makes_and_those_are_made_in_one_pr
     assert weights[0] == weights[1]
 
 
+@pytest.mark.measured(0)
 def test_a_sliver_of_a_study_runs_every_stage_and_stays_apart_from_the_real_one(acclimate, write_study, tmp_path):
     process = acclimate("study", write_study(tmp_path), "--smoke", "--engine", "inline")
     assert process.returncode == 0, process.stderr

@@ -13,6 +13,8 @@ from acclimate.study.language.study import parse_study
 from acclimate.study.run import Options, run_study
 from acclimate.training import devices
 
+pytestmark = pytest.mark.measured(1)
+
 
 @pytest.fixture
 def run(tiny_world, tmp_path):

@@ -35,6 +35,7 @@ def labelled(draw):
     return np.array(draw(numbers)), np.array(draw(numbers)), classes
 
 
+@pytest.mark.measured(0)
 @given(labelled())
 def test_scores_equal_those_of_scikit_learn(case):
     gold, predicted, classes = case

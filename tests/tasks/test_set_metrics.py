@@ -28,6 +28,7 @@ def labelled(draw):
     return gold, np.round(rng.random(shape), draw(st.integers(1, 6)))
 
 
+@pytest.mark.measured(0)
 @settings(max_examples=40)
 @given(labelled())
 def test_scores_of_sets_equal_those_of_scikit_learn(case):

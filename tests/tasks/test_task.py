@@ -244,6 +244,7 @@ def test_unclear_columns_and_files_without_labels_are_explained(tmp_path):
         opened(tmp_path)
 
 
+@pytest.mark.measured(0)
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the shared real data is absent")
 def test_real_imdb_has_52_reviews_in_train_and_test():
     with pytest.raises(DataError, match=r"identical text in train and test \(52\)"):

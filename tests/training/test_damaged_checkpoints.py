@@ -18,6 +18,8 @@ from acclimate.training.devices import Devices
 from acclimate.training.interrupt import StopRequest
 from acclimate.training.remembered import remembered
 
+pytestmark = pytest.mark.measured(1)
+
 FILES = ("model.safetensors", "optimizer.safetensors", "state.json", "best.safetensors")
 
 

@@ -20,6 +20,8 @@ from acclimate.training.loop import Group, Surroundings, TrainSettings, train
 from acclimate.training.memory import is_out_of_memory
 from acclimate.training.progress import Silent
 
+pytestmark = pytest.mark.measured(1)
+
 WORDS, WIDTH, TEXTS = 50, 8, 30
 
 
