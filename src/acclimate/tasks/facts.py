@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from acclimate.tasks.duplicates import DuplicateFacts
+from acclimate.tasks.kind import many
 from acclimate.tasks.split import Split
 
 
@@ -58,8 +59,8 @@ def word_lengths(texts: Sequence[str]) -> dict[str, float]:
     }
 
 
-def group_facts(splits: Mapping[str, Split], items: str, notes: Sequence[str] = ()) -> dict[str, Any]:
-    """The fields of `TaskFacts` about groups; `items` is the plural of what a split holds, `notes` what is known already."""
+def group_facts(splits: Mapping[str, Split], item: str, notes: Sequence[str] = ()) -> dict[str, Any]:
+    """The fields of `TaskFacts` about groups; `item` is what a split holds, `notes` what is known already."""
     known = {name: split.groups for name, split in splits.items() if split.groups is not None}
     if not known:
         return {}
@@ -67,15 +68,15 @@ def group_facts(splits: Mapping[str, Split], items: str, notes: Sequence[str] = 
     both = {f"{one}/{other}": (sizes[one].keys() & sizes[other].keys(), sizes[other]) for one, other in combinations(known, 2)}
     shared = {pair: len(groups) for pair, (groups, _) in both.items()}
     held = {pair: sum(size[group] for group in groups) for pair, (groups, size) in both.items()}
-    told = [*notes, *(_shared(pair, count, held[pair], items) for pair, count in shared.items() if count)]
+    told = [*notes, *(_shared(pair, count, held[pair], item) for pair, count in shared.items() if count)]
     if len(sizes["test"]) == 1 and len(splits["test"]) > 1:
-        told.append(f"all {len(splits['test']):,} test {items} are one group: nothing can be compared on them")
+        told.append(f"all {len(splits['test']):,} test {many(item)} are one group: nothing can be compared on them")
     groups = {name: len(each) for name, each in sizes.items()}
     return {"groups": groups, "shared_groups": shared, "shared_items": held, "group_notes": tuple(told)}
 
 
-def _shared(pair: str, groups: int, texts: int, items: str) -> str:
+def _shared(pair: str, groups: int, count: int, item: str) -> str:
     one, other = pair.split("/")
     stand = f"1 group of {one} stands" if groups == 1 else f"{groups:,} groups of {one} stand"
     leak = ": what was learned of them may flatter the scores" if other == "test" else ""
-    return f"{stand} in {other}, with {texts:,} {other} {items}{leak}"
+    return f"{stand} in {other}, with {count:,} {other} {item if count == 1 else many(item)}{leak}"

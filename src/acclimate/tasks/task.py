@@ -20,8 +20,8 @@ from acclimate.tasks.duplicates import count_duplicates, drop_across, refuse_lea
 from acclimate.tasks.facts import TaskFacts, group_facts, word_lengths
 from acclimate.tasks.grouping import TextGroups, grouped, numbered
 from acclimate.tasks.kind import NO_PLACE, TaskKind, many
+from acclimate.tasks.repeated import Repeated, repeated_sentences, told
 from acclimate.tasks.rows import Rows, read_rows
-from acclimate.tasks.sentences import Repeated, repeated_sentences, told
 from acclimate.tasks.split import Split
 from acclimate.tasks.split_files import location, open_splits
 from acclimate.tasks.splits import budget_order, carve, grouped_budget_order, units_of
@@ -105,7 +105,7 @@ class Task:
             made=made,
             split_seed=kind.split_seed if made or len(splits["test"]) < whole_test else None,
             test_drawn_from=whole_test if len(splits["test"]) < whole_test else None,
-            **group_facts(splits, many(kind.item), group_notes),
+            **group_facts(splits, kind.item, group_notes),
         )
         unlabeled = Corpus.open("unlabeled", kind.unlabeled, root, planned) if kind.unlabeled else None
         return cls(kind, names, splits["train"], splits["dev"], splits["test"], unlabeled, facts, splits["train"].documents_fingerprint)

@@ -5,7 +5,7 @@ import pytest
 
 from acclimate.tasks.classify import Classify
 from acclimate.tasks.grouping import TextGroups
-from acclimate.tasks.sentences import repeated_sentences, told
+from acclimate.tasks.repeated import repeated_sentences, told
 from acclimate.tasks.split import Split
 from acclimate.tasks.task import Task
 

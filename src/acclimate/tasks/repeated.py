@@ -3,7 +3,6 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from difflib import SequenceMatcher
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +20,8 @@ LEAST_TOGETHER = 0.95  # of the sentences, those that a proposed expression must
 _PLAIN = re.compile(r"[\s.,;:!?'\"()–—…-]+")  # what parts texts that differ in care alone; marks are something else
 _TAG = re.compile(r"<[^<>\s]*>|\[[^\[\]\s]+\]")
 _WORD = re.compile(r"\w+")
-_TOKEN = re.compile(rf"{_TAG.pattern}|\w+|([^\w\s])\1*")
+_TOKENS = re.compile(r"\w+|([^\w\s])\1*")
+_TOKENS_WITH_TAGS = re.compile(rf"{_TAG.pattern}|{_TOKENS.pattern}")
 
 Words = tuple[str, ...]
 
@@ -48,11 +48,11 @@ def repeated_sentences(splits: Mapping[str, Split]) -> Repeated | None:
     texts = _texts(splits["test"])
     least = max(LEAST_TEXTS, LEAST_SHARE * len(set(texts)))
     # Tags such as <e1> hold letters and are marks all the same; in <<aspirin>> they are none.
-    for key in (_words, _untagged):
+    for key, tokens in ((_words, _TOKENS), (_untagged, _TOKENS_WITH_TAGS)):
         said = _sentences(texts, key)
         several = [each for words, each in said.items() if len(each) > 1 and len(words) >= LEAST_WORDS]
         if sum(map(len, several)) >= least:
-            without = _marks(several)
+            without = _marks(several, tokens)
             number = len(said) if without is None else len(set(TextGroups(text_without=without).of([texts])[0]))
             train = _sentences(_texts(splits["train"]), key)
             in_train = sum(any(_bare(other) != _bare(text) for other in train.get(key(text), ())) for text in texts)
@@ -68,6 +68,7 @@ def told(found: Repeated, whole: int, items: str) -> str:
         written = found.without.replace("'", "''")
         mend = f"{{text_without: '{written}'}}"
     train = f"; the sentences of {found.in_train:,} of them stand in train, too" if found.in_train else ""
+    train = "; the sentence of one of them stands in train, too" if found.in_train == 1 else train
     return (
         f"{first}{found.texts:,} test {items} are {found.sentences:,} sentences, many of them more than once with other marks{train}: "
         f"verdicts take {items} as independent; say group: {mend}"
@@ -99,9 +100,10 @@ def _sentences(texts: Iterable[str], key: Callable[[str], Words]) -> dict[Words,
     return {words: each if len(each) == 1 else list({_bare(text): text for text in each}.values()) for words, each in found.items()}
 
 
-def _marks(several: Sequence[Sequence[str]]) -> str | None:
+def _marks(several: Sequence[Sequence[str]], tokens: re.Pattern[str]) -> str | None:
     """An expression that matches the marks by which texts of a sentence differ; None where marks alone do not make the difference."""
-    counts = Counter(mark for first, second, *_ in several[:COMPARED] for mark in _differing(first, second))
+    compared = ((_placed(first, tokens), _placed(second, tokens)) for first, second, *_ in several[:COMPARED])
+    counts = Counter(mark for first, second in compared for mark in {mark for mark, _ in first ^ second})
     chosen: list[str] = []
     for mark, _ in counts.most_common(MOST_MARKS):
         chosen.append(mark)
@@ -116,14 +118,15 @@ def _marks(several: Sequence[Sequence[str]]) -> str | None:
     return _expression(chosen)
 
 
-def _differing(one: str, other: str) -> set[str]:
-    """The tokens, words aside, in which two texts differ."""
-    first, second = ([match[0] for match in _TOKEN.finditer(text)] for text in (one, other))
-    found: set[str] = set()
-    for does, begin, end, start, stop in SequenceMatcher(None, first, second, autojunk=False).get_opcodes():
-        if does != "equal":
-            found.update(first[begin:end], second[start:stop])
-    return {token for token in found if not _WORD.fullmatch(token) and not _PLAIN.fullmatch(token)}
+def _placed(text: str, tokens: re.Pattern[str]) -> set[tuple[str, int]]:
+    """What may be a mark, each with the number of words that stand before it: texts of a sentence have the same words."""
+    found, words = set(), 0
+    for token in (match[0] for match in tokens.finditer(text)):
+        if _WORD.fullmatch(token):
+            words += 1
+        elif not _PLAIN.fullmatch(token):
+            found.add((token, words))
+    return found
 
 
 def _together(marks: Sequence[str], several: Sequence[Sequence[str]]) -> float:
