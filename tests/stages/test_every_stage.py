@@ -19,7 +19,7 @@ from acclimate.modeling.fast_paths import FastPaths
 from acclimate.modeling.folder import ModelFolder
 from acclimate.modeling.source import Source, resolve_base
 from acclimate.stages import BASES, STAGES
-from acclimate.stages.base import Context, Role, Runtime
+from acclimate.stages.base import ANSWERING, Context, Role, Runtime
 from acclimate.stages.planned import Sizes, Work
 from acclimate.study.plan import graph
 from acclimate.study.plan.readings import Readings
@@ -39,10 +39,17 @@ class World:
     source: Source
     data: Data
     parent: ModelFolder | None = None
+    knows_words: bool = False
+    """The model has a head that predicts masked words."""
+    judging: "World | None" = None
+    """The same with held-out text as its task, for stages that answer that."""
 
     @property
     def given(self):
-        return Sizes.of(self.source)
+        return replace(Sizes.of(self.source), pretrained=self.knows_words)
+
+    def of(self, stage):
+        return self.judging if stage.serves and not stage.answers(self.data.task.kind) else self
 
 
 # What a stage is tried with, where its defaults do not fit a tiny world or it has settings without a default.
@@ -59,6 +66,7 @@ KEYS = {
     "prune": "5c891f34481fa0ad",
     "pretrain": "5a0e05b172b9c156",
     "finetune": "5193ce8dad4ca24a",
+    "score": "c691c99166ef669d",
     "majority": "a70e10a88c6d5e03",
     "tfidf": "9c1e58d0d76445f7",
     "bilstm": "3a6c1a21c58cc1f8",
@@ -88,8 +96,13 @@ def world(tmp_path_factory):
     data = Data.open(DataSettings.model_validate({"task": task, "domain": str(folder / "domain.jsonl")}), folder, folder / "rejects")
     made = World(folder, resolve_base(str(folder / "model"), folder), data)
     (start,) = (stage for stage in BASES if stage.role == "start")
-    start.of(made.source, random=False).run(None, context(made, folder / "start"))
-    return replace(made, parent=ModelFolder(folder / "start" / "output" / "model"))
+    for random_weights, name in ((False, "start"), (True, "random")):
+        start.of(made.source, random=random_weights).run(None, context(made, folder / name))
+    held_out = {"kind": "perplexity", "on": {"held": {"path": str(folder / "test.jsonl"), "text": "text"}}}
+    settings = DataSettings.model_validate({"task": held_out, "domain": str(folder / "domain.jsonl")})
+    knows = ModelFolder(folder / "random" / "output" / "model")
+    judging = replace(made, data=Data.open(settings, folder, folder / "rejects"), parent=knows, knows_words=True)
+    return replace(made, parent=ModelFolder(folder / "start" / "output" / "model"), judging=judging)
 
 
 class Watching(Silent):
@@ -122,9 +135,10 @@ def run(world):
     """A function that runs a sliver of a stage in a folder, from the start or on from where it was stopped."""
 
     def run(stage, name, stop_at=0):
-        here = context(world, world.folder / stage.word() / name, stop_at)
-        tried = example(stage, world).sliver()
-        outcome = tried.run(None if stage.role in ("start", "baseline") else world.parent, here)
+        its = world.of(stage)
+        here = context(its, world.folder / stage.word() / name, stop_at)
+        tried = example(stage, its).sliver()
+        outcome = tried.run(None if stage.role in ("start", "baseline") else its.parent, here)
         return outcome, here.output
 
     return run
@@ -155,17 +169,20 @@ def test_every_setting_is_documented(stage):
 
 @every_stage
 def test_what_it_is_to_a_recipe_fits_what_it_reads(stage, world):
+    world = world.of(stage)
     tried = example(stage, world)
     assert stage.role in get_args(Role)
     assert stage.answers(world.data.task.kind) == bool(stage.serves)
-    assert bool(stage.serves) == ("labels" in tried.reads()) == (stage.role in ("learns", "baseline"))
-    assert set(tried.reads()) <= {"labels", "task text", "dev text", "test text", *world.data.corpora}
+    assert bool(stage.serves) == (stage.role in ANSWERING) == bool({"labels", "exam"} & set(tried.reads()))
+    assert ("labels" in tried.reads()) == (stage.role in ("learns", "baseline"))
+    assert set(tried.reads()) <= {"labels", "exam", "task text", "dev text", "test text", *world.data.corpora}
     assert tried.beside() == () or all(tried.beside())
     assert not (tried.seeds_apart() is False and stage.serves), "what learns from labels learns from those of every seed"
 
 
 @every_stage
 def test_the_plan_is_told_its_title_its_sizes_and_its_work(stage, world):
+    world = world.of(stage)
     tried = example(stage, world)
     assert tried.title()
     assert "\n" not in tried.title()
@@ -178,7 +195,7 @@ def test_the_plan_is_told_its_title_its_sizes_and_its_work(stage, world):
     assert isinstance(work, Work)
     assert min(work.disk_bytes, work.tokens, work.operations, work.seconds, work.cache_bytes) >= 0
     assert work.operations + work.seconds > 0
-    assert bool(work.tokens) == bool(work.operations)
+    assert bool(work.tokens) == (bool(work.operations) and stage.role != "answers"), "tokens are those that are trained on"
 
 
 @every_stage

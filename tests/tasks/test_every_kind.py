@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+from acclimate.data.digests import text_hash
 from acclimate.data.ragged import Ragged
 from acclimate.errors import DataError, SettingsError
 from acclimate.evaluation.predictions import read_answers, read_predictions, write_predictions
 from acclimate.tasks import KINDS
 from acclimate.tasks.blocks import Examples, Matrix, Points, Table
-from acclimate.tasks.kind import Head, Judged, TaskKind, split_scores
+from acclimate.tasks.kind import Form, Head, Judged, TaskKind, split_scores
 from acclimate.tasks.metrics.metric import Metric
 from acclimate.tasks.split import taken
 from acclimate.tasks.task import Task
@@ -33,6 +34,12 @@ class Example(NamedTuple):
     """What a model might give for a split: right more often than not."""
     digest: str
     """Of the task: it is part of keys, and must never move."""
+    form: Form = "sequence"
+    """Of the model that gives `outputs`."""
+    shares: tuple[float, float, float] = (0.7, 0.1, 0.2)
+    """Of records that become train, dev and test where nothing is said."""
+    reading: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda more: {"path": ".", **more}
+    """The settings of a task in the folder of its files, with some more."""
 
 
 def one_label(number: int, rng: np.random.Generator) -> Mapping[str, Any]:
@@ -55,6 +62,26 @@ def sigmoid_outputs(split: Any, rng: np.random.Generator) -> Any:
     return 1 / (1 + np.exp(-(rng.normal(size=split.gold.shape) + 3.0 * split.gold - 1.5)))
 
 
+def held_out(number: int, rng: np.random.Generator) -> Mapping[str, Any]:
+    return {"text": f"document {number} " + " ".join(rng.choice(["one", "two", "three"], 5 + number % 7))}
+
+
+def costs(split: Any, rng: np.random.Generator) -> Any:
+    """Nats and tokens, found ones, bytes and unread ones of each document."""
+    size = np.array([len(text) for text in split.inputs[0]])
+    tokens = size // 4
+    return np.stack(
+        [tokens * rng.gamma(9.0, 0.3, len(size)), tokens, rng.binomial(tokens, 0.4), size, rng.binomial(3, 0.2, len(size))], axis=1
+    )
+
+
+def all_of_it(more: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Files are read as corpora are, each in its own way."""
+    reading = {name: more[name] for name in ("skip_bad",) if name in more}
+    rest = {name: value for name, value in more.items() if name not in ("skip_bad", "path")}
+    return {"on": {"held": {"path": more.get("path", "all.jsonl"), "text": "text", **reading}}, **rest}
+
+
 EXAMPLES = {
     "classify": Example(
         one_label,
@@ -71,8 +98,20 @@ EXAMPLES = {
         sigmoid_outputs,
         "ebf70fc1feda6952410b7839f4c59c7b92545f3128db7c8ac678ae2fb4ce776e",
     ),
+    "perplexity": Example(
+        held_out, ({"text": ""}, {"text": None}, {"text": 1}), costs,
+        "b12b9ca3f427fc8349ae683aa4c11e2539f4f97da6a470ed8dcd0b2a70c8bb51", "tokens", (0.0, 0.25, 0.75), all_of_it,
+    ),
 }  # fmt: skip
-TAGS = {"text-classification", "token-classification", "sentence-similarity", "feature-extraction", "text-generation", "text-ranking"}
+TAGS = {
+    "text-classification",
+    "token-classification",
+    "sentence-similarity",
+    "feature-extraction",
+    "text-generation",
+    "text-ranking",
+    "fill-mask",
+}
 
 
 def name_of(kind: type[TaskKind]) -> str:
@@ -89,7 +128,7 @@ def records(example: Example, start: int = 0, count: int = COUNT) -> list[Mappin
 
 
 def opened(kind: type[TaskKind], root: Path, **settings: Any) -> Task:
-    return Task.open(kind.model_validate({"path": "."} | settings), root, root / "rejects")
+    return Task.open(kind.model_validate(EXAMPLES[name_of(kind)].reading(settings)), root, root / "rejects")
 
 
 @pytest.fixture(params=KINDS, ids=name_of)
@@ -118,9 +157,9 @@ def judged(tmp_path_factory):
         write(root / "train.jsonl", records(example))
         write(root / "dev.jsonl", records(example, 1000, 50))
         write(root / "test.jsonl", records(example, 2000, 600))
-        task = opened(each, root)
+        task = opened(each, root) if each.learned else opened(each, root, path="test.jsonl")
         outputs = example.outputs(task.test, np.random.default_rng(1))
-        found[each] = task, task.kind.decoded("sequence", outputs, task.test)
+        found[each] = task, task.kind.decoded(example.form, outputs, task.test)
     return found
 
 
@@ -163,15 +202,22 @@ def test_the_digest_is_what_it_has_always_been_and_follows_gold_and_rows(kind, e
     assert (changed == records(example)) == (other.fingerprint == task.fingerprint)
 
 
-def test_every_item_has_a_stratum_and_splits_have_each_ones_share(task):
+def test_every_item_has_a_stratum_and_splits_have_each_ones_share(task, example):
     parts = [task.kind.strata(split.gold) for split in (task.train, task.dev, task.test)]
     assert all(isinstance(part, Ragged) and (part.lengths >= 1).all() for part in parts)
     whole = sum(np.bincount(part.values, minlength=20) for part in parts)
-    for part, share in zip(parts, (0.7, 0.1, 0.2), strict=True):
+    for part, share in zip(parts, example.shares, strict=True):
         assert np.abs(np.bincount(part.values, minlength=20) - share * whole).max() <= 3
 
 
-def test_budgets_are_nested(task):
+def test_what_only_judges_has_nothing_to_learn_from(kind, task):
+    assert kind.learned == bool(len(task.train))
+    assert kind.learned or not task.judging.isdisjoint(map(text_hash, task.test.documents()))
+
+
+def test_budgets_are_nested(kind, task):
+    if not kind.learned:
+        pytest.skip("there are no labels to count")
     smaller = task.budget(10, seed=3)
     for size in (11, 30, 100):
         larger = task.budget(size, seed=3)
@@ -181,6 +227,9 @@ def test_budgets_are_nested(task):
 
 
 def test_made_splits_are_read_again(kind, task, tmp_path):
+    if not task.facts.made:
+        assert task.write_splits(tmp_path / "splits") == ()
+        return
     task.write_splits(tmp_path / "splits")
     again = opened(kind, tmp_path / "splits")
     assert again.names == task.names
@@ -260,7 +309,7 @@ def test_the_card_has_a_tag_of_the_hub_and_a_sentence(kind):
 
 def test_a_model_knows_what_it_needs_and_other_forms_are_refused(kind, task):
     heads = {form: task.kind.head(task.names, form) for form in kind.answered}
-    assert all(isinstance(head, Head) and head.names == task.names and head.losses for head in heads.values())
+    assert all(isinstance(head, Head) and head.names == task.names and bool(head.losses) == kind.learned for head in heads.values())
     for form in {"sequence", "tokens", "embedding", "text"} - heads.keys():
         with pytest.raises(SettingsError, match=name_of(kind)):
             task.kind.head(task.names, form)

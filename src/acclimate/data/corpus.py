@@ -10,7 +10,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from acclimate.data.cleaning import Cleaned, Cleaning, Pattern
-from acclimate.data.digests import TextDigest
+from acclimate.data.digests import TextDigest, text_hash
 from acclimate.data.readers.columns import detect_column
 from acclimate.data.readers.problems import Problems
 from acclimate.data.readers.read_files import file_notes, if_empty, rows_by_file, unread_facts
@@ -104,6 +104,7 @@ class Corpus:
         detected: Mapping[str, str] | None = None,
         unread: tuple[Path, ...] = (),
         groups: tuple[str | None, ...] = (),
+        without: frozenset[int] = frozenset(),
     ) -> None:
         self.name = name
         self.settings = settings
@@ -112,15 +113,19 @@ class Corpus:
         self.groups = groups  # what the first documents belong to, None where that is nothing else; the rest stand by themselves
         self.detected = dict(detected or {})
         self._read = read
+        self._without = without
         self._fingerprint = fingerprint
         self._facts: CorpusFacts | None = None
         self._sample: Sample | None = None
 
     @classmethod
-    def open(cls, name: str, settings: CorpusSettings, root: Path, planned: str | None = None) -> "Corpus":
+    def open(
+        cls, name: str, settings: CorpusSettings, root: Path, planned: str | None = None, without: frozenset[int] = frozenset()
+    ) -> "Corpus":
         """Find the files and settle format and columns; the documents are not read yet.
 
         `planned` is the fingerprint that an earlier reading found: then whoever reads the documents to their end is told if they changed.
+        It is read `without` the documents of these digests (`text_hash`), as if they were not there.
 
         Raises:
             DataError: nothing is there, or it is not clear which column holds the text.
@@ -144,6 +149,7 @@ class Corpus:
             files=source.files,
             detected=detected,
             unread=source.unread,
+            without=without,
         )
 
     @classmethod
@@ -247,9 +253,9 @@ class Corpus:
 
     def _cleaned(self, problems: Problems, counts: Cleaned) -> Iterator[str]:
         documents = self._read(problems)
-        if self.settings is None or not self.settings.cleaning:
-            return documents
-        return self.settings.cleaning.of(documents, counts)
+        if self.settings is not None and self.settings.cleaning:
+            documents = self.settings.cleaning.of(documents, counts)
+        return (text for text in documents if text_hash(text) not in self._without) if self._without else documents
 
 
 def changed(what: str) -> DataError:

@@ -3,6 +3,13 @@
 import hashlib
 from collections.abc import Iterable, Iterator
 
+import xxhash
+
+
+def text_hash(text: str) -> int:
+    """64 bits (XXH3) of one text, the same on every machine: equal texts are told by it, and dealt by it."""
+    return xxhash.xxh3_64_intdigest(text.encode())
+
 
 class TextDigest:
     """SHA-256 over texts in order; their lengths keep apart what concatenation would merge."""

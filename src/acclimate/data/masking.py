@@ -1,16 +1,19 @@
-"""Masked language modelling's corruption of a batch, drawn anew each time a text is seen."""
+"""Masked language modelling's corruption of a batch, drawn anew each time a text is seen; and groups in which each token is masked once."""
 
 from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
+import xxhash
 
 from acclimate.data.batches import Batch
 from acclimate.data.ragged import IntArray
+from acclimate.randomness import generator
 
 MASKED, RANDOM = 0.8, 0.1  # of the chosen tokens; the rest stays as it is
 # A longer run of pieces without a word's beginning is no word (a script without spaces, base64): its pieces are chosen one by one.
 LONGEST_WORD = 32
+GROUPS = 7  # of a text that is asked for every token once: 14 % of them are masked together
 
 
 def mask_tokens(
@@ -82,3 +85,12 @@ def _chosen_words(words: IntArray, rate: float, rng: np.random.Generator) -> npt
     picked = np.zeros(len(sizes), dtype=np.bool_)
     picked[order[: max(1, taken)]] = True
     return picked[words]
+
+
+def dealt(tokens: npt.NDArray[np.integer], count: int) -> npt.NDArray[np.int8]:
+    """[count] to which of `GROUPS` each of so many tokens of a window belongs: of each group as many as can be, at random.
+
+    It follows from the window's `tokens` alone, so it is the same in every run and whatever stands beside.
+    """
+    seed = xxhash.xxh3_64_intdigest(np.ascontiguousarray(tokens, dtype="<u4").tobytes())
+    return (generator("asked once", seed).permutation(count) % GROUPS).astype(np.int8)

@@ -23,7 +23,7 @@ from acclimate.evaluation.predictor import Predictor, kind_of_model, load_predic
 from acclimate.evaluation.writing import check_out, opened, writer_of
 from acclimate.modeling.baselines.table import BASELINES
 from acclimate.tasks import KINDS
-from acclimate.tasks.kind import TaskKind, many
+from acclimate.tasks.kind import LabelledKind, TaskKind, many
 from acclimate.tasks.labelled import read_labelled
 from acclimate.tasks.task import split_of
 
@@ -90,7 +90,7 @@ def evaluate_file(
 ) -> dict[str, Any]:  # fmt: skip
     """Scores of a model on the labelled rows of a file, a folder, a glob or a dataset; `reading` says how it is read, where that is stated.
 
-    `kinds` of task and plain `baselines` are those that are known.
+    A masked language model is judged by the texts alone (`evaluate_text`). `kinds` of task and plain `baselines` are those that are known.
 
     Raises:
         DataError: rows cannot be used, or their labels are unknown to the model.
@@ -99,6 +99,10 @@ def evaluate_file(
     """
     model_config(model)
     kind_class = kind_of_model(model, kinds)
+    if not issubclass(kind_class, LabelledKind):
+        from acclimate.evaluation.evaluate_text import evaluate_text
+
+        return evaluate_text(model, file, reading, say, split)
     kind = _read_as(kind_class, {"train": file, **reading})
     source = open_one(file, Path.cwd(), kind.reading, split)
     if source.format == "txt":
@@ -124,7 +128,7 @@ def evaluate_file(
     return {many(kind.item): len(rows), **kind.scores(judged, answers)}
 
 
-def _read_as(kind: type[TaskKind], said: Mapping[str, Any]) -> TaskKind:
+def _read_as(kind: type[LabelledKind], said: Mapping[str, Any]) -> LabelledKind:
     try:
         return kind.model_validate(said)
     except ValidationError as error:

@@ -18,10 +18,13 @@ from acclimate.modeling.finite import check_finite
 from acclimate.modeling.links import PROBLEMS, ProblemType
 from acclimate.tasks import KINDS
 from acclimate.tasks.kind import Link, TaskKind
+from acclimate.tasks.perplexity import Perplexity
 from acclimate.tasks.thresholds import Thresholds
 
 if TYPE_CHECKING:
     from torch import nn
+
+MASKED = "ForMaskedLM"  # in the name of an architecture that predicts words
 
 
 class Predictor(Protocol):
@@ -95,6 +98,8 @@ def kind_of_model(folder: Path, kinds: Sequence[type[TaskKind]] = KINDS) -> type
         if found is None:
             raise ModelError(f"{folder}: this model answers tasks of the kind {said!r}, which is not known here")
         return found
+    if any(str(name).endswith(MASKED) for name in config.get("architectures") or ()):
+        return Perplexity
     problem = _problem_type(config.get("problem_type"), len(config.get("id2label") or (0, 1)), folder)
     found = next((kind for kind in kinds if kind.problem == problem), None)
     if found is None:

@@ -7,11 +7,12 @@ from acclimate.stages.finetune import Finetune
 from acclimate.stages.majority import Majority
 from acclimate.stages.pretrain import Pretrain
 from acclimate.stages.prune import Prune
+from acclimate.stages.score import Score
 from acclimate.stages.start import Start
 from acclimate.stages.tfidf import Tfidf
 
 __all__ = ["BASELINES", "BASES", "STAGES", "Cut", "Start"]
 
-STAGES: tuple[type[Stage], ...] = (Prune, Pretrain, Finetune, Majority, Tfidf, Bilstm)
+STAGES: tuple[type[Stage], ...] = (Prune, Pretrain, Finetune, Score, Majority, Tfidf, Bilstm)
 BASELINES = tuple(stage for stage in STAGES if stage.role == "baseline")  # written as a base, and the only stage of their recipe
 BASES = (Start, Cut)  # what `base:` becomes, where it is no plain baseline

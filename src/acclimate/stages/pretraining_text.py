@@ -19,8 +19,7 @@ from acclimate.modeling.folder import ModelFolder
 from acclimate.randomness import generator
 from acclimate.stages.base import Context
 from acclimate.tasks.grouping import numbered
-
-UNREAD_BITS = 8.0  # per byte that a vocabulary cannot read: what it costs to write it as it is, known to nobody
+from acclimate.tasks.metrics.texts import UNREAD_BITS
 
 
 class Sizes(NamedTuple):

@@ -187,7 +187,7 @@ class EncoderTrainer(Trainer):
             checkpoint_activations(model)
         packed = Packed(model, context.runtime.fast).to(context.runtime.devices.device)
         _say_attention(context, packed)
-        return cls(context, parent, packed, pace, _forward_tokens(context, model, masked_share), kept, layer_decay)
+        return cls(context, parent, packed, pace, forward_tokens(context, model, masked_share), kept, layer_decay)
 
     def read(self, split: Split) -> Sequences:
         """The texts of a split in the model's vocabulary, cut to its length, with what frozen layers give for them."""
@@ -241,7 +241,7 @@ def _say_attention(context: Context, packed: Packed) -> None:
         context.runtime.reporter.say(f"{context.title}: attention by {found.name}" + (f" ({found.reason})" if found.reason else ""))
 
 
-def _forward_tokens(context: Context, model: "PreTrainedModel", masked_share: float) -> int:
+def forward_tokens(context: Context, model: "PreTrainedModel", masked_share: float) -> int:
     """Tokens of the largest forward pass: what the user said, or what memory allows; a resume repeats the size it began with."""
     runtime = context.runtime
     if runtime.micro_tokens is not None:

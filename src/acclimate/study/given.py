@@ -10,7 +10,7 @@ from acclimate.data.readers.split_names import SPLIT_NAMES
 from acclimate.errors import DataError, SettingsError, did_you_mean
 from acclimate.study.language.study import Study, refuse_incomplete
 from acclimate.study.store.artifacts import Store
-from acclimate.tasks.kind import TaskKind
+from acclimate.tasks.kind import LabelledKind, TaskKind
 
 T = TypeVar("T")
 _OF_FILES = ("dev", "test", "format", "documents", "delimiter", "quoting", "encoding", "header")
@@ -57,7 +57,7 @@ def with_rows(
 
 def _with_examples(what: str, kind: TaskKind, given: Any, cache: Path) -> TaskKind:
     """A task of the study on these rows."""
-    if "train" not in type(kind).model_fields:
+    if not isinstance(kind, LabelledKind):
         raise SettingsError(f"{what}: rows are given, and a task of the kind {kind.kind} takes none")
     _refuse_settings_of_files(what, kind, "path" if kind.path else "train" if kind.train else None)
     splits = _splits(what, given) if isinstance(given, Mapping) else {"train": given}

@@ -3,5 +3,6 @@
 from acclimate.tasks.classify import Classify
 from acclimate.tasks.kind import TaskKind
 from acclimate.tasks.multilabel import Multilabel
+from acclimate.tasks.perplexity import Perplexity
 
-KINDS: tuple[type[TaskKind], ...] = (Classify, Multilabel)
+KINDS: tuple[type[TaskKind], ...] = (Classify, Multilabel, Perplexity)

@@ -3,11 +3,11 @@
 from acclimate.data.readers.problems import Problems
 from acclimate.data.readers.records import Source
 from acclimate.errors import DataError
-from acclimate.tasks.kind import TaskKind
+from acclimate.tasks.kind import LabelledKind
 from acclimate.tasks.rows import Rows, read_rows
 
 
-def read_labelled(source: Source, kind: TaskKind, columns: dict[str, str], names: tuple[str, ...]) -> tuple[Rows, int]:
+def read_labelled(source: Source, kind: LabelledKind, columns: dict[str, str], names: tuple[str, ...]) -> tuple[Rows, int]:
     """The rows that a model which knows `names` can be judged by, read as strictly as a study reads them, and how many were skipped.
 
     Raises:

@@ -11,7 +11,7 @@ from pydantic import field_validator, model_validator
 from acclimate.data.readers.columns import NAMES
 from acclimate.data.readers.problems import Problems
 from acclimate.data.readers.records import Record, Source
-from acclimate.tasks.kind import ColumnRole, TaskKind
+from acclimate.tasks.kind import ColumnRole, LabelledKind
 from acclimate.tasks.label_checks import (
     NO_CLASSES,
     OddLabels,
@@ -27,7 +27,7 @@ TEXT = ColumnRole("text", NAMES["text"], is_text=True)
 LABEL = ColumnRole("label", NAMES["label"])
 
 
-class NamedKind(TaskKind):
+class NamedKind(LabelledKind):
     """A task whose answers are names out of a closed set."""
 
     text: str | None = None

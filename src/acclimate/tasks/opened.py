@@ -1,10 +1,10 @@
 """The data section of a study: settings, and everything it names opened and checked."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
@@ -16,6 +16,7 @@ from acclimate.data.overlap import OverlapCounter
 from acclimate.errors import AcclimateError, SettingsError, did_you_mean
 from acclimate.settings import OneOf, Settings
 from acclimate.tasks import KINDS
+from acclimate.tasks.held_documents import Found
 from acclimate.tasks.kind import TaskKind
 from acclimate.tasks.task import Task
 
@@ -70,7 +71,9 @@ class DataSettings(Settings):
                 raise ValueError(f"`tasks: {name}` takes a name that something else has; rename it")
             if not _TASK_NAME.fullmatch(name):
                 raise ValueError(f"`tasks: {name!r}` is no name: letters, digits, spaces, dots and dashes, the first a letter or digit")
-            if task.unlabeled is not None:
+            if not task.learned:
+                raise ValueError(f"`tasks: {name}` is of the kind {task.kind}, which nothing learns: it can only be the study's `task`")
+            if task.corpora():
                 raise ValueError(f"`tasks: {name}` has `unlabeled`, and only the study's task has: say it as a corpus under `corpora:`")
         return self
 
@@ -113,6 +116,7 @@ class Data:
     scanned: bool = True
     tasks: Mapping[str, Task] = field(default_factory=dict)  # those besides the study's, by name
     repeated: Mapping[str, int] = field(default_factory=dict)  # of these, how many texts to learn from stand in the study's test
+    leaks: Mapping[str, int] = field(default_factory=dict)  # by corpus, documents that are judged by and stand there word for word
 
     @classmethod
     def open(cls, settings: DataSettings, root: Path, rejects: Path | None = None, planned: Mapping[str, str] | None = None) -> "Data":
@@ -126,25 +130,32 @@ class Data:
             DataError: a file is missing, malformed or inconsistent.
         """
         known = planned or {}
-        task = Task.open(settings.task, root, rejects, known.get(UNLABELED)) if settings.task else None
-        corpora = {name: Corpus.open(name, corpus, root, known.get(name)) for name, corpus in settings.corpora_by_name().items()}
+        named = settings.corpora_by_name()
+        task = Task.open(settings.task, root, rejects, known.get(UNLABELED), named) if settings.task else None
+        without = task.withheld if task else frozenset()
+        corpora = {name: Corpus.open(name, corpus, root, known.get(name), without) for name, corpus in named.items()}
         tasks = {name: _named(name, kind, root, rejects) for name, kind in settings.tasks.items()}
         overlap: dict[str, float] = {}
         repeated: dict[str, int] = {}
+        leaks: dict[str, int] = {}
         if planned is None:
             if task:
                 overlap |= {f"task {name}": _overlap(task, other) for name, other in tasks.items()}
                 repeated = {name: _repeated(task, other) for name, other in tasks.items()}
             unlabeled = {UNLABELED: task.unlabeled} if task and task.unlabeled else {}
             for name, corpus in {**corpora, **unlabeled}.items():
-                # One pass serves both: checking the corpus and looking its n-grams up.
+                # One pass serves all: checking the corpus, looking its n-grams up, and its documents themselves.
                 counter = OverlapCounter(tuple(task.test.documents())) if task else None
+                found = Found(task.judging - task.withheld if task else frozenset())
                 # A corpus of the user's may be called "unlabeled" too; files of rejects are kept apart.
                 file = "task-unlabeled.jsonl" if name == UNLABELED else f"corpus-{_file_name(name)}.jsonl"
-                corpus.scan(rejects / file if rejects else None, counter.add if counter else None)
+                watching = [*([counter.add] if counter else []), *([found.add] if found.wanted else [])]
+                corpus.scan(rejects / file if rejects else None, partial(_tell, watching) if watching else None)
+                if found.seen:
+                    leaks[name] = len(found.seen)
                 if counter:
                     overlap["task unlabeled" if name == UNLABELED else name] = counter.share()
-        return cls(task, corpora, overlap, planned is None, tasks, repeated)
+        return cls(task, corpora, overlap, planned is None, tasks, repeated, leaks)
 
     def fingerprints(self) -> dict[str, str]:
         """Of every corpus by name, the task's unlabelled texts under `task`; what `open` takes as `planned`."""
@@ -181,6 +192,8 @@ class Data:
                 facts["task"]["unlabeled"] = self._corpus_facts(self.task.unlabeled)
         for name, corpus in self.corpora.items():
             facts["corpora"][name] = self._corpus_facts(corpus)
+        if self.leaks:
+            facts["leaks"] = dict(self.leaks)
         if self.tasks:
             facts["tasks"] = {name: task.facts.as_dict() for name, task in self.tasks.items()}
             for told in facts["tasks"].values():
@@ -194,10 +207,21 @@ class Data:
         corpora = (*self.corpora.values(), *unlabeled) if self.scanned else ()
         others = (f"task {name}: {note}" for name, other in self.tasks.items() for note in other.facts.notes)
         twice = (f"task {name}: {count:,} of its texts stand in the study's test" for name, count in self.repeated.items() if count)
-        return (*task, *others, *twice, *(note for corpus in corpora for note in corpus.notes))
+        judged = len(self.task.judging) if self.task is not None else 0
+        leaks = (
+            f"LEAK: {count:,} of the {judged:,} documents that are judged by stand word for word in the corpus {name!r}: what is trained "
+            "on it has seen them; say `duplicates: drop` under `task:` to read every corpus without them"
+            for name, count in self.leaks.items()
+        )
+        return (*task, *others, *twice, *leaks, *(note for corpus in corpora for note in corpus.notes))
 
     def _corpus_facts(self, corpus: Corpus) -> dict[str, Any]:
         return corpus.facts.as_dict() if self.scanned else {"files": len(corpus.files), "detected": corpus.detected}
+
+
+def _tell(watching: Sequence[Callable[[str], None]], text: str) -> None:
+    for watch in watching:
+        watch(text)
 
 
 def _named(name: str, kind: TaskKind, root: Path, rejects: Path | None) -> Task:

@@ -9,7 +9,7 @@ from typing import Self
 
 import numpy as np
 
-from acclimate.data.corpus import Corpus
+from acclimate.data.corpus import Corpus, CorpusSettings
 from acclimate.data.readers.problems import Problems
 from acclimate.data.readers.read_files import rows_by_file, task_notes, unread_facts
 from acclimate.data.readers.records import Source
@@ -19,7 +19,7 @@ from acclimate.randomness import generator
 from acclimate.tasks.duplicates import count_duplicates, drop_across, refuse_leaks
 from acclimate.tasks.facts import TaskFacts, group_facts, word_lengths
 from acclimate.tasks.grouping import TextGroups, grouped, numbered
-from acclimate.tasks.kind import NO_PLACE, TaskKind, many
+from acclimate.tasks.kind import NO_PLACE, LabelledKind, Place, TaskKind, many
 from acclimate.tasks.repeated import Repeated, repeated_sentences, told
 from acclimate.tasks.rows import Rows, read_rows
 from acclimate.tasks.split import Split
@@ -27,6 +27,7 @@ from acclimate.tasks.split_files import location, open_splits
 from acclimate.tasks.splits import budget_order, carve, grouped_budget_order, units_of
 
 SPLITS = ("train", "dev", "test")
+NO_CORPORA: Mapping[str, CorpusSettings] = {}
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,10 +44,32 @@ class Task:
     facts: TaskFacts
     text: str
     """SHA-256 of the whole training split's texts (and groups), whatever the label budget."""
+    judging: frozenset[int] = frozenset()
+    """The digests (`text_hash`) of whole documents that are judged by, where text itself is: a corpus that holds them has seen the exam."""
+    withheld: frozenset[int] = frozenset()
+    """Those without which every corpus of the study is read."""
 
     @classmethod
-    def open(cls, kind: TaskKind, root: Path, rejects_folder: Path | None = None, planned: str | None = None) -> "Self":
+    def open(
+        cls,
+        kind: TaskKind,
+        root: Path,
+        rejects_folder: Path | None = None,
+        planned: str | None = None,
+        corpora: Mapping[str, CorpusSettings] = NO_CORPORA,
+    ) -> "Self":
         """Read and check everything; relative paths start at `root`. `planned` is the fingerprint of the unlabelled texts, where known.
+
+        `corpora` are those of the study, of which some kinds hold documents out.
+
+        Raises:
+            DataError: something cannot be used; each kind says what it refuses (`of_files`, of those that learn from labels).
+        """
+        return kind.opened(cls, Place(root, rejects_folder, planned, corpora))
+
+    @classmethod
+    def of_files(cls, kind: LabelledKind, place: Place) -> "Self":
+        """The task of labelled examples in files.
 
         Raises:
             DataError: records cannot be used (all kinds of mistakes together, the first five of each), one text stands in train and test, a
@@ -55,6 +78,7 @@ class Task:
         """
         if not kind.placed:
             raise SettingsError(f"{NO_PLACE}; or give rows to `run_study`")
+        root, rejects_folder = place.root, place.rejects
         named = {"train": kind.train, "dev": kind.dev, "test": kind.test}
         sources = open_splits(named, kind.path, root, kind.reading)
         kind, seen = kind.detect(sources["train"])
@@ -107,7 +131,7 @@ class Task:
             test_drawn_from=whole_test if len(splits["test"]) < whole_test else None,
             **group_facts(splits, kind.item, group_notes),
         )
-        unlabeled = Corpus.open("unlabeled", kind.unlabeled, root, planned) if kind.unlabeled else None
+        unlabeled = Corpus.open("unlabeled", kind.unlabeled, root, place.planned) if kind.unlabeled else None
         return cls(kind, names, splits["train"], splits["dev"], splits["test"], unlabeled, facts, splits["train"].documents_fingerprint)
 
     @property
@@ -134,7 +158,7 @@ class Task:
     @cached_property
     def repeated(self) -> Repeated | None:
         """What of test repeats sentences with other marks, where nothing says that they belong together; looks through the texts."""
-        return None if self.kind.group is not None else repeated_sentences(self.splits)
+        return repeated_sentences(self.splits) if isinstance(self.kind, LabelledKind) and self.kind.group is None else None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -189,7 +213,7 @@ class Task:
 
 
 def _read_splits(
-    kind: TaskKind, sources: Mapping[str, Source], columns: Mapping[str, str], root: Path, problems: Problems
+    kind: LabelledKind, sources: Mapping[str, Source], columns: Mapping[str, str], root: Path, problems: Problems
 ) -> tuple[dict[str, Rows], tuple[str, ...]]:
     """The rows of each split, and what is to be known of what train says is right."""
 
@@ -209,7 +233,7 @@ def _read_splits(
     return rows, kind.odd(rows, columns, problems)
 
 
-def _without(kind: TaskKind, labelled: Mapping[str, Source], split: str, root: Path) -> str:
+def _without(kind: LabelledKind, labelled: Mapping[str, Source], split: str, root: Path) -> str:
     """How to go on without a split that has no labels."""
     left = " and ".join(name for name in ("dev", "test") if name not in labelled)
     if kind.path is None:
@@ -218,7 +242,7 @@ def _without(kind: TaskKind, labelled: Mapping[str, Source], split: str, root: P
     return f"say `{where}` instead of the folder, and acclimate takes {left} out of train"
 
 
-def _complete(rows: Mapping[str, Rows], kind: TaskKind) -> tuple[dict[str, Rows], tuple[str, ...]]:
+def _complete(rows: Mapping[str, Rows], kind: LabelledKind) -> tuple[dict[str, Rows], tuple[str, ...]]:
     """Take the splits that are missing out of train, test first."""
     complete = dict(rows)
     made = tuple(split for split in ("test", "dev") if split not in rows)
@@ -237,7 +261,7 @@ def _complete(rows: Mapping[str, Rows], kind: TaskKind) -> tuple[dict[str, Rows]
     return complete, made
 
 
-def _drawn(test: Split, kind: TaskKind) -> Split:
+def _drawn(test: Split, kind: LabelledKind) -> Split:
     """As many test examples as are asked for."""
     if kind.test_examples is None or len(test) <= kind.test_examples:
         return test
@@ -245,7 +269,7 @@ def _drawn(test: Split, kind: TaskKind) -> Split:
     return test.take(np.sort(drawn))
 
 
-def split_of(rows: Rows, kind: TaskKind, names: tuple[str, ...]) -> Split:
+def split_of(rows: Rows, kind: LabelledKind, names: tuple[str, ...]) -> Split:
     """Rows as items of a task with these names."""
     return Split(
         tuple(map(tuple, rows.inputs)),

@@ -52,7 +52,10 @@ def contradictions(study: "Study", whole: bool = True) -> Iterator[Mistake]:
         yield Mistake(("data",), f"there is no `task`, and {_some(reading, 'reads', 'read')} it")
     yield from _unknown_scores(study)
     compared = any(stage.role in ANSWERING for recipe in study.recipes.values() for stage in recipe.stages)
-    if not compared and study.labels != ("all",):
+    task = study.data.task
+    if task is not None and not task.learned:
+        yield from _learning_from(study, task)
+    elif not compared and study.labels != ("all",):
         yield Mistake(("labels",), f"no recipe reads labels; {study.table.to_be_compared}")
     for name, recipe in study.recipes.items():
         path = ("recipes", name)
@@ -64,7 +67,23 @@ def contradictions(study: "Study", whole: bool = True) -> Iterator[Mistake]:
         if compared and recipe.stages and not recipe.answers:
             last = recipe.stages[-1]
             other = f", which is about {last.about()} and not about the study's task" if last.about() is not None else ""
-            yield Mistake(path, f"ends with {last.word()}{other}; {study.table.to_be_compared}")
+            yield Mistake(path, f"ends with {last.word()}{other}; {study.table.to_answer(task)}")
+
+
+def _learning_from(study: "Study", task: TaskKind) -> Iterator[Mistake]:
+    """Where the task only judges, there are no labels to count and no text of its own to train on."""
+    if study.labels != ("all",):
+        yield Mistake(("labels",), f"the task is of the kind {task.kind}, which has no labels to learn from, and so no budgets of them")
+    for name, recipe in study.recipes.items():
+        for place, stage in enumerate(recipe.stages):
+            if stage.role in ANSWERING:
+                continue  # whether it can is asked of every kind
+            if read := set(stage.reads()) & {"labels", "task text", "dev text", "test text"}:
+                what = "labels" if "labels" in read else "text"
+                message = (
+                    f"reads the {what} of the task, and one of the kind {task.kind} is there to judge by alone; name a corpus of `data`"
+                )
+                yield Mistake(("recipes", name, "stages", place, stage.word()), message)
 
 
 def _without_place(study: "Study") -> Iterator[Mistake]:
@@ -161,7 +180,9 @@ def _some(recipes: list[str], one: str = "starts", several: str = "start") -> st
 def _recipe_contradictions(study: "Study", recipe: Recipe) -> Iterator[Mistake]:
     corpora = tuple(study.data.corpora_by_name())
     if not recipe.stages:
-        yield Mistake((), "has no stages; the shortest recipe is [finetune]")
+        yield Mistake(
+            (), f"has no stages; the shortest recipe is [{'finetune' if study.data.task is None or study.data.task.learned else 'score'}]"
+        )
     random = recipe.base == RANDOM or isinstance(recipe.base, New)
     if recipe.draw and not random and not any(stage.draws() for stage in recipe.stages):
         yield Mistake(("draw",), "nothing in this recipe is drawn at random, so another draw is the same model")

@@ -31,12 +31,15 @@ def relocated(resolved: dict[str, Any], root: Path, to: Path) -> dict[str, Any]:
     def corpus(settings: Any) -> Any:
         return settings and {**settings, "path": moved(settings["path"])}
 
-    def labelled(task: Any) -> Any:
-        return {**task, **{name: moved(task[name]) for name in SPLITS}, "unlabeled": corpus(task["unlabeled"])}
+    def of_task(task: Any) -> Any:
+        splits = {name: moved(task[name]) for name in SPLITS if name in task}
+        texts = {"unlabeled": corpus(task["unlabeled"])} if "unlabeled" in task else {}
+        held = {"on": {name: corpus(settings) for name, settings in task["on"].items()}} if isinstance(task.get("on"), dict) else {}
+        return {**task, **splits, **texts, **held}
 
     if data.get("task"):
-        data["task"] = labelled(data["task"])
-    data["tasks"] = {name: labelled(task) for name, task in data.get("tasks", {}).items()}
+        data["task"] = of_task(data["task"])
+    data["tasks"] = {name: of_task(task) for name, task in data.get("tasks", {}).items()}
     for role in ("domain", "general", "transfer"):
         data[role] = corpus(data.get(role))
     data["corpora"] = {name: corpus(settings) for name, settings in data["corpora"].items()}
@@ -63,9 +66,9 @@ def precious(study: Study, root: Path, store: Path) -> dict[str, list[Path]]:
 
 def _data_folders(study: Study, root: Path) -> Iterator[Path]:
     tasks = [*([study.data.task] if study.data.task is not None else []), *study.data.tasks.values()]
-    corpora = [*study.data.corpora_by_name().values(), *(task.unlabeled for task in tasks if task.unlabeled is not None)]
+    corpora = [*study.data.corpora_by_name().values(), *(corpus for task in tasks for corpus in task.corpora().values())]
     named = [path for corpus in corpora for path in ([corpus.path] if isinstance(corpus.path, str) else corpus.path)]
-    named += [path for task in tasks for name in SPLITS if (path := getattr(task, name)) is not None]
+    named += [path for task in tasks for path in task.paths()]
     for path in named:
         place = root / Path(_without_magic(path)).expanduser()
         if place.is_dir():

@@ -30,7 +30,8 @@ def json_schema(model: type[Study] = Study) -> dict[str, Any]:
         definitions[stage.__name__]["properties"].pop("stage")
     for kind in model.kinds[1:]:
         # It must be said which kind it is, so it has no short form.
-        (settings,) = [form for form in definitions[kind.__name__]["anyOf"] if form["type"] == "object"]
+        written = definitions[kind.__name__]
+        (settings,) = [form for form in written.get("anyOf", (written,)) if form["type"] == "object"]
         definitions[kind.__name__] = {**settings, "required": ["kind", *settings.get("required", ())]}
     known = list(dict.fromkeys(metric.name for kind in model.kinds for metric in kind.metrics if metric.compared))
     for settings in (schema, *definitions.values()):
@@ -39,8 +40,8 @@ def json_schema(model: type[Study] = Study) -> dict[str, Any]:
                 settings["properties"][name]["anyOf"][0]["enum"] = known
     definitions["Stage"] = _stage(model.table)
     definitions["Recipe"] = _recipe(model.table)
-    written = {"$schema": DRAFT, **schema, "title": "An acclimate study", "$defs": dict(sorted(definitions.items()))}
-    untitled: dict[str, Any] = _without_titles(written)
+    whole = {"$schema": DRAFT, **schema, "title": "An acclimate study", "$defs": dict(sorted(definitions.items()))}
+    untitled: dict[str, Any] = _without_titles(whole)
     return untitled
 
 

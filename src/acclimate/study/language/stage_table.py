@@ -6,6 +6,7 @@ from typing import Any
 
 from acclimate.stages.base import Stage
 from acclimate.study.language.mistakes import did_you_mean
+from acclimate.tasks.kind import TaskKind
 
 
 class StageTable:
@@ -17,12 +18,17 @@ class StageTable:
         self.names = tuple(stage.word() for stage in self.stages)
         self.baseline_names = tuple(stage.word() for stage in self.baselines)
 
-    @cached_property
+    @property
     def to_be_compared(self) -> str:
-        """What a recipe must be to have a score, in words."""
-        learning = " or ".join(stage.word() for stage in self.stages if stage.role in ("learns", "answers"))
-        plain = f" (or is a plain baseline: {', '.join(self.baseline_names)})" if self.baselines else ""
-        return f"to be compared, a recipe ends with {learning}{plain}"
+        """What a recipe must be to have a score on labels, in words."""
+        return self.to_answer(None)
+
+    def to_answer(self, task: TaskKind | None) -> str:
+        """What a recipe must be to have a score on a task, or (None) on one with labels, in words."""
+        able = [stage for stage in self.stages if (stage.role != "answers" if task is None else stage.answers(task))]
+        ending = " or ".join(stage.word() for stage in able if stage.role in ("learns", "answers"))
+        plain = ", ".join(stage.word() for stage in able if stage.role == "baseline")
+        return f"to be compared, a recipe ends with {ending}" + (f" (or is a plain baseline: {plain})" if plain else "")
 
     @cached_property
     def with_settings(self) -> str | None:

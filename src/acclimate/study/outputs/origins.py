@@ -52,11 +52,9 @@ def hub_datasets(data: DataSettings, root: Path) -> dict[str, list[str]]:
     """The hub ids of data sets, by `task` or the corpus's name; local files have none."""
     paths: dict[str, list[str | None]] = {}
     if data.task is not None:
-        paths["task"] = [data.task.path]
-        if data.task.unlabeled is not None:
-            paths["task unlabeled"] = _listed(data.task.unlabeled.path)
-    paths |= {f"task {name}": [task.path] for name, task in data.tasks.items()}
-    for name, corpus in data.corpora_by_name().items():
+        paths["task"] = list(data.task.paths())
+    paths |= {f"task {name}": list(task.paths()) for name, task in data.tasks.items()}
+    for name, corpus in {**(data.task.corpora() if data.task is not None else {}), **data.corpora_by_name()}.items():
         paths[name] = _listed(corpus.path)
     found = {name: [each.name for path in given if path and (each := hub_reference(path, root))] for name, given in paths.items()}
     return {name: list(dict.fromkeys(ids)) for name, ids in found.items() if ids}

@@ -9,7 +9,7 @@ from acclimate.tasks.opened import Data
 from acclimate.tasks.split import Split
 from acclimate.tasks.task import Task
 
-TEXTS = 64  # of each split
+TEXTS, DOCUMENTS = 64, 8  # of each split
 
 
 def smoke_study(study: Study) -> Study:
@@ -30,8 +30,11 @@ def sliver(data: Data) -> Data:
 def _sliver(task: Task) -> Task:
     wanted = min(TEXTS, len(task.train))
     train = task.budget(max(wanted, len(task.names)), seed=0).train if wanted < len(task.train) else task.train
-    return replace(task, train=train, dev=_first(task.dev), test=_first(task.test), text=train.documents_fingerprint)
+    return replace(task, train=train, dev=_some(task, task.dev), test=_some(task, task.test), text=train.documents_fingerprint)
 
 
-def _first(split: Split) -> Split:
-    return split.take(np.arange(min(TEXTS, len(split))))
+def _some(task: Task, split: Split) -> Split:
+    if task.kind.learned:
+        return split.take(np.arange(min(TEXTS, len(split))))
+    # Documents may be long, and those of a corpus stand together: a few of each.
+    return split.take(np.unique(np.linspace(0, len(split) - 1, min(DOCUMENTS, len(split))).astype(np.int64)))

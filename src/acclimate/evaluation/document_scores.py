@@ -1,0 +1,73 @@
+"""What documents cost a masked language model: every token of each asked for once, added up by document."""
+
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from acclimate.data.tokens import TokenStore, encoded
+from acclimate.data.unknown import Unread
+from acclimate.evaluation.inference import in_parts
+from acclimate.modeling.tensors import TensorBatch
+from acclimate.objectives.every_token import DOCUMENT, EveryToken
+from acclimate.objectives.mlm import Vocabulary
+from acclimate.training.devices import Devices
+
+Told = Callable[[int, int], None]
+"""Gets to know the tokens that went through the model so far, and those of all passes."""
+
+
+@torch.no_grad()
+def document_sums(
+    model: nn.Module,
+    texts: Sequence[str],
+    tokenizer: Tokenizer,
+    max_length: int,
+    max_tokens: int,
+    devices: Devices,
+    told: Told | None = None,
+) -> NDArray[np.float64]:
+    """[N, 5] of each text: nats and number of the tokens asked for, how many of these were found, its bytes, and its unread bytes.
+
+    `model` takes flat batches and gives logits [M, V] at their targets; windows have at most `max_length` tokens, special ones included.
+    """
+    model.eval()
+    words = Vocabulary.of(tokenizer, whole_word=False)
+    with tempfile.TemporaryDirectory() as folder:
+        store = TokenStore.build(Path(folder) / "tokens", iter(texts), tokenizer, "scored")
+        asked = EveryToken.of(store, words, max_length - len(words.prefix) - len(words.suffix))
+        sums_N5 = np.zeros((len(texts), 5))
+        done, every = 0, asked.tokens
+        for batch in asked.batches(max_tokens):
+            nats_M, right_M = torch.cat(in_parts(_of_model(model), batch, devices)).cpu().numpy().T
+            document_M = np.asarray(batch.targets[DOCUMENT], dtype=np.int64)
+            for column, values in enumerate((nats_M, np.ones(len(nats_M)), right_M)):
+                sums_N5[:, column] += np.bincount(document_M, weights=values, minlength=len(texts))
+            done += batch.tokens
+            if told is not None:
+                told(done, every)
+    sums_N5[:, 3] = [len(text) if text.isascii() else len(text.encode()) for text in texts]
+    sums_N5[:, 4] = _unread_bytes(texts, tokenizer)
+    return sums_N5
+
+
+def _of_model(model: nn.Module) -> Callable[[TensorBatch], Tensor]:
+    def asked(batch: TensorBatch) -> Tensor:
+        """[M, 2] nats, and whether the most probable token is the right one."""
+        logits_MV, wanted_M = model(batch).float(), batch.targets["target_ids"]
+        right_M = logits_MV.argmax(-1) == wanted_M
+        return torch.stack([cross_entropy(logits_MV, wanted_M, reduction="none").double(), right_M.double()], dim=1)
+
+    return asked
+
+
+def _unread_bytes(texts: Sequence[str], tokenizer: Tokenizer) -> NDArray[np.int64]:
+    ids, lengths = encoded(tokenizer, texts)
+    found: NDArray[np.int64] = Unread.by(tokenizer).counts(texts, ids, lengths)[:, 1]
+    return found
