@@ -1,7 +1,7 @@
 """Result folders as a study writes them, small and believable, with text in them that would like to be more than text."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from acclimate.report.charts import svg
 from acclimate.report.results.finished import Results
 
 HOSTILE = "<script>alert(1)</script>"
@@ -30,6 +31,24 @@ CURVES = pa.schema([("key", pa.string()), ("curve", pa.string()), ("step", pa.fl
 Scores = Mapping[str, Mapping[str, Sequence[float | str]]]
 # By recipe and budget: difference, low, high, verdict.
 Verdicts = Mapping[tuple[str, str], tuple[float | None, float | None, float | None, str]]
+
+_drawn: dict[str, str] = {}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def each_chart_is_drawn_once() -> Iterator[None]:
+    """Most pages here are of the same folder; its charts are drawn for the first of them."""
+    draw = svg._svg
+
+    def remembered(specification: dict[str, Any]) -> str:
+        key = json.dumps(specification)
+        if key not in _drawn:
+            _drawn[key] = draw(specification)
+        return _drawn[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(svg, "_svg", remembered)
+        yield
 
 
 def stage(kind: str, *recipes: str, seed: int = 0, labels: str = "all", **more: Any) -> dict[str, Any]:

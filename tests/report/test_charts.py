@@ -2,10 +2,14 @@ import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import altair
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from acclimate.report.charts import svg
 from acclimate.report.charts.curves import _mean, curves
 from acclimate.report.charts.drawn import _front
 from acclimate.report.charts.svg import apart
@@ -13,6 +17,8 @@ from acclimate.report.pages.page import page
 from acclimate.report.pages.view import View
 from acclimate.report.results.finished import Results
 from acclimate.report.tables.comparison import Row
+
+GRAMMAR: dict[str, Any] = {"layer": altair.LayerChart, "facet": altair.FacetChart}
 
 
 def _row(mean: float, seconds: float) -> Row:
@@ -27,6 +33,16 @@ def test_hostile_names_stay_text_in_a_chart(folder: Path) -> None:
         assert tags <= {"svg", "g", "path", "line", "text", "rect", "title", "desc", "circle", "tspan", "defs", "clipPath"}
         assert "<script" not in figure.html
         assert not re.search(r"\son\w+=", re.sub(r">[^<]*<", "><", figure.html))
+
+
+def test_every_chart_is_one_by_the_grammar_which_is_not_asked_while_it_is_drawn(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[dict[str, Any]] = []
+    monkeypatch.setattr(svg, "_svg", lambda specification: drawn.append(specification) or "<svg/>")
+    assert View(Results.load(folder)).figures
+    assert drawn
+    for specification in drawn:
+        kind = next(kind for part, kind in GRAMMAR.items() if part in specification)
+        kind.from_dict({name: value for name, value in specification.items() if name != "config"}, validate=True)
 
 
 def test_a_chart_on_the_page_takes_the_colours_of_the_page(folder: Path) -> None:

@@ -7,6 +7,8 @@ import pytest
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
+from acclimate.report.charts import svg
+
 WORDS = {
     "sport": ["match", "goal", "team", "player", "league", "score", "win", "coach", "ball", "cup"],
     "trade": ["market", "price", "share", "bank", "profit", "stock", "rate", "deal", "growth", "fund"],
@@ -39,6 +41,14 @@ def tiny_model(folder):
     BertModel(BertConfig(vocab_size=len(words), **sizes)).save_pretrained(folder)
     tokenizer.save(str(folder / "tokenizer.json"))
     (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "BertTokenizer", "mask_token": "[MASK]"}))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def charts_are_not_drawn():
+    """To draw the charts takes as long as to train what they show; that they are drawn well is promised in tests/report."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(svg, "_svg", lambda specification: '<svg xmlns="http://www.w3.org/2000/svg"/>')
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -61,9 +62,17 @@ def draw(chart: "altair.LayerChart | altair.FacetChart", width: int, height: int
         "background": None, "aria": False, "font": FONT, "view": {"stroke": None}, "axis": axis, "text": {"color": INK, "font": FONT},
         "legend": {"labelColor": SOFT, "titleColor": SOFT, "labelFont": FONT, "labelLimit": 300},
     }  # fmt: skip
-    specification: dict[str, Any] = chart.properties(width=width, height=height).to_dict()
+    # Unchecked against the grammar, as `unchecked` says.
+    specification: dict[str, Any] = chart.properties(width=width, height=height).to_dict(validate=False)
     specification["config"] = config
     return _apart(specification) if _memory_is_limited() else _svg(specification)
+
+
+def unchecked() -> AbstractContextManager[None]:
+    """Within it altair does not hold each part of a chart against its grammar, which takes as long as drawing it: our tests do so."""
+    from altair.utils import schemapi
+
+    return schemapi.debug_mode(False)
 
 
 class NotDrawn(Exception):

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from acclimate.report.charts import drawn as charts
 from acclimate.report.charts.curves import Curves, curves
 from acclimate.report.charts.forest import Axis, Mark, axis_of
-from acclimate.report.charts.svg import Figure, NotDrawn
+from acclimate.report.charts.svg import Figure, NotDrawn, unchecked
 from acclimate.report.results.finished import Results, Run
 from acclimate.report.results.public import public_command, public_study, without_folders
 from acclimate.report.tables.chosen import Listed, Shaded, grid_of, listed, shaded
@@ -111,7 +111,8 @@ class View:
         if self._not_drawn:
             return None
         try:
-            return draw()
+            with unchecked():
+                return draw()
         except (NotDrawn, MemoryError) as error:
             self._not_drawn.append(str(error) or "out of memory")
             return None
