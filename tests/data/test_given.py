@@ -118,6 +118,7 @@ def test_texts_may_stand_alone(tmp_path):
         (pd.DataFrame({"text": []}), "^train: there is no row$"),
         ([{"text": "a"}, ("b", 1)], r"^train row 2: is a tuple, and a mapping such as \{"),
         (["a"], "^train row 1: is a str, and a mapping"),
+        ((pd.DataFrame(), pd.DataFrame()), r"^train row 1: is a DataFrame, .*; splits are given by name, \{\"train\": \.\.\.,"),
         ([{"text": "a"}, {"text": "b", None: 1}], "^train row 2: None is no name of a column; a string is wanted"),
         ([{"1": "a", 1: "b"}], "^train row 1: two columns are called '1'"),
         (pd.DataFrame([["a", "b"]], columns=["text", "text"]), "^train: two columns are called 'text'; rename or drop one"),

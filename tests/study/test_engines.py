@@ -8,6 +8,7 @@ import textwrap
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -237,3 +238,17 @@ def test_each_worker_takes_a_gpu_of_its_own(tmp_path, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
     Local(2).run([job("a", payload="device"), job("b", payload="device")], Diary(tmp_path / "diary"), print)
     assert sorted(done(tmp_path)) == ["a", "b", "on-3", "on-5"]
+
+
+def test_workers_run_the_script_that_runs_the_study_again_only_for_what_it_defines(tmp_path, monkeypatch):
+    script = tmp_path / "script.py"
+    script.write_text(f"class Own: pass\nwith open({str(tmp_path / 'runs')!r}, 'a') as file: file.write('x')\n")
+    main = ModuleType("__main__")
+    main.__file__ = str(script)
+    monkeypatch.setitem(sys.modules, "__main__", main)
+    assert Local(1).run([job("a")], Diary(tmp_path / "diary"), print)["a"].status == "done"
+    assert not (tmp_path / "runs").exists()
+    main.Own = type("Own", (), {"__module__": "__main__"})
+    assert Local(1).run([job("b", payload=main.Own())], Diary(tmp_path / "diary"), print)["b"].status == "done"
+    assert (tmp_path / "runs").read_text() == "x"
+    assert sys.modules["__main__"] is main

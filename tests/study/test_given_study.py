@@ -89,6 +89,17 @@ def test_rows_of_a_further_task_are_named_by_it(tiny_world, tmp_path, rows):
     assert "data.tasks.topics: a task needs either `path`" in refused(study, tmp_path)
 
 
+def test_unlabelled_texts_of_the_task_go_by_its_name(tmp_path, rows):
+    (tmp_path / "more.txt").write_text("one text\nother text\n")
+    (tmp_path / "all.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows["train"]))
+    from_files = {"task": {"path": "all.jsonl", "unlabeled": {"path": "more.txt", "documents": "line"}}}
+    expected = Data.open(DataSettings.model_validate(from_files), tmp_path).task.text_fingerprint
+    study = Study(data={"task": {"unlabeled": {}}}, recipes=TINY)
+    given = with_rows(study, tmp_path / "store", task=rows["train"], corpora={"task": ["one text", "other text"]})
+    assert Data.open(given.data, tmp_path).task.text_fingerprint == expected
+    assert "data.task.unlabeled: no `path` says where its texts are" in refused(study, tmp_path, task=rows["train"])
+
+
 def test_lists_of_labels_and_columns_of_0_and_1_are_read_as_in_files(tmp_path):
     rows = [{"text": f"text {number}", "labels": [name for place, name in enumerate("ab") if number >> place & 1]} for number in range(80)]
     columns = [{"text": row["text"], **{name: int(name in row["labels"]) for name in "ab"}} for row in rows]

@@ -43,7 +43,13 @@ def test_a_label_of_which_nothing_can_be_seen_is_blank(blank):
 
 @pytest.mark.parametrize(
     ("value", "said"),
-    [(2.5, "a number to be estimated is not supported"), (["pos"], "several labels a text"), (float("nan"), "no label"), (None, "empty")],
+    [
+        (2.5, "a number to be estimated is not supported"),
+        (2.0, "write 2; pandas writes"),
+        (["pos"], "several labels a text"),
+        (float("nan"), "no label"),
+        (None, "empty"),
+    ],
 )
 def test_what_is_no_label_is_said_with_the_reason(value, said):
     assert said in why_no_label(value)

@@ -11,6 +11,7 @@ from acclimate.errors import DataError, SettingsError, did_you_mean
 from acclimate.study.language.study import Study, refuse_incomplete
 from acclimate.study.store.artifacts import Store
 from acclimate.tasks.kind import LabelledKind, TaskKind
+from acclimate.tasks.opened import UNLABELED
 
 T = TypeVar("T")
 _OF_FILES = ("dev", "test", "format", "documents", "delimiter", "quoting", "encoding", "header")
@@ -24,7 +25,8 @@ def with_rows(
 
     `task` are the labelled examples: a pandas frame, a dataset of `datasets`, an iterable of mappings, or a mapping of split names (train,
     dev or validation, test) to these; what is missing is taken out of train, as from files. `tasks` are those of the further tasks, and
-    `corpora` the texts of the corpora, that the study names without a path; texts may be an iterable of strings, too.
+    `corpora` the texts of the corpora, that the study names without a path (`task`: the task's `unlabeled`); texts may be an iterable of
+    strings, too.
 
     Raises:
         DataError: these are no such rows, or there are none; names the split and the row, from 1.
@@ -39,14 +41,19 @@ def with_rows(
     Store(store).check_writable()
     cache, data = Store(store).cache.resolve(), study.data
     changes: dict[str, Any] = {}
+    kind = data.task
     if task is not None:
-        changes["task"] = _with_examples("task", data.task or study.kinds[0].model_validate({}), task, cache)
+        kind = changes["task"] = _with_examples("task", kind or study.kinds[0].model_validate({}), task, cache)
     for name, rows in (tasks or {}).items():
-        kind = _named("tasks", name, data.tasks, "{'tasks': {%r: {}}}")
-        changes["tasks"] = {**changes.get("tasks", data.tasks), name: _with_examples(f"task {name}", kind, rows, cache)}
+        other = _named("tasks", name, data.tasks, "{'tasks': {%r: {}}}")
+        changes["tasks"] = {**changes.get("tasks", data.tasks), name: _with_examples(f"task {name}", other, rows, cache)}
+    unlabeled = getattr(kind, "unlabeled", None)
+    known = data.corpora_by_name() | ({UNLABELED: unlabeled} if unlabeled is not None else {})
     for name, texts in (corpora or {}).items():
-        corpus = _with_texts(name, _named("corpora", name, data.corpora_by_name(), "{'corpora': {%r: {}}}"), texts, cache)
-        if name in data.corpora:
+        corpus = _with_texts(name, _named("corpora", name, known, "{'corpora': {%r: {}}}"), texts, cache)
+        if name == UNLABELED and kind is not None:
+            changes["task"] = kind.model_copy(update={"unlabeled": corpus})
+        elif name in data.corpora:
             changes["corpora"] = {**changes.get("corpora", data.corpora), name: corpus}
         else:
             changes[name] = corpus

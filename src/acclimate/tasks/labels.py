@@ -55,6 +55,8 @@ def why_no_label(value: object) -> str:
     if is_missing(value):
         return "is empty" if value is None or value == "" else f"is {value!r}, which is no label"
     wanted = f"is {value!r}; a string, a whole number, true or false is wanted"
+    if isinstance(value, float) and value.is_integer():
+        return f"{wanted} (write {value:.0f}; pandas writes whole numbers with a point where one is missing: `astype('Int64')` mends it)"
     if isinstance(value, float):
         return f"{wanted} (a number to be estimated is not supported; write classes as words or whole numbers)"
     return f"{wanted} (several labels a text are of `kind: multilabel`)" if isinstance(value, list | tuple) else wanted

@@ -120,7 +120,9 @@ def _of_dataset(dataset: Any, where: FromPython) -> Iterator[Any]:
 def _row(row: Any, where: FromPython, number: int) -> dict[str, Any]:
     """A row as JSON has it."""
     if not isinstance(row, Mapping):
-        raise DataError(f'{place(where, number)}: is a {type(row).__name__}, and a mapping such as {{"text": ..., "label": ...}} is wanted')
+        several = hasattr(row, "itertuples") or hasattr(row, "with_format")
+        wanted = '{"text": ..., "label": ...} is wanted' + ('; splits are given by name, {"train": ..., "test": ...}' if several else "")
+        raise DataError(f"{place(where, number)}: is a {type(row).__name__}, and a mapping such as {wanted}")
     odd = next((name for name in row if not isinstance(name, str | int | np.integer)), "")
     if odd != "":
         raise DataError(f"{place(where, number)}: {odd!r} is no name of a column; a string is wanted")

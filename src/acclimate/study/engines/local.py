@@ -2,13 +2,15 @@
 
 import multiprocessing
 import os
+import pickle
 import signal
+import sys
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from queue import SimpleQueue
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Any
 
 from acclimate.study.engines.engine import UNWATCHED, AnySetup, Job, Setup, Watcher, failed_parent, tell
@@ -35,8 +37,12 @@ class Local:
         titles = {job.key: job.title for job in jobs}
         reports: dict[str, Report] = {}
 
+        # Stages of one's own may be defined in the script that runs the study; else no worker needs to run that again.
+        script = b"__main__" in pickle.dumps((setup, [job.payload for job in jobs]))
+
         def started(number: int) -> _Remote:
-            return _Remote(setup, number, say if watcher.owns_terminal else None)
+            with _script(script):
+                return _Remote(setup, number, say if watcher.owns_terminal else None)
 
         workers = [started(number) for number in range(min(self._workers, max(1, len(jobs))))]
         asked = threading.Event()
@@ -93,6 +99,21 @@ class Local:
             running.add(ready.key)
             watcher.began(ready.key)
             worker.send(ready)
+
+
+@contextmanager
+def _script(wanted: bool) -> Iterator[None]:
+    """Within the block a process that is started runs the main script again, as multiprocessing does, only where it is `wanted`.
+
+    So a script works as a notebook does, without `if __name__ == "__main__":`, and the data that it holds is not loaded by every worker.
+    """
+    main = sys.modules["__main__"]
+    if not wanted:
+        sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 class _Remote:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from acclimate.data.corpus import CorpusSettings
 from acclimate.errors import SettingsError
 from acclimate.stages.base import ANSWERING, LABELS_OF, Stage
 from acclimate.study.language.bases import RANDOM, LayersOf, New
@@ -93,9 +94,11 @@ def _without_place(study: "Study") -> Iterator[Mistake]:
     for name, task in study.data.tasks.items():
         if not task.placed:
             yield Mistake(("data", "tasks", name), f"{NO_PLACE}; or give rows to `run_study`, with `tasks=`")
+    places: dict[Place, CorpusSettings | None] = {("data", "task", "unlabeled"): getattr(study.data.task, "unlabeled", None)}
     for name, corpus in study.data.corpora_by_name().items():
-        if not corpus.placed:
-            path = ("data", "corpora", name) if name in study.data.corpora else ("data", name)
+        places[("data", "corpora", name) if name in study.data.corpora else ("data", name)] = corpus
+    for path, settings in places.items():
+        if settings is not None and not settings.placed:
             yield Mistake(path, "no `path` says where its texts are; or give them to `run_study`, with `corpora=`")
 
 
