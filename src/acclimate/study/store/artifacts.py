@@ -3,7 +3,7 @@
     <root>/artifacts/<first 16 digits of the key>/   complete artifacts; appear by one rename, sealed by their stage.json
     <root>/artifacts/damaged-<...>-<n>/              set aside because a digest did not match
     <root>/work/<...>/                               checkpoints of a stage that is under way; survive a kill
-    <root>/cache/                                    token stores, which can be made again
+    <root>/cache/                                    token stores, rows from Python, ...: what can be made again
     <root>/locks/                                    one lock file a key, one a reader, one a running study; a lock dies with its process
 
 A folder's name is only the beginning of the key; the whole key stands in `stage.json` and decides.
