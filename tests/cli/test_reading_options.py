@@ -111,3 +111,17 @@ def test_what_is_wrong_with_a_row_is_mended_by_options_of_the_verb_too(here):
 def test_a_command_in_a_card_says_how_the_data_was_read():
     words = show.command("finetune", "base", "data.csv", out="made", header=False, skip_bad=True, delimiter=";")
     assert words == "acclimate finetune base data.csv --out made --no-header --skip-bad --delimiter ';'"
+
+
+@pytest.mark.parametrize("group", ["doc", r"{text_without: '<<|>>'}"])
+def test_what_belongs_together_is_said_by_an_option_and_is_not_torn_apart(here, group):
+    rows = [
+        {"text": f"the << {n} >> of it" if k else f"<< the >> {n} of it", "label": "ab"[n % 2], "doc": n} for n in range(40) for k in (0, 1)
+    ]
+    (here / "all.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    done = run("finetune", "majority", "all.jsonl", "--out", "made", "--group", group)
+    assert done.exit_code == 0, done.output
+    made = {path.stem: [json.loads(line) for line in path.read_text().splitlines()] for path in (here / "made-splits").glob("*.jsonl")}
+    of = {split: {row["index"] // 2 for row in rows} for split, rows in made.items()}
+    assert sum(map(len, of.values())) == len(set().union(*of.values())) == 40
+    assert all("group" in row for rows in made.values() for row in rows)

@@ -190,3 +190,11 @@ def test_the_corpus_of_a_task_knows_what_belongs_together_and_its_unlabelled_tex
     assert not any(Pretrain(corpus="task", include=("dev",)).documents(loose)["task"].groups)
     read = "dev text"
     assert fingerprint_of(read, data, "all", 0) != fingerprint_of(read, loose, "all", 0) == loose.task.dev.fingerprint
+
+
+@given(st.lists(st.tuples(st.sets(st.integers(0, 3), min_size=1), st.integers(0, 15)), min_size=1, max_size=60), st.integers(0, 3))
+def test_grouped_budgets_of_texts_with_several_labels_take_whole_groups_too(rows, seed):
+    strata, groups = Ragged.of([sorted(labels) for labels, _ in rows]), numbered(group for _, group in rows)
+    order = grouped_budget_order(strata, groups, seed, "train")
+    assert sorted(order.tolist()) == list(range(len(rows)))
+    assert np.count_nonzero(np.diff(groups[order])) == len(set(groups.tolist())) - 1

@@ -132,6 +132,8 @@ def finetune(
     told = {"precision": precision} if precision != "auto" else {}
     command = show.command("finetune", base, task, out=out, seed=seed, **reading, set=settings or [], **told)
     chosen = _single(out, store, threads, precision, micro_tokens, command)
+    if str(reading.get("group", "")).startswith("{"):
+        reading = {**reading, **parse_settings([f"group={reading['group']}"])}
     made = run_stage(base, "finetune", parse_settings(settings or []), {"task": {"path": task, **reading}}, seed, chosen)
     write_card(out, Chain.of_run(Results.of_run(made.row, made.facts)))
     show.measured(made.measured, out)

@@ -48,6 +48,9 @@ LABELS = {
 TASK = {
     "kind": Annotated[str | None, _option("--kind", "The kind of task: classify (one label a text) or multilabel. Default: classify.")],
     **LABELS,
+    "group": Annotated[
+        str | None, _option("--group", "What belongs together: a column, or '{text_without: REGEX}' where texts differ in marks alone.")
+    ],
     "odd_labels": Annotated[
         Literal["error", "keep"] | None, _option("--odd-labels", "error, or keep labels that look like noise as classes.")
     ],
