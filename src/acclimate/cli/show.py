@@ -116,31 +116,6 @@ def finished(found: "Results", ended: "Finished", page: Path) -> None:
         print(f"Best for plain transformers: {ended.out / 'best_transformer'} ({other.recipe}, seed {other.seed})")
 
 
-def pretrained(out: Path) -> None:
-    """What a study that reads no labels came to."""
-    from rich.table import Table
-    from rich.text import Text
-
-    from acclimate.report.pages.pretrained import NAME, cost_grid, heldout_grid, read_results
-
-    found = read_results(out)
-    page = console()
-    for grid in (heldout_grid(found), cost_grid(found)):
-        table = Table(title=Text(grid.caption), title_justify="left")
-        for place, heading in enumerate(grid.headings):
-            table.add_column(Text(heading), justify="left" if place in grid.words else "right", overflow="fold")
-        for row in grid.rows:
-            table.add_row(*(Text(one_line(cell)) for cell in row))
-        page.print(table)
-    if found.get("smoke"):
-        print("This was a smoke run on a sliver of the data: no number above says anything about the recipes.")
-    failed = sum(run["status"] == "failed" for run in found["runs"])
-    if failed:
-        print(f"{failed} of {len(found['runs'])} runs failed; the report says why")
-    print(f"Report: {out / NAME}")
-    print(f"Models: {out / 'models'}")
-
-
 def measured(facts: dict[str, Any], out: Path) -> None:
     """What a single stage measured."""
     for note in facts["notes"]:

@@ -40,12 +40,16 @@ def demo(
 
 def plan(file: StudyFile, store: StoreOption = None, smoke: SmokeOption = False, precision: PrecisionOption = "auto") -> None:
     """Show the graph of stages with what is cached, tokens, time and disk; nothing is trained."""
+    from acclimate.study.language.implied import with_task
     from acclimate.study.language.study import load_study
     from acclimate.study.plan.estimate import estimates, product_rate
     from acclimate.study.plan.prepared import prepare
     from acclimate.study.store.room import lacking
 
-    prepared = prepare(load_study(file), file.resolve().parent, store or file.parent / ".acclimate", smoke, precision=precision)
+    read, said = with_task(load_study(file))
+    prepared = prepare(read, file.resolve().parent, store or file.parent / ".acclimate", smoke, precision=precision)
+    if said is not None:
+        show.plain(f"note: {said}")
     show.plan(prepared, estimates(prepared, product_rate(precision)))
     for line in lacking(prepared):
         show.plain(line)
@@ -84,10 +88,7 @@ def _study(file: Path, out: Path | None, store: Path | None, command: str, smoke
     finished = run_study(read, file.resolve().parent, chosen, smoke)
     if follows():
         return
-    if read.is_classification:
-        show.finished(Results.load(finished.out), finished, finished.out / NAME)
-    else:
-        show.pretrained(finished.out)
+    show.finished(Results.load(finished.out), finished, finished.out / NAME)
     if finished.failed:
         raise typer.Exit(1)
 
@@ -122,17 +123,9 @@ def report(
     """Write the report of a finished study and its models' cards again, and print its table; of several studies write one page."""
     from acclimate.errors import SettingsError
     from acclimate.report.pages.page import write_reports
-    from acclimate.report.pages.pretrained import is_pretraining
     from acclimate.report.publish import publish
     from acclimate.report.results.finished import Results
 
-    alone = [folder for folder in folders if is_pretraining(folder)]
-    if alone and (len(folders) > 1 or out is not None or public):
-        raise SettingsError(f"{alone[0]}: a study that reads no labels; its report.md is written in its folder, and goes on no page")
-    if alone:
-        publish(folders[0])
-        show.pretrained(folders[0])
-        return
     if public and out is None:
         raise SettingsError("--public makes a page for others: say with --out where it goes")
     single = len(folders) == 1 and out is None

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from acclimate.report.pages.card import write_cards
 from acclimate.report.pages.page import write_report
-from acclimate.report.pages.pretrained import is_pretraining, write_pretraining_report
 
 
 def publish(folder: Path) -> Path:
@@ -13,7 +12,5 @@ def publish(folder: Path) -> Path:
     Raises:
         StoreError: the folder does not hold the results of a study, or they are damaged.
     """
-    if is_pretraining(folder):
-        return write_pretraining_report(folder)
     write_cards(folder)
     return write_report(folder)

@@ -18,13 +18,13 @@ from acclimate.study.engines.engine import Job
 from acclimate.study.engines.reports import Report
 from acclimate.study.engines.table import ENGINES, engine_of
 from acclimate.study.given import with_rows
+from acclimate.study.language.implied import with_task
 from acclimate.study.language.paths import precious
 from acclimate.study.language.study import Study
 from acclimate.study.outputs.best import Handover, hand_over
 from acclimate.study.outputs.chosen_blocks import chosen_blocks
 from acclimate.study.outputs.disagreements import disagreements
 from acclimate.study.outputs.learning_curves import write_curves
-from acclimate.study.outputs.made_models import write_pretrained
 from acclimate.study.outputs.origins import base_facts, hub_datasets
 from acclimate.study.outputs.outcomes import (
     Outcomes,
@@ -100,7 +100,7 @@ def run_study(
     if follows():
         silent = replace(options, say=lambda _: None, live=None, track=())
         study = with_rows(study, options.store, task=task, tasks=tasks, corpora=corpora)
-        carry_out(prepare(study, root, options.store, smoke, precision=options.precision), silent, Journal(study.name))
+        carry_out(prepare(with_task(study)[0], root, options.store, smoke, precision=options.precision), silent, Journal(study.name))
         return Finished(options.out, 0, 0, Handover(None, None))
     if options.engine not in ENGINES:
         raise SettingsError(f"engine {options.engine!r} is not among {', '.join(ENGINES)}")
@@ -119,15 +119,16 @@ def run_study(
 
 
 def _run(study: Study, root: Path, options: Options, smoke: bool, journal: Journal, lease: ExitStack) -> Finished:
+    study, said = with_task(study)
+    if said is not None:
+        options.say(f"note: {said}")
     prepared = prepare(study, root, options.store, smoke, options.out, options.precision, lease)
     for line in lacking(prepared, options.out):
         options.say(line)
-    if not study.is_classification:
-        options.say("no recipe reads labels: models are made, and set beside each other by held-out loss alone")
     reports = carry_out(prepared, options, journal)
     if any(report.status == "interrupted" for report in reports.values()) or len(reports) < len(_jobs(prepared)):
         raise Interrupted("stopped; everything done so far is kept: the same command continues")
-    finished = (write_results if study.is_classification else write_models)(prepared, reports, options)
+    finished = write_results(prepared, reports, options)
     if options.publish is not None:
         options.publish(options.out)
     journal.failed(finished.failed)
@@ -185,17 +186,6 @@ def write_results(prepared: Prepared, reports: dict[str, Report], options: Optio
         }
         write_json(folder / RECORD, about)
     return Finished(out, len(failed), len(table), handover)
-
-
-def write_models(prepared: Prepared, reports: dict[str, Report], options: Options) -> Finished:
-    """Write the output folder of a study that reads no labels."""
-    outcomes = Outcomes.read(prepared.plan, prepared.store, reports)
-    about = study_facts(prepared, outcomes, options.command)
-    with replaced_results(options.out) as folder:
-        write_study(prepared, options.out, folder)
-        runs, failed = write_pretrained(outcomes, about, folder)
-        write_json(folder / RECORD, about)
-    return Finished(options.out, failed, runs, Handover(None, None))
 
 
 def study_facts(prepared: Prepared, outcomes: Outcomes, command: str) -> dict[str, Any]:

@@ -194,7 +194,9 @@ class Task:
         if not self.facts.made:
             return ()
         written = []
-        for name, split in (("train", self.train), ("dev", self.dev), ("test", self.test)):
+        for name, split in self.splits.items():
+            if not len(split):
+                continue  # nothing is learned
             path = folder / f"{name}.jsonl"
             with atomic_file(path) as temporary, temporary.open("w", encoding="utf-8") as file:
                 for row in range(len(split)):

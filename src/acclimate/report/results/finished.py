@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from acclimate.errors import SettingsError
 from acclimate.report.results.kind_facts import KindFacts, ScoreFacts
 from acclimate.report.results.told import blocks_of
-from acclimate.study.outputs.output_folder import check_whole, unfinished
+from acclimate.study.outputs.output_folder import LABELLESS, check_whole, unfinished
 from acclimate.tasks.blocks import Block
 
 PREDICTED = ("recipe", "labels", "split", "gold")  # what every predictions.parquet has
@@ -139,6 +139,11 @@ class Results:
         Raises:
             SettingsError: the folder, a file, a column or a field is missing, or a file cannot be read; the message names it.
         """
+        if (folder / LABELLESS).is_file() and not (folder / "verdicts.json").is_file():
+            raise SettingsError(
+                f"{folder}: the results of a study without a task, by an earlier acclimate: its models are in models/, its losses in "
+                f"{LABELLESS}, and its report.md stays as it is; run the study again, and its models are compared by held-out text"
+            )
         missing = [name for name in FILES if not (folder / name).is_file()]
         if missing:
             raise SettingsError(f"{folder}: not the folder of a finished study, {_listed(missing)} missing — {unfinished(folder)}")

@@ -38,6 +38,7 @@ class CardFacts:
     limits: tuple[str, ...] = ()
     plain_use: str = ""
     own_use: str = ""
+    whole_use: str = "acclimate predict FOLDER texts.jsonl --out labels.csv"
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class KindFacts:
     card: CardFacts
     metrics: Mapping[str, ScoreFacts] = field(default_factory=dict)
     """By name, in the kind's order."""
+    name_is: str = "label"
+    """What its names are: labels, or the corpora of documents."""
 
     @staticmethod
     def of(study: Mapping[str, Any], path: Path = Path("study.json")) -> "KindFacts":
@@ -58,19 +61,27 @@ class KindFacts:
         """
         said = study if "metrics" in study else Classify.about()
         try:
-            found = TypeAdapter(KindFacts).validate_python({name: said.get(name) for name in ("item", "card", "metrics")})
+            found = TypeAdapter(KindFacts).validate_python(
+                {name: said[name] for name in ("item", "card", "metrics", "name_is") if name in said}
+            )
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             where = ".".join(map(str, first["loc"]))
             raise SettingsError(f"{path}: {where}: {first['msg']} — run `acclimate study` again to rewrite it") from error
         told = found.card  # of which the code stands in fences as it is
         card = replace(told, tag=one_line(told.tag), does=one_line(told.does), limits=tuple(map(one_line, told.limits)))
-        return KindFacts(one_line(found.item), card, {name: _inert(score) for name, score in found.metrics.items()})
+        metrics = {name: _inert(score) for name, score in found.metrics.items()}
+        return KindFacts(one_line(found.item), card, metrics, one_line(found.name_is))
 
     @property
     def items(self) -> str:
         """`texts`."""
         return many(self.item)
+
+    @property
+    def labelled(self) -> bool:
+        """Whether its names are what is right for an item."""
+        return self.name_is == "label"
 
     def score(self, column: str) -> ScoreFacts:
         """Of a column such as `test_macro_f1`; of a score that the kind does not know the name is all there is."""

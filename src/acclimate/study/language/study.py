@@ -84,11 +84,6 @@ class Study(Settings):
         """The recipe that the others are compared with."""
         return self.reference or next(iter(self.recipes))
 
-    @property
-    def is_classification(self) -> bool:
-        """Whether its recipes end with a classifier and are compared; if not, no recipe reads labels, and models are only made."""
-        return self.data.task is not None and all(recipe.answers for recipe in self.recipes.values())
-
     @model_validator(mode="wrap")
     @classmethod
     def _checked(cls, value: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:

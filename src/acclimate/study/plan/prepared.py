@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from acclimate.locks import Patience
+from acclimate.study.language.implied import with_task
 from acclimate.study.language.study import Study, refuse_incomplete
 from acclimate.study.plan.graph import Plan
 from acclimate.study.plan.readings import Readings
@@ -76,5 +77,6 @@ def needed(study: Study, root: Path, store: Path) -> set[str]:
     Raises:
         DataError, ModelError, SettingsError: as `prepare`.
     """
+    study, _ = with_task(study)
     data = _planned(study, root, store).data
     return {key for precision in PRECISIONS for key in Plan.of(study, data, root, precision).nodes}

@@ -16,7 +16,7 @@ def lacking(prepared: Prepared, out: Path | None = None) -> list[str]:
     wanted = [(prepared.store.root, sum(_size(plan, plan.nodes[key]) for key in plan.nodes.keys() - prepared.cached))]
     if out is not None:
         sizes = [_size(plan, plan.nodes[key]) for key in ends]
-        wanted.append((out, max(sizes, default=0) if prepared.study.is_classification else sum(sizes)))
+        wanted.append((out, max(sizes, default=0)))
     return _lines(wanted)
 
 

@@ -1,0 +1,38 @@
+"""A study that names no task and trains on text: it compares models by held-out text, and is written out as if it had said so."""
+
+from acclimate.errors import SettingsError
+from acclimate.study.language.recipe import Recipe
+from acclimate.study.language.study import Study
+
+KIND, STAGE = "perplexity", "score"
+
+
+def with_task(study: Study) -> tuple[Study, str | None]:
+    """The study as it is compared, and what is to be said of that.
+
+    Where it has no task, that is documents held out of the corpora of its pretrainings; recipes that end with one are judged at their end.
+
+    Raises:
+        SettingsError: no recipe is pretrained, so there is nothing by which to compare them.
+    """
+    if study.data.task is not None:
+        return study, None
+    kind = next((kind for kind in study.kinds if kind.model_fields["kind"].default == KIND), None)
+    score = next((stage for stage in study.table.stages if stage.word() == STAGE), None)
+    stages = (stage for recipe in study.recipes.values() for stage in recipe.stages if stage.role == "pretrains")
+    corpora = tuple(dict.fromkeys(name for stage in stages for name in stage.reads()))
+    if kind is None or score is None or not corpora:
+        raise SettingsError(
+            "there is no `task`, and no recipe is pretrained, so there is nothing by which recipes could be compared: name a `task`; "
+            "a single model is made by `acclimate prune` or `acclimate pretrain`"
+        )
+
+    def judged(recipe: Recipe) -> Recipe:
+        ends = bool(recipe.stages) and recipe.stages[-1].role == "pretrains"
+        return recipe.model_copy(update={"stages": (*recipe.stages, score())}) if ends else recipe
+
+    recipes = {name: judged(recipe) for name, recipe in study.recipes.items()}
+    task = kind.model_validate({"kind": KIND, "on": list(corpora)})
+    written = f"task: {{kind: {KIND}, on: [{', '.join(corpora)}]}}"
+    said = f"there is no `task`: models are compared by held-out text, as by `{written}`, with `{STAGE}` behind every last pretraining"
+    return study.model_copy(update={"data": study.data.model_copy(update={"task": task}), "recipes": recipes}), said
