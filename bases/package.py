@@ -15,9 +15,10 @@ from safetensors.torch import load_file, save_file
 
 from acclimate.files import atomic_folder, read_json, write_json, write_text
 from acclimate.report.pages.markdown import block, grid
-from acclimate.report.pages.pretrained import corpora_grid, cost_grid, heldout_grid, read_results
+from acclimate.report.results.chain import Chain
+from acclimate.report.results.finished import Results
 from acclimate.report.tables.grid import Grid
-from acclimate.report.words.text import amount
+from acclimate.report.words.text import amount, duration, percent, score, size
 
 PACKAGE = Path(__file__).parents[1] / "src" / "acclimate" / "bases"
 COPIED = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
@@ -43,13 +44,29 @@ def main() -> None:
     parser.add_argument("name", help="the recipe, which is the model's name")
     parser.add_argument("about", help="one sentence about it")
     options = parser.parse_args()
-    results = read_results(options.results)
-    (run,) = [run for run in results["runs"] if run["recipe"] == options.name]
+    results, run = made(options.results, options.name)
     target = PACKAGE / options.name.removeprefix("acclimate-")
     with atomic_folder(target) as folder:
-        halve(options.results / run["model"], folder)
+        halve(options.results / "best", folder)
         write_text(folder / "README.md", card(results, run, options.about))
     print(f"{target}: {sum(file.stat().st_size for file in target.iterdir()) / 1e6:.1f} MB")
+
+
+def made(folder: Path, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a study says of itself, and of the run that it handed over: its cost, and what its last pretraining measured.
+
+    Raises:
+        ValueError: that is another recipe's.
+    """
+    results = Results.load(folder)
+    best = results.study["best"]
+    if best["recipe"] != name:
+        raise ValueError(f"{folder}: the best model is that of {best['recipe']!r}, not of {name!r}")
+    chain = Chain.of(results, name, best["seed"], best["labels"])
+    assert chain is not None
+    measured = chain.pretrainings[-1].metrics
+    kept = {each: measured.get(each) for each in ("heldout_loss_before", "heldout_loss_after", "corpora")}
+    return dict(results.study), {"recipe": name, "seed": best["seed"], **kept, "cost": dict(chain.run.values)}
 
 
 def halve(model: Path, folder: Path) -> None:
@@ -74,7 +91,6 @@ def halve(model: Path, folder: Path) -> None:
 
 def card(results: dict[str, Any], run: dict[str, Any], about: str) -> str:
     """The model card, but for the scores on tasks, which scores.py puts in."""
-    alone = {**results, "runs": [run]}
     (base,) = results["bases"]
     data = ModelCardData(
         language="en",
@@ -101,16 +117,48 @@ def card(results: dict[str, Any], run: dict[str, Any], about: str) -> str:
         "From random weights." if random else f"From `{base['name']}` ({base['license']}).",
         *(f"{number}. {stage['title'].partition(': ')[2]}: `{json.dumps(stage['settings'])}`" for number, stage in enumerate(stages, 1)),
         f"On {machine.get('system')} with {machine.get('cpus')} CPUs, by acclimate {results.get('version')}; the study file: `bases/`.",
-        grid(cost_grid(alone)),
+        grid(cost_grid(run)),
         "## Texts",
         grid(sources),
-        grid(corpora_grid(alone)),
+        grid(corpora_grid(run)),
         "## What it knows of held-out text",
-        grid(heldout_grid(alone)),
+        grid(heldout_grid(run)),
         "## Limits",
         LIMITS.format(tokens=amount(run["cost"]["tokens"])),
     ]
     return str(ModelCard(f"---\n{data.to_yaml()}\n---\n\n" + "\n\n".join(parts) + "\n"))
+
+
+def heldout_grid(run: dict[str, Any]) -> Grid:
+    """A line for each corpus: what the last pretraining held out."""
+    rows = []
+    for name, facts in run["corpora"].items():
+        unknown = "–" if facts.get("unknown_share") is None else percent(facts["unknown_share"])
+        numbers = (score(facts["heldout_loss"]), percent(facts["heldout_accuracy"]), score(facts["bits_per_byte"]), unknown)
+        rows.append((name, *numbers, amount(facts["heldout_tokens"])))
+    headings = ("corpus", "nats per masked token", "found", "bits per byte", "unknown tokens", "tokens held out")
+    return Grid("Held-out text, 15 % of its tokens masked; lower loss is better", headings, tuple(rows)).without_empty_columns()
+
+
+def cost_grid(run: dict[str, Any]) -> Grid:
+    """What it took, and what of all its held-out text changed in the last pretraining."""
+    cost = run["cost"]
+    losses = (score(run["heldout_loss_before"]), score(run["heldout_loss_after"]))
+    whole = (amount(cost["tokens"]), duration(cost["seconds"]), amount(cost["parameters"]), size(cost["disk_bytes"]))
+    headings = ("recipe", "loss before", "loss after", "tokens trained on", "time", "parameters", "size")
+    return Grid("Cost, and all held-out text together before and after the last pretraining", headings, ((run["recipe"], *losses, *whole),))
+
+
+def corpora_grid(run: dict[str, Any]) -> Grid:
+    """What an epoch of the last pretraining is made of."""
+    whole = sum(facts["training_tokens"] for facts in run["corpora"].values())
+    rows = []
+    for name, facts in run["corpora"].items():
+        part = percent(facts["training_tokens"] / whole) if whole else "–"
+        counts = (amount(facts["documents"]), amount(facts["tokens"]), f"{facts['share']:g}", amount(facts["training_tokens"]), part)
+        rows.append((name, *counts))
+    headings = ("corpus", "documents", "tokens", "times an epoch", "tokens an epoch", "part of it")
+    return Grid("What an epoch of the last pretraining reads", headings, tuple(rows))
 
 
 USE = """\

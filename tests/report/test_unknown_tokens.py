@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from acclimate.report.pages.pretrained import heldout_grid
 from acclimate.report.results.finished import Results
 from acclimate.report.tables.data_facts import data_facts
 
@@ -35,12 +34,3 @@ def test_the_share_of_each_text_stands_by_the_recipes_that_read_it(results_of: C
 def test_nothing_is_said_where_everything_is_known(results_of: Callable[..., Results]) -> None:
     stages = [stage("finetune", "fine-tune", metrics=dict.fromkeys(SHARES, 0.0))]
     assert unknown_grid(results_of(SCORES, stages=stages)) is None
-
-
-def test_a_study_without_labels_shows_it_beside_bits_per_byte() -> None:
-    facts = {"heldout_loss": 2.0, "heldout_accuracy": 0.35, "bits_per_byte": 7.25, "heldout_tokens": 100}
-    run = {"recipe": "r", "seed": 0, "status": "done", "tokenizer": "a"}
-    new = heldout_grid({"runs": [{**run, "corpora": {"domain": {**facts, "unknown_share": 0.891}}}]})
-    assert ("unknown tokens", "89.1 %") in list(zip(new.headings, new.rows[0], strict=True))
-    old = heldout_grid({"runs": [{**run, "corpora": {"domain": facts}}]})  # results of before it was counted
-    assert "unknown tokens" not in old.headings

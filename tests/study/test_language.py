@@ -7,8 +7,9 @@ from acclimate.errors import SettingsError
 from acclimate.stages.finetune import Finetune
 from acclimate.stages.pretrain import Pretrain
 from acclimate.stages.tfidf import Tfidf
+from acclimate.study.language.implied import with_task
 from acclimate.study.language.recipe import Recipe
-from acclimate.study.language.study import Study, load_study, parse_study, resolved
+from acclimate.study.language.study import Study, load_study, parse_study, refuse_incomplete, resolved
 from acclimate.study.language.yaml import dump, parse
 from acclimate.tasks.opened import DataSettings
 
@@ -63,7 +64,7 @@ def test_a_study_is_read_as_it_is_written() -> None:
     assert study.recipes["tfidf"] == Recipe(base="tfidf", stages=(Tfidf(),))
     assert study.recipes["trigrams"].stages == (Tfidf(ngrams=3),)
     assert study.recipes["DAPT"].stages == (Pretrain(tokens=50_000_000, lr=2e-5), Finetune())
-    assert study.is_classification
+    assert all(recipe.answers for recipe in study.recipes.values())
 
 
 def test_defaults_are_three_seeds_all_labels_and_the_first_recipe() -> None:
@@ -232,17 +233,66 @@ def test_what_is_no_mapping_is_no_study(value: object) -> None:
         parse_study(value)
 
 
-def test_recipes_that_read_no_labels_are_a_study_that_compares_nothing(tmp_path: Path) -> None:
+def test_a_study_without_a_task_reads_no_labels_and_one_with_a_task_answers_it(tmp_path: Path) -> None:
     plain = {"base": "m", "data": {"domain": "a.txt"}, "recipes": {"once": ["pretrain"], "twice": ["pretrain", "pretrain"]}}
     file = tmp_path / "study.yaml"
     file.write_text(dump(plain))
-    assert not load_study(file).is_classification
+    assert not any(recipe.answers for recipe in load_study(file).recipes.values())
     file.write_text(dump({**plain, "labels": [100]}))
     with pytest.raises(SettingsError, match=r"study\.yaml:\d+:\d+: labels: no recipe reads labels"):
         load_study(file)
     file.write_text(dump({**plain, "data": {"domain": "a.txt", **DATA}, "recipes": {"once": ["pretrain"], "other": ["finetune"]}}))
     with pytest.raises(SettingsError, match=r"recipes\.once: ends with pretrain; to be compared"):
         load_study(file)
+    file.write_text(dump({**plain, "data": {"domain": "a.txt", **DATA}}))
+    with pytest.raises(SettingsError, match=r"recipes\.once: ends with pretrain; to be compared, a recipe ends with finetune"):
+        load_study(file)
+
+
+def held_out(recipes: object, **more: object) -> dict[str, object]:
+    return {"base": "m", "data": {"domain": "a.txt", "task": {"kind": "perplexity", "on": "domain"}}, "recipes": recipes, **more}
+
+
+def test_a_study_of_held_out_text_says_what_it_can_and_cannot_have(tmp_path: Path) -> None:
+    study = parse_study(held_out({"plain": ["score"], "DAPT": ["pretrain", "score"]}))
+    assert all(recipe.answers for recipe in study.recipes.values())
+    written_out = {"reference": "plain", "metric": "bits_per_byte"}
+    assert parse_study(resolved(study)).data == study.data
+    assert {name: resolved(study)[name] for name in written_out} == written_out
+    for wrong, why in (
+        (held_out({"a": ["score"]}, labels=[100, "all"]), "labels: the task is of the kind perplexity, which has no labels to learn from"),
+        (held_out({"a": ["pretrain"]}), "recipes.a: ends with pretrain; to be compared, a recipe ends with score$"),
+        (held_out({"a": ["finetune"]}), "finetune does not learn tasks of the kind perplexity"),
+        (held_out({"a": {"base": "tfidf"}}), "tfidf does not learn tasks of the kind perplexity"),
+        (
+            held_out({"a": [{"pretrain": {"corpus": "task"}}, "score"]}),
+            "reads the text of the task, and one of the kind perplexity is there to judge by alone",
+        ),
+        (held_out({"a": ["score", "pretrain"]}), "score trains nothing: it answers the task, and is the last stage"),
+        (held_out({"a": ["score"]}, metric="macro_f1"), "no score by which perplexity is compared.*bits_per_byte, loss, accuracy"),
+        ({**held_out({"a": ["score"]}), "data": DATA}, "score does not answer tasks of the kind classify"),
+        ({**held_out({}), "data": {**DATA, "tasks": {"b": {"kind": "perplexity", "on": {"x": "x.txt"}}}}}, "which nothing learns"),
+        ({**held_out({"a": ["score"]}), "data": {"domain": "a.txt"}}, "there is no `task`, and the recipe a reads it"),
+    ):
+        with pytest.raises(SettingsError, match=why):
+            parse_study(wrong)
+
+
+def test_a_study_without_a_task_is_one_of_held_out_text() -> None:
+    recipes = {"a": ["pretrain"], "b": [{"prune": {"corpus": "general"}}, "pretrain"]}
+    made = Study(base="m", data={"domain": "x.txt", "general": "y.txt"}, recipes=recipes)
+    study, said = with_task(made)
+    assert said is not None
+    assert "`task: {kind: perplexity, on: [domain]}`" in said
+    assert study.data.task.on == ("domain",)
+    words = [[stage.word() for stage in recipe.stages] for recipe in study.recipes.values()]
+    assert words == [["pretrain", "score"], ["prune", "pretrain", "score"]]
+    assert with_task(study) == (study, None)
+    with pytest.raises(SettingsError, match="no recipe is pretrained, so there is nothing by which recipes could be compared"):
+        with_task(Study(base="m", data={"domain": "x.txt"}, recipes={"a": ["prune"]}))
+    mixed = Study(base="m", data={"domain": "x.txt"}, recipes={"a": ["prune"], "b": ["pretrain"]})
+    with pytest.raises(SettingsError, match="a: ends with prune; to be compared, a recipe ends with score"):
+        refuse_incomplete(with_task(mixed)[0])
 
 
 def test_a_study_without_a_task_names_scores_that_there_are() -> None:

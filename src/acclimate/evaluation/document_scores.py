@@ -53,7 +53,7 @@ def document_sums(
             if told is not None:
                 told(done, every)
     sums_N5[:, 3] = [len(text) if text.isascii() else len(text.encode()) for text in texts]
-    sums_N5[:, 4] = _unread_bytes(texts, tokenizer)
+    sums_N5[:, 4] = _unread(texts, tokenizer)[0][:, 1]
     return sums_N5
 
 
@@ -67,7 +67,14 @@ def _of_model(model: nn.Module) -> Callable[[TensorBatch], Tensor]:
     return asked
 
 
-def _unread_bytes(texts: Sequence[str], tokenizer: Tokenizer) -> NDArray[np.int64]:
+def unknown_share(texts: Sequence[str], tokenizer: Tokenizer) -> float:
+    """Of the tokens of these texts, those that are unknown to the vocabulary: 0 to 1."""
+    counts, tokens = _unread(texts, tokenizer)
+    unknown = int(counts[:, 0].sum())
+    return min(1.0, unknown / max(1, tokens, unknown))
+
+
+def _unread(texts: Sequence[str], tokenizer: Tokenizer) -> tuple[NDArray[np.int64], int]:
+    """[N, 2] unknown tokens of each text and their bytes; and the tokens of all."""
     ids, lengths = encoded(tokenizer, texts)
-    found: NDArray[np.int64] = Unread.by(tokenizer).counts(texts, ids, lengths)[:, 1]
-    return found
+    return Unread.by(tokenizer).counts(texts, ids, lengths), len(ids)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from acclimate.data.masking import GROUPS
+from acclimate.data.unknown import unknown_words
 from acclimate.errors import Interrupted, SettingsError
 from acclimate.modeling.longest import LONGEST_DEFAULT, check_length
 from acclimate.stages.base import Context, Outcome, Role, Serves, Stage
@@ -57,7 +58,7 @@ class Score(Stage):
 
     def run(self, parent: "ModelFolder | None", context: Context) -> Outcome:
         from acclimate.evaluation.cost import Cost, PeakMemory, disk_bytes
-        from acclimate.evaluation.document_scores import document_sums
+        from acclimate.evaluation.document_scores import document_sums, unknown_share
         from acclimate.modeling.execution import Packed
         from acclimate.modeling.heads import load_mlm
         from acclimate.modeling.longest import sequence_length
@@ -88,7 +89,10 @@ class Score(Stage):
             seconds=time.monotonic() - began, peak_memory_bytes=memory.bytes, parameters=parent.parameters, trained_parameters=0,
             disk_bytes=disk_bytes(output) if devices.is_main else 0, inference_texts_per_second=speed,
         )  # fmt: skip
-        return Outcome({**scores, "micro_tokens": micro}, cost)
+        unknown = {name: unknown_share(split.inputs[0], parent.tokenizer()) for name, split in (("dev", task.dev), ("test", task.test))}
+        note = unknown_words({f"the {name} documents": share for name, share in unknown.items()})
+        metrics = {**scores, **{f"unknown_share_{name}": share for name, share in unknown.items()}, "micro_tokens": micro}
+        return Outcome(metrics, cost, (note,) if note else ())
 
 
 def _progress(context: Context, split: str, micro: int) -> Callable[[int, int], None]:

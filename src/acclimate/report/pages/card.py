@@ -81,7 +81,7 @@ def _introduction(chain: Chain, role: str) -> str:
     results, run = chain.results, chain.run
     labels = results.names
     shown = ", ".join(named(label) for label in labels[:20]) + (f" and {len(labels) - 20} more" if len(labels) > 20 else "")
-    what = f"A model that {plain(counted(results.kind.card.does, labels))}" + (f" ({shown})." if labels else ".")
+    what = f"A model that {plain(counted(results.kind.card.does, labels))}" + (f" ({shown})." if labels and results.kind.labelled else ".")
     made = f"It was made with acclimate {plain(str(results.study.get('version', '')))}"
     if not role:
         return f"{what} {made} by fine-tuning once, with seed {run.seed}."
@@ -97,7 +97,7 @@ def _introduction(chain: Chain, role: str) -> str:
 def _use(plain_model: bool, length: int | None, told: CardFacts) -> str:
     code = (told.plain_use if plain_model else told.own_use).replace("{cut}", "" if length is None else f", max_length={length}")
     why = "" if plain_model else "Plain transformers cannot load this model; acclimate does."
-    command = markdown.block("acclimate predict FOLDER texts.jsonl --out labels.csv", "sh")
+    command = markdown.block(told.whole_use, "sh")
     whole = f"A whole file, with FOLDER for the path of this folder:\n\n{command}"
     return "\n\n".join(part for part in ("## How to use it", why, markdown.block(code, "python") if code else "", whole) if part)
 
@@ -127,7 +127,7 @@ def _step(chain: Chain, stage: StageFact) -> str:
     shown = {name: value for name, value in stage.settings.items() if name not in SETTINGS_LEFT_OUT and value not in (None, [])}
     settings = ", ".join(f"{plain(name)} {plain(_value(value))}" for name, value in shown.items())
     beside = f", beside {listing([named(recipe) for recipe in stage.beside])}" if stage.beside else ""
-    return f"**{plain(stage.stage)}**{on}{beside}: {settings}"
+    return f"**{plain(stage.stage)}**{on}{beside}" + (f": {settings}" if settings else "")
 
 
 def _value(value: Any) -> str:

@@ -6,6 +6,7 @@ from pathlib import PurePath
 from typing import Any
 
 from acclimate.report.results.finished import Results, StageFact
+from acclimate.report.results.kind_facts import KindFacts
 from acclimate.report.tables.grid import Grid
 from acclimate.report.words.text import amount, label_count, percent, size
 
@@ -30,21 +31,21 @@ def data_facts(results: Results) -> DataFacts:
     if task.get("unlabeled"):
         corpora = {"task unlabeled": task["unlabeled"], **corpora}
     overlap: Facts = data.get("overlap") or {}
-    items = results.kind.items
     tasks: dict[str, Facts] = dict(data.get("tasks") or {})
     grids = [
-        _splits(task, items), _labels(task), _tasks(tasks, overlap), _corpora(corpora, overlap), _unknown(results), _cuts(results),
+        _splits(task, results.kind), _labels(task, results.kind), _tasks(tasks, overlap), _corpora(corpora, overlap),
+        _unknown(results), _cuts(results),
     ]  # fmt: skip
     further = (line for name, facts in tasks.items() for line in _reading(facts, f"Task {name}"))
     lines = [
-        *_task_lines(task, items),
+        *_task_lines(task, results.kind),
         *further,
         *(line for name, corpus in corpora.items() for line in _reading(corpus, f"Corpus {name}")),
     ]
     return DataFacts(tuple(grid.without_empty_columns() for grid in grids if grid.rows), tuple(lines))
 
 
-def _splits(task: Facts, items: str) -> Grid:
+def _splits(task: Facts, kind: KindFacts) -> Grid:
     words, repeated, dropped = task.get("words") or {}, (task.get("duplicates") or {}).get("within") or {}, task.get("dropped") or {}
     rows = tuple(
         (
@@ -59,16 +60,17 @@ def _splits(task: Facts, items: str) -> Grid:
         for split, examples in (task.get("examples") or {}).items()
     )
     lengths = ("words, mean", "median", "95th percentile", "longest")
-    return Grid(
-        "Labelled examples", ("split", "examples", "groups", *lengths, f"repeated {items}", "dropped", "files"), rows, frozenset({0, 9})
-    )
+    caption = "Labelled examples" if kind.labelled else f"Held-out {kind.items}"
+    counts = ("examples" if kind.labelled else kind.items, "groups")
+    return Grid(caption, ("split", *counts, *lengths, f"repeated {kind.items}", "dropped", "files"), rows, frozenset({0, 9}))
 
 
-def _labels(task: Facts) -> Grid:
+def _labels(task: Facts, kind: KindFacts) -> Grid:
     counts: Facts = task.get("label_counts") or {}
     names = task.get("labels") or dict.fromkeys(label for split in counts.values() for label in split)
     rows = tuple((str(label), *(_count(split.get(label, 0)) for split in counts.values())) for label in names) if counts else ()
-    return Grid("Examples by label", ("label", *counts), rows)
+    what = "Examples" if kind.labelled else f"Held-out {kind.items}"
+    return Grid(f"{what} by {kind.name_is}", (kind.name_is, *counts), rows)
 
 
 def _tasks(tasks: Mapping[str, Facts], overlap: Facts) -> Grid:
@@ -162,11 +164,12 @@ def _unknown_shares(stage: StageFact) -> dict[str, float]:
     return {name: float(share) for name, share in read.items() if share is not None}
 
 
-def _task_lines(task: Facts, items: str) -> list[tuple[str, str]]:
+def _task_lines(task: Facts, kind: KindFacts) -> list[tuple[str, str]]:
+    items = kind.items
     duplicates: Facts = task.get("duplicates") or {}
     across: Facts = duplicates.get("across") or {}
     lines = [(f"{items.capitalize()} in both {pair.replace('/', ' and ')}", _count(count)) for pair, count in across.items()]
-    if "conflicting_texts" in duplicates:
+    if "conflicting_texts" in duplicates and kind.labelled:
         lines.append((f"Equal {items} with different labels", _count(duplicates["conflicting_texts"])))
     lines += [("Labels", str(note)) for note in task.get("labels_noted") or ()]
     lines += list(_shared_groups(task, items))
