@@ -245,5 +245,5 @@ def test_processes_of_torchrun_that_follow_read_the_same_rows(tmp_path, rows, mo
 
 def test_workers_in_other_processes_read_the_rows(tmp_path, rows):
     study = Study(data={"task": {}}, seeds=1, labels=(20, 40), recipes={"majority": {"base": "majority"}})
-    finished = run_study(study, tmp_path, options(tmp_path, engine="local", workers=2), task=pd.DataFrame(rows["train"]))
+    finished = run_study(study, tmp_path, options(tmp_path, engine="local", workers=1), task=pd.DataFrame(rows["train"]))
     assert (finished.runs, finished.failed) == (2, 0)

@@ -77,7 +77,7 @@ else:  # the worker, which imports the program that started it
 
 
 # How it is stopped, and after how many saved states of the process that is stopped.
-STOPS = ((signal.SIGKILL, 2), (signal.SIGTERM, 14), (signal.SIGKILL, 30))
+STOPS = ((signal.SIGTERM, 14), (signal.SIGKILL, 30))
 
 
 @pytest.mark.slow

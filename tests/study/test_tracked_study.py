@@ -42,9 +42,9 @@ def final_of(metrics):
     return {name: value for name, value in (plain | of_corpora).items() if value is not None}
 
 
-def study(write_study, folder, track=(), engine="inline"):
+def study(write_study, folder, track=()):
     folder.mkdir()
-    options = Options(folder / "out", folder / "store", engine=engine, threads=1, say=lambda _: None, track=track)
+    options = Options(folder / "out", folder / "store", engine="inline", threads=1, say=lambda _: None, track=track)
     finished = run_study(load_study(write_study(folder, STUDY)), folder, options)
     assert finished.failed == 0
     return artifacts(folder / "store")
@@ -125,11 +125,11 @@ def test_a_missing_package_is_said_before_any_work(write_study, tmp_path, monkey
 
 
 @pytest.mark.measured(0)
-def test_tensorboard_shows_every_stage_of_a_study_that_worker_processes_ran(write_study, tmp_path):
+def test_tensorboard_shows_every_stage_of_a_study(write_study, tmp_path):
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    made = study(write_study, tmp_path / "study", ("tensorboard",), engine="local")
+    made = study(write_study, tmp_path / "study", ("tensorboard",))
     folder = tmp_path / "study" / "out" / "tensorboard"
     assert {run.name for run in folder.iterdir()} == {title.replace("/", "-") for title in TITLES}
     for title in TITLES:

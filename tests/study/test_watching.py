@@ -18,7 +18,7 @@ STUDY = """
 base: {world}/model
 data:
   task: {{ train: {world}/train.jsonl, dev: {world}/dev.jsonl, test: {world}/test.jsonl }}
-seeds: 2
+seeds: 1
 recipes:
   fine-tune: [finetune: {{ lr: 1e-2, epochs: 30, min_steps: 0, patience: null }}]
   head: [finetune: {{ train: head, epochs: 2, min_steps: 0 }}]
@@ -85,7 +85,7 @@ def test_a_terminal_shows_the_graph_while_it_runs_and_is_clean_afterwards_and_an
         "stages done",
     ):
         assert said in COLOUR.sub("", terminal.shown), said
-    assert "done: head, seed 1: finetune" in terminal.shown  # what today's lines said is still said, above the view
+    assert "done: head, seed 0: finetune" in terminal.shown  # what today's lines said is still said, above the view
     assert COLOUR.search(terminal.shown)
     assert terminal.shown.rfind(CURSOR_ON) > terminal.shown.rfind(CURSOR_OFF)
     # What a view leaves is wiped out line by line; only lines stay behind.
@@ -94,7 +94,7 @@ def test_a_terminal_shows_the_graph_while_it_runs_and_is_clean_afterwards_and_an
     assert "\x1b" not in out
     watched = watcher.communicate()[0]
     assert watcher.returncode == 0
-    assert "+ done: head, seed 1: finetune" in watched
+    assert "+ done: head, seed 0: finetune" in watched
     assert watched.splitlines()[-1] == "finished"
 
 

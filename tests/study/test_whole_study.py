@@ -1,5 +1,6 @@
 """Whole studies on a tiny model, by the commands that a user gives."""
 
+import importlib.util
 import json
 import shutil
 
@@ -249,11 +250,13 @@ recipes:
 
 @pytest.mark.measured(0)
 @pytest.mark.slow
-def test_two_workers_make_the_models_that_one_makes_and_those_are_made_in_one_process(acclimate, write_study, tmp_path):
+def test_two_workers_make_the_models_that_one_makes_and_are_followed_by_a_tracker(acclimate, write_study, tmp_path):
     study, weights = write_study(tmp_path, SHORT), []
-    for number, engine in ((1, "inline"), (2, "local")):
+    # The tracker is tensorboard, where it is installed: what it shows of a study is in test_tracked_study.py.
+    followed = ("--track", "tensorboard") if importlib.util.find_spec("tensorboard") else ()
+    for number, engine, track in ((1, "inline", ()), (2, "local", followed)):
         store = tmp_path / f"{number}/.acclimate"
-        process = acclimate("study", study, "--engine", engine, "--workers", number, "--store", store, "--threads", 1)
+        process = acclimate("study", study, "--engine", engine, "--workers", number, "--store", store, "--threads", 1, *track)
         assert process.returncode == 0, process.stderr
         made = artifacts(tmp_path / str(number)).values()
         weights.append(
@@ -261,6 +264,9 @@ def test_two_workers_make_the_models_that_one_makes_and_those_are_made_in_one_pr
         )
     assert len(weights[0]) == 9
     assert weights[0] == weights[1]
+    if followed:
+        learned = {record["title"].replace("/", "-") for record in made if record["stage"]["stage"] != "start"}
+        assert {run.name for run in (tmp_path / "results/study/tensorboard").iterdir()} == learned
 
 
 @pytest.mark.measured(0)
