@@ -18,6 +18,14 @@ PARTS = (1, 7, 25, 10_000)  # tokens
 BATCHES = (8, 5, 1)  # texts; of one text a second process has none
 
 
+class Buffered(Toy):
+    """With a buffer, as encoders have: processes hand it on before a forward pass, and must all do so at the same time."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("places", torch.arange(3), persistent=False)
+
+
 class Contrasts(Toys):
     """Texts whose first words are both even, or both odd, belong together."""
 
@@ -67,7 +75,7 @@ def gradients(kind, texts, tokens, model, devices, placed=None):
 
 def every_case(devices):
     """Losses and gradients of all kinds, batches and sizes of parts."""
-    model = Toy()
+    model = Buffered()
     placed = devices.place(model)
     return {
         f"{kind.__name__} of {texts} in {tokens}: {name}": value
@@ -83,7 +91,7 @@ def trained(folder):
     found = {}
     for kind in (Contrasts, Sums):
         model, result = run(
-            folder / kind.__name__, replace(SETTINGS, steps=12, checkpoint_seconds=1e9), objective=kind(CountOrder(9, 4, seed=3))
+            folder / kind.__name__, replace(SETTINGS, steps=12, checkpoint_seconds=1e9), Buffered(), kind(CountOrder(9, 4, seed=3))
         )
         found |= {f"{kind.__name__} trained: {name}": value for name, value in model.state_dict().items()}
         found[f"{kind.__name__} trained: losses"] = torch.tensor([point["loss"] for point in result.history])
