@@ -245,8 +245,8 @@ def test_a_study_without_a_task_reads_no_labels_and_one_with_a_task_answers_it(t
     with pytest.raises(SettingsError, match=r"recipes\.once: ends with pretrain; to be compared"):
         load_study(file)
     file.write_text(dump({**plain, "data": {"domain": "a.txt", **DATA}}))
-    with pytest.raises(SettingsError, match=r"recipes\.once: ends with pretrain; to be compared, a recipe ends with finetune"):
-        load_study(file)
+    with pytest.raises(SettingsError, match="no recipe answers the task; to be compared, a recipe ends with finetune"):
+        with_task(load_study(file))
 
 
 def held_out(recipes: object, **more: object) -> dict[str, object]:

@@ -65,7 +65,7 @@ def contradictions(study: "Study", whole: bool = True) -> Iterator[Mistake]:
         yield from (Mistake((*path, *mistake.path), mistake.message) for mistake in _recipe_contradictions(study, recipe))
         yield from _layers_of(study, name)
         yield from _beside(study, name)
-        if (compared or task is not None) and recipe.stages and not recipe.answers:
+        if (compared or (task is not None and not task.learned)) and recipe.stages and not recipe.answers:
             last = recipe.stages[-1]
             other = f", which is about {last.about()} and not about the study's task" if last.about() is not None else ""
             yield Mistake(path, f"ends with {last.word()}{other}; {study.table.to_answer(task)}")

@@ -13,9 +13,12 @@ def with_task(study: Study) -> tuple[Study, str | None]:
     Where it has no task, that is documents held out of the corpora of its pretrainings; recipes that end with one are judged at their end.
 
     Raises:
-        SettingsError: no recipe is pretrained, so there is nothing by which to compare them.
+        SettingsError: no recipe answers the task, or there is none and no recipe is pretrained: nothing can be compared.
     """
     if study.data.task is not None:
+        if not all(recipe.answers for recipe in study.recipes.values()):
+            ends = study.table.to_answer(study.data.task)
+            raise SettingsError(f"no recipe answers the task; {ends}; by text alone models are compared where there is no `task`")
         return study, None
     kind = next((kind for kind in study.kinds if kind.model_fields["kind"].default == KIND), None)
     score = next((stage for stage in study.table.stages if stage.word() == STAGE), None)
