@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from acclimate.training import devices as devices_module
-from acclimate.training.devices import Devices
+from acclimate.training.devices import Devices, seeded
 
 
 def test_a_placed_model_is_let_go_when_its_stage_is_over():
@@ -31,6 +31,15 @@ def test_a_process_may_change_its_precision():
             product = torch.ones(4, 4, device=devices.device) @ torch.ones(4, 4, device=devices.device)
         assert (product.dtype, devices.precision) == ((torch.bfloat16 if precision == "bf16" else torch.float32), precision)
     Devices("float32")
+
+
+def test_draws_on_a_cpu_depend_on_their_seed_and_leave_every_generator_as_it_was(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", lambda seed: pytest.fail("a GPU's draws are none of a step on a CPU"))
+    state = torch.get_rng_state()
+    with seeded(7, torch.device("cpu")):
+        drawn = torch.rand(5)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.equal(drawn, torch.rand(5, generator=torch.Generator().manual_seed(7)))
 
 
 def test_holes_in_memory_are_given_back_now_and_then_and_not_after_every_step(monkeypatch):

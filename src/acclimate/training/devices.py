@@ -183,5 +183,8 @@ def _of_glibc(name: str) -> Any:
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
     """Torch draws (dropout) inside the block depend on `seed` alone, and leave the global generators as they were."""
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
+        if device.type == "cpu":
+            torch.default_generator.manual_seed(seed)  # the other would seed GPUs, too, and walk the stack for each kind that is not there
+        else:
+            torch.manual_seed(seed)
         yield
