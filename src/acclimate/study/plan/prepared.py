@@ -1,11 +1,12 @@
 """A study made ready to run: its data open, its plan made, nothing spent yet."""
 
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from acclimate.errors import DataError, SettingsError
 from acclimate.locks import Patience
 from acclimate.study.language.implied import with_task
 from acclimate.study.language.study import Study, refuse_incomplete
@@ -77,6 +78,14 @@ def needed(study: Study, root: Path, store: Path) -> set[str]:
     Raises:
         DataError, ModelError, SettingsError: as `prepare`.
     """
-    study, _ = with_task(study)
+    found = _keys(study, root, store)
+    if study.data.task is None:
+        # Both what it makes by itself, as verbs for one stage do, and, where it can be compared, what that takes.
+        with suppress(DataError, SettingsError):
+            found |= _keys(with_task(study)[0], root, store)
+    return found
+
+
+def _keys(study: Study, root: Path, store: Path) -> set[str]:
     data = _planned(study, root, store).data
     return {key for precision in PRECISIONS for key in Plan.of(study, data, root, precision).nodes}
