@@ -58,7 +58,7 @@ def test_a_corpus_replaced_while_a_study_runs_is_not_read_under_its_old_key(worl
     assert not list((world.parent / "store" / "cache").glob("*/tokens.bin"))
     finished, stages, said = run(world, recipes)
     assert finished.failed == 0
-    assert sorted(stages) == ["pretrain", "start"]
+    assert sorted(stages) == ["pretrain", "score", "start"]
 
 
 @pytest.mark.parametrize("split", ["train", "test"])

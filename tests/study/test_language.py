@@ -245,6 +245,10 @@ def test_a_study_without_a_task_reads_no_labels_and_one_with_a_task_answers_it(t
     with pytest.raises(SettingsError, match=r"recipes\.once: ends with pretrain; to be compared"):
         load_study(file)
     file.write_text(dump({**plain, "data": {"domain": "a.txt", **DATA}}))
+    _, said = with_task(load_study(file))
+    assert said is not None
+    assert said.startswith("no recipe reads the `task`: models are compared by held-out text")
+    file.write_text(dump({**plain, "data": DATA, "recipes": {"once": [{"pretrain": {"corpus": "task"}}]}}))
     with pytest.raises(SettingsError, match="no recipe answers the task; to be compared, a recipe ends with finetune"):
         with_task(load_study(file))
 

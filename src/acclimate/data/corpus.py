@@ -104,7 +104,6 @@ class Corpus:
         detected: Mapping[str, str] | None = None,
         unread: tuple[Path, ...] = (),
         groups: tuple[str | None, ...] = (),
-        without: frozenset[int] = frozenset(),
     ) -> None:
         self.name = name
         self.settings = settings
@@ -113,7 +112,7 @@ class Corpus:
         self.groups = groups  # what the first documents belong to, None where that is nothing else; the rest stand by themselves
         self.detected = dict(detected or {})
         self._read = read
-        self._without = without
+        self._without: frozenset[int] = frozenset()  # digests of documents that are read as if they were not there
         self._fingerprint = fingerprint
         self._facts: CorpusFacts | None = None
         self._sample: Sample | None = None
@@ -141,7 +140,7 @@ class Corpus:
                 detected["text"] = text
         column = text
 
-        return cls(
+        found = cls(
             name,
             lambda problems: read_texts(source, column, problems),
             planned,
@@ -149,8 +148,9 @@ class Corpus:
             files=source.files,
             detected=detected,
             unread=source.unread,
-            without=without,
         )
+        found._without = without
+        return found
 
     @classmethod
     def of_texts(

@@ -1,6 +1,7 @@
 """A study that names no task and trains on text: it compares models by held-out text, and is written out as if it had said so."""
 
 from acclimate.errors import SettingsError
+from acclimate.study.language.contradictions import TASK_READS
 from acclimate.study.language.recipe import Recipe
 from acclimate.study.language.study import Study
 
@@ -10,16 +11,18 @@ KIND, STAGE = "perplexity", "score"
 def with_task(study: Study) -> tuple[Study, str | None]:
     """The study as it is compared, and what is to be said of that.
 
-    Where it has no task, that is documents held out of the corpora of its pretrainings; recipes that end with one are judged at their end.
+    Where it has no task, or none that a recipe reads, that is documents held out of the corpora of its pretrainings; recipes that end with
+    one are judged at their end.
 
     Raises:
         SettingsError: no recipe answers the task, or there is none and no recipe is pretrained: nothing can be compared.
     """
-    if study.data.task is not None:
-        if not all(recipe.answers for recipe in study.recipes.values()):
-            ends = study.table.to_answer(study.data.task)
-            raise SettingsError(f"no recipe answers the task; {ends}; by text alone models are compared where there is no `task`")
+    task = study.data.task
+    if task is not None and all(recipe.answers for recipe in study.recipes.values()):
         return study, None
+    if task is not None and any(set(stage.reads()) & TASK_READS for recipe in study.recipes.values() for stage in recipe.stages):
+        ends = study.table.to_answer(task)
+        raise SettingsError(f"no recipe answers the task; {ends}; by text alone models are compared where no recipe reads the task")
     kind = next((kind for kind in study.kinds if kind.model_fields["kind"].default == KIND), None)
     score = next((stage for stage in study.table.stages if stage.word() == STAGE), None)
     stages = (stage for recipe in study.recipes.values() for stage in recipe.stages if stage.role == "pretrains")
@@ -35,7 +38,8 @@ def with_task(study: Study) -> tuple[Study, str | None]:
         return recipe.model_copy(update={"stages": (*recipe.stages, score())}) if ends else recipe
 
     recipes = {name: judged(recipe) for name, recipe in study.recipes.items()}
-    task = kind.model_validate({"kind": KIND, "on": list(corpora)})
+    held_out = kind.model_validate({"kind": KIND, "on": list(corpora)})
     written = f"task: {{kind: {KIND}, on: [{', '.join(corpora)}]}}"
-    said = f"there is no `task`: models are compared by held-out text, as by `{written}`, with `{STAGE}` behind every last pretraining"
-    return study.model_copy(update={"data": study.data.model_copy(update={"task": task}), "recipes": recipes}), said
+    why = "there is no `task`" if task is None else "no recipe reads the `task`"
+    said = f"{why}: models are compared by held-out text, as by `{written}`, with `{STAGE}` behind every last pretraining"
+    return study.model_copy(update={"data": study.data.model_copy(update={"task": held_out}), "recipes": recipes}), said
