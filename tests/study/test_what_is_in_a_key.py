@@ -16,13 +16,14 @@ from acclimate.study.plan import graph as plan_module
 
 STAGES = (Bilstm(), Cut(keep=(0,)), Finetune(), Majority(), Pretrain(), Prune(), Start(digest="0", name="a", folder="a"), Tfidf())
 # What null means of these is no number of ours: never, all, the model's own, or another setting in its place.
+NAMES = {"name", "folder", "task"}  # what something is called decides nothing: what it holds is in the key
 NULL_IS_NULL = {"patience", "dropout", "tokens", "epochs", "shape", "ramp_parts"}
 
 
 @pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.stage)
 def test_every_setting_stands_in_the_key_with_what_it_comes_to(stage):
     keyed = stage.keyed()
-    absent = {name for name in type(stage).model_fields if name not in keyed} - {"seeds", "shape", "name", "folder", *stage.silent}
+    absent = {name for name in type(stage).model_fields if name not in keyed} - {*NAMES, "seeds", "shape", *stage.silent}
     assert not absent
     assert {name for name, value in keyed.items() if value is None} <= NULL_IS_NULL
 
@@ -52,6 +53,15 @@ def test_a_default_that_is_said_is_the_same_computation():
     assert Finetune(lr=5e-5, max_length=512).keyed() == Finetune().keyed()
     assert Pretrain(epochs=1.0).keyed() == Pretrain().keyed()
     assert Pretrain(tokens=1000).keyed() != Pretrain().keyed()
+
+
+def test_what_a_task_is_called_is_not_in_the_key_and_what_it_holds_is(plan_of):
+    def key(name, file):
+        recipes = f"recipes: {{{{ a: [finetune: {{{{ task: {name} }}}}, finetune] }}}}"
+        return plan_of(f"{{head}}  tasks: {{{{ {name}: {{{{ train: {{world}}/{file}.jsonl }}}} }}}}\nseeds: 1\n{recipes}\n").runs[0].end
+
+    assert key("one", "dev") == key("other", "dev")
+    assert key("one", "dev") != key("one", "test")
 
 
 def test_a_shortcut_that_is_off_is_in_the_key_whatever_the_default():
