@@ -250,3 +250,11 @@ def shared() -> Path:
     if not (folder / "tasks").is_dir():
         pytest.skip(f"needs the real data in {folder}, or $ACCLIMATE_SHARED")
     return folder
+
+
+@pytest.fixture
+def one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Verbs that name no engine work in this process, too, where processes are not what a test is about."""
+    from acclimate.study.engines import table
+
+    monkeypatch.setitem(table.ENGINES, "local", table.Inline)

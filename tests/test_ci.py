@@ -1,6 +1,7 @@
 """What runs in CI: everything but what needs a GPU, or the run fails and says what was missing."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -73,7 +74,5 @@ def test_the_script_of_ci_is_valid_shell():
 @pytest.mark.measured(1)
 @pytest.mark.parametrize("case", [1, 2])
 def test_coverage_looks_at_no_more_cases_than_are_marked(case, pytestconfig):
-    from coverage import Coverage
-
     measuring = pytestconfig.pluginmanager.hasplugin("_cov")
-    assert (Coverage.current() is not None) == (measuring and case == 1)
+    assert (sys.gettrace() is not None) == (measuring and case == 1)

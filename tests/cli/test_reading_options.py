@@ -114,6 +114,8 @@ def test_a_command_in_a_card_says_how_the_data_was_read():
 
 
 @pytest.mark.parametrize("group", ["doc", r"{text_without: '<<|>>'}"])
+@pytest.mark.measured(0)
+@pytest.mark.usefixtures("one_process")
 def test_what_belongs_together_is_said_by_an_option_and_is_not_torn_apart(here, group):
     rows = [
         {"text": f"the << {n} >> of it" if k else f"<< the >> {n} of it", "label": "ab"[n % 2], "doc": n} for n in range(40) for k in (0, 1)

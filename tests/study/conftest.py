@@ -129,11 +129,3 @@ def plan_of(write_study, tmp_path):
         return Plan.of(study, Data.open(study.data, tmp_path, tmp_path / "cache"), tmp_path)
 
     return make
-
-
-@pytest.fixture
-def one_process(monkeypatch):
-    """Verbs that name no engine work in this process, too, where processes are not what a test is about."""
-    from acclimate.study.engines import table
-
-    monkeypatch.setitem(table.ENGINES, "local", table.Inline)

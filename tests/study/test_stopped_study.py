@@ -56,8 +56,12 @@ PROGRAM = """
 import os
 
 if __name__ == "__main__":
-    from acclimate.cli import main
+    from contextlib import nullcontext
 
+    from acclimate.cli import main
+    from acclimate.study.engines import local
+
+    local._script = nullcontext  # as for a script that defines stages of its own: the worker runs it, too
     os.environ["STUDY"] = str(os.getpid())
     main()
 else:  # the worker, which imports the program that started it
