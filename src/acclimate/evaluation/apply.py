@@ -23,8 +23,9 @@ from acclimate.evaluation.predictor import Predictor, kind_of_model, load_predic
 from acclimate.evaluation.writing import check_out, opened, writer_of
 from acclimate.modeling.baselines.table import BASELINES
 from acclimate.tasks import KINDS
-from acclimate.tasks.kind import LabelledKind, TaskKind, many
+from acclimate.tasks.kind import TaskKind, many
 from acclimate.tasks.labelled import read_labelled
+from acclimate.tasks.labelled_kind import LabelledKind
 from acclimate.tasks.task import split_of
 
 # Predicted at a time, so that a file larger than memory can be labelled.

@@ -10,7 +10,8 @@ from acclimate.data.readers.split_names import SPLIT_NAMES
 from acclimate.errors import DataError, SettingsError, did_you_mean
 from acclimate.study.language.study import Study, refuse_incomplete
 from acclimate.study.store.artifacts import Store
-from acclimate.tasks.kind import LabelledKind, TaskKind
+from acclimate.tasks.kind import TaskKind
+from acclimate.tasks.labelled_kind import LabelledKind
 from acclimate.tasks.opened import UNLABELED
 
 T = TypeVar("T")

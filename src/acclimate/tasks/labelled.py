@@ -3,7 +3,7 @@
 from acclimate.data.readers.problems import Problems
 from acclimate.data.readers.records import Source
 from acclimate.errors import DataError
-from acclimate.tasks.kind import LabelledKind
+from acclimate.tasks.labelled_kind import LabelledKind
 from acclimate.tasks.rows import Rows, read_rows
 
 

@@ -11,7 +11,7 @@ from pydantic import field_validator, model_validator
 from acclimate.data.readers.columns import NAMES
 from acclimate.data.readers.problems import Problems
 from acclimate.data.readers.records import Record, Source
-from acclimate.tasks.kind import ColumnRole, LabelledKind
+from acclimate.tasks.kind import ColumnRole
 from acclimate.tasks.label_checks import (
     NO_CLASSES,
     OddLabels,
@@ -20,6 +20,7 @@ from acclimate.tasks.label_checks import (
     single_examples,
     without_labels,
 )
+from acclimate.tasks.labelled_kind import LabelledKind
 from acclimate.tasks.labels import MISSING, in_order, is_missing, label_hint, label_name, seen, some_labels, why_no_label
 from acclimate.tasks.rows import Rows
 

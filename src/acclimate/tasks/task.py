@@ -19,7 +19,8 @@ from acclimate.randomness import generator
 from acclimate.tasks.duplicates import count_duplicates, drop_across, refuse_leaks
 from acclimate.tasks.facts import TaskFacts, group_facts, word_lengths
 from acclimate.tasks.grouping import TextGroups, grouped, numbered
-from acclimate.tasks.kind import NO_PLACE, LabelledKind, Place, TaskKind, many
+from acclimate.tasks.kind import Place, TaskKind, many
+from acclimate.tasks.labelled_kind import NO_PLACE, LabelledKind
 from acclimate.tasks.repeated import Repeated, repeated_sentences, told
 from acclimate.tasks.rows import Rows, read_rows
 from acclimate.tasks.split import Split

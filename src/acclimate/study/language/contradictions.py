@@ -11,7 +11,8 @@ from acclimate.study.language.bases import RANDOM, LayersOf, New
 from acclimate.study.language.mistakes import Mistake, did_you_mean
 from acclimate.study.language.recipe import Recipe
 from acclimate.study.language.yaml import Place
-from acclimate.tasks.kind import NO_PLACE, TaskKind
+from acclimate.tasks.kind import TaskKind
+from acclimate.tasks.labelled_kind import NO_PLACE
 
 if TYPE_CHECKING:  # a study asks this file what is wrong with it
     from acclimate.study.language.study import Study
