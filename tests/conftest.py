@@ -68,14 +68,17 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
     Its tracer makes Python half as slow again, torch and transformers included, and sees nothing new there.
     """
-    measuring = sys.modules["coverage"].Coverage.current() if "coverage" in sys.modules and item.stash.get(UNMEASURED, False) else None
-    if measuring is None:
-        return (yield)
-    measuring.stop()
+    stopped: list[Any] = []
+    if "coverage" in sys.modules and item.stash.get(UNMEASURED, False):
+        # In pytest-xdist's processes there are two, of which the one below goes on when the other is stopped.
+        while (measuring := sys.modules["coverage"].Coverage.current()) is not None:
+            measuring.stop()
+            stopped.append(measuring)
     try:
         return (yield)
     finally:
-        measuring.start()
+        for measuring in reversed(stopped):
+            measuring.start()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -112,6 +112,7 @@ def test_keys_of_a_study_of_every_stage_are_what_they_were(tmp_path: Path) -> No
     assert found == pinned("keys of a study of every stage", found)
 
 
+@pytest.mark.measured(0)
 @pytest.mark.parametrize("file", PUBLISHED)
 def test_keys_of_published_studies_are_what_they_were(file: str, shared: Path, tmp_path: Path) -> None:
     path = ROOT / "docs/results" / file
