@@ -276,7 +276,10 @@ def test_a_study_of_held_out_text_says_what_it_can_and_cannot_have(tmp_path: Pat
         (held_out({"a": ["score"]}, metric="macro_f1"), "no score by which perplexity is compared.*bits_per_byte, loss, accuracy"),
         ({**held_out({"a": ["score"]}), "data": DATA}, "score does not answer tasks of the kind classify"),
         ({**held_out({}), "data": {**DATA, "tasks": {"b": {"kind": "perplexity", "on": {"x": "x.txt"}}}}}, "which nothing learns"),
-        ({**held_out({"a": ["score"]}), "data": {"domain": "a.txt"}}, "there is no `task`, and the recipe a reads it"),
+        (
+            {**held_out({"a": ["score"]}), "data": {"domain": "a.txt"}},
+            r"reads it; held-out text is one, too: .task: .kind: perplexity, on: .domain",
+        ),
     ):
         with pytest.raises(SettingsError, match=why):
             parse_study(wrong)

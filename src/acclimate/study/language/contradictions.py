@@ -51,7 +51,11 @@ def contradictions(study: "Study", whole: bool = True) -> Iterator[Mistake]:
     if whole:
         yield from _without_place(study)
     if whole and reading and study.data.task is None:
-        yield Mistake(("data",), f"there is no `task`, and {_some(reading, 'reads', 'read')} it")
+        # What trains nothing is written where models are compared by text.
+        answers = any(stage.role == "answers" for name in reading for stage in study.recipes[name].stages)
+        corpora = ", ".join(study.data.corpora_by_name()) or "NAME"
+        mend = f"; held-out text is one, too: `task: {{kind: perplexity, on: [{corpora}]}}`" if answers else ""
+        yield Mistake(("data",), f"there is no `task`, and {_some(reading, 'reads', 'read')} it{mend}")
     yield from _unknown_scores(study)
     compared = any(stage.role in ANSWERING for recipe in study.recipes.values() for stage in recipe.stages)
     task = study.data.task
