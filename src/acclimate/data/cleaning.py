@@ -29,6 +29,7 @@ class Cleaned:
 
     left_out: int = 0  # a pattern named them, or removing its parts left nothing
     repeated: int = 0  # their text was there before
+    held_out: int = 0  # models are judged by them
 
 
 @dataclass(frozen=True)

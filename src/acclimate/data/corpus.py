@@ -112,6 +112,7 @@ class Corpus:
         self.groups = groups  # what the first documents belong to, None where that is nothing else; the rest stand by themselves
         self.detected = dict(detected or {})
         self._read = read
+        self.held_out = 0  # documents that were found and are not read, once it was scanned
         self._without: frozenset[int] = frozenset()  # digests of documents that are read as if they were not there
         self._fingerprint = fingerprint
         self._facts: CorpusFacts | None = None
@@ -244,6 +245,7 @@ class Corpus:
         if self.settings is not None:
             self._fingerprint = digest.hexdigest()
         self._sample = spread.sample()
+        self.held_out = cleaned.held_out
         rejects_file = str(problems.rejects_file) if problems.rejects_file else None
         self._facts = CorpusFacts(
             documents, words, size, len(self.files), problems.rejected, cleaned.left_out, cleaned.repeated, problems.counts, self.detected,
@@ -255,7 +257,14 @@ class Corpus:
         documents = self._read(problems)
         if self.settings is not None and self.settings.cleaning:
             documents = self.settings.cleaning.of(documents, counts)
-        return (text for text in documents if text_hash(text) not in self._without) if self._without else documents
+        return self._kept(documents, counts) if self._without else documents
+
+    def _kept(self, documents: Iterator[str], counts: Cleaned) -> Iterator[str]:
+        for text in documents:
+            if text_hash(text) in self._without:
+                counts.held_out += 1
+            else:
+                yield text
 
 
 def changed(what: str) -> DataError:

@@ -216,7 +216,11 @@ class Data:
         return (*task, *others, *twice, *leaks, *(note for corpus in corpora for note in corpus.notes))
 
     def _corpus_facts(self, corpus: Corpus) -> dict[str, Any]:
-        return corpus.facts.as_dict() if self.scanned else {"files": len(corpus.files), "detected": corpus.detected}
+        if not self.scanned:
+            return {"files": len(corpus.files), "detected": corpus.detected}
+        told, held = corpus.facts.as_dict(), corpus.held_out
+        # Of how many documents a corpus is must not look as if some were lost.
+        return told | {"documents": told["documents"] + held, "held_out": held} if held else told
 
 
 def _tell(watching: Sequence[Callable[[str], None]], text: str) -> None:
