@@ -115,6 +115,11 @@ def remove_leftovers(path: Path) -> None:
             shutil.rmtree(other, ignore_errors=True)
 
 
+def word_of(name: str) -> str:
+    """A name as a part of a file's name: letters and digits stay, of the rest dashes and underscores."""
+    return "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in name)
+
+
 def is_temporary(name: str, of: str | None = None) -> bool:
     """Whether a file or folder is called as `atomic_file` and `atomic_folder` call what is not complete yet (of the name `of`)."""
     found = re.fullmatch(rf"{re.escape(TEMPORARY_PREFIX)}[0-9a-f]{{32}}-(.*)", name, re.DOTALL)

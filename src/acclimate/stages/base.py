@@ -105,10 +105,11 @@ class Outcome:
 
 def task_at(data: Data, labels: str, seed: int, named: str | None = None) -> Task:
     """The task of a study at a label budget, `all` or a number in words; another one, by its name, is never cut to the budget."""
+    task = data.task_called(named)
+    assert task is not None, "stages that read labels are planned only where there is a task"
     if named is not None:
-        return data.tasks[named]
-    assert data.task is not None, "stages that read labels are planned only where there is a task"
-    return data.task.budget(labels if labels == "all" else int(labels), seed)
+        return task
+    return task.budget(labels if labels == "all" else int(labels), seed)
 
 
 def dev_scores(kind: TaskKind, select_by: str | None, dev: Split, answers: Answers) -> dict[str, float]:

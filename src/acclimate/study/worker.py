@@ -143,8 +143,7 @@ class Worker:
 
     def _say_how_judged(self, node: Node, output: Path, thresholds: Mapping[str, float] | None) -> None:
         # A trained model's folder must tell by itself how it is judged.
-        about, config = node.stage.about(), output / "model" / CONFIG
-        task = self._data.task if about is None else self._data.tasks[about]
+        task, config = self._data.task_called(node.stage.about()), output / "model" / CONFIG
         if task is not None and node.stage.serves and config.is_file():
             facts: dict[str, Any] = {KIND: task.kind.kind} if task.kind.traced else {}
             facts |= {THRESHOLDS: [*thresholds.values()]} if thresholds else {}

@@ -8,6 +8,7 @@ from acclimate.data.corpus import Corpus, CorpusFacts, CorpusSettings
 from acclimate.data.digests import text_hash
 from acclimate.data.readers.endings import format_of
 from acclimate.errors import DataError
+from acclimate.files import word_of
 from acclimate.tasks.kind import Place
 
 FEWEST = 8  # documents that are held out of a corpus at least, and as many must be left in it
@@ -79,7 +80,7 @@ def of_files(name: str, settings: CorpusSettings, place: Place, most: int | None
         DataError: they cannot be read.
     """
     corpus, smallest = Corpus.open(name, settings, place.root), Smallest(most)
-    rejects = None if place.rejects is None else place.rejects / f"held-out-{_file_name(name)}.jsonl"
+    rejects = None if place.rejects is None else place.rejects / f"held-out-{word_of(name)}.jsonl"
     facts = corpus.scan(rejects, smallest.add)
     return Held(name, smallest.first(), smallest.read, corpus, facts)
 
@@ -118,7 +119,3 @@ def smaller_documents(corpus: Corpus) -> str:
 
 def _documents(count: int) -> str:
     return "1 document" if count == 1 else f"{count:,} documents"
-
-
-def _file_name(name: str) -> str:
-    return "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in name)

@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field, create_model, model_validator
 from acclimate.data.corpus import Corpus, CorpusSettings
 from acclimate.data.overlap import OverlapCounter
 from acclimate.errors import AcclimateError, SettingsError, did_you_mean
+from acclimate.files import word_of
 from acclimate.settings import OneOf, Settings
 from acclimate.tasks import KINDS
 from acclimate.tasks.held_documents import Found
@@ -148,7 +149,7 @@ class Data:
                 counter = OverlapCounter(tuple(task.test.documents())) if task else None
                 found = Found(task.judging - task.withheld if task else frozenset())
                 # A corpus of the user's may be called "unlabeled" too; files of rejects are kept apart.
-                file = "task-unlabeled.jsonl" if name == UNLABELED else f"corpus-{_file_name(name)}.jsonl"
+                file = "task-unlabeled.jsonl" if name == UNLABELED else f"corpus-{word_of(name)}.jsonl"
                 watching = [*([counter.add] if counter else []), *([found.add] if found.wanted else [])]
                 corpus.scan(rejects / file if rejects else None, partial(_tell, watching) if watching else None)
                 if found.seen:
@@ -156,6 +157,10 @@ class Data:
                 if counter:
                     overlap["task unlabeled" if name == UNLABELED else name] = counter.share()
         return cls(task, corpora, overlap, planned is None, tasks, repeated, leaks)
+
+    def task_called(self, name: str | None) -> Task | None:
+        """The task of this name among `data: tasks:`; the study's, if it has one, for None."""
+        return self.task if name is None else self.tasks[name]
 
     def fingerprints(self) -> dict[str, str]:
         """Of every corpus by name, the task's unlabelled texts under `task`; what `open` takes as `planned`."""
@@ -231,7 +236,7 @@ def _tell(watching: Sequence[Callable[[str], None]], text: str) -> None:
 def _named(name: str, kind: TaskKind, root: Path, rejects: Path | None) -> Task:
     # Each has a folder for its rejects: files in it are called after what they hold.
     try:
-        return Task.open(kind, root, rejects / f"task-{_file_name(name)}" if rejects else None)
+        return Task.open(kind, root, rejects / f"task-{word_of(name)}" if rejects else None)
     except AcclimateError as error:
         raise type(error)(f"data.tasks.{name}: {error}") from error
 
@@ -251,7 +256,3 @@ def _overlap(task: Task, other: Task) -> float:
 def _repeated(task: Task, other: Task) -> int:
     test = set(task.test.documents())
     return sum(text in test for text in _learned_from(other))
-
-
-def _file_name(name: str) -> str:
-    return "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in name)

@@ -72,8 +72,7 @@ class Chains:
 
     def _with(self, chain: Chain, recipe: str, stages: tuple[Stage, ...], draw: int) -> Chain:
         for stage in stages:
-            about = stage.about()
-            task = self._data.task if about is None else self._data.tasks[about]
+            task = self._data.task_called(stage.about())
             chain = chain.then(stage, recipe, draw, task, {name: self.of(name).end for name in stage.beside()})
         return chain
 

@@ -115,7 +115,8 @@ class Readings:
         Raises:
             ModelError: a tokenizer cannot be used.
         """
-        task = None if self._about(node) is None else task_at(self._data, node.labels, node.seed, node.stage.about())
+        about = node.stage.about()
+        task = None if self._data.task_called(about) is None else task_at(self._data, node.labels, node.seed, about)
         texts: dict[str, tuple[Measured, ...]] = {}
         if source is not None:
             texts = {name: tuple(self.of(source, part) for part in parts) for name, parts in self.parts(node).items()}
@@ -126,10 +127,6 @@ class Readings:
         if part not in self._samples:
             self._samples[part] = self._sampled(part)
         return self._samples[part]
-
-    def _about(self, node: Node) -> Task | None:
-        about = node.stage.about()
-        return self._data.task if about is None else self._data.tasks[about]
 
     def _task(self, part: Part) -> Task | None:
         return None if part.of is None else self._data.tasks.get(part.of, self._data.task)
