@@ -27,7 +27,7 @@ def ranges(starts: npt.NDArray[np.integer], lengths: npt.NDArray[np.integer]) ->
 class Ragged:
     """`N` rows of different lengths: row i is `values[offsets[i]:offsets[i + 1]]`."""
 
-    values: npt.NDArray[Any]  # [offsets[-1]]
+    values: npt.NDArray[Any]  # [offsets[-1]], or [offsets[-1], ...] where each value is a vector
     offsets: IntArray  # [N + 1]
 
     @staticmethod

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -28,14 +28,15 @@ MASKED = "ForMaskedLM"  # in the name of an architecture that predicts words
 
 
 class Predictor(Protocol):
-    """Labels texts."""
+    """Answers items, of one column of texts or of several."""
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The L labels, in the order of the outputs' columns."""
 
-    def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """Probabilities [N, L]."""
+    @property
+    def probabilities(self) -> Callable[..., NDArray[np.float64]]:
+        """`probabilities(texts)` is [N, L]; of pairs `probabilities(texts, texts_b)`."""
 
 
 def load_predictor(folder: Path, max_tokens: int = 8192, baselines: Mapping[str, str] = BASELINES) -> Predictor:
@@ -162,7 +163,6 @@ class TransformerPredictor:
     problem: ProblemType
 
     def __init__(self, folder: Path, max_tokens: int) -> None:
-        from acclimate.data.tokens import special_ids
         from acclimate.modeling.execution import Packed
         from acclimate.modeling.folder import MAX_LENGTH, ModelFolder
         from acclimate.modeling.heads import load_trained_classifier
@@ -178,9 +178,7 @@ class TransformerPredictor:
         classifier = load_trained_classifier(self._folder)
         _finite_weights(folder, classifier)
         self._packed = Packed(classifier).to(self._devices.device)
-        self._prefix, self._suffix = special_ids(self._folder.tokenizer())
-        trained_with = self._folder.config.get(MAX_LENGTH)
-        self._room = sequence_length(trained_with, self._folder) - len(self._prefix) - len(self._suffix)
+        self._length = sequence_length(self._folder.config.get(MAX_LENGTH), self._folder)
         self._max_tokens = max_tokens
 
     @property
@@ -188,19 +186,22 @@ class TransformerPredictor:
         """The labels, in the order of the columns."""
         return self._folder.labels
 
-    def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
+    def probabilities(self, *columns: Sequence[str]) -> NDArray[np.float64]:
         """Probabilities [N, L]; texts are cut to the length the model was fine-tuned with.
 
         They sum to 1 over the labels, of a multi-label model each stands for itself; a regression's are no probabilities but its numbers.
         """
-        from acclimate.data.sequences import Sequences
+        from acclimate.data.model_inputs import sequences_of
         from acclimate.data.tokens import TokenStore
-        from acclimate.data.windows import first
         from acclimate.evaluation.inference import LINKS, class_probabilities
 
+        tokenizer = self._folder.tokenizer()
         with tempfile.TemporaryDirectory() as folder:
-            store = TokenStore.build(Path(folder) / "tokens", iter(texts), self._folder.tokenizer(), "prediction")
-            sequences = Sequences(store, first(store, self._room), self._prefix, self._suffix)
+            stores = [
+                TokenStore.build(Path(folder) / f"tokens {number}", iter(column), tokenizer, "prediction")
+                for number, column in enumerate(columns)
+            ]
+            sequences = sequences_of(stores, tokenizer, self._length)
             link = next(link for link, problem in PROBLEMS.items() if problem == self.problem)
             return class_probabilities(self._packed, sequences, len(self.labels), self._max_tokens, self._devices, LINKS[link])
 

@@ -130,6 +130,8 @@ class Stage(Settings):
     labelled texts and nothing else."""
     serves: ClassVar[Serves] = {}
     """What it can learn to give, and so which kinds of task it answers: those whose head (`TaskKind.head`) it can train."""
+    most_texts: ClassVar[int] = 1
+    """How many columns of text an item may have at most: those of a pair are two."""
     silent: ClassVar[Mapping[str, Any]] = {}
     """Settings that were added later -> the value (as in JSON) that means what was done before there was a choice: it leaves no trace in
     the key, so that what was computed then is found."""
@@ -177,7 +179,19 @@ class Stage(Settings):
     @classmethod
     def answers(cls, kind: TaskKind) -> bool:
         """Whether it can learn, or answer, this kind of task."""
-        return any(kind.head((), form).link in links for form, links in cls.serves.items() if form in kind.answered)
+        return kind.texts() <= cls.most_texts and cls._form(kind) is not None
+
+    @classmethod
+    def form(cls, kind: TaskKind) -> Form:
+        """What it gives for the items of a kind that it answers."""
+        found = cls._form(kind)
+        assert found is not None, "the study refuses stages that cannot answer their task"
+        return found
+
+    @classmethod
+    def _form(cls, kind: TaskKind) -> Form | None:
+        able = (form for form, links in cls.serves.items() if form in kind.answered and kind.head((), form).link in links)
+        return next(able, None)
 
     @classmethod
     def losses(cls) -> "Mapping[str, Callable[[Any], Loss]]":

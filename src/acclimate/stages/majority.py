@@ -15,6 +15,7 @@ class Majority(Stage):
     libraries: ClassVar[tuple[str, ...]] = ("numpy",)
     role: ClassVar[Role] = "baseline"
     serves: ClassVar[Serves] = {"sequence": ("softmax", "sigmoid")}
+    most_texts: ClassVar[int] = 2
     stage: Literal["majority"] = "majority"
 
     def reads(self) -> tuple[str, ...]:

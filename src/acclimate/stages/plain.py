@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from acclimate.evaluation.cost import Cost, PeakMemory, disk_bytes
-from acclimate.modeling.baselines.table import PlainModel
+from acclimate.modeling.baselines.table import PlainModel, outputs_of
 from acclimate.stages.base import Context, Outcome
 from acclimate.stages.decision import Decision
+from acclimate.tasks.kind import Form
 from acclimate.tasks.task import Task
 from acclimate.tasks.thresholds import Choice
 
@@ -23,18 +24,18 @@ class Fitted:
     log: tuple[dict[str, Any], ...] = ()
 
 
-def plain_outcome(context: Context, fit: Callable[[Task], Fitted], thresholds: Choice = "half") -> Outcome:
-    """Fit a baseline on the run's labels, keep model and predictions, and measure it."""
+def plain_outcome(context: Context, fit: Callable[[Task], Fitted], thresholds: Choice = "half", form: Form = "sequence") -> Outcome:
+    """Fit a baseline on the run's labels, keep model and predictions, and measure it; `form` is that of what the model gives."""
     began = time.monotonic()
     task = context.task()
     with PeakMemory() as memory:
         fitted = fit(task)
-        dev = fitted.model.probabilities(task.dev.inputs[0])
+        dev = outputs_of(fitted.model, task.dev)
         test_began = time.monotonic()
-        test = fitted.model.probabilities(task.test.inputs[0])
+        test = outputs_of(fitted.model, task.test)
         test_seconds = time.monotonic() - test_began
     fitted.model.save(context.output / "model")
-    decision = Decision.of(task, thresholds, dev)
+    decision = Decision.of(task, thresholds, dev, form)
     scores = decision.taken(test, context.output / "predictions.parquet")
     cost = Cost(
         seconds=time.monotonic() - began,

@@ -17,9 +17,8 @@ from torch import nn
 
 from acclimate.data.corpus import Corpus
 from acclimate.data.hidden_outputs import Precision
+from acclimate.data.model_inputs import sequences_of
 from acclimate.data.sequences import Sequences
-from acclimate.data.tokens import special_ids
-from acclimate.data.windows import first
 from acclimate.evaluation.cost import Cost, PeakMemory, disk_bytes, training_flops
 from acclimate.evaluation.inference import LINKS, class_probabilities, inference_speed
 from acclimate.modeling.execution import Packed, checkpoint_activations
@@ -31,7 +30,7 @@ from acclimate.stages.base import Context, Outcome
 from acclimate.stages.frozen_cache import FrozenLayers
 from acclimate.stages.pace import Course, EncoderPace, Pace
 from acclimate.tasks.kind import Head
-from acclimate.tasks.split import Split
+from acclimate.tasks.split import Split, text_digest
 from acclimate.training.checkpoint import Checkpoints
 from acclimate.training.groups import decayed
 from acclimate.training.loop import Group, Judge, Objective, Surroundings, TrainResult, TrainSettings, train
@@ -191,9 +190,9 @@ class EncoderTrainer(Trainer):
 
     def read(self, split: Split) -> Sequences:
         """The texts of a split in the model's vocabulary, cut to its length, with what frozen layers give for them."""
-        prefix, suffix = special_ids(self._parent.tokenizer())
-        store = self.context.tokens(Corpus.of_texts("labelled", split.inputs[0], split.text_fingerprint), self._parent)
-        texts = Sequences(store, first(store, self.length - len(prefix) - len(suffix)), prefix, suffix)
+        corpora = [Corpus.of_texts("labelled", column, text_digest(column)) for column in split.inputs]
+        stores = [self.context.tokens(corpus, self._parent) for corpus in corpora]
+        texts = sequences_of(stores, self._parent.tokenizer(), self.length)
         return texts if self._frozen is None else self._frozen.read(texts, split)
 
     def outputs(self, texts: Sequences, head: Head) -> NDArray[np.float64]:

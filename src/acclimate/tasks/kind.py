@@ -125,6 +125,11 @@ class TaskKind(Settings):
         """
         raise NotImplementedError
 
+    @classmethod
+    def texts(cls) -> int:
+        """How many columns of text an item has."""
+        return 1
+
     @property
     def placed(self) -> bool:
         """Whether it says where its items are; else they are given from Python."""

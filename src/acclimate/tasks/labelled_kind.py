@@ -8,6 +8,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from acclimate.data.corpus import CorpusSettings
+from acclimate.data.ragged import Ragged
 from acclimate.data.readers.columns import detect_column
 from acclimate.data.readers.problems import Problems
 from acclimate.data.readers.reading import LabelledFormat, Reading, TableReading
@@ -174,6 +175,10 @@ class LabelledKind(TaskKind, TableReading):
     def gold(self, targets: Sequence[Any], names: tuple[str, ...]) -> Column:
         """What is right [N], as a column."""
         raise NotImplementedError
+
+    def words(self, targets: Sequence[Any]) -> Ragged | None:
+        """Where the words of each item's text begin and end (`Split.words`), for kinds that ask about every word; else None."""
+        return None
 
     def noted(self, train: Rows, made: bool) -> tuple[str, ...]:
         """What is to be known of train; `made` says that acclimate takes dev or test out of it."""

@@ -34,6 +34,8 @@ class Split:
     """[N] what each belongs to; None where all stand by themselves."""
     names: tuple[str, ...] = ()
     """The classes, tags, ... that gold points into, where there are any."""
+    words: Ragged | None = None
+    """[N] rows of [W, 2]: where each word of the (only) text begins and ends, in characters, where every word is asked about; else None."""
 
     def __len__(self) -> int:
         return len(self.index)
@@ -43,7 +45,8 @@ class Split:
         chosen = rows.tolist()
         inputs = tuple(tuple(column[row] for row in chosen) for column in self.inputs)
         groups = None if self.groups is None else tuple(self.groups[row] for row in chosen)
-        return Split(inputs, taken(self.gold, rows), self.index[rows], self.files, groups, self.names)
+        words = None if self.words is None else self.words.take(rows)
+        return Split(inputs, taken(self.gold, rows), self.index[rows], self.files, groups, self.names, words)
 
     def keys(self) -> Sequence[Hashable]:
         """[N] what makes two items the same, whatever is said of them: for duplicates and leaks."""
@@ -78,6 +81,8 @@ class Split:
         digest = hashlib.sha256(self.text_fingerprint.encode())
         digest.update(column_bytes(self.gold))
         digest.update(self.index.astype("<i8").tobytes())
+        if self.words is not None:
+            digest.update(column_bytes(self.words))
         return digest.hexdigest()
 
 

@@ -281,4 +281,5 @@ def split_of(rows: Rows, kind: LabelledKind, names: tuple[str, ...]) -> Split:
         rows.files,
         None if rows.groups is None else tuple(rows.groups),
         names,
+        kind.words(rows.targets),
     )

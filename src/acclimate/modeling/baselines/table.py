@@ -3,13 +3,15 @@
 Whoever looks at the table loads none of them, and no torch.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from acclimate.tasks.split import Split
 
 MAJORITY, TFIDF, BILSTM = "acclimate-majority", "acclimate-tfidf", "acclimate-bilstm"
 BASELINES: Mapping[str, str] = {
@@ -22,17 +24,27 @@ and says by `sequences(texts)` how it reads texts. Either may say by `link` what
 
 
 class PlainModel(Protocol):
-    """A classifier that needs no tokens."""
+    """A model that needs no tokens."""
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The L labels, in the order of the columns."""
 
-    def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """[N, L] of every text."""
+    @property
+    def probabilities(self) -> Callable[..., NDArray[np.float64]]:
+        """Of columns of texts [N], `probabilities(texts)` or `probabilities(texts, texts_b)`, numbers [N, L] as its `link` reads them.
+
+        One that answers for every word takes `words` (as in `Split.words`), too, and gives [all words, L].
+        """
 
     def save(self, folder: Path) -> object:
         """Write it into a new folder, with a config.json that says its `model_type`."""
+
+
+def outputs_of(model: Any, split: Split) -> NDArray[np.float64]:
+    """What a model that has `probabilities` gives for a split: [N, L], or [all words, L] where every word is asked about."""
+    asked = {} if split.words is None else {"words": split.words}
+    return np.asarray(model.probabilities(*split.inputs, **asked))
 
 
 def load_baseline(folder: Path, config: Mapping[str, Any], baselines: Mapping[str, str] = BASELINES) -> Any:
