@@ -144,10 +144,12 @@ def verdicts(study: Study, outcomes: Outcomes, task: Task) -> list[Verdict]:
 
 
 def _by_name(column: pa.ChunkedArray, names: pa.Array) -> Any:
-    """Numbers as the names that they point to; of lists of truths, one a name, the names that are true."""
+    """Numbers, or lists of them, as the names that they point to; of lists of truths, one a name, the names that are true."""
     if not pa.types.is_list(column.type):
         return names.take(column)
     known = names.to_pylist()
+    if not pa.types.is_boolean(column.type.value_type):
+        return pa.array([[known[number] for number in row] for row in column.to_pylist()], pa.list_(pa.string()))
     return pa.array([[name for name, holds in zip(known, row, strict=True) if holds] for row in column.to_pylist()], pa.list_(pa.string()))
 
 
