@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from acclimate.report.publish import publish
     from acclimate.stages.bilstm import Bilstm
     from acclimate.stages.finetune import Finetune
+    from acclimate.stages.linear_tagger import LinearTagger
     from acclimate.stages.majority import Majority
     from acclimate.stages.pretrain import Pretrain
     from acclimate.stages.prune import Prune
@@ -47,6 +48,7 @@ __all__ = [
     "DiskFullError",
     "Finetune",
     "Interrupted",
+    "LinearTagger",
     "Majority",
     "MissingExtraError",
     "ModelError",
@@ -87,6 +89,7 @@ _HOMES = {
     "acclimate.report.publish": ("publish",),
     "acclimate.stages.bilstm": ("Bilstm",),
     "acclimate.stages.finetune": ("Finetune",),
+    "acclimate.stages.linear_tagger": ("LinearTagger",),
     "acclimate.stages.majority": ("Majority",),
     "acclimate.stages.pretrain": ("Pretrain",),
     "acclimate.stages.prune": ("Prune",),

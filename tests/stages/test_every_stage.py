@@ -41,15 +41,17 @@ class World:
     parent: ModelFolder | None = None
     knows_words: bool = False
     """The model has a head that predicts masked words."""
-    judging: "World | None" = None
-    """The same with held-out text as its task, for stages that answer that."""
+    others: tuple["World", ...] = ()
+    """The same with other tasks, for stages that do not answer its own: held-out text, and tags of words."""
 
     @property
     def given(self):
         return replace(Sizes.of(self.source), pretrained=self.knows_words)
 
     def of(self, stage):
-        return self.judging if stage.serves and not stage.answers(self.data.task.kind) else self
+        if not stage.serves:
+            return self
+        return next(world for world in (self, *self.others) if stage.answers(world.data.task.kind))
 
 
 # What a stage is tried with, where its defaults do not fit a tiny world or it has settings without a default.
@@ -70,6 +72,7 @@ KEYS = {
     "majority": "a70e10a88c6d5e03",
     "tfidf": "9c1e58d0d76445f7",
     "bilstm": "3a6c1a21c58cc1f8",
+    "linear_tagger": "4779c0a05fdaa7e1",
     "start": "d69e6c6d814ac861",
     "cut": "b4eecfdfd92a6df3",
 }
@@ -102,7 +105,20 @@ def world(tmp_path_factory):
     settings = DataSettings.model_validate({"task": held_out, "domain": str(folder / "domain.jsonl")})
     knows = ModelFolder(folder / "random" / "output" / "model")
     judging = replace(made, data=Data.open(settings, folder, folder / "rejects"), parent=knows, knows_words=True)
-    return replace(made, parent=ModelFolder(folder / "start" / "output" / "model"), judging=judging)
+    return replace(made, parent=ModelFolder(folder / "start" / "output" / "model"), others=(judging, tagging(made, folder, rng)))
+
+
+def tagging(made, folder, rng):
+    """The world with another task: which words of its sentences are names, and of what."""
+    task = {"kind": "tag"}
+    for split, count in (("train", 48), ("dev", 12), ("test", 18)):
+        rows = [[("seen", "O"), ("in", "O"), (f"{rng.choice('ab')}{split}{number}", "B-place"), (rng.choice("xyz"), "I-place")]
+                for number in range(count)]  # fmt: skip
+        rows = [{"tokens": [word for word, _ in row], "tags": [tag for _, tag in row]} for row in rows]
+        write_jsonl(folder / f"tags-{split}.jsonl", rows)
+        task[split] = str(folder / f"tags-{split}.jsonl")
+    settings = DataSettings.model_validate({"task": task, "domain": str(folder / "domain.jsonl")})
+    return replace(made, data=Data.open(settings, folder, folder / "rejects"))
 
 
 class Watching(Silent):

@@ -110,7 +110,11 @@ def tokenizer(
 @reads(TASK)
 def finetune(
     base: Annotated[
-        str, typer.Argument(help="Hub id, folder or short name of a pretrained model, or majority, tfidf or bilstm.", show_default=False)
+        str,
+        typer.Argument(
+            help="Hub id, folder or short name of a pretrained model, or a plain baseline (majority, tfidf, bilstm, linear_tagger).",
+            show_default=False,
+        ),
     ],
     task: Annotated[str, typer.Argument(help="A labelled file, or a folder with train, dev and test files.", show_default=False)],
     out: Annotated[Path, typer.Option("--out", help="Folder for the model.", show_default=False)],

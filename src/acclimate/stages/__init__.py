@@ -4,6 +4,7 @@ from acclimate.stages.base import Stage
 from acclimate.stages.bilstm import Bilstm
 from acclimate.stages.cut import Cut
 from acclimate.stages.finetune import Finetune
+from acclimate.stages.linear_tagger import LinearTagger
 from acclimate.stages.majority import Majority
 from acclimate.stages.pretrain import Pretrain
 from acclimate.stages.prune import Prune
@@ -13,6 +14,6 @@ from acclimate.stages.tfidf import Tfidf
 
 __all__ = ["BASELINES", "BASES", "STAGES", "Cut", "Start"]
 
-STAGES: tuple[type[Stage], ...] = (Prune, Pretrain, Finetune, Score, Majority, Tfidf, Bilstm)
+STAGES: tuple[type[Stage], ...] = (Prune, Pretrain, Finetune, Score, Majority, Tfidf, Bilstm, LinearTagger)
 BASELINES = tuple(stage for stage in STAGES if stage.role == "baseline")  # written as a base, and the only stage of their recipe
 BASES = (Start, Cut)  # what `base:` becomes, where it is no plain baseline

@@ -4,17 +4,21 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from acclimate.data.ragged import Ragged
 from acclimate.stages.base import Context, Outcome, Role, Serves, Stage
 from acclimate.stages.planned import Reads, Sizes, Work
 from acclimate.tasks.task import Task
 
 
 class Majority(Stage):
-    """Always the most frequent class of the training texts, the shares of the classes as probabilities: the least to be beaten."""
+    """Always the most frequent class of the training texts, the shares of the classes as probabilities: the least to be beaten.
+
+    Where every word has a tag, it is the most frequent tag.
+    """
 
     libraries: ClassVar[tuple[str, ...]] = ("numpy",)
     role: ClassVar[Role] = "baseline"
-    serves: ClassVar[Serves] = {"sequence": ("softmax", "sigmoid")}
+    serves: ClassVar[Serves] = {"sequence": ("softmax", "sigmoid"), "tokens": ("softmax",)}
     most_texts: ClassVar[int] = 2
     stage: Literal["majority"] = "majority"
 
@@ -31,8 +35,11 @@ class Majority(Stage):
         from acclimate.modeling.baselines.majority_model import MajorityModel
         from acclimate.stages.plain import Fitted, plain_outcome
 
+        form = self.form(context.task().kind)
+
         def fit(task: Task) -> Fitted:
-            model = MajorityModel.of(np.asarray(task.train.gold), task.names, task.kind.head(task.names, "sequence").link)
+            gold = task.train.gold.values if isinstance(task.train.gold, Ragged) else np.asarray(task.train.gold)
+            model = MajorityModel.of(gold, task.names, task.kind.head(task.names, form).link)
             return Fitted(model, len(model.shares))
 
-        return plain_outcome(context, fit)
+        return plain_outcome(context, fit, form=form)

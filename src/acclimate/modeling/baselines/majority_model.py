@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from acclimate.data.ragged import Ragged
 from acclimate.errors import ModelError
 from acclimate.files import read_json, write_json
 from acclimate.modeling.baselines.table import MAJORITY
@@ -29,13 +30,13 @@ class MajorityModel:
 
     @staticmethod
     def of(gold: NDArray[Any], labels: tuple[str, ...], link: Link = "softmax") -> "MajorityModel":
-        """The model of the training texts' class numbers [N], or of which labels they have [N, L]."""
+        """The model of the training texts' class numbers [N], of their words' tag numbers, or of which labels they have [N, L]."""
         counts = gold.sum(axis=0) if link == "sigmoid" else np.bincount(gold, minlength=len(labels))
         return MajorityModel(labels, tuple((counts / len(gold)).tolist()), link)
 
-    def probabilities(self, *columns: Sequence[str]) -> NDArray[np.float64]:
-        """Probabilities [N, L] of the items of these columns of texts, every row the same."""
-        return np.tile(np.array(self.shares), (len(columns[0]), 1))
+    def probabilities(self, texts: Sequence[str], words: Ragged | None = None) -> NDArray[np.float64]:
+        """Probabilities [N, L], every row the same; [all words, L] where `words` are asked about."""
+        return np.tile(np.array(self.shares), (len(texts) if words is None else len(words.values), 1))
 
     def save(self, folder: Path) -> None:
         """Write the model's folder."""

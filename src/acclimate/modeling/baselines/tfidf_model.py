@@ -11,13 +11,12 @@ from safetensors.numpy import load_file, save_file
 
 from acclimate.errors import ModelError
 from acclimate.files import read_json, write_json
+from acclimate.modeling.baselines.softmax_regression import SURE, softmax_regression
 from acclimate.modeling.baselines.table import TFIDF
 from acclimate.modeling.baselines.word_list import WORD
 from acclimate.modeling.finite import check_finite
 from acclimate.modeling.links import link_of, said
 from acclimate.tasks.kind import Link
-
-_SURE = 50.0  # e^-50: what no text of train has is never predicted
 
 
 @dataclass(frozen=True)
@@ -89,26 +88,13 @@ def fit(
 
 def _one_of_all(matrix: Any, gold: NDArray[np.int64], labels: int, strength: float, balanced: bool) -> tuple[Any, Any]:
     """Weights [L, F] and bias [L] whose softmax are the probabilities."""
-    present = np.unique(gold)
-    weights = np.zeros((labels, matrix.shape[1]))
-    bias = np.full(labels, -_SURE)
-    if len(present) == 1:
-        bias[present] = 0.0
-        return weights, bias
-    regression = _regression(strength, "balanced" if balanced else None).fit(matrix, gold)
-    if len(present) == 2:
-        # scikit-learn keeps one row for two classes; halves of opposite sign give the same probabilities through softmax.
-        weights[present] = np.concatenate([-regression.coef_, regression.coef_]) / 2
-        bias[present] = np.concatenate([-regression.intercept_, regression.intercept_]) / 2
-    else:
-        weights[present], bias[present] = regression.coef_, regression.intercept_
-    return weights, bias
+    return softmax_regression(_regression(strength, "balanced" if balanced else None), matrix, gold, labels)
 
 
 def _each_by_itself(matrix: Any, gold: NDArray[np.bool_], labels: int, strength: float, balanced: bool) -> tuple[Any, Any]:
     """Weights [L, F] and bias [L] whose sigmoids are the probabilities: one logistic regression a label."""
     weights = np.zeros((labels, matrix.shape[1]))
-    bias = np.where(gold.all(axis=0), _SURE, -_SURE)
+    bias = np.where(gold.all(axis=0), SURE, -SURE)
     for number in np.flatnonzero(gold.any(axis=0) & ~gold.all(axis=0)):
         with_label = gold[:, number]
         weight = {True: (~with_label).sum() / with_label.sum()} if balanced else None

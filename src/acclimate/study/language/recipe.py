@@ -23,7 +23,8 @@ class Recipe(Settings):
 
     base: Base | None = None
     """Where it starts: a hub id, a folder or a short name, `random` (the study's base with fresh weights), `random: {sizes}`,
-    `{layers_of: model or recipe, keep: layers}`, or a plain baseline (`majority`, `tfidf`, `bilstm`); default the study's base."""
+    `{layers_of: model or recipe, keep: layers}`, or a plain baseline (`majority`, `tfidf`, `bilstm`, `linear_tagger`); default the study's
+    base."""
     stages: tuple[Annotated[Stage, OneOf("stage", TABLE.stages), BeforeValidator(TABLE.as_written)], ...] = ()
     """What is done to it, in this order: each a stage's name, or `name: {settings}`."""
     draw: Seed = 0

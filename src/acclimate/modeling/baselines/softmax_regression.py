@@ -1,0 +1,28 @@
+"""Multinomial logistic regression for labels that training may lack: what scikit-learn fits, as weights and bias for all of them."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+SURE = 50.0  # e^-50: what nothing of train has is never predicted
+
+
+def softmax_regression(
+    regression: Any, matrix: Any, gold: NDArray[np.int64], labels: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Fit `regression` to label numbers [N]: weights [labels, F] and bias [labels] whose softmax are the probabilities."""
+    present = np.unique(gold)
+    weights = np.zeros((labels, matrix.shape[1]))
+    bias = np.full(labels, -SURE)
+    if len(present) == 1:
+        bias[present] = 0.0
+        return weights, bias
+    regression.fit(matrix, gold)
+    if len(present) == 2:
+        # scikit-learn keeps one row for two classes; halves of opposite sign give the same probabilities through softmax.
+        weights[present] = np.concatenate([-regression.coef_, regression.coef_]) / 2
+        bias[present] = np.concatenate([-regression.intercept_, regression.intercept_]) / 2
+    else:
+        weights[present], bias[present] = regression.coef_, regression.intercept_
+    return weights, bias
