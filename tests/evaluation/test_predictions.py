@@ -4,7 +4,7 @@ import pyarrow.parquet as pq
 
 from acclimate.data.ragged import Ragged
 from acclimate.evaluation.predictions import StoredAnswers, read_answers, read_predictions, write_predictions
-from acclimate.tasks.classify import highest
+from acclimate.tasks.one_name import highest
 from acclimate.tasks.split import Split, column_bytes, taken
 
 

@@ -22,7 +22,8 @@ from acclimate.evaluation.statistics import compare
 from acclimate.study.language.study import parse_study
 from acclimate.study.plan import graph
 from acclimate.tasks import opened
-from acclimate.tasks.classify import Classify, highest
+from acclimate.tasks.classify import Classify
+from acclimate.tasks.one_name import highest
 from acclimate.tasks.opened import Data
 from acclimate.tasks.split import Split
 

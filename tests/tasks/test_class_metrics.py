@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from sklearn import metrics as peer
 
 from acclimate.errors import TrainingError
-from acclimate.tasks.classify import Classify, highest
+from acclimate.tasks.classify import Classify
+from acclimate.tasks.one_name import highest
 from acclimate.tasks.split import Split
 
 

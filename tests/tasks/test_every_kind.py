@@ -53,6 +53,10 @@ def several_labels(number: int, rng: np.random.Generator) -> Mapping[str, Any]:
     }
 
 
+def relation(number: int, rng: np.random.Generator) -> Mapping[str, Any]:
+    return {"premise": f"words {number // 3}", "hypothesis": f"other words {number}", "label": "abc"[int(rng.choice(3, p=[0.6, 0.3, 0.1]))]}
+
+
 def softmax_outputs(split: Any, rng: np.random.Generator) -> Any:
     logits = rng.normal(size=(len(split), len(split.names))) + 1.5 * np.eye(len(split.names))[split.gold]
     return np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
@@ -110,6 +114,16 @@ EXAMPLES = {
         ),
         sigmoid_outputs,
         "ebf70fc1feda6952410b7839f4c59c7b92545f3128db7c8ac678ae2fb4ce776e",
+    ),
+    "pair": Example(
+        relation,
+        (
+            {"premise": "no label", "hypothesis": "words", "label": None}, {"premise": "", "hypothesis": "words", "label": "a"},
+            {"premise": "words", "hypothesis": None, "label": "a"}, {"premise": "no agreement", "hypothesis": "words", "label": "-"},
+            {"premise": "no key", "label": "a"},
+        ),
+        softmax_outputs,
+        "23153910b9e94f87f7a60bf11cd0cb709790ef3e853889cd2c9b3d7f3afaae7b",
     ),
     "perplexity": Example(
         held_out, ({"text": ""}, {"text": None}, {"text": 1}), costs,

@@ -3,7 +3,7 @@
 A sample is all of a small text, and what is said of that is exact. The stages themselves count every token when they tokenise.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -76,6 +76,10 @@ class Measured:
     def lengths(self, texts: Iterable[str]) -> Iterator[float]:
         """Tokens of each of some of the texts, without special ones; rough for those outside the sample."""
         return (self._known.get(text, self.per_character * len(text)) for text in texts)
+
+    def lengths_together(self, columns: Sequence[Iterable[str]]) -> Iterator[float]:
+        """Tokens of the texts of each item together, of which these are the columns."""
+        return map(sum, zip(*map(self.lengths, columns), strict=True))
 
     @cached_property
     def _known(self) -> dict[str, int]:

@@ -34,6 +34,16 @@ class Sequences:
         """[N] tokens, special ones included."""
         return self.windows.length.astype(np.int64) + len(self.prefix) + len(self.suffix)
 
+    @property
+    def cut_tokens(self) -> int:
+        """Tokens that are not read."""
+        return self.windows.cut_tokens
+
+    @property
+    def unknown_share(self) -> float:
+        """Of the tokens, those that are unknown to the vocabulary: 0 to 1."""
+        return self.store.unknown_share
+
     def batch(self, indices: npt.NDArray[np.integer], targets: Mapping[str, npt.NDArray[np.generic]] | None = None) -> Batch:
         """The flat batch of these texts; `targets` are already theirs, row by row."""
         hidden = None if self.hidden is None else self.hidden.rows(indices)

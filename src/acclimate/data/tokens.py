@@ -146,15 +146,15 @@ def special_ids(tokenizer: Tokenizer) -> tuple[tuple[int, ...], tuple[int, ...]]
     Raises:
         ModelError: special tokens cannot be told from the text: it loses or changes its own tokens.
     """
-    plain_tokenizer = _plain(tokenizer)
-    plain = plain_tokenizer.encode(PROBE, add_special_tokens=False).ids
+    plain_tokenizer = plain(tokenizer)
+    bare = plain_tokenizer.encode(PROBE, add_special_tokens=False).ids
     full = plain_tokenizer.encode(PROBE, add_special_tokens=True).ids
-    for begin in range(len(full) - len(plain) + 1 if plain else 0):
-        end = begin + len(plain)
-        if full[begin:end] == plain:
+    for begin in range(len(full) - len(bare) + 1 if bare else 0):
+        end = begin + len(bare)
+        if full[begin:end] == bare:
             return tuple(full[:begin]), tuple(full[end:])
     raise ModelError(
-        f"the tokenizer makes {plain} of {PROBE!r}, but {full} with special tokens: where they belong cannot be told — "
+        f"the tokenizer makes {bare} of {PROBE!r}, but {full} with special tokens: where they belong cannot be told — "
         "choose a base whose tokenizer puts them around the text"
     )
 
@@ -202,7 +202,7 @@ def word_starts(tokenizer: Tokenizer) -> npt.NDArray[np.bool_]:
 
 def _write(folder: Path, documents: Iterator[str], tokenizer: Tokenizer, key: str) -> None:
     dtype = np.dtype("<u2" if _vocabulary_size(tokenizer) <= 1 << 16 else "<u4")
-    plain_tokenizer = _plain(tokenizer)
+    plain_tokenizer = plain(tokenizer)
     encode: Encode | None = None
     unread = Unread.by(plain_tokenizer)
     total, count, size = 0, 0, 0
@@ -287,7 +287,7 @@ def encoded(tokenizer: Tokenizer, texts: Sequence[str]) -> tuple[IntArray, IntAr
         DataError: a text is not valid Unicode.
         ModelError: the tokenizer cannot encode a text.
     """
-    return _encode(_by_the_document(_plain(tokenizer), np.dtype(np.int64)), list(texts), 0)
+    return _encode(_by_the_document(plain(tokenizer), np.dtype(np.int64)), list(texts), 0)
 
 
 def _encode(encode: Encode, texts: list[str], first: int) -> tuple[npt.NDArray[Any], IntArray]:
@@ -314,7 +314,7 @@ def _encode(encode: Encode, texts: list[str], first: int) -> tuple[npt.NDArray[A
         ) from error
 
 
-def _plain(tokenizer: Tokenizer) -> Tokenizer:
+def plain(tokenizer: Tokenizer) -> Tokenizer:
     """The tokenizer without its own truncation and padding; a copy, so that the caller's keeps them."""
     if tokenizer.padding is None and tokenizer.truncation is None:
         return tokenizer

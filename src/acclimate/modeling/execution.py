@@ -52,7 +52,10 @@ class Packed(nn.Module):
         self.pools_mean = not self.is_mlm and self.family.pools_mean(model.config.to_dict())
         self._shift = _padding_id(model) + 1 if self.family.shifted_positions else 0
         self._checkpointed = any(getattr(module, "gradient_checkpointing", False) for module in model.modules())
-        self._takes_types = "token_type_ids" in inspect.signature(model.forward).parameters
+        # Where there is one segment, or none, all tokens are of it, whatever a tokenizer says.
+        self._takes_types = (
+            "token_type_ids" in inspect.signature(model.forward).parameters and getattr(model.config, "type_vocab_size", 2) > 1
+        )
         if fast.cheap_dropout:
             cheapen(model)
         if self.execution == "packed":

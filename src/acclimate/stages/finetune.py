@@ -32,6 +32,7 @@ class Finetune(EncoderPace, Stage):
     version: ClassVar[int] = 3
     role: ClassVar[Role] = "learns"
     serves: ClassVar[Serves] = {"sequence": ("softmax", "sigmoid")}
+    most_texts: ClassVar[int] = 2
     silent: ClassVar[Mapping[str, Any]] = {"thresholds": "half"}
     stage: Literal["finetune"] = "finetune"
     task: str | None = None
@@ -112,7 +113,7 @@ class Finetune(EncoderPace, Stage):
         assert reads.task is not None
         splits, most = {"train": reads.task.train, "dev": reads.task.dev, "test": reads.task.test}, given.length(self.max_length)
         train, dev, test = (
-            sum(min(length + reads.special, most) for length in reads.texts[f"task {name}"][0].lengths(split.documents()))
+            sum(min(length + reads.special, most) for length in reads.texts[f"task {name}"][0].lengths_together(split.inputs))
             for name, split in splits.items()
         )
         texts = len(splits["train"])
@@ -154,7 +155,7 @@ class Finetune(EncoderPace, Stage):
         kept, slower = self.frozen_precision, self.layer_decay
         with EncoderTrainer.of(context, parent, model, self, kept=kept, layer_decay=slower) as trainer:
             texts = {name: trainer.read(split) for name, split in task.splits.items()}
-            unknown = {name: read.store.unknown_share for name, read in texts.items()}
+            unknown = {name: read.unknown_share for name, read in texts.items()}
             if told := unknown_words({f"the {name} texts": share for name, share in unknown.items()}):
                 trainer.notes.append(told)
             order = CountOrder(len(task.train), self.batch_size, context.seed)
@@ -170,7 +171,7 @@ class Finetune(EncoderPace, Stage):
             **result.measured(),
             "epochs": round(result.steps / epoch, 3),
             "micro_tokens": trainer.micro,
-            **{f"cut_tokens_{name}": read.windows.cut_tokens for name, read in texts.items()},
+            **{f"cut_tokens_{name}": read.cut_tokens for name, read in texts.items()},
             **{f"unknown_share_{name}": share for name, share in unknown.items()},
         }
         lengths = texts["train"].lengths

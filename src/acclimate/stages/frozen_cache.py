@@ -56,7 +56,10 @@ class FrozenLayers:
         counts = np.ones(len(texts), dtype=np.int64) if self.parts.one_row else texts.lengths
         width = dimensions_of(self.parts.whole.model.config.to_dict()).width
         size = int(counts.sum()) * width * np.dtype(self.precision).itemsize
-        key = digest_json({**self._facts, "texts": split.text_fingerprint, "longest": int(texts.lengths.max(initial=0))})
+        # Of several columns the fingerprint is that of all texts in a row, as they would be those of one.
+        columns = {"columns": len(split.inputs)} if len(split.inputs) > 1 else {}
+        read = {"texts": split.text_fingerprint, "longest": int(texts.lengths.max(initial=0)), **columns}
+        key = digest_json(self._facts | read)
         folder = self.context.cache / key[:32]
         # Asked once for the whole stage: a resume takes the way that was begun, for the sums of both differ in their last bit.
         if not remembered(self.context.work / f"frozen-{key[:8]}.json", lambda: float(fits(folder, size)), runtime.devices):

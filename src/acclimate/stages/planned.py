@@ -105,7 +105,7 @@ class Reads:
     texts: Mapping[str, tuple[Measured, ...]]
     """By the name of the corpus, and `task train`, `task dev`, `task test` where it reads labels; empty for plain baselines."""
     special: int
-    """Special tokens around every text."""
+    """Special tokens around every text; around and between those of a pair where the stage reads pairs."""
     task: Task | None
     """At the stage's label budget."""
     fast: FastPaths

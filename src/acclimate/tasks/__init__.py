@@ -3,7 +3,8 @@
 from acclimate.tasks.classify import Classify
 from acclimate.tasks.kind import TaskKind
 from acclimate.tasks.multilabel import Multilabel
+from acclimate.tasks.pair import Pair
 from acclimate.tasks.perplexity import Perplexity
 from acclimate.tasks.tag import Tag
 
-KINDS: tuple[type[TaskKind], ...] = (Classify, Multilabel, Perplexity, Tag)
+KINDS: tuple[type[TaskKind], ...] = (Classify, Multilabel, Pair, Tag, Perplexity)

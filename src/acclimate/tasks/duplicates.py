@@ -36,8 +36,8 @@ def count_duplicates(splits: Mapping[str, Rows]) -> DuplicateFacts:
     )
 
 
-def refuse_leaks(train: Rows, test: Rows, problems: Problems) -> None:
-    """Report every test row whose text stands in train too; skipping bad records does not settle this one."""
+def refuse_leaks(train: Rows, test: Rows, problems: Problems, item: str) -> None:
+    """Report every test row whose text (or pair: whatever `item` is) stands in train too; skipping bad records does not settle this one."""
     first: dict[Hashable, int] = {}
     for row, key in enumerate(train.keys()):
         first.setdefault(key, row)
@@ -47,7 +47,7 @@ def refuse_leaks(train: Rows, test: Rows, problems: Problems) -> None:
             file, line = test.places[row]
             text = test.shown(row)
             shown = text if len(text) <= 60 else text[:57] + "..."
-            problems.fatal("identical text in train and test", file, line, f"{shown!r} stands in {train.place(first[key])} too{mend}")
+            problems.fatal(f"identical {item} in train and test", file, line, f"{shown!r} stands in {train.place(first[key])} too{mend}")
             mend = ""  # once is enough
 
 

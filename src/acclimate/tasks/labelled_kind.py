@@ -17,7 +17,7 @@ from acclimate.errors import DataError
 from acclimate.tasks.grouping import Group
 from acclimate.tasks.kind import ColumnRole, Place, T, TaskKind
 from acclimate.tasks.rows import Row, Rows
-from acclimate.tasks.split import Column
+from acclimate.tasks.split import Column, Split
 
 NO_PLACE = "a task needs either `path` (a folder, a dataset, or one file to be split) or `train`"
 
@@ -182,6 +182,10 @@ class LabelledKind(TaskKind, TableReading):
 
     def noted(self, train: Rows, made: bool) -> tuple[str, ...]:
         """What is to be known of train; `made` says that acclimate takes dev or test out of it."""
+        return ()
+
+    def ungrouped(self, splits: Mapping[str, Split], made: tuple[str, ...], columns: Mapping[str, str]) -> tuple[str, ...]:
+        """What is to be known of items that may belong together, where nothing says so; `made` names splits that acclimate made."""
         return ()
 
     def absent(self, counts: Mapping[str, int], split: str) -> tuple[str, ...]:

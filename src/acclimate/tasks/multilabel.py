@@ -14,7 +14,6 @@ from acclimate.data.readers.problems import Problems
 from acclimate.data.readers.records import Record, Source
 from acclimate.errors import DataError, SettingsError
 from acclimate.tasks.blocks import Block
-from acclimate.tasks.classify import refuse_not_finite
 from acclimate.tasks.kind import Form, Head, Judged
 from acclimate.tasks.label_cells import LIST, NONE, WORDS, cells_of, indicators, labels_in, repeated, separator_between, truth, written
 from acclimate.tasks.label_checks import check_labels, without_labels
@@ -22,6 +21,7 @@ from acclimate.tasks.labels import is_missing
 from acclimate.tasks.metrics.metric import Metric
 from acclimate.tasks.metrics.sets import METRICS, example_f1
 from acclimate.tasks.named import NamedKind
+from acclimate.tasks.one_name import refuse_not_finite
 from acclimate.tasks.rows import Row, Rows
 from acclimate.tasks.set_blocks import NONE as NO_LABEL
 from acclimate.tasks.set_blocks import TOLD

@@ -11,7 +11,6 @@ from acclimate.data.corpus import CorpusSettings
 from acclimate.data.ragged import Ragged
 from acclimate.errors import DataError, SettingsError, did_you_mean
 from acclimate.tasks.blocks import Block
-from acclimate.tasks.classify import refuse_not_finite
 from acclimate.tasks.duplicates import DuplicateFacts
 from acclimate.tasks.facts import TaskFacts, word_lengths
 from acclimate.tasks.held_documents import Held, beginning, of_corpus, of_files, smaller_documents
@@ -19,6 +18,7 @@ from acclimate.tasks.kind import Form, Head, Judged, Place, T, TaskKind
 from acclimate.tasks.metrics.metric import Metric
 from acclimate.tasks.metrics.texts import METRICS, NATS, UNREAD_BITS
 from acclimate.tasks.named import label_counts
+from acclimate.tasks.one_name import refuse_not_finite
 from acclimate.tasks.split import Answers, Column, Split
 from acclimate.tasks.splits import carve
 from acclimate.tasks.text_blocks import TOLD

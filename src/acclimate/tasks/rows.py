@@ -66,7 +66,7 @@ class Rows:
 def read_rows(source: Source, read: ReadRow, columns: Mapping[str, str], texts: int, group: str | None, problems: Problems) -> Rows:
     """Every row that `read` makes something of: `texts` columns of text, where asked a group. `problems` gets to know the others."""
     rows = Rows(tuple([] for _ in range(texts)), [], None if group is None else [], [], [], source.files)
-    wanted = tuple(columns.values()) if group is None else (*columns.values(), group)
+    wanted = tuple(dict.fromkeys(columns.values() if group is None else (*columns.values(), group)))  # a text may name the group
     for record in source.records(wanted, problems):
         row = read(record, columns, problems)
         if row is None:

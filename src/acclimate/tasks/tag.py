@@ -14,13 +14,13 @@ from acclimate.data.readers.problems import Problems
 from acclimate.data.readers.records import Record
 from acclimate.errors import SettingsError
 from acclimate.tasks.blocks import Block
-from acclimate.tasks.classify import refuse_not_finite
 from acclimate.tasks.kind import ColumnRole, Form, Head, Judged
 from acclimate.tasks.labelled_kind import LabelledKind
 from acclimate.tasks.labels import in_order, label_hint, some_labels
 from acclimate.tasks.metrics.metric import Metric
 from acclimate.tasks.metrics.spans import METRICS, OUTSIDE, entities_of, entity_f1, tags_of, type_of
 from acclimate.tasks.named import label_counts
+from acclimate.tasks.one_name import refuse_not_finite
 from acclimate.tasks.rows import Row, Rows
 from acclimate.tasks.split import Answers, Column, Split
 

@@ -93,7 +93,7 @@ class Task:
             duplicates = count_duplicates(rows)
             lengths = {split: len(each) for split, each in rows.items()}
             if "test" in rows and kind.duplicates == "error":
-                refuse_leaks(rows["train"], rows["test"], problems)
+                refuse_leaks(rows["train"], rows["test"], problems, kind.item)
             if kind.duplicates == "drop":
                 rows, lost = drop_across(rows)
                 dropped |= lost
@@ -130,7 +130,7 @@ class Task:
             made=made,
             split_seed=kind.split_seed if made or len(splits["test"]) < whole_test else None,
             test_drawn_from=whole_test if len(splits["test"]) < whole_test else None,
-            **group_facts(splits, kind.item, group_notes),
+            **(group_facts(splits, kind.item, group_notes) or {"group_notes": kind.ungrouped(splits, made, columns)}),
         )
         unlabeled = Corpus.open("unlabeled", kind.unlabeled, root, place.planned) if kind.unlabeled else None
         return cls(kind, names, splits["train"], splits["dev"], splits["test"], unlabeled, facts, splits["train"].documents_fingerprint)

@@ -34,9 +34,9 @@ class MajorityModel:
         counts = gold.sum(axis=0) if link == "sigmoid" else np.bincount(gold, minlength=len(labels))
         return MajorityModel(labels, tuple((counts / len(gold)).tolist()), link)
 
-    def probabilities(self, texts: Sequence[str], words: Ragged | None = None) -> NDArray[np.float64]:
-        """Probabilities [N, L], every row the same; [all words, L] where `words` are asked about."""
-        return np.tile(np.array(self.shares), (len(texts) if words is None else len(words.values), 1))
+    def probabilities(self, *columns: Sequence[str], words: Ragged | None = None) -> NDArray[np.float64]:
+        """Probabilities [N, L] of the items of these columns of texts, every row the same; [all words, L] where `words` are asked about."""
+        return np.tile(np.array(self.shares), (len(columns[0]) if words is None else len(words.values), 1))
 
     def save(self, folder: Path) -> None:
         """Write the model's folder."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
+from acclimate.data.pairs import pair_marks
 from acclimate.data.sample import Measured, Sample, sample_of
 from acclimate.data.tokens import encoded, special_ids, special_tokens
 from acclimate.data.unknown import nothing_to_mask, unknown_words
@@ -100,9 +101,18 @@ class Readings:
             self._tokenizers[source.digest] = read_tokenizer(source.folder / TOKENIZER)
         return self._tokenizers[source.digest]
 
-    def special(self, source: Source) -> int:
-        """Special tokens around every text."""
-        return sum(map(len, special_ids(self.tokenizer(source))))
+    def special(self, source: Source, texts: int) -> int:
+        """Special tokens of an item of so many texts.
+
+        Raises:
+            ModelError: the tokenizer knows no pairs, and these are some.
+        """
+        if texts == 1:
+            return sum(map(len, special_ids(self.tokenizer(source))))
+        try:
+            return pair_marks(self.tokenizer(source)).special
+        except ModelError as error:
+            raise ModelError(f"base {source.name}: {error}") from error
 
     def parts(self, node: Node) -> dict[str, tuple[Part, ...]]:
         """What a stage reads of the data, by the name of the corpus, or of the split."""
@@ -120,7 +130,8 @@ class Readings:
         texts: dict[str, tuple[Measured, ...]] = {}
         if source is not None:
             texts = {name: tuple(self.of(source, part) for part in parts) for name, parts in self.parts(node).items()}
-        special = self.special(source) if source is not None and texts else 0
+        whole = task.kind.texts() if task is not None and "task test" in texts else 1
+        special = self.special(source, whole) if source is not None and texts else 0
         return Reads(texts, special, task, fast, node.parent, node.fingerprints)
 
     def _sample(self, part: Part) -> Sample:
