@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         UnreadableError,
     )
     from acclimate.evaluation.predictor import load_predictor
+    from acclimate.evaluation.zero_shot_predictor import load_zero_shot
     from acclimate.modeling.named import packaged_base
     from acclimate.report.publish import publish
     from acclimate.stages.bilstm import Bilstm
@@ -65,6 +66,7 @@ __all__ = [
     "UnreadableError",
     "load_predictor",
     "load_study",
+    "load_zero_shot",
     "packaged_base",
     "publish",
     "run_study",
@@ -85,6 +87,7 @@ _HOMES = {
         "UnreadableError",
     ),
     "acclimate.evaluation.predictor": ("load_predictor",),
+    "acclimate.evaluation.zero_shot_predictor": ("load_zero_shot",),
     "acclimate.modeling.named": ("packaged_base",),
     "acclimate.report.publish": ("publish",),
     "acclimate.stages.bilstm": ("Bilstm",),

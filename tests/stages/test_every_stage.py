@@ -13,14 +13,16 @@ from typing import get_args
 import pytest
 from pydantic import ValidationError
 from tests.study.conftest import WORDS, sentence, tiny_model, write_jsonl
+from tokenizers import Tokenizer, processors
 
 from acclimate.errors import Interrupted
 from acclimate.modeling.fast_paths import FastPaths
 from acclimate.modeling.folder import ModelFolder
 from acclimate.modeling.source import Source, resolve_base
+from acclimate.modeling.trained_base import import_trained
 from acclimate.stages import BASES, STAGES
 from acclimate.stages.base import ANSWERING, Context, Role, Runtime
-from acclimate.stages.planned import Sizes, Work
+from acclimate.stages.planned import Classifier, Sizes, Work
 from acclimate.study.plan import graph
 from acclimate.study.plan.readings import Readings
 from acclimate.tasks.opened import Data, DataSettings
@@ -42,16 +44,19 @@ class World:
     knows_words: bool = False
     """The model has a head that predicts masked words."""
     others: tuple["World", ...] = ()
-    """The same with other tasks, for stages that do not answer its own: held-out text, and tags of words."""
+    """The same with other tasks, for stages that do not answer its own: held-out text, tags of words, and a model of inference."""
+    classifier: Classifier | None = None
+    """Of that model."""
 
     @property
     def given(self):
-        return replace(Sizes.of(self.source), pretrained=self.knows_words)
+        return replace(Sizes.of(self.source), pretrained=self.knows_words, classifier=self.classifier)
 
     def of(self, stage):
         if not stage.serves:
             return self
-        return next(world for world in (self, *self.others) if stage.answers(world.data.task.kind))
+        fit = (world for world in (self, *self.others) if world.classifier or not stage.asks_texts)
+        return next(world for world in fit if stage.answers(world.data.task.kind))
 
 
 # What a stage is tried with, where its defaults do not fit a tiny world or it has settings without a default.
@@ -60,6 +65,7 @@ EXAMPLES = {
     "cut": lambda stage, world: stage.of(1, world.given, "tiny"),
     "prune": lambda stage, _: stage(size=30),
     "pretrain": lambda stage, _: stage(batch_tokens=128, head_warmup=0.5),
+    "zero_shot": lambda stage, _: stage(names={"sport": "match"}, template="the {}"),
     "bilstm": lambda stage, _: stage(embedding=8, hidden=8),
 }
 
@@ -69,6 +75,7 @@ KEYS = {
     "pretrain": "5a0e05b172b9c156",
     "finetune": "5193ce8dad4ca24a",
     "score": "c691c99166ef669d",
+    "zero_shot": "99f67b564a949629",
     "majority": "a70e10a88c6d5e03",
     "tfidf": "9c1e58d0d76445f7",
     "bilstm": "3a6c1a21c58cc1f8",
@@ -105,7 +112,11 @@ def world(tmp_path_factory):
     settings = DataSettings.model_validate({"task": held_out, "domain": str(folder / "domain.jsonl")})
     knows = ModelFolder(folder / "random" / "output" / "model")
     judging = replace(made, data=Data.open(settings, folder, folder / "rejects"), parent=knows, knows_words=True)
-    return replace(made, parent=ModelFolder(folder / "start" / "output" / "model"), others=(judging, tagging(made, folder, rng)))
+    return replace(
+        made,
+        parent=ModelFolder(folder / "start" / "output" / "model"),
+        others=(judging, tagging(made, folder, rng), inferring(made, folder)),
+    )
 
 
 def tagging(made, folder, rng):
@@ -119,6 +130,28 @@ def tagging(made, folder, rng):
         task[split] = str(folder / f"tags-{split}.jsonl")
     settings = DataSettings.model_validate({"task": task, "domain": str(folder / "domain.jsonl")})
     return replace(made, data=Data.open(settings, folder, folder / "rejects"))
+
+
+def inferring(made, folder):
+    """The world with a model that has learned whether one text follows from another."""
+    nli = resolve_base(str(inference_model(folder / "nli")), folder)
+    learned = import_trained(nli, folder / "inference" / "model")
+    return replace(made, source=nli, parent=learned, classifier=Classifier(learned.labels, None))
+
+
+def inference_model(folder):
+    """A model of inference in the words of the world."""
+    from transformers import BertConfig, BertForSequenceClassification
+
+    tiny_model(folder)
+    names = ("entailment", "neutral", "contradiction")
+    labels = {"id2label": dict(enumerate(names)), "label2id": {name: number for number, name in enumerate(names)}}
+    BertForSequenceClassification(BertConfig.from_pretrained(folder, **labels)).save_pretrained(folder)
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    pair = "[CLS] $A [SEP] $B:1 [SEP]:1"
+    tokenizer.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", pair, special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
+    tokenizer.save(str(folder / "tokenizer.json"))
+    return folder
 
 
 class Watching(Silent):

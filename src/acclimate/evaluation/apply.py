@@ -19,7 +19,8 @@ from acclimate.data.readers.read_files import file_notes
 from acclimate.data.readers.records import Source
 from acclimate.errors import DataError, ModelError, SettingsError
 from acclimate.evaluation.answers import AnswerForm
-from acclimate.evaluation.predictor import Predictor, kind_of_model, load_predictor, model_config, problem_of, thresholds_of
+from acclimate.evaluation.predictor import kind_of_model, load_predictor, problem_of, thresholds_of
+from acclimate.evaluation.trained_folder import Predictor, model_config
 from acclimate.evaluation.writing import check_out, opened, writer_of
 from acclimate.modeling.baselines.table import BASELINES
 from acclimate.tasks import KINDS

@@ -13,14 +13,11 @@ from torch.nn.functional import cross_entropy
 
 from acclimate.data.tokens import TokenStore, encoded
 from acclimate.data.unknown import Unread
-from acclimate.evaluation.inference import in_parts
+from acclimate.evaluation.inference import Told, in_parts
 from acclimate.modeling.tensors import TensorBatch
 from acclimate.objectives.every_token import DOCUMENT, EveryToken
 from acclimate.objectives.mlm import Vocabulary
 from acclimate.training.devices import Devices
-
-Told = Callable[[int, int], None]
-"""Gets to know the tokens that went through the model so far, and those of all passes."""
 
 
 @torch.no_grad()

@@ -19,6 +19,9 @@ from acclimate.training.memory import is_out_of_memory, nothing_smaller
 
 SPEED_TEXTS = 64  # are enough to time a model by
 
+Told = Callable[[int, int], None]
+"""Gets to know the tokens that went through the model so far, and those of all passes."""
+
 
 @dataclass(frozen=True)
 class MaskedScores:
@@ -82,13 +85,19 @@ def class_probabilities(
     max_tokens: int,
     devices: Devices,
     meaning: Callable[[Tensor], Tensor] = softmax,
+    told: Told | None = None,
 ) -> NDArray[np.float64]:
     """Probabilities [N, L] of every text, in the texts' order; `meaning` turns logits [B, L] into them."""
     model.eval()
     probabilities_NL = np.zeros((len(texts), classes))
-    for indices in evaluation_batches(texts.lengths, max_tokens):
+    lengths, done = texts.lengths, 0
+    every = int(lengths.sum())
+    for indices in evaluation_batches(lengths, max_tokens):
         logits_BL = torch.cat(in_parts(model, texts.batch(indices), devices))
         probabilities_NL[indices] = meaning(logits_BL.double()).cpu().numpy()
+        done += int(lengths[indices].sum())
+        if told is not None:
+            told(done, every)
     return probabilities_NL
 
 

@@ -1,20 +1,18 @@
 """A trained model's folder, ready to label texts: plain baselines and transformers behind one face."""
 
 import tempfile
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 
 from acclimate.errors import ModelError
-from acclimate.files import read_json
-from acclimate.modeling.base_files import KIND, THRESHOLDS
+from acclimate.evaluation.trained_folder import Predictor, checked, finite_weights, model_config
+from acclimate.evaluation.zero_shot_predictor import ZeroShotPredictor, hypotheses_of
+from acclimate.modeling.base_files import KIND, MAX_LENGTH, THRESHOLDS
 from acclimate.modeling.baselines.table import BASELINES, load_baseline
-from acclimate.modeling.finite import check_finite
 from acclimate.modeling.links import PROBLEMS, ProblemType
 from acclimate.tasks import KINDS
 from acclimate.tasks.kind import Link, TaskKind
@@ -22,21 +20,9 @@ from acclimate.tasks.perplexity import Perplexity
 from acclimate.tasks.thresholds import Thresholds
 
 if TYPE_CHECKING:
-    from torch import nn
+    pass
 
 MASKED = "ForMaskedLM"  # in the name of an architecture that predicts words
-
-
-class Predictor(Protocol):
-    """Answers items, of one column of texts or of several."""
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The L labels, in the order of the outputs' columns."""
-
-    @property
-    def probabilities(self) -> Callable[..., NDArray[np.float64]]:
-        """`probabilities(texts)` is [N, L]; of pairs `probabilities(texts, texts_b)`."""
 
 
 def load_predictor(folder: Path, max_tokens: int = 8192, baselines: Mapping[str, str] = BASELINES) -> Predictor:
@@ -48,22 +34,10 @@ def load_predictor(folder: Path, max_tokens: int = 8192, baselines: Mapping[str,
     Raises:
         ModelError: there is no trained classifier in the folder, its files are missing or damaged, or its weights are not finite.
     """
-    config = model_config(folder)
-    try:
-        predictor = _loaded(folder, max_tokens, load_baseline(folder, config, baselines))
-    except FileNotFoundError as error:
-        others = [path.name for path in sorted(folder.iterdir()) if path.suffix in (".bin", ".pt", ".h5") or ".safetensors" in path.name]
-        there = f"; of {', '.join(others)} nothing is read: save the model as one model.safetensors" if others else ""
-        raise ModelError(f"{error.filename or folder / 'model.safetensors'}: not there, so the model is incomplete{there}") from error
-    except (KeyError, TypeError, ValueError, SafetensorError) as error:
-        what = f"{error} is missing" if isinstance(error, KeyError) else str(error).strip() or type(error).__name__
-        raise ModelError(f"{folder}: the model cannot be read ({what.splitlines()[0]}); it is damaged, copy it again") from error
-    labels = predictor.labels
-    twice = next((name for name, count in Counter(labels).items() if count > 1), None)
-    if twice is not None or not labels:
-        names = f"two outputs the name {twice!r}; call them differently" if labels else "no output a name"
-        raise ModelError(f"{folder / 'config.json'}: gives {names}")
-    return predictor
+    config, hypotheses = model_config(folder), hypotheses_of(folder)
+    if hypotheses is not None:
+        return checked(folder, lambda: ZeroShotPredictor(folder, max_tokens, hypotheses))
+    return checked(folder, lambda: _loaded(folder, max_tokens, load_baseline(folder, config, baselines)))
 
 
 def _loaded(folder: Path, max_tokens: int, baseline: Any) -> Predictor:
@@ -71,20 +45,6 @@ def _loaded(folder: Path, max_tokens: int, baseline: Any) -> Predictor:
         return TransformerPredictor(folder, max_tokens)
     answers_itself: bool = hasattr(baseline, "probabilities")
     return baseline if answers_itself else ModulePredictor(folder, baseline, max_tokens)
-
-
-def model_config(folder: Path) -> dict[str, Any]:
-    """The config.json of a model's folder.
-
-    Raises:
-        ModelError: there is none.
-    """
-    if not (folder / "config.json").is_file():
-        raise ModelError(f"{folder}: no config.json here; give the folder of a trained model, e.g. results/NAME/best")
-    config = read_json(folder / "config.json")
-    if not isinstance(config, dict):
-        raise ModelError(f"{folder / 'config.json'}: a JSON object is wanted")
-    return config
 
 
 def kind_of_model(folder: Path, kinds: Sequence[type[TaskKind]] = KINDS) -> type[TaskKind]:
@@ -135,7 +95,7 @@ class ModulePredictor:
 
         self._devices = Devices()
         self._model = model.to(self._devices.device)
-        _finite_weights(folder, self._model)
+        finite_weights(folder, self._model)
         self._max_tokens = max_tokens
 
     @property
@@ -164,7 +124,7 @@ class TransformerPredictor:
 
     def __init__(self, folder: Path, max_tokens: int) -> None:
         from acclimate.modeling.execution import Packed
-        from acclimate.modeling.folder import MAX_LENGTH, ModelFolder
+        from acclimate.modeling.folder import ModelFolder
         from acclimate.modeling.heads import load_trained_classifier
         from acclimate.modeling.longest import sequence_length
         from acclimate.training.devices import Devices
@@ -176,7 +136,7 @@ class TransformerPredictor:
         self.problem = _problem_type(config.problem_type, config.num_labels or 2, folder)
         self._devices = Devices()
         classifier = load_trained_classifier(self._folder)
-        _finite_weights(folder, classifier)
+        finite_weights(folder, classifier)
         self._packed = Packed(classifier).to(self._devices.device)
         self._length = sequence_length(self._folder.config.get(MAX_LENGTH), self._folder)
         self._max_tokens = max_tokens
@@ -215,7 +175,3 @@ def _problem_type(stated: str | None, labels: int, folder: Path) -> ProblemType:
     if stated in (None, "single_label_classification"):
         return "single_label_classification"
     raise ModelError(f"{folder / 'config.json'}: problem_type {stated!r} is not known")
-
-
-def _finite_weights(folder: Path, model: "nn.Module") -> None:
-    check_finite(folder, ((name, bool(values.isfinite().all())) for name, values in model.named_parameters()))

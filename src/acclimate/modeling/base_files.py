@@ -18,6 +18,8 @@ CONFIG, TOKENIZER, TOKENIZER_CONFIG = "config.json", "tokenizer.json", "tokenize
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 ADAPTER = "adapter_config.json"
 KIND = "acclimate_kind"  # in config.json: what kind of task a model was trained on, where transformers' `problem_type` does not tell
+ZERO_SHOT = "acclimate_zero_shot"  # in config.json: the hypotheses by which a model of inference gives labels
+MAX_LENGTH = "acclimate_max_length"  # in config.json: tokens of the longest sequence that a classifier was trained on
 THRESHOLDS = "acclimate_thresholds"  # in config.json: above which probability each name is given, where it is not one half
 OTHER_WEIGHTS = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
 # What the tensors of a head for masked language modelling are called, or those of its output where a classifier has the rest of them, too.

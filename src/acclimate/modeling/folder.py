@@ -20,7 +20,18 @@ from torch import Tensor
 from acclimate.errors import ModelError, first_line
 from acclimate.files import read_json, write_json
 from acclimate.modeling.architecture import AUTO, Architecture, Kind, is_mlm, quiet, untied
-from acclimate.modeling.base_files import CONFIG, KIND, THRESHOLDS, TOKENIZER, WEIGHTS, alone, read_tokenizer, tokenizer_files
+from acclimate.modeling.base_files import (
+    CONFIG,
+    KIND,
+    MAX_LENGTH,
+    THRESHOLDS,
+    TOKENIZER,
+    WEIGHTS,
+    ZERO_SHOT,
+    alone,
+    read_tokenizer,
+    tokenizer_files,
+)
 from acclimate.modeling.families import Family, dimensions_of, family_of
 from acclimate.modeling.links import PROBLEM_TYPE, PROBLEMS
 from acclimate.modeling.source import Source
@@ -29,7 +40,7 @@ from acclimate.randomness import seed_of
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-HEAD, MAX_LENGTH = "acclimate_head", "acclimate_max_length"
+HEAD = "acclimate_head"  # in config.json: the settings of a deeper head
 CARRIED = "carried."
 """Two heads may share names: of those, what was not trained last is kept as `carried.mlm.<name>` or `carried.classifier.<name>`."""
 
@@ -213,7 +224,7 @@ def save_model(output: Path, parent: ModelFolder, model: "PreTrainedModel", max_
             "label2id": {label: number for number, label in labels.items()},
             PROBLEM_TYPE: model.config.problem_type or PROBLEMS["softmax"],
         }
-        for name in (HEAD, KIND, THRESHOLDS):
+        for name in (HEAD, KIND, THRESHOLDS, ZERO_SHOT):
             config.pop(name, None)
         config[MAX_LENGTH] = max_length
         if getattr(model.config, HEAD, None):
@@ -295,7 +306,7 @@ def _without_labels(config: dict[str, Any]) -> dict[str, Any]:
     return {
         key: value
         for key, value in config.items()
-        if key not in ("id2label", "label2id", "problem_type", "num_labels", HEAD, KIND, THRESHOLDS)
+        if key not in ("id2label", "label2id", "problem_type", "num_labels", HEAD, KIND, THRESHOLDS, ZERO_SHOT)
     }
 
 

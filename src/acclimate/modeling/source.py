@@ -13,6 +13,7 @@ from acclimate.modeling.base_files import (
     TOKENIZER_CONFIG,
     check_files,
     digest_of,
+    has_tensors,
     names_in,
     parameters_in,
     read_tokenizer,
@@ -21,6 +22,7 @@ from acclimate.modeling.base_files import (
     tokenizer_files,
     weight_files,
 )
+from acclimate.modeling.families import family_of
 from acclimate.modeling.named import NAMED, packaged_base
 from acclimate.modeling.shape import Shape
 
@@ -72,6 +74,19 @@ def resolve_base(base: str, root: Path) -> Source:
     parameters = sum(parameters_in(file) for file in weights if file.name != INDEX)
     check_weights(base, config, parameters)
     return Source(base, folder, digest_of(files), files, config, parameters, sum(file.stat().st_size for file in weights), hub)
+
+
+def classifier_names(source: Source) -> tuple[str, ...]:
+    """The names of what the trained classifier of a base gives, in their order; empty where it brings none.
+
+    Raises:
+        ModelError: a file of its weights is none, or is torn.
+    """
+    if source.shape is not None or not has_tensors(source.name, source.folder, (f"{family_of(source.config).classifier}.",)):
+        return ()
+    # Two labels that nobody named are not in the file: transformers leaves out what it takes for granted.
+    named = source.config.get("id2label") or {number: f"LABEL_{number}" for number in range(int(source.config.get("num_labels") or 2))}
+    return tuple(str(named[number]) for number in sorted(named, key=int))
 
 
 def new_source(shape: Shape, tokenizer: str, root: Path) -> Source:

@@ -11,9 +11,10 @@ from acclimate.stages.prune import Prune
 from acclimate.stages.score import Score
 from acclimate.stages.start import Start
 from acclimate.stages.tfidf import Tfidf
+from acclimate.stages.zero_shot import ZeroShot
 
 __all__ = ["BASELINES", "BASES", "STAGES", "Cut", "Start"]
 
-STAGES: tuple[type[Stage], ...] = (Prune, Pretrain, Finetune, Score, Majority, Tfidf, Bilstm, LinearTagger)
+STAGES: tuple[type[Stage], ...] = (Prune, Pretrain, Finetune, Score, ZeroShot, Majority, Tfidf, Bilstm, LinearTagger)
 BASELINES = tuple(stage for stage in STAGES if stage.role == "baseline")  # written as a base, and the only stage of their recipe
 BASES = (Start, Cut)  # what `base:` becomes, where it is no plain baseline

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -15,7 +16,7 @@ from acclimate.objectives.class_weights import check_class_weights, class_weight
 from acclimate.settings import MOST_EPOCHS
 from acclimate.stages.base import LABELS_OF, USUAL_SCORE, Context, Outcome, Role, Serves, Stage
 from acclimate.stages.pace import Course, EncoderPace
-from acclimate.stages.planned import Reads, Sizes, Work
+from acclimate.stages.planned import Classifier, Reads, Sizes, Work
 from acclimate.tasks.task import Task
 from acclimate.tasks.thresholds import Choice
 
@@ -107,7 +108,9 @@ class Finetune(EncoderPace, Stage):
                 raise SettingsError(f"train: {given.source.name}'s layers share their weights, so it is `all` or `head`")
             if self.train > given.layers:
                 raise SettingsError(f"train: {self.train} layers were asked for, and {given.source.name} has {given.layers}")
-        return given
+        if task is None:
+            return given
+        return replace(given, classifier=Classifier(task.names, task.kind.texts(), given.length(self.max_length)))
 
     def work(self, given: Sizes, reads: Reads) -> Work:
         assert reads.task is not None

@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from acclimate.data.sample import Measured
 from acclimate.errors import SettingsError
@@ -14,6 +14,17 @@ from acclimate.modeling.source import Source
 from acclimate.tasks.task import Task
 
 BYTES = 4  # of a weight
+
+
+class Classifier(NamedTuple):
+    """What the trained classifier of a model gives, as far as is known before it is trained."""
+
+    names: tuple[str, ...]
+    """Of its outputs, in their order."""
+    texts: int | None
+    """How many columns of text an item has; None where that is not known, as of a base's."""
+    length: int | None = None
+    """Tokens of the longest sequence that it learned from; None where that is not known."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +39,8 @@ class Sizes:
     embeddings: int = 0
     pretrained: bool = False
     """A stage before this one made it a masked language model, if only one of random weights."""
+    classifier: Classifier | None = None
+    """That a stage before this one trained, or the base brought, and nothing changed since."""
     heldout: Mapping[str, Hashable] = field(default_factory=dict)
     """How much of each corpus the pretrainings before held out, by its name."""
     beside: "Mapping[str, Sizes]" = field(default_factory=dict)
@@ -75,7 +88,8 @@ class Sizes:
 
     def of_layers(self, kept: int) -> Self:
         """With so many of its layers."""
-        return replace(self, body=round(self.body * kept / self.layers), config=self.family.with_layers(self.config, kept))
+        config = self.family.with_layers(self.config, kept)
+        return replace(self, body=round(self.body * kept / self.layers), config=config, classifier=None)
 
     def of_entries(self, kept: int) -> Self:
         """With so many entries in its vocabulary."""

@@ -2,17 +2,17 @@
 
 import shutil
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from acclimate.data.masking import GROUPS
 from acclimate.data.unknown import unknown_words
-from acclimate.errors import Interrupted, SettingsError
+from acclimate.errors import SettingsError
 from acclimate.modeling.longest import LONGEST_DEFAULT, check_length
 from acclimate.stages.base import Context, Outcome, Role, Serves, Stage
 from acclimate.stages.planned import Reads, Sizes, Work
+from acclimate.stages.watched import watched
 from acclimate.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Score(Stage):
             sums = {}
             for name, split in (("dev", task.dev), ("test", task.test)):
                 started = time.monotonic()
-                told = _progress(context, name, micro)
+                told = watched(context, name, micro)
                 sums[name] = document_sums(packed, split.inputs[0], parent.tokenizer(), length, micro, devices, told)
                 runtime.reporter.close()
             speed = len(task.test) / max(time.monotonic() - started, 1e-9)
@@ -93,20 +93,3 @@ class Score(Stage):
         note = unknown_words({f"the {name} documents": share for name, share in unknown.items()})
         metrics = {**scores, **{f"unknown_share_{name}": share for name, share in unknown.items()}, "micro_tokens": micro}
         return Outcome(metrics, cost, (note,) if note else ())
-
-
-def _progress(context: Context, split: str, micro: int) -> Callable[[int, int], None]:
-    """Tells of every forward pass, and stops where that is asked."""
-    reporter, began = context.runtime.reporter, time.monotonic()
-    passes = 0
-
-    def told(done: int, every: int) -> None:
-        nonlocal passes
-        if not passes:
-            reporter.start(f"{context.title} ({split})", -(-every // micro), 0)
-        passes += 1
-        reporter.step(passes, done / max(time.monotonic() - began, 1e-9), None)
-        if context.runtime.stop.asked:
-            raise Interrupted(f"{context.title}: stopped; it begins anew, for nothing is trained")
-
-    return told

@@ -1,6 +1,7 @@
 """The start of every recipe: a pretrained model brought into the store's one form, or an architecture with random weights."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
@@ -9,10 +10,11 @@ from pydantic import Field
 
 from acclimate.errors import ModelError
 from acclimate.evaluation.cost import Cost, disk_bytes
+from acclimate.modeling.base_files import MAX_LENGTH
 from acclimate.modeling.shape import Shape
-from acclimate.modeling.source import Source
+from acclimate.modeling.source import Source, classifier_names
 from acclimate.stages.base import Context, Outcome, Role, Stage
-from acclimate.stages.planned import Sizes
+from acclimate.stages.planned import Classifier, Sizes
 from acclimate.tasks.task import Task
 
 
@@ -21,20 +23,26 @@ class Start(Stage):
 
     libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers", "tokenizers")
     role: ClassVar[Role] = "start"
+    silent: ClassVar[Mapping[str, Any]] = {"classifier": False}
     stage: Literal["start"] = "start"
     digest: str
     """SHA-256 of the base's weights, configuration and tokenizer."""
     random: bool = False
     """Keep architecture and tokenizer, draw the weights anew."""
+    classifier: bool = False
+    """Keep the trained classifier that the base brings; else it is left behind."""
     shape: Shape | None = None
     """The sizes of a model that does not exist yet; `folder` then holds its tokenizer."""
     name: str = Field(exclude=True)  # what the study calls it: not part of the key, the digest is
     folder: str = Field(exclude=True)
 
     @classmethod
-    def of(cls, source: Source, random: bool) -> Self:
-        """The start of a recipe that begins with this base, or with its architecture alone."""
-        return cls(digest=source.digest, random=random, shape=source.shape, name=source.name, folder=str(source.folder))
+    def of(cls, source: Source, random: bool, classifier: bool = False) -> Self:
+        """The start of a recipe that begins with this base, or with its architecture alone; `classifier`: with the one that it brings."""
+        kept = classifier and not random
+        return cls(
+            digest=source.digest, random=random, classifier=kept, shape=source.shape, name=source.name, folder=str(source.folder)
+        )  # fmt: skip
 
     def title(self) -> str:
         return "random weights" if self.random else f"read the base {Path(self.name).name}"
@@ -54,11 +62,16 @@ class Start(Stage):
 
     def check(self, given: Sizes, task: Task | None) -> Sizes:
         # A head of random weights is no fresh one: all that is learned above it is learned from the same start.
-        return replace(given, pretrained=True) if self.random else given
+        if self.random:
+            return replace(given, pretrained=True)
+        if self.classifier and given.source is not None and (names := classifier_names(given.source)):
+            return replace(given, classifier=Classifier(names, texts=None, length=given.config.get(MAX_LENGTH)))
+        return given
 
     def run(self, parent: object, context: Context) -> Outcome:
         from acclimate.modeling.folder import import_base, random_base
         from acclimate.modeling.source import new_source, resolve_base
+        from acclimate.modeling.trained_base import import_trained
 
         began = time.monotonic()
         root = Path("/")
@@ -74,6 +87,8 @@ class Start(Stage):
         notes: tuple[str, ...] = ()
         if self.random:
             random_base(source, output, context.seed)
+        elif self.classifier:
+            import_trained(source, output)
         else:
             notes = import_base(source, output).notes
         look()  # once more: what was read in between is what the digest says

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from acclimate.data.corpus import CorpusSettings
 from acclimate.errors import SettingsError
 from acclimate.stages.base import ANSWERING, LABELS_OF, Stage
-from acclimate.study.language.bases import RANDOM, LayersOf, New
+from acclimate.study.language.bases import RANDOM, EndOf, LayersOf, New
 from acclimate.study.language.mistakes import Mistake, did_you_mean
 from acclimate.study.language.recipe import Recipe
 from acclimate.study.language.yaml import Place
@@ -23,7 +23,7 @@ TASK_READS = frozenset(("labels", "exam", "task text", "dev text", "test text"))
 
 def too_many_runs(study: "Study") -> Mistake:
     """What is wrong with a study of more than `MOST_RUNS` runs, said of the setting that makes most of them."""
-    runs, recipes, budgets = study.number_of_runs, len(study.recipes), len(study.labels)
+    runs, recipes, budgets = study.number_of_runs, len(study.compared), len(study.labels)
     seeds = runs // (recipes * budgets)
     sizes = {"recipes": recipes, "labels": budgets, "seeds": seeds}
     parts = f"{recipes:,} recipes x {seeds:,} seeds x {budgets:,} label budgets"
@@ -38,10 +38,11 @@ def contradictions(study: "Study", whole: bool = True) -> Iterator[Mistake]:
         yield Mistake(("seeds",), f"the seed {twice[0]} stands here twice")
     if doubled := [budget for budget, times in Counter(study.labels).items() if times > 1]:
         yield Mistake(("labels",), f"the budget {doubled[0]} stands here twice")
-    if study.reference is not None and study.reference not in study.recipes:
-        names = tuple(study.recipes)
+    if study.reference is not None and study.reference not in study.compared:
+        names = tuple(study.compared)
         near = did_you_mean(study.reference, names)
-        yield Mistake(("reference",), f"{study.reference!r} is not a recipe{near}; recipes are {', '.join(names)}")
+        what = "not a recipe that is compared" if study.reference in study.recipes else "not a recipe"
+        yield Mistake(("reference",), f"{study.reference!r} is {what}{near}; recipes are {', '.join(names)}")
     needing = [name for name, recipe in study.recipes.items() if recipe.needs_base]
     if needing and study.base in (RANDOM, *study.table.baseline_names):
         yield Mistake(
@@ -69,8 +70,10 @@ def contradictions(study: "Study", whole: bool = True) -> Iterator[Mistake]:
             yield Mistake(path, f"the recipe's name {name!r} is empty, or has spaces around it")
         yield from (Mistake((*path, *mistake.path), mistake.message) for mistake in _recipe_contradictions(study, recipe))
         yield from _layers_of(study, name)
+        yield from _end_of(study, name)
+        yield from _asked(study, name)
         yield from _beside(study, name)
-        if (compared or (task is not None and not task.learned)) and recipe.stages and not recipe.answers:
+        if (compared or (task is not None and not task.learned)) and recipe.stages and not recipe.answers and name in study.compared:
             last = recipe.stages[-1]
             other = f", which is about {last.about()} and not about the study's task" if last.about() is not None else ""
             yield Mistake(path, f"ends with {last.word()}{other}; {study.table.to_answer(task)}")
@@ -145,7 +148,59 @@ def _layers_of(study: "Study", name: str) -> Iterator[Mistake]:
             return
         if teacher.is_baseline:
             yield Mistake(("recipes", name, "base", "layers_of"), f"{base.layers_of} is a plain baseline and has no layers")
+        if isinstance(teacher.base, EndOf):
+            mend = f"name {teacher.base.end_of}"
+            yield Mistake(("recipes", name, "base", "layers_of"), f"{base.layers_of} goes on from the end of another model; {mend}")
         seen, base = [*seen, base.layers_of], teacher.base
+
+
+def _end_of(study: "Study", name: str) -> Iterator[Mistake]:
+    # What a recipe goes on from is a model, or a recipe that has one and does not lead back here.
+    base, path = study.recipes[name].base, ("recipes", name, "base", "end_of")
+    if not isinstance(base, EndOf):
+        return
+    other = study.recipes.get(base.end_of)
+    if other is None and base.end_of in (RANDOM, *study.table.baseline_names):
+        yield Mistake(path, f"{base.end_of} is neither a recipe nor a pretrained model")
+    elif other is not None and other.is_baseline:
+        yield Mistake(path, f"{base.end_of} is a plain baseline, and no stage goes on from one")
+    elif way := _way(study, base.end_of, name):
+        yield Mistake(path, f"goes in a circle: {name} needs {' needs '.join(way)}")
+
+
+def _asked(study: "Study", name: str) -> Iterator[Mistake]:
+    # The classifier that a stage asks has learned before it, in this recipe or in those that it goes on from; else the base brings it.
+    for place, stage in enumerate(study.recipes[name].stages):
+        if not stage.asks_texts:
+            continue
+        path = ("recipes", name, "stages", place, stage.word())
+        learned, start = _learned_before(study, name, place)
+        task = None if learned is None else _task(study, learned.about())
+        if learned is None and (start == RANDOM or isinstance(start, New)):
+            yield Mistake(path, f"asks a model that has learned pairs of texts, and random weights have not; {_learn_pairs(stage)}")
+        elif learned is not None and task is not None and task.texts() != stage.asks_texts:
+            of = f"the task {learned.about()}" if learned.about() is not None else "the study's task"
+            yield Mistake(
+                path, f"asks a model that has learned pairs of texts, and {of}, of the kind {task.kind}, has none; {_learn_pairs(stage)}"
+            )
+
+
+def _learned_before(study: "Study", name: str, place: int) -> tuple[Stage | None, object]:
+    """The last stage that learns before a place of a recipe, and the base below it where there is none."""
+    stages, seen = study.recipes[name].stages[:place], {name}
+    while True:
+        if learned := [stage for stage in stages if stage.role == "learns"]:
+            return learned[-1], None
+        base = study.recipes[name].base
+        if not isinstance(base, EndOf) or base.end_of not in study.recipes or base.end_of in seen:
+            return None, base
+        name = base.end_of
+        seen.add(name)
+        stages = study.recipes[name].stages
+
+
+def _learn_pairs(stage: Stage) -> str:
+    return f"e.g. [finetune: {{task: NAME}}, {stage.word()}] with a task of pairs under `data: tasks:`"
 
 
 def _beside(study: "Study", name: str) -> Iterator[Mistake]:
@@ -176,6 +231,8 @@ def _way(study: "Study", start: str, end: str) -> tuple[str, ...] | None:
         ways += [((*way, other), True) for stage in (recipe.stages if whole else recipe.unsupervised) for other in stage.beside()]
         if isinstance(recipe.base, LayersOf):
             ways.append(((*way, recipe.base.layers_of), False))
+        if isinstance(recipe.base, EndOf):
+            ways.append(((*way, recipe.base.end_of), True))
     return None
 
 

@@ -18,7 +18,7 @@ def with_task(study: Study) -> tuple[Study, str | None]:
         SettingsError: no recipe answers the task, or there is none and no recipe is pretrained: nothing can be compared.
     """
     task = study.data.task
-    if task is not None and all(recipe.answers for recipe in study.recipes.values()):
+    if task is not None and all(recipe.answers for recipe in study.compared.values()):
         return study, None
     if task is not None and any(set(stage.reads()) & TASK_READS for recipe in study.recipes.values() for stage in recipe.stages):
         ends = study.table.to_answer(task)

@@ -129,9 +129,14 @@ def _shown(value: Any) -> str:
 def as_written(location: tuple[str | int, ...], raw: Any) -> Place:
     """The written path of a place in the models: without `stages` where a recipe is a list, and without names of union members."""
     path: list[str | int] = []
+    short = False
     for part in location:
+        if short and isinstance(part, str):
+            short = False
+            if isinstance(raw, Mapping) and isinstance(raw.get(part), str):
+                continue  # the word in {base: {zero_shot: NAME, settings}}, beside which its settings stand
         if isinstance(raw, Mapping) and part == "stages" and "stages" not in raw and isinstance(raw.get("base"), Mapping):
-            part = "base"  # {base: {tfidf: {...}}} became a stage
+            part, short = "base", True  # {base: {tfidf: {...}}} became a stage
         inside = (part in raw) if isinstance(raw, Mapping) else isinstance(raw, list | tuple) and isinstance(part, int) and part < len(raw)
         if inside:
             path.append(part)

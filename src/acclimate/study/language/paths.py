@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from acclimate.modeling.named import NAMED
-from acclimate.study.language.bases import RANDOM, LayersOf, New
+from acclimate.study.language.bases import RANDOM, EndOf, LayersOf, New
 from acclimate.study.language.study import Study
 
 SPLITS = ("path", "train", "dev", "test")
@@ -50,6 +50,8 @@ def relocated(resolved: dict[str, Any], root: Path, to: Path) -> dict[str, Any]:
                 return base if base == RANDOM else moved(base)
             case {"layers_of": str(model)} if model not in resolved["recipes"]:
                 return {**base, "layers_of": moved(model)}
+            case {"end_of": str(model)} if model not in resolved["recipes"]:
+                return {**base, "end_of": moved(model)}
             case {"random": {"tokenizer": str(folder)} as shape}:
                 return {"random": {**shape, "tokenizer": moved(folder)}}
         return base
@@ -90,5 +92,7 @@ def _bases(study: Study) -> Iterator[str]:
                 yield recipe.base
             case LayersOf():
                 yield recipe.base.layers_of
+            case EndOf():
+                yield recipe.base.end_of
             case New() if recipe.base.random.tokenizer is not None:
                 yield recipe.base.random.tokenizer

@@ -23,8 +23,9 @@ class Recipe(Settings):
 
     base: Base | None = None
     """Where it starts: a hub id, a folder or a short name, `random` (the study's base with fresh weights), `random: {sizes}`,
-    `{layers_of: model or recipe, keep: layers}`, or a plain baseline (`majority`, `tfidf`, `bilstm`, `linear_tagger`); default the study's
-    base."""
+    `{layers_of: model or recipe, keep: layers}`, `{end_of: recipe}`, a plain baseline (`majority`, `tfidf`, `bilstm`,
+    `linear_tagger`), or
+    `{zero_shot: model or recipe, settings}`, short for that model's end and the stage; default the study's base."""
     stages: tuple[Annotated[Stage, OneOf("stage", TABLE.stages), BeforeValidator(TABLE.as_written)], ...] = ()
     """What is done to it, in this order: each a stage's name, or `name: {settings}`."""
     draw: Seed = 0
@@ -66,10 +67,21 @@ class Recipe(Settings):
         base, stages = value.get("base"), value.get("stages")
         if isinstance(base, Mapping):
             name = next(iter(base), None)
+            asking = [word for word in base if word in cls.table.asking_names]
+            if asking:
+                return {**value, **cls._asking(asking[0], base, stages)}
             if name in NOT_BASELINES:
                 return {**value, "stages": ()} if stages is None else value
             if len(base) != 1 or name not in cls.table.baseline_names:
-                forms = ["a hub id", "a folder", "`random`", "`random: {sizes}`", "`{layers_of: model, keep: layers}`"]
+                forms = [
+                    "a hub id",
+                    "a folder",
+                    "`random`",
+                    "`random: {sizes}`",
+                    "`{layers_of: model, keep: layers}`",
+                    "`{end_of: recipe}`",
+                ]
+                forms += [f"`{{{word}: model or recipe, settings}}`" for word in cls.table.asking_names]
                 if cls.table.with_settings is not None:
                     plain = ", ".join(f"`{name}`" for name in cls.table.baseline_names)
                     forms += [f"a plain baseline ({plain})", cls.table.with_settings]
@@ -80,3 +92,15 @@ class Recipe(Settings):
         if base in cls.table.baseline_names and not stages:
             return {**value, "stages": (base,)}
         return {**value, "stages": ()} if stages is None else value
+
+    @classmethod
+    def _asking(cls, word: str, base: Mapping[str, Any], stages: Any) -> dict[str, Any]:
+        """`{zero_shot: NAME, settings}` as what it is short for: NAME at its end, and the stage."""
+        if stages:
+            raise ValueError(
+                f"base: {{{word}: NAME}} is a whole recipe and takes no stages; write {{base: {{end_of: NAME}}, stages: [...]}}"
+            )
+        if not isinstance(base[word], str) or not base[word]:
+            raise ValueError(f"base: {word}: should be a model (a hub id, a folder, a short name) or a recipe, not {base[word]!r}")
+        settings = {key: setting for key, setting in base.items() if key != word}
+        return {"base": {"end_of": base[word]}, "stages": (cls.table.as_written({word: settings}),)}

@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 from acclimate.modeling.named import NAMED
 from acclimate.settings import Settings
 from acclimate.stages.base import Stage
-from acclimate.study.language.bases import RANDOM, LayersOf, New
+from acclimate.study.language.bases import RANDOM, EndOf, LayersOf, New
 from acclimate.study.language.mistakes import models_in
 from acclimate.study.language.recipe import Recipe
 from acclimate.study.language.stage_table import StageTable
@@ -39,7 +39,7 @@ def json_schema(model: type[Study] = Study) -> dict[str, Any]:
             if name in settings.get("properties", {}):
                 settings["properties"][name]["anyOf"][0]["enum"] = known
     definitions["Stage"] = _stage(model.table)
-    definitions["Recipe"] = _recipe(model.table)
+    definitions["Recipe"] = _recipe(model.table, definitions)
     whole = {"$schema": DRAFT, **schema, "title": "An acclimate study", "$defs": dict(sorted(definitions.items()))}
     untitled: dict[str, Any] = _without_titles(whole)
     return untitled
@@ -57,7 +57,14 @@ def _one_of(stages: Iterable[type[Stage]]) -> dict[str, Any]:
     return {"type": "object", "properties": settings, "additionalProperties": False, "minProperties": 1, "maxProperties": 1}
 
 
-def _recipe(table: StageTable) -> dict[str, Any]:
+def _asking(stage: type[Stage], written: dict[str, Any]) -> dict[str, Any]:
+    # {zero_shot: model or recipe, settings}
+    named = {"type": "string", "minLength": 1, "description": f"A model or a recipe, which `{stage.word()}` asks at its end."}
+    properties = {stage.word(): named, **written.get("properties", {})}
+    return {"type": "object", "properties": properties, "required": [stage.word()], "additionalProperties": False}
+
+
+def _recipe(table: StageTable, definitions: dict[str, Any]) -> dict[str, Any]:
     stages = {"type": "array", "items": {"$ref": "#/$defs/Stage"}}
     described = Recipe.model_fields
     full = {
@@ -67,8 +74,10 @@ def _recipe(table: StageTable) -> dict[str, Any]:
                 "anyOf": [
                     {"type": "string", "minLength": 1, "examples": [RANDOM, *NAMED, *table.baseline_names]},
                     _reference(LayersOf),
+                    _reference(EndOf),
                     _reference(New),
                     _one_of(table.baselines),
+                    *(_asking(stage, definitions[stage.__name__]) for stage in table.stages if stage.asks_texts),
                     {"type": "null"},
                 ],
                 "description": _description(described["base"]),
@@ -153,7 +162,8 @@ def _blocks(annotation: Any, seen: set[type[Settings]]) -> list[tuple[str, str, 
 
 _TITLES = {
     "DataSettings": "`data`", "Classify": "`data.task`", "CorpusSettings": "A corpus", "HeadSettings": "`finetune.head`",
-    "TextGroups": "`group: {text_without}`", "LayersOf": "`base: {layers_of, keep}`", "New": "`base: {random: {...}}`",
+    "TextGroups": "`group: {text_without}`", "LayersOf": "`base: {layers_of, keep}`", "EndOf": "`base: {end_of}`",
+    "New": "`base: {random: {...}}`",
     "Shape": "The sizes of a new model",
 }  # fmt: skip
 
@@ -175,7 +185,8 @@ def _kind(model: type[Settings], name: str) -> str:
     """The type of a field in words, e.g. `number > 0, or null`."""
     if issubclass(model, Recipe):
         plain = f", or a plain baseline with settings, {model.table.with_settings}" if model.table.baselines else ""
-        base = f"text, or `{{layers_of, keep}}`, or `random: {{sizes}}`{plain}"
+        asking = "".join(f", or `{{{word}: model or recipe, settings}}`" for word in model.table.asking_names)
+        base = f"text, or `{{layers_of, keep}}`, or `{{end_of}}`, or `random: {{sizes}}`{plain}{asking}"
         return {"base": base, "stages": "list of stages", "draw": "whole number ≥ 0"}[name]
     if issubclass(model, Study) and name == "recipes":
         return "mapping of names to recipes"

@@ -13,6 +13,7 @@ from acclimate.errors import SettingsError
 from acclimate.modeling.fast_paths import FastPaths
 from acclimate.modeling.named import DEFAULT
 from acclimate.settings import Settings
+from acclimate.study.language.bases import EndOf
 from acclimate.study.language.contradictions import MOST_RUNS, contradictions, too_many_runs
 from acclimate.study.language.counts import Budget, Seeds
 from acclimate.study.language.mistakes import Mistake, as_written, describe, mistakes_in
@@ -72,7 +73,7 @@ class Study(Settings):
     @property
     def number_of_runs(self) -> int:
         """Recipes x seeds x label budgets."""
-        return len(self.recipes) * (self.seeds if isinstance(self.seeds, int) else len(self.seeds)) * len(self.labels)
+        return len(self.compared) * (self.seeds if isinstance(self.seeds, int) else len(self.seeds)) * len(self.labels)
 
     @property
     def label_budgets(self) -> tuple[str, ...]:
@@ -82,7 +83,14 @@ class Study(Settings):
     @property
     def reference_name(self) -> str:
         """The recipe that the others are compared with."""
-        return self.reference or next(iter(self.recipes))
+        return self.reference or next(iter(self.compared))
+
+    @property
+    def compared(self) -> dict[str, Recipe]:
+        """The recipes that are run, by name: all but those that only make a model for others to go on from, and answer nothing."""
+        gone_on_from = {recipe.base.end_of for recipe in self.recipes.values() if isinstance(recipe.base, EndOf)}
+        found = {name: recipe for name, recipe in self.recipes.items() if recipe.answers or name not in gone_on_from}
+        return found or self.recipes
 
     @model_validator(mode="wrap")
     @classmethod

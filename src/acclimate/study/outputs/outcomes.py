@@ -133,7 +133,7 @@ def verdicts(study: Study, outcomes: Outcomes, task: Task) -> list[Verdict]:
     found: list[Verdict] = []
     metric = task.kind.metric(study.metric)
     for labels in study.label_budgets:
-        each: dict[str, dict[int, NDArray[np.float64]]] = {name: {} for name in study.recipes}
+        each: dict[str, dict[int, NDArray[np.float64]]] = {name: {} for name in study.compared}
         for run in outcomes.plan.runs:
             if run.labels == labels and outcomes.error(run) is None:
                 answers = read_answers(outcomes.store.path(run.end) / "predictions.parquet", "test", metric.reads)

@@ -6,12 +6,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple, Self
 
-from acclimate.errors import SettingsError
+from acclimate.errors import ModelError, SettingsError
 from acclimate.modeling.source import Source, new_source, resolve_base
 from acclimate.stages import Cut, Start
 from acclimate.stages.base import Stage
 from acclimate.stages.planned import Sizes
-from acclimate.study.language.bases import RANDOM, LayersOf, New
+from acclimate.study.language.bases import RANDOM, EndOf, LayersOf, New
 from acclimate.study.language.recipe import Recipe
 from acclimate.study.language.study import Study
 from acclimate.tasks.opened import Data
@@ -81,9 +81,24 @@ class Chains:
             return Chain()
         if isinstance(recipe.base, LayersOf):
             return self._cut(name, recipe.base, recipe.draw)
-        return self._start(name, recipe.base or self._study.base, recipe.draw)
+        asks = bool(recipe.stages) and bool(recipe.stages[0].asks_texts)
+        if isinstance(recipe.base, EndOf):
+            return self._end(name, recipe.base.end_of, recipe.draw, asks)
+        return self._start(name, recipe.base or self._study.base, recipe.draw, asks)
 
-    def _start(self, name: str, base: str | New, draw: int) -> Chain:
+    def _end(self, name: str, end_of: str, draw: int, asks: bool) -> Chain:
+        if end_of in self._study.recipes:
+            chain = self.of(end_of)
+            # What answers and trains nothing leaves the model as it was.
+            learned = [place for place, link in enumerate(chain.links) if link.stage.role != "answers"]
+            return replace(chain, links=chain.links[: learned[-1] + 1])
+        try:
+            return self._start(name, end_of, draw, asks)
+        except ModelError as error:
+            recipes = ", ".join(self._study.recipes)
+            raise ModelError(f"recipes.{name}: {error}; nor is it a recipe: those are {recipes}") from error
+
+    def _start(self, name: str, base: str | New, draw: int, classifier: bool = False) -> Chain:
         if isinstance(base, New):
             shape = base.random
             tokenizer = shape.tokenizer or self._study.base
@@ -91,7 +106,7 @@ class Chains:
         else:
             named = self._study.base if base == RANDOM else base
             source = self._once(named, lambda: resolve_base(named, self._root))
-        start = Start.of(source, random=base == RANDOM or isinstance(base, New))
+        start = Start.of(source, random=base == RANDOM or isinstance(base, New), classifier=classifier)
         return self._with(Chain(end=Sizes.of(source)), name, (start,), draw)
 
     def _cut(self, name: str, base: LayersOf, draw: int) -> Chain:

@@ -78,7 +78,7 @@ class Plan:
         paths = _Paths(study, data, Chains(study, root, data), choices)
         runs = [
             Run(name, seed, labels, _in_order(paths.end(name, seed, labels), paths.nodes))
-            for name in study.recipes
+            for name in study.compared
             for labels in study.label_budgets
             for seed in study.seed_list
         ]

@@ -1,0 +1,78 @@
+"""The folder of a trained model: its config.json, and what is wrong with it in words of ours."""
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+
+from acclimate.errors import ModelError
+from acclimate.files import read_json
+from acclimate.modeling.finite import check_finite
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class Predictor(Protocol):
+    """Answers items, of one column of texts or of several."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The L labels, in the order of the outputs' columns."""
+
+    @property
+    def probabilities(self) -> Callable[..., NDArray[np.float64]]:
+        """`probabilities(texts)` is [N, L]; of pairs `probabilities(texts, texts_b)`."""
+
+
+P = TypeVar("P", bound=Predictor)
+
+
+def model_config(folder: Path) -> dict[str, Any]:
+    """The config.json of a model's folder.
+
+    Raises:
+        ModelError: there is none.
+    """
+    if not (folder / "config.json").is_file():
+        raise ModelError(f"{folder}: no config.json here; give the folder of a trained model, e.g. results/NAME/best")
+    config = read_json(folder / "config.json")
+    if not isinstance(config, dict):
+        raise ModelError(f"{folder / 'config.json'}: a JSON object is wanted")
+    return config
+
+
+def checked(folder: Path, load: Callable[[], P]) -> P:
+    """What `load` makes of a model's folder.
+
+    Raises:
+        ModelError: files are missing or damaged, or its outputs have no names, or one name twice.
+    """
+    try:
+        predictor = load()
+    except FileNotFoundError as error:
+        others = [path.name for path in sorted(folder.iterdir()) if path.suffix in (".bin", ".pt", ".h5") or ".safetensors" in path.name]
+        there = f"; of {', '.join(others)} nothing is read: save the model as one model.safetensors" if others else ""
+        raise ModelError(f"{error.filename or folder / 'model.safetensors'}: not there, so the model is incomplete{there}") from error
+    except (KeyError, TypeError, ValueError, SafetensorError) as error:
+        what = f"{error} is missing" if isinstance(error, KeyError) else str(error).strip() or type(error).__name__
+        raise ModelError(f"{folder}: the model cannot be read ({what.splitlines()[0]}); it is damaged, copy it again") from error
+    labels = predictor.labels
+    twice = next((name for name, count in Counter(labels).items() if count > 1), None)
+    if twice is not None or not labels:
+        names = f"two outputs the name {twice!r}; call them differently" if labels else "no output a name"
+        raise ModelError(f"{folder / 'config.json'}: gives {names}")
+    return predictor
+
+
+def finite_weights(folder: Path, model: "nn.Module") -> None:
+    """Refuse a model whose weights are not numbers.
+
+    Raises:
+        ModelError: they are not.
+    """
+    check_finite(folder, ((name, bool(values.isfinite().all())) for name, values in model.named_parameters()))

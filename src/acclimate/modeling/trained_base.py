@@ -1,0 +1,50 @@
+"""A base that brings a trained classifier, which is kept: what a stage needs that asks it instead of training its own."""
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from acclimate.errors import ModelError, first_line
+from acclimate.files import TEMPORARY_PREFIX
+from acclimate.modeling.architecture import AUTO, quiet
+from acclimate.modeling.base_files import MAX_LENGTH, alone
+from acclimate.modeling.finite import check_finite
+from acclimate.modeling.folder import HEAD, ModelFolder, import_base, save_model
+from acclimate.modeling.heads import load_trained_classifier
+from acclimate.modeling.source import Source
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+def import_trained(source: Source, output: Path) -> ModelFolder:
+    """As `import_base`, with the base's own classifier: its labels, what they mean, and the length that it was trained on.
+
+    Raises:
+        ModelError: weights of body or classifier are missing, are not finite, or do not fit the configuration.
+    """
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX, dir=output.parent) as temporary:
+        base = import_base(source, Path(temporary) / "model")
+        with alone(source.files, source.config, output.parent) as folder:
+            model = _classifier(source, folder)
+            check_finite(output, ((name, bool(values.isfinite().all())) for name, values in model.named_parameters()))
+            return save_model(output, base, model, source.config.get(MAX_LENGTH))
+
+
+def _classifier(source: Source, folder: Path) -> "PreTrainedModel":
+    if source.config.get(HEAD):  # deeper than transformers builds it, and so made here
+        return load_trained_classifier(ModelFolder(folder))
+    with torch.random.fork_rng(devices=[]), quiet():
+        try:
+            model, info = AUTO["classifier"].from_pretrained(
+                folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, local_files_only=True,
+                output_loading_info=True,
+            )  # fmt: skip
+        except Exception as error:  # the files are somebody else's: whatever the library trips over is in them
+            raise ModelError(f"base {source.name}: its weights do not fit its config.json ({first_line(error)})") from error
+    if missing := sorted(info["missing_keys"]):
+        raise ModelError(f"base {source.name}: {missing[0]} is missing, so it brings no whole classifier")
+    return model  # type: ignore[no-any-return]

@@ -1,0 +1,28 @@
+"""What is told of a stage that trains nothing while its model goes through a split, and how it is stopped."""
+
+import time
+from collections.abc import Callable
+
+from acclimate.errors import Interrupted
+from acclimate.stages.base import Context
+
+
+def watched(context: Context, split: str, micro: int) -> Callable[[int, int], None]:
+    """Tells of every forward pass of at most `micro` tokens, and stops where that is asked (`inference.Told`).
+
+    Raises:
+        Interrupted: from the function, where a stop was asked for.
+    """
+    reporter, began = context.runtime.reporter, time.monotonic()
+    passes = 0
+
+    def told(done: int, every: int) -> None:
+        nonlocal passes
+        if not passes:
+            reporter.start(f"{context.title} ({split})", -(-every // micro), 0)
+        passes += 1
+        reporter.step(passes, done / max(time.monotonic() - began, 1e-9), None)
+        if context.runtime.stop.asked:
+            raise Interrupted(f"{context.title}: stopped; it begins anew, for nothing is trained")
+
+    return told

@@ -1,0 +1,144 @@
+"""Answering a task without its labels: a model of natural language inference judges a hypothesis for each (Yin et al. 2019)."""
+
+import time
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field, field_validator
+
+from acclimate.data.unknown import unknown_words
+from acclimate.errors import SettingsError
+from acclimate.modeling.base_files import MAX_LENGTH
+from acclimate.modeling.hypotheses import TEMPLATE, Hypotheses, check_template, check_words, with_hypotheses
+from acclimate.modeling.longest import check_length
+from acclimate.stages.base import Context, Outcome, Role, Serves, Stage
+from acclimate.stages.planned import Reads, Sizes, Work
+from acclimate.stages.watched import watched
+from acclimate.tasks.task import Task
+
+if TYPE_CHECKING:
+    from acclimate.modeling.folder import ModelFolder
+
+
+class ZeroShot(Stage):
+    """Let a model of natural language inference answer the task: does "This text is about sport." follow from the text? Nothing is trained.
+
+    The model is that of the stages before, which learned pairs (`finetune: {task: NAME}`), or a base that brings such a classifier.
+    """
+
+    role: ClassVar[Role] = "answers"
+    serves: ClassVar[Serves] = {"sequence": ("softmax", "sigmoid")}
+    asks_texts: ClassVar[int] = 2
+    stage: Literal["zero_shot"] = "zero_shot"
+    template: str = TEMPLATE
+    """The hypothesis; `{}` stands for a label."""
+    names: dict[str, Annotated[str, Field(pattern=r"\S")]] = Field(default_factory=dict)
+    """What stands in the template for a label, where that is not the label itself: `{sci_tech: "science and technology"}`."""
+    entailment: str | int | None = None
+    """The label of the model that says a hypothesis follows; the one whose name begins with `entail` when not given."""
+    max_length: int | None = Field(default=None, ge=8)
+    """Tokens of text and hypothesis, special ones included; default what the model learned with, or its limit, at most 512. Longer texts
+    are cut, hypotheses never."""
+
+    @field_validator("template")
+    @classmethod
+    def _one_place(cls, template: str) -> str:
+        try:
+            check_template(template)
+        except SettingsError as error:
+            raise ValueError(str(error).removeprefix("template: ")) from error
+        return template
+
+    def title(self) -> str:
+        return "zero-shot, no labels"
+
+    def reads(self) -> tuple[str, ...]:
+        return ("exam",)
+
+    def draws(self) -> bool:
+        return False
+
+    def keyed(self) -> dict[str, Any]:
+        return super().keyed() | {"entailment": None if self.entailment is None else str(self.entailment)}
+
+    def hypotheses(self, task: Task) -> Hypotheses:
+        """A hypothesis for each label of a task."""
+        named = None if self.entailment is None else str(self.entailment)
+        several = task.kind.head(task.names, "sequence").link == "sigmoid"
+        return Hypotheses(task.names, self.template, self.names, named, several)
+
+    def check(self, given: Sizes, task: Task | None) -> Sizes:
+        assert given.source is not None
+        found = given.classifier
+        if found is None or found.texts not in (None, self.asks_texts):
+            brings = "has no trained classifier" if found is None else "learned to classify single texts"
+            raise SettingsError(
+                f"{self.word()}: the model before it ({given.source.name}) {brings}, and pairs of texts must be judged: take a model of "
+                f"natural language inference as the base, or let one learn before, [finetune: {{task: NLI}}, {self.word()}]"
+            )
+        check_length(self.max_length, given.config)
+        if task is not None:
+            check_words(self.names, task.names)
+            try:
+                self.hypotheses(task).columns(found.names)
+            except SettingsError as error:
+                raise SettingsError(f"{self.word()}: {given.source.name}: {error}") from error
+        return given
+
+    def work(self, given: Sizes, reads: Reads) -> Work:
+        assert reads.task is not None
+        found, tokens = given.classifier, 0.0
+        most = self.max_length or (found.length if found is not None else None) or given.length(None)
+        for name, split in (("dev", reads.task.dev), ("test", reads.task.test)):
+            measured = reads.texts[f"task {name}"][0]
+            length_N = np.fromiter(measured.lengths(split.documents()), np.float64)
+            asked_L = np.fromiter(measured.lengths(self.hypotheses(reads.task).sentences), np.float64)
+            # One special token more than around a single text: between the two.
+            tokens += float(np.minimum(length_N[:, None] + asked_L + reads.special + 1, most).sum())
+        return Work(given.bytes, operations=2 * tokens * given.body)
+
+    def run(self, parent: "ModelFolder | None", context: Context) -> Outcome:
+        from acclimate.data.corpus import Corpus
+        from acclimate.data.crossed import crossed
+        from acclimate.evaluation.cost import Cost, PeakMemory, disk_bytes
+        from acclimate.evaluation.entailment import entailments
+        from acclimate.modeling.execution import Packed
+        from acclimate.modeling.heads import load_trained_classifier
+        from acclimate.modeling.longest import sequence_length
+        from acclimate.stages.decision import Decision
+        from acclimate.stages.trainer import forward_tokens
+        from acclimate.tasks.split import text_digest
+
+        assert parent is not None
+        began, runtime, task = time.monotonic(), context.runtime, context.task()
+        devices, hypotheses = runtime.devices, self.hypotheses(task)
+        model = load_trained_classifier(parent)
+        length = sequence_length(self.max_length or parent.config.get(MAX_LENGTH), parent)
+        micro = forward_tokens(context, model, 0.0)
+        packed = Packed(model, runtime.fast).to(devices.device)
+
+        def stored(texts: tuple[str, ...]) -> Any:
+            return context.tokens(Corpus.of_texts("labelled", texts, text_digest(texts)), parent)
+
+        asked, tokenizer = stored(hypotheses.sentences), parent.tokenizer()
+        outputs, metrics, unknown = {}, {}, {}
+        with PeakMemory() as memory:
+            for name, split in (("dev", task.dev), ("test", task.test)):
+                started, texts = time.monotonic(), stored(split.inputs[0])
+                pairs = crossed(texts, asked, tokenizer, length)
+                outputs[name] = entailments(packed, pairs, hypotheses, parent.labels, micro, devices, watched(context, name, micro))
+                runtime.reporter.close()
+                metrics[f"cut_tokens_{name}"], unknown[name] = pairs.windows.cut_tokens, texts.unknown_share
+            speed = len(task.test) / max(time.monotonic() - started, 1e-9)
+        decision = Decision.of(task, "half", outputs["dev"], "sequence")
+        scores = decision.taken(outputs["test"], context.output / "predictions.parquet" if devices.is_main else None)
+        output = context.output / "model"
+        if devices.is_main:
+            with_hypotheses(parent.path, output, hypotheses, parent.labels, length)
+        cost = Cost(
+            seconds=time.monotonic() - began, peak_memory_bytes=memory.bytes, parameters=parent.parameters, trained_parameters=0,
+            disk_bytes=disk_bytes(output) if devices.is_main else 0, inference_texts_per_second=speed,
+        )  # fmt: skip
+        metrics |= {f"unknown_share_{name}": share for name, share in unknown.items()}
+        note = unknown_words({f"the {name} texts": share for name, share in unknown.items()})
+        return Outcome({**scores, **metrics, "micro_tokens": micro}, cost, (note,) if note else ())
