@@ -9,13 +9,25 @@ import numpy as np
 import pytest
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
-from transformers import AutoConfig, AutoModel, AutoModelForMaskedLM, AutoModelForSequenceClassification, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForMaskedLM,
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+    PreTrainedModel,
+)
 
 from acclimate.data.batches import Batch
 from acclimate.modeling.source import Source, resolve_base
 
 VOCABULARY = 60
-AUTO = {"base": AutoModel, "mlm": AutoModelForMaskedLM, "classifier": AutoModelForSequenceClassification}
+AUTO = {
+    "base": AutoModel,
+    "mlm": AutoModelForMaskedLM,
+    "classifier": AutoModelForSequenceClassification,
+    "tagger": AutoModelForTokenClassification,
+}
 COMMON = {
     "vocab_size": VOCABULARY, "hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 24,
     "max_position_embeddings": 48, "num_labels": 3,
@@ -69,6 +81,7 @@ def make_batch(lengths: tuple[int, ...], targets: bool, types: bool = False, see
     named: dict[str, Any] = {"labels": rng.integers(0, 3, len(lengths))}
     if targets:
         named = {"target_index": masked, "target_ids": rng.integers(5, VOCABULARY, len(masked))}
+        named["target_labels"] = rng.integers(0, 3, len(masked))
     return Batch(ids, positions, offsets, rng.integers(0, 2, total) if types else None, named)
 
 

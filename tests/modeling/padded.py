@@ -10,6 +10,7 @@ from acclimate.modeling.fast_paths import FastPaths
 from acclimate.modeling.tensors import to_tensors
 
 LENGTHS = (5, 5, 17, 1, 30, 30, 9, 5)
+TARGETS = {"mlm": "target_ids", "tagger": "target_labels", "classifier": "labels"}
 
 
 def padded_logits(model, batch, kind):
@@ -35,7 +36,7 @@ def padded_logits(model, batch, kind):
 
 
 def loss_of(logits, batch, kind):
-    return cross_entropy(logits, torch.from_numpy(batch.targets["target_ids" if kind == "mlm" else "labels"]), reduction="sum")
+    return cross_entropy(logits, torch.from_numpy(batch.targets[TARGETS[kind]]), reduction="sum")
 
 
 def assert_equal_to_padded(model, batch, kind, fast=FastPaths()):

@@ -11,17 +11,18 @@ from pathlib import Path
 import pytest
 import torch
 from tests.modeling.conftest import KINDS
-from tests.modeling.padded import LENGTHS, assert_equal_to_padded
+from tests.modeling.padded import LENGTHS, TARGETS, assert_equal_to_padded
 from torch import nn
 from torch.nn.functional import cross_entropy
 from transformers import AutoConfig, AutoModelForMaskedLM
 
 import acclimate
 from acclimate.errors import SettingsError
-from acclimate.modeling.architecture import Architecture
+from acclimate.modeling.architecture import Architecture, kind_of
 from acclimate.modeling.cut_layers import cut_layers
 from acclimate.modeling.execution import Packed, checkpoint_activations
 from acclimate.modeling.families import FAMILIES, LARGEST, SUPPORTED, dimensions_of, family_of
+from acclimate.modeling.fast_paths import FastPaths
 from acclimate.modeling.folder import import_base
 from acclimate.modeling.frozen import divided
 from acclimate.modeling.heads import freeze, layer_groups
@@ -38,7 +39,7 @@ supported = pytest.mark.parametrize("family", [each for each in FAMILIES if each
 
 @pytest.fixture(scope="module")
 def models():
-    """A tiny model of a family as `base`, `mlm` or `classifier`, built once: not to be changed."""
+    """A tiny model of a family as `base`, `mlm`, `classifier` or `tagger`, built once: not to be changed."""
     from tests.modeling.conftest import build_tiny
 
     built = {}
@@ -111,7 +112,7 @@ def test_a_padding_id_that_is_built_in_counts_whatever_the_config_says(family, t
 
 @supported
 def test_modules_are_where_the_table_says(family, models):
-    base, classifier = models(family, "base"), models(family, "classifier")
+    base, classifier, tagger = (models(family, kind) for kind in ("base", "classifier", "tagger"))
     found = dict(base.named_children())
     assert family.below[0] in found
     assert all((name in found) for name in family.above)
@@ -128,16 +129,20 @@ def test_modules_are_where_the_table_says(family, models):
     assert isinstance(last, nn.Linear)
     assert last.out_features == LABELS
     assert (family.last_linear + ".").startswith(family.classifier + ".")
+    assert tagger.get_submodule(family.tagger_linear).out_features == LABELS
+    assert (family.tagger_linear + ".").startswith(family.classifier + ".")
+    assert [kind_of(models(family, kind)) for kind in ("mlm", "classifier", "tagger")] == ["mlm", "classifier", "tagger"]
     assert family_of(classifier.config) is family
 
 
 @supported
 def test_heads_have_the_names_by_which_they_are_known(family, models):
-    names = {kind: set(models(family, kind).state_dict()) for kind in ("base", "mlm", "classifier")}
+    names = {kind: set(models(family, kind).state_dict()) for kind in ("base", "mlm", "classifier", "tagger")}
     architecture = Architecture(models(family, "mlm").config)
     assert any(name.startswith(family.mlm_head) for name in names["mlm"])
-    assert not any(name.startswith(family.mlm_head) for name in names["classifier"] | names["base"])
-    assert any(name.startswith(f"{family.classifier}.") for name in architecture.classifier_names)
+    assert not any(name.startswith(family.mlm_head) for name in names["classifier"] | names["tagger"] | names["base"])
+    for kind in ("classifier", "tagger"):
+        assert any(name.startswith(f"{family.classifier}.") for name in architecture.head_names(kind))
     assert not any(name.startswith(f"{family.classifier}.") for name in architecture.mlm_names)
     assert architecture.pooler_names == {architecture.prefix + name for name in names["base"] if name.startswith("pooler.")}
 
@@ -153,7 +158,7 @@ def test_the_first_layer_differs_where_the_table_says(family, models):
 
 @supported
 def test_groups_go_from_head_to_embeddings_and_the_head_alone_can_be_trained(family, models):
-    for kind in ("mlm", "classifier"):
+    for kind in ("mlm", "classifier", "tagger"):
         model = models(family, kind)
         groups = layer_groups(model)
         assert sorted(id(p) for group in groups for p in group) == sorted(id(p) for p in model.parameters())
@@ -171,7 +176,7 @@ def test_groups_go_from_head_to_embeddings_and_the_head_alone_can_be_trained(fam
             freeze(model, 1)
 
 
-@pytest.mark.parametrize("kind", ["mlm", "classifier"])
+@pytest.mark.parametrize("kind", ["mlm", "classifier", "tagger"])
 @supported
 def test_logits_and_every_gradient_equal_those_of_the_padded_model(family, kind, models, flat):
     model = copy.deepcopy(models(family, kind))
@@ -179,7 +184,13 @@ def test_logits_and_every_gradient_equal_those_of_the_padded_model(family, kind,
     assert packed.execution == ("bucketed" if family.unpacked else "packed")
     assert packed.reason.startswith(f"{family.model_type}: {family.unpacked}, so" if family.unpacked else "")
     assert bool(packed.reason) == bool(family.unpacked)
-    assert_equal_to_padded(model, flat(LENGTHS, kind == "mlm"), kind)
+    assert_equal_to_padded(model, flat(LENGTHS, kind != "classifier"), kind)
+
+
+@pytest.mark.parametrize("switch", ["packed", "sparse_head", "sparse_last_layer"])
+@supported
+def test_a_tagger_is_the_padded_one_with_any_shortcut_off(family, switch, models, flat):
+    assert_equal_to_padded(copy.deepcopy(models(family, "tagger")), flat(LENGTHS, True), "tagger", FastPaths(**{switch: False}))
 
 
 @supported
@@ -199,21 +210,22 @@ def test_activations_are_computed_again_with_the_same_gradients_or_it_is_refused
     assert len(runs) == 4 if not family.unpacked else len(runs) > 4
 
 
+@pytest.mark.parametrize("kind", ["classifier", "tagger"])
 @pytest.mark.parametrize("train", ["head", 1, 2])
 @supported
-def test_a_divided_model_gives_the_logits_and_gradients_of_the_whole_one(family, train, models, flat):
-    model = copy.deepcopy(models(family, "classifier"))
+def test_a_divided_model_gives_the_logits_and_gradients_of_the_whole_one(family, train, kind, models, flat):
+    model = copy.deepcopy(models(family, kind))
     freeze(model, "head" if family.shares_layers else train)
     plain, parts = Packed(copy.deepcopy(model)), divided(Packed(model))
     assert (parts is not None) == family.divisible
     if parts is None:
         return
-    batch = flat(LENGTHS, False)
-    labels = torch.from_numpy(batch.targets["labels"])
+    batch = flat(LENGTHS, kind == "tagger")
+    labels = torch.from_numpy(batch.targets[TARGETS[kind]])
     expected = cross_entropy(plain(to_tensors(batch, "cpu")), labels, reduction="sum")
     expected.backward()
     rows = parts.hidden(to_tensors(batch, "cpu")).numpy()
-    assert len(rows) == (len(LENGTHS) if train == "head" else sum(LENGTHS))
+    assert len(rows) == (len(LENGTHS) if train == "head" and kind == "classifier" else sum(LENGTHS))
     given = type(batch)(batch.input_ids, batch.position_ids, batch.offsets, batch.token_type_ids, batch.targets, rows)
     gradients = dict(plain.model.named_parameters())
     trained = [id(parameter) for parameter in model.parameters() if parameter.requires_grad]

@@ -3,13 +3,13 @@ import json
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoModel, AutoModelForMaskedLM, AutoModelForSequenceClassification, AutoTokenizer
+from transformers import AutoModel, AutoModelForMaskedLM, AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoTokenizer
 
 from acclimate.errors import ModelError
 from acclimate.modeling.families import SUPPORTED
 from acclimate.modeling.folder import ModelFolder, import_base, random_base, save_model
 from acclimate.modeling.head_settings import HeadSettings
-from acclimate.modeling.heads import load_classifier, load_mlm, load_trained_classifier
+from acclimate.modeling.heads import load_classifier, load_mlm, load_tagger, load_trained_classifier, load_trained_tagger
 from acclimate.modeling.source import resolve_base
 
 pytestmark = pytest.mark.measured(1)
@@ -122,7 +122,7 @@ def test_the_mlm_head_survives_fine_tuning_bit_for_bit(name, tiny, base, tmp_pat
 def test_the_classifier_survives_pretraining_after_it(name, tiny, base, tmp_path):
     folder = import_base(base(tiny(name, "mlm")), tmp_path / "imported")
     tuned = save_model(tmp_path / "tuned", folder, disturb(load_classifier(folder, LABELS, LINEAR, 0, None)))
-    classifier = {key: tuned.tensors_for("classifier")[key] for key in tuned.architecture.classifier_names}
+    classifier = {key: tuned.tensors_for("classifier")[key] for key in tuned.architecture.head_names("classifier")}
     after = save_model(tmp_path / "again", tuned, disturb(load_mlm(tuned, seed=0)[0]))
     assert after.labels == LABELS
     state = load_trained_classifier(after).state_dict()
@@ -263,3 +263,54 @@ def test_a_folder_without_classifier_cannot_predict(tiny, base, tmp_path):
     folder = import_base(base(tiny("bert", "mlm")), tmp_path / "imported")
     with pytest.raises(ModelError, match="no classifier"):
         load_trained_classifier(ModelFolder(folder.path))
+
+
+@pytest.mark.parametrize("name", SUPPORTED)
+def test_a_tagger_is_told_from_a_classifier_and_the_head_for_masked_words_survives_it(name, tiny, base, tmp_path):
+    folder = import_base(base(tiny(name, "mlm")), tmp_path / "imported")
+    names = folder.architecture.mlm_names
+    before = {key: folder.tensors_for("mlm")[key] for key in names}
+    classified = save_model(tmp_path / "classified", folder, disturb(load_classifier(folder, ("x", "y"), LINEAR, 0, None)))
+    model = disturb(load_tagger(classified, LABELS, LINEAR, 0, None))
+    tagged = save_model(tmp_path / "tagged", classified, model, max_length=40, stride=7)
+    assert (tagged.learnt, tagged.labels) == ("tagger", LABELS)
+    assert {"mlm", "tagger"} <= tagged.parts
+    assert "classifier" not in tagged.parts
+    assert [tagged.config[key] for key in ("acclimate_form", "acclimate_stride", "acclimate_max_length")] == ["tokens", 7, 40]
+    assert "problem_type" not in tagged.config
+    kept = tagged.tensors_for("mlm")
+    assert all(torch.equal(kept[key], before[key]) for key in names)
+    assert same_model(AutoModelForTokenClassification.from_pretrained(tagged.path), model)
+    assert torch.equal(answers(load_trained_tagger(tagged)), answers(model))
+    with pytest.raises(ModelError, match="no classifier"):
+        load_trained_classifier(tagged)
+    # Pretrained again, it still knows its tags.
+    after = save_model(tmp_path / "again", tagged, disturb(load_mlm(tagged, seed=0)[0]))
+    assert (after.learnt, after.labels) == ("tagger", LABELS)
+    heads = after.architecture.head_names("tagger")
+    state = load_trained_tagger(after).state_dict()
+    assert all(torch.equal(state[key], model.state_dict()[key]) for key in heads)
+    # And a classifier in its place is one again.
+    again = save_model(tmp_path / "classifier again", after, disturb(load_classifier(after, LABELS, LINEAR, 0, None)))
+    assert again.learnt == "classifier"
+    assert not {"acclimate_form", "acclimate_stride"} & again.config.keys()
+    assert same_model(AutoModelForSequenceClassification.from_pretrained(again.path), load_trained_classifier(again))
+    with pytest.raises(ModelError, match="no tagger"):
+        load_trained_tagger(again)
+
+
+@pytest.mark.parametrize("name", ["roberta", "modernbert"])
+def test_a_deeper_head_of_a_tagger_is_kept_and_drawn_from_the_seed_alone(name, tiny, base, tmp_path):
+    folder = import_base(base(tiny(name, "mlm")), tmp_path / "imported")
+    deep = HeadSettings(layers=2, hidden=7)
+    one, two = load_tagger(folder, LABELS, deep, 0, None), load_tagger(folder, LABELS, deep, 0, None)
+    assert all(torch.equal(value, two.state_dict()[key]) for key, value in one.state_dict().items())
+    tagged = save_model(tmp_path / "tagged", folder, disturb(one))
+    assert tagged.head == {"layers": 2, "hidden": 7, "dropout": 0.1}
+    assert torch.equal(answers(load_trained_tagger(tagged)), answers(one))
+
+
+def test_a_tagger_that_transformers_saved_is_one(tiny, base):
+    folder = ModelFolder(base(tiny("bert", "tagger")).folder)
+    assert (folder.learnt, len(folder.labels)) == ("tagger", 3)
+    assert torch.equal(answers(load_trained_tagger(folder)), answers(tiny("bert", "tagger")))

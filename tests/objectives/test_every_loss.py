@@ -9,7 +9,8 @@ import pytest
 import torch
 from tests.toys.contrast import Contrast
 
-from acclimate.data.batches import Batch
+from acclimate.data.batches import TARGET_INDEX, Batch
+from acclimate.data.ragged import Ragged
 from acclimate.modeling.tensors import to_tensors
 from acclimate.objectives import losses
 from acclimate.objectives.losses.cross_entropy import CrossEntropy
@@ -25,6 +26,7 @@ WEIGHTS = np.array([1.0, 2.0, 0.5])
 GOLD = {
     "class": np.arange(ITEMS) % len(NAMES),
     "set": (np.arange(ITEMS)[:, None] + np.arange(len(NAMES))) % 3 == 0,
+    "tags": Ragged.single(np.arange(ITEMS) % len(NAMES)),
 }
 
 
@@ -50,7 +52,8 @@ def loss(request, monkeypatch):
 
 def targets_of(loss, rows):
     split = Split((("text",) * ITEMS,), GOLD[loss.takes], np.arange(ITEMS), (), None, NAMES)
-    targets = loss.targets(split, rows)
+    # Of words the first pieces.
+    targets = loss.targets(split, np.stack([rows, np.zeros_like(rows)], axis=1) if loss.takes == "tags" else rows)
     assert all(len(each) == len(rows) for each in targets.values())
     return targets
 
@@ -96,7 +99,8 @@ def test_a_loss_is_of_its_items_in_any_order_and_draws_nothing(loss):
 def test_cached_gradients_of_it_are_those_of_one_large_batch(loss, tokens):
     # Of any loss: one that is a sum over parts is the plain case.
     objective, model = Supervised(None, None, None, loss), Words()
-    batch = Batch(np.arange(ITEMS), np.zeros(ITEMS, dtype=np.int64), np.arange(ITEMS + 1), None, targets_of(loss, np.arange(ITEMS)))
+    targets = {**targets_of(loss, np.arange(ITEMS)), TARGET_INDEX: np.arange(ITEMS)}
+    batch = Batch(np.arange(ITEMS), np.zeros(ITEMS, dtype=np.int64), np.arange(ITEMS + 1), None, targets)
     tensors = to_tensors(batch, "cpu")
     (objective.loss(model, tensors) / objective.count(batch)).backward()
     wanted = model.words.weight.grad.clone()

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 from tokenizers import Tokenizer
 
 from acclimate.data.pairs import pair_sequences
+from acclimate.data.ragged import Ragged
 from acclimate.data.sequences import Sequences
 from acclimate.data.tokens import TokenStore, special_ids
-from acclimate.data.windows import first
+from acclimate.data.windows import first, overlapping, usual_stride
+from acclimate.data.word_pieces import Pieces, aligned
 
 
 def sequences_of(columns: Sequence[TokenStore], tokenizer: Tokenizer, length: int) -> Sequences:
@@ -24,3 +27,34 @@ def sequences_of(columns: Sequence[TokenStore], tokenizer: Tokenizer, length: in
     (store,) = columns
     prefix, suffix = special_ids(tokenizer)
     return Sequences(store, first(store, length - len(prefix) - len(suffix)), prefix, suffix)
+
+
+def word_sequences(
+    store: TokenStore, tokenizer: Tokenizer, texts: Sequence[str], words: Ragged, length: int, stride: int | None = None
+) -> Sequences:
+    """The texts of a store as a transformer reads them to answer every word: whole, in windows of at most `length` tokens.
+
+    `words` are as in `Split.words`. The windows of a longer text overlap by `stride` tokens, or as is usual; each piece is answered in the
+    one in which it has most text on both sides.
+
+    Raises:
+        SettingsError: `length` leaves no room for text, or `stride` leaves nothing of a window.
+        ModelError: the tokenizer does not tell where its pieces stand in a text.
+    """
+    prefix, suffix = special_ids(tokenizer)
+    room = length - len(prefix) - len(suffix)
+    found = overlapping(store.offsets, room, usual_stride(length) if stride is None else stride)
+    piece, word, number = aligned(tokenizer, texts, words, store.offsets)
+    # Both are in the order of the store, and every token has one window that answers for it: a sequence's pieces are one slice.
+    bounds = np.searchsorted(piece, np.append(found.first, store.offsets[-1]))
+    window = np.repeat(np.arange(len(found.first)), np.diff(bounds))
+    pieces = Pieces(
+        place=piece - found.windows.start[window] + len(prefix),
+        word=word,
+        number=number,
+        offsets=bounds,
+        texts=len(texts),
+        several=int((np.bincount(found.document, minlength=1) > 1).sum()),
+        words=len(words.values),
+    )
+    return Sequences(store, found.windows, prefix, suffix, pieces=pieces)

@@ -1,21 +1,22 @@
 """The sequences of one split: windows of a token store between their special tokens, and what frozen layers give for them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from acclimate.data.batches import Batch, assemble
+from acclimate.data.batches import TARGET_INDEX, Batch, assemble
 from acclimate.data.hidden_outputs import Outputs
-from acclimate.data.ragged import IntArray
+from acclimate.data.ragged import IntArray, offsets_of
 from acclimate.data.tokens import TokenStore
 from acclimate.data.windows import Windows
+from acclimate.data.word_pieces import Pieces
 
 
 @dataclass(frozen=True)
 class Sequences:
-    """`N` texts as the model reads them."""
+    """`N` texts as the model reads them; where every word is asked about, `N` windows of texts."""
 
     store: TokenStore
     windows: Windows
@@ -25,9 +26,16 @@ class Sequences:
     """And after it."""
     hidden: Outputs | None = None
     """What frozen layers give for them, where it was computed ahead."""
+    pieces: Pieces | None = None
+    """Where every word is asked about: which positions stand for which words."""
 
     def __len__(self) -> int:
         return len(self.windows)
+
+    @property
+    def texts(self) -> int:
+        """How many texts they are."""
+        return len(self) if self.pieces is None else self.pieces.texts
 
     @property
     def lengths(self) -> IntArray:
@@ -37,14 +45,50 @@ class Sequences:
     @property
     def cut_tokens(self) -> int:
         """Tokens that are not read."""
-        return self.windows.cut_tokens
+        return self.windows.dropped_tokens
 
     @property
     def unknown_share(self) -> float:
         """Of the tokens, those that are unknown to the vocabulary: 0 to 1."""
         return self.store.unknown_share
 
+    def counted(self, split: str) -> dict[str, int]:
+        """What is measured of them where every word is asked about, by the name of their split; else nothing."""
+        if self.pieces is None:
+            return {}
+        return {
+            f"windows_{split}": len(self),
+            f"overlapping_texts_{split}": self.pieces.several,
+            f"words_without_piece_{split}": self.pieces.without,
+        }
+
+    def told(self, split: str) -> str:
+        """What should be known of them; empty where there is nothing."""
+        if self.pieces is None or not (self.pieces.several or self.pieces.without):
+            return ""
+        parts = []
+        if self.pieces.several:
+            longest = int(self.lengths.max())
+            parts.append(f"{self.pieces.several:,} of {self.texts:,} are longer than {longest} tokens and are read in overlapping windows")
+        if self.pieces.without:
+            parts.append(f"of {self.pieces.without:,} of {self.pieces.words:,} words this vocabulary makes nothing: no model can read them")
+        return f"{split} texts: {'; '.join(parts)}"
+
+    def asked(self, indices: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
+        """What is asked about in these sequences: themselves, or [M, 2] each of their pieces, as a word and which of its pieces it is."""
+        if self.pieces is None:
+            return indices
+        chosen = self.pieces.of(indices)
+        return np.stack([self.pieces.word[chosen], self.pieces.number[chosen]], axis=1)
+
+    def answering(self) -> "Sequences":
+        """The same, asked about the piece alone that answers each word: its first."""
+        return self if self.pieces is None else replace(self, pieces=self.pieces.firsts())
+
     def batch(self, indices: npt.NDArray[np.integer], targets: Mapping[str, npt.NDArray[np.generic]] | None = None) -> Batch:
-        """The flat batch of these texts; `targets` are already theirs, row by row."""
+        """The flat batch of these texts; `targets` are already those of what is `asked` in them, row by row."""
         hidden = None if self.hidden is None else self.hidden.rows(indices)
+        if self.pieces is not None:
+            places = self.pieces.places(indices, offsets_of(self.lengths[indices])[:-1])
+            targets = {TARGET_INDEX: places, **(targets or {})}
         return assemble(self.store, self.windows, indices, self.prefix, self.suffix, targets, hidden)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from acclimate.data.ragged import IntArray
 from acclimate.data.tokens import TokenStore
 from acclimate.errors import SettingsError
 
@@ -75,6 +76,53 @@ def first(store: TokenStore, room: int) -> Windows:
         cut_tokens=cut,
         dropped_tokens=cut,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Overlapping:
+    """Windows of which each token has one that answers for it: that in which it has most text on both sides."""
+
+    windows: Windows
+    document: IntArray
+    """[N] whose window it is."""
+    first: IntArray
+    """[N] the first token that it answers for, counted in the store."""
+    answered: IntArray
+    """[N] how many it answers for: those of all windows of a document are its tokens, one after the other."""
+
+
+def usual_stride(length: int) -> int:
+    """By how many tokens windows of `length` overlap where nothing is said: a quarter."""
+    return length // 4
+
+
+def overlapping(offsets: IntArray, room: int, stride: int) -> Overlapping:
+    """As few windows of `room` tokens as hold each document of a store, neighbours sharing `stride` tokens at least; `offsets` [D+1].
+
+    They are spread evenly, so that all windows of a document are whole: the last does not begin late with little before its tokens. A
+    document that one window holds has one, also where it is empty.
+
+    Raises:
+        SettingsError: `room` is not positive, or `stride` leaves nothing of it.
+    """
+    _check(room)
+    if stride >= room:
+        raise SettingsError(f"stride: windows of {room} tokens cannot overlap by {stride} — lower stride, or raise max_length")
+    lengths = np.diff(offsets)
+    beyond = np.maximum(lengths - room, 0)
+    count = 1 + -(-beyond // (room - stride))
+    document = np.repeat(np.arange(len(lengths)), count)
+    number = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+    begin = number * beyond[document] // np.maximum(count - 1, 1)[document]
+    length = np.minimum(lengths, room)[document]
+    # Two neighbours part in the middle of what they share; the first and the last window reach to the ends of their document.
+    middle = (begin[1:] + begin[:-1] + length[:-1]) // 2
+    first = np.where(number == 0, 0, np.concatenate([[0], middle])) if len(begin) else begin
+    last = number == count[document] - 1
+    end = np.where(last, lengths[document], np.concatenate([first[1:], [0]])) if len(begin) else begin
+    start = offsets[:-1][document] + begin
+    windows = Windows(start.astype(np.int64), length.astype(np.int32), cut_tokens=int(beyond.sum()), dropped_tokens=0)
+    return Overlapping(windows, document, offsets[:-1][document] + first, end - first)
 
 
 def _check(room: int) -> None:

@@ -14,6 +14,7 @@ from acclimate.data.batches import Batch, evaluation_batches
 from acclimate.data.sequences import Sequences
 from acclimate.modeling.tensors import TensorBatch, to_tensors
 from acclimate.objectives.vocabulary_loss import summed_cross_entropy
+from acclimate.tasks.metrics.spans import OUTSIDE
 from acclimate.training.devices import Devices
 from acclimate.training.memory import is_out_of_memory, nothing_smaller
 
@@ -101,6 +102,23 @@ def class_probabilities(
     return probabilities_NL
 
 
+@torch.no_grad()
+def word_probabilities(model: nn.Module, texts: Sequences, names: Sequence[str], max_tokens: int, devices: Devices) -> NDArray[np.float64]:
+    """Probabilities [all words, L] of every word of the texts, one text after the other; a word's first piece answers for it.
+
+    A word without a piece, of which the model sees nothing, is outside of everything, or has all tags alike where there is no such one.
+    """
+    assert texts.pieces is not None
+    model.eval()
+    unseen_L = np.array([float(name == OUTSIDE) for name in names]) if OUTSIDE in names else np.full(len(names), 1 / len(names))
+    probabilities_WL = np.tile(unseen_L, (texts.pieces.words, 1))
+    asked = texts.answering()
+    for indices in evaluation_batches(asked.lengths, max_tokens):
+        logits_ML = torch.cat(in_parts(model, asked.batch(indices), devices))
+        probabilities_WL[asked.asked(indices)[:, 0]] = softmax(logits_ML.double()).cpu().numpy()
+    return probabilities_WL
+
+
 def inference_speed(model: nn.Module, texts: Sequences, max_tokens: int, devices: Devices) -> float:
     """Texts per second of the whole model, from token ids to probabilities, on texts of the usual lengths."""
     sample = np.linspace(0, len(texts) - 1, min(len(texts), SPEED_TEXTS)).astype(np.int64)
@@ -109,7 +127,7 @@ def inference_speed(model: nn.Module, texts: Sequences, max_tokens: int, devices
         model.eval()
         for indices in evaluation_batches(texts.lengths[sample], max_tokens):
             torch.cat(in_parts(model, texts.batch(sample[indices]), devices)).cpu()
-    return len(sample) / max(time.monotonic() - began, 1e-9)
+    return texts.texts / max(1, len(texts)) * len(sample) / max(time.monotonic() - began, 1e-9)
 
 
 def in_parts(run: Callable[[TensorBatch], Tensor], batch: Batch, devices: Devices) -> list[Tensor]:

@@ -15,16 +15,23 @@ from transformers import (
     AutoModel,
     AutoModelForMaskedLM,
     AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
     PreTrainedConfig,
     PreTrainedModel,
 )
 from transformers.utils import logging
 
 from acclimate.errors import ModelError, first_line
+from acclimate.modeling.base_files import TAGGER
 from acclimate.modeling.families import family_of
 
-Kind = Literal["base", "mlm", "classifier"]
-AUTO: dict[Kind, Any] = {"base": AutoModel, "mlm": AutoModelForMaskedLM, "classifier": AutoModelForSequenceClassification}
+Kind = Literal["base", "mlm", "classifier", "tagger"]
+AUTO: dict[Kind, Any] = {
+    "base": AutoModel,
+    "mlm": AutoModelForMaskedLM,
+    "classifier": AutoModelForSequenceClassification,
+    "tagger": AutoModelForTokenClassification,
+}
 
 
 @dataclass(frozen=True)
@@ -75,10 +82,9 @@ class Architecture:
         """The tensors of the MLM head, tied ones left out."""
         return self._heads(self._mlm)
 
-    @cached_property
-    def classifier_names(self) -> frozenset[str]:
-        """The tensors of the architecture's own classifier (a deeper head has others under the last of them)."""
-        return self._heads(self.on_meta("classifier"))
+    def head_names(self, kind: Kind) -> frozenset[str]:
+        """The tensors of the architecture's own head of this kind (a deeper one has others under the last of them)."""
+        return self.mlm_names if kind == "mlm" else self._heads(self.on_meta(kind))
 
     @cached_property
     def pooler_names(self) -> frozenset[str]:
@@ -95,9 +101,11 @@ def untied(model: PreTrainedModel) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in model.state_dict().items() if name not in model.all_tied_weights_keys}
 
 
-def is_mlm(model: PreTrainedModel) -> bool:
-    """Whether this is a masked language model; a classifier has no output embeddings."""
-    return model.get_output_embeddings() is not None  # type: ignore[no-untyped-call]
+def kind_of(model: PreTrainedModel) -> Kind:
+    """What kind of model this is, of those with a head."""
+    if model.get_output_embeddings() is not None:  # type: ignore[no-untyped-call]
+        return "mlm"
+    return "tagger" if type(model).__name__.endswith(TAGGER) else "classifier"
 
 
 @contextmanager

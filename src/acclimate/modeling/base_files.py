@@ -21,6 +21,9 @@ KIND = "acclimate_kind"  # in config.json: what kind of task a model was trained
 ZERO_SHOT = "acclimate_zero_shot"  # in config.json: the hypotheses by which a model of inference gives labels
 MAX_LENGTH = "acclimate_max_length"  # in config.json: tokens of the longest sequence that a classifier was trained on
 THRESHOLDS = "acclimate_thresholds"  # in config.json: above which probability each name is given, where it is not one half
+FORM = "acclimate_form"  # in config.json: `tokens` where what was learnt is an answer for every word
+STRIDE = "acclimate_stride"  # in config.json: by how many tokens the windows of a longer text overlap, where every word is answered
+TAGGER = "ForTokenClassification"  # in the name of an architecture that answers every token
 OTHER_WEIGHTS = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
 # What the tensors of a head for masked language modelling are called, or those of its output where a classifier has the rest of them, too.
 # Besides tokenizer.json: what plain transformers reads to build the same tokenizer.

@@ -19,7 +19,7 @@ from acclimate.modeling.architecture import Architecture, Kind, quiet, untied
 from acclimate.modeling.base_files import TOKENIZER, TOKENIZER_CONFIG
 from acclimate.modeling.folder import CARRIED, ModelFolder, write_weights
 
-KINDS: tuple[Kind, ...] = ("mlm", "classifier")
+KINDS: tuple[Kind, ...] = ("mlm", "classifier", "tagger")
 ADDED_TOKENS, SPECIAL_TOKENS, ADDED_IN_CONFIG = "added_tokens.json", "special_tokens_map.json", "added_tokens_decoder"
 
 

@@ -1,6 +1,7 @@
 """Running a plain Hugging Face model on flat batches: packed where its attention allows, on length-bucketed padded batches elsewhere.
 
-Output heads are applied to the positions that need them only: the masked ones for MLM, one per sequence for a classifier. The feed-forward
+Output heads are applied to the positions that need them only: the masked ones for MLM, the asked ones of a tagger, one per sequence for a
+classifier. The feed-forward
 part of the last layer needs no others either, so where an architecture allows, positions are chosen right after the last attention. All
 this is done from outside by a forward hook, and equals the untouched model on padded batches.
 """
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 
 from acclimate.data.batches import TARGET_INDEX
 from acclimate.errors import SettingsError
-from acclimate.modeling.architecture import is_mlm
+from acclimate.modeling.architecture import kind_of
 from acclimate.modeling.attention_kernels import BackEnd
 from acclimate.modeling.dropout import cheapen
 from acclimate.modeling.families import family_of
@@ -32,7 +33,7 @@ SHORTEST_SHARE = 0.75  # of a bucket's longest sequence: at most a quarter of a 
 
 
 class Packed(nn.Module):
-    """A model for masked language modelling or sequence classification, called with flat batches.
+    """A model for masked language modelling, sequence or token classification, called with flat batches.
 
     `execution` says how it runs and `reason`, for the log, why it is not packed (empty where it is). `model` is the Hugging Face model
     itself, whose parameters these are.
@@ -48,8 +49,8 @@ class Packed(nn.Module):
         self.family = family_of(model.config)
         self.reason = _obstacle(model) if fast.packed else "fast_paths: packed is switched off"
         self.execution = "bucketed" if self.reason else "packed"
-        self.is_mlm = is_mlm(model)
-        self.pools_mean = not self.is_mlm and self.family.pools_mean(model.config.to_dict())
+        self.by_position = kind_of(model) != "classifier"
+        self.pools_mean = not self.by_position and self.family.pools_mean(model.config.to_dict())
         self._shift = _padding_id(model) + 1 if self.family.shifted_positions else 0
         self._checkpointed = any(getattr(module, "gradient_checkpointing", False) for module in model.modules())
         # Where there is one segment, or none, all tokens are of it, whatever a tokenizer says.
@@ -76,7 +77,7 @@ class Packed(nn.Module):
         return back_end(self.model) if self.execution == "packed" else None
 
     def forward(self, batch: TensorBatch) -> Tensor:
-        """Logits [M, V] at `batch.targets["target_index"]` of a masked language model, [B, L] of a classifier."""
+        """Logits [M, V] at `batch.targets["target_index"]` of a masked language model, [M, L] there of a tagger, [B, L] of a classifier."""
         return self._packed(batch) if self.execution == "packed" else self._bucketed(batch)
 
     def body(self, base: nn.Module, batch: TensorBatch) -> Tensor:
@@ -92,12 +93,12 @@ class Packed(nn.Module):
 
     def _packed(self, batch: TensorBatch) -> Tensor:
         # Classifiers pool, so a stream of many texts must be cut into rows for them: their positions are always chosen.
-        if self.is_mlm and not self.fast.sparse_head:
+        if self.by_position and not self.fast.sparse_head:
             return self.model(**self._inputs(batch)).logits[0, batch.targets[TARGET_INDEX]]  # type: ignore[no-any-return]
         with hidden_states_through(self._chosen_after(), lambda hidden_1TD: self._wanted(hidden_1TD, batch)):
             logits: Tensor = self.model(**self._inputs(batch)).logits
         # A view: the gradient of an index would be a second tensor as large as the logits.
-        return logits.squeeze(0) if self.is_mlm else logits
+        return logits.squeeze(0) if self.by_position else logits
 
     def _chosen_after(self) -> nn.Module:
         # Checkpointed layers run again in the backward pass, when the hook is gone: they stay whole.
@@ -111,7 +112,7 @@ class Packed(nn.Module):
         return base.get_submodule(self.family.stack) if pools else base  # type: ignore[no-any-return]
 
     def _wanted(self, hidden_1TD: Tensor, batch: TensorBatch) -> Tensor:
-        if self.is_mlm:
+        if self.by_position:
             return hidden_1TD[:, batch.targets[TARGET_INDEX]]
         if self.pools_mean:
             # [B, 1, D]: the head's own mean over one position then leaves it as it is.
@@ -120,7 +121,7 @@ class Packed(nn.Module):
         return hidden_1TD[0, batch.offsets[:-1]][:, None]
 
     def _bucketed(self, batch: TensorBatch) -> Tensor:
-        targets = batch.targets.get(TARGET_INDEX) if self.is_mlm else None
+        targets = batch.targets.get(TARGET_INDEX) if self.by_position else None
         results, rows = [], []
         for bucket in buckets(batch.lengths):
             chosen = torch.tensor(bucket, device=batch.input_ids.device)
@@ -130,12 +131,12 @@ class Packed(nn.Module):
                 rows.append(chosen)
             else:
                 here, row, column = _cells(targets, batch.offsets, chosen)
-                results.append(self._masked_logits(inputs, row, column))
+                results.append(self._chosen_logits(inputs, row, column))
                 rows.append(here)
         # Back from the buckets' order to the batch's.
         return torch.cat(results)[torch.cat(rows).argsort()]
 
-    def _masked_logits(self, inputs: dict[str, Tensor], row: Tensor, column: Tensor) -> Tensor:
+    def _chosen_logits(self, inputs: dict[str, Tensor], row: Tensor, column: Tensor) -> Tensor:
         if self.family.head_by_position and self.fast.sparse_head:
             with hidden_states_through(self.model.base_model, lambda hidden_BLD: hidden_BLD[row, column][None]):
                 return self.model(**inputs).logits.squeeze(0)  # type: ignore[no-any-return]

@@ -82,6 +82,8 @@ class Family:
     """The part of a classifier (not of its base) that holds the last linear layer."""
     last_linear: str = "classifier"
     """The layer that gives a classifier's logits, inside the classifier's model."""
+    tagger_linear: str = "classifier"
+    """The layer that gives the logits of every token, inside the model for token classification."""
     mlm_head: tuple[str, ...] = ("cls.predictions.",)
     """What the names of the tensors of its head for masked language modelling begin with, in checkpoints."""
     last_attention: str = "attention"

@@ -19,11 +19,14 @@ from torch import Tensor
 
 from acclimate.errors import ModelError, first_line
 from acclimate.files import read_json, write_json
-from acclimate.modeling.architecture import AUTO, Architecture, Kind, is_mlm, quiet, untied
+from acclimate.modeling.architecture import AUTO, Architecture, Kind, kind_of, quiet, untied
 from acclimate.modeling.base_files import (
     CONFIG,
+    FORM,
     KIND,
     MAX_LENGTH,
+    STRIDE,
+    TAGGER,
     THRESHOLDS,
     TOKENIZER,
     WEIGHTS,
@@ -42,7 +45,9 @@ if TYPE_CHECKING:
 
 HEAD = "acclimate_head"  # in config.json: the settings of a deeper head
 CARRIED = "carried."
-"""Two heads may share names: of those, what was not trained last is kept as `carried.mlm.<name>` or `carried.classifier.<name>`."""
+"""Two heads may share names: of those, what was not trained last is kept as `carried.<kind>.<name>`."""
+LEARNT: tuple[Kind, ...] = ("classifier", "tagger")
+"""The kinds that learn from labels. A folder has the head of one of them, for these share names; where one was learnt, another goes."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +106,7 @@ class ModelFolder:
 
     @cached_property
     def parts(self) -> frozenset[str]:
-        """Which of `encoder`, `pooler`, `mlm` and `classifier` it carries."""
+        """Which of `encoder`, `pooler`, `mlm`, `classifier` and `tagger` it carries."""
         architecture = self.architecture
         pooler = architecture.pooler_names
         parts = {
@@ -109,13 +114,23 @@ class ModelFolder:
             "pooler": bool(pooler) and pooler <= self.names,
             "mlm": architecture.mlm_names <= self._names_for("mlm"),
             # The config says that labels were learnt; a deeper head has its tensors under other names than the architecture's.
-            "classifier": bool(self.labels),
+            "classifier": self.learnt == "classifier",
+            "tagger": self.learnt == "tagger",
         }
         return frozenset(part for part, there in parts.items() if there)
 
     @property
+    def learnt(self) -> Kind | None:
+        """The kind whose labels it knows; None where it knows none."""
+        if not self.labels:
+            return None
+        # Of another's model the class alone tells; ours may have learnt to predict words since.
+        by_class = any(str(name).endswith(TAGGER) for name in self.config.get("architectures") or ())
+        return "tagger" if by_class or self.config.get(FORM) == "tokens" else "classifier"
+
+    @property
     def labels(self) -> tuple[str, ...]:
-        """The labels of its classifier in the order of its logits; empty where it has none."""
+        """The labels of its classifier, or tagger, in the order of its logits; empty where it has none."""
         if not any(name.startswith(f"{self.family.classifier}.") for name in self.names):
             return ()
         # Two labels that nobody named are not in the file: transformers leaves out what it takes for granted.
@@ -124,7 +139,7 @@ class ModelFolder:
 
     @property
     def head(self) -> dict[str, Any] | None:
-        """The settings of its classifier's deeper head; None where the architecture's own is used, or there is none."""
+        """The settings of the deeper head of its classifier or tagger; None where the architecture's own is used, or there is none."""
         return self.config.get(HEAD)
 
     def _names_for(self, kind: Kind) -> frozenset[str]:
@@ -193,40 +208,42 @@ def _draw(architecture: Architecture, folder: Path, config: dict[str, Any], outp
     return ModelFolder(output)
 
 
-def save_model(output: Path, parent: ModelFolder, model: "PreTrainedModel", max_length: int | None = None) -> ModelFolder:
+def save_model(
+    output: Path, parent: ModelFolder, model: "PreTrainedModel", max_length: int | None = None, stride: int | None = None
+) -> ModelFolder:
     """Write `model` over everything that `parent` carries; the folder should not be there yet, and appearing whole is the caller's job.
 
-    `model` is a masked language model or a classifier of the parent's architecture. `max_length` is the number of tokens that a classifier
-    was trained on at most; predictions cut texts at the same length.
+    `model` is a masked language model, a classifier or a tagger of the parent's architecture. `max_length` is the number of tokens that a
+    learnt one was trained on at most; predictions read texts at the same length, a tagger in windows that overlap by `stride` tokens.
     """
-    architecture = parent.architecture
-    kind: Kind = "mlm" if is_mlm(model) else "classifier"
+    architecture, kind = parent.architecture, kind_of(model)
     tensors = parent.tensors()
-    shared = architecture.mlm_names & architecture.classifier_names
-    if kind == "classifier":
-        other: Kind = "mlm"
-        keep = "mlm" in parent.parts
-        # An earlier classifier goes whole: a deeper one leaves other names behind than a linear one.
-        stale = [name for name in tensors if name.startswith((f"{parent.family.classifier}.", f"{CARRIED}classifier."))]
-    else:
-        other, keep, stale = "classifier", "classifier" in parent.parts, [name for name in tensors if name.startswith(f"{CARRIED}mlm.")]
+    # What is kept beside the model: of two heads that share names the other one.
+    other: Kind | None = parent.learnt
+    stale = [name for name in tensors if name.startswith(f"{CARRIED}mlm.")]
+    if kind in LEARNT:
+        other = "mlm" if "mlm" in parent.parts else None
+        # An earlier one goes whole: a deeper one leaves other names behind than a linear one.
+        stale = [name for name in tensors if name.startswith((f"{parent.family.classifier}.", *(f"{CARRIED}{each}." for each in LEARNT)))]
     for name in stale:
         del tensors[name]
-    if keep:
-        for name in shared:
+    if other is not None:
+        for name in architecture.head_names(kind) & architecture.head_names(other):
             tensors.setdefault(f"{CARRIED}{other}.{name}", tensors[name])
     tensors |= untied(model)
     config = dict(parent.config)
-    if kind == "classifier":
+    if kind in LEARNT:
         labels = model.config.id2label or {}
         config |= {
             "id2label": {str(number): label for number, label in labels.items()},
             "label2id": {label: number for number, label in labels.items()},
             PROBLEM_TYPE: model.config.problem_type or PROBLEMS["softmax"],
         }
-        for name in (HEAD, KIND, THRESHOLDS, ZERO_SHOT):
+        for name in (HEAD, KIND, THRESHOLDS, ZERO_SHOT, FORM, STRIDE, *((PROBLEM_TYPE,) if kind == "tagger" else ())):
             config.pop(name, None)
         config[MAX_LENGTH] = max_length
+        if kind == "tagger":
+            config |= {FORM: "tokens", STRIDE: stride}
         if getattr(model.config, HEAD, None):
             config[HEAD] = getattr(model.config, HEAD)
     _write(output, parent.path, config, tensors, type(model).__name__, architecture)
@@ -306,7 +323,7 @@ def _without_labels(config: dict[str, Any]) -> dict[str, Any]:
     return {
         key: value
         for key, value in config.items()
-        if key not in ("id2label", "label2id", "problem_type", "num_labels", HEAD, KIND, THRESHOLDS, ZERO_SHOT)
+        if key not in ("id2label", "label2id", "problem_type", "num_labels", HEAD, KIND, THRESHOLDS, ZERO_SHOT, FORM, STRIDE)
     }
 
 

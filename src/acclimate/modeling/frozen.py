@@ -35,7 +35,7 @@ class Divided(nn.Module):
         upper, self._given = _upper(packed.model, depth)
         self.above = Packed(upper, packed.fast)
         all_layers = depth == len(layers_of(packed.model.base_model))
-        self.one_row = all_layers and not packed.is_mlm and not packed.pools_mean
+        self.one_row = all_layers and not packed.by_position and not packed.pools_mean
 
     @property
     def whole(self) -> Packed:

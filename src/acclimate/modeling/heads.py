@@ -9,7 +9,7 @@ from torch import nn
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from acclimate.errors import ModelError, SettingsError
-from acclimate.modeling.architecture import Kind
+from acclimate.modeling.architecture import Kind, kind_of
 from acclimate.modeling.families import family_of
 from acclimate.modeling.folder import HEAD, ModelFolder
 from acclimate.modeling.head_settings import HeadSettings
@@ -44,13 +44,24 @@ def load_classifier(
     from the same ones, whatever was done to the encoder before.
     """
     config = _configured(folder, dropout)
+    config.problem_type = PROBLEMS[link]
+    return _with_fresh_head("classifier", folder, config, labels, head, seed)
+
+
+def load_tagger(folder: ModelFolder, labels: Sequence[str], head: HeadSettings, seed: int, dropout: float | None) -> PreTrainedModel:
+    """A model that gives every token one of `labels`, in their order; its head is fresh, and drawn as that of a classifier is."""
+    return _with_fresh_head("tagger", folder, _configured(folder, dropout), labels, head, seed)
+
+
+def _with_fresh_head(
+    kind: Kind, folder: ModelFolder, config: PreTrainedConfig, labels: Sequence[str], head: HeadSettings, seed: int
+) -> PreTrainedModel:
     config.id2label = dict(enumerate(labels))
     config.label2id = {label: number for number, label in enumerate(labels)}
-    config.problem_type = PROBLEMS[link]
     deep = head if head.layers > 1 else None
     setattr(config, HEAD, deep.model_dump(mode="json") if deep else None)
-    model = _build(folder, "classifier", config)
-    _draw(model, _fill(model, folder, "classifier", (f"{family_of(config).classifier}.",)), seed)
+    model = _build(folder, kind, config)
+    _draw(model, _fill(model, folder, kind, (f"{family_of(config).classifier}.",)), seed)
     if deep is not None:
         name = _deepen(model, deep)
         _draw(model, [f"{name}.{key}" for key in model.get_submodule(name).state_dict()], seed, own_rules=False)
@@ -63,14 +74,23 @@ def load_trained_classifier(folder: ModelFolder) -> PreTrainedModel:
     Raises:
         ModelError: the folder has no classifier, or its weights do not fit its config.json.
     """
-    if "classifier" not in folder.parts:
-        raise ModelError(f"{folder.path}: this model has no classifier; fine-tune it first")
+    return _trained("classifier", folder)
+
+
+def load_trained_tagger(folder: ModelFolder) -> PreTrainedModel:
+    """The same for a folder whose model answers every token."""
+    return _trained("tagger", folder)
+
+
+def _trained(kind: Kind, folder: ModelFolder) -> PreTrainedModel:
+    if kind not in folder.parts:
+        raise ModelError(f"{folder.path}: this model has no {kind}; fine-tune it first")
     head = HeadSettings.model_validate(folder.head) if folder.head else None
-    model = _build(folder, "classifier", _configured(folder, None))
+    model = _build(folder, kind, _configured(folder, None))
     if head is not None:
         _deepen(model, head)
     try:
-        missing = _fill(model, folder, "classifier", ())
+        missing = _fill(model, folder, kind, ())
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1].strip()
         raise ModelError(
@@ -165,7 +185,8 @@ def _draw(model: PreTrainedModel, names: Sequence[str], seed: int, own_rules: bo
 
 def _deepen(model: PreTrainedModel, head: HeadSettings) -> str:
     # Puts a deeper head in the place of the last layer; says its name.
-    name = family_of(model.config).last_linear
+    family = family_of(model.config)
+    name = family.tagger_linear if kind_of(model) == "tagger" else family.last_linear
     linear = model.get_submodule(name)
     assert isinstance(linear, nn.Linear)
     width = linear.in_features

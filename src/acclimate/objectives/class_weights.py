@@ -1,19 +1,21 @@
 """How much the examples of each class count in the loss. No torch: a plan checks them."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from acclimate.data.ragged import Ragged
 from acclimate.errors import SettingsError
 from acclimate.tasks.labels import in_order, label_hint, some_labels
+from acclimate.tasks.split import Column
 
 ClassWeights = Literal["none", "balanced"] | Mapping[str, float]
 
 
-def class_weights(choice: ClassWeights, gold: NDArray[Any], names: tuple[str, ...]) -> NDArray[np.float64]:
-    """The weight of each class [L], from the classes of the training examples [N], or from which labels they have [N, L].
+def class_weights(choice: ClassWeights, gold: Column, names: tuple[str, ...]) -> NDArray[np.float64]:
+    """The weight of each class [L], from the classes of the training examples [N] (or their words), or which labels they have [N, L].
 
     `balanced` is N / (L * count of the class) (King & Zeng 2001, as in scikit-learn). Of labels each by itself it is (N - n) / n for one
     with n examples: with this weight they count as much as all texts without it. A mapping names weights, 1 where it is silent.
@@ -22,6 +24,7 @@ def class_weights(choice: ClassWeights, gold: NDArray[Any], names: tuple[str, ..
         SettingsError: the mapping names a label that the task does not have.
     """
     check_class_weights(choice, names)
+    gold = gold.values if isinstance(gold, Ragged) else np.asarray(gold)
     if isinstance(choice, Mapping):
         return np.array([choice.get(name, 1.0) for name in names])
     if choice == "none":

@@ -24,7 +24,7 @@ class Supervised:
     def batch(self, step: int) -> Batch:
         """The global batch of a step."""
         rows = self.order.batch(step)
-        return self.texts.batch(rows, self.by.targets(self.split, rows))
+        return self.texts.batch(rows, self.by.targets(self.split, self.texts.asked(rows)))
 
     def count(self, batch: Batch) -> float:
         """What the loss divides by."""
@@ -36,7 +36,7 @@ class Supervised:
         return self.by.together
 
     def outputs(self, model: nn.Module, batch: TensorBatch) -> Tensor:
-        """What the model gives for each item, [B, ...]."""
+        """What the model gives for each item [B, ...], or each piece of a word that is asked about [M, ...]."""
         outputs: Tensor = model(batch)
         return outputs
 

@@ -1,4 +1,4 @@
-"""Supervised fine-tuning of a classifier on the task's labels: all layers, the top few, or the head alone."""
+"""Supervised fine-tuning of a classifier, or of a tagger, on the task's labels: all layers, the top few, or the head alone."""
 
 import math
 from collections.abc import Mapping
@@ -6,9 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
+from acclimate.data.ragged import offsets_of
 from acclimate.data.unknown import unknown_words
+from acclimate.data.windows import overlapping, usual_stride
 from acclimate.errors import SettingsError
 from acclimate.modeling.head_settings import HeadSettings
 from acclimate.modeling.longest import LONGEST_DEFAULT
@@ -17,6 +20,7 @@ from acclimate.settings import MOST_EPOCHS
 from acclimate.stages.base import LABELS_OF, USUAL_SCORE, Context, Outcome, Role, Serves, Stage
 from acclimate.stages.pace import Course, EncoderPace
 from acclimate.stages.planned import Classifier, Reads, Sizes, Work
+from acclimate.tasks.split import Split
 from acclimate.tasks.task import Task
 from acclimate.tasks.thresholds import Choice
 
@@ -32,9 +36,9 @@ class Finetune(EncoderPace, Stage):
 
     version: ClassVar[int] = 3
     role: ClassVar[Role] = "learns"
-    serves: ClassVar[Serves] = {"sequence": ("softmax", "sigmoid")}
+    serves: ClassVar[Serves] = {"sequence": ("softmax", "sigmoid"), "tokens": ("softmax",)}
     most_texts: ClassVar[int] = 2
-    silent: ClassVar[Mapping[str, Any]] = {"thresholds": "half"}
+    silent: ClassVar[Mapping[str, Any]] = {"thresholds": "half", "subwords": "all", "stride": None}
     stage: Literal["finetune"] = "finetune"
     task: str | None = None
     """The task that it learns, by its name among `data: tasks:`; the study's when not given."""
@@ -60,6 +64,12 @@ class Finetune(EncoderPace, Stage):
     """`balanced` (N / (L x count of the class); of labels each by itself (N - n) / n), or a weight per label, 1 where it is silent."""
     thresholds: Choice = "half"
     """Where a text may have several labels, the probability above which each is given: one `half`, or `tuned` on dev for its highest F1."""
+    subwords: Literal["all", "first"] = "all"
+    """Where every word is answered, which of its pieces learn: `all` (a later one goes on, I-x, with what the first begins, B-x), or the
+    `first` alone. A word is answered by its first piece."""
+    stride: int | None = Field(default=None, ge=0)
+    """Where every word is answered, texts longer than `max_length` are not cut but read in windows that overlap by so many tokens; default
+    a quarter of `max_length`."""
     patience: int | None = Field(default=3, gt=0)
     """Epochs without a better dev score before it stops (never before `min_steps`); null: never."""
     select_by: str | None = None
@@ -101,6 +111,7 @@ class Finetune(EncoderPace, Stage):
         if task is not None:
             check_class_weights(self.class_weights, task.names)
             task.kind.check_thresholds(self.thresholds)
+            self._check_words(task, given.length(self.max_length))
         given.check_training(self.max_length, self.gradient_checkpointing)
         if isinstance(self.train, int):
             assert given.source is not None
@@ -108,18 +119,23 @@ class Finetune(EncoderPace, Stage):
                 raise SettingsError(f"train: {given.source.name}'s layers share their weights, so it is `all` or `head`")
             if self.train > given.layers:
                 raise SettingsError(f"train: {self.train} layers were asked for, and {given.source.name} has {given.layers}")
-        if task is None:
-            return given
+        if task is None or self.form(task.kind) != "sequence":
+            return replace(given, classifier=None)
         return replace(given, classifier=Classifier(task.names, task.kind.texts(), given.length(self.max_length)))
+
+    def _check_words(self, task: Task, length: int) -> None:
+        of_words = {"subwords": self.subwords != "all", "stride": self.stride is not None}
+        said = next((name for name, is_said in of_words.items() if is_said), None)
+        if said is not None and self.form(task.kind) != "tokens":
+            raise SettingsError(f"{said}: {task.kind.kind} has one answer a text, not one a word; leave `{said}` out")
+        if self.stride is not None and self.stride + 2 >= length:  # as many special tokens are usual
+            raise SettingsError(f"stride: windows of {length} tokens cannot overlap by {self.stride} — lower stride, or raise max_length")
 
     def work(self, given: Sizes, reads: Reads) -> Work:
         assert reads.task is not None
-        splits, most = {"train": reads.task.train, "dev": reads.task.dev, "test": reads.task.test}, given.length(self.max_length)
-        train, dev, test = (
-            sum(min(length + reads.special, most) for length in reads.texts[f"task {name}"][0].lengths_together(split.inputs))
-            for name, split in splits.items()
-        )
-        texts = len(splits["train"])
+        sequences = {name: self._sequences(split, name, given, reads) for name, split in reads.task.splits.items()}
+        train, dev, test = (float(sequences[name].sum()) for name in ("train", "dev", "test"))
+        texts = len(sequences["train"])
         batches = -(-texts // self.batch_size)
         whole, rest = divmod(self.steps(batches), batches)
         epochs = whole + min(1.0, rest * self.batch_size / texts)
@@ -129,8 +145,9 @@ class Finetune(EncoderPace, Stage):
         passes = 1.0 if once else epochs
         frozen = (1 - trained) * 2 * given.body * (train * passes + dev * (passes if once else 1 + passes) + test)
         training = trained * given.body * (6 * train * epochs + 2 * (dev * (1 + epochs) + test))
-        one_row = self.train == "head" and not given.family.pools_mean(given.config)
-        rows = sum(map(len, splits.values())) if one_row else train + dev + test
+        of_texts = self.form(reads.task.kind) == "sequence"
+        one_row = of_texts and self.train == "head" and not given.family.pools_mean(given.config)
+        rows = sum(map(len, sequences.values())) if one_row else train + dev + test
         cache = round(rows * given.hidden * np.dtype(self.frozen_precision).itemsize) if once and trained < 1 else 0
         return Work(
             given.bytes,
@@ -140,40 +157,59 @@ class Finetune(EncoderPace, Stage):
             cache_key=(reads.parent, self.train, self.frozen_precision, reads.fingerprints) if cache else None,
         )
 
+    def _sequences(self, split: Split, name: str, given: Sizes, reads: Reads) -> NDArray[np.floating[Any] | np.integer]:
+        """[N] tokens of each sequence of a split, roughly: of the beginnings of texts, or of the windows in which they are read whole."""
+        texts = np.array(list(reads.texts[f"task {name}"][0].lengths_together(split.inputs)), dtype=np.float64)
+        most = given.length(self.max_length)
+        if split.words is None:
+            return np.minimum(texts + reads.special, most)
+        windows = overlapping(offsets_of(texts.astype(np.int64)), most - reads.special, self._stride(most)).windows
+        return windows.length + reads.special
+
+    def _stride(self, length: int) -> int:
+        return usual_stride(length) if self.stride is None else self.stride
+
     def _trained_share(self, layers: int) -> float:
         return 1.0 if self.train == "all" else 0.0 if self.train == "head" else min(1.0, self.train / layers)
 
     def run(self, parent: "ModelFolder | None", context: Context) -> Outcome:
         from acclimate.data.batches import CountOrder
-        from acclimate.modeling.heads import freeze, load_classifier
+        from acclimate.modeling.heads import freeze, load_classifier, load_tagger
         from acclimate.objectives.supervised import Supervised
         from acclimate.stages.exam import Exam
         from acclimate.stages.trainer import EncoderTrainer
 
         assert parent is not None
         task = context.task()
-        head = task.kind.head(task.names, "sequence")
-        model = load_classifier(parent, task.names, self.head, context.seed, self.dropout, head.link)
+        head = task.kind.head(task.names, self.form(task.kind))
+        if head.form == "tokens":
+            model = load_tagger(parent, task.names, self.head, context.seed, self.dropout)
+        else:
+            model = load_classifier(parent, task.names, self.head, context.seed, self.dropout, head.link)
         freeze(model, self.train)
         kept, slower = self.frozen_precision, self.layer_decay
         with EncoderTrainer.of(context, parent, model, self, kept=kept, layer_decay=slower) as trainer:
-            texts = {name: trainer.read(split) for name, split in task.splits.items()}
+            stride = self._stride(trainer.length)
+            texts = {name: trainer.read(split, stride) for name, split in task.splits.items()}
+            trained = texts["train"] if self.subwords == "all" else texts["train"].answering()
+            trainer.notes += [told for name, read in texts.items() if (told := read.told(name))]
             unknown = {name: read.unknown_share for name, read in texts.items()}
             if told := unknown_words({f"the {name} texts": share for name, share in unknown.items()}):
                 trainer.notes.append(told)
-            order = CountOrder(len(task.train), self.batch_size, context.seed)
-            loss = self.losses()[head.losses[0]](class_weights(self.class_weights, np.asarray(task.train.gold), task.names))
+            order = CountOrder(len(trained), self.batch_size, context.seed)
+            loss = self.losses()[head.losses[0]](class_weights(self.class_weights, task.train.gold, task.names))
             exam = Exam(task, head, texts, trainer, self.thresholds)
             epoch = order.batches_per_epoch
             course = Course(self.steps(epoch), epoch, self.patience, self.min_steps)
-            result = trainer.fit(Supervised(texts["train"], task.train, order, loss), exam.judge(self.select_by), course)
+            result = trainer.fit(Supervised(trained, task.train, order, loss), exam.judge(self.select_by), course)
             scores = exam.taken()
-            trainer.save(max_length=trainer.length)
+            trainer.save(max_length=trainer.length, **({"stride": stride} if head.form == "tokens" else {}))
         metrics = {
             **scores,
             **result.measured(),
             "epochs": round(result.steps / epoch, 3),
             "micro_tokens": trainer.micro,
+            **{name: count for split, read in texts.items() for name, count in read.counted(split).items()},
             **{f"cut_tokens_{name}": read.cut_tokens for name, read in texts.items()},
             **{f"unknown_share_{name}": share for name, share in unknown.items()},
         }

@@ -3,6 +3,7 @@
 The same texts through the same frozen layers are found again by every later run: another seed, another number of epochs, another head.
 """
 
+import hashlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -59,6 +60,8 @@ class FrozenLayers:
         # Of several columns the fingerprint is that of all texts in a row, as they would be those of one.
         columns = {"columns": len(split.inputs)} if len(split.inputs) > 1 else {}
         read = {"texts": split.text_fingerprint, "longest": int(texts.lengths.max(initial=0)), **columns}
+        if len(texts) > texts.texts:  # long texts stand in several windows
+            read["windows"] = hashlib.sha256(texts.windows.start.tobytes()).hexdigest()
         key = digest_json(self._facts | read)
         folder = self.context.cache / key[:32]
         # Asked once for the whole stage: a resume takes the way that was begun, for the sums of both differ in their last bit.

@@ -17,10 +17,10 @@ from torch import nn
 
 from acclimate.data.corpus import Corpus
 from acclimate.data.hidden_outputs import Precision
-from acclimate.data.model_inputs import sequences_of
+from acclimate.data.model_inputs import sequences_of, word_sequences
 from acclimate.data.sequences import Sequences
 from acclimate.evaluation.cost import Cost, PeakMemory, disk_bytes, training_flops
-from acclimate.evaluation.inference import LINKS, class_probabilities, inference_speed
+from acclimate.evaluation.inference import LINKS, class_probabilities, inference_speed, word_probabilities
 from acclimate.modeling.execution import Packed, checkpoint_activations
 from acclimate.modeling.families import dimensions_of
 from acclimate.modeling.folder import ModelFolder, save_model
@@ -106,10 +106,13 @@ class Trainer:
         return result
 
     def outputs(self, texts: Sequences, head: Head) -> NDArray[np.float64]:
-        """[N, L] what the network says of every text, as the head's link reads it."""
+        """[N, L] what the network says of every text, as the head's link reads it; [all words, L] where every word is asked about."""
         began = time.monotonic()
-        found = class_probabilities(self.module, texts, len(head.names), self.micro, self.devices, LINKS[head.link])
-        speed = len(texts) / max(time.monotonic() - began, 1e-9)
+        if texts.pieces is None:
+            found = class_probabilities(self.module, texts, len(head.names), self.micro, self.devices, LINKS[head.link])
+        else:
+            found = word_probabilities(self.module, texts, head.names, self.micro, self.devices)
+        speed = texts.texts / max(time.monotonic() - began, 1e-9)
         self._speed = lambda: speed
         return found
 
@@ -188,18 +191,25 @@ class EncoderTrainer(Trainer):
         _say_attention(context, packed)
         return cls(context, parent, packed, pace, forward_tokens(context, model, masked_share), kept, layer_decay)
 
-    def read(self, split: Split) -> Sequences:
-        """The texts of a split in the model's vocabulary, cut to its length, with what frozen layers give for them."""
+    def read(self, split: Split, stride: int | None = None) -> Sequences:
+        """The texts of a split in the model's vocabulary, cut to its length, with what frozen layers give for them.
+
+        Where every word is asked about, they are whole, in windows that overlap by `stride` tokens.
+        """
         corpora = [Corpus.of_texts("labelled", column, text_digest(column)) for column in split.inputs]
         stores = [self.context.tokens(corpus, self._parent) for corpus in corpora]
-        texts = sequences_of(stores, self._parent.tokenizer(), self.length)
+        tokenizer = self._parent.tokenizer()
+        if split.words is None:
+            texts = sequences_of(stores, tokenizer, self.length)
+        else:
+            texts = word_sequences(stores[0], tokenizer, split.inputs[0], split.words, self.length, stride)
         return texts if self._frozen is None else self._frozen.read(texts, split)
 
     def outputs(self, texts: Sequences, head: Head) -> NDArray[np.float64]:
-        """[N, L] what the model says of every text, as the head's link reads it."""
+        """As of any network; how fast it is, whole."""
         found = super().outputs(texts, head)
         if texts.hidden is not None:  # then they did not go through the whole model
-            whole = replace(texts, hidden=None)
+            whole = replace(texts.answering(), hidden=None)
             self._speed = lambda: inference_speed(self._packed, whole, self.micro, self.devices)
         return found
 

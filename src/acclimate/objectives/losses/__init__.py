@@ -6,5 +6,10 @@ from typing import Any
 from acclimate.objectives.losses.binary_cross_entropy import BinaryCrossEntropy
 from acclimate.objectives.losses.cross_entropy import CrossEntropy
 from acclimate.objectives.losses.loss import Loss
+from acclimate.objectives.losses.token_cross_entropy import TokenCrossEntropy
 
-LOSSES: dict[str, Callable[[Any], Loss]] = {"cross_entropy": CrossEntropy, "binary_cross_entropy": BinaryCrossEntropy}
+LOSSES: dict[str, Callable[[Any], Loss]] = {
+    "cross_entropy": CrossEntropy,
+    "binary_cross_entropy": BinaryCrossEntropy,
+    "token_cross_entropy": TokenCrossEntropy,
+}

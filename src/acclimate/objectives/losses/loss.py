@@ -14,7 +14,8 @@ class Loss(Protocol):
     """From what is right for some items of a split, and what a model gives for them, to a sum."""
 
     takes: ClassVar[str]
-    """What gold it understands: `class`, one of L names an item (int64 [N]), `set`, several (bool [N, L]), ..."""
+    """What gold it understands: `class`, one of L names an item (int64 [N]), `set`, several (bool [N, L]), `tags`, one a word
+    (Ragged), ..."""
     together: ClassVar[bool]
     """Whether the items of a batch see each other (in-batch negatives), so that the losses of its parts do not add up to its own.
 
@@ -23,7 +24,8 @@ class Loss(Protocol):
     """
 
     def targets(self, split: Split, rows: NDArray[np.integer]) -> Mapping[str, NDArray[Any]]:
-        """What travels with a batch of these items, row by row."""
+        """What travels with a batch of these items, row by row; where every word is answered, of these pieces of words [M, 2], each as
+        the word, counted through the split, and which of its pieces it is."""
 
     def count(self, targets: Mapping[str, NDArray[Any]]) -> float:
         """What the summed loss of a batch, over all processes, is divided by; a batch of 0 is passed over."""

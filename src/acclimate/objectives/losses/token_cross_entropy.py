@@ -1,0 +1,52 @@
+"""Cross-entropy of one tag among L for every piece of a word that is asked about, each tag with its weight."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from acclimate.data.ragged import Ragged
+from acclimate.tasks.split import Split
+
+BEGINS, CONTINUES = "B-", "I-"
+
+
+@dataclass(frozen=True)
+class TokenCrossEntropy:
+    """-log softmax(logits)[tag], weighted. A word's later pieces go on with what its first one begins: B-x becomes I-x.
+
+    So a span of pieces has one beginning, as whoever joins them (transformers' pipeline) expects.
+    """
+
+    weights: NDArray[np.float64]  # [L] of each tag
+
+    takes: ClassVar[str] = "tags"
+    together: ClassVar[bool] = False
+
+    def targets(self, split: Split, rows: NDArray[np.integer]) -> Mapping[str, NDArray[Any]]:
+        """The tags [M] and their weights [M] of these pieces [M, 2]: the word, counted through the split, and which of its pieces it is."""
+        assert isinstance(split.gold, Ragged)
+        word, number = rows.T
+        tags = split.gold.values[word]
+        tags = np.where(number > 0, continued(split.names)[tags], tags)
+        return {"target_labels": tags, "target_weights": self.weights[tags].astype(np.float32)}
+
+    def count(self, targets: Mapping[str, NDArray[Any]]) -> float:
+        """The summed weights of the batch's pieces (their number when nothing is weighted)."""
+        return float(targets["target_weights"].sum(dtype=np.float64))
+
+    def summed(self, outputs: Tensor, targets: Mapping[str, Tensor]) -> Tensor:
+        """Summed weighted cross-entropy, nats, of logits [M, L]."""
+        losses_M = torch.nn.functional.cross_entropy(outputs.float(), targets["target_labels"], reduction="none")
+        return (losses_M * targets["target_weights"]).sum()
+
+
+def continued(names: tuple[str, ...]) -> NDArray[np.int64]:
+    """[L] the tag of what goes on with each: I-x for B-x where there is one, itself for any other."""
+    number = {name: place for place, name in enumerate(names)}
+    after = ((name, CONTINUES + name.removeprefix(BEGINS) if name.startswith(BEGINS) else name) for name in names)
+    return np.array([number.get(later, number[name]) for name, later in after], dtype=np.int64)

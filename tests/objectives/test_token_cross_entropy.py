@@ -1,0 +1,45 @@
+"""Cross-entropy of the pieces of words: which tag each piece learns, and that the mean is that of plain transformers."""
+
+import numpy as np
+import pytest
+import torch
+
+from acclimate.data.ragged import Ragged
+from acclimate.objectives.class_weights import class_weights
+from acclimate.objectives.losses.token_cross_entropy import TokenCrossEntropy, continued
+from acclimate.tasks.split import Split
+
+NAMES = ("O", "B-per", "I-per", "B-loc", "I-loc")
+TAGS = Ragged.of([[0, 1, 2], [3]])
+SPLIT = Split((("two words here", "there"),), TAGS, np.arange(2), (), None, NAMES, None)
+# (word, which of its pieces): the second and the fourth word have two.
+PIECES = np.array([[0, 0], [1, 0], [1, 1], [2, 0], [3, 0], [3, 1]])
+
+
+def test_later_pieces_go_on_with_what_the_first_begins():
+    targets = TokenCrossEntropy(np.ones(5)).targets(SPLIT, PIECES)
+    assert [NAMES[tag] for tag in targets["target_labels"]] == ["O", "B-per", "I-per", "I-per", "B-loc", "I-loc"]
+
+
+def test_plain_tags_and_types_without_a_further_word_stay_what_they_are():
+    assert continued(("NOUN", "VERB", "B-x")).tolist() == [0, 1, 2]
+    assert continued(NAMES).tolist() == [0, 2, 2, 4, 4]
+
+
+def test_the_mean_is_that_of_transformers_over_the_pieces_that_are_asked():
+    logits = torch.randn(len(PIECES), 5, generator=torch.Generator().manual_seed(0))
+    loss = TokenCrossEntropy(np.ones(5))
+    targets = loss.targets(SPLIT, PIECES)
+    found = loss.summed(logits, {name: torch.from_numpy(each) for name, each in targets.items()}) / loss.count(targets)
+    # transformers' own loss leaves out what is -100: special tokens, and here a padding behind each.
+    labels = torch.full((2 * len(PIECES),), -100)
+    labels[::2] = torch.from_numpy(targets["target_labels"])
+    torch.testing.assert_close(found, torch.nn.CrossEntropyLoss()(logits.repeat_interleave(2, dim=0), labels))
+
+
+def test_weights_are_those_of_tags_and_balanced_counts_words():
+    weights = class_weights("balanced", TAGS, NAMES)
+    assert weights.tolist() == [0.8, 0.8, 0.8, 0.8, 0.8]
+    assert class_weights("balanced", Ragged.of([[0, 0, 0, 1]]), ("O", "x")).tolist() == pytest.approx([4 / 6, 2])
+    loss = TokenCrossEntropy(class_weights({"I-per": 3.0}, TAGS, NAMES))
+    assert loss.count(loss.targets(SPLIT, PIECES)) == pytest.approx(4 + 2 * 3.0)
