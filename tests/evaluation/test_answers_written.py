@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from acclimate.evaluation.answers import AnswerForm
+from acclimate.evaluation.answers import LabelForm
 from acclimate.evaluation.writing import CsvWriter, JsonlWriter
 from acclimate.inert import cell
 
@@ -18,7 +18,7 @@ ONE = "single_label_classification"
 
 def table(labels, outputs, problem=ONE):
     stream = io.BytesIO()
-    answers = AnswerForm(labels, problem)
+    answers = LabelForm(labels, problem)
     writer = CsvWriter(stream, answers, False)
     for number, row in enumerate(outputs):
         writer.write({"index": number}, answers.of(np.array(row)), "")
@@ -37,7 +37,7 @@ def test_what_is_no_formula_stays_as_it_is(value):
 
 def test_labels_of_every_kind_survive_jsonl():
     stream = io.BytesIO()
-    answers = AnswerForm(LABELS, ONE)
+    answers = LabelForm(LABELS, ONE)
     for number in range(len(LABELS)):
         JsonlWriter(stream).write({"index": number}, answers.of(np.eye(len(LABELS))[number]), "")
     written = stream.getvalue()
@@ -73,7 +73,7 @@ def test_no_answer_has_the_form_of_an_answer():
         ("regression", ("a",)),
         ("regression", ("a", "b")),
     ):
-        answers = AnswerForm(labels, problem)
+        answers = LabelForm(labels, problem)
         assert answers.none.keys() == answers.of(np.zeros(len(labels))).keys()
         assert answers.cells(answers.none) == [""] * len(answers.columns)
         assert len(answers.cells(answers.of(np.zeros(len(labels))))) == len(answers.columns)

@@ -1,27 +1,51 @@
-"""What a model answers to a text, by the kind of model: one label, several, or a number; as a JSON object and as cells of a table."""
+"""What a model answers, by the kind of model: a label, several, a number, or entities; as a JSON object and as cells of a table."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from acclimate.data.ragged import Ragged
+from acclimate.evaluation.entities import entities_in
 from acclimate.modeling.links import ProblemType
 from acclimate.tasks.thresholds import HALF, Thresholds
 
 DIGITS = 6  # of a probability behind the point
 
 
-@dataclass(frozen=True)
-class AnswerForm:
+class AnswerForm(Protocol):
     """The form of all answers of one model."""
+
+    def answers(self, outputs: NDArray[np.float64], texts: Sequence[str], words: Ragged | None) -> list[dict[str, Any]]:
+        """An answer for each of the items that the model's outputs are about; `words` as in `Split.words`, where these are asked about."""
+
+    @property
+    def none(self) -> dict[str, None]:
+        """In the place of an answer to a row without text."""
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns of a table of answers."""
+
+    def cells(self, answer: dict[str, Any]) -> Sequence[Any]:
+        """An answer's cells below `columns`; empty ones where there is none."""
+
+
+@dataclass(frozen=True)
+class LabelForm:
+    """One label, several or numbers, for an item as a whole."""
 
     labels: tuple[str, ...]
     problem: ProblemType
     thresholds: Thresholds | None = None
     """[L] above which probability each of several labels is given; None: one half."""
+
+    def answers(self, outputs: NDArray[np.float64], texts: Sequence[str], words: Ragged | None) -> list[dict[str, Any]]:
+        """An answer for each row of outputs [N, L]."""
+        return [self.of(output_L) for output_L in outputs]
 
     def of(self, output_L: NDArray[np.float64]) -> dict[str, Any]:
         """The answer that these outputs mean."""
@@ -61,3 +85,39 @@ class AnswerForm:
             case {"labels": labels, "probabilities": probabilities}:
                 return [json.dumps(labels, ensure_ascii=False), *probabilities.values()]
         return [answer["label"], *answer["probabilities"].values()]
+
+
+@dataclass(frozen=True)
+class EntityForm:
+    """The entities that the words of a text make."""
+
+    labels: tuple[str, ...]
+    tokens: bool = False
+    """Whether the words are the row's own: then each one's tag is told, too."""
+
+    def answers(self, outputs: NDArray[np.float64], texts: Sequence[str], words: Ragged | None) -> list[dict[str, Any]]:
+        """An answer for each text; outputs [all words, L]."""
+        assert words is not None
+        found: list[dict[str, Any]] = [
+            {"entities": [{**entity._asdict(), "score": round(entity.score, DIGITS)} for entity in entities]}
+            for entities in entities_in(texts, words, outputs, self.labels)
+        ]
+        if self.tokens:
+            tags = Ragged(outputs.argmax(axis=1), words.offsets)
+            for row, answer in enumerate(found):
+                answer["tags"] = [self.labels[number] for number in tags[row].tolist()]
+        return found
+
+    @property
+    def none(self) -> dict[str, None]:
+        """In the place of an answer to a row without text."""
+        return dict.fromkeys(self.columns)
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns of a table of answers."""
+        return ["entities", *(["tags"] if self.tokens else [])]
+
+    def cells(self, answer: dict[str, Any]) -> Sequence[Any]:
+        """JSON arrays; empty cells where there is no answer."""
+        return ["" if answer[name] is None else json.dumps(answer[name], ensure_ascii=False) for name in self.columns]

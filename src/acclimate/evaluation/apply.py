@@ -11,18 +11,18 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from acclimate.data.corpus import CorpusSettings
-from acclimate.data.readers.columns import detect_column
-from acclimate.data.readers.every_text import RowText, every_text
+from acclimate.data.ragged import Ragged
+from acclimate.data.readers.every_text import Asked, RowTexts, asked_text, every_text
 from acclimate.data.readers.one_split import open_one
 from acclimate.data.readers.problems import Problems, place
 from acclimate.data.readers.read_files import file_notes
 from acclimate.data.readers.records import Source
 from acclimate.errors import DataError, ModelError, SettingsError
-from acclimate.evaluation.answers import AnswerForm
-from acclimate.evaluation.predictor import kind_of_model, load_predictor, problem_of, thresholds_of
+from acclimate.evaluation.answers import AnswerForm, EntityForm, LabelForm
+from acclimate.evaluation.predictor import kind_of_model, load_predictor, problem_of, stated_kind, thresholds_of
 from acclimate.evaluation.trained_folder import Predictor, model_config
 from acclimate.evaluation.writing import check_out, opened, writer_of
-from acclimate.modeling.baselines.table import BASELINES
+from acclimate.modeling.baselines.table import BASELINES, outputs_of
 from acclimate.tasks import KINDS
 from acclimate.tasks.kind import TaskKind, many
 from acclimate.tasks.labelled import read_labelled
@@ -31,7 +31,7 @@ from acclimate.tasks.task import split_of
 
 # Predicted at a time, so that a file larger than memory can be labelled.
 CHUNK_TEXTS = 4096
-CHUNK_CHARACTERS = 1 << 24
+CHUNK_CHARACTERS = 1 << 22
 NAMED = 3  # rows without text that are named at the end
 
 Say = Callable[[str], None]
@@ -58,30 +58,29 @@ def predict_file(
         DataError: the files cannot be read, or it is not clear which split or column is meant.
         ModelError: the model cannot be read, or its weights or outputs are not finite.
     """
-    model_config(model)
-    source, column = _texts(asked, split)
-    for note in _notes(str(asked.path), source, text=column):
+    source, wanted = _texts(asked, split, stated_kind(model_config(model)))
+    for note in _notes(str(asked.path), source, wanted.columns):
         say(note)
     folder = Path(str(asked.path)).expanduser()
     check_out(out, model, source.files, folder if folder.is_dir() else None)
-    _look_through(source, column, strict)
+    _look_through(source, wanted, strict)
     several = len(source.files) > 1 and source.format != "hf"
     bad: Counter[str] = Counter()
     named: list[str] = []
     count = 0
     with opened(out, standard) as stream:
         predictor = load_predictor(model)
-        answers = AnswerForm(predictor.labels, problem_of(predictor), thresholds_of(model, predictor.labels))
-        writer = writer_of(stream, out, answers, several)
-        for row, output_L in _outputs(model, predictor, every_text(source, column)):
+        form = _form(model, predictor, wanted)
+        writer = writer_of(stream, out, form, several)
+        for row, answer in _answered(model, predictor, form, wanted, every_text(source, wanted)):
             count += 1
-            if output_L is None:
+            if answer is None:
                 bad[row.kind] += 1
                 named += [words(row.problem)] if len(named) < NAMED else []
                 if asked.skip_bad:
                     continue
             stands = {"index": row.row} | ({"file": str(row.file), "line": row.line} if several else {})
-            writer.write(stands, answers.none if output_L is None else answers.of(output_L), words(row.problem) if output_L is None else "")
+            writer.write(stands, form.none if answer is None else answer, words(row.problem) if answer is None else "")
     if bad:
         say(_without_text(bad, count, named, "left out" if asked.skip_bad else "marked with a `problem` in the place of an answer"))
 
@@ -114,7 +113,7 @@ def evaluate_file(
     predictor = load_predictor(model, baselines=baselines)
     kind, _ = kind.detect(source, predictor.labels)
     columns, _ = kind.columns(source)
-    for note in _notes(file, source, **{role.name: columns[role.name] for role in reversed(kind.roles) if role.name in columns}):
+    for note in _notes(file, source, {role.name: columns[role.name] for role in reversed(kind.roles) if role.name in columns}):
         say(note)
     rows, rejected = read_labelled(source, kind, columns, predictor.labels)
     say(
@@ -123,10 +122,10 @@ def evaluate_file(
     )
     if lower := [metric.name for metric in kind.metrics if metric.lower_is_better]:
         say(f"lower is better for {', '.join(lower)}")
-    outputs_NL = predictor.probabilities(rows.inputs[0])
-    _check_finite(model, outputs_NL, rows.places)
     judged = split_of(rows, kind, predictor.labels)
-    answers = kind.decoded("sequence", outputs_NL, judged, thresholds_of(model, predictor.labels))
+    outputs = outputs_of(predictor, judged)
+    _check_finite(model, outputs, rows.places, judged.words)
+    answers = kind.decoded("sequence" if judged.words is None else "tokens", outputs, judged, thresholds_of(model, predictor.labels))
     return {many(kind.item): len(rows), **kind.scores(judged, answers)}
 
 
@@ -140,17 +139,23 @@ def _read_as(kind: type[LabelledKind], said: Mapping[str, Any]) -> LabelledKind:
         raise SettingsError(f"`{setting}:` {why}") from error
 
 
-def _texts(asked: CorpusSettings, split: str | None) -> tuple[Source, str]:
-    """The source of texts and the column that holds them; a line of txt is a text where nothing else is said."""
+def _texts(asked: CorpusSettings, split: str | None, kind: type[TaskKind] | None) -> tuple[Source, Asked]:
+    """The source, and what of its rows a model of some kind is asked about; a line of txt is a text where nothing else is said."""
     source = open_one(str(asked.path), Path.cwd(), asked.reading, split)
     if source.format == "txt" and asked.documents is None:
         source = replace(source, documents=dict.fromkeys(source.files, "line"))
-    column = asked.text or detect_column("text", source)
-    source.check_columns((column,))
-    return source, column
+    wanted = (asked_text if kind is None else kind.asked)(source, {} if asked.text is None else {"text": asked.text})
+    source.check_columns(tuple(wanted.columns.values()))
+    return source, wanted
 
 
-def _notes(path: str, source: Source, **columns: str) -> Iterator[str]:
+def _form(model: Path, predictor: Predictor, wanted: Asked) -> AnswerForm:
+    if wanted.words is not None:
+        return EntityForm(predictor.labels, wanted.tokens)
+    return LabelForm(predictor.labels, problem_of(predictor), thresholds_of(model, predictor.labels))
+
+
+def _notes(path: str, source: Source, columns: Mapping[str, str]) -> Iterator[str]:
     """What lies beside the files unread, and what was seen of them that is not the plain way."""
     yield from file_notes(path, {}, source.unread)
     seen = {name: value for name, value in source.detected.items() if name in ("encoding", "delimiter", "quoting")}
@@ -159,34 +164,41 @@ def _notes(path: str, source: Source, **columns: str) -> Iterator[str]:
         yield f"{path}: {', '.join(f'{name} {value}' for name, value in seen.items())}"
 
 
-def _look_through(source: Source, column: str, strict: bool) -> None:
+def _look_through(source: Source, wanted: Asked, strict: bool) -> None:
     """Read everything once: what is wrong with a whole file (damaged, another encoding) is known before anything is predicted."""
     row = None
     with Problems() as problems:
-        for row in every_text(source, column):
-            if strict and row.text is None:
+        for row in every_text(source, wanted):
+            if strict and row.texts is None:
                 problems.add(row.kind, row.file, row.line, row.message)
     if row is None:
         raise DataError(f"{source.files[0]}: there is no row to answer")
 
 
-def _outputs(model: Path, predictor: Predictor, rows: Iterator[RowText]) -> Iterator[tuple[RowText, NDArray[np.float64] | None]]:
-    """Every row with the model's outputs [L], None for one without text."""
+def _answered(
+    model: Path, predictor: Predictor, form: AnswerForm, wanted: Asked, rows: Iterator[RowTexts]
+) -> Iterator[tuple[RowTexts, dict[str, Any] | None]]:
+    """Every row with its answer, None for one without text."""
     for chunk in _chunks(rows):
-        texts = [row for row in chunk if row.text is not None]
-        outputs_NL = predictor.probabilities([str(row.text) for row in texts]) if texts else np.zeros((0, len(predictor.labels)))
-        _check_finite(model, outputs_NL, [(row.file, row.line) for row in texts])
-        found = iter(outputs_NL)
+        items = [row.texts for row in chunk if row.texts is not None]
+        places = [(row.file, row.line) for row in chunk if row.texts is not None]
+        found: Iterator[dict[str, Any]] = iter(())
+        if items:
+            columns = tuple(zip(*items, strict=True))
+            words = None if wanted.words is None else wanted.words(columns[0])
+            outputs = predictor.probabilities(*columns, **({} if words is None else {"words": words}))
+            _check_finite(model, outputs, places, words)
+            found = iter(form.answers(outputs, columns[0], words))
         for row in chunk:
-            yield row, None if row.text is None else next(found)
+            yield row, None if row.texts is None else next(found)
 
 
-def _chunks(rows: Iterator[RowText]) -> Iterator[list[RowText]]:
-    chunk: list[RowText] = []
+def _chunks(rows: Iterator[RowTexts]) -> Iterator[list[RowTexts]]:
+    chunk: list[RowTexts] = []
     characters = 0
     for row in rows:
         chunk.append(row)
-        characters += len(row.text or "")
+        characters += sum(map(len, row.texts or ()))
         if len(chunk) == CHUNK_TEXTS or characters >= CHUNK_CHARACTERS:
             yield chunk
             chunk, characters = [], 0
@@ -194,12 +206,14 @@ def _chunks(rows: Iterator[RowText]) -> Iterator[list[RowText]]:
         yield chunk
 
 
-def _check_finite(model: Path, outputs_NL: NDArray[np.float64], places: Sequence[tuple[Path, int]]) -> None:
-    broken = np.flatnonzero(~np.isfinite(outputs_NL).all(axis=1))
+def _check_finite(model: Path, outputs: NDArray[np.float64], places: Sequence[tuple[Path, int]], words: Ragged | None) -> None:
+    """Refuse outputs [N, L] of items at `places`, or [all words, L], that are no numbers."""
+    broken = np.flatnonzero(~np.isfinite(outputs).all(axis=1))
     if len(broken):
+        item = int(broken[0]) if words is None else int(np.searchsorted(words.offsets, broken[0], side="right")) - 1
         raise ModelError(
             f"{model}: the model is broken, not the data: its outputs are not finite numbers (NaN or infinite), "
-            f"first for {place(*places[int(broken[0])])}; copy the folder again, or train the model again"
+            f"first for {place(*places[item])}; copy the folder again, or train the model again"
         )
 
 

@@ -3,12 +3,13 @@
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from acclimate.errors import ModelError
+from acclimate.evaluation.entities import TagPredictor
 from acclimate.evaluation.trained_folder import Predictor, checked, finite_weights, model_config
 from acclimate.evaluation.zero_shot_predictor import ZeroShotPredictor, hypotheses_of
 from acclimate.modeling.base_files import KIND, MAX_LENGTH, THRESHOLDS
@@ -16,20 +17,15 @@ from acclimate.modeling.baselines.table import BASELINES, load_baseline
 from acclimate.modeling.links import PROBLEMS, ProblemType
 from acclimate.tasks import KINDS
 from acclimate.tasks.kind import Link, TaskKind
-from acclimate.tasks.perplexity import Perplexity
 from acclimate.tasks.thresholds import Thresholds
-
-if TYPE_CHECKING:
-    pass
-
-MASKED = "ForMaskedLM"  # in the name of an architecture that predicts words
 
 
 def load_predictor(folder: Path, max_tokens: int = 8192, baselines: Mapping[str, str] = BASELINES) -> Predictor:
     """A predictor from the folder of a model that a study handed over, a fine-tuning wrote, or transformers saved.
 
-    `load_predictor(Path("best")).probabilities(texts)` is [N, L], a column for each of the predictor's `labels`. `max_tokens` go through a
-    model at a time; `baselines` are the plain models that are known besides transformers, by the `model_type` of their config.json.
+    `load_predictor(Path("best")).probabilities(texts)` is [N, L], a column for each of the predictor's `labels`; of a model that gives
+    every word a tag it is [all words, L], and `entities(texts)` are what these make (`TagPredictor`). `max_tokens` go through a model at
+    a time; `baselines` are the plain models that are known besides transformers, by the `model_type` of their config.json.
 
     Raises:
         ModelError: there is no trained classifier in the folder, its files are missing or damaged, or its weights are not finite.
@@ -37,7 +33,9 @@ def load_predictor(folder: Path, max_tokens: int = 8192, baselines: Mapping[str,
     config, hypotheses = model_config(folder), hypotheses_of(folder)
     if hypotheses is not None:
         return checked(folder, lambda: ZeroShotPredictor(folder, max_tokens, hypotheses))
-    return checked(folder, lambda: _loaded(folder, max_tokens, load_baseline(folder, config, baselines)))
+    predictor = checked(folder, lambda: _loaded(folder, max_tokens, load_baseline(folder, config, baselines)))
+    kind = stated_kind(config)
+    return TagPredictor(predictor) if kind is not None and kind.every_word else predictor
 
 
 def _loaded(folder: Path, max_tokens: int, baseline: Any) -> Predictor:
@@ -54,18 +52,23 @@ def kind_of_model(folder: Path, kinds: Sequence[type[TaskKind]] = KINDS) -> type
         ModelError: it answers none that can be judged.
     """
     config = model_config(folder)
+    if (stated := stated_kind(config, kinds)) is not None:
+        return stated
     if said := config.get(KIND):
-        found = next((kind for kind in kinds if kind.model_fields["kind"].default == said), None)
-        if found is None:
-            raise ModelError(f"{folder}: this model answers tasks of the kind {said!r}, which is not known here")
-        return found
-    if any(str(name).endswith(MASKED) for name in config.get("architectures") or ()):
-        return Perplexity
+        raise ModelError(f"{folder}: this model answers tasks of the kind {said!r}, which is not known here")
     problem = _problem_type(config.get("problem_type"), len(config.get("id2label") or (0, 1)), folder)
     found = next((kind for kind in kinds if kind.problem == problem), None)
     if found is None:
         raise ModelError(f"{folder}: this model gives numbers (problem_type: {problem}); only models that give a text labels are evaluated")
     return found
+
+
+def stated_kind(config: Mapping[str, Any], kinds: Sequence[type[TaskKind]] = KINDS) -> type[TaskKind] | None:
+    """The kind that a config.json names: by our own word, or by the class of transformers; None where it does neither, or it is unknown."""
+    if said := config.get(KIND):
+        return next((kind for kind in kinds if kind.model_fields["kind"].default == said), None)
+    built = [str(name) for name in config.get("architectures") or ()]
+    return next((kind for kind in kinds if kind.architecture and any(name.endswith(kind.architecture) for name in built)), None)
 
 
 def problem_of(predictor: Predictor) -> ProblemType:

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from acclimate.data.corpus import CorpusSettings
 from acclimate.data.ragged import Ragged
+from acclimate.data.readers.every_text import Asked, asked_text
+from acclimate.data.readers.records import Source
 from acclimate.errors import SettingsError, did_you_mean
 from acclimate.settings import Settings
 from acclimate.tasks.blocks import Block
@@ -112,6 +114,10 @@ class TaskKind(Settings):
     """For a model card: the command that does it for a whole file; `FOLDER` stands for the model's."""
     name_is: ClassVar[str] = "label"
     """What its names are called in tables."""
+    architecture: ClassVar[str | None] = None
+    """How the names of transformers' classes end whose models answer this kind, where that tells."""
+    every_word: ClassVar[bool] = False
+    """Whether every word of a text is asked about (`Split.words`), and answers are what words make: entities."""
     problem: ClassVar[str | None] = None
     """The `problem_type` of transformers' config.json whose outputs are answers of this kind."""
 
@@ -129,6 +135,15 @@ class TaskKind(Settings):
     def texts(cls) -> int:
         """How many columns of text an item has."""
         return 1
+
+    @classmethod
+    def asked(cls, source: Source, stated: Mapping[str, str]) -> Asked:
+        """What of the rows of a source a model is asked about, without what is right; `stated` are the columns that the user named.
+
+        Raises:
+            DataError: it is not clear which columns are meant.
+        """
+        return asked_text(source, stated)
 
     @property
     def placed(self) -> bool:

@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acclimate.data.ragged import Ragged, offsets_of
+from acclimate.data.readers.every_text import Asked
 from acclimate.data.readers.problems import Problems
-from acclimate.data.readers.records import Record
+from acclimate.data.readers.records import Record, Source
 from acclimate.errors import SettingsError
+from acclimate.tasks.asked_words import asked_words
 from acclimate.tasks.blocks import Block
 from acclimate.tasks.kind import ColumnRole, Form, Head, Judged
 from acclimate.tasks.labelled_kind import LabelledKind
@@ -89,8 +91,15 @@ class Tag(LabelledKind):
     answered: ClassVar[Mapping[Form, Callable[[Any, Split], Answers]]] = {"tokens": most_likely}
     blocks: ClassVar[tuple[Callable[[Judged], Block | None], ...]] = ()
     named: ClassVar[tuple[str, ...]] = ("gold", "predicted")
+    architecture: ClassVar[str | None] = "ForTokenClassification"
+    every_word: ClassVar[bool] = True
     card: ClassVar[tuple[str, str]] = ("token-classification", "finds entities of {count} tags in text, word by word")
     name_is: ClassVar[str] = "type"
+
+    @classmethod
+    def asked(cls, source: Source, stated: Mapping[str, str]) -> Asked:
+        """Words that rows have, or those that are found in a text."""
+        return asked_words(source, stated.get("text"), TOKENS.known_as)
 
     # Rows
 

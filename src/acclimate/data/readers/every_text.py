@@ -1,23 +1,53 @@
-"""One item for every row of an input, in order, whatever is in it: a text, or why there is none."""
+"""One item for every row of an input, in order, whatever is in it: what a model is asked about, or why there is nothing."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from acclimate.data.corpus import checked_text
+from acclimate.data.ragged import Ragged
+from acclimate.data.readers.columns import detect_column
 from acclimate.data.readers.lines import text_lines
 from acclimate.data.readers.problems import Problems, place
 from acclimate.data.readers.records import Record, Row, Source
 from acclimate.errors import DataError
 
 
-class RowText(NamedTuple):
-    """One row with its text; of one that has none, `kind` and `message` say why."""
+class Asked(NamedTuple):
+    """What of a row a model is asked about."""
+
+    columns: Mapping[str, str]
+    """Those that are read, by what they are to the model: `text`, ..."""
+    read: Callable[[Record, Problems], tuple[str, ...] | None]
+    """The texts of an item; `problems` gets to know why a record has none."""
+    words: Callable[[Sequence[str]], Ragged] | None = None
+    """Where every word is asked about, which words the texts have (as in `Split.words`)."""
+    tokens: bool = False
+    """Whether rows say themselves which words there are."""
+
+
+def asked_text(source: Source, stated: Mapping[str, str]) -> Asked:
+    """One text; `stated` are the columns that the user named.
+
+    Raises:
+        DataError: it is not clear which column holds it.
+    """
+    column = stated.get("text") or detect_column("text", source)
+
+    def read(record: Record, problems: Problems) -> tuple[str, ...] | None:
+        text = checked_text(record, column, problems)
+        return None if text is None else (text,)
+
+    return Asked({"text": column}, read)
+
+
+class RowTexts(NamedTuple):
+    """One row with its texts; of one that has none, `kind` and `message` say why."""
 
     file: Path
     line: int  # from 1; in a table without lines the number of the row
     row: int  # from 0, over all rows of all files
-    text: str | None
+    texts: tuple[str, ...] | None
     kind: str = ""
     message: str = ""
 
@@ -27,18 +57,18 @@ class RowText(NamedTuple):
         return f"{place(self.file, self.line)}: {self.message}"
 
 
-def every_text(source: Source, column: str) -> Iterator[RowText]:
+def every_text(source: Source, asked: Asked) -> Iterator[RowTexts]:
     """Every row of the source. A line of a txt file that is read line by line is a row, a blank one, too: answers stand beside lines.
 
     Raises:
-        DataError: a file cannot be opened or decompressed, or lacks the column.
+        DataError: a file cannot be opened or decompressed, or lacks a column.
     """
-    told = _Told()
+    told, columns = _Told(), tuple(asked.columns.values())
     by_line = source.format == "txt" and set(source.documents.values()) == {"line"}
-    rows = _lines(source, column, told) if by_line else source.rows((column,), told)
+    rows = _lines(source, columns[0], told) if by_line else source.rows(columns, told)
     for file, line, row, values in rows:
-        text = None if values is None else checked_text(Record(file, line, row, values), column, told)
-        yield RowText(file, line, row, text) if text is not None else RowText(file, line, row, None, *told.of(file, line))
+        texts = None if values is None else asked.read(Record(file, line, row, values), told)
+        yield RowTexts(file, line, row, texts) if texts is not None else RowTexts(file, line, row, None, *told.of(file, line))
 
 
 def _lines(source: Source, column: str, problems: Problems) -> Iterator[Row]:
