@@ -1,7 +1,10 @@
 """Studies with recipes that answer without labels: where their model of inference comes from, what they share, and what is refused."""
 
+import ast
 import json
 import random
+import re
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -11,6 +14,7 @@ from tests.study.conftest import WORDS, sentence, write_jsonl
 
 from acclimate.errors import ModelError, SettingsError
 from acclimate.modeling.folder import ModelFolder
+from acclimate.report.publish import publish
 from acclimate.study.language.paths import relocated
 from acclimate.study.language.study import load_study, parse_study, resolved
 from acclimate.study.plan.graph import Plan
@@ -190,6 +194,7 @@ def studied(world, tmp_path_factory):
     (folder / "study.yaml").write_text(text + "".join(f"  {recipe}\n" for recipe in recipes))
     out = folder / "out"
     run_study(load_study(folder / "study.yaml"), folder, Options(out=out, store=folder / "store", engine="inline"))
+    publish(out)
     return out
 
 
@@ -218,3 +223,29 @@ def test_what_it_hands_over_says_what_it_answers(studied, world):
     found = model.probabilities([texts[row["index"]] for row in said])
     np.testing.assert_allclose(found, [row["probabilities"] for row in said], atol=1e-6)
     assert [model.labels[number] for number in found.argmax(axis=1)] == [row["predicted"] for row in said]
+
+
+def test_what_is_read_of_it_says_that_it_has_no_labels(studied):
+    table = (studied / "report.md").read_text()
+    assert re.search(r"\| \**zero-shot\** \| 0 \| .*\n\| majority \| 30 \|", table)
+    assert "“zero-shot” learned from no label of this task and answers alike at every budget" in table
+    assert (
+        '<bdi>zero-shot</bdi> <span class="tag">chosen on dev</span> <span class="tag">no labels</span>'
+        in (studied / "report.html").read_text()
+    )
+    card = (studied / "best" / "README.md").read_text()
+    assert "pipeline_tag: zero-shot-classification" in card
+    assert "It has learned from no label of this task" in card
+    assert "It learnt from" not in card
+
+
+def test_the_code_on_its_card_answers_as_the_study_does(studied, world, monkeypatch, capsys):
+    from acclimate import load_predictor
+
+    monkeypatch.chdir(studied / "best")
+    (code,) = re.findall(r"```python\n(.*?)```", Path("README.md").read_text(), re.DOTALL)
+    text = json.loads((world / "test.jsonl").read_text().splitlines()[0])["text"]
+    exec(code.replace("a text to label", text), {})
+    said = dict(ast.literal_eval(capsys.readouterr().out.splitlines()[-1]))
+    model = load_predictor(Path())
+    np.testing.assert_allclose([said[label] for label in model.labels], model.probabilities([text])[0], atol=1e-5)

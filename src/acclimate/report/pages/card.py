@@ -13,9 +13,12 @@ from typing import Any
 from acclimate.data.mixture import shares
 from acclimate.files import read_json, write_text
 from acclimate.inert import one_line
+from acclimate.modeling.base_files import CONFIG, MAX_LENGTH
+from acclimate.modeling.hypotheses import Hypotheses
 from acclimate.report.pages import markdown
 from acclimate.report.pages.front_matter import front_matter, hub_scores
 from acclimate.report.pages.markdown import bullets, escaped, named, plain
+from acclimate.report.pages.zero_shot_use import told_of
 from acclimate.report.results.chain import Chain
 from acclimate.report.results.finished import Results, StageFact
 from acclimate.report.results.kind_facts import CardFacts, counted
@@ -50,9 +53,20 @@ def write_cards(folder: Path) -> tuple[Path, ...]:
 
 def write_card(model: Path, chain: Chain, role: str = "") -> Path:
     """Write the card into a model's folder; `role` is its name in a study's output folder, empty for a model that was made alone."""
-    length = read_json(model / "config.json").get("acclimate_max_length")
-    write_text(model / NAME, card(chain, loads_plainly(model), length if isinstance(length, int) else None, role))
+    config = read_json(model / CONFIG)
+    length, hypotheses = config.get(MAX_LENGTH), Hypotheses.read(config, str(model / CONFIG))
+    length = length if isinstance(length, int) else None
+    if hypotheses is not None:
+        chain = _asked(chain, hypotheses, length)
+    write_text(model / NAME, card(chain, loads_plainly(model), length, role))
     return model / NAME
+
+
+def _asked(chain: Chain, hypotheses: Hypotheses, length: int | None) -> Chain:
+    """The chain as if its kind of task were that of a model which is asked for the labels that somebody gives."""
+    study = chain.results.study
+    told = {**study.get("card", {}), **told_of(hypotheses, length)}
+    return replace(chain, results=replace(chain.results, study={**study, "card": told}))
 
 
 def card(chain: Chain, plain_model: bool, length: int | None = None, role: str = "") -> str:
@@ -107,7 +121,7 @@ def _history(chain: Chain) -> str:
     if not steps:
         return ""
     numbered = "\n".join(f"{number}. {line}" for number, line in enumerate(steps, 1))
-    budget = "" if chain.run.labels == "all" else f" {with_labels(chain.run.labels).capitalize()}."
+    budget = "" if chain.run.labels == "all" or chain.without_labels else f" {with_labels(chain.run.labels).capitalize()}."
     notes = dict.fromkeys(f"{plain(note[:1].upper() + note[1:])}." for stage in chain.stages for note in stage.notes)
     return "\n\n".join(("## How it was made", numbered, " ".join((f"Seed {chain.run.seed}.{budget}", *notes))))
 
@@ -141,7 +155,9 @@ def _data(chain: Chain) -> str:
     if lines:
         parts.append(bullets(f"{plain(what)}: {plain(value)}" for what, value in lines))
     budget = chain.run.labels
-    if budget != "all":
+    if chain.without_labels:
+        parts.insert(0, "This model has learned from none of these labels: dev chose among the recipes, and test judges.")
+    elif budget != "all":
         parts.insert(0, f"Of the training split this model saw {plain(label_count(budget))} labels, and of dev at most as many.")
     return "## Data\n\n" + "\n\n".join(parts) if parts else ""
 

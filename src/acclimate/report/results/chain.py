@@ -42,6 +42,11 @@ class Chain:
         return tuple(found)
 
     @property
+    def without_labels(self) -> bool:
+        """Whether it has learned from no label of the study's task."""
+        return self.run.recipe in self.results.without_labels
+
+    @property
     def pretrainings(self) -> tuple[StageFact, ...]:
         return tuple(stage for stage in self.stages if stage.role == "pretrains")
 

@@ -257,6 +257,13 @@ class Results:
         plain = {recipe for stage in self.stages if stage.role == "baseline" for recipe in stage.recipes}
         return frozenset(plain.difference(*(stage.recipes for stage in self.stages if stage.role in ("learns", "answers"))))
 
+    @cached_property
+    def without_labels(self) -> frozenset[str]:
+        """The recipes that answer a task of labels and have learned from none of these: the same at every budget."""
+        if not self.kind.labelled:
+            return frozenset()
+        return frozenset(recipe for stage in self.stages if stage.role == "answers" for recipe in stage.recipes)
+
     def best_on_dev(self, recipes: tuple[str, ...]) -> str | None:
         """Of these recipes, the one with the best mean dev score at the largest budget."""
         if not self.budgets:

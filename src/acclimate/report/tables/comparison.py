@@ -34,6 +34,7 @@ class Row:
     failed: int
     is_reference: bool
     is_chosen: bool  # by the dev set
+    without_labels: bool = False  # it answers the task and learned from none of its labels
 
     @property
     def outcome(self) -> str:
@@ -50,6 +51,11 @@ class Row:
         return signed(self.difference) + (f" [{interval(self.low, self.high)}]" if self.low is not None else "")
 
     @property
+    def labels_read(self) -> str:
+        """How many labels it learned from: of what learns from none, `0` at every budget."""
+        return label_count("0" if self.without_labels else self.labels)
+
+    @property
     def seeds_done(self) -> str:
         """`3`, or `2 of 3` where a run failed."""
         return f"{self.seeds} of {self.seeds + self.failed}" if self.failed else str(self.seeds)
@@ -63,7 +69,7 @@ def table_rows(results: Results) -> tuple[Row, ...]:
 
 def console_table(results: Results) -> Table:
     """The comparison for a terminal; names from the study are never read as markup."""
-    several = len(results.budgets) > 1
+    several = len(results.budgets) > 1 or bool(results.without_labels)
     on = f"\njudged on {results.judged_on}" if results.judged_on else ""
     table = Table(title=Text(f"{results.judged_by}, mean ± standard deviation over seeds{on}"), title_justify="left")
     table.add_column("recipe", overflow="fold")
@@ -80,7 +86,7 @@ def console_table(results: Results) -> Table:
             table.add_section()
         last = row.labels
         name = Text(one_line(row.recipe), style="bold" if row.is_chosen else "")
-        cells = [name, *([Text(label_count(row.labels))] if several else []), Text(_mean(row)), Text(row.compared)]
+        cells = [name, *([Text(row.labels_read)] if several else []), Text(_mean(row)), Text(row.compared)]
         cells += [
             Text(row.outcome, style=_STYLES.get(row.outcome, "")),
             Text(row.seeds_done),
@@ -97,7 +103,7 @@ def markdown_table(results: Results) -> str:
     rows = []
     for row in table_rows(results):
         name = plain(row.recipe)
-        cells = [f"**{name}**" if row.is_chosen else name, label_count(row.labels), _mean(row), row.compared, row.outcome, row.seeds_done]
+        cells = [f"**{name}**" if row.is_chosen else name, row.labels_read, _mean(row), row.compared, row.outcome, row.seeds_done]
         rows.append([*cells, duration(row.seconds), amount(row.tokens)])
     return written_table(headings, rows, (0, 4)) + "\n"
 
@@ -124,6 +130,7 @@ def _row(results: Results, recipe: str, labels: str) -> Row:
         failed=len(runs) - done,
         is_reference=recipe == results.reference,
         is_chosen=recipe == results.chosen,
+        without_labels=recipe in results.without_labels,
     )
 
 

@@ -117,6 +117,7 @@ def _limits(results: Results, chosen: str) -> list[str]:
             clauses.append(f"it cannot be told from {listing([quoted(other.recipe) for other in unclear])}")
             clauses.extend(_unseen(unclear))
     clauses.extend(_other_budgets(results, chosen))
+    clauses.extend(_without_labels(results))
     clauses.extend(_baseline_won(results, chosen))
     clauses.extend(_cheaper(results, chosen))
     clauses.extend(_checkpoint(results, chosen))
@@ -125,6 +126,15 @@ def _limits(results: Results, chosen: str) -> list[str]:
         return clauses
     seeds = len(results.values(chosen, labels, results.metric))
     return [f"it was chosen on the dev set among {len(results.recipes)} recipes, and its score is the mean of {seeds} seeds"]
+
+
+def _without_labels(results: Results) -> list[str]:
+    recipes = [recipe for recipe in results.recipes if recipe in results.without_labels]
+    if not recipes:
+        return []
+    alike = " and answers alike at every budget" if len(results.budgets) > 1 and len(recipes) == 1 else ""
+    alike = " and answer alike at every budget" if len(results.budgets) > 1 and len(recipes) > 1 else alike
+    return [f"{listing([quoted(recipe) for recipe in recipes])} learned from no label of this task{alike}"]
 
 
 def _other_budgets(results: Results, chosen: str) -> list[str]:
