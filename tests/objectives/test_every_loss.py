@@ -25,6 +25,7 @@ WEIGHTS = np.array([1.0, 2.0, 0.5])
 # What is right for 12 items, by what a loss takes.
 GOLD = {
     "class": np.arange(ITEMS) % len(NAMES),
+    "number": np.linspace(-1.0, 2.0, ITEMS),
     "set": (np.arange(ITEMS)[:, None] + np.arange(len(NAMES))) % 3 == 0,
     "tags": Ragged.single(np.arange(ITEMS) % len(NAMES)),
 }

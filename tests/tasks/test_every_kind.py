@@ -57,6 +57,14 @@ def relation(number: int, rng: np.random.Generator) -> Mapping[str, Any]:
     return {"premise": f"words {number // 3}", "hypothesis": f"other words {number}", "label": "abc"[int(rng.choice(3, p=[0.6, 0.3, 0.1]))]}
 
 
+def scored(number: int, rng: np.random.Generator) -> Mapping[str, Any]:
+    return {"sentence1": f"words {number // 3}", "sentence2": f"other words {number}", "score": round(5 * float(rng.random()), 1)}
+
+
+def estimates(split: Any, rng: np.random.Generator) -> Any:
+    return (0.8 * split.gold + rng.normal(size=len(split)))[:, None]
+
+
 def softmax_outputs(split: Any, rng: np.random.Generator) -> Any:
     logits = rng.normal(size=(len(split), len(split.names))) + 1.5 * np.eye(len(split.names))[split.gold]
     return np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
@@ -124,6 +132,16 @@ EXAMPLES = {
         ),
         softmax_outputs,
         "23153910b9e94f87f7a60bf11cd0cb709790ef3e853889cd2c9b3d7f3afaae7b",
+    ),
+    "similarity": Example(
+        scored,
+        (
+            {"sentence1": "no score", "sentence2": "words", "score": None}, {"sentence1": "", "sentence2": "words", "score": 1.0},
+            {"sentence1": "words", "sentence2": "words", "score": "high"}, {"sentence1": "not finite", "sentence2": "b", "score": "nan"},
+            {"sentence1": "no key", "score": 1.0},
+        ),
+        estimates,
+        "e494f12b323963092d414c867aa84039fc9fa8b0774a2ac0305ab01cf43b10b5",
     ),
     "perplexity": Example(
         held_out, ({"text": ""}, {"text": None}, {"text": 1}), costs,
@@ -351,7 +369,9 @@ def test_the_card_has_a_tag_of_the_hub_and_a_sentence(kind):
 
 def test_a_model_knows_what_it_needs_and_other_forms_are_refused(kind, task):
     heads = {form: task.kind.head(task.names, form) for form in kind.answered}
-    assert all(isinstance(head, Head) and head.names == task.names and bool(head.losses) == kind.learned for head in heads.values())
+    assert all(
+        isinstance(head, Head) and head.names == (task.names or head.names) and bool(head.losses) == kind.learned for head in heads.values()
+    )
     for form in {"sequence", "tokens", "embedding", "text"} - heads.keys():
         with pytest.raises(SettingsError, match=name_of(kind)):
             task.kind.head(task.names, form)

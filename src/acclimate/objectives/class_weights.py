@@ -42,7 +42,9 @@ def check_class_weights(choice: ClassWeights, names: tuple[str, ...]) -> None:
     """Refuse weights of labels that the task does not have.
 
     Raises:
-        SettingsError: the first of them, and what the labels are.
+        SettingsError: the first of them, and what the labels are; or that there are none.
     """
+    if not names and choice != "none":
+        raise SettingsError("class_weights: this task has no classes that could weigh more or less; leave it out")
     if isinstance(choice, Mapping) and (unknown := in_order(choice.keys() - set(names))):
         raise SettingsError(f"class_weights: label {unknown[0]!r} is not among {some_labels(names)}{label_hint(unknown[0], set(names))}")

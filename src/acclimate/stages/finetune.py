@@ -36,7 +36,7 @@ class Finetune(EncoderPace, Stage):
 
     version: ClassVar[int] = 3
     role: ClassVar[Role] = "learns"
-    serves: ClassVar[Serves] = {"sequence": ("softmax", "sigmoid"), "tokens": ("softmax",)}
+    serves: ClassVar[Serves] = {"sequence": ("softmax", "sigmoid", "none"), "tokens": ("softmax",)}
     most_texts: ClassVar[int] = 2
     silent: ClassVar[Mapping[str, Any]] = {"thresholds": "half", "subwords": "all", "stride": None}
     stage: Literal["finetune"] = "finetune"
@@ -185,7 +185,7 @@ class Finetune(EncoderPace, Stage):
         if head.form == "tokens":
             model = load_tagger(parent, task.names, self.head, context.seed, self.dropout)
         else:
-            model = load_classifier(parent, task.names, self.head, context.seed, self.dropout, head.link)
+            model = load_classifier(parent, head.names, self.head, context.seed, self.dropout, head.link)
         freeze(model, self.train)
         kept, slower = self.frozen_precision, self.layer_decay
         with EncoderTrainer.of(context, parent, model, self, kept=kept, layer_decay=slower) as trainer:

@@ -13,12 +13,12 @@ from acclimate.tasks.task import Task
 class Majority(Stage):
     """Always the most frequent class of the training texts, the shares of the classes as probabilities: the least to be beaten.
 
-    Where every word has a tag, it is the most frequent tag.
+    Where every word has a tag, it is the most frequent tag; where a number is estimated, the mean of train.
     """
 
     libraries: ClassVar[tuple[str, ...]] = ("numpy",)
     role: ClassVar[Role] = "baseline"
-    serves: ClassVar[Serves] = {"sequence": ("softmax", "sigmoid"), "tokens": ("softmax",)}
+    serves: ClassVar[Serves] = {"sequence": ("softmax", "sigmoid", "none"), "tokens": ("softmax",)}
     most_texts: ClassVar[int] = 2
     stage: Literal["majority"] = "majority"
 
@@ -39,7 +39,8 @@ class Majority(Stage):
 
         def fit(task: Task) -> Fitted:
             gold = task.train.gold.values if isinstance(task.train.gold, Ragged) else np.asarray(task.train.gold)
-            model = MajorityModel.of(gold, task.names, task.kind.head(task.names, form).link)
+            head = task.kind.head(task.names, form)
+            model = MajorityModel.of(gold, head.names, head.link)
             return Fitted(model, len(model.shares))
 
         return plain_outcome(context, fit, form=form)

@@ -5,6 +5,7 @@ from acclimate.tasks.kind import TaskKind
 from acclimate.tasks.multilabel import Multilabel
 from acclimate.tasks.pair import Pair
 from acclimate.tasks.perplexity import Perplexity
+from acclimate.tasks.similarity import Similarity
 from acclimate.tasks.tag import Tag
 
-KINDS: tuple[type[TaskKind], ...] = (Classify, Multilabel, Pair, Tag, Perplexity)
+KINDS: tuple[type[TaskKind], ...] = (Classify, Multilabel, Pair, Similarity, Tag, Perplexity)

@@ -14,7 +14,8 @@ def read_labelled(source: Source, kind: LabelledKind, columns: dict[str, str], n
         DataError: there are no labels at all, or rows cannot be used; names file and line.
     """
     if why := kind.lacking(source, columns, None):
-        raise DataError(f"{source.files[0]}: scores need labels, and there are none ({why}); name the column that holds them with `label:`")
+        named = f"name the column that holds them with `{kind.gold_role()}:`"
+        raise DataError(f"{source.files[0]}: scores need {kind.gold_is}, and there are none ({why}); {named}")
     with Problems(kind.skip_bad) as problems:
         rows = read_rows(source, kind.read, columns, kind.texts(), None, problems)
         known = kind.known_to_model(rows, names, problems)

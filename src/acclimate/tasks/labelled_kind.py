@@ -59,6 +59,8 @@ class LabelledKind(TaskKind, TableReading):
 
     roles: ClassVar[tuple[ColumnRole, ...]]
     """The columns that are read, in the order in which they are looked for."""
+    gold_is: ClassVar[str] = "labels"
+    """What is right for items, in messages."""
 
     @model_validator(mode="before")
     @classmethod
@@ -143,6 +145,11 @@ class LabelledKind(TaskKind, TableReading):
     def texts(cls) -> int:
         """How many columns of text an item has."""
         return sum(role.is_text for role in cls.roles)
+
+    @classmethod
+    def gold_role(cls) -> str:
+        """The column that holds what is right: `label`, `score`, ..."""
+        return next(role.name for role in cls.roles if not role.is_text)
 
     def read(self, record: Record, columns: Mapping[str, str], problems: Problems) -> Row | None:
         """What a record says; `problems` gets to know why it says nothing."""

@@ -225,13 +225,15 @@ def _read_splits(
 
     train = sources["train"]
     if why := kind.lacking(train, columns, None):
-        raise DataError(f"{train.files[0]}: train has no labels ({why}); name the column that holds them with `label:`")
+        raise DataError(
+            f"{train.files[0]}: train has no {kind.gold_is} ({why}); name the column that holds them with `{kind.gold_role()}:`"
+        )
     rows = {"train": read(train)}
     others = {split: source for split, source in sources.items() if split != "train"}
     hidden = {split: why for split, source in others.items() if (why := kind.lacking(source, columns, rows["train"]))}
     for split, why in hidden.items():
         mend = _without(kind, {name: source for name, source in sources.items() if name not in hidden}, split, root)
-        problems.fatal("split without labels", sources[split].files[0], None, f"the {split} split has no labels ({why}); {mend}")
+        problems.fatal("split without labels", sources[split].files[0], None, f"the {split} split has no {kind.gold_is} ({why}); {mend}")
     rows |= {split: read(source) for split, source in others.items() if split not in hidden}
     return rows, kind.odd(rows, columns, problems)
 

@@ -21,7 +21,7 @@ from acclimate.tasks.kind import Link
 class MajorityModel:
     """The labels and their shares of the training texts; the most frequent (of equally frequent ones the first) is predicted.
 
-    Of labels each by itself, those that more than half of the texts have.
+    Of labels each by itself, those that more than half of the texts have. Of numbers, the only label has their mean for its share.
     """
 
     labels: tuple[str, ...]
@@ -30,7 +30,12 @@ class MajorityModel:
 
     @staticmethod
     def of(gold: NDArray[Any], labels: tuple[str, ...], link: Link = "softmax") -> "MajorityModel":
-        """The model of the training texts' class numbers [N], of their words' tag numbers, or of which labels they have [N, L]."""
+        """The model of the training texts' class numbers [N], of their words' tag numbers, or of which labels they have [N, L].
+
+        Where the link is `none`, of numbers to be estimated [N].
+        """
+        if link == "none":
+            return MajorityModel(labels, (float(gold.mean()),), link)
         counts = gold.sum(axis=0) if link == "sigmoid" else np.bincount(gold, minlength=len(labels))
         return MajorityModel(labels, tuple((counts / len(gold)).tolist()), link)
 

@@ -15,7 +15,7 @@ class Loss(Protocol):
 
     takes: ClassVar[str]
     """What gold it understands: `class`, one of L names an item (int64 [N]), `set`, several (bool [N, L]), `tags`, one a word
-    (Ragged), ..."""
+    (Ragged), `number` (float64 [N]), ..."""
     together: ClassVar[bool]
     """Whether the items of a batch see each other (in-batch negatives), so that the losses of its parts do not add up to its own.
 
