@@ -110,7 +110,7 @@ def test_a_model_that_gives_each_label_by_itself_is_judged_by_lists_of_labels(tm
         evaluate_file(folder, str(tmp_path / "gold.csv"), {}, lambda line: None)
 
 
-@pytest.mark.parametrize(("labels", "stated"), [(1, None), (1, "regression")])
+@pytest.mark.parametrize(("labels", "stated"), [(1, None), (1, "regression"), (3, "regression")])
 def test_evaluate_refuses_models_that_give_no_labels(tmp_path, labels, stated):
     folder = save(tmp_path / "m", num_labels=labels, problem_type=stated)
     (tmp_path / "gold.csv").write_text("text,label\nthe cake,LABEL_0\nthe queue,LABEL_0\n")

@@ -22,6 +22,7 @@ from acclimate.evaluation.answers import AnswerForm, EntityForm, LabelForm
 from acclimate.evaluation.predictor import kind_of_model, load_predictor, problem_of, stated_kind, thresholds_of
 from acclimate.evaluation.trained_folder import Predictor, model_config
 from acclimate.evaluation.writing import check_out, opened, writer_of
+from acclimate.modeling.base_files import KIND
 from acclimate.modeling.baselines.table import BASELINES, outputs_of
 from acclimate.tasks import KINDS
 from acclimate.tasks.kind import TaskKind, many
@@ -112,7 +113,7 @@ def evaluate_file(
         )
     predictor = load_predictor(model, baselines=baselines)
     kind, _ = kind.detect(source, predictor.labels)
-    columns, _ = kind.columns(source)
+    columns = _columns(model, kind, source)
     for note in _notes(file, source, {role.name: columns[role.name] for role in reversed(kind.roles) if role.name in columns}):
         say(note)
     rows, rejected = read_labelled(source, kind, columns, predictor.labels)
@@ -127,6 +128,20 @@ def evaluate_file(
     _check_finite(model, outputs, rows.places, judged.words)
     answers = kind.decoded("sequence" if judged.words is None else "tokens", outputs, judged, thresholds_of(model, predictor.labels))
     return {many(kind.item): len(rows), **kind.scores(judged, answers)}
+
+
+def _columns(model: Path, kind: LabelledKind, source: Source) -> dict[str, str]:
+    """The column of each role."""
+    try:
+        return kind.columns(source)[0]
+    except DataError as error:
+        if KIND in model_config(model) or kind.problem != "regression":
+            raise
+        # Whoever made it said no more of it than that it gives a number: of one text, perhaps.
+        raise ModelError(
+            f"{model}: this model gives numbers (problem_type: regression); only models that give a text labels are evaluated, and such a "
+            f"one on pairs with a score: {error}"
+        ) from error
 
 
 def _read_as(kind: type[LabelledKind], said: Mapping[str, Any]) -> LabelledKind:

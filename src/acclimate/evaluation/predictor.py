@@ -56,10 +56,14 @@ def kind_of_model(folder: Path, kinds: Sequence[type[TaskKind]] = KINDS) -> type
         return stated
     if said := config.get(KIND):
         raise ModelError(f"{folder}: this model answers tasks of the kind {said!r}, which is not known here")
-    problem = _problem_type(config.get("problem_type"), len(config.get("id2label") or (0, 1)), folder)
+    outputs = len(config.get("id2label") or (0, 1))
+    problem = _problem_type(config.get("problem_type"), outputs, folder)
     found = next((kind for kind in kinds if kind.problem == problem), None)
-    if found is None:
-        raise ModelError(f"{folder}: this model gives numbers (problem_type: {problem}); only models that give a text labels are evaluated")
+    if found is None or (problem == "regression" and outputs > 1):
+        raise ModelError(
+            f"{folder}: this model gives numbers (problem_type: {problem}); only models that give a text labels are evaluated, and those "
+            "that give a pair of texts one score"
+        )
     return found
 
 
