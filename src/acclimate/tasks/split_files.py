@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from acclimate.data.readers import hub
+from acclimate.data.readers.conll import looks_like_sentences
 from acclimate.data.readers.endings import format_of
 from acclimate.data.readers.folders import Found, find, is_dataset_folder, named, nothing_read
 from acclimate.data.readers.listing import listing
@@ -72,9 +73,10 @@ def _whole(path: str, root: Path, reading: Reading) -> dict[str, Source]:
 
 def _of_folder(path: str, folder: Path, found: Found, root: Path, reading: Reading) -> dict[str, Source]:
     # Json beside other formats mostly describes these; where it is named like a split it may be that.
-    json = () if reading.format else (each for each in found.unread if format_of(each) == "json" and split_of(each, folder))
-    candidates = (*found.files, *json, *found.datasets)
-    tables = [each for each in candidates if format_of(each) != "txt"]
+    beside = () if reading.format else ("json", *(("conll",) if reading.sentences else ()))
+    like_splits = (each for each in found.unread if format_of(each) in beside and split_of(each, folder))
+    candidates = (*found.files, *like_splits, *found.datasets)
+    tables = [each for each in candidates if format_of(each) != "txt" or _sentences(each, reading)]
     splits = by_split((each.relative_to(folder) for each in tables), path)
     read = {folder / each for members in splits.values() for each in members}
     unread = [each for each in (*found.files, *found.unread, *found.datasets) if each not in read]
@@ -95,6 +97,11 @@ def _of_folder(path: str, folder: Path, found: Found, root: Path, reading: Readi
     # One by one, a name is not taken for a pattern; together, they must share one format.
     sources = {split: open_source(tuple(str(folder / each) for each in members), root, reading) for split, members in splits.items()}
     return {**sources, "train": replace(sources["train"], unread=tuple(unread))}
+
+
+def _sentences(file: Path, reading: Reading) -> bool:
+    """Whether a txt file is read as sentences in columns."""
+    return reading.format == "conll" or (reading.sentences and reading.format is None and looks_like_sentences(file, reading.encoding))
 
 
 def _refuse_like_splits(path: str, folder: Path, unread: Sequence[Path], splits: Mapping[str, Sequence[Path]]) -> None:

@@ -3,39 +3,41 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from typing import Any, ClassVar, Literal, NamedTuple
+from dataclasses import replace
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import field_validator, model_validator
 
 from acclimate.data.ragged import Ragged, offsets_of
 from acclimate.data.readers.every_text import Asked
 from acclimate.data.readers.problems import Problems
+from acclimate.data.readers.reading import Reading
 from acclimate.data.readers.records import Record, Source
 from acclimate.errors import SettingsError
 from acclimate.tasks.asked_words import asked_words
 from acclimate.tasks.blocks import Block
-from acclimate.tasks.kind import ColumnRole, Form, Head, Judged
+from acclimate.tasks.kind import ColumnRole, Form, Head, Judged, many
+from acclimate.tasks.label_checks import without_labels
 from acclimate.tasks.labelled_kind import LabelledKind
-from acclimate.tasks.labels import in_order, label_hint, some_labels
+from acclimate.tasks.labels import in_order, label_name
+from acclimate.tasks.marked_text import Offsets
 from acclimate.tasks.metrics.metric import Metric
 from acclimate.tasks.metrics.spans import METRICS, OUTSIDE, entities_of, entity_f1, tags_of, type_of
+from acclimate.tasks.metrics.spans import rows as rows_of
 from acclimate.tasks.named import label_counts
 from acclimate.tasks.one_name import refuse_not_finite
 from acclimate.tasks.rows import Row, Rows
+from acclimate.tasks.schemes import ALSO_CALLED, Scheme
 from acclimate.tasks.split import Answers, Column, Split
+from acclimate.tasks.tagged_rows import SPANS, TAGS, TEXT, TOKENS, Reader, columns_of, detected_scheme, refuse_unknown, types_in, types_of
 
-TOKENS = ColumnRole("tokens", ("tokens", "words", "token", "word"), is_text=True)
-TAGS = ColumnRole("tags", ("tags", "ner_tags", "ner", "tag", "labels", "label", "iob", "bio"))
 NO_ENTITY = "no entity"
-
-
-class Tagged(NamedTuple):
-    """What is right for an item: a tag for every word, in IOB2 or plain, and where each word begins and ends in its text."""
-
-    tags: tuple[str, ...]
-    ends: tuple[tuple[int, int], ...]
+TOLD_OF_ROWS = {
+    "repaired": "tags that stood against the scheme were repaired",
+    "trimmed": "spans had blanks at their ends, which were left out",
+}
 
 
 def most_likely(probabilities_WL: Any, split: Split) -> Answers:
@@ -73,7 +75,7 @@ def marked(tags: Ragged, split: Split) -> list[list[dict[str, Any]]]:
 
 
 class Tag(LabelledKind):
-    """Sentences with a tag for every word, and how they are written: lists of tokens and of tags.
+    """Sentences with a tag for every word: lists of tokens and tags, sentences in columns (CoNLL), or texts with marked spans.
 
     A bare string stands for `path`.
     """
@@ -81,12 +83,27 @@ class Tag(LabelledKind):
     kind: Literal["tag"] = "tag"
     """What is to be learned: `tag` gives every word of a text a tag, and thereby finds the entities in it."""
     tokens: str | None = None
-    """The column that holds the words; detected when not given."""
+    """The column that holds the words (of a CoNLL file its number, from 1); detected when not given."""
     tags: str | None = None
-    """The column that holds a tag for every word; detected when not given."""
+    """The column that holds a tag for every word (of a CoNLL file its number, from 1); detected when not given."""
+    text: str | None = None
+    """Of texts with marked spans the column that holds the text; detected when not given."""
+    spans: str | None = None
+    """The column that holds the marked spans of a text, `{start, end, label}` or `[start, end, label]`; detected when not given."""
+    offsets: Offsets = "characters"
+    """What `start` and `end` of spans count: `characters` (code points, as Python does), or `utf-16` units, as JavaScript does."""
+    scheme: Scheme | None = None
+    """How tags say where entities begin: `IOB1`, `IOB2`, `BIOES`, `BILOU`, `BMES`, `IO` (types alone) or `plain` (parts of speech);
+    detected over the whole of train when not given. Everything is made into IOB2."""
+    repair: bool = False
+    """Read tags that their scheme does not allow, such as an I- that nothing begins in IOB2, as what seems to be meant, and count them,
+    instead of stopping."""
+    labels: tuple[str, ...] | None = None
+    """The closed set of types (or of tags), in order; those of train when not given. Where tags are numbers, the tags that these stand
+    for, from 0 on."""
 
     item: ClassVar[str] = "sentence"
-    roles: ClassVar[tuple[ColumnRole, ...]] = (TAGS, TOKENS)
+    roles: ClassVar[tuple[ColumnRole, ...]] = (TAGS, SPANS, TOKENS, TEXT)
     metrics: ClassVar[tuple[Metric, ...]] = METRICS
     answered: ClassVar[Mapping[Form, Callable[[Any, Split], Answers]]] = {"tokens": most_likely}
     blocks: ClassVar[tuple[Callable[[Judged], Block | None], ...]] = ()
@@ -101,51 +118,142 @@ class Tag(LabelledKind):
         """Words that rows have, or those that are found in a text."""
         return asked_words(source, stated.get("text"), TOKENS.known_as)
 
+    @field_validator("tokens", "tags", mode="before")
+    @classmethod
+    def _numbered(cls, value: Any) -> Any:
+        """`tags: 4` is the fourth column of a CoNLL file."""
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+    @field_validator("scheme", mode="before")
+    @classmethod
+    def _also_called(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        name = value.strip().upper()
+        return ALSO_CALLED.get(name, "plain" if name == "PLAIN" else name)
+
+    @field_validator("labels", mode="before")
+    @classmethod
+    def _named_as_they_are_read(cls, value: Any) -> Any:
+        return [label_name(each) or each for each in value] if isinstance(value, list | tuple) else value
+
+    @model_validator(mode="after")
+    def _one_form(self) -> "Tag":
+        if (self.tokens or self.tags) and (self.text or self.spans):
+            raise ValueError("`tokens` and `tags` are lists, `text` and `spans` are marked text: say those of one of them")
+        if self.labels is not None and len(set(self.labels)) != len(self.labels):
+            raise ValueError("`labels` names one label twice")
+        return self
+
+    @property
+    def reading(self) -> Reading:
+        """As of every kind; files are looked at for sentences in columns, too."""
+        return replace(super().reading, sentences=True)
+
     # Rows
 
+    def detect(self, source: Source, names: tuple[str, ...] = ()) -> tuple[Self, dict[str, str]]:
+        """The scheme of all tags; marked spans have none."""
+        columns, _ = self.columns(source)
+        if self.scheme is not None or "tags" not in columns:
+            return self, {}
+        found = detected_scheme(source, columns["tags"], self.labels)
+        return self.model_copy(update={"scheme": found.scheme}), {"scheme": f"{found.scheme}{f' ({found.told})' if found.told else ''}"}
+
+    def columns(self, source: Source) -> tuple[dict[str, str], dict[str, str]]:
+        """Tokens and tags, or text and spans."""
+        stated = {name: value for name in ("tokens", "tags", "text", "spans") if (value := getattr(self, name)) is not None}
+        columns, detected = columns_of(source, stated | ({"group": self.group_column} if self.group_column else {}))
+        return columns, {**source.detected, **detected}
+
+    @classmethod
+    def texts(cls) -> int:
+        """One: words are joined."""
+        return 1
+
     def read(self, record: Record, columns: Mapping[str, str], problems: Problems) -> Row | None:
-        """A sentence, its words joined by one space each, and their tags."""
-        words = self._listed(record, columns["tokens"], problems)
-        tags = None if words is None else self._listed(record, columns["tags"], problems)
-        if words is None or tags is None:
+        """A sentence and its tags in IOB2: words joined by one space each, or a text as it stands."""
+        return Reader(self.scheme or "IOB2", self.labels, self.repair, self.offsets).read(record, columns, problems)
+
+    def lacking(self, source: Source, columns: Mapping[str, str], train: Rows | None) -> str | None:
+        """Why no sentence of a source says what is right."""
+        column = columns.get("tags") or columns["spans"]
+        if train is None and column not in source.columns:
+            return None  # the reader of its rows says so
+        if why := without_labels(source, (column,), frozenset()):
+            return why
+        if train is None or not types_in(train, self.scheme) or self.scheme == "plain":
             return None
-        if len(words) != len(tags):
-            message = f"{columns['tokens']!r} has {len(words):,} and {columns['tags']!r} has {len(tags):,}: every word needs one tag"
-            problems.add("tokens and tags of different length", record.file, record.line, message, record.values)
-            return None
-        for number, word in enumerate(words, start=1):
-            if not word or any(letter.isspace() for letter in word):
-                what = "is empty" if not word else f"{word!r} holds white space"
-                problems.add("odd token", record.file, record.line, f"token {number:,} of {columns['tokens']!r} {what}", record.values)
-                return None
-        return Row((" ".join(words),), Tagged(tuple(tags), _joined(words)))
+        values = (record.values[column] for record in source.records((column,), Problems(skip_bad=True)))
+        hidden = all(not value or (isinstance(value, list) and set(map(str, value)) == {OUTSIDE}) for value in values)
+        return f"{column!r} names no entity in any sentence" if hidden else None
+
+    def odd(self, rows: Mapping[str, Rows], columns: Mapping[str, str], problems: Problems) -> tuple[str, ...]:
+        """What was repaired and trimmed, by split."""
+        notes = []
+        for split, each in rows.items():
+            for name, told in TOLD_OF_ROWS.items():
+                counts = [count for target in each.targets if (count := getattr(target, name))]
+                if counts:
+                    notes.append(f"{split}: {sum(counts):,} {told} in {len(counts):,} {many(self.item) if len(counts) > 1 else self.item}")
+        return tuple(notes)
 
     def settle(self, rows: Mapping[str, Rows], problems: Problems) -> dict[str, Rows]:
-        """The rows whose types of entities train has; a train without any is refused."""
+        """The rows whose types train has; a train without any is refused."""
         settled, train = dict(rows), rows["train"]
-        known = set(_types(train))
-        if len(train) and not known and not problems.told:
-            problems.fatal("no entities", train.files[0], None, f"every tag in train is {OUTSIDE!r}: there is nothing to be found")
+        known = types_in(train, self.scheme)
+        if len(train) and not problems.told and len(known) < (2 if self.scheme == "plain" else 1):
+            what = "every tag in train is " + repr(next(iter(known), OUTSIDE))
+            problems.fatal("nothing to be found", train.files[0], None, f"{what}: there is nothing to learn")
         for split in ("dev", "test"):
             if split in settled and known:
-                settled[split] = _known(settled[split], known, f"the {split}", "is never seen in train, which has", problems)
+                why = f"the {split} type {{}} is never seen in train, which has"
+                settled[split] = refuse_unknown(settled[split], known, self.scheme, why, problems)
         return settled
 
     def known_to_model(self, rows: Rows, names: tuple[str, ...], problems: Problems) -> Rows:
-        """The rows whose types of entities are among the model's."""
-        return _known(rows, set(tags_of(names).types), "the", "is not among the model's", problems)
+        """The rows whose types are among the model's."""
+        return refuse_unknown(rows, tags_of(names).types, self.scheme, "the type {} is not among the model's", problems)
 
     def found(self, train: Rows) -> tuple[str, ...]:
         """O, and a tag for the first and one for the further words of each type; plain tags as they are."""
-        types = in_order(_types(train))
-        if _plain(train):
-            return types
-        return (OUTSIDE, *(f"{letter}-{name}" for name in types for letter in "BI"))
+        return self._names(in_order(types_in(train, self.scheme)))
+
+    def names(self, train: Rows) -> tuple[str, ...]:
+        """Those of the study file, or of train."""
+        stated = types_of(self.labels, self.scheme)
+        return self.found(train) if stated is None else self._names(stated)
+
+    def noted(self, train: Rows, made: bool) -> tuple[str, ...]:
+        """How many words there are, how many of them belong to no entity, and what the types have."""
+        tags = Counter(tag == OUTSIDE for target in train.targets for tag in target.tags)
+        entities = types_in(train, self.scheme)
+        where = "" if made else " of train"
+        if self.scheme == "plain":
+            return (f"{tags.total():,} words{where} in {len(train):,} sentences, {len(entities):,} different tags",)
+        none = sum(all(tag == OUTSIDE for tag in target.tags) for target in train.targets)
+        share = tags[True] / max(tags.total(), 1)
+        told = (
+            f"{tags.total():,} words{where} in {len(train):,} sentences, {100 * share:.1f} % of them {OUTSIDE}; "
+            f"{entities.total():,} entities, and {none:,} sentences without one"
+        )
+        once = [name for name, count in entities.items() if count == 1]
+        return (told, *([f"{len(once):,} of {len(entities):,} types have one entity ({', '.join(map(repr, once[:8]))})"] if once else []))
+
+    def absent(self, counts: Mapping[str, int], split: str) -> tuple[str, ...]:
+        """Types that a split does not hold."""
+        none = [name for name, count in counts.items() if not count]
+        if not none:
+            return ()
+        named = ", ".join(map(repr, none[:8]))
+        return (f"{len(none):,} of {len(counts):,} types have no entity in {split}: macro F1 counts them as 0 ({named})",)
 
     def gold(self, targets: Sequence[Any], names: tuple[str, ...]) -> Column:
         """Ragged int64, the number of each word's tag."""
         numbers = {name: number for number, name in enumerate(names)}
-        return Ragged.of([[numbers[tag] for tag in target.tags] for target in targets])
+        # Of a model with names of its own, a type may stand for both of its tags, and B- for I-.
+        known = {tag: _number(tag, numbers) for tag in {tag for target in targets for tag in target.tags}}
+        return Ragged.of([[known[tag] for tag in target.tags] for target in targets])
 
     def words(self, targets: Sequence[Any]) -> Ragged:
         """Where each word begins and ends."""
@@ -156,7 +264,7 @@ class Tag(LabelledKind):
     def strata(self, gold: Column) -> Ragged:
         """The type of a sentence that is rarest in all of them; those without entities are a stratum of their own."""
         assert isinstance(gold, Ragged)
-        kinds = gold.values + 1 if self._plain_names else (gold.values + 1) // 2
+        kinds = gold.values + 1 if self.scheme == "plain" else (gold.values + 1) // 2
         pairs = np.unique(np.stack([np.repeat(np.arange(len(gold)), gold.lengths), kinds], axis=1), axis=0)
         pairs = pairs[pairs[:, 1] > 0]
         often = np.bincount(pairs[:, 1], minlength=1)
@@ -172,8 +280,12 @@ class Tag(LabelledKind):
         return label_counts(entities_of(gold, names).type, tags_of(names).types)
 
     def written(self, split: Split, row: int) -> dict[str, Any]:
-        """Words and tags."""
+        """Words and tags; a text and its spans, where it was one."""
         assert isinstance(split.gold, Ragged)
+        if self.scheme is None:
+            one = split.take(np.array([row]))
+            entities = marked(rows_of(one.gold), one)[0]
+            return {"text": split.inputs[0][row], "spans": [{name: each[name] for name in ("start", "end", "label")} for each in entities]}
         return {"tokens": split.inputs[0][row].split(" "), "tags": [split.names[number] for number in split.gold[row].tolist()]}
 
     # Judging
@@ -200,47 +312,11 @@ class Tag(LabelledKind):
             raise SettingsError(f"a model that gives {form} cannot answer tag")
         return Head("tokens", names, "softmax", ("token_cross_entropy",))
 
-    # Cells
-
-    @property
-    def _plain_names(self) -> bool:
-        """Whether tags are plain: each is a type of its own, and none is O."""
-        return False
-
-    def _listed(self, record: Record, column: str, problems: Problems) -> list[str] | None:
-        value = record.values[column]
-        if not isinstance(value, list) or not value or not all(isinstance(each, str) for each in value):
-            what = "is empty" if value == [] else f"is {value!r}; a list of strings is wanted"
-            problems.add("odd list", record.file, record.line, f"{column!r} {what}", record.values)
-            return None
-        return value
+    def _names(self, types: Sequence[str]) -> tuple[str, ...]:
+        if self.scheme == "plain":
+            return tuple(types)
+        return (OUTSIDE, *(f"{letter}-{name}" for name in types for letter in "BI"))
 
 
-def _joined(words: Sequence[str]) -> tuple[tuple[int, int], ...]:
-    """Where words begin and end that one space each joins."""
-    ends, start = [], 0
-    for word in words:
-        ends.append((start, start + len(word)))
-        start += len(word) + 1
-    return tuple(ends)
-
-
-def _types(rows: Rows) -> list[str]:
-    tags = Counter(tag for target in rows.targets for tag in target.tags)
-    return list(dict.fromkeys(type_of(tag) for tag in tags if tag != OUTSIDE))
-
-
-def _plain(rows: Rows) -> bool:
-    return not any(tag == OUTSIDE or tag[:2] in ("B-", "I-") for target in rows.targets for tag in target.tags)
-
-
-def _known(rows: Rows, known: set[str], whose: str, what: str, problems: Problems) -> Rows:
-    """The rows that have no other types than these."""
-    unknown = {}
-    for row, target in enumerate(rows.targets):
-        odd = next((type_of(tag) for tag in target.tags if tag != OUTSIDE and type_of(tag) not in known), None)
-        if odd is not None:
-            unknown[row] = odd
-            message = f"{whose} type {odd!r} {what} {some_labels(known)}"
-            problems.add("unknown type", *rows.places[row], message, {"text": rows.shown(row)}, partial(label_hint, odd, known))
-    return rows.take([row for row in range(len(rows)) if row not in unknown]) if unknown else rows
+def _number(tag: str, numbers: Mapping[str, int]) -> int:
+    return next(numbers[name] for name in (tag, type_of(tag), f"B-{type_of(tag)}", f"I-{type_of(tag)}") if name in numbers)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from acclimate.data.readers.lines import encoding_called, text_lines
 from acclimate.data.readers.problems import Problems
-from acclimate.data.readers.reading import LONGEST, Format, Reading
+from acclimate.data.readers.reading import LONGEST, Reading, SourceFormat
 from acclimate.data.readers.sniffing import DELIMITERS, Columns, Shape, shape_of
 from acclimate.errors import DataError
 
@@ -63,7 +63,7 @@ def stated_delimiter(value: str, where: Path | str) -> str:
     return delimiter
 
 
-def dialect_of(file: Path, format: Format, reading: Reading) -> Dialect:
+def dialect_of(file: Path, format: SourceFormat, reading: Reading) -> Dialect:
     """How a file is written: as stated, and for the rest as its first thousand lines show it.
 
     Raises:

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from acclimate.data.readers.reading import Format, SourceFormat
+from acclimate.data.readers.reading import SourceFormat
 
-FORMATS: dict[str, Format] = {
+FORMATS: dict[str, SourceFormat] = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".json": "json",
@@ -12,7 +12,14 @@ FORMATS: dict[str, Format] = {
     ".tsv": "tsv",
     ".parquet": "parquet",
     ".txt": "txt",
+    ".conll": "conll",
+    ".conllu": "conll",
+    ".iob": "conll",
+    ".iob2": "conll",
+    ".bio": "conll",
+    ".col": "conll",
 }
+SENTENCES: tuple[SourceFormat | None, ...] = ("txt", "tsv", None)  # what names of files may say that hold sentences in columns
 ROWS = ".acclimate-rows"  # of the file in which rows from Python are kept while a study runs; nobody writes one by hand
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstandard", ".bz2": "bzip2", ".xz": "xz"}  # by ending; `compressed.py` unpacks them
 

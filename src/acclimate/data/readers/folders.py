@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from acclimate.data.readers.compressed import what_it_is
-from acclimate.data.readers.endings import format_of, known_endings
+from acclimate.data.readers.endings import SENTENCES, format_of, known_endings
 from acclimate.data.readers.reading import SourceFormat
 from acclimate.errors import DataError, did_you_mean
 
@@ -157,9 +157,11 @@ def _nearest(path: Path) -> str:
 def _below(folder: Path, format: SourceFormat | None) -> Found:
     walk = _Walk()
     paths = sorted(walk.files(folder))
-    known = [path for path in paths if format_of(path) is not None and format in (None, format_of(path))]
+    known = [path for path in paths if format_of(path) is not None and (format in (None, format_of(path)) or _may_hold(path, format))]
     if format is None and any(format_of(path) != "json" for path in known):
         known = [path for path in known if format_of(path) != "json"]
+    if format is None and any(format_of(path) != "conll" for path in known):
+        known = [path for path in known if format_of(path) != "conll"]
     files, again = _once(known)
     walk.check(files, lambda _: True)
     kept = set(files)
@@ -167,6 +169,11 @@ def _below(folder: Path, format: SourceFormat | None) -> Found:
     for path in files:
         _must_be_file(path)
     return Found(files, tuple(sorted({*others, *again, *walk.circles})), tuple(sorted(walk.datasets)))
+
+
+def _may_hold(path: Path, format: SourceFormat | None) -> bool:
+    """Whether a file's name leaves open that it holds sentences in columns, where these are asked for."""
+    return format == "conll" and format_of(path) in SENTENCES
 
 
 def _matches(pattern: str, path: Path, root: Path) -> Found:

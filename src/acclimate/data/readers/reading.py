@@ -14,9 +14,9 @@ from acclimate.errors import DataError
 from acclimate.settings import Settings
 
 Format = Literal["jsonl", "json", "csv", "tsv", "parquet", "txt", "hf"]
-LabelledFormat = Literal["jsonl", "json", "csv", "tsv", "parquet", "hf"]
-SourceFormat = Format | Literal["rows"]
-"""`rows`: given from Python, which no setting says."""
+LabelledFormat = Literal["jsonl", "json", "csv", "tsv", "parquet", "hf", "conll"]
+SourceFormat = Format | Literal["conll", "rows"]
+"""`conll`: sentences in columns, a word a line, which only labelled examples are; `rows`: given from Python, which no setting says."""
 DocumentMode = Literal["line", "blank", "file"]
 Quoting = Literal["quotes", "none"]
 TABLES = ("csv", "tsv")
@@ -27,7 +27,7 @@ _OF_FORMATS = {  # which formats a setting says something about
     "delimiter": TABLES,
     "quoting": TABLES,
     "header": TABLES,
-    "encoding": ("csv", "tsv", "jsonl", "json", "txt"),
+    "encoding": ("csv", "tsv", "jsonl", "json", "txt", "conll"),
 }
 
 
@@ -35,13 +35,15 @@ _OF_FORMATS = {  # which formats a setting says something about
 class Reading:
     """How a source is to be read; None everywhere: as the files show it, and what they showed is told."""
 
-    format: Format | None = None
+    format: Format | LabelledFormat | None = None
     documents: DocumentMode | None = None
     delimiter: str | None = None
     quoting: Quoting | None = None
     encoding: str | None = None
     header: bool | None = None
     longest: int = LONGEST
+    sentences: bool = False
+    """Whether files are looked at for sentences in columns whose names say txt, tsv or nothing, where no format is stated."""
 
     def check(self, format: SourceFormat, where: Path | str) -> None:
         """Refuse what says nothing about files of this format.
@@ -70,6 +72,6 @@ class TableReading(Settings):
     longest: int = Field(default=LONGEST, ge=1 << 10, le=1 << 32)
     """The longest line or document that is read, in bytes; longer ones are refused, for they take many times as much memory."""
 
-    def read_as(self, format: Format | None, documents: DocumentMode | None = None) -> Reading:
+    def read_as(self, format: Format | LabelledFormat | None, documents: DocumentMode | None = None) -> Reading:
         """How the files are to be read, as far as it is stated."""
         return Reading(format, documents, self.delimiter, self.quoting, self.encoding, self.header, self.longest)

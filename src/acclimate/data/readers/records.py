@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 
 from acclimate.data.readers import hub, plaintext, tables
 from acclimate.data.readers.columns import data_like
+from acclimate.data.readers.conll import looks_like_sentences, sentences_of, shape_of
 from acclimate.data.readers.dialect import Dialect, dialect_of, shown, word_for
+from acclimate.data.readers.endings import SENTENCES, format_of
 from acclimate.data.readers.folders import find, is_dataset_folder, nothing_read, one_format
 from acclimate.data.readers.given import given_rows
 from acclimate.data.readers.json_records import json_objects
@@ -67,6 +69,9 @@ class Source:
     def columns_of(self, file: Path) -> tuple[str, ...]:
         if self.format == "txt":
             return (TEXT_COLUMN,)
+        if self.format == "conll":
+            shape = shape_of(file, self.encoding, self.longest)
+            return () if shape is None else shape.names
         if self.format == "hf":
             return tuple(self.dataset.column_names)
         if self.format == "parquet":
@@ -127,6 +132,8 @@ class Source:
                 yield from json_objects(file, problems, self.encoding, self.longest)
             case "csv" | "tsv":
                 yield from tables.rows_of(file, self.dialects[file], problems)
+            case "conll":
+                yield from sentences_of(file, problems, self.encoding, self.longest)
             case "parquet":
                 yield from parquet_rows(file, columns)
             case "hf":
@@ -182,7 +189,7 @@ def open_source(
         raise DataError(nothing_read(pattern, root, found, format))
     detected: dict[str, str] = {}
     if format is None:
-        format = one_format(files)
+        format = "conll" if reading.sentences and _sentences(files, reading) else one_format(files)
         detected["format"] = format
     reading.check(format, files[0])
     if format == "rows":
@@ -210,6 +217,15 @@ def open_source(
         seen = [dialect.detected.get(name) for dialect in dialects.values()]
         detected |= {name: _summary(seen)} if any(seen) else {}
     return Source(files, format, header=reading.header, dialects=dialects, detected=detected, unread=unread, longest=reading.longest)
+
+
+def _sentences(files: Sequence[Path], reading: Reading) -> bool:
+    """Whether files whose names say something else, or nothing, hold sentences in columns."""
+    encoding = None if reading.encoding is None else encoding_called(reading.encoding, files[0])
+    return all(
+        not is_dataset_folder(file) and format_of(file) in SENTENCES and looks_like_sentences(file, encoding, reading.longest)
+        for file in files
+    )
 
 
 def _summary(values: Sequence[str | None]) -> str:

@@ -1,0 +1,302 @@
+"""What a record says of a sentence and its tags: lists of words and tags, or a text with marked spans; checked, and made into IOB2."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from acclimate.data.corpus import checked_text
+from acclimate.data.readers.columns import NAMES, detect_column
+from acclimate.data.readers.conll import DOCUMENT, LINES
+from acclimate.data.readers.problems import Problems, place
+from acclimate.data.readers.records import Record, Source
+from acclimate.errors import DataError
+from acclimate.tasks.kind import ColumnRole
+from acclimate.tasks.labels import MISSING, label_hint, some_labels
+from acclimate.tasks.marked_text import BadSpan, Offsets, spans_in, tagged
+from acclimate.tasks.metrics.spans import OUTSIDE, type_of
+from acclimate.tasks.rows import Row, Rows
+from acclimate.tasks.schemes import Detected, Scheme, detect, parsed, to_iob2
+
+TOKENS = ColumnRole("tokens", ("tokens", "words", "token", "word"), is_text=True)
+TAGS = ColumnRole("tags", ("tags", "ner_tags", "ner", "tag", "labels", "label", "iob", "bio", "pos_tags"))
+TEXT = ColumnRole("text", NAMES["text"])
+SPANS = ColumnRole("spans", ("spans", "entities", "ents", "label", "labels", "annotations"))
+REJECTED = ("reject", "ignore")  # what Prodigy writes under `answer` of a text that nobody accepted
+
+_NUMBER = re.compile(r"-?\d+")
+_MOST_TAGS = 1_000  # different ones, in half of all words: these are words
+_UNIVERSAL = 10  # columns of CoNLL-U: words stand in the second, parts of speech in the fourth
+
+
+class Tagged(NamedTuple):
+    """What is right for an item: a tag for every word, in IOB2 or plain, and where each word begins and ends in its text."""
+
+    tags: tuple[str, ...]
+    ends: tuple[tuple[int, int], ...]
+    repaired: int = 0
+    """Tags that stood against their scheme."""
+    trimmed: int = 0
+    """Spans with blanks at their ends."""
+
+
+def columns_of(source: Source, stated: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """The columns of words and tags, or of a text and its spans; and those that were detected. `stated`: by role, and `group`.
+
+    Raises:
+        DataError: it is not clear which they are.
+    """
+    if source.format == "conll":
+        return _numbered(source, stated)
+    roles = (SPANS, TEXT) if _is_marked(source, stated) else (TAGS, TOKENS)
+    found, detected = {}, {}
+    for role in roles:
+        if role.name in stated:
+            found[role.name] = stated[role.name]
+    for role in roles:
+        if role.name not in found:
+            taken = [*found.values(), *([stated["group"]] if "group" in stated else [])]
+            found[role.name] = detected[role.name] = detect_column(role.name, source, taken, role.known_as)
+    return {role.name: found[role.name] for role in roles}, detected
+
+
+def listed(value: Any, names: Sequence[str] | None) -> list[str] | str:
+    """The tags of a sentence; where they are numbers, by their place in `names`. Or what is wrong with them."""
+    if not isinstance(value, list):
+        return f"is {_short(value)}; a list with a tag for every word is wanted"
+    tags = []
+    for number, tag in enumerate(value, start=1):
+        if isinstance(tag, str) and names is not None and tag not in names and _NUMBER.fullmatch(tag):
+            tag = int(tag)
+        if isinstance(tag, int) and not isinstance(tag, bool):
+            if names is None:
+                return (
+                    f"holds numbers without names, tag {number:,} is {tag}: name them in their order with "
+                    f"`labels: [{OUTSIDE}, B-PER, I-PER, ...]`"
+                )
+            if not 0 <= tag < len(names):
+                return f"has the number {tag} as tag {number:,}, and `labels:` names {len(names)}, counted from 0"
+            tag = names[tag]
+        if not isinstance(tag, str) or not tag.strip() or (tag in MISSING and not (names and tag in names)):
+            missing = tag is None or tag == "" or (isinstance(tag, str) and (not tag.strip() or tag in MISSING))
+            return f"has {_short(tag)} as tag {number:,}: {'it is missing' if missing else 'a name is wanted'}"
+        tags.append(tag)
+    return tags
+
+
+def detected_scheme(source: Source, column: str, names: Sequence[str] | None) -> Detected:
+    """The scheme of all tags of a source.
+
+    Raises:
+        DataError: it is not clear, or what stands there are no tags.
+    """
+    places: list[tuple[Path, int]] = []
+    seen: Counter[str] = Counter()
+
+    def sentences() -> Iterator[list[str]]:
+        for record in source.records((column,), Problems(skip_bad=True)):
+            tags = listed(record.values[column], names)
+            if isinstance(tags, list):  # what is wrong with others is told when they are read
+                places.append((record.file, record.line))
+                seen.update(tags)
+                yield tags
+
+    found = detect(sentences())
+    if len(seen) > max(_MOST_TAGS, seen.total() / 2):
+        why = f"{column!r} holds {len(seen):,} different tags in {seen.total():,} words; name the column of tags with `tags:`"
+        raise DataError(f"{source.files[0]}: {why}")
+    if seen and names is None and all(map(_NUMBER.fullmatch, seen)):
+        why = f"the tags in {column!r} are numbers without names; name them in order with `labels: [{OUTSIDE}, B-PER, I-PER, ...]`"
+        raise DataError(f"{place(*places[0])}: {why}, or say which column holds the tags with `tags:`")
+    if found.scheme is None:
+        raise DataError(f"{place(*places[found.at or 0])}: {found.why}")
+    return found
+
+
+def types_of(labels: Sequence[str] | None, scheme: Scheme | None) -> tuple[str, ...] | None:
+    """The types that `labels:` names, be they written as tags or as types; None where it is not said."""
+    if labels is None:
+        return None
+    if scheme in (None, "plain", "IO"):
+        return tuple(dict.fromkeys(name for name in labels if name != OUTSIDE or scheme == "plain"))
+    assert scheme is not None
+    found = ((parsed(name, scheme) or ("", name))[1] for name in labels)
+    return tuple(dict.fromkeys(name for name in found if name))
+
+
+class Reader(NamedTuple):
+    """How the sentences of a task are read."""
+
+    scheme: Scheme
+    labels: tuple[str, ...] | None
+    repair: bool
+    offsets: Offsets
+
+    def read(self, record: Record, columns: Mapping[str, str], problems: Problems) -> Row | None:
+        """A sentence; `problems` gets to know why it is none."""
+        row = self._marked(record, columns, problems) if "spans" in columns else self._listed(record, columns, problems)
+        return None if row is None or not self._known(row.target, record, problems) else row
+
+    def _listed(self, record: Record, columns: Mapping[str, str], problems: Problems) -> Row | None:
+        words, value = (record.values[columns[role]] for role in ("tokens", "tags"))
+        if why := _no_words(words):
+            problems.add(
+                "odd tokens" if words != [] else "empty sentence", record.file, record.line, f"{columns['tokens']!r} {why}", record.values
+            )
+            return None
+        tags = listed(value, self.labels)
+        if isinstance(tags, str):
+            problems.add("odd tags", record.file, record.line, f"{columns['tags']!r} {tags}", record.values)
+            return None
+        if len(words) != len(tags):
+            message = f"{columns['tokens']!r} has {len(words):,} words and {columns['tags']!r} {len(tags):,} tags: every word needs one"
+            problems.add("tokens and tags of different length", record.file, record.line, message, record.values)
+            return None
+        for number, word in enumerate(words):
+            if not word or any(letter.isspace() for letter in word):
+                what = "is empty" if not word else f"{word!r} holds white space"
+                problems.add("odd tokens", record.file, _line(record, number), f"token {number + 1:,} {what}", record.values)
+                return None
+        text = checked_text(record._replace(values={columns["tokens"]: " ".join(words)}), columns["tokens"], problems)
+        if text is None:
+            return None
+        made, faults = to_iob2(tags, self.scheme)
+        fault = next((each for each in faults if not (self.repair and each.mendable)), None)
+        if fault is not None:
+            word = f"tag {fault.word + 1:,}, of {words[fault.word]!r}: " if record.values.get(LINES) is None else ""
+            message = f"{word}{fault.why}{_mend(fault.mendable, made[fault.word], self.scheme)}"
+            problems.add("tag against the scheme", record.file, _line(record, fault.word), message, record.values)
+            return None
+        return Row((text,), Tagged(tuple(made), _joined(words), repaired=len(faults)))
+
+    def _marked(self, record: Record, columns: Mapping[str, str], problems: Problems) -> Row | None:
+        text = checked_text(record, columns["text"], problems)
+        if text is None:
+            return None
+        if record.values.get("answer") in REJECTED:
+            message = f"its `answer` is {record.values['answer']!r}: whoever annotated it did not accept it"
+            problems.add("text that was not accepted", record.file, record.line, message, record.values)
+            return None
+        try:
+            spans, trimmed = spans_in(record.values[columns["spans"]], text, self.offsets)
+        except BadSpan as error:
+            problems.add(error.kind, record.file, record.line, f"{columns['spans']!r}: {error}", record.values)
+            return None
+        tags, ends = tagged(text, spans)
+        return Row((text,), Tagged(tuple(tags), tuple(ends), trimmed=trimmed))
+
+    def _known(self, target: Tagged, record: Record, problems: Problems) -> bool:
+        """Whether all types are of the closed set, where there is one."""
+        known = types_of(self.labels, self.scheme)
+        if known is None:
+            return True
+        for number, tag in enumerate(target.tags):
+            if _typed(tag, self.scheme) not in (None, *known):
+                name = type_of(tag)
+                message = f"type {name!r} is not among {some_labels(known)}"
+                hint = partial(label_hint, name, frozenset(known))
+                problems.add("unknown type", record.file, _line(record, number), message, record.values, hint)
+                return False
+        return True
+
+
+def types_in(rows: Rows, scheme: Scheme | None) -> Counter[str]:
+    """How many entities of each type there are (of plain tags, words)."""
+    plain = scheme == "plain"
+    return Counter(tag if plain else tag[2:] for target in rows.targets for tag in target.tags if plain or tag[:2] == "B-")
+
+
+def refuse_unknown(rows: Rows, known: Iterable[str], scheme: Scheme | None, why: str, problems: Problems) -> Rows:
+    """The rows whose types are all known; `why` is what is said of others: their type stands at `{}`."""
+    types, unknown = frozenset(known), set()
+    for row, target in enumerate(rows.targets):
+        odd = next((kind for tag in target.tags if (kind := _typed(tag, scheme)) is not None and kind not in types), None)
+        if odd is not None:
+            unknown.add(row)
+            message = f"{why.format(repr(odd))} {some_labels(types)}"
+            problems.add("unknown type", *rows.places[row], message, {"text": rows.shown(row)}, partial(label_hint, odd, types))
+    return rows.take([row for row in range(len(rows)) if row not in unknown]) if unknown else rows
+
+
+def _typed(tag: str, scheme: Scheme | None) -> str | None:
+    if scheme == "plain":
+        return tag
+    return None if tag == OUTSIDE else type_of(tag)
+
+
+def _is_marked(source: Source, stated: Mapping[str, str]) -> bool:
+    """Whether spans of a text are marked, and no words are listed: as stated, or as the names of columns and the first record show."""
+    if {"text", "spans", "tokens", "tags"} & stated.keys():
+        return bool({"text", "spans"} & stated.keys())
+    names = [name.strip().casefold() for name in source.columns]
+    if not _any(TEXT, names) or not _any(SPANS, names):
+        return _any(TEXT, names) and not _any(TOKENS, names)
+    if not _any(TOKENS, names) or not _any(TAGS, names):
+        return True
+    first = next(iter(source.records((), Problems(skip_bad=True))), None)
+    words = next((value for name, value in (first.values if first else {}).items() if name.strip().casefold() in TOKENS.known_as), None)
+    return isinstance(words, list) and not all(isinstance(word, str) for word in words)  # what a tool says of each token
+
+
+def _any(role: ColumnRole, names: Sequence[str]) -> bool:
+    return any(name in role.known_as for name in names)
+
+
+def _numbered(source: Source, stated: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Of sentences in columns the first and the last; where words are numbered, the second."""
+    numbers = [name for name in source.columns if name != DOCUMENT]
+    if len(numbers) < 2 and numbers:
+        raise DataError(f"{source.files[0]}: has one column; a word and its tag are wanted on every line, between them a tab or blanks")
+    found = dict(stated)
+    detected = {}
+    first = next(iter(source.records((), Problems(skip_bad=True))), None)
+    counted = first is not None and len(numbers) > 2 and first.values["1"] == [str(n) for n in range(1, len(first.values["1"]) + 1)]
+    usual = {"tokens": "2" if counted else "1", "tags": "4" if counted and len(numbers) == _UNIVERSAL else str(len(numbers) or 2)}
+    for role, column in usual.items():
+        if role not in found:
+            found[role] = detected[role] = column
+    for role in usual:
+        if numbers and found[role] not in numbers:
+            raise DataError(
+                f"{source.files[0]}: no column {found[role]!r} for the {role}; they are counted from 1, and there are {len(numbers)}"
+            )
+    if found["tokens"] == found["tags"]:
+        raise DataError(f"{source.files[0]}: the column {found['tags']!r} cannot be both tokens and tags")
+    return {role: found[role] for role in usual}, {role: f"column {column}" for role, column in detected.items()}
+
+
+def _no_words(words: Any) -> str | None:
+    if not isinstance(words, list):
+        return f"is {_short(words)}; a list of words is wanted"
+    if not words:
+        return "is empty: there is no word"
+    odd = next((number for number, word in enumerate(words, start=1) if not isinstance(word, str)), None)
+    return None if odd is None else f"has {_short(words[odd - 1])} as token {odd:,}; a string is wanted"
+
+
+def _mend(mendable: bool, made: str, scheme: Scheme) -> str:
+    if not mendable:
+        return ""
+    other = "; if the file is IOB1, say `scheme: IOB1`" if scheme == "IOB2" else ""
+    return f" (`repair: true` reads it as {made!r}{other})"
+
+
+def _line(record: Record, word: int) -> int:
+    lines = record.values.get(LINES)
+    return int(lines[word]) if isinstance(lines, list) and record.values.keys() >= {"1", LINES} else record.line
+
+
+def _joined(words: Sequence[str]) -> tuple[tuple[int, int], ...]:
+    """Where words begin and end that one space each joins."""
+    ends, start = [], 0
+    for word in words:
+        ends.append((start, start + len(word)))
+        start += len(word) + 1
+    return tuple(ends)
+
+
+def _short(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 60 else f"{shown[:59]}…"

@@ -1,0 +1,361 @@
+"""The kind `tag`: how sentences and their tags are read, and what is said of those that cannot be used."""
+
+import json
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from acclimate.data.ragged import Ragged
+from acclimate.errors import DataError, SettingsError
+from acclimate.tasks.marked_text import spans_in, tagged
+from acclimate.tasks.tag import NO_ENTITY, Tag, most_likely
+from acclimate.tasks.task import Task
+
+
+def sentences(count=30, start=0):
+    rows = [(["A", f"w{start + n}", "b"], ["B-PER", "I-PER", "O"]) for n in range(count)]
+    return [{"tokens": tokens, "tags": tags} for tokens, tags in rows]
+
+
+def write(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def opened(root, rows=None, extra=(), name="all.jsonl", **settings):
+    write(root / name, [*(sentences() if rows is None else rows), *extra])
+    return Task.open(Tag.model_validate({"path": name, **settings}, context={}), root, root / "rejects")
+
+
+def tags_of(task):
+    """By text, the tags of all splits as they are called."""
+    return {
+        text: [split.names[number] for number in split.gold[row].tolist()]
+        for split in task.splits.values()
+        for row, text in enumerate(split.inputs[0])
+    }
+
+
+def words_in(split, row):
+    text = split.inputs[0][row]
+    return [text[start:end] for start, end in split.words[row].tolist()]
+
+
+def error_of(root, extra, **settings):
+    with pytest.raises(DataError) as error:
+        opened(root, extra=[extra], **settings)
+    return str(error.value)
+
+
+# Lists
+
+
+def test_words_are_joined_by_one_space_and_have_their_places(tmp_path):
+    task = opened(tmp_path)
+    assert task.names == ("O", "B-PER", "I-PER")
+    assert task.train.inputs[0][0].startswith("A w")
+    for split in task.splits.values():
+        assert all(words_in(split, row) == split.inputs[0][row].split(" ") for row in range(len(split)))
+        assert isinstance(split.gold, Ragged)
+        assert split.words.lengths.tolist() == split.gold.lengths.tolist()
+
+
+@pytest.mark.parametrize(("tokens", "tags"), [("words", "ner_tags"), ("tokens", "labels"), ("Tokens", "NER"), ("words", "iob")])
+def test_columns_are_found_by_their_usual_names(tmp_path, tokens, tags):
+    rows = [{"id": n, tags: row["tags"], tokens: row["tokens"], "text": " ".join(row["tokens"])} for n, row in enumerate(sentences())]
+    facts = opened(tmp_path, rows).facts
+    assert facts.detected["tokens"] == tokens
+    assert facts.detected["tags"] == tags
+    assert facts.detected["scheme"] == "IOB2"
+
+
+def test_one_of_several_columns_of_tags_can_be_named(tmp_path):
+    rows = [{**row, "pos_tags": ["DET", "NOUN", "X"]} for row in sentences()]
+    assert opened(tmp_path, rows).facts.detected["tags"] == "tags"
+    task = opened(tmp_path, rows, tags="pos_tags")
+    assert task.facts.detected["scheme"] == "plain"
+    assert task.names == ("DET", "NOUN", "X")
+    assert task.kind.counts(task.test.gold, task.names) == {"DET": 6, "NOUN": 6, "X": 6}
+
+
+def test_every_scheme_becomes_iob2(tmp_path):
+    other = {"tokens": ["x", "y"], "tags": ["I-PER", "B-PER"]}
+    rows = [{**row, "tags": [tag.replace("B-", "I-") for tag in row["tags"]]} for row in sentences()]
+    task = opened(tmp_path, [*rows, other])
+    assert task.facts.detected["scheme"] == "IOB1"
+    assert tags_of(task)["x y"] == ["B-PER", "B-PER"]
+    assert tags_of(task)["A w3 b"] == ["B-PER", "I-PER", "O"]
+    assert "orphan" not in str(task.facts.problems)
+    task = opened(tmp_path, [*rows, other], scheme="iobes", repair=True)
+    assert task.kind.scheme == "BIOES"
+    assert "scheme" not in task.facts.detected
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        ({"tokens": ["a", "b"], "tags": ["O"]}, "'tokens' has 2 words and 'tags' 1 tags: every word needs one"),
+        ({"tokens": [], "tags": []}, "'tokens' is empty: there is no word"),
+        ({"tokens": ["a", ""], "tags": ["O", "O"]}, "token 2 is empty"),
+        ({"tokens": ["New York"], "tags": ["O"]}, "token 1 'New York' holds white space"),
+        ({"tokens": ["a", 1], "tags": ["O", "O"]}, "'tokens' has 1 as token 2; a string is wanted"),
+        ({"tokens": "a b", "tags": ["O", "O"]}, "'tokens' is 'a b'; a list of words is wanted"),
+        ({"tokens": ["a"], "tags": "O"}, "'tags' is 'O'; a list with a tag for every word is wanted"),
+        ({"tokens": ["a"], "tags": [None]}, "'tags' has None as tag 1: it is missing"),
+        ({"tokens": ["a"], "tags": ["nan"]}, "'tags' has 'nan' as tag 1: it is missing"),
+        ({"tokens": ["a"], "tags": [1.5]}, "'tags' has 1.5 as tag 1: a name is wanted"),
+        (
+            {"tokens": ["a"], "tags": [3]},
+            "'tags' holds numbers without names, tag 1 is 3: name them in their order with `labels: [O, B-PER",
+        ),
+        ({"tokens": ["a"], "tags": ["0"]}, "'0' is no tag of IOB2 — 'O' (the letter) meant?"),
+        ({"tokens": ["a\ud83d"], "tags": ["O"]}, "holds half of a surrogate pair at character 2"),
+        ({"tokens": ["a", "b"], "tags": ["O", "I-PER"]}, "tag 2, of 'b': 'I-PER' stands after 'O', where IOB2 begins an entity with B- "),
+        ({"tokens": ["a"]}, "no 'tags'; it has 'tokens'"),
+    ],
+)
+def test_what_is_no_sentence_is_told_with_file_and_line_and_can_be_skipped(tmp_path, extra, message):
+    found = error_of(tmp_path, extra)
+    assert f"{tmp_path}/all.jsonl:31: " in found
+    assert message in found
+    assert opened(tmp_path, extra=[extra], skip_bad=True).facts.rejected == 1
+
+
+def test_orphans_are_repaired_and_counted_where_that_is_asked(tmp_path):
+    extra = {"tokens": ["a", "b", "c"], "tags": ["I-PER", "O", "I-PER"]}
+    assert "(`repair: true` reads it as 'B-PER'; if the file is IOB1, say `scheme: IOB1`)" in error_of(tmp_path, extra)
+    task = opened(tmp_path, extra=[extra], repair=True)
+    assert tags_of(task)["a b c"] == ["B-PER", "O", "B-PER"]
+    assert "train: 2 tags that stood against the scheme were repaired in 1 sentence" in task.facts.labels_noted
+    assert tags_of(opened(tmp_path, extra=[extra], scheme="IOB1"))["a b c"] == ["B-PER", "O", "B-PER"]
+
+
+def test_a_scheme_that_is_not_clear_must_be_said(tmp_path):
+    rows = [{"tokens": ["a", f"w{n}"], "tags": ["O", "B-X" if n % 2 else "I-X"]} for n in range(30)]
+    with pytest.raises(DataError, match=r"all\.jsonl:1: 15 entities begin with B-, as in IOB2, and 15 with I-, as in IOB1, e\.g\. 'I-X'"):
+        opened(tmp_path, rows)
+
+
+def test_types_that_train_does_not_have_are_told(tmp_path):
+    write(tmp_path / "train.jsonl", sentences())
+    write(tmp_path / "test.jsonl", [*sentences(5, 100), {"tokens": ["x"], "tags": ["B-per"]}])
+    with pytest.raises(DataError, match=r"test\.jsonl:6: the test type 'per' is never seen in train, which has \{'PER'\} — 'PER' meant\?"):
+        Task.open(Tag(train="train.jsonl", test="test.jsonl"), tmp_path)
+    assert len(Task.open(Tag(train="train.jsonl", test="test.jsonl", skip_bad=True), tmp_path).test) == 5
+
+
+def test_where_there_is_nothing_to_learn_it_is_told(tmp_path):
+    with pytest.raises(DataError, match="every tag in train is 'O': there is nothing to learn"):
+        opened(tmp_path, [{**row, "tags": ["O"] * 3} for row in sentences()])
+    with pytest.raises(DataError, match="every tag in train is 'X': there is nothing to learn"):
+        opened(tmp_path, [{**row, "tags": ["X"] * 3} for row in sentences()], scheme="plain")
+    with pytest.raises(DataError, match=r"no tag is 'O' \(the letter\), and '_' may stand for it"):
+        opened(tmp_path, [{**row, "tags": ["PER", "_", "_"]} for row in sentences()])
+
+
+@pytest.mark.parametrize("tags", [["O"] * 3, [], None])
+def test_a_test_whose_tags_are_hidden_is_no_test(tmp_path, tags):
+    write(tmp_path / "train.jsonl", sentences())
+    write(tmp_path / "test.jsonl", [{**row, "tags": tags} for row in sentences(5, 100)])
+    with pytest.raises(DataError, match=r"the test split has no labels \(.*\); leave out `test:`"):
+        Task.open(Tag(train="train.jsonl", test="test.jsonl"), tmp_path)
+
+
+# Numbers
+
+
+def test_numbers_are_tags_where_labels_name_them(tmp_path):
+    numbered = [{**row, "tags": [1, 2, 0]} for row in sentences()]
+    task = opened(tmp_path, numbered, labels=["O", "B-PER", "I-PER"])
+    assert task.names == ("O", "B-PER", "I-PER")
+    assert tags_of(task)["A w3 b"] == ["B-PER", "I-PER", "O"]
+    message = "has the number 3 as tag 1, and `labels:` names 3, counted from 0"
+    assert message in error_of(tmp_path, {"tokens": ["a"], "tags": [3]}, rows=numbered, labels=["O", "B-PER", "I-PER"])
+    with pytest.raises(DataError, match="numbers without names; name them in order with `labels:"):
+        opened(tmp_path, [{**row, "tags": ["1", "2", "0"]} for row in sentences()])
+
+
+@pytest.mark.parametrize("kind", ["dataset", "parquet"])
+def test_sequences_of_class_labels_have_their_names(tmp_path, kind):
+    datasets = pytest.importorskip("datasets")
+    tags = datasets.Sequence(datasets.ClassLabel(names=["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]))
+    features = datasets.Features({"tokens": datasets.Sequence(datasets.Value("string")), "ner_tags": tags})
+    rows = [{"tokens": row["tokens"], "ner_tags": [1, 2, 0]} for row in sentences()]
+    made = datasets.Dataset.from_list(rows, features=features)
+    if kind == "dataset":
+        made.save_to_disk(tmp_path / "data")
+    else:
+        made.to_parquet(tmp_path / "data.parquet")
+    task = Task.open(Tag(path="data" if kind == "dataset" else "data.parquet"), tmp_path)
+    assert tags_of(task)["A w3 b"] == ["B-PER", "I-PER", "O"]
+    assert task.facts.detected["tags"] == "ner_tags"
+
+
+def test_a_closed_set_of_types_has_its_order_and_refuses_others(tmp_path):
+    assert opened(tmp_path, labels=["ORG", "PER"]).names == ("O", "B-ORG", "I-ORG", "B-PER", "I-PER")
+    assert opened(tmp_path, labels=["O", "B-ORG", "B-PER"]).names == ("O", "B-ORG", "I-ORG", "B-PER", "I-PER")
+    message = "type 'LOC' is not among {'ORG', 'PER'}"
+    assert message in error_of(tmp_path, {"tokens": ["a"], "tags": ["B-LOC"]}, labels=["ORG", "PER"])
+
+
+# Columns
+
+
+CONLL = "".join(f"-DOCSTART- -X- O O\n\nU.N. NNP I-NP I-ORG\nofficial NN I-NP O\nw{n} NNP I-NP I-PER\n\n" for n in range(30))
+
+
+def test_conll_is_read_from_a_folder_with_its_documents(tmp_path):
+    for n, split in enumerate(("train", "dev", "test")):
+        (tmp_path / f"{split}.txt").write_text(CONLL.replace(" NNP", f"{n} NNP", 1).replace("w", f"w{n}"))
+    task = Task.open(Tag(path=".", group="document", duplicates="keep"), tmp_path)
+    detected = {"format": "conll", "tokens": "column 1", "tags": "column 4", "scheme": "IOB1"}
+    assert task.facts.detected == detected
+    assert task.facts.examples == {"train": 30, "dev": 30, "test": 30}
+    assert task.facts.groups == {"train": 30, "dev": 30, "test": 30}
+    assert task.names == ("O", "B-ORG", "I-ORG", "B-PER", "I-PER")
+    chunks = Task.open(Tag(path=".", tags=3, duplicates="keep"), tmp_path)
+    assert chunks.names == ("O", "B-NP", "I-NP")
+
+
+def test_errors_in_columns_name_the_line_of_the_word(tmp_path):
+    (tmp_path / "train.conll").write_text("".join(f"a B-X\nw{n} O\n\n" for n in range(30)) + "a O\nb O\nc I-X\n")
+    with pytest.raises(DataError, match=r"train\.conll:93: 'I-X' stands after 'O', where IOB2 begins an entity with B-"):
+        Task.open(Tag(path="train.conll"), tmp_path)
+    with pytest.raises(DataError, match=r"no column '3' for the tags; they are counted from 1, and there are 2"):
+        Task.open(Tag(path="train.conll", tags=3), tmp_path)
+    with pytest.raises(DataError, match="the column '1' cannot be both tokens and tags"):
+        Task.open(Tag(path="train.conll", tags=1), tmp_path)
+
+
+def test_a_column_of_words_is_not_taken_for_tags(tmp_path):
+    (tmp_path / "train.conll").write_text("".join(f"a B-X lemma{n}\nw{n} O word{n}\n\n" for n in range(2_000)))
+    with pytest.raises(DataError, match=r"'3' holds 4,000 different tags in 4,000 words; name the column of tags with `tags:`"):
+        Task.open(Tag(path="train.conll"), tmp_path)
+    assert Task.open(Tag(path="train.conll", tags=2), tmp_path).names == ("O", "B-X", "I-X")
+
+
+def test_columns_of_conll_u_are_words_and_parts_of_speech(tmp_path):
+    rest = "\t_" * 6
+    text = "".join(f"# text = a w{n}\n1\ta\ta\tDET{rest}\n2\tw{n}\tw\tNOUN{rest}\n\n" for n in range(30))
+    (tmp_path / "train.conllu").write_text(text)
+    task = Task.open(Tag(path="train.conllu"), tmp_path)
+    assert task.facts.detected == {"format": "conll", "tokens": "column 2", "tags": "column 4", "scheme": "plain"}
+    assert task.names == ("DET", "NOUN")
+
+
+# Marked text
+
+
+def test_a_word_is_divided_where_a_span_begins_or_ends():
+    text = "non-EU-citizens' AfD-Chef"
+    spans, trimmed = spans_in([[4, 7, "ORG"], {"start": 17, "end": 18, "label": "X"}], text, "characters")
+    tags, ends = tagged(text, spans)
+    assert [(text[start:end], tag) for tag, (start, end) in zip(tags, ends, strict=True) if tag != "O"] == [
+        ("EU", "B-ORG"), ("-", "I-ORG"), ("A", "B-X"),
+    ]  # fmt: skip
+    assert trimmed == 0
+
+
+def marked(**more):
+    return [{"text": f"Ann Lee saw w{n}.", "spans": [{"start": 0, "end": 7, "label": "PER"}], **more} for n in range(30)]
+
+
+@pytest.mark.parametrize(
+    ("name", "span"),
+    [
+        ("spans", {"start": 0, "end": 7, "label": "PER", "token_start": 0, "token_end": 1}),
+        ("label", [0, 7, "PER"]),
+        ("entities", {"start_offset": 0, "end_offset": 7, "label": "PER", "id": 3}),
+        ("label", {"start": 0, "end": 7, "text": "Ann Lee", "labels": ["PER"]}),
+    ],
+)
+def test_spans_are_read_as_tools_write_them(tmp_path, name, span):
+    rows = [{"text": row["text"], name: [span], "tokens": [{"text": "Ann", "start": 0}]} for row in marked()]
+    task = opened(tmp_path, rows)
+    assert task.facts.detected["spans"] == name
+    assert tags_of(task)["Ann Lee saw w3."] == ["B-PER", "I-PER", "O", "O", "O"]
+    assert task.train.inputs[0][0].startswith("Ann Lee")
+
+
+@pytest.mark.parametrize(
+    ("spans", "message"),
+    [
+        ([[0, 3, "PER"], [2, 6, "ORG"]], "'Ann' (PER, 0 to 3) and 'n Le' (ORG, 2 to 6) overlap"),
+        ([[0, 99, "PER"]], "span 1 from 0 to 99 lies outside of the text, which has 17 characters"),
+        ([[-1, 3, "PER"]], "span 1 from -1 to 3 lies outside of the text"),
+        ([[3, 3, "PER"]], "span 1 from 3 to 3 holds nothing"),
+        ([[3, 4, "PER"]], "span 1 from 3 to 4 holds blanks alone"),
+        ([[5, 3, "PER"]], "span 1 begins at 5 and ends before, at 3"),
+        ([[0, 3]], "span 1 is [0, 3]; [start, end, label] or"),
+        ([[0, 3, ""]], "span 1 has the label ''; a name is wanted"),
+        ([[0, 3.5, "PER"]], "span 1 has the end 3.5; a whole number of characters is wanted"),
+        ([{"start": 0, "end": 3, "labels": ["PER", "ORG"]}], "span 1 has 2 labels"),
+        ([{"start": 0, "end": 3, "label": "PER", "text": "Lee"}], "span 1 holds 'Ann', and says 'Lee'"),
+        ("PER", "is 'PER'; a list of spans is wanted"),
+    ],
+)
+def test_spans_that_cannot_be_used_are_told_with_file_and_line(tmp_path, spans, message):
+    found = error_of(tmp_path, {"text": "Ann Lee saw Rome.", "spans": spans}, rows=marked())
+    assert f"{tmp_path}/all.jsonl:31: 'spans': " in found
+    assert message in found
+    assert opened(tmp_path, marked(), extra=[{"text": "Ann Lee saw Rome.", "spans": spans}], skip_bad=True).facts.rejected == 1
+
+
+def test_offsets_of_utf_16_are_made_into_characters_and_may_not_split_a_pair(tmp_path):
+    emoji = {"text": "😀 Rome", "spans": [{"start": 3, "end": 7, "label": "PER", "text": "Rome"}]}
+    assert "if the tool counts UTF-16 units, say `offsets: utf-16`" in error_of(tmp_path, emoji, rows=marked())
+    assert tags_of(opened(tmp_path, marked(), extra=[emoji], offsets="utf-16"))["😀 Rome"] == ["O", "B-PER"]
+    split = {"text": "😀 Rome", "spans": [[1, 7, "PER"]]}
+    message = "span 1 from 1 to 7 splits the surrogate pair of '😀' at 1"
+    assert message in error_of(tmp_path, split, rows=marked(), offsets="utf-16")
+    half = {"text": "\ud83d Rome", "spans": [[2, 6, "PER"]]}
+    assert "half of a surrogate pair" in error_of(tmp_path, half, rows=marked())
+
+
+def test_blanks_at_the_ends_of_spans_are_left_out_and_counted(tmp_path):
+    task = opened(tmp_path, marked(), extra=[{"text": "We saw Rome now", "spans": [[6, 12, "PER"]]}])
+    assert tags_of(task)["We saw Rome now"] == ["O", "O", "B-PER", "O"]
+    assert any("1 spans had blanks at their ends, which were left out in 1 sentence" in note for note in task.facts.labels_noted)
+
+
+def test_what_an_annotator_rejected_is_no_truth(tmp_path):
+    assert "its `answer` is 'reject'" in error_of(tmp_path, {**marked()[0], "text": "x", "spans": [], "answer": "reject"}, rows=marked())
+
+
+def test_marked_text_is_written_as_it_was(tmp_path):
+    task = opened(tmp_path, marked())
+    task.write_splits(tmp_path / "made")
+    again = Task.open(Tag(path="made"), tmp_path)
+    assert again.test.inputs == task.test.inputs
+    assert again.test.fingerprint != ""
+    assert again.test.gold.values.tolist() == task.test.gold.values.tolist()
+    assert again.test.words.values.tolist() == task.test.words.values.tolist()
+
+
+# Answers
+
+
+def test_answers_are_tags_and_entities_in_characters(tmp_path):
+    task = opened(tmp_path, marked())
+    split = task.test.take(np.array([0, 1]))
+    numbers = np.array([1, 2, 0, 0, 0, 0, 0, 0, 1, 0])
+    answers = most_likely(np.eye(3)[numbers] * 0.7 + 0.1, split)
+    assert answers["predicted"].values.tolist() == numbers.tolist()
+    assert answers["sure"].lengths.tolist() == [5, 5]
+    assert np.allclose(answers["sure"].values, 0.8)
+    found = [json.loads(entities) for entities in answers["entities"]]
+    assert found[0] == [{"start": 0, "end": 7, "label": "PER", "text": "Ann Lee"}]
+    ((said,),) = found[1:]
+    assert split.inputs[0][1][said["start"] : said["end"]] == said["text"]
+    assert Tag.shown(answers["predicted"], 0, task.names) == "PER (1 to 2)"
+    assert Tag.shown(split.gold.take(np.array([0])), 0, task.names) == "PER (1 to 2)"
+    assert Tag.shown(Ragged.of([[0, 0]]), 0, task.names) == NO_ENTITY
+
+
+def test_settings_that_contradict_each_other_are_refused():
+    with pytest.raises(ValidationError, match="say those of one of them"):
+        Tag(path="x", tokens="words", spans="marks")
+    with pytest.raises(ValidationError, match="IOB1"):
+        Tag(path="x", scheme="IOB")
+    with pytest.raises(SettingsError, match="cannot answer tag"):
+        Tag().head(("O",), "sequence")
