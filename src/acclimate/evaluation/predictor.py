@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from acclimate.data.ragged import Ragged
 from acclimate.errors import ModelError
 from acclimate.evaluation.entities import TagPredictor
 from acclimate.evaluation.trained_folder import Predictor, checked, finite_weights, model_config
 from acclimate.evaluation.zero_shot_predictor import ZeroShotPredictor, hypotheses_of
-from acclimate.modeling.base_files import KIND, MAX_LENGTH, THRESHOLDS
+from acclimate.modeling.base_files import KIND, MAX_LENGTH, STRIDE, THRESHOLDS
 from acclimate.modeling.baselines.table import BASELINES, load_baseline
 from acclimate.modeling.links import PROBLEMS, ProblemType
 from acclimate.tasks import KINDS
-from acclimate.tasks.kind import Link, TaskKind
+from acclimate.tasks.kind import Form, Link, TaskKind
 from acclimate.tasks.thresholds import Thresholds
 
 
@@ -125,26 +126,30 @@ class ModulePredictor:
 
 
 class TransformerPredictor:
-    """A fine-tuned transformer, run on packed batches."""
+    """A fine-tuned transformer, run on packed batches: a classifier, or a tagger, whose `form` is `tokens`."""
 
+    form: Form
     problem: ProblemType
 
     def __init__(self, folder: Path, max_tokens: int) -> None:
         from acclimate.modeling.execution import Packed
         from acclimate.modeling.folder import ModelFolder
-        from acclimate.modeling.heads import load_trained_classifier
+        from acclimate.modeling.heads import load_trained_classifier, load_trained_tagger
         from acclimate.modeling.longest import sequence_length
         from acclimate.training.devices import Devices
 
         self._folder = ModelFolder(folder)
-        if "classifier" not in self._folder.parts:
+        if self._folder.learnt is None:
             raise ModelError(f"{folder}: this model has no trained classifier; fine-tune it first")
         config = self._folder.architecture.config
-        self.problem = _problem_type(config.problem_type, config.num_labels or 2, folder)
+        self.form = "tokens" if self._folder.learnt == "tagger" else "sequence"
+        self.problem = "single_label_classification"
+        if self.form == "sequence":
+            self.problem = _problem_type(config.problem_type, config.num_labels or 2, folder)
         self._devices = Devices()
-        classifier = load_trained_classifier(self._folder)
-        finite_weights(folder, classifier)
-        self._packed = Packed(classifier).to(self._devices.device)
+        model = (load_trained_tagger if self.form == "tokens" else load_trained_classifier)(self._folder)
+        finite_weights(folder, model)
+        self._packed = Packed(model).to(self._devices.device)
         self._length = sequence_length(self._folder.config.get(MAX_LENGTH), self._folder)
         self._max_tokens = max_tokens
 
@@ -153,14 +158,15 @@ class TransformerPredictor:
         """The labels, in the order of the columns."""
         return self._folder.labels
 
-    def probabilities(self, *columns: Sequence[str]) -> NDArray[np.float64]:
+    def probabilities(self, *columns: Sequence[str], words: Ragged | None = None) -> NDArray[np.float64]:
         """Probabilities [N, L]; texts are cut to the length the model was fine-tuned with.
 
         They sum to 1 over the labels, of a multi-label model each stands for itself; a regression's are no probabilities but its numbers.
+        A tagger's are [all words, L], of whole texts; `words` as in `Split.words`.
         """
-        from acclimate.data.model_inputs import sequences_of
+        from acclimate.data.model_inputs import sequences_of, word_sequences
         from acclimate.data.tokens import TokenStore
-        from acclimate.evaluation.inference import LINKS, class_probabilities
+        from acclimate.evaluation.inference import LINKS, class_probabilities, word_probabilities
 
         tokenizer = self._folder.tokenizer()
         with tempfile.TemporaryDirectory() as folder:
@@ -168,6 +174,11 @@ class TransformerPredictor:
                 TokenStore.build(Path(folder) / f"tokens {number}", iter(column), tokenizer, "prediction")
                 for number, column in enumerate(columns)
             ]
+            if self.form == "tokens":
+                (texts,) = columns
+                assert words is not None
+                sequences = word_sequences(stores[0], tokenizer, texts, words, self._length, self._folder.config.get(STRIDE))
+                return word_probabilities(self._packed, sequences, self.labels, self._max_tokens, self._devices)
             sequences = sequences_of(stores, tokenizer, self._length)
             link = next(link for link, problem in PROBLEMS.items() if problem == self.problem)
             return class_probabilities(self._packed, sequences, len(self.labels), self._max_tokens, self._devices, LINKS[link])

@@ -119,7 +119,9 @@ class Finetune(EncoderPace, Stage):
                 raise SettingsError(f"train: {given.source.name}'s layers share their weights, so it is `all` or `head`")
             if self.train > given.layers:
                 raise SettingsError(f"train: {self.train} layers were asked for, and {given.source.name} has {given.layers}")
-        if task is None or self.form(task.kind) != "sequence":
+        if task is None:
+            return given
+        if self.form(task.kind) != "sequence":
             return replace(given, classifier=None)
         return replace(given, classifier=Classifier(task.names, task.kind.texts(), given.length(self.max_length)))
 
