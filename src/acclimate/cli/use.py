@@ -9,6 +9,7 @@ import typer
 from acclimate.cli import show
 from acclimate.cli.mends import in_options, options_of
 from acclimate.cli.reading_options import LABELS, TEXTS, Reading, reads
+from acclimate.cli.zero_shot_options import ZERO_SHOT, asked_model
 
 ModelFolder = Annotated[Path, typer.Argument(help="Folder of a trained model.", show_default=False)]
 SplitOption = Annotated[
@@ -16,7 +17,7 @@ SplitOption = Annotated[
 ]
 
 
-@reads(TEXTS)
+@reads(TEXTS | ZERO_SHOT)
 def predict(
     model: ModelFolder,
     file: Annotated[str, typer.Argument(help="Texts: a file of any format that studies read, a folder or a glob.", show_default=False)],
@@ -29,7 +30,8 @@ def predict(
 ) -> None:
     """Label texts: an answer for every row (of txt, every line), in order, with the probability of each label.
 
-    A row whose text is empty or cannot be read gets an answer without a label that says why in `problem`.
+    A row whose text is empty or cannot be read gets an answer without a label that says why in `problem`. With --zero-shot a model of
+    natural language inference is asked for any labels, and need not have learned any of them.
     """
     from acclimate.data.corpus import CorpusSettings
     from acclimate.errors import SettingsError
@@ -37,22 +39,24 @@ def predict(
 
     if strict and reading.get("skip_bad"):
         raise SettingsError("--strict stops at rows without text, --skip-bad leaves them out: say one of them")
+    asked, reading = asked_model(model, reading)
     options = options_of(predict)
 
     def words(problem: str) -> str:
         return in_options(problem, options)
 
-    predict_file(model, CorpusSettings(path=file, **reading), out, sys.stdout.buffer, show.say, split, strict, words)
+    predict_file(asked, CorpusSettings(path=file, **reading), out, sys.stdout.buffer, show.say, split, strict, words)
 
 
-@reads(LABELS)
+@reads(LABELS | ZERO_SHOT)
 def evaluate(
     model: ModelFolder,
     file: Annotated[str, typer.Argument(help="Labelled texts: a file, a folder, a glob or a dataset.", show_default=False)],
     reading: Reading,
     split: SplitOption = None,
 ) -> None:
-    """Measure a trained model on labelled texts."""
+    """Measure a trained model on labelled texts; with --zero-shot one of natural language inference, which is asked for their labels."""
     from acclimate.evaluation.apply import evaluate_file
 
-    show.scores(evaluate_file(model, file, reading, show.say, split))
+    asked, reading = asked_model(model, reading)
+    show.scores(evaluate_file(asked, file, reading, show.say, split))

@@ -22,6 +22,7 @@ from acclimate.evaluation.answers import AnswerForm, EntityForm, LabelForm
 from acclimate.evaluation.predictor import kind_of_model, load_predictor, problem_of, stated_kind, thresholds_of
 from acclimate.evaluation.trained_folder import Predictor, model_config
 from acclimate.evaluation.writing import check_out, opened, writer_of
+from acclimate.evaluation.zero_shot_predictor import AskedModel, ZeroShotPredictor
 from acclimate.modeling.base_files import KIND
 from acclimate.modeling.baselines.table import BASELINES, outputs_of
 from acclimate.tasks import KINDS
@@ -29,6 +30,7 @@ from acclimate.tasks.kind import TaskKind, many
 from acclimate.tasks.labelled import read_labelled
 from acclimate.tasks.labelled_kind import LabelledKind
 from acclimate.tasks.task import split_of
+from acclimate.tasks.thresholds import Thresholds
 
 # Predicted at a time, so that a file larger than memory can be labelled.
 CHUNK_TEXTS = 4096
@@ -39,7 +41,7 @@ Say = Callable[[str], None]
 
 
 def predict_file(
-    model: Path,
+    model: Path | AskedModel,
     asked: CorpusSettings,
     out: Path | None,
     standard: BinaryIO,
@@ -52,14 +54,15 @@ def predict_file(
 
     A row without a text that could be read gets an answer without a label that says why, and all of them are counted at the end. With
     `strict` the first look at them is an error, and nothing is predicted; with `asked.skip_bad` they are left out, and `index` counts on.
-    `words` puts what is wrong with a row into the caller's own words.
+    `words` puts what is wrong with a row into the caller's own words. `model` is a folder, or one of inference with labels to ask for.
 
     Raises:
         SettingsError: `out` is neither .jsonl nor .csv, or would overwrite what is read or the model.
         DataError: the files cannot be read, or it is not clear which split or column is meant.
         ModelError: the model cannot be read, or its weights or outputs are not finite.
     """
-    source, wanted = _texts(asked, split, stated_kind(model_config(model)))
+    model, stated, load = _known(model)
+    source, wanted = _texts(asked, split, stated)
     for note in _notes(str(asked.path), source, wanted.columns):
         say(note)
     folder = Path(str(asked.path)).expanduser()
@@ -70,7 +73,7 @@ def predict_file(
     named: list[str] = []
     count = 0
     with opened(out, standard) as stream:
-        predictor = load_predictor(model)
+        predictor = load()
         form = _form(model, predictor, wanted)
         writer = writer_of(stream, out, form, several)
         for row, answer in _answered(model, predictor, form, wanted, every_text(source, wanted)):
@@ -87,7 +90,7 @@ def predict_file(
 
 
 def evaluate_file(
-    model: Path, file: str, reading: Mapping[str, Any], say: Say, split: str | None = None,
+    model: Path | AskedModel, file: str, reading: Mapping[str, Any], say: Say, split: str | None = None,
     kinds: Sequence[type[TaskKind]] = KINDS, baselines: Mapping[str, str] = BASELINES,
 ) -> dict[str, Any]:  # fmt: skip
     """Scores of a model on the labelled rows of a file, a folder, a glob or a dataset; `reading` says how it is read, where that is stated.
@@ -99,8 +102,8 @@ def evaluate_file(
         ModelError: the model answers no kind of task that can be judged, or its weights or outputs are not finite.
         SettingsError: `reading` says what this kind of task does not know.
     """
-    model_config(model)
-    kind_class = kind_of_model(model, kinds)
+    kind_class = model.kind if isinstance(model, AskedModel) else kind_of_model(model, kinds)
+    model, _, load = _known(model, baselines)
     if not issubclass(kind_class, LabelledKind):
         from acclimate.evaluation.evaluate_text import evaluate_text
 
@@ -111,7 +114,7 @@ def evaluate_file(
         raise DataError(
             f"{source.files[0]}: scores need labels, and a txt file has none; say `format: tsv` or `format: csv` if it is a table"
         )
-    predictor = load_predictor(model, baselines=baselines)
+    predictor = load()
     kind, _ = kind.detect(source, predictor.labels)
     columns = _columns(model, kind, source)
     for note in _notes(file, source, {role.name: columns[role.name] for role in reversed(kind.roles) if role.name in columns}):
@@ -126,7 +129,7 @@ def evaluate_file(
     judged = split_of(rows, kind, predictor.labels)
     outputs = outputs_of(predictor, judged)
     _check_finite(model, outputs, rows.places, judged.words)
-    answers = kind.decoded("sequence" if judged.words is None else "tokens", outputs, judged, thresholds_of(model, predictor.labels))
+    answers = kind.decoded("sequence" if judged.words is None else "tokens", outputs, judged, _thresholds(model, predictor))
     return {many(kind.item): len(rows), **kind.scores(judged, answers)}
 
 
@@ -142,6 +145,15 @@ def _columns(model: Path, kind: LabelledKind, source: Source) -> dict[str, str]:
             f"{model}: this model gives numbers (problem_type: regression); only models that give a text labels are evaluated, and such a "
             f"one on pairs with a score: {error}"
         ) from error
+
+
+def _known(
+    model: Path | AskedModel, baselines: Mapping[str, str] = BASELINES
+) -> tuple[Path, type[TaskKind] | None, Callable[[], Predictor]]:  # fmt: skip
+    """Its folder, the kind of task that it says it answers, and how it is loaded."""
+    if isinstance(model, AskedModel):
+        return model.folder, model.kind, model.predictor
+    return model, stated_kind(model_config(model)), lambda: load_predictor(model, baselines=baselines)
 
 
 def _read_as(kind: type[LabelledKind], said: Mapping[str, Any]) -> LabelledKind:
@@ -167,7 +179,12 @@ def _texts(asked: CorpusSettings, split: str | None, kind: type[TaskKind] | None
 def _form(model: Path, predictor: Predictor, wanted: Asked) -> AnswerForm:
     if wanted.words is not None:
         return EntityForm(predictor.labels, wanted.tokens)
-    return LabelForm(predictor.labels, problem_of(predictor), thresholds_of(model, predictor.labels))
+    return LabelForm(predictor.labels, problem_of(predictor), _thresholds(model, predictor))
+
+
+def _thresholds(model: Path, predictor: Predictor) -> Thresholds | None:
+    # A model of inference has them for what it learned, not for what it is asked.
+    return None if isinstance(predictor, ZeroShotPredictor) else thresholds_of(model, predictor.labels)
 
 
 def _notes(path: str, source: Source, columns: Mapping[str, str]) -> Iterator[str]:

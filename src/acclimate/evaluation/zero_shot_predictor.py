@@ -2,8 +2,9 @@
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,10 @@ from acclimate.errors import ModelError, SettingsError
 from acclimate.evaluation.trained_folder import checked, finite_weights, model_config
 from acclimate.modeling.base_files import CONFIG, MAX_LENGTH
 from acclimate.modeling.hypotheses import TEMPLATE, Hypotheses, check_template, check_words
+from acclimate.tasks.classify import Classify
 from acclimate.tasks.kind import Link
+from acclimate.tasks.labelled_kind import LabelledKind
+from acclimate.tasks.multilabel import Multilabel
 
 if TYPE_CHECKING:
     from acclimate.modeling.folder import ModelFolder
@@ -64,6 +68,41 @@ class ZeroShotPredictor:
             return entailments(self._packed, pairs, self.hypotheses, self._folder.labels, self._max_tokens, self._devices)
 
 
+@dataclass(frozen=True)
+class AskedModel:
+    """The folder of a model of inference, and the labels that it is asked for."""
+
+    folder: Path
+    hypotheses: Hypotheses
+
+    @classmethod
+    def of(
+        cls, folder: Path, labels: Sequence[str], template: str | None = None, entailment: str | None = None, several: bool = False
+    ) -> Self:  # fmt: skip
+        """Where nothing is said, template and entailment are those that the model was handed over with, or the usual ones.
+
+        Raises:
+            ModelError: there is no model.
+            SettingsError: labels or template cannot be used.
+        """
+        known = hypotheses_of(folder)
+        usual = (TEMPLATE, None) if known is None else (known.template, known.entailment)
+        return cls(folder, asked(labels, template or usual[0], None, entailment or usual[1], several))
+
+    @property
+    def kind(self) -> type[LabelledKind]:
+        """The kind of task that it answers."""
+        return Multilabel if self.hypotheses.several else Classify
+
+    def predictor(self, max_tokens: int = 8192) -> ZeroShotPredictor:
+        """The model, ready to answer.
+
+        Raises:
+            ModelError, SettingsError: as `load_zero_shot`.
+        """
+        return checked(self.folder, lambda: ZeroShotPredictor(self.folder, max_tokens, self.hypotheses))
+
+
 def load_zero_shot(
     folder: Path,
     labels: Sequence[str],
@@ -84,7 +123,7 @@ def load_zero_shot(
         ModelError: there is no trained classifier in the folder, its files are missing or damaged, or its weights are not finite.
         SettingsError: labels are missing or doubled, the template has no place for them, or no label of the model says "follows".
     """
-    return checked(folder, lambda: ZeroShotPredictor(folder, max_tokens, asked(labels, template, names, entailment, several)))
+    return AskedModel(folder, asked(labels, template, names, entailment, several)).predictor(max_tokens)
 
 
 def asked(
