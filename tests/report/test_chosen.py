@@ -15,18 +15,30 @@ from acclimate.report.pages.as_markdown import markdown
 from acclimate.report.pages.page import page
 from acclimate.report.pages.view import View
 from acclimate.report.results.finished import Results
-from acclimate.report.tables.chosen import Shaded
+from acclimate.report.tables.chosen import Lines, Shaded
 from acclimate.report.tables.grid import Grid
-from acclimate.tasks.blocks import Block, Examples, Matrix, Points, Table, to_json
+from acclimate.tasks.blocks import Block, Examples, Mark, Marked, MarkedText, Matrix, Points, Table, to_json
 
 Make = Callable[..., Results]
 EVIL = "<script>alert(1)</script> [l](http://e.example) {{ 7*7 }} | `x` \u202egnp\u2066"
+MARKED = Marked(
+    "Sentences with mistakes",
+    (
+        MarkedText(
+            f"Ann Lee of {EVIL} left",
+            (Mark(0, 7, "PER"), Mark(11, 11 + len(EVIL), EVIL)),
+            (Mark(0, 3, "PER"), Mark(4, 7, "ORG")),
+        ),
+        MarkedText("in Rome, Italy", (Mark(3, 7, "LOC"), Mark(9, 14, "LOC")), (Mark(0, 2, "X"), Mark(3, 7, "LOC"), Mark(9, 14, "ORG"))),
+    ),
+)
 BLOCKS: tuple[Block, ...] = (
     Table(f"By source {EVIL}", ("source", EVIL, "share"), ((EVIL, 0.25, 0.125), ("b", None, 0.5)), shares=(2,)),
     Matrix("What was said", (EVIL, "b"), ((1234, 0), (1, 3)), f"rows {EVIL}"),
     Points("Agreement", f"said {EVIL}", "meant", ((0.5, 3.5, 1), (2.0, 1.0, 1)), diagonal=True),
     Points("Agreement", "said", "meant", ((0.5, 0.5, 4),), measure=("its error", 0.03)),
     Examples("Farthest apart", ({"first": EVIL, "second": "x", "meant": 4.5, "count": 2},)),
+    MARKED,
 )
 
 
@@ -67,7 +79,17 @@ def test_blocks_of_any_kind_stand_on_the_page_and_in_markdown_and_stay_text(resu
     assert "49" not in html.split('id="chosen"')[1].split("<svg")[0]
     for text in (html, written):
         assert "\u202e" not in text
-        for shown in ("By source", "What was said", "Agreement", "Farthest apart", "0.250", "12.5 %", "its error is 0.030", "4.500"):
+        for shown in (
+            "By source",
+            "What was said",
+            "Agreement",
+            "Farthest apart",
+            "Sentences with mistakes",
+            "0.250",
+            "12.5 %",
+            "its error is 0.030",
+            "4.500",
+        ):
             assert shown in text, shown
     assert "<script>" not in written
     assert "://" not in written.split("## How to repeat")[0]
@@ -86,8 +108,28 @@ def test_numbers_are_written_by_what_they_are_and_shades_by_their_row(results_of
 
 def test_texts_of_the_data_are_not_shown_to_others(results_of: Make) -> None:
     results = _with(results_of({"fine-tune": {"all": [0.8]}}), *BLOCKS)
-    assert "Farthest apart" not in page([View(results, public=True)])
+    for title in ("Farthest apart", "Sentences with mistakes", "<mark>"):
+        assert title in page([View(results)])
+        assert title not in page([View(results, public=True)])
     assert "What was said" in page([View(results, public=True)])
+
+
+def test_marks_say_in_words_what_they_are_and_what_is_wrong_with_them(results_of: Make) -> None:
+    results = _with(results_of({"fine-tune": {"all": [0.8]}}), BLOCKS[-1])
+    (lines,) = View(results).told
+    assert isinstance(lines, Lines)
+    faults = [[(each.text, each.label, each.fault) for each in line if each.label] for item in lines.items for line in item]
+    assert faults[0][0] == ("Ann Lee", "PER", "wrong bounds")
+    assert faults[0][1][2] == "missed"
+    assert faults[1] == [("Ann", "PER", "wrong bounds"), ("Lee", "ORG", "wrong type and bounds")]
+    assert faults[2] == [("Rome", "LOC", ""), ("Italy", "LOC", "wrong type")]
+    assert faults[3] == [("in", "X", "spurious"), ("Rome", "LOC", ""), ("Italy", "ORG", "wrong type")]
+    assert all(
+        "".join(each.text for each in line) == item.text for item, both in zip(MARKED.items, lines.items, strict=True) for line in both
+    )
+    assert '<mark>Rome <span class="label"><bdi>LOC</bdi></span></mark>, <mark class="wrong">Italy' in page([View(results)])
+    assert "- gold: in **Rome** (LOC) , **Italy** (LOC, wrong type)" in markdown(View(results))
+    assert "- predicted: **in** (X, spurious) **Rome** (LOC) , **Italy** (ORG, wrong type)" in markdown(View(results))
 
 
 @pytest.mark.parametrize(("points", "percent"), [(((0.5, 0.75, 1), (1.0, 0.0, 1)), True), (((0.5, 3.5, 1), (2.0, 1.0, 1)), False)])
@@ -105,7 +147,7 @@ def test_axes_of_points_that_ought_to_agree_are_alike(results_of: Make, points: 
     [
         ("{", "Expecting property name"),
         ('{"a": 1}', "not a JSON list"),
-        ('[{"picture": {}}]', "a block is one of table, matrix, points, examples"),
+        ('[{"picture": {}}]', "a block is one of table, matrix, points, examples, marked"),
         ('[{"table": {"title": "t", "headings": "h", "rows": []}}]', "table.headings"),
     ],
 )

@@ -13,7 +13,7 @@ from acclimate.data.ragged import Ragged
 from acclimate.errors import DataError, SettingsError
 from acclimate.evaluation.predictions import read_answers, read_predictions, write_predictions
 from acclimate.tasks import KINDS
-from acclimate.tasks.blocks import Examples, Matrix, Points, Table
+from acclimate.tasks.blocks import Examples, Marked, Matrix, Points, Table
 from acclimate.tasks.kind import Form, Head, Judged, TaskKind, split_scores
 from acclimate.tasks.metrics.metric import Metric
 from acclimate.tasks.split import column_bytes, taken
@@ -354,7 +354,7 @@ def test_blocks_are_values_that_can_be_rendered(kind, judged):
     task, answers = judged[kind]
     for block in kind.blocks:
         found = block(Judged(task.test, (answers, answers)))
-        assert found is None or isinstance(found, Table | Matrix | Points | Examples)
+        assert found is None or isinstance(found, Table | Matrix | Points | Examples | Marked)
         if isinstance(found, Table):
             assert {len(row) for row in found.rows} <= {len(found.headings)}
 

@@ -1,7 +1,7 @@
 """What a kind of task tells of a recipe's answers in a report: values, which the report words, draws and makes inert.
 
 A title is a few words, as `Confusion matrix`: the report says of which recipe, split and seeds it is. A note says what one must know to
-read the block, or nothing. Texts of the data stand in `Examples` alone, which pages for others leave out.
+read the block, or nothing. Texts of the data stand in `Examples` and `Marked` alone, which pages for others leave out.
 """
 
 from collections.abc import Mapping
@@ -63,8 +63,35 @@ class Examples:
     note: str = ""
 
 
-Block = Table | Matrix | Points | Examples
-_BY_NAME: Mapping[str, type[Block]] = {"table": Table, "matrix": Matrix, "points": Points, "examples": Examples}
+@dataclass(frozen=True)
+class Mark:
+    """A part of a text, from and to (exclusive) in characters, and what it is called."""
+
+    start: int
+    end: int
+    label: str
+
+
+@dataclass(frozen=True)
+class MarkedText:
+    """A text with what is to be found in it, and what was said; neither overlaps itself, and both stand in order."""
+
+    text: str
+    right: tuple[Mark, ...]
+    said: tuple[Mark, ...]
+
+
+@dataclass(frozen=True)
+class Marked:
+    """Texts worth reading with what is marked in them, right against said."""
+
+    title: str
+    items: tuple[MarkedText, ...]
+    note: str = ""
+
+
+Block = Table | Matrix | Points | Examples | Marked
+_BY_NAME: Mapping[str, type[Block]] = {"table": Table, "matrix": Matrix, "points": Points, "examples": Examples, "marked": Marked}
 
 
 def to_json(block: Block) -> dict[str, Any]:

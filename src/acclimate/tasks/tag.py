@@ -30,6 +30,7 @@ from acclimate.tasks.named import label_counts
 from acclimate.tasks.one_name import refuse_not_finite
 from acclimate.tasks.rows import Row, Rows
 from acclimate.tasks.schemes import ALSO_CALLED, Scheme
+from acclimate.tasks.span_blocks import TOLD
 from acclimate.tasks.split import Answers, Column, Split
 from acclimate.tasks.tagged_rows import SPANS, TAGS, TEXT, TOKENS, Reader, columns_of, detected_scheme, refuse_unknown, types_in, types_of
 
@@ -106,7 +107,7 @@ class Tag(LabelledKind):
     roles: ClassVar[tuple[ColumnRole, ...]] = (TAGS, SPANS, TOKENS, TEXT)
     metrics: ClassVar[tuple[Metric, ...]] = METRICS
     answered: ClassVar[Mapping[Form, Callable[[Any, Split], Answers]]] = {"tokens": most_likely}
-    blocks: ClassVar[tuple[Callable[[Judged], Block | None], ...]] = ()
+    blocks: ClassVar[tuple[Callable[[Judged], Block | None], ...]] = TOLD
     named: ClassVar[tuple[str, ...]] = ("gold", "predicted")
     architecture: ClassVar[str | None] = "ForTokenClassification"
     every_word: ClassVar[bool] = True

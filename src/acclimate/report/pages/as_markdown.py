@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from acclimate.report.charts.svg import Figure
 from acclimate.report.pages.markdown import block, bullets, escaped, grid, plain
 from acclimate.report.pages.view import Told, View
-from acclimate.report.tables.chosen import Shaded
+from acclimate.report.tables.chosen import Lines, Segment, Shaded
 from acclimate.report.tables.comparison import Row, markdown_table
 from acclimate.report.tables.grid import Grid
 from acclimate.report.words.text import with_labels
@@ -64,8 +64,21 @@ def _told(each: Told) -> str:
             return grid(each.grid)
         case Figure():
             return _image(each)
+        case Lines():
+            pairs = (f"gold: {_line(right)}\n- predicted: {_line(said)}" for right, said in each.items)
+            return f"{plain(each.caption)}:\n\n" + "\n\n".join(f"- {pair}" for pair in pairs)
     items = ("; ".join(f"{plain(what)}: {plain(value)}" for what, value in pairs) for pairs in each.items)
     return f"{plain(each.caption)}:\n\n{bullets(items)}"
+
+
+def _line(segments: Iterable[Segment]) -> str:
+    """A text on one line; what is marked stands in bold, with its label and what is wrong with it behind."""
+    parts = []
+    for segment in segments:
+        label = "" if segment.label is None else f" ({plain(', '.join(each for each in (segment.label, segment.fault) if each))})"
+        words = plain(segment.text)
+        parts.append(f"**{words}**{label}" if label and words else words)
+    return " ".join(part for part in parts if part)
 
 
 def _image(figure: Figure) -> str:

@@ -17,7 +17,7 @@ from acclimate.report.charts.svg import Figure
 from acclimate.report.pages.as_markdown import markdown
 from acclimate.report.pages.view import View
 from acclimate.report.results.finished import Results
-from acclimate.report.tables.chosen import Shaded
+from acclimate.report.tables.chosen import Lines, Shaded
 from acclimate.report.tables.grid import Grid
 from acclimate.report.tables.several import comparison
 from acclimate.report.words import text
@@ -105,7 +105,7 @@ def _template() -> Template:
         # Our own sentences: the names in them are inert already, and what holds their direction must stay.
         "said": escape,
     }
-    for name, kind in (("grid", Grid), ("shaded", Shaded), ("figure", Figure)):
+    for name, kind in (("grid", Grid), ("shaded", Shaded), ("figure", Figure), ("marked", Lines)):
         environment.tests[name] = _is_a(kind)
     environment.globals |= {"interval": text.interval, "with_labels": text.with_labels, "percent": text.percent}
     return environment.get_template("report.html.jinja")

@@ -13,7 +13,7 @@ from acclimate.report.charts.forest import Axis, Mark, axis_of
 from acclimate.report.charts.svg import Figure, NotDrawn, unchecked
 from acclimate.report.results.finished import Results, Run
 from acclimate.report.results.public import public_command, public_study, without_folders
-from acclimate.report.tables.chosen import Listed, Shaded, grid_of, listed, shaded
+from acclimate.report.tables.chosen import Lines, Listed, Shaded, grid_of, lines_of, listed, shaded
 from acclimate.report.tables.comparison import Row, table_rows
 from acclimate.report.tables.data_facts import DataFacts, data_facts
 from acclimate.report.tables.grid import Grid
@@ -22,10 +22,10 @@ from acclimate.report.tables.work import scores_grid, size_grid, stages_grid, ti
 from acclimate.report.words import text
 from acclimate.report.words.sentences import Said, recipe_sentences
 from acclimate.report.words.verdict import verdict_sentences
-from acclimate.tasks.blocks import Examples, Matrix, Points, Table
+from acclimate.tasks.blocks import Examples, Marked, Matrix, Points, Table
 
 T = TypeVar("T")
-Told = Grid | Shaded | Figure | Listed
+Told = Grid | Shaded | Figure | Listed | Lines
 
 LONGEST_NAME = 60  # of a chart's file
 _NO_NAME = re.compile(r"[^a-z0-9]+")
@@ -119,7 +119,7 @@ class View:
 
     @cached_property
     def told(self) -> list[Told]:
-        """What the kind of task tells of the chosen recipe. Examples are texts of the data, and so not for others."""
+        """What the kind of task tells of the chosen recipe. Examples and marked texts are of the data, and so not for others."""
         found: list[Told] = []
         for block in self.results.blocks:
             match block:
@@ -132,6 +132,8 @@ class View:
                     found += [] if figure is None else [figure]
                 case Examples() if not self.public:
                     found.append(listed(block))
+                case Marked() if not self.public:
+                    found.append(lines_of(block))
         return found
 
     def _points(self, block: Points) -> Figure | None:

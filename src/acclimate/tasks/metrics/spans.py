@@ -153,21 +153,28 @@ def _partial(gold: Spans, said: Spans, tags: Ragged) -> tuple[IntArray, Numbers]
     return np.array([*taken], dtype=np.int64), np.array([*taken.values()])
 
 
-def _by_type(gold: Spans, said: Spans, tags: Ragged) -> tuple[IntArray, Numbers]:
-    """Each said entity takes, of those it overlaps and none has taken, the one of its type with the nearest bounds, else the first."""
+def paired(gold: Spans, said: Spans, tags: Ragged) -> tuple[IntArray, IntArray]:
+    """Pairs of entities, none in two of them: each said one takes, of the gold ones that it overlaps and none has taken, that of its type
+    with the nearest bounds, else the first.
+    """
     ours, theirs = overlaps(gold, said, tags)
     same = gold.type[ours] == said.type[theirs]
     apart = np.abs(gold.first[ours] - said.first[theirs]) + np.abs(gold.last[ours] - said.last[theirs])
     candidates: dict[int, list[tuple[bool, int, int]]] = {}
     for each, number, right, distance in zip(theirs.tolist(), ours.tolist(), same.tolist(), apart.tolist(), strict=True):
         candidates.setdefault(each, []).append((not right, distance if right else 0, number))
-    taken: dict[int, float] = {}
-    for pairs in candidates.values():
+    taken: dict[int, int] = {}
+    for each, pairs in candidates.items():
         free = [pair for pair in pairs if pair[2] not in taken]
         if free:
-            wrong, _, number = min(free)
-            taken[number] = 0.0 if wrong else 1.0
-    return np.array([*taken], dtype=np.int64), np.array([*taken.values()], dtype=np.float64)
+            taken[min(free)[2]] = each
+    return np.array([*taken], dtype=np.int64), np.array([*taken.values()], dtype=np.int64)
+
+
+def _by_type(gold: Spans, said: Spans, tags: Ragged) -> tuple[IntArray, Numbers]:
+    """Those that are paired with one of their type."""
+    ours, theirs = paired(gold, said, tags)
+    return ours, (gold.type[ours] == said.type[theirs]).astype(np.float64)
 
 
 def _counted(credit: Credit) -> Callable[[Split, Answers], Numbers]:
