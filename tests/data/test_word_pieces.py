@@ -83,11 +83,10 @@ def test_a_words_pieces_are_those_that_overlap_its_characters_and_its_text_is_re
         begin, end = found.windows.start[item], found.windows.start[item] + found.windows.length[item]
         assert [*found.prefix, *found.store.tokens[begin:end].tolist(), *found.suffix] == encoding.ids  # what transformers' pipeline reads
         asked = found.pieces.of(np.array([item]))
+        asked = asked[found.pieces.number[asked] >= 0]
         for word in range(*words.offsets[item : item + 2]):
             first, last = words.values[word]
-            wanted = [
-                place for place, (left, right) in enumerate(encoding.offsets) if left < last and right > first and place and right > left
-            ]
+            wanted = [place for place, (left, right) in enumerate(encoding.offsets) if left < last and right > first and place]
             assert found.pieces.place[asked][found.pieces.word[asked] == word].tolist() == wanted
             assert found.pieces.number[asked][found.pieces.word[asked] == word].tolist() == list(range(len(wanted)))
 
@@ -97,9 +96,25 @@ def test_a_piece_that_several_words_share_answers_each_and_one_beside_all_words_
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     words = Ragged(np.array([[0, 1], [1, 2], [2, 3], [3, 4], [7, 8]]), np.array([0, 5]))
     piece, word, number = aligned(tokenizer, ["U.S. - x"], words, np.array([0, 3]))
-    assert piece.tolist() == [0, 0, 0, 0, 2]
-    assert word.tolist() == [0, 1, 2, 3, 4]
-    assert number.tolist() == [0] * 5
+    assert piece.tolist() == [0, 0, 0, 0, 1, 2]
+    assert word.tolist() == [0, 1, 2, 3, 4, 4]
+    assert number.tolist() == [0, 0, 0, 0, -1, 0]  # the dash stands before the last word
+
+
+@pytest.mark.parametrize("name", ["bytes", "metaspace"])
+def test_a_piece_of_the_space_between_words_stands_before_the_word_that_follows(name):
+    tokenizer, text = TOKENIZERS[name], "Ada  \u2620 wrote "
+    words, encoding = words_of([text]), tokenizer.encode(text, add_special_tokens=False)
+    piece, word, number = aligned(tokenizer, [text], words, np.array([0, len(encoding.ids)]))
+    before = piece[number == -1]
+    assert len(before)
+    for each, following in zip(before.tolist(), word[number == -1].tolist(), strict=True):
+        left, right = encoding.offsets[each]
+        assert text[left:right].isspace() or left == right
+        assert words.values[following, 0] >= right
+        assert following == 0 or words.values[following - 1, 1] <= left
+    # What stands behind the last word is nobody's.
+    assert set(range(len(encoding.ids))) - set(piece.tolist()) <= {len(encoding.ids) - 1}
 
 
 def test_words_that_vanish_are_counted_and_texts_may_have_no_words_or_no_pieces(tmp_path):
@@ -180,7 +195,7 @@ def test_every_word_with_a_piece_is_asked_once_whatever_the_lengths(sentences, n
         int(word)
         for item, encoding in enumerate(ids)
         for word in range(*words.offsets[item : item + 2])
-        if any(left < words.values[word, 1] and right > max(left, words.values[word, 0]) for left, right in encoding.offsets)
+        if any(left < words.values[word, 1] and right > words.values[word, 0] for left, right in encoding.offsets)
     }
     assert sorted(asked[:, 0].tolist()) == sorted(seen)
     assert (asked[:, 1] == 0).all()

@@ -6,7 +6,7 @@ import torch
 
 from acclimate.data.ragged import Ragged
 from acclimate.objectives.class_weights import class_weights
-from acclimate.objectives.losses.token_cross_entropy import TokenCrossEntropy, continued
+from acclimate.objectives.losses.token_cross_entropy import TokenCrossEntropy, learned
 from acclimate.tasks.split import Split
 
 NAMES = ("O", "B-per", "I-per", "B-loc", "I-loc")
@@ -21,9 +21,18 @@ def test_later_pieces_go_on_with_what_the_first_begins():
     assert [NAMES[tag] for tag in targets["target_labels"]] == ["O", "B-per", "I-per", "I-per", "B-loc", "I-loc"]
 
 
-def test_plain_tags_and_types_without_a_further_word_stay_what_they_are():
-    assert continued(("NOUN", "VERB", "B-x")).tolist() == [0, 1, 2]
-    assert continued(NAMES).tolist() == [0, 2, 2, 4, 4]
+def test_what_stands_before_a_word_is_part_of_the_entity_that_goes_on_or_outside():
+    before = np.array([[0, -1], [1, -1], [2, -1], [3, -1]])
+    targets = TokenCrossEntropy(np.ones(5)).targets(SPLIT, before)
+    assert [NAMES[tag] for tag in targets["target_labels"]] == ["O", "O", "I-per", "O"]
+
+
+def test_plain_tags_and_types_without_a_further_word_stay_what_they_are_and_nothing_is_learned_between_words():
+    assert learned(NAMES).tolist() == [[0, 1, 2, 3, 4], [0, 2, 2, 4, 4], [0, 0, 2, 0, 4]]
+    assert learned(("NOUN", "VERB", "B-x")).tolist() == [[0, 1, 2], [0, 1, 2], [-1, -1, -1]]
+    plain = Split((("to be",),), Ragged.of([[0, 1]]), np.arange(1), (), None, ("NOUN", "VERB"))
+    targets = TokenCrossEntropy(np.ones(2)).targets(plain, np.array([[0, 0], [1, -1], [1, 0]]))
+    assert targets["target_weights"].tolist() == [1.0, 0.0, 1.0]
 
 
 def test_the_mean_is_that_of_transformers_over_the_pieces_that_are_asked():

@@ -75,7 +75,7 @@ class Sequences:
         return f"{split} texts: {'; '.join(parts)}"
 
     def asked(self, indices: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
-        """What is asked about in these sequences: themselves, or [M, 2] each of their pieces, as a word and which of its pieces it is."""
+        """What is asked about in these sequences: themselves, or [M, 2] their pieces (`Pieces`), each as a word and which of its it is."""
         if self.pieces is None:
             return indices
         chosen = self.pieces.of(indices)

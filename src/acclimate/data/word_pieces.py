@@ -1,4 +1,8 @@
-"""Words and the pieces that a tokenizer makes of their text: a word's pieces are those that overlap its characters."""
+"""Words and the pieces that a tokenizer makes of their text: a word's pieces are those that overlap its characters.
+
+Some vocabularies make pieces of the space between words, too (a lone U+2581 of SentencePiece): whoever reads all pieces, as transformers'
+pipeline does, reads an answer there, so that these are told as well.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +26,7 @@ class Pieces:
     word: IntArray
     """[P] whose piece, counted through all texts; a piece that several words share stands once for each."""
     number: IntArray
-    """[P] which of its word's pieces, from 0."""
+    """[P] which of its word's pieces, from 0; -1 where it stands before the word, behind the one before."""
     offsets: IntArray
     """[N+1] where those of each sequence begin."""
     texts: int
@@ -56,7 +60,8 @@ class Pieces:
 def aligned(tokenizer: Tokenizer, texts: Sequence[str], words: Ragged, offsets: IntArray) -> tuple[IntArray, IntArray, IntArray]:
     """Every pair of a piece and a word that overlap: the piece, counted through all texts [P], ascending; the word, too; its number in it.
 
-    `offsets` [D+1]: where the pieces of each text begin.
+    A piece that overlaps none stands with the number -1 beside the word that follows it in its text. `offsets` [D+1]: where the pieces of
+    each text begin.
 
     Raises:
         ModelError: the tokenizer now makes other pieces than those.
@@ -84,10 +89,14 @@ def _overlaps(begin: IntArray, end: IntArray, pieces: IntArray, words: Ragged) -
     # Words are in order and apart: those that a piece overlaps are the ones that end after its begin and begin before its end.
     low = np.searchsorted(ends, begin + line[text_of_piece], side="right")
     high = np.searchsorted(starts, end + line[text_of_piece], side="left")
-    counts = np.where(end > begin, np.maximum(high - low, 0), 0)
+    counts = np.maximum(high - low, 0)
+    followed = low < np.append(words.offsets[1:], 0)[text_of_piece]
+    between = (counts == 0) & followed
+    counts += between
     piece, word = np.repeat(np.arange(len(begin)), counts), ranges(low, counts)
-    order = np.lexsort((piece, word))
+    number = np.full(len(word), -1, dtype=np.int64)
+    own = np.flatnonzero(~np.repeat(between, counts))
+    order = own[np.lexsort((piece[own], word[own]))]
     first = np.searchsorted(word[order], np.arange(len(starts)))
-    number = np.empty(len(word), dtype=np.int64)
-    number[order] = np.arange(len(word)) - first[word[order]]
+    number[order] = np.arange(len(order)) - first[word[order]]
     return piece, word, number

@@ -25,7 +25,7 @@ class Loss(Protocol):
 
     def targets(self, split: Split, rows: NDArray[np.integer]) -> Mapping[str, NDArray[Any]]:
         """What travels with a batch of these items, row by row; where every word is answered, of these pieces of words [M, 2], each as
-        the word, counted through the split, and which of its pieces it is."""
+        the word, counted through the split, and which of its pieces it is (as in `Pieces`)."""
 
     def count(self, targets: Mapping[str, NDArray[Any]]) -> float:
         """What the summed loss of a batch, over all processes, is divided by; a batch of 0 is passed over."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from acclimate.data.ragged import Ragged
+from acclimate.tasks.metrics.spans import OUTSIDE
 from acclimate.tasks.split import Split
 
 BEGINS, CONTINUES = "B-", "I-"
@@ -31,9 +32,8 @@ class TokenCrossEntropy:
         """The tags [M] and their weights [M] of these pieces [M, 2]: the word, counted through the split, and which of its pieces it is."""
         assert isinstance(split.gold, Ragged)
         word, number = rows.T
-        tags = split.gold.values[word]
-        tags = np.where(number > 0, continued(split.names)[tags], tags)
-        return {"target_labels": tags, "target_weights": self.weights[tags].astype(np.float32)}
+        tags = learned(split.names)[np.sign(number), split.gold.values[word]]
+        return {"target_labels": np.maximum(tags, 0), "target_weights": np.where(tags < 0, 0.0, self.weights[tags]).astype(np.float32)}
 
     def count(self, targets: Mapping[str, NDArray[Any]]) -> float:
         """The summed weights of the batch's pieces (their number when nothing is weighted)."""
@@ -45,8 +45,12 @@ class TokenCrossEntropy:
         return (losses_M * targets["target_weights"]).sum()
 
 
-def continued(names: tuple[str, ...]) -> NDArray[np.int64]:
-    """[L] the tag of what goes on with each: I-x for B-x where there is one, itself for any other."""
+def learned(names: tuple[str, ...]) -> NDArray[np.int64]:
+    """[3, L] what is learned at a word of each tag: by its first piece (0), a later one (1), one before the word (-1, the last row).
+
+    What stands before a word is part of the entity that the word goes on with (I-x), or else outside (O); -1 where there is no such tag.
+    """
     number = {name: place for place, name in enumerate(names)}
-    after = ((name, CONTINUES + name.removeprefix(BEGINS) if name.startswith(BEGINS) else name) for name in names)
-    return np.array([number.get(later, number[name]) for name, later in after], dtype=np.int64)
+    later = [number.get(CONTINUES + name.removeprefix(BEGINS), number[name]) if name.startswith(BEGINS) else number[name] for name in names]
+    before = [number[name] if name.startswith(CONTINUES) else number.get(OUTSIDE, -1) for name in names]
+    return np.array([range(len(names)), later, before], dtype=np.int64)
