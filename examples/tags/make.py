@@ -1,20 +1,26 @@
 """Write the sentences of this folder: first lines of contracts, made up, with their parties, dates, amounts and places marked.
 
-The names in dev and test are none of train's, so that nothing is found by heart. `python examples/tags/make.py` writes the same files again.
+The names in dev and test are none of train's, so that nothing is found by heart. `python make.py` writes the same files again.
 """
 
 import random
 from pathlib import Path
 
-FIRST = (
+
+def listed(names: str) -> list[str]:
+    """Names with blanks between them; a blank in a name is written `_`."""
+    return [name.replace("_", " ") for name in names.split()]
+
+
+FIRST = listed(
     "Harlow Finch Marston Kepler Orsini Belmont Tanaka Novak Quimby Sørensen Delacroix Abara Whitby Lindqvist Okafor Mercer Vance Rossi"
-).split()
-LAST = "Holdings Logistics Partners Foods Energy Software Textiles Marine Capital Labs".split()
-FORM = ["Ltd.", "LLC", "GmbH", "Inc.", "S.p.A.", "plc"]
-PEOPLE = "Maria Ahmed Chloé John Ingrid Pedro Yuki Grace Ivan Leila Tomás Ruth".split()
-CITIES = "Hamburg Leeds Osaka Porto Accra Lyon Boston Tallinn Graz Perth Malmö Quito".split() + ["New York", "San Marino", "Cape Town"]
-MONTHS = "January February March April May June July August September October November December".split()
-KINDS = ["Lease", "Supply", "Loan", "Service", "Licence", "Purchase", "Employment", "Distribution"]
+)
+LAST = listed("Holdings Logistics Partners Foods Energy Software Textiles Marine Capital Labs")
+FORM = listed("Ltd. LLC GmbH Inc. S.p.A. plc")
+PEOPLE = listed("Maria Ahmed Chloé John Ingrid Pedro Yuki Grace Ivan Leila Tomás Ruth")
+CITIES = listed("Hamburg Leeds Osaka Porto Accra Lyon Boston Tallinn Graz Perth Malmö Quito New_York San_Marino Cape_Town")
+MONTHS = listed("January February March April May June July August September October November December")
+KINDS = listed("Lease Supply Loan Service Licence Purchase Employment Distribution")
 TEMPLATES = [
     "This {kind} Agreement is made on {date} between {party} and {party} .",
     "{party} , a company with its seat in {place} , shall pay {amount} to {party} no later than {date} .",
@@ -42,7 +48,8 @@ def value(slot: str, names: dict[str, list[str]], rng: random.Random) -> str:
         case "date":
             return f"{rng.randint(1, 28)} {rng.choice(MONTHS)} {rng.randint(1995, 2024)}"
         case "amount":
-            forms = (f"EUR {rng.randint(2, 90)},{rng.randint(0, 999):03}", f"$ {rng.randint(100, 999)}", f"{rng.randint(2, 40)} million euros")
+            euros = f"EUR {rng.randint(2, 90)},{rng.randint(0, 999):03}"
+            forms = (euros, f"$ {rng.randint(100, 999)}", f"{rng.randint(2, 40)} million euros")
             return rng.choice(forms)
     return rng.choice(KINDS)
 

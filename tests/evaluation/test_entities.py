@@ -12,6 +12,7 @@ from acclimate import load_predictor
 from acclimate.data.corpus import CorpusSettings
 from acclimate.data.found_words import found_words
 from acclimate.data.ragged import Ragged
+from acclimate.data.readers.every_text import AskedFiles
 from acclimate.errors import DataError, ModelError
 from acclimate.evaluation.apply import evaluate_file, predict_file
 from acclimate.evaluation.entities import Entity, entities_in
@@ -159,3 +160,22 @@ def test_evaluate_says_the_scores_of_entities(here):
     assert scores["sentences"] == 5
     assert scores["entity_f1"] == pytest.approx(8 / 9)
     assert "evaluated on 5 sentences of" in "\n".join(said)
+
+
+SENTENCES = "-DOCSTART-\tO\n\nBob\tB-person\nRay\tI-person\nin\tO\nRome\tB-place\n\nNew\tO\nYork\tO\n"
+
+
+@pytest.mark.parametrize(("name", "more"), [("new.conll", {}), ("new.txt", {}), ("new.words", {"format": "conll"})])
+def test_sentences_in_columns_keep_their_words(here, name, more):
+    (here / name).write_text(SENTENCES)
+    stream = io.BytesIO()
+    predict_file(Path("model"), AskedFiles(path=name, **more), None, stream, lambda _: None)
+    answers = [json.loads(line) for line in stream.getvalue().decode().splitlines()]
+    assert [answer["tags"] for answer in answers] == [["B-person", "I-person", "O", "B-place"], ["B-place", "I-place"]]
+
+
+def test_words_without_tags_one_a_line_are_sentences_where_that_is_said_and_lines_of_text_are_not(here, acclimate):
+    (here / "new.txt").write_text("Bob\nRay\n\nRome\n")
+    assert named(predict("new.txt")[0]) == [[("Bob", "person")], [("Ray", "person")], None, [("Rome", "place")]]
+    answers = acclimate("predict", "model", "new.txt", "--format", "conll").stdout.splitlines()
+    assert [json.loads(answer)["tags"] for answer in answers] == [["B-person", "I-person"], ["B-place"]]

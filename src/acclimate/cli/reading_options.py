@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from acclimate.data.readers.reading import DocumentMode, Format, LabelledFormat, Quoting
+from acclimate.data.readers.reading import AskedFormat, DocumentMode, Format, LabelledFormat, Quoting
 
 Reading = dict[str, Any]
 """What was set of the options below, as settings of a corpus or a task."""
@@ -36,6 +36,8 @@ TEXTS = {
     **_TABLES,
 }
 """Of verbs that read texts without labels."""
+ASKED = {**TEXTS, "format": Annotated[AskedFormat | None, _option("--format", _FORMAT)]}
+"""Of those that put texts to a model, which may be sentences in columns."""
 _SEPARATOR = "Between several labels in one cell: any text, tab, space, list, or none. Default: detected."
 LABELS = {
     **_TEXT,

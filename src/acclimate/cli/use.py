@@ -8,7 +8,7 @@ import typer
 
 from acclimate.cli import show
 from acclimate.cli.mends import in_options, options_of
-from acclimate.cli.reading_options import LABELS, TEXTS, Reading, reads
+from acclimate.cli.reading_options import ASKED, LABELS, Reading, reads
 from acclimate.cli.zero_shot_options import ZERO_SHOT, asked_model
 
 ModelFolder = Annotated[Path, typer.Argument(help="Folder of a trained model.", show_default=False)]
@@ -17,7 +17,7 @@ SplitOption = Annotated[
 ]
 
 
-@reads(TEXTS | ZERO_SHOT)
+@reads(ASKED | ZERO_SHOT)
 def predict(
     model: ModelFolder,
     file: Annotated[str, typer.Argument(help="Texts: a file of any format that studies read, a folder or a glob.", show_default=False)],
@@ -30,10 +30,13 @@ def predict(
 ) -> None:
     """Label texts: an answer for every row (of txt, every line), in order, with the probability of each label.
 
+    A model that tags words answers with entities: where each begins and ends, what it is, and how sure that is. Rows may then be lists of
+    words, or sentences in columns (CoNLL).
+
     A row whose text is empty or cannot be read gets an answer without a label that says why in `problem`. With --zero-shot a model of
     natural language inference is asked for any labels, and need not have learned any of them.
     """
-    from acclimate.data.corpus import CorpusSettings
+    from acclimate.data.readers.every_text import AskedFiles
     from acclimate.errors import SettingsError
     from acclimate.evaluation.apply import predict_file
 
@@ -45,7 +48,7 @@ def predict(
     def words(problem: str) -> str:
         return in_options(problem, options)
 
-    predict_file(asked, CorpusSettings(path=file, **reading), out, sys.stdout.buffer, show.say, split, strict, words)
+    predict_file(asked, AskedFiles(path=file, **reading), out, sys.stdout.buffer, show.say, split, strict, words)
 
 
 @reads(LABELS | ZERO_SHOT)

@@ -168,7 +168,8 @@ def _read_as(kind: type[LabelledKind], said: Mapping[str, Any]) -> LabelledKind:
 
 def _texts(asked: CorpusSettings, split: str | None, kind: type[TaskKind] | None) -> tuple[Source, Asked]:
     """The source, and what of its rows a model of some kind is asked about; a line of txt is a text where nothing else is said."""
-    source = open_one(str(asked.path), Path.cwd(), asked.reading, split)
+    reading = replace(asked.reading, sentences=kind is not None and kind.every_word)
+    source = open_one(str(asked.path), Path.cwd(), reading, split)
     if source.format == "txt" and asked.documents is None:
         source = replace(source, documents=dict.fromkeys(source.files, "line"))
     wanted = (asked_text if kind is None else kind.asked)(source, {} if asked.text is None else {"text": asked.text})

@@ -11,22 +11,29 @@ from acclimate.data.ragged import Ragged, offsets_of
 from acclimate.data.readers.every_text import Asked, asked_text
 from acclimate.data.readers.problems import Problems
 from acclimate.data.readers.records import Record, Source
+from acclimate.tasks.tagged_rows import column_of_words
 
 PEEK = 50  # rows, of which the first with a value shows whether a column holds lists
 
 
 def asked_words(source: Source, stated: str | None, known_as: Sequence[str]) -> Asked:
-    """Words, where a column holds lists of them: the one that was named, or one of the names `known_as`; else the words of a text.
+    """Words, where a column holds lists of them: the one that was named, one of the names `known_as`, or (CoNLL) a column of sentences;
+    else the words of a text.
 
     Raises:
         DataError: it is not clear which column is meant.
     """
+    if source.format == "conll":
+        return _words_in(stated or column_of_words(source))
     names = {column.strip().casefold(): column for column in reversed(source.columns)}
     candidates = [stated] if stated is not None else [names[name] for name in known_as if name in names]
     column = next((name for name in candidates if _holds_lists(source, name)), None)
     if column is None:
         return asked_text(source, {} if stated is None else {"text": stated})._replace(words=found_words)
+    return _words_in(column)
 
+
+def _words_in(column: str) -> Asked:
     def read(record: Record, problems: Problems) -> tuple[str, ...] | None:
         text = joined(record, column, problems)
         return None if text is None else (text,)

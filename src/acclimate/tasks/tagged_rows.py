@@ -62,6 +62,14 @@ def columns_of(source: Source, stated: Mapping[str, str]) -> tuple[dict[str, str
     return {role.name: found[role.name] for role in roles}, detected
 
 
+def column_of_words(source: Source) -> str:
+    """Of sentences in columns the first; where words are numbered, the second."""
+    first = next(iter(source.records((), Problems(skip_bad=True))), None)
+    if first is None or len([name for name in source.columns if name != DOCUMENT]) < 3:
+        return "1"
+    return "2" if first.values["1"] == [str(number) for number in range(1, len(first.values["1"]) + 1)] else "1"
+
+
 def listed(value: Any, names: Sequence[str] | None) -> list[str] | str:
     """The tags of a sentence; where they are numbers, by their place in `names`. Or what is wrong with them."""
     if not isinstance(value, list):
@@ -251,9 +259,8 @@ def _numbered(source: Source, stated: Mapping[str, str]) -> tuple[dict[str, str]
         raise DataError(f"{source.files[0]}: has one column; a word and its tag are wanted on every line, between them a tab or blanks")
     found = dict(stated)
     detected = {}
-    first = next(iter(source.records((), Problems(skip_bad=True))), None)
-    counted = first is not None and len(numbers) > 2 and first.values["1"] == [str(n) for n in range(1, len(first.values["1"]) + 1)]
-    usual = {"tokens": "2" if counted else "1", "tags": "4" if counted and len(numbers) == _UNIVERSAL else str(len(numbers) or 2)}
+    words = column_of_words(source)
+    usual = {"tokens": words, "tags": "4" if words == "2" and len(numbers) == _UNIVERSAL else str(len(numbers) or 2)}
     for role, column in usual.items():
         if role not in found:
             found[role] = detected[role] = column

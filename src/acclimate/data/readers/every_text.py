@@ -1,16 +1,38 @@
 """One item for every row of an input, in order, whatever is in it: what a model is asked about, or why there is nothing."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from acclimate.data.corpus import checked_text
+from pydantic import model_validator
+
+from acclimate.data.corpus import CorpusSettings, checked_text
 from acclimate.data.ragged import Ragged
 from acclimate.data.readers.columns import detect_column
 from acclimate.data.readers.lines import text_lines
 from acclimate.data.readers.problems import Problems, place
+from acclimate.data.readers.reading import Reading
 from acclimate.data.readers.records import Record, Row, Source
 from acclimate.errors import DataError
+
+
+class AskedFiles(CorpusSettings):
+    """Files whose rows are put to a model."""
+
+    conll: bool = False
+    """They hold sentences in columns, whatever their names say; `format: conll` says so, too."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sentences(cls, value: Any) -> Any:
+        said = isinstance(value, Mapping) and value.get("format") == "conll"
+        return {**value, "format": None, "conll": True} if said else value
+
+    @property
+    def reading(self) -> Reading:
+        """How they are to be read, as far as it is stated."""
+        return replace(super().reading, format="conll") if self.conll else super().reading
 
 
 class Asked(NamedTuple):

@@ -15,6 +15,7 @@ from acclimate.settings import Settings
 
 Format = Literal["jsonl", "json", "csv", "tsv", "parquet", "txt", "hf"]
 LabelledFormat = Literal["jsonl", "json", "csv", "tsv", "parquet", "hf", "conll"]
+AskedFormat = Literal["jsonl", "json", "csv", "tsv", "parquet", "txt", "hf", "conll"]
 SourceFormat = Format | Literal["conll", "rows"]
 """`conll`: sentences in columns, a word a line, which only labelled examples are; `rows`: given from Python, which no setting says."""
 DocumentMode = Literal["line", "blank", "file"]
