@@ -10,11 +10,12 @@ from typer.testing import CliRunner
 from acclimate.cli import show, use
 from acclimate.cli.mends import options_of
 from acclimate.cli.models import finetune, pretrain, prune, tokenizer
-from acclimate.cli.reading_options import LABELS, TASK, TEXTS, Reading, reads
+from acclimate.cli.reading_options import ASKED, LABELS, TASK, TEXTS, Reading, reads
 from acclimate.cli.verbs import app
 from acclimate.data.corpus import CorpusSettings
+from acclimate.data.readers.every_text import AskedFiles
 from acclimate.modeling.baselines.majority_model import MajorityModel
-from acclimate.tasks.multilabel import Multilabel
+from acclimate.tasks import KINDS
 
 TABLES = {"--text", "--format", "--delimiter", "--quoting", "--encoding", "--header", "--no-header", "--skip-bad"}
 
@@ -34,7 +35,8 @@ def run(*arguments):
     ("verb", "own"),
     [
         (pretrain, {"--documents"}), (prune, {"--documents"}), (tokenizer, {"--documents"}), (finetune, {"--label"}),
-        (use.predict, {"--documents", "--split", "--strict", "--out"}), (use.evaluate, {"--label", "--split"}),
+        (use.predict, {"--documents", "--split", "--strict", "--out", "--text-b"}),
+        (use.evaluate, {"--label", "--split", "--text-b", "--score"}),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )  # fmt: skip
@@ -42,9 +44,9 @@ def test_every_verb_that_reads_files_says_how_with_the_same_options(verb, own):
     assert options_of(verb) >= TABLES | own
 
 
-@pytest.mark.parametrize(("options", "settings"), [(TEXTS, CorpusSettings), (LABELS, Multilabel), (TASK, Multilabel)])
+@pytest.mark.parametrize(("options", "settings"), [(TEXTS, (CorpusSettings,)), (ASKED, (AskedFiles,)), (LABELS, KINDS), (TASK, KINDS)])
 def test_every_option_of_reading_is_a_setting_of_that_name(options, settings):
-    assert options.keys() <= settings.model_fields.keys()
+    assert options.keys() <= {name for each in settings for name in each.model_fields}
 
 
 def test_only_what_was_set_reaches_the_verb():

@@ -18,7 +18,7 @@ LABELS = ("good", "cake", "nobody", "everybody")
 def test_tfidf_has_a_regression_a_label_and_none_where_there_is_nothing_to_tell(tmp_path):
     from sklearn.linear_model import LogisticRegression
 
-    model = fit(TEXTS, GOLD, LABELS, 10.0, 1, 100, False, "sigmoid")
+    model = fit((TEXTS,), GOLD, LABELS, 10.0, 1, 100, False, "sigmoid")
     found = model.probabilities(TEXTS)
     for number in (0, 1):
         theirs = LogisticRegression(C=10.0, max_iter=2000).fit(model.features(TEXTS), GOLD[:, number])

@@ -25,7 +25,7 @@ def test_words_are_those_that_tf_idf_counts(texts):
     words = sorted({word for text in texts for word in words_of(text)})
     if not words:
         return  # tf-idf refuses to be fitted to nothing
-    model = fit(texts, np.zeros(len(texts), dtype=np.int64), ("a", "b"), 1.0, 1, 1000, None)
+    model = fit((texts,), np.zeros(len(texts), dtype=np.int64), ("a", "b"), 1.0, 1, 1000, None)
     assert sorted(model.terms) == words
 
 

@@ -19,6 +19,8 @@ def _option(flags: str, says: str) -> Any:
 
 _TEXT = {"text": Annotated[str | None, _option("--text", "Column with the text. Default: detected.")]}
 _LABEL = {"label": Annotated[str | None, _option("--label", "Column with the label. Default: detected.")]}
+_TEXT_B = {"text_b": Annotated[str | None, _option("--text-b", "Column with the second text, of pairs. Default: detected.")]}
+_SCORE = {"score": Annotated[str | None, _option("--score", "Column with the score of pairs (similarity). Default: detected.")]}
 _FORMAT = "Format of the files. Default: by their names."
 _DOCUMENTS = "A text in txt files: a line, a block between blank lines, or a file."
 _TABLES = {
@@ -36,19 +38,24 @@ TEXTS = {
     **_TABLES,
 }
 """Of verbs that read texts without labels."""
-ASKED = {**TEXTS, "format": Annotated[AskedFormat | None, _option("--format", _FORMAT)]}
-"""Of those that put texts to a model, which may be sentences in columns."""
+ASKED = {**_TEXT, **_TEXT_B, **TEXTS, "format": Annotated[AskedFormat | None, _option("--format", _FORMAT)]}
+"""Of those that put texts to a model, which may be pairs of them, or sentences in columns."""
 _SEPARATOR = "Between several labels in one cell: any text, tab, space, list, or none. Default: detected."
 LABELS = {
     **_TEXT,
+    **_TEXT_B,
     **_LABEL,
+    **_SCORE,
     "separator": Annotated[str | None, _option("--separator", _SEPARATOR)],
     "format": Annotated[LabelledFormat | None, _option("--format", _FORMAT)],
     **_TABLES,
 }
 """Of verbs that read labelled texts."""
 TASK = {
-    "kind": Annotated[str | None, _option("--kind", "The kind of task: classify (one label a text) or multilabel. Default: classify.")],
+    "kind": Annotated[
+        str | None,
+        _option("--kind", "The kind of task: classify (one label a text), multilabel, pair, similarity or tag. Default: classify."),
+    ],
     **LABELS,
     "group": Annotated[
         str | None, _option("--group", "What belongs together: a column, or '{text_without: REGEX}' where texts differ in marks alone.")

@@ -28,7 +28,7 @@ def predict(
         bool, typer.Option("--strict", help="Stop before predicting where a row has no text, instead of marking it.")
     ] = False,
 ) -> None:
-    """Label texts: an answer for every row (of txt, every line), in order, with the probability of each label.
+    """Label texts, or pairs of texts: an answer for every row (of txt, every line), in order, with the probability of each label.
 
     A model that tags words answers with entities: where each begins and ends, what it is, and how sure that is. Rows may then be lists of
     words, or sentences in columns (CoNLL).

@@ -12,14 +12,14 @@ from pydantic import ValidationError
 
 from acclimate.data.corpus import CorpusSettings
 from acclimate.data.ragged import Ragged
-from acclimate.data.readers.every_text import Asked, RowTexts, asked_text, every_text
+from acclimate.data.readers.every_text import Asked, AskedFiles, RowTexts, asked_text, every_text
 from acclimate.data.readers.one_split import open_one
 from acclimate.data.readers.problems import Problems, place
 from acclimate.data.readers.read_files import file_notes
 from acclimate.data.readers.records import Source
 from acclimate.errors import DataError, ModelError, SettingsError
 from acclimate.evaluation.answers import AnswerForm, EntityForm, LabelForm
-from acclimate.evaluation.predictor import kind_of_model, load_predictor, problem_of, stated_kind, thresholds_of
+from acclimate.evaluation.predictor import kind_of_model, load_predictor, problem_of, stated_kind, texts_of, thresholds_of
 from acclimate.evaluation.trained_folder import Predictor, model_config
 from acclimate.evaluation.writing import check_out, opened, writer_of
 from acclimate.evaluation.zero_shot_predictor import AskedModel, ZeroShotPredictor
@@ -31,6 +31,7 @@ from acclimate.tasks.labelled import read_labelled
 from acclimate.tasks.labelled_kind import LabelledKind
 from acclimate.tasks.task import split_of
 from acclimate.tasks.thresholds import Thresholds
+from acclimate.tasks.two_texts import asked_pair
 
 # Predicted at a time, so that a file larger than memory can be labelled.
 CHUNK_TEXTS = 4096
@@ -62,7 +63,7 @@ def predict_file(
         ModelError: the model cannot be read, or its weights or outputs are not finite.
     """
     model, stated, load = _known(model)
-    source, wanted = _texts(asked, split, stated)
+    source, wanted = _texts(asked, split, stated, model)
     for note in _notes(str(asked.path), source, wanted.columns):
         say(note)
     folder = Path(str(asked.path)).expanduser()
@@ -102,7 +103,8 @@ def evaluate_file(
         ModelError: the model answers no kind of task that can be judged, or its weights or outputs are not finite.
         SettingsError: `reading` says what this kind of task does not know.
     """
-    kind_class = model.kind if isinstance(model, AskedModel) else kind_of_model(model, kinds)
+    texts = 2 if "text_b" in reading else 1
+    kind_class = model.kind if isinstance(model, AskedModel) else kind_of_model(model, kinds, texts)
     model, _, load = _known(model, baselines)
     if not issubclass(kind_class, LabelledKind):
         from acclimate.evaluation.evaluate_text import evaluate_text
@@ -166,13 +168,18 @@ def _read_as(kind: type[LabelledKind], said: Mapping[str, Any]) -> LabelledKind:
         raise SettingsError(f"`{setting}:` {why}") from error
 
 
-def _texts(asked: CorpusSettings, split: str | None, kind: type[TaskKind] | None) -> tuple[Source, Asked]:
+def _texts(asked: CorpusSettings, split: str | None, kind: type[TaskKind] | None, model: Path) -> tuple[Source, Asked]:
     """The source, and what of its rows a model of some kind is asked about; a line of txt is a text where nothing else is said."""
+    said = {"text": asked.text, "text_b": asked.text_b if isinstance(asked, AskedFiles) else None}
+    named = {role: column for role, column in said.items() if column is not None}
+    if "text_b" in named and (texts_of(model_config(model)) if kind is None else kind.texts()) == 1:
+        raise SettingsError("`text_b:` names a second text, and this model answers single texts")
+    ask = kind.asked if kind is not None else asked_pair if "text_b" in named else asked_text
     reading = replace(asked.reading, sentences=kind is not None and kind.every_word)
     source = open_one(str(asked.path), Path.cwd(), reading, split)
     if source.format == "txt" and asked.documents is None:
         source = replace(source, documents=dict.fromkeys(source.files, "line"))
-    wanted = (asked_text if kind is None else kind.asked)(source, {} if asked.text is None else {"text": asked.text})
+    wanted = ask(source, named)
     source.check_columns(tuple(wanted.columns.values()))
     return source, wanted
 

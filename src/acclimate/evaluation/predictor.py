@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acclimate.data.ragged import Ragged
-from acclimate.errors import ModelError
+from acclimate.errors import ModelError, SettingsError
 from acclimate.evaluation.entities import TagPredictor
 from acclimate.evaluation.trained_folder import Predictor, checked, finite_weights, model_config
 from acclimate.evaluation.zero_shot_predictor import ZeroShotPredictor, hypotheses_of
@@ -36,7 +36,9 @@ def load_predictor(folder: Path, max_tokens: int = 8192, baselines: Mapping[str,
         return checked(folder, lambda: ZeroShotPredictor(folder, max_tokens, hypotheses))
     predictor = checked(folder, lambda: _loaded(folder, max_tokens, load_baseline(folder, config, baselines)))
     kind = stated_kind(config)
-    return TagPredictor(predictor) if kind is not None and kind.every_word else predictor
+    if kind is None or not (kind.every_word or kind.texts() == 2):
+        return predictor
+    return TagPredictor(predictor) if kind.every_word else PairPredictor(predictor)
 
 
 def _loaded(folder: Path, max_tokens: int, baseline: Any) -> Predictor:
@@ -46,8 +48,10 @@ def _loaded(folder: Path, max_tokens: int, baseline: Any) -> Predictor:
     return baseline if answers_itself else ModulePredictor(folder, baseline, max_tokens)
 
 
-def kind_of_model(folder: Path, kinds: Sequence[type[TaskKind]] = KINDS) -> type[TaskKind]:
+def kind_of_model(folder: Path, kinds: Sequence[type[TaskKind]] = KINDS, texts: int = 1) -> type[TaskKind]:
     """The kind of task that the model in a folder answers, as its config.json says: by our own word for it, or as transformers does.
+
+    transformers does not say whether its models read single texts or pairs: where there is a choice, it is a kind of so many `texts`.
 
     Raises:
         ModelError: it answers none that can be judged.
@@ -59,7 +63,9 @@ def kind_of_model(folder: Path, kinds: Sequence[type[TaskKind]] = KINDS) -> type
         raise ModelError(f"{folder}: this model answers tasks of the kind {said!r}, which is not known here")
     outputs = len(config.get("id2label") or (0, 1))
     problem = _problem_type(config.get("problem_type"), outputs, folder)
-    found = next((kind for kind in kinds if kind.problem == problem), None)
+    texts = texts_of(config) or texts
+    possible = [kind for kind in kinds if kind.problem == problem]
+    found = next((kind for kind in possible if kind.texts() == texts), possible[0] if possible else None)
     if found is None or (problem == "regression" and outputs > 1):
         raise ModelError(
             f"{folder}: this model gives numbers (problem_type: {problem}); only models that give a text labels are evaluated, and those "
@@ -76,9 +82,18 @@ def stated_kind(config: Mapping[str, Any], kinds: Sequence[type[TaskKind]] = KIN
     return next((kind for kind in kinds if kind.architecture and any(name.endswith(kind.architecture) for name in built)), None)
 
 
+def texts_of(config: Mapping[str, Any]) -> int | None:
+    """How many texts an item has that the model of a config.json answers; None where whoever made it did not say."""
+    if (kind := stated_kind(config)) is not None:
+        return kind.texts()
+    ours = MAX_LENGTH in config or config.get("model_type") in BASELINES
+    return 1 if ours and KIND not in config else None
+
+
 def problem_of(predictor: Predictor) -> ProblemType:
     """What the outputs of a predictor mean; plain baselines say so by their `link`, those that are silent give one label."""
-    return predictor.problem if isinstance(predictor, TransformerPredictor) else PROBLEMS[getattr(predictor, "link", "softmax")]
+    found: ProblemType | None = getattr(predictor, "problem", None)
+    return found or PROBLEMS[getattr(predictor, "link", "softmax")]
 
 
 def thresholds_of(folder: Path, labels: Sequence[str]) -> Thresholds | None:
@@ -93,6 +108,37 @@ def thresholds_of(folder: Path, labels: Sequence[str]) -> Thresholds | None:
     if not isinstance(said, list) or len(said) != len(labels) or not all(isinstance(each, int | float) for each in said):
         raise ModelError(f"{folder / 'config.json'}: {THRESHOLDS} must be {len(labels)} numbers, one for each label in order")
     return np.array(said, dtype=np.float64)
+
+
+class PairPredictor:
+    """A model that answers pairs."""
+
+    def __init__(self, model: Any) -> None:
+        """`model` has `labels`, and `probabilities(texts, texts_b)`."""
+        self._model = model
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels, in the order of the columns."""
+        return tuple(self._model.labels)
+
+    @property
+    def problem(self) -> ProblemType:
+        """What its numbers mean."""
+        return problem_of(self._model)
+
+    def probabilities(self, texts: Sequence[str], texts_b: Sequence[str] | None = None) -> NDArray[np.float64]:
+        """Probabilities [N, L] of the pairs of N first and N second texts; of a regression its numbers.
+
+        Raises:
+            SettingsError: there are no second texts, or not as many as first ones.
+        """
+        if texts_b is None:
+            raise SettingsError("this model answers pairs, and was given single texts: say probabilities(texts, texts_b)")
+        if len(texts) != len(texts_b):
+            raise SettingsError(f"a pair has two texts, and these are {len(texts):,} first and {len(texts_b):,} second ones")
+        found: NDArray[np.float64] = self._model.probabilities(texts, texts_b)
+        return found
 
 
 class ModulePredictor:
@@ -163,11 +209,16 @@ class TransformerPredictor:
 
         They sum to 1 over the labels, of a multi-label model each stands for itself; a regression's are no probabilities but its numbers.
         A tagger's are [all words, L], of whole texts; `words` as in `Split.words`.
+
+        Raises:
+            SettingsError: it answers single texts, and was given pairs.
         """
         from acclimate.data.model_inputs import sequences_of, word_sequences
         from acclimate.data.tokens import TokenStore
         from acclimate.evaluation.inference import LINKS, class_probabilities, word_probabilities
 
+        if len(columns) > 1 and texts_of(self._folder.config) == 1:
+            raise SettingsError("this model answers single texts, and was given pairs: say probabilities(texts)")
         tokenizer = self._folder.tokenizer()
         with tempfile.TemporaryDirectory() as folder:
             stores = [

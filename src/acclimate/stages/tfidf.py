@@ -1,4 +1,4 @@
-"""The plain baseline stage: tf-idf and logistic regression, its strength chosen on dev."""
+"""The plain baseline stage: tf-idf and logistic (or ridge) regression, its strength chosen on dev."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
@@ -13,12 +13,17 @@ from acclimate.tasks.thresholds import Choice
 
 
 class Tfidf(Stage):
-    """Words and word pairs weighted by tf-idf, logistic regression on top: the bar that every model must clear."""
+    """Words and word pairs weighted by tf-idf, logistic regression on top: the bar that every model must clear.
+
+    Of pairs: the terms that stand in both texts, those of the first and those of the second alone, and how much the texts overlap. Where
+    a number is estimated, it is ridge regression.
+    """
 
     version: ClassVar[int] = 2
     libraries: ClassVar[tuple[str, ...]] = ("scikit-learn", "scipy", "numpy")
     role: ClassVar[Role] = "baseline"
-    serves: ClassVar[Serves] = {"sequence": ("softmax", "sigmoid")}
+    serves: ClassVar[Serves] = {"sequence": ("softmax", "sigmoid", "none")}
+    most_texts: ClassVar[int] = 2
     silent: ClassVar[Mapping[str, Any]] = {"thresholds": "half"}
     stage: Literal["tfidf"] = "tfidf"
     strengths: tuple[float, ...] = Field(default=(0.1, 1.0, 10.0, 100.0, 1000.0), min_length=1)
@@ -60,12 +65,12 @@ class Tfidf(Stage):
         from acclimate.stages.plain import Fitted, plain_outcome
 
         def best_of_all(task: Task) -> Fitted:
-            link, gold = task.kind.head(task.names, "sequence").link, np.asarray(task.train.gold)
+            head, gold = task.kind.head(task.names, "sequence"), np.asarray(task.train.gold)
             metric, balanced = task.kind.metric(self.select_by), self.class_weights == "balanced"
             tried: list[tuple[float, float, TfidfModel]] = []
             for strength in self.strengths:
-                model = fit(task.train.inputs[0], gold, task.names, strength, self.ngrams, self.most_terms, balanced, link)
-                decision = Decision.of(task, self.thresholds, model.probabilities(task.dev.inputs[0]))
+                model = fit(task.train.inputs, gold, head.names, strength, self.ngrams, self.most_terms, balanced, head.link)
+                decision = Decision.of(task, self.thresholds, model.probabilities(*task.dev.inputs))
                 score = metric.score(task.dev, decision.answers(decision.dev, task.dev))
                 tried.append((score, strength, model))
             # The first of equals: the strongest regularisation that reaches the best dev score.

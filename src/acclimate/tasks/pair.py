@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from acclimate.data.readers.columns import NAMES
+from acclimate.data.readers.every_text import Asked
 from acclimate.data.readers.problems import Problems
 from acclimate.data.readers.records import Record, Source
 from acclimate.tasks.kind import ColumnRole
@@ -13,7 +14,7 @@ from acclimate.tasks.labels import label_name
 from acclimate.tasks.one_name import OneNameKind
 from acclimate.tasks.rows import Row
 from acclimate.tasks.split import Split
-from acclimate.tasks.two_texts import TEXT, TEXT_B, checked_texts, paired_columns, shared_first_texts
+from acclimate.tasks.two_texts import TEXT, TEXT_B, asked_pair, checked_texts, paired_columns, shared_first_texts
 
 LABEL = ColumnRole(
     "label",
@@ -61,6 +62,7 @@ class Pair(OneNameKind):
     plain_use: ClassVar[str] = PLAIN_USE
     own_use: ClassVar[str] = OWN_USE
     whole_use: ClassVar[str] = "acclimate predict FOLDER pairs.jsonl --out labels.csv"
+    problem: ClassVar[str | None] = "single_label_classification"
 
     def columns(self, source: Source) -> tuple[dict[str, str], dict[str, str]]:
         """Label and texts, by their usual names where they are not stated."""
@@ -84,6 +86,11 @@ class Pair(OneNameKind):
             return None
         label = self.checked(record, columns["label"], value, problems)
         return None if label is None else Row(texts, label)
+
+    @classmethod
+    def asked(cls, source: Source, stated: Mapping[str, str]) -> Asked:
+        """Two texts."""
+        return asked_pair(source, stated)
 
     def ungrouped(self, splits: Mapping[str, Split], made: tuple[str, ...], columns: Mapping[str, str]) -> tuple[str, ...]:
         """First texts that several pairs share."""

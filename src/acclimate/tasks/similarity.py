@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acclimate.data.ragged import Ragged
+from acclimate.data.readers.every_text import Asked
 from acclimate.data.readers.problems import Problems
 from acclimate.data.readers.records import Record, Source
 from acclimate.errors import SettingsError
@@ -23,7 +24,7 @@ from acclimate.tasks.one_name import refuse_not_finite
 from acclimate.tasks.rows import Row, Rows
 from acclimate.tasks.score_blocks import TOLD
 from acclimate.tasks.split import Answers, Column, Split
-from acclimate.tasks.two_texts import TEXT, TEXT_B, checked_texts, paired_columns, shared_first_texts
+from acclimate.tasks.two_texts import TEXT, TEXT_B, asked_pair, checked_texts, paired_columns, shared_first_texts
 
 SCORE = ColumnRole(
     "score",
@@ -130,6 +131,11 @@ class Similarity(LabelledKind):
         """The scale of the scores."""
         scores = np.array(train.targets)
         return (f"scores from {scores.min():g} to {scores.max():g}, in the mean {scores.mean():.3g}",)
+
+    @classmethod
+    def asked(cls, source: Source, stated: Mapping[str, str]) -> Asked:
+        """Two texts."""
+        return asked_pair(source, stated)
 
     def ungrouped(self, splits: Mapping[str, Split], made: tuple[str, ...], columns: Mapping[str, str]) -> tuple[str, ...]:
         """First texts that several pairs share."""

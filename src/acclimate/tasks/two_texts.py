@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from acclimate.data.corpus import checked_text
-from acclimate.data.readers.columns import check_header, detect_column
+from acclimate.data.readers.columns import check_header
+from acclimate.data.readers.every_text import Asked
 from acclimate.data.readers.problems import Problems
 from acclimate.data.readers.records import Record, Source
 from acclimate.errors import DataError
@@ -23,6 +24,19 @@ COUPLES = (
 LEAST_REPEATED = 0.05  # of the test pairs, those whose first text came before: fewer are no rule of the data
 TEXT = ColumnRole("text", tuple(dict.fromkeys(one for one, _ in COUPLES)), is_text=True)
 TEXT_B = ColumnRole("text_b", tuple(dict.fromkeys(other for _, other in COUPLES)), is_text=True)
+_TEXTS = (TEXT.name, TEXT_B.name)
+
+
+def asked_pair(source: Source, stated: Mapping[str, str]) -> Asked:
+    """Two texts, whether anything is said of them or not; `stated` are the columns that the user named.
+
+    Raises:
+        DataError: it is not clear which columns hold them.
+    """
+    if source.format == "txt":
+        raise DataError(f"{source.files[0]}: this model answers pairs, and a line of a txt file is one text; give a table or jsonl")
+    columns = {name: column for name, column in _found(source, stated, None, ()).items() if name in _TEXTS}
+    return Asked(columns, lambda record, problems: checked_texts(record, columns, problems))
 
 
 def paired_columns(
@@ -35,28 +49,8 @@ def paired_columns(
     Raises:
         DataError: it is not clear which columns are meant, or one is meant twice.
     """
-    found = dict(stated)
-    if source.columns:
-        check_header(source)
-        missing = [role.name for role in (TEXT, TEXT_B) if role.name not in found]
-        found |= _couple(source, found, about.name) if missing else {}
-        if about.name not in found:
-            left = _left(source, (*found.values(), *taken))
-            known = next((column for name in about.known_as for column in left if column.strip().casefold() == name), None)
-            texts = [role.name for role in (TEXT, TEXT_B) if role.name not in found]
-            if known is not None or not texts:
-                texts_and_group = (*found.values(), *taken)
-                found[about.name] = known or detect_column(about.name, source, texts_and_group, about.known_as)
-        missing = [role.name for role in (TEXT, TEXT_B, about) if role.name not in found]
-        left = _left(source, (*found.values(), *taken))
-        if missing and (about.name in missing or len(left) != len(missing)):
-            raise DataError(f"{source.files[0]}: {_unclear(missing, about.name)}; the columns are {', '.join(map(repr, source.columns))}")
-        found |= dict(zip(missing, left, strict=False))
-    columns = {role.name: found.get(role.name, role.name) for role in (about, TEXT, TEXT_B)}
-    twice = next((name for name in columns.values() if [*columns.values()].count(name) > 1), None)
-    if twice is not None:
-        both = " and ".join(name for name, column in columns.items() if column == twice)
-        raise DataError(f"{source.files[0]}: the column {twice!r} cannot be both {both}")
+    found = _found(source, stated, about, taken)
+    columns = {name: found[name] for name in (about.name, *_TEXTS)}
     return columns, dict(source.detected) | {name: column for name, column in columns.items() if name not in stated}
 
 
@@ -92,13 +86,42 @@ def shared_first_texts(splits: Mapping[str, Split], made: Sequence[str], column:
     return tuple(told)
 
 
-def _couple(source: Source, stated: Mapping[str, str], about: str) -> dict[str, str]:
+def _found(source: Source, stated: Mapping[str, str], about: ColumnRole | None, taken: Sequence[str]) -> dict[str, str]:
+    """By role the column of each text, and of what is said of them where that is asked for.
+
+    Known couples of names come first, then the other names by which `about` is known; two columns that are left are the texts.
+    """
+    roles = (*_TEXTS, *([about.name] if about else []))
+    if not source.columns:
+        return {role: stated.get(role, role) for role in roles}  # so that the reader of its rows says what is wrong
+    check_header(source)
+    found = dict(stated)
+    if any(role not in found for role in _TEXTS):
+        found |= _couple(source, [stated[about.name]] if about and about.name in stated else [], stated)
+    if about and about.name not in found:
+        left = _left(source, (*found.values(), *taken))
+        known = (column for name in about.known_as for column in left if column.strip().casefold() == name)
+        only = left[0] if len(left) == 1 and all(role in found for role in _TEXTS) else None
+        if (column := next(known, only)) is not None:
+            found[about.name] = column
+    missing, left = [role for role in roles if role not in found], _left(source, (*found.values(), *taken))
+    if missing and (len(left) != len(missing) or (about and about.name in missing)):
+        raise DataError(f"{source.files[0]}: {_unclear(missing)}; the columns are {', '.join(map(repr, source.columns))}")
+    found |= dict(zip(missing, left, strict=True) if missing else ())
+    twice = next((column for column in found.values() if [*found.values()].count(column) > 1), None)
+    if twice is not None:
+        both = " and ".join(role for role in roles if found[role] == twice)
+        raise DataError(f"{source.files[0]}: the column {twice!r} cannot be both {both}")
+    return found
+
+
+def _couple(source: Source, taken: Sequence[str], stated: Mapping[str, str]) -> dict[str, str]:
     """The columns of the first couple of names that are both there and go with what is stated; none where there is no such couple."""
-    by_name = {column.strip().casefold(): column for column in reversed(source.columns) if column != stated.get(about)}
-    for one, other in COUPLES:
-        couple = {TEXT.name: by_name.get(one), TEXT_B.name: by_name.get(other)}
-        if None not in couple.values() and all(stated.get(role, column) == column for role, column in couple.items()):
-            return {role: column for role, column in couple.items() if column is not None}
+    by_name = {column.strip().casefold(): column for column in reversed(source.columns) if column not in taken}
+    for names in COUPLES:
+        couple = {role: by_name[name] for role, name in zip(_TEXTS, names, strict=True) if name in by_name}
+        if len(couple) == 2 and all(stated.get(role, column) == column for role, column in couple.items()):
+            return couple
     return {}
 
 
@@ -106,11 +129,11 @@ def _left(source: Source, taken: Sequence[str]) -> list[str]:
     return [column for column in source.columns if column not in taken and column.strip()]
 
 
-def _unclear(missing: Sequence[str], about: str) -> str:
-    texts = [name for name in missing if name != about]
+def _unclear(missing: Sequence[str]) -> str:
+    texts, others = [role for role in missing if role in _TEXTS], [role for role in missing if role not in _TEXTS]
     if len(texts) == 2:
-        also = f", and what is said of them with `{about}:`" if about in missing else ""
+        also = f", and what is said of them with `{others[0]}:`" if others else ""
         return f"which columns are the two texts? Name them with `text:` and `text_b:`{also}"
     if texts:
-        return f"which column is the {'second' if texts[0] == 'text_b' else 'first'} text? Name it with `{texts[0]}:`"
-    return f"which column is the {about}? Name it with `{about}:`"
+        return f"which column is the {'second' if texts[0] == TEXT_B.name else 'first'} text? Name it with `{texts[0]}:`"
+    return f"which column is the {others[0]}? Name it with `{others[0]}:`"

@@ -20,6 +20,8 @@ from acclimate.errors import DataError
 class AskedFiles(CorpusSettings):
     """Files whose rows are put to a model."""
 
+    text_b: str | None = None
+    """The column that holds the second text of a pair; detected when not given, where the model answers pairs."""
     conll: bool = False
     """They hold sentences in columns, whatever their names say; `format: conll` says so, too."""
 

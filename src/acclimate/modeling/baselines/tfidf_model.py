@@ -1,4 +1,7 @@
-"""The plain baseline: tf-idf of words and word pairs, and logistic regression. Kept as JSON and safetensors, never as a pickle."""
+"""The plain baseline: tf-idf of words and word pairs, and logistic regression, or ridge regression where a number is estimated.
+
+Kept as JSON and safetensors, never as a pickle.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
-from acclimate.errors import ModelError
+from acclimate.errors import ModelError, SettingsError
 from acclimate.files import read_json, write_json
+from acclimate.modeling.baselines.pair_features import pair_features
 from acclimate.modeling.baselines.softmax_regression import SURE, softmax_regression
 from acclimate.modeling.baselines.table import TFIDF
 from acclimate.modeling.baselines.word_list import WORD
@@ -21,7 +25,7 @@ from acclimate.tasks.kind import Link
 
 @dataclass(frozen=True)
 class TfidfModel:
-    """A fitted baseline. `terms` [F], `idf` [F], `weights` [L, F], `bias` [L]."""
+    """A fitted baseline of V terms: `idf` [V], `weights` [L, F], `bias` [L]; of single texts F is V, of pairs as in `pair_features`."""
 
     labels: tuple[str, ...]
     terms: tuple[str, ...]
@@ -30,25 +34,38 @@ class TfidfModel:
     weights: NDArray[np.float64]
     bias: NDArray[np.float64]
     link: Link = "softmax"
+    pairs: bool = False
 
-    def features(self, texts: Sequence[str]) -> Any:
-        """The sparse tf-idf matrix [N, F]."""
+    def features(self, *columns: Sequence[str]) -> Any:
+        """The sparse matrix [N, F] of items of these columns of texts."""
         vectorizer = _vectorizer(self.ngrams, vocabulary={term: number for number, term in enumerate(self.terms)})
         vectorizer.idf_ = self.idf
-        return vectorizer.transform(texts)
+        return _features(vectorizer, columns)
 
-    def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """Probabilities [N, L]."""
+    def probabilities(self, *columns: Sequence[str]) -> NDArray[np.float64]:
+        """Probabilities [N, L] of items of these columns of texts; where a number is estimated, that.
+
+        Raises:
+            SettingsError: it was fitted to pairs and is given single texts, or the other way round.
+        """
         from scipy.special import expit, softmax
 
-        logits_NL = self.features(texts) @ self.weights.T + self.bias
-        return np.asarray(expit(logits_NL) if self.link == "sigmoid" else softmax(logits_NL, axis=1))
+        if len(columns) != 1 + self.pairs:
+            what = "pairs, and was given single texts" if self.pairs else "single texts, and was given pairs"
+            raise SettingsError(f"this model answers {what}")
+        outputs_NL = self.features(*columns) @ self.weights.T + self.bias
+        match self.link:
+            case "none":
+                return np.asarray(outputs_NL)
+            case "sigmoid":
+                return np.asarray(expit(outputs_NL))
+        return np.asarray(softmax(outputs_NL, axis=1))
 
     def save(self, folder: Path) -> None:
         """Write the model's folder."""
         folder.mkdir(parents=True, exist_ok=True)
         facts = {"model_type": TFIDF, "labels": self.labels, "ngrams": self.ngrams, "terms": self.terms}
-        write_json(folder / "config.json", facts | said(self.link))
+        write_json(folder / "config.json", facts | said(self.link) | ({"pairs": True} if self.pairs else {}))
         save_file({"idf": self.idf, "weights": self.weights, "bias": self.bias}, folder / "model.safetensors")
 
     @staticmethod
@@ -65,25 +82,43 @@ class TfidfModel:
         check_finite(folder, ((name, bool(np.isfinite(tensors[name]).all())) for name in ("idf", "weights", "bias")))
         return TfidfModel(
             tuple(config["labels"]), tuple(config["terms"]), config["ngrams"], tensors["idf"], tensors["weights"], tensors["bias"],
-            link_of(config),
+            link_of(config), bool(config.get("pairs")),
         )  # fmt: skip
 
 
 def fit(
-    texts: Sequence[str], gold: NDArray[Any], labels: tuple[str, ...], strength: float, ngrams: int, most_terms: int, balanced: bool,
-    link: Link = "softmax",
+    columns: Sequence[Sequence[str]], gold: NDArray[Any], labels: tuple[str, ...], strength: float, ngrams: int, most_terms: int,
+    balanced: bool, link: Link = "softmax",
 ) -> TfidfModel:  # fmt: skip
-    """Fit the baseline to class numbers [N], or to which labels texts have [N, L], each label by itself.
+    """Fit the baseline to class numbers [N], to which labels items have [N, L], each label by itself, or to numbers [N].
 
-    `strength` is the inverse regularisation C of scikit-learn's LogisticRegression. A class without training examples gets probability
-    close to zero, so that the columns stay those of `labels`.
+    `columns` of texts are one, or the two of pairs. `strength` is the inverse regularisation C of scikit-learn's LogisticRegression (of
+    Ridge, 1 / alpha). A class without training examples gets probability close to zero, so that the columns stay those of `labels`.
     """
     vectorizer = _vectorizer(ngrams, most_terms=most_terms)
-    matrix = vectorizer.fit_transform(texts)
-    regressions = _each_by_itself if link == "sigmoid" else _one_of_all
-    weights, bias = regressions(matrix, gold, len(labels), strength, balanced)
+    if len(columns) == 1:
+        matrix = vectorizer.fit_transform(columns[0])  # in one go: twice as fast
+    else:
+        matrix = _features(vectorizer.fit([text for column in columns for text in column]), columns)
+    if link == "none":
+        weights, bias = _number(matrix, gold, strength)
+    else:
+        weights, bias = (_each_by_itself if link == "sigmoid" else _one_of_all)(matrix, gold, len(labels), strength, balanced)
     terms = tuple(str(term) for term in vectorizer.get_feature_names_out())
-    return TfidfModel(labels, terms, ngrams, np.asarray(vectorizer.idf_), weights, bias, link)
+    return TfidfModel(labels, terms, ngrams, np.asarray(vectorizer.idf_), weights, bias, link, len(columns) == 2)
+
+
+def _features(vectorizer: Any, columns: Sequence[Sequence[str]]) -> Any:
+    matrices = [vectorizer.transform(column) for column in columns]
+    return pair_features(*matrices) if len(matrices) == 2 else matrices[0]
+
+
+def _number(matrix: Any, gold: NDArray[np.float64], strength: float) -> tuple[Any, Any]:
+    """Weights [1, F] and bias [1] of a ridge regression."""
+    from sklearn.linear_model import Ridge
+
+    regression = Ridge(alpha=1 / strength).fit(matrix, gold)
+    return regression.coef_[None], np.array([regression.intercept_])
 
 
 def _one_of_all(matrix: Any, gold: NDArray[np.int64], labels: int, strength: float, balanced: bool) -> tuple[Any, Any]:
