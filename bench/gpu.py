@@ -22,7 +22,7 @@ class Line(NamedTuple):
 LIST = (
     Line("packed kernels give what plain attention gives, forward and backward", ("kernels",)),
     Line("masked language modelling is the Trainer's, step by step, and faster", ("replay",), ("mlm-lines", "mlm-sentences", "mlm-blocks")),
-    Line("fine-tuning ends where the Trainer's ends, sooner", ("noise",), ("finetune", "head-only", "top-2")),
+    Line("fine-tuning ends where the Trainer's ends, sooner", ("noise",), ("finetune", "tags", "pairs", "head-only", "top-2")),
     Line("two processes train what one trains, faster than the Trainer's two", ("ddp",)),
 )
 REFUSED = (

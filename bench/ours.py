@@ -1,7 +1,7 @@
 """Our side: the training loop with its public pieces, and the stage `finetune` as a study runs it."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +25,7 @@ from acclimate.objectives.mlm import MaskedText, Vocabulary
 from acclimate.stages.base import Context, Outcome, Runtime
 from acclimate.stages.finetune import Finetune
 from acclimate.tasks.classify import Classify
+from acclimate.tasks.labelled_kind import LabelledKind
 from acclimate.tasks.opened import Data, DataSettings
 from acclimate.training.checkpoint import Checkpoints
 from acclimate.training.devices import Devices
@@ -177,28 +178,35 @@ class Span:
 def span() -> Iterator[Span]:
     """Note when the stage that runs in the block has loaded its model, and when it begins to save it."""
     measured = Span()
-    load, save = heads.load_classifier, folders.save_model
+    save = folders.save_model
 
-    def loaded(*arguments: Any, **named: Any) -> Any:
-        model = load(*arguments, **named)
-        synchronise()
-        measured.begin = time.perf_counter()
-        return model
+    def noting(load: Callable[..., Any]) -> Callable[..., Any]:
+        def loaded(*arguments: Any, **named: Any) -> Any:
+            model = load(*arguments, **named)
+            synchronise()
+            measured.begin = time.perf_counter()
+            return model
+
+        return loaded
 
     def saving(*arguments: Any, **named: Any) -> Any:
         synchronise()
         measured.end = time.perf_counter()
         return save(*arguments, **named)
 
-    with mock.patch.object(heads, "load_classifier", loaded), mock.patch.object(folders, "save_model", saving):
+    with (
+        mock.patch.object(heads, "load_classifier", noting(heads.load_classifier)),
+        mock.patch.object(heads, "load_tagger", noting(heads.load_tagger)),
+        mock.patch("acclimate.stages.trainer.save_model", saving),
+    ):
         yield measured
 
 
-def task_data(place: Path, rows: texts.Labelled) -> Data:
+def task_data(place: Path, rows: texts.Labelled, kind: type[LabelledKind] = Classify) -> Data:
     """A labelled task, written to files and opened as a study opens it."""
     for split in ("train", "dev", "test"):
         texts.write_rows(place / f"{split}.jsonl", getattr(rows, split))
-    task = Classify(train="train.jsonl", dev="dev.jsonl", test="test.jsonl")
+    task = kind.model_validate({split: f"{split}.jsonl" for split in ("train", "dev", "test")})
     return Data.open(DataSettings(task=task), place)
 
 

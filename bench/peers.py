@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from itertools import chain
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -16,12 +16,17 @@ import transformers
 from datasets import Dataset, concatenate_datasets
 from torch import Tensor
 
+from acclimate.data.ragged import Ragged
 from acclimate.modeling.heads import freeze
+from acclimate.tasks.metrics.spans import ENTITY_F1
+from acclimate.tasks.split import Split
 from bench.measure import Bench, synchronise, usual_allocator
 from bench.models import Base
 from bench.ours import LR, RATE, WARMUP, WEIGHT_DECAY, Text, Trained
+from bench.texts import Record
 
 TRAINER = "Trainer"
+NO_TAG = -100  # what transformers' losses pass over
 
 
 def model(auto: Any, base: Base, dropout: float | None, **named: Any) -> Any:
@@ -138,19 +143,55 @@ def mlm(
     return Trained(trained, marks.seconds, processes * int(sum(int(count) for count in trainer.real[skipped:])))
 
 
-def labelled_rows(base: Base, rows: list[tuple[str, str]], labels: list[str], length: int) -> Dataset:
-    """Tokenised texts with labels, as run_classification.py makes them without padding; `length` spares the Trainer counting."""
-    encoded = tokenizer(base)([text for text, _ in rows], truncation=True, max_length=length)
-    columns = {"input_ids": encoded["input_ids"], "attention_mask": encoded["attention_mask"]}
-    numbers = [labels.index(label) for _, label in rows]
-    return Dataset.from_dict({**columns, "labels": numbers, "length": [len(ids) for ids in encoded["input_ids"]]})
+def labelled_rows(base: Base, rows: list[Record], labels: list[str], length: int) -> Dataset:
+    """Tokenised texts, or pairs of texts, with labels, as run_classification.py makes them without padding."""
+    second = [row["text_b"] for row in rows] if "text_b" in rows[0] else None
+    encoded = tokenizer(base)([row["text"] for row in rows], second, truncation=True, max_length=length)
+    return _rows(encoded, [labels.index(row["label"]) for row in rows])
+
+
+def tagged_rows(base: Base, rows: list[Record], labels: list[str], length: int) -> Dataset:
+    """Tokenised sentences as run_ner.py makes them without padding: the first piece of each word has its tag, the others have none."""
+    encoded = tokenizer(base)([row["tokens"] for row in rows], truncation=True, max_length=length, is_split_into_words=True)
+    tags = []
+    for number, row in enumerate(rows):
+        words = encoded.word_ids(number)
+        first = [word is not None and word != before for before, word in zip([None, *words], words, strict=False)]
+        tags.append([labels.index(row["tags"][word]) if begins else NO_TAG for begins, word in zip(first, words, strict=True)])
+    return _rows(encoded, tags)
+
+
+def _rows(encoded: Any, labels: list[Any]) -> Dataset:
+    # `length` spares the Trainer counting.
+    columns = {name: encoded[name] for name in ("input_ids", "attention_mask", "token_type_ids") if name in encoded}
+    return Dataset.from_dict({**columns, "labels": labels, "length": [len(ids) for ids in encoded["input_ids"]]})
+
+
+class Learns(NamedTuple):
+    """What is learned from labelled rows, as the examples of transformers do it."""
+
+    auto: Any
+    rows: Callable[[Base, list[Record], list[str], int], Dataset]
+    collator: Any
+    scores: Callable[[list[str]], Callable[[Any], dict[str, float]]]
+    """From the labels what judges a prediction."""
+    score: str
+    """The one that chooses the epoch."""
+
+
+class Tuned(NamedTuple):
+    """A fine-tuning that was measured."""
+
+    seconds: float
+    dev: float
+    test: float
 
 
 def finetune(
     bench: Bench, base: Base, splits: dict[str, Dataset], labels: list[str], *, train: Any, epochs: float, batch_size: int, lr: float,
-    dropout: float | None, by_length: bool, seed: int,
-) -> tuple[float, float]:  # fmt: skip
-    """Seconds from the loaded model and tokenised texts to the trained, evaluated model, and its best dev accuracy.
+    dropout: float | None, by_length: bool, seed: int, learns: Learns,
+) -> Tuned:  # fmt: skip
+    """Seconds from the loaded model and tokenised texts to the trained, evaluated model, its best dev score, and that of test.
 
     Dev is evaluated after each epoch, the best epoch's weights are kept and loaded at the end, test is predicted once: what the stage
     `finetune` does too.
@@ -158,7 +199,7 @@ def finetune(
     usual_allocator()
     transformers.set_seed(seed)
     named = {"num_labels": len(labels)}
-    trained = model(transformers.AutoModelForSequenceClassification, base, dropout, **named)
+    trained = model(learns.auto, base, dropout, **named)
     freeze(trained, train)
     words = tokenizer(base)
     synchronise()
@@ -168,24 +209,50 @@ def finetune(
         chosen = arguments(
             bench, work, num_train_epochs=epochs, per_device_train_batch_size=batch_size, per_device_eval_batch_size=64, learning_rate=lr,
             warmup_steps=math.ceil(0.1 * steps), seed=seed, eval_strategy="epoch", save_strategy="epoch", save_total_limit=1,
-            save_only_model=True, load_best_model_at_end=True, metric_for_best_model="accuracy",
+            save_only_model=True, load_best_model_at_end=True, metric_for_best_model=learns.score,
             train_sampling_strategy="group_by_length" if by_length else "random",
         )  # fmt: skip
         trainer = transformers.Trainer(
-            trained, chosen, data_collator=transformers.DataCollatorWithPadding(words), processing_class=words,
-            train_dataset=splits["train"], eval_dataset=splits["dev"], compute_metrics=_accuracy,
+            trained, chosen, data_collator=learns.collator(words), processing_class=words,
+            train_dataset=splits["train"], eval_dataset=splits["dev"], compute_metrics=learns.scores(labels),
         )  # fmt: skip
         trainer.remove_callback(transformers.PrinterCallback)
         trainer.train()
-        trainer.predict(splits["test"])
+        test = trainer.predict(splits["test"])
         synchronise()
         seconds = time.perf_counter() - began
         best = trainer.state.best_metric
-    return seconds, float(best or 0.0)
+    return Tuned(seconds, float(best or 0.0), float((test.metrics or {})[f"test_{learns.score}"]))
 
 
-def _accuracy(prediction: Any) -> dict[str, float]:
-    return {"accuracy": float(np.mean(np.argmax(prediction.predictions, axis=-1) == prediction.label_ids))}
+def _accuracy(labels: list[str]) -> Callable[[Any], dict[str, float]]:
+    def scores(prediction: Any) -> dict[str, float]:
+        return {"accuracy": float(np.mean(np.argmax(prediction.predictions, axis=-1) == prediction.label_ids))}
+
+    return scores
+
+
+def _entity_f1(labels: list[str]) -> Callable[[Any], dict[str, float]]:
+    """As run_ner.py judges: the entities of the words that have a tag; counted by our own function, which nervaluate's tests hold."""
+
+    def scores(prediction: Any) -> dict[str, float]:
+        asked = prediction.label_ids != NO_TAG
+        said, right = np.argmax(prediction.predictions, axis=-1), prediction.label_ids
+        rows = [(gold[here], tags[here]) for gold, tags, here in zip(right, said, asked, strict=True)]
+        gold, predicted = (Ragged.of([row[side].tolist() for row in rows]) for side in (0, 1))
+        count = len(gold)
+        split = Split(((" ",) * count,), gold, np.arange(count), (), None, tuple(labels))
+        return {"entity_f1": ENTITY_F1.score(split, {"predicted": predicted})}
+
+    return scores
+
+
+CLASSIFICATION = Learns(
+    transformers.AutoModelForSequenceClassification, labelled_rows, transformers.DataCollatorWithPadding, _accuracy, "accuracy"
+)
+TAGGING = Learns(
+    transformers.AutoModelForTokenClassification, tagged_rows, transformers.DataCollatorForTokenClassification, _entity_f1, "entity_f1"
+)
 
 
 def joined(*rows: Dataset) -> Dataset:

@@ -12,7 +12,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,21 +24,25 @@ from bench.root import ROOT
 CORPORA = ("general_wikipedia_en", "reviews_imdb_unsup", "cs_acl_anthology_abstracts")
 # Single sentences beside paragraphs, as the unlabelled text of a domain often comes: 50 tokens in the mean, the longest above 512.
 SENTENCES = ("biomed_pubmed_sentences_tokenized", "biomed_plos_fulltext")
+TAGS, PAIRS = "ner_conll2003", "snli"  # news sentences with their entities; what of one sentence another one says
 TASK = "tos100"  # clauses of terms of service: 40 tokens in the mean, one in a hundred longer than 177, the longest above 400
+
+
+Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """Texts with labels, for both sides the same."""
+    """Items with what is right for them, as records, for both sides the same."""
 
-    train: list[tuple[str, str]]
-    dev: list[tuple[str, str]]
-    test: list[tuple[str, str]]
+    train: list[Record]
+    dev: list[Record]
+    test: list[Record]
 
     @property
     def labels(self) -> list[str]:
         """All labels, sorted."""
-        return sorted({label for _, label in self.train})
+        return sorted({record["label"] for record in self.train})
 
 
 def find_data(asked: str | None) -> str:
@@ -67,12 +71,40 @@ def documents(data: str, characters: int, corpora: tuple[str, ...] = CORPORA) ->
 
 def labelled(data: str, train: int, dev: int, test: int, task: str = TASK) -> Labelled:
     """Short texts with a long tail of lengths, every label in train."""
-    rows = list(dict(_task(data, task) if data else _paragraphs()).items())
-    random.Random(0).shuffle(rows)
-    rows = rows[: train + dev + test]
-    parts = rows[:train], rows[train : train + dev], rows[train + dev :]
-    seen = {label for _, label in parts[0]}
-    return Labelled(*([row for row in part if row[1] in seen] for part in parts))
+    rows = list(dict(_texts(data, task) if data else _paragraphs()).items())
+    parts = _parts([{"text": text, "label": label} for text, label in rows], train, dev, test)
+    seen = {record["label"] for record in parts.train}
+    return Labelled(*([record for record in part if record["label"] in seen] for part in (parts.train, parts.dev, parts.test)))
+
+
+def tagged(data: str, train: int, dev: int, test: int) -> Labelled:
+    """Sentences with the tags of their words; without real data, words that are entities where they begin with a capital."""
+    found = (
+        _records(data, TAGS) if data else ({"tokens": (words := text.split()[:60]), "tags": _capitals(words)} for text, _ in _paragraphs())
+    )
+    known = {" ".join(record["tokens"]): record for record in found}
+    return _parts(list(known.values()), train, dev, test)
+
+
+def paired(data: str, train: int, dev: int, test: int) -> Labelled:
+    """Pairs of sentences with a label; without real data, two paragraphs and whether they stand in articles of one kind."""
+    if data:
+        found = ({"text": row["premise"], "text_b": row["hypothesis"], "label": row["label"]} for row in _records(data, PAIRS))
+    else:
+        several = list(_paragraphs())
+        random.Random(0).shuffle(several)
+        found = ({"text": a, "text_b": b, "label": str(one == other)} for (a, one), (b, other) in pairwise(several))
+    known = {(record["text"], record["text_b"]): record for record in found}
+    return _parts(list(known.values()), train, dev, test)
+
+
+def _capitals(words: list[str]) -> list[str]:
+    return ["B-name" if word[:1].isupper() else "O" for word in words]
+
+
+def _parts(records: list[Record], train: int, dev: int, test: int) -> Labelled:
+    random.Random(0).shuffle(records)
+    return Labelled(records[:train], records[train : train + dev], records[train + dev : train + dev + test])
 
 
 def write_text(path: Path, texts: list[str], characters: int) -> int:
@@ -88,10 +120,10 @@ def write_text(path: Path, texts: list[str], characters: int) -> int:
     return path.stat().st_size
 
 
-def write_rows(path: Path, rows: list[tuple[str, str]]) -> None:
-    """Write labelled texts as jsonl."""
+def write_rows(path: Path, rows: list[Record]) -> None:
+    """Write records as jsonl."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    lines = (json.dumps({"text": text, "label": label}, ensure_ascii=False) + "\n" for text, label in rows)
+    lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     path.write_text("".join(lines), encoding="utf-8")
 
 
@@ -121,13 +153,16 @@ def _lines(path: Path) -> Iterator[str]:
                 yield text
 
 
-def _task(data: str, task: str) -> Iterator[tuple[str, str]]:
+def _texts(data: str, task: str) -> Iterator[tuple[str, str]]:
+    for row in _records(data, task):
+        if text := " ".join(row["text"].split()):
+            yield text, str(row["label"])
+
+
+def _records(data: str, task: str) -> Iterator[Record]:
     for path in sorted((Path(data) / "tasks" / task).glob("*.jsonl.gz")):
         with gzip.open(path, "rt", encoding="utf-8") as file:
-            for line in islice(file, 50_000):
-                row: dict[str, Any] = json.loads(line)
-                if text := " ".join(row["text"].split()):
-                    yield text, str(row["label"])
+            yield from map(json.loads, islice(file, 50_000))
 
 
 def _news() -> Iterator[tuple[str, str]]:

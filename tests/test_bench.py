@@ -1,6 +1,7 @@
 """The benchmark's own machinery: rounds that alternate, bars, table and JSON; and one row carried out on a model of no size."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -9,6 +10,7 @@ from bench import __main__ as command
 from bench import gpu, models, report
 from bench.measure import OURS, Bar, Bench, Options, Row, interleave, single, versus
 from bench.rows import ROWS
+from bench.rows import finetune as finetune_rows
 from bench.rows import kernels as kernels_row
 
 
@@ -67,6 +69,8 @@ def test_every_bar_is_one_of_a_row_and_every_row_says_what_is_timed():
         "mlm-sentences",
         "mlm-blocks",
         "finetune",
+        "tags",
+        "pairs",
         "head-only",
         "top-2",
         "tokenise",
@@ -80,14 +84,29 @@ def test_every_bar_is_one_of_a_row_and_every_row_says_what_is_timed():
     assert all(row.timed for row in ROWS.values())
 
 
-@pytest.mark.measured(0)
-def test_the_loop_does_what_the_trainer_does(bbc_folder, tmp_path, monkeypatch):
+@pytest.fixture
+def tiny(tmp_path, monkeypatch):
     from acclimate.modeling.folder import import_base
     from acclimate.modeling.source import resolve_base
 
     source = resolve_base("acclimate-tiny", tmp_path)
-    tiny = models.Base("tiny", source.folder, import_base(source, tmp_path / "imported"))
-    monkeypatch.setattr(models, "base", lambda bench, name: tiny)
+    made = models.Base("tiny", source.folder, import_base(source, tmp_path / "imported"))
+    monkeypatch.setattr(models, "base", lambda bench, name: made)
+
+
+@pytest.mark.measured(0)
+@pytest.mark.parametrize("work", [finetune_rows.WHOLE, finetune_rows.TAGS, finetune_rows.PAIRS], ids=lambda work: work.kind.__name__)
+def test_fine_tuning_is_timed_on_both_sides_and_both_say_how_well_they_did(work, tiny, bbc_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(finetune_rows, "sizes", lambda bench, items: (16, 8, 8))
+    short = replace(work, epochs=1, dropouts=(None,), against=(finetune_rows.DYNAMIC,))
+    (cell,) = finetune_rows.compared(Bench(Options(rounds=1, quick=True), tmp_path / "work"), short)
+    assert cell.value > 0
+    assert cell.details["scores"].keys() == {OURS, finetune_rows.DYNAMIC}
+    assert all(0 <= score <= 1 for seen in cell.details["scores"].values() for score in seen)
+
+
+@pytest.mark.measured(0)
+def test_the_loop_does_what_the_trainer_does(tiny, bbc_folder, tmp_path, monkeypatch):
     bench = Bench(Options(rounds=1, quick=True), tmp_path / "work")
     cells = ROWS["replay"].run(bench)
     console = Console(record=True, width=200)

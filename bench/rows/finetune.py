@@ -1,21 +1,32 @@
-"""Classification of short texts with a long tail of lengths: the stage `finetune` as a study runs it, against the Trainer.
+"""Fine-tuning on short texts with a long tail of lengths: the stage `finetune` as a study runs it, against the Trainer.
 
-`finetune` trains all layers for 3 epochs, against dynamic padding (DataCollatorWithPadding) and against that with group_by_length.
-`head-only` trains pooler and classifier for 5 epochs, `top-2` the top two layers with them: the peer sets requires_grad to False for the
-same parameters and runs the whole encoder in every step.
+`finetune` trains all layers for 3 epochs, against dynamic padding (DataCollatorWithPadding) and against that with group_by_length; `tags`
+and `pairs` are the same for entities of sentences (as run_ner.py) and for pairs of sentences. `head-only` trains pooler and classifier for
+5 epochs, `top-2` the top two layers with them: the peer sets requires_grad to False for the same parameters and runs the whole encoder in
+every step.
 
 Timed is what a user waits for from the loaded model and tokenised texts to the trained, evaluated model. Evaluation is on for both: dev
 after each epoch, the best weights written and loaded at the end, then test (ours reads dev once more). Features that are computed once and
 kept are part of the time.
 """
 
+import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
+
 from acclimate.stages.finetune import Finetune
+from acclimate.tasks.classify import Classify
+from acclimate.tasks.labelled_kind import LabelledKind
+from acclimate.tasks.pair import Pair
+from acclimate.tasks.split import Split
+from acclimate.tasks.tag import Tag
 from bench import models, ours, peers, texts
 from bench.measure import OURS, Bar, Bench, Cell, Row, interleave, versus
+from bench.peers import CLASSIFICATION, TAGGING, Learns
+from bench.texts import Labelled, Record
 
 DYNAMIC, BY_LENGTH = "Trainer, dynamic padding", "Trainer, group_by_length"
 
@@ -28,79 +39,112 @@ class Work:
     epochs: int
     lr: float
     dropouts: tuple[float | None, ...]  # None: the model's own
-    peers: tuple[str, ...]
+    against: tuple[str, ...]
+    read: Callable[..., Labelled] = texts.labelled
+    kind: type[LabelledKind] = Classify
+    learns: Learns = CLASSIFICATION
+    items: tuple[int, int, int] = (256, 32, 32)  # of train, dev and test, on a CPU
 
 
-def sizes(bench: Bench) -> tuple[int, int, int]:
-    """Texts of train, dev and test."""
+def sizes(bench: Bench, items: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Items of train, dev and test."""
     if bench.options.quick:
         return 64, 32, 32
-    return (8000, 1000, 1000) if bench.kind == "gpu" else (256, 32, 32)
+    return (8000, 1000, 1000) if bench.kind == "gpu" else items
 
 
-def _compare(bench: Bench, work: Work) -> list[Cell]:
+def compared(bench: Bench, work: Work) -> list[Cell]:
+    """Each dropout against each peer."""
     cells = []
-    rows = texts.labelled(bench.options.data, *sizes(bench))
-    data = ours.task_data(bench.work / "task", rows)
-    batch = 32  # as the Trainer's examples have it
+    rows = work.read(bench.options.data, *sizes(bench, work.items))
+    data = ours.task_data(bench.work / f"task {work.kind.__name__}", rows, work.kind)
+    assert data.task is not None
+    names, batch = list(data.task.names), 32  # as the Trainer's examples have it
+    given = {split: _records(part, getattr(rows, split)) for split, part in data.task.splits.items()}
     for name in models.names(bench):
         base = models.base(bench, name)
-        splits = {split: peers.labelled_rows(base, getattr(rows, split), rows.labels, ours.LENGTH) for split in ("train", "dev", "test")}
+        splits = {split: work.learns.rows(base, records, names, ours.LENGTH) for split, records in given.items()}
         for dropout in work.dropouts:
             stage = Finetune(
                 train=work.train, epochs=work.epochs, min_steps=0, batch_size=batch, lr=work.lr, dropout=dropout, max_length=ours.LENGTH,
-                patience=None, select_by="accuracy",
+                patience=None, select_by=work.learns.score,
             )  # fmt: skip
             # Once for nothing: it fills the cache of tokens, which is not timed.
             ours.finetune(bench, base.folder, data, stage.sliver(), 0)
-            sides = _sides(bench, base, data, stage, splits, rows.labels, work)
+            scores: dict[str, list[float]] = {}
+            sides = _sides(bench, base, data, stage, splits, names, work, scores)
             rounds = interleave(sides, bench.options.rounds)
             tokens = splits["train"]["length"][:]
             note = f"{len(tokens)} texts of {sum(tokens) / len(tokens):.0f} tokens in the mean, {max(tokens)} at most; {batch} a step"
             dropped = "own dropout" if dropout is None else f"dropout {dropout:g}"
-            cells += [versus(f"{dropped}, {peer}", rounds, peer, "s", model=name, note=note) for peer in work.peers]
+            for peer in work.against:
+                told = "; ".join(f"{side} {_spread(scores[side])}" for side in (OURS, peer))
+                both = {side: scores[side] for side in (OURS, peer)}
+                noted = f"{note}; test {work.learns.score.replace('_', ' ')}: {told}"
+                cells.append(versus(f"{dropped}, {peer}", rounds, peer, "s", model=name, note=noted, scores=both))
     return cells
 
 
+def _records(part: Split, records: list[Record]) -> list[Record]:
+    """What the peer is given: the same items, and tags as both sides learn them, whatever scheme the files have."""
+    if part.words is None:
+        return [records[row] for row in part.index.tolist()]
+    gold: Any = part.gold
+    tags = [[part.names[tag] for tag in gold[row].tolist()] for row in range(len(part))]
+    return [{"tokens": text.split(" "), "tags": of_text} for text, of_text in zip(part.inputs[0], tags, strict=True)]
+
+
+def _spread(scores: list[float]) -> str:
+    apart = f" ± {np.std(scores, ddof=1):.3f}" if len(scores) > 1 else ""
+    return f"{statistics.fmean(scores):.3f}{apart}"
+
+
 def _sides(
-    bench: Bench, base: models.Base, data: Any, stage: Finetune, splits: dict[str, Any], labels: list[str], work: Work
-) -> dict[str, Callable[[int], float]]:
+    bench: Bench, base: models.Base, data: Any, stage: Finetune, splits: dict[str, Any], labels: list[str], work: Work,
+    scores: dict[str, list[float]],
+) -> dict[str, Callable[[int], float]]:  # fmt: skip
     def our(number: int) -> float:
-        return ours.finetune(bench, base.folder, data, stage, number)[0]
+        seconds, outcome = ours.finetune(bench, base.folder, data, stage, number)
+        scores.setdefault(OURS, []).append(float(outcome.metrics[f"test_{work.learns.score}"]))
+        return seconds
 
     def their(peer: str) -> Callable[[int], float]:
         def measure(number: int) -> float:
-            return peers.finetune(
+            tuned = peers.finetune(
                 bench, base, splits, labels, train=stage.train, epochs=work.epochs, batch_size=stage.batch_size, lr=work.lr,
-                dropout=stage.dropout, by_length=peer == BY_LENGTH, seed=number,
-            )[0]  # fmt: skip
+                dropout=stage.dropout, by_length=peer == BY_LENGTH, seed=number, learns=work.learns,
+            )  # fmt: skip
+            scores.setdefault(peer, []).append(tuned.test)
+            return tuned.seconds
 
         return measure
 
-    return {OURS: our, **{peer: their(peer) for peer in work.peers}}
+    return {OURS: our, **{peer: their(peer) for peer in work.against}}
 
 
 WHOLE = Work("all", 3, 2e-4, (None, 0.0), (DYNAMIC, BY_LENGTH))
+TAGS = Work("all", 3, 2e-4, (None,), (DYNAMIC, BY_LENGTH), texts.tagged, Tag, TAGGING, (512, 64, 256))
+PAIRS = Work("all", 3, 2e-4, (None,), (DYNAMIC, BY_LENGTH), texts.paired, Pair, CLASSIFICATION, (384, 64, 192))
 HEAD = Work("head", 5, 1e-3, (None,), (DYNAMIC,))
 TOP_2 = Work(2, 5, 2e-4, (None,), (DYNAMIC,))
 TIMED = "seconds from loaded model and tokenised texts to the trained, evaluated model"
 
 
-def _bars(dynamic: float, by_length: float | None = None) -> dict[str, Bar]:
-    bars = {f"own dropout, {DYNAMIC}": Bar(dynamic)}
-    if by_length is not None:
-        bars |= {f"dropout 0, {DYNAMIC}": Bar(dynamic)}
-        bars |= {f"{dropped}, {BY_LENGTH}": Bar(by_length) for dropped in ("own dropout", "dropout 0")}
-    return bars
+def _bars(work: Work, dynamic: float, by_length: float = 0.0) -> dict[str, Bar]:
+    dropped = ("own dropout" if dropout is None else f"dropout {dropout:g}" for dropout in work.dropouts)
+    held_to = {DYNAMIC: dynamic, BY_LENGTH: by_length}
+    return {f"{each}, {peer}": Bar(held_to[peer]) for each in dropped for peer in work.against}
 
 
 ROWS = (
     Row(
         "finetune",
         TIMED,
-        lambda bench: _compare(bench, WHOLE),
-        {"cpu": _bars(2, 1.25), "gpu": {f"{dropped}, {DYNAMIC}": Bar(3) for dropped in ("own dropout", "dropout 0")}},
+        lambda bench: compared(bench, WHOLE),
+        {"cpu": _bars(WHOLE, 2, 1.25), "gpu": {f"{dropped}, {DYNAMIC}": Bar(3) for dropped in ("own dropout", "dropout 0")}},
     ),
-    Row("head-only", TIMED, lambda bench: _compare(bench, HEAD), {"cpu": _bars(40), "gpu": _bars(20)}),
-    Row("top-2", TIMED, lambda bench: _compare(bench, TOP_2), {"cpu": _bars(10), "gpu": _bars(3)}),
+    Row("tags", TIMED, lambda bench: compared(bench, TAGS), {"cpu": _bars(TAGS, 2.5, 2.5), "gpu": _bars(TAGS, 2.5, 2.5)}),
+    Row("pairs", TIMED, lambda bench: compared(bench, PAIRS), {"cpu": _bars(PAIRS, 2.5, 2.5), "gpu": _bars(PAIRS, 2.5, 2.5)}),
+    Row("head-only", TIMED, lambda bench: compared(bench, HEAD), {"cpu": _bars(HEAD, 40), "gpu": _bars(HEAD, 20)}),
+    Row("top-2", TIMED, lambda bench: compared(bench, TOP_2), {"cpu": _bars(TOP_2, 10), "gpu": _bars(TOP_2, 3)}),
 )

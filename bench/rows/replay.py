@@ -183,8 +183,8 @@ def _accuracies(bench: Bench, base: models.Base, seeds: int, train: Literal["all
     def their(seed: int) -> float:
         return peers.finetune(
             bench, base, parts, rows.labels, train=train, epochs=epochs, batch_size=stage.batch_size, lr=lr, dropout=0.1, by_length=False,
-            seed=seed,
-        )[1]  # fmt: skip
+            seed=seed, learns=peers.CLASSIFICATION,
+        ).dev  # fmt: skip
 
     sides = {OURS: our, peers.TRAINER: their}
     if train == "head":

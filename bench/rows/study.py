@@ -58,7 +58,7 @@ def _study(bench: Bench) -> list[Cell]:
         texts.write_rows(folder / f"{split}.jsonl", getattr(rows, split))
     domain = texts.documents(bench.options.data, 400_000 if not bench.options.quick else 60_000, CORPORA)
     (folder / "domain.txt").write_text("\n".join(domain) + "\n", encoding="utf-8")
-    (folder / "task.txt").write_text("\n".join(text for text, _ in rows.train) + "\n", encoding="utf-8")
+    (folder / "task.txt").write_text("\n".join(row["text"] for row in rows.train) + "\n", encoding="utf-8")
     steps: dict[str, int] = {}
 
     def our(number: int) -> float:
