@@ -129,6 +129,15 @@ def test_words_that_vanish_are_counted_and_texts_may_have_no_words_or_no_pieces(
     assert found.counted("dev") == {"windows_dev": 3, "overlapping_texts_dev": 0, "words_without_piece_dev": 2}
 
 
+def test_a_sentence_of_five_thousand_words_is_read_whole(tmp_path):
+    text = " ".join(["Ada", "Lovelace", "wrote", "naïve"] * 1250)
+    found = sequences([text, "Ada"], words_of([text, "Ada"]), tmp_path, TOKENIZERS["bytes"], 512, 128)
+    assert found.answering().asked(np.arange(len(found)))[:, 0].tolist() == list(range(5001))
+    assert (found.texts, found.pieces.several, found.lengths.max()) == (2, 1, 512)
+    assert len(found) == 2 - (-(found.store.offsets[1] - 510) // (510 - 128))
+    assert found.told("test") == "test texts: 1 of 2 are longer than 512 tokens and are read in overlapping windows"
+
+
 def test_a_tokenizer_that_reads_a_text_in_two_ways_is_refused():
     with pytest.raises(ModelError, match="two ways"):
         aligned(TOKENIZERS["bytes"], ["a b"], Ragged(np.array([[0, 1]]), np.array([0, 1])), np.array([0, 9]))

@@ -1,4 +1,4 @@
-"""A forward pass whose tokens are all unknown asks for nothing: it adds nothing, and every parameter still has its gradient."""
+"""A forward pass that asks for nothing (all tokens unknown, no word) adds nothing, and every parameter still has its gradient."""
 
 from dataclasses import replace
 
@@ -9,17 +9,22 @@ import torch
 from acclimate.modeling.execution import Packed
 from acclimate.modeling.families import SUPPORTED
 from acclimate.modeling.tensors import to_tensors
+from acclimate.objectives.losses.token_cross_entropy import TokenCrossEntropy
 from acclimate.objectives.mlm import summed_loss
+from acclimate.objectives.supervised import Supervised
 
 
+@pytest.mark.parametrize("kind", ["mlm", "tagger"])
 @pytest.mark.parametrize("name", SUPPORTED)
-def test_a_pass_without_masked_tokens_gives_no_loss_and_the_gradients_that_peers_wait_for(name, tiny, flat):
+def test_a_pass_that_asks_for_no_position_gives_no_loss_and_the_gradients_that_peers_wait_for(name, kind, tiny, flat):
     asking = flat((5, 9, 3), True)
-    nothing = {"target_index": np.zeros(0, np.int64), "target_ids": np.zeros(0, np.int64)}
+    asking = replace(asking, targets={**asking.targets, "target_weights": np.ones(len(asking.targets["target_index"]), np.float32)})
+    nothing = {key: each[:0] for key, each in asking.targets.items()}
+    loss_of = summed_loss if kind == "mlm" else Supervised(None, None, None, TokenCrossEntropy(np.ones(3))).loss
     with_gradient = []
     for batch in (asking, replace(asking, targets=nothing)):
-        model = tiny(name, "mlm")
-        loss = summed_loss(Packed(model), to_tensors(batch, torch.device("cpu")))
+        model = tiny(name, kind)
+        loss = loss_of(Packed(model), to_tensors(batch, torch.device("cpu")))
         loss.backward()
         with_gradient.append({key for key, parameter in model.named_parameters() if parameter.grad is not None})
     assert float(loss.detach()) == 0.0
