@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from acclimate.stages.pretrain import Pretrain
     from acclimate.stages.prune import Prune
     from acclimate.stages.tfidf import Tfidf
+    from acclimate.stages.zero_shot import ZeroShot
     from acclimate.study.language.recipe import Recipe
     from acclimate.study.language.study import Study, load_study
     from acclimate.study.plan.graph import Plan
@@ -64,6 +65,7 @@ __all__ = [
     "Tfidf",
     "TrainingError",
     "UnreadableError",
+    "ZeroShot",
     "load_predictor",
     "load_study",
     "load_zero_shot",
@@ -97,6 +99,7 @@ _HOMES = {
     "acclimate.stages.pretrain": ("Pretrain",),
     "acclimate.stages.prune": ("Prune",),
     "acclimate.stages.tfidf": ("Tfidf",),
+    "acclimate.stages.zero_shot": ("ZeroShot",),
     "acclimate.study.language.recipe": ("Recipe",),
     "acclimate.study.language.study": ("Study", "load_study"),
     "acclimate.study.plan.graph": ("Plan",),

@@ -12,6 +12,7 @@ import pytest
 from tests.stages.test_every_stage import inference_model
 from tests.study.conftest import WORDS, sentence, write_jsonl
 
+from acclimate import Finetune, Recipe, Study, ZeroShot
 from acclimate.errors import ModelError, SettingsError
 from acclimate.modeling.folder import ModelFolder
 from acclimate.report.publish import publish
@@ -172,12 +173,32 @@ def test_what_cannot_be_is_said_with_its_line(recipes, said, study_of):
         ("[zero_shot: {names: {sprot: x}}]", SettingsError, "recipes.a: names: 'sprot' is no label of the task; did you mean 'sport'"),
         ("[zero_shot: {entailment: LABEL_1}]", SettingsError, "has no label 'LABEL_1'; its labels are entailment, neutral, contradiction"),
         ("[zero_shot: {max_length: 99}]", SettingsError, "max_length: 99 is more than the 64 positions"),
+        (
+            '[zero_shot: {max_length: 8, template: "the match the goal the team is {}"}]',
+            SettingsError,
+            "max_length: of 8 tokens the longest",
+        ),
         ("{base: {zero_shot: ./nowhere}}", ModelError, "recipes.a: base ./nowhere: there is no folder .*; nor is it a recipe: those are a"),
     ],
 )
 def test_what_only_the_data_and_the_model_tell_is_said_by_the_plan(recipe, error, said, plan_of):
     with pytest.raises(error, match=said):
         plan_of(f"a: {recipe}")
+
+
+def test_without_a_task_of_labels_there_is_nothing_to_answer():
+    with pytest.raises(SettingsError) as refused:
+        parse_study({"data": {"domain": "x.jsonl"}, "recipes": {"a": ["zero_shot"]}})
+    assert "data: there is no `task`, and the recipe a reads it" in str(refused.value)
+    assert "perplexity" not in str(refused.value)
+
+
+def test_recipes_are_values_in_python_too():
+    task = {"path": "x", "kind": "classify"}
+    recipes = {"nli": Recipe(stages=(Finetune(task="nli"),)), "short": {"base": {"zero_shot": "nli", "template": "on {}"}}}
+    study = Study(data={"task": task, "tasks": {"nli": {"kind": "pair", "path": "y"}}}, recipes=recipes)
+    assert study.recipes["short"].stages == (ZeroShot(template="on {}"),)
+    assert list(study.compared) == ["short"]
 
 
 def test_of_a_task_of_other_items_it_is_said_that_it_does_not_answer_them():

@@ -3,7 +3,8 @@
 import numpy as np
 from tokenizers import Tokenizer
 
-from acclimate.data.pairs import PairSequences, pair_marks
+from acclimate.data.pairs import PairMarks, PairSequences, pair_marks
+from acclimate.data.ragged import IntArray
 from acclimate.data.tokens import TokenStore
 from acclimate.data.windows import Windows
 from acclimate.errors import SettingsError
@@ -18,11 +19,7 @@ def crossed(texts: TokenStore, hypotheses: TokenStore, tokenizer: Tokenizer, len
     """
     marks = pair_marks(tokenizer)
     whole_N, hypothesis_L = np.diff(texts.offsets), np.diff(hypotheses.offsets)
-    special = sum(map(len, (marks.prefix, marks.middle, marks.suffix)))
-    room_L = length - special - hypothesis_L
-    if room_L.min() < 1:
-        most = int(hypothesis_L.max()) + special
-        raise SettingsError(f"max_length: of {length} tokens the longest hypothesis takes {most} with its special ones: no text has room")
+    room_L = check_room(hypothesis_L, marks, length)
     kept_NL = np.minimum(whole_N[:, None], room_L)
     cut = int((whole_N - kept_NL.min(axis=1)).sum())
     count, labels = kept_NL.shape
@@ -32,3 +29,17 @@ def crossed(texts: TokenStore, hypotheses: TokenStore, tokenizer: Tokenizer, len
         texts, read, marks.prefix, marks.suffix,
         other=hypotheses, other_windows=asked, middle=marks.middle, segments=marks.segments,
     )  # fmt: skip
+
+
+def check_room(hypothesis_L: IntArray, marks: PairMarks, length: int) -> IntArray:
+    """[L] tokens that a text has room for beside each hypothesis of so many tokens, in sequences of at most `length`.
+
+    Raises:
+        SettingsError: beside one of them there is none.
+    """
+    special = sum(map(len, (marks.prefix, marks.middle, marks.suffix)))
+    room_L: IntArray = length - special - hypothesis_L
+    if room_L.min() < 1:
+        most = int(hypothesis_L.max()) + special
+        raise SettingsError(f"max_length: of {length} tokens the longest hypothesis takes {most} with its special ones: no text has room")
+    return room_L

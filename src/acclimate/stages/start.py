@@ -45,7 +45,9 @@ class Start(Stage):
         )  # fmt: skip
 
     def title(self) -> str:
-        return "random weights" if self.random else f"read the base {Path(self.name).name}"
+        if self.random:
+            return "random weights"
+        return f"read the base {Path(self.name).name}" + (" with its classifier" if self.classifier else "")
 
     def reads(self) -> tuple[str, ...]:
         return ()

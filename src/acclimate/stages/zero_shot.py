@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field, field_validator
 
+from acclimate.data.crossed import check_room
+from acclimate.data.pairs import pair_marks
+from acclimate.data.tokens import encoded
 from acclimate.data.unknown import unknown_words
 from acclimate.errors import SettingsError
-from acclimate.modeling.base_files import MAX_LENGTH
+from acclimate.modeling.base_files import MAX_LENGTH, TOKENIZER, read_tokenizer
 from acclimate.modeling.hypotheses import TEMPLATE, Hypotheses, check_template, check_words, with_hypotheses
 from acclimate.modeling.longest import check_length
 from acclimate.stages.base import Context, Outcome, Role, Serves, Stage
@@ -18,6 +21,9 @@ from acclimate.tasks.task import Task
 
 if TYPE_CHECKING:
     from acclimate.modeling.folder import ModelFolder
+
+
+MARKS = 16  # special tokens of a pair at most
 
 
 class ZeroShot(Stage):
@@ -79,16 +85,28 @@ class ZeroShot(Stage):
         check_length(self.max_length, given.config)
         if task is not None:
             check_words(self.names, task.names)
+            hypotheses = self.hypotheses(task)
             try:
-                self.hypotheses(task).columns(found.names)
+                hypotheses.columns(found.names)
             except SettingsError as error:
                 raise SettingsError(f"{self.word()}: {given.source.name}: {error}") from error
+            self._check_room(hypotheses, given)
         return given
+
+    def _most(self, given: Sizes) -> int:
+        # Tokens of text and hypothesis: what is asked for, what the classifier learned with, or the model's limit.
+        return self.max_length or (given.classifier.length if given.classifier is not None else None) or given.length(None)
+
+    def _check_room(self, hypotheses: Hypotheses, given: Sizes) -> None:
+        assert given.source is not None
+        most, longest = self._most(given), max(len(sentence.encode()) for sentence in hypotheses.sentences)
+        if longest + MARKS >= most:  # else no vocabulary makes it too long
+            tokenizer = read_tokenizer(given.source.folder / TOKENIZER)
+            check_room(encoded(tokenizer, hypotheses.sentences)[1], pair_marks(tokenizer), most)
 
     def work(self, given: Sizes, reads: Reads) -> Work:
         assert reads.task is not None
-        found, tokens = given.classifier, 0.0
-        most = self.max_length or (found.length if found is not None else None) or given.length(None)
+        tokens, most = 0.0, self._most(given)
         for name, split in (("dev", reads.task.dev), ("test", reads.task.test)):
             measured = reads.texts[f"task {name}"][0]
             length_N = np.fromiter(measured.lengths(split.documents()), np.float64)

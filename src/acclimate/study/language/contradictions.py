@@ -53,7 +53,8 @@ def contradictions(study: "Study", whole: bool = True) -> Iterator[Mistake]:
         yield from _without_place(study)
     if whole and reading and study.data.task is None:
         # What trains nothing is written where models are compared by text.
-        answers = any(stage.role == "answers" for name in reading for stage in study.recipes[name].stages)
+        forms = {form for kind in study.kinds if not kind.learned for form in kind.answered}
+        answers = any(stage.role == "answers" and forms & stage.serves.keys() for name in reading for stage in study.recipes[name].stages)
         corpora = ", ".join(study.data.corpora_by_name()) or "NAME"
         mend = f"; held-out text is one, too: `task: {{kind: perplexity, on: [{corpora}]}}`" if answers else ""
         yield Mistake(("data",), f"there is no `task`, and {_some(reading, 'reads', 'read')} it{mend}")
