@@ -252,6 +252,22 @@ def plan_of(folder, text):
     return prepare(load_study(folder / "study.yaml"), folder, folder / "store")
 
 
+def test_the_plan_counts_the_tokens_of_both_texts_as_they_are_cut(studied, tmp_path):
+    from acclimate.study.language.study import load_study
+    from acclimate.study.plan.estimate import estimates
+    from acclimate.study.plan.prepared import prepare
+    from acclimate.study.store.artifacts import Store
+
+    store = Store(studied / "pair store")
+    prepared = prepare(load_study(studied / "pair.yaml"), studied, tmp_path / "store")
+    found = estimates(prepared, 1e9)
+    trained = [(key, node) for key, node in prepared.plan.nodes.items() if node.stage.word() == "finetune"]
+    assert len(trained) == 8
+    for key, _ in trained:
+        measured = json.loads((store.path(key) / "metrics.json").read_text())
+        assert found[key].tokens == pytest.approx(measured["cost"]["tokens"], rel=1e-6)
+
+
 def test_class_weights_of_scores_are_refused_before_anything_runs(studied, tmp_path):
     task = DATA.format(kind="similarity", folder=studied, more="")
     study = STUDY.format(folder=studied, task=task).replace("train: head", "class_weights: balanced")

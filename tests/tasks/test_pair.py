@@ -70,6 +70,7 @@ def test_what_is_not_clear_is_asked_for_by_the_names_of_its_settings(tmp_path):
     refused(tmp_path, "which columns are the two texts\\? Name them with `text:` and `text_b:`; the columns are 'x', 'y', 'z', 'label'")
     refused(tmp_path, "which column is the second text\\? Name it with `text_b:`", text="x")
     refused(tmp_path, "which column is the first text\\? Name it with `text:`", text_b="x")
+    refused(tmp_path, "'nope'", text_b="nope")
     jsonl(tmp_path / "all.jsonl", [{"premise": "a", "hypothesis": "b", "z": "c", "y": "d"}])
     refused(tmp_path, "which column is the label\\? Name it with `label:`")
     refused(tmp_path, "the column 'premise' cannot be both text and text_b", text="premise", text_b="premise", label="z")
@@ -149,3 +150,12 @@ def test_a_test_split_without_labels_is_told_and_how_to_go_on(tmp_path):
     refused(tmp_path, r"the test split has no labels \(no column 'label'\); say `train: train\.jsonl` instead of the folder")
     told = refused(tmp_path, r"the test split has no labels", path=None, train="train.jsonl", test="test.jsonl")
     assert "leave out `test:`" in told
+
+
+def test_a_test_file_that_is_called_unlabelled_is_told_and_how_to_go_on(tmp_path):
+    jsonl(tmp_path / "train.jsonl", rows())
+    jsonl(tmp_path / "dev.jsonl", rows(start=60, count=12))
+    jsonl(tmp_path / "test_unlabelled.jsonl", [{"premise": "a", "hypothesis": "b"}])
+    told = refused(tmp_path, r"test_unlabelled\.jsonl: the test split has no labels, as its name says; say `train: \./train\.jsonl`")
+    assert "acclimate takes test out of train (or judge by dev: name it `test:`)" in told
+    assert opened(tmp_path, path=None, train="train.jsonl", test="dev.jsonl").facts.made == ("dev",)

@@ -1,6 +1,7 @@
 """Finds a task's splits: named one by one, in a folder with train/dev/test files, in a Hugging Face dataset, or one pool to be split."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from os.path import commonprefix
@@ -16,6 +17,8 @@ from acclimate.data.readers.reading import Reading
 from acclimate.data.readers.records import Source, open_source, source_of_dataset
 from acclimate.data.readers.split_names import SPLIT_NAMES, by_split, missed, split_in, split_of
 from acclimate.errors import DataError
+
+_UNLABELLED = re.compile(r"unlabell?ed|no_?labels?|without_?labels?|hidden|blind", re.IGNORECASE)  # as benchmarks call such files
 
 
 def open_splits(named: Mapping[str, str | None], path: str | None, root: Path, reading: Reading) -> dict[str, Source]:
@@ -111,6 +114,12 @@ def _refuse_like_splits(path: str, folder: Path, unread: Sequence[Path], splits:
         if split is not None and split not in splits:
             name = each.relative_to(folder)
             named = ", ".join(f"`{known}: {path}/{members[0] if len(members) == 1 else '...'}`" for known, members in splits.items())
+            if _UNLABELLED.search(each.name):
+                judge = " (or judge by dev: name it `test:`)" if split == "test" and "dev" in splits else ""
+                raise DataError(
+                    f"{each}: the {split} split has no labels, as its name says; say {named} instead of the folder, and acclimate takes "
+                    f"{split} out of train{judge}"
+                )
             raise DataError(
                 f"{each}: is this {split}? It would be taken out of train; name the files one by one ({named}, `{split}: {path}/{name}`), "
                 "or move it away"
