@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from acclimate.data.readers.reading import AskedFormat, DocumentMode, Format, LabelledFormat, Quoting
+from acclimate.tasks.marked_text import Offsets
 
 Reading = dict[str, Any]
 """What was set of the options below, as settings of a corpus or a task."""
@@ -41,12 +42,22 @@ TEXTS = {
 ASKED = {**_TEXT, **_TEXT_B, **TEXTS, "format": Annotated[AskedFormat | None, _option("--format", _FORMAT)]}
 """Of those that put texts to a model, which may be pairs of them, or sentences in columns."""
 _SEPARATOR = "Between several labels in one cell: any text, tab, space, list, or none. Default: detected."
+_SCHEMES = "Of tags: IOB1, IOB2, BIOES, BILOU, BMES, IO, or plain where there is no O. Default: detected."
+_TAGS = {
+    "tokens": Annotated[str | None, _option("--tokens", "Column with the words of a sentence (CoNLL: its number). Default: detected.")],
+    "tags": Annotated[str | None, _option("--tags", "Column with a tag for every word (CoNLL: its number). Default: detected.")],
+    "spans": Annotated[str | None, _option("--spans", "Column with the marked spans of a text. Default: detected.")],
+    "offsets": Annotated[Offsets | None, _option("--offsets", "What the start and end of spans count. Default: characters.")],
+    "scheme": Annotated[str | None, _option("--scheme", _SCHEMES)],
+    "repair": Annotated[bool | None, _option("--repair", "Read tags that their scheme does not allow as they seem meant, and count them.")],
+}
 LABELS = {
     **_TEXT,
     **_TEXT_B,
     **_LABEL,
     **_SCORE,
     "separator": Annotated[str | None, _option("--separator", _SEPARATOR)],
+    **_TAGS,
     "format": Annotated[LabelledFormat | None, _option("--format", _FORMAT)],
     **_TABLES,
 }

@@ -117,10 +117,12 @@ def evaluate_file(
             f"{source.files[0]}: scores need labels, and a txt file has none; say `format: tsv` or `format: csv` if it is a table"
         )
     predictor = load()
-    kind, _ = kind.detect(source, predictor.labels)
+    kind, found = kind.detect(source, predictor.labels)
     columns = _columns(model, kind, source)
     for note in _notes(file, source, {role.name: columns[role.name] for role in reversed(kind.roles) if role.name in columns}):
         say(note)
+    if found:
+        say(f"{file}: {', '.join(f'{name} {value}' for name, value in found.items())}")
     rows, rejected = read_labelled(source, kind, columns, predictor.labels)
     say(
         f"evaluated on {len(rows):,} {many(kind.item)} of {_named(source)}"

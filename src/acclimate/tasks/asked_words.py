@@ -1,17 +1,17 @@
 """What a model that tags words is asked about: the words of raw texts, or those that rows have already, whether they have tags or not."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from acclimate.data.corpus import checked_text
 from acclimate.data.found_words import found_words
 from acclimate.data.ragged import Ragged, offsets_of
+from acclimate.data.readers.conll import DOCUMENT, line_of
 from acclimate.data.readers.every_text import Asked, asked_text
 from acclimate.data.readers.problems import Problems
 from acclimate.data.readers.records import Record, Source
-from acclimate.tasks.tagged_rows import column_of_words
 
 PEEK = 50  # rows, of which the first with a value shows whether a column holds lists
 
@@ -41,12 +41,21 @@ def _words_in(column: str) -> Asked:
     return Asked({"tokens": column}, read, words_between_spaces, tokens=True)
 
 
+def column_of_words(source: Source) -> str:
+    """Of sentences in columns the first; where words are numbered, the second."""
+    first = next(iter(source.records((), Problems(skip_bad=True))), None)
+    if first is None or len([name for name in source.columns if name != DOCUMENT]) < 3:
+        return "1"
+    return "2" if first.values["1"] == [str(number) for number in range(1, len(first.values["1"]) + 1)] else "1"
+
+
 def joined(record: Record, column: str, problems: Problems) -> str | None:
     """The words of a record, one space between them; None where they are none, which `problems` gets to know."""
     words = record.values[column]
     why = _no_words(words)
     if why is not None:
-        problems.add("empty sentence" if words == [] else "odd tokens", record.file, record.line, f"{column!r} {why}", record.values)
+        line = line_of(record.values, record.line, why.word)
+        problems.add("empty sentence" if words == [] else "odd tokens", record.file, line, f"{column!r} {why.says}", record.values)
         return None
     return checked_text(record._replace(values={column: " ".join(words)}), column, problems)
 
@@ -71,14 +80,22 @@ def _holds_lists(source: Source, column: str) -> bool:
     return isinstance(next((value for value in seen if value is not None), None), list)
 
 
-def _no_words(words: Any) -> str | None:
+class _Odd(NamedTuple):
+    """What is wrong with words, and with which, from 0."""
+
+    says: str
+    word: int = 0
+
+
+def _no_words(words: Any) -> _Odd | None:
     if not isinstance(words, list):
-        return f"is {type(words).__name__}, a list of words is wanted"
+        return _Odd(f"is {type(words).__name__}, a list of words is wanted")
     if not words:
-        return "is empty: there is no word"
-    for number, word in enumerate(words, start=1):
+        return _Odd("is empty: there is no word")
+    for number, word in enumerate(words):
         if not isinstance(word, str):
-            return f"has {type(word).__name__} as token {number:,}; a string is wanted"
+            return _Odd(f"has {type(word).__name__} as token {number + 1:,}; a string is wanted", number)
         if not word or any(letter.isspace() for letter in word):
-            return f"has {repr(word) + ', which holds white space,' if word else 'an empty string'} as token {number:,}"
+            what = f"{word!r}, which holds white space," if word else "an empty string"
+            return _Odd(f"has {what} as token {number + 1:,}", number)
     return None

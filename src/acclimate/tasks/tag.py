@@ -35,6 +35,20 @@ from acclimate.tasks.split import Answers, Column, Split
 from acclimate.tasks.tagged_rows import SPANS, TAGS, TEXT, TOKENS, Reader, columns_of, detected_scheme, refuse_unknown, types_in, types_of
 
 NO_ENTITY = "no entity"
+PLAIN_USE = """\
+from transformers import pipeline
+
+# "." is this folder; a hub id serves as well. Of a text longer than the model's window all is read with `stride=64`.
+tag = pipeline("token-classification", model=".", aggregation_strategy="simple")
+for found in tag("a text to tag"):
+    print(found["entity_group"], found["start"], found["end"], found["word"], found["score"])"""
+OWN_USE = """\
+from pathlib import Path
+
+from acclimate import load_predictor
+
+model = load_predictor(Path("."))  # this folder
+print(model.entities(["a text to tag"]))  # a list a text, with where each begins and ends"""
 TOLD_OF_ROWS = {
     "repaired": "tags that stood against the scheme were repaired",
     "trimmed": "spans had blanks at their ends, which were left out",
@@ -111,7 +125,17 @@ class Tag(LabelledKind):
     named: ClassVar[tuple[str, ...]] = ("gold", "predicted")
     architecture: ClassVar[str | None] = "ForTokenClassification"
     every_word: ClassVar[bool] = True
-    card: ClassVar[tuple[str, str]] = ("token-classification", "finds entities of {count} tags in text, word by word")
+    card: ClassVar[tuple[str, str]] = (
+        "token-classification",
+        "gives every word of a text one of {count} tags",
+    )
+    limits: ClassVar[tuple[str, ...]] = (
+        "It knows the types of its tags alone; what it finds neither overlaps nor nests.",
+        "Its probabilities were not calibrated.",
+    )
+    plain_use: ClassVar[str] = PLAIN_USE
+    own_use: ClassVar[str] = OWN_USE
+    whole_use: ClassVar[str] = "acclimate predict FOLDER texts.jsonl --out entities.jsonl"
     name_is: ClassVar[str] = "type"
 
     @classmethod

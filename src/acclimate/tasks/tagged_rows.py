@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 
 from acclimate.data.corpus import checked_text
 from acclimate.data.readers.columns import NAMES, detect_column
-from acclimate.data.readers.conll import DOCUMENT, LINES
+from acclimate.data.readers.conll import DOCUMENT, LINES, line_of
 from acclimate.data.readers.problems import Problems, place
 from acclimate.data.readers.records import Record, Source
 from acclimate.errors import DataError
+from acclimate.tasks.asked_words import column_of_words, joined
 from acclimate.tasks.kind import ColumnRole
 from acclimate.tasks.labels import MISSING, label_hint, some_labels
 from acclimate.tasks.marked_text import BadSpan, Offsets, spans_in, tagged
@@ -60,14 +61,6 @@ def columns_of(source: Source, stated: Mapping[str, str]) -> tuple[dict[str, str
             taken = [*found.values(), *([stated["group"]] if "group" in stated else [])]
             found[role.name] = detected[role.name] = detect_column(role.name, source, taken, role.known_as)
     return {role.name: found[role.name] for role in roles}, detected
-
-
-def column_of_words(source: Source) -> str:
-    """Of sentences in columns the first; where words are numbered, the second."""
-    first = next(iter(source.records((), Problems(skip_bad=True))), None)
-    if first is None or len([name for name in source.columns if name != DOCUMENT]) < 3:
-        return "1"
-    return "2" if first.values["1"] == [str(number) for number in range(1, len(first.values["1"]) + 1)] else "1"
 
 
 def listed(value: Any, names: Sequence[str] | None) -> list[str] | str:
@@ -148,13 +141,11 @@ class Reader(NamedTuple):
         return None if row is None or not self._known(row.target, record, problems) else row
 
     def _listed(self, record: Record, columns: Mapping[str, str], problems: Problems) -> Row | None:
-        words, value = (record.values[columns[role]] for role in ("tokens", "tags"))
-        if why := _no_words(words):
-            problems.add(
-                "odd tokens" if words != [] else "empty sentence", record.file, record.line, f"{columns['tokens']!r} {why}", record.values
-            )
+        text = joined(record, columns["tokens"], problems)
+        if text is None:
             return None
-        tags = listed(value, self.labels)
+        words = text.split(" ")
+        tags = listed(record.values[columns["tags"]], self.labels)
         if isinstance(tags, str):
             problems.add("odd tags", record.file, record.line, f"{columns['tags']!r} {tags}", record.values)
             return None
@@ -162,20 +153,12 @@ class Reader(NamedTuple):
             message = f"{columns['tokens']!r} has {len(words):,} words and {columns['tags']!r} {len(tags):,} tags: every word needs one"
             problems.add("tokens and tags of different length", record.file, record.line, message, record.values)
             return None
-        for number, word in enumerate(words):
-            if not word or any(letter.isspace() for letter in word):
-                what = "is empty" if not word else f"{word!r} holds white space"
-                problems.add("odd tokens", record.file, _line(record, number), f"token {number + 1:,} {what}", record.values)
-                return None
-        text = checked_text(record._replace(values={columns["tokens"]: " ".join(words)}), columns["tokens"], problems)
-        if text is None:
-            return None
         made, faults = to_iob2(tags, self.scheme)
         fault = next((each for each in faults if not (self.repair and each.mendable)), None)
         if fault is not None:
             word = f"tag {fault.word + 1:,}, of {words[fault.word]!r}: " if record.values.get(LINES) is None else ""
             message = f"{word}{fault.why}{_mend(fault.mendable, made[fault.word], self.scheme)}"
-            problems.add("tag against the scheme", record.file, _line(record, fault.word), message, record.values)
+            problems.add("tag against the scheme", record.file, line_of(record.values, record.line, fault.word), message, record.values)
             return None
         return Row((text,), Tagged(tuple(made), _joined(words), repaired=len(faults)))
 
@@ -205,7 +188,7 @@ class Reader(NamedTuple):
                 name = type_of(tag)
                 message = f"type {name!r} is not among {some_labels(known)}"
                 hint = partial(label_hint, name, frozenset(known))
-                problems.add("unknown type", record.file, _line(record, number), message, record.values, hint)
+                problems.add("unknown type", record.file, line_of(record.values, record.line, number), message, record.values, hint)
                 return False
         return True
 
@@ -274,25 +257,11 @@ def _numbered(source: Source, stated: Mapping[str, str]) -> tuple[dict[str, str]
     return {role: found[role] for role in usual}, {role: f"column {column}" for role, column in detected.items()}
 
 
-def _no_words(words: Any) -> str | None:
-    if not isinstance(words, list):
-        return f"is {_short(words)}; a list of words is wanted"
-    if not words:
-        return "is empty: there is no word"
-    odd = next((number for number, word in enumerate(words, start=1) if not isinstance(word, str)), None)
-    return None if odd is None else f"has {_short(words[odd - 1])} as token {odd:,}; a string is wanted"
-
-
 def _mend(mendable: bool, made: str, scheme: Scheme) -> str:
     if not mendable:
         return ""
     other = "; if the file is IOB1, say `scheme: IOB1`" if scheme == "IOB2" else ""
     return f" (`repair: true` reads it as {made!r}{other})"
-
-
-def _line(record: Record, word: int) -> int:
-    lines = record.values.get(LINES)
-    return int(lines[word]) if isinstance(lines, list) and record.values.keys() >= {"1", LINES} else record.line
 
 
 def _joined(words: Sequence[str]) -> tuple[tuple[int, int], ...]:

@@ -5,7 +5,7 @@ document, and belong to no sentence. Comments (`# `) stand before a sentence, an
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -119,6 +119,12 @@ def sentences_of(
             sentence.rows.append(fields)
             sentence.lines.append(number)
     yield from _ended(sentence, shape, f"{file.name} {document}")
+
+
+def line_of(values: Mapping[str, Any], line: int, word: int) -> int:
+    """The line of a word, counted from 0, of a sentence in columns; of any other record, which begins at `line`, that one."""
+    lines = values.get(LINES)
+    return int(lines[word]) if isinstance(lines, list) and "1" in values else line
 
 
 def _ended(sentence: _Sentence, shape: Shape, document: str) -> Iterator[tuple[int, dict[str, Any] | None]]:
