@@ -108,6 +108,17 @@ def test_data_sets_of_the_hub_are_named_where_the_model_read_them(results_of: Ma
     assert data.eval_results[0].dataset_type == "owner/task"
 
 
+def test_what_answers_without_labels_names_no_data_of_the_task_and_no_number_of_labels(results_of: Make) -> None:
+    base, *_, end = steps()
+    answers = {**end, "parent": "base", "stage": "zero_shot", "role": "answers", "settings": {"template": "about {}"}}
+    facts = {**FACTS, "hub_datasets": {"task": ["owner/task"]}}
+    made = ModelCard(card(chain_of(results_of(SCORES, BETTER, stages=[{**base, "role": "start"}, answers], **facts)), True))
+    assert made.data.datasets is None
+    assert "It has learned from no label of this task" in made.text
+    assert "This model has learned from none of these labels" in made.text
+    assert "It learnt from" not in made.text
+
+
 def test_the_text_says_what_it_is_what_it_can_and_what_nobody_knows(results_of: Make) -> None:
     text = card(chain_of(results_of(SCORES, BETTER, stages=steps(), **FACTS)), True, 64, "best")
     assert "the recipe “DAPT” is the best of 2 recipes by macro F1 on the dev set, and this is its run with seed 0" in text

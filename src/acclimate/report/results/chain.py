@@ -88,6 +88,7 @@ class Chain:
     def hub_datasets(self) -> list[str]:
         """The hub ids of all that this model was trained on."""
         by_name = self.results.study.get("hub_datasets") or {}
+        own = [] if self.without_labels and "task" not in self.read else ["task"]
         # A pretraining on the task also reads its unlabelled texts.
-        names = ["task", *(f"task {name}" for name in self.tasks), *self.read, *(["task unlabeled"] if "task" in self.read else [])]
+        names = [*own, *(f"task {name}" for name in self.tasks), *self.read, *(["task unlabeled"] if "task" in self.read else [])]
         return list(dict.fromkeys(str(each) for name in names for each in by_name.get(name) or ()))
