@@ -1,6 +1,6 @@
-"""Write the sentences of this folder: first lines of contracts, made up, with their parties, dates, amounts and places marked.
+"""Write the sentences in tags/: first lines of contracts, made up, with their parties, dates, amounts and places marked.
 
-The names in dev and test are none of train's, so that nothing is found by heart. `python make.py` writes the same files again.
+The names in dev and test are none of train's, so that nothing is found by heart. `python make_tags.py` writes the same files again.
 """
 
 import random
@@ -66,7 +66,7 @@ def sentence(names: dict[str, list[str]], rng: random.Random) -> list[tuple[str,
 
 
 def main() -> None:
-    """Write train.conll, dev.conll and test.conll beside this file; no sentence stands in two of them."""
+    """Write train.conll, dev.conll and test.conll; no sentence stands in two of them."""
     seen: set[tuple[tuple[str, str], ...]] = set()
     for split, count, quarters in (("train", 240, (2, 3)), ("dev", 60, (0,)), ("test", 120, (1,))):
         rng = random.Random(f"tags {split}")
@@ -76,7 +76,7 @@ def main() -> None:
         rows = [row for row in drawn if row not in seen]
         seen.update(rows)
         text = "\n".join("".join(f"{word}\t{tag}\n" for word, tag in row) for row in rows)
-        (Path(__file__).parent / f"{split}.conll").write_text(text, encoding="utf-8")
+        (Path(__file__).parent / "tags" / f"{split}.conll").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
