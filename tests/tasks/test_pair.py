@@ -76,6 +76,11 @@ def test_what_is_not_clear_is_asked_for_by_the_names_of_its_settings(tmp_path):
     refused(tmp_path, "the column 'premise' cannot be both text and text_b", text="premise", text_b="premise", label="z")
 
 
+def test_scores_in_the_place_of_labels_are_told_to_be_of_another_kind(tmp_path):
+    jsonl(tmp_path / "all.jsonl", [{"text": f"a {n}", "text_b": "b", "score": n / 7, "genre": "x"} for n in range(30)])
+    refused(tmp_path, r"which column is the label\? Name it with `label:`; .* \(pairs with scores are of `kind: similarity`\)")
+
+
 def test_a_table_without_a_header_takes_the_texts_in_their_order(tmp_path):
     with (tmp_path / "all.csv").open("w", newline="") as file:
         csv.writer(file).writerows([tuple(row.values()) for row in rows()])
@@ -103,6 +108,7 @@ def test_pairs_without_agreement_are_told_and_can_be_left_out_or_kept(tmp_path, 
         ({"premise": "a", "hypothesis": ["b"], "label": "neutral"}, "'hypothesis' is list, a string is wanted"),
         ({"premise": "a", "label": "neutral"}, "hypothesis"),
         ({"premise": "a", "hypothesis": "b", "label": ""}, "'label' is empty"),
+        ({"premise": "a", "hypothesis": "b", "label": 4.5}, "'label' is 4.5, .*; pairs with scores are of `kind: similarity`"),
         ({"premise": "premise", "hypothesis": "hypothesis", "label": "label"}, "the row repeats the header"),
     ],
 )

@@ -1,5 +1,6 @@
 """Pairs of texts with one label each: entailment, paraphrase, relevance."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
@@ -76,15 +77,20 @@ class Pair(OneNameKind):
         texts = checked_texts(record, columns, problems)
         if texts is None:
             return None
-        value = record.values[columns["label"]]
+        column = columns["label"]
+        value = record.values[column]
         if self._without_agreement(value):
             message = (
-                f"{columns['label']!r} is {value!r}, as SNLI and its kin write it where annotators did not agree, which is no label: say "
+                f"{column!r} is {value!r}, as SNLI and its kin write it where annotators did not agree, which is no label: say "
                 "`skip_bad: true` to leave such pairs out, or `odd_labels: keep` where it is a class"
             )
             problems.add("no agreement", record.file, record.line, message, record.values)
             return None
-        label = self.checked(record, columns["label"], value, problems)
+        if isinstance(value, float) and math.isfinite(value) and not value.is_integer():
+            message = f"{column!r} is {value!r}, and a label is a word or a whole number; pairs with scores are of `kind: similarity`"
+            problems.add("no label", record.file, record.line, message, record.values)
+            return None
+        label = self.checked(record, column, value, problems)
         return None if label is None else Row(texts, label)
 
     @classmethod

@@ -107,7 +107,9 @@ def _found(source: Source, stated: Mapping[str, str], about: ColumnRole | None, 
     missing, left = [role for role in roles if role not in found], _left(source, (*found.values(), *taken))
     if missing and (len(left) != len(missing) or (about and about.name in missing)):
         source.check_columns(tuple(stated.values()))  # a name that is not there is the better reason
-        raise DataError(f"{source.files[0]}: {_unclear(missing)}; the columns are {', '.join(map(repr, source.columns))}")
+        scored = about is not None and about.name == "label" and "score" in source.columns
+        hint = " (pairs with scores are of `kind: similarity`)" if scored and missing == ["label"] else ""
+        raise DataError(f"{source.files[0]}: {_unclear(missing)}; the columns are {', '.join(map(repr, source.columns))}{hint}")
     found |= dict(zip(missing, left, strict=True) if missing else ())
     twice = next((column for column in found.values() if [*found.values()].count(column) > 1), None)
     if twice is not None:
