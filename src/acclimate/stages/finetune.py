@@ -32,7 +32,7 @@ LR = 5e-5
 
 
 class Finetune(EncoderPace, Stage):
-    """Train a classifier on the labelled texts; dev decides when to stop, test is evaluated once."""
+    """Train a classifier, or a tagger of words, on the labelled texts; dev decides when to stop, test is evaluated once."""
 
     version: ClassVar[int] = 3
     role: ClassVar[Role] = "learns"
@@ -55,7 +55,7 @@ class Finetune(EncoderPace, Stage):
     min_steps: int = Field(default=200, ge=0)
     """At least so many optimiser steps, however few the labels are (Mosbach et al. 2021; Zhang et al. 2021)."""
     batch_size: int = Field(default=16, gt=0)
-    """Texts per optimiser step, over all devices."""
+    """Texts per optimiser step, over all devices; where every word is answered, windows of texts."""
     dropout: float | None = Field(default=None, ge=0, lt=1)
     """Dropout while training; default the model's own. Frozen layers have none: what they give is computed once."""
     frozen_precision: Literal["float32", "float16"] = "float32"
