@@ -9,7 +9,8 @@ from pydantic import ValidationError
 from acclimate.data.ragged import Ragged
 from acclimate.errors import DataError, SettingsError
 from acclimate.tasks.marked_text import spans_in, tagged
-from acclimate.tasks.tag import NO_ENTITY, Tag, most_likely
+from acclimate.tasks.tag import NO_ENTITY, Tag
+from acclimate.tasks.tag_answers import most_likely
 from acclimate.tasks.task import Task
 
 
@@ -136,6 +137,21 @@ def test_a_scheme_that_is_not_clear_must_be_said(tmp_path):
         opened(tmp_path, rows)
 
 
+def test_types_that_differ_in_case_alone_are_told(tmp_path):
+    odd = {"tokens": ["x", "y"], "tags": ["B-per", "O"]}
+    assert "all.jsonl: 'PER' (30), 'per' (1); where all of these are types, name them with `labels:`" in error_of(tmp_path, odd)
+    assert opened(tmp_path, extra=[odd], labels=["PER", "per"]).names == ("O", "B-PER", "I-PER", "B-per", "I-per")
+
+
+def test_columns_without_a_usual_name_are_asked_for(tmp_path):
+    rows = [{"sentence": row["tokens"], "gold": row["tags"]} for row in sentences()]
+    with pytest.raises(
+        DataError, match=r"name them with `tokens:` and `tags:`, or with `text:` and `spans:`; the columns are 'sentence', 'gold'"
+    ):
+        opened(tmp_path, rows)
+    assert opened(tmp_path, rows, tokens="sentence", tags="gold").names == ("O", "B-PER", "I-PER")
+
+
 def test_types_that_train_does_not_have_are_told(tmp_path):
     write(tmp_path / "train.jsonl", sentences())
     write(tmp_path / "test.jsonl", [*sentences(5, 100), {"tokens": ["x"], "tags": ["B-per"]}])
@@ -159,6 +175,28 @@ def test_a_test_whose_tags_are_hidden_is_no_test(tmp_path, tags):
     write(tmp_path / "test.jsonl", [{**row, "tags": tags} for row in sentences(5, 100)])
     with pytest.raises(DataError, match=r"the test split has no labels \(.*\); leave out `test:`"):
         Task.open(Tag(train="train.jsonl", test="test.jsonl"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "scheme", "entities"),
+    [
+        # As Tjong Kim Sang & De Meulder (2003) count them: 1,668 places, 702 others, 1,661 organizations and 1,617 persons in test.
+        ("ner_conll2003", "IOB1 (2 of 23,429 entities begin with B- where IOB1 has I-)", (1668, 702, 1661, 1617)),
+        ("ner_sec_filings", "IOB1", (39, 7, 56, 216)),
+        ("ner_wnut17", "IOB2", (66, 142, 165, 150, 429, 127)),
+        ("ner_ncbi_disease", "IOB2", (960,)),
+    ],
+)
+def test_real_data_have_the_entities_that_they_are_known_for(shared, name, scheme, entities):
+    task = Task.open(Tag(path=name, duplicates="keep"), shared / "tasks")
+    assert task.facts.detected["scheme"] == scheme
+    assert tuple(task.facts.label_counts["test"].values()) == entities
+
+
+def test_a_sentence_may_be_as_long_as_it_likes(tmp_path):
+    long = {"tokens": [f"w{n}" for n in range(5_000)], "tags": ["O", "B-PER"] * 2_500}
+    task = opened(tmp_path, extra=[long])
+    assert max(map(len, tags_of(task).values())) == 5_000
 
 
 # Numbers
@@ -225,6 +263,12 @@ def test_errors_in_columns_name_the_line_of_the_word(tmp_path):
         Task.open(Tag(path="train.conll", tags=3), tmp_path)
     with pytest.raises(DataError, match="the column '1' cannot be both tokens and tags"):
         Task.open(Tag(path="train.conll", tags=1), tmp_path)
+
+
+def test_a_file_without_blank_lines_is_one_sentence_and_told_so(tmp_path):
+    (tmp_path / "train.conll").write_text("Ann B-X\nleft O\n" * 30)
+    with pytest.raises(DataError, match="this is one sentence: does a blank line stand behind every one"):
+        Task.open(Tag(path="train.conll"), tmp_path)
 
 
 def test_a_column_of_words_is_not_taken_for_tags(tmp_path):

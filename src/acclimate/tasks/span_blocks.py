@@ -24,6 +24,7 @@ from acclimate.tasks.metrics.spans import (
     tags_of,
 )
 from acclimate.tasks.split import Answers, Split
+from acclimate.tasks.tag_answers import marked
 
 MOST_TYPES = 25  # of a matrix that can still be read
 MOST_SENTENCES = 8  # that are shown
@@ -161,13 +162,7 @@ def _together(judged: Judged) -> tuple[np.ndarray, np.ndarray]:
 
 def _marks(tags: Ragged, split: Split) -> list[list[Mark]]:
     """[N] what tags mark in each text."""
-    assert split.words is not None
-    spans, types = entities_of(tags, split.names), tags_of(split.names).types
-    found: list[list[Mark]] = [[] for _ in range(len(split))]
-    for item, first, last, kind in zip(*(column.tolist() for column in spans), strict=True):
-        words = split.words[item]
-        found[item].append(Mark(int(words[first, 0]), int(words[last, 1]), types[kind]))
-    return found
+    return [[Mark(each["start"], each["end"], each["label"]) for each in entities] for entities in marked(tags, split)]
 
 
 def _cut(text: str, right: list[Mark], said: list[Mark]) -> MarkedText:

@@ -1,6 +1,5 @@
 """A tag for every word of a sentence: names in text (IOB2, whatever the files' scheme is), or parts of speech and their like."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -27,12 +26,24 @@ from acclimate.tasks.metrics.metric import Metric
 from acclimate.tasks.metrics.spans import METRICS, OUTSIDE, entities_of, entity_f1, tags_of, type_of
 from acclimate.tasks.metrics.spans import rows as rows_of
 from acclimate.tasks.named import label_counts
-from acclimate.tasks.one_name import refuse_not_finite
 from acclimate.tasks.rows import Row, Rows
 from acclimate.tasks.schemes import ALSO_CALLED, Scheme
 from acclimate.tasks.span_blocks import TOLD
 from acclimate.tasks.split import Answers, Column, Split
-from acclimate.tasks.tagged_rows import SPANS, TAGS, TEXT, TOKENS, Reader, columns_of, detected_scheme, refuse_unknown, types_in, types_of
+from acclimate.tasks.tag_answers import marked, most_likely
+from acclimate.tasks.tagged_rows import (
+    SPANS,
+    TAGS,
+    TEXT,
+    TOKENS,
+    Reader,
+    alike,
+    columns_of,
+    detected_scheme,
+    refuse_unknown,
+    types_in,
+    types_of,
+)
 
 NO_ENTITY = "no entity"
 PLAIN_USE = """\
@@ -53,40 +64,6 @@ TOLD_OF_ROWS = {
     "repaired": "tags that stood against the scheme were repaired",
     "trimmed": "spans had blanks at their ends, which were left out",
 }
-
-
-def most_likely(probabilities_WL: Any, split: Split) -> Answers:
-    """The most likely tag of each word, how likely it is, and the entities that they make: JSON texts, a list for each item.
-
-    `probabilities_WL`: all words of all items, one after the other. An entity is `{"start", "end", "label", "text"}`, in characters.
-
-    Raises:
-        TrainingError: a probability is not a number.
-    """
-    probabilities_WL = np.asarray(probabilities_WL, dtype=np.float64)
-    refuse_not_finite(probabilities_WL)
-    assert split.words is not None
-    predicted = Ragged(probabilities_WL.argmax(axis=1), split.words.offsets)
-    sure = Ragged(probabilities_WL.max(axis=1), split.words.offsets)
-    return {"predicted": predicted, "sure": sure, "entities": written_entities(predicted, split)}
-
-
-def written_entities(tags: Ragged, split: Split) -> tuple[str, ...]:
-    """[N] the entities of each item that tags make, as JSON."""
-    return tuple(json.dumps(entities, ensure_ascii=False) for entities in marked(tags, split))
-
-
-def marked(tags: Ragged, split: Split) -> list[list[dict[str, Any]]]:
-    """[N] the entities of each item that tags make: where each begins and ends in characters, its type, and its text."""
-    assert split.words is not None
-    found: list[list[dict[str, Any]]] = [[] for _ in range(len(tags))]
-    types, (texts,) = tags_of(split.names).types, split.inputs
-    spans, begins = entities_of(tags, split.names), split.words.offsets
-    starts = split.words.values[begins[spans.item] + spans.first, 0] if len(spans) else spans.first
-    ends = split.words.values[begins[spans.item] + spans.last, 1] if len(spans) else spans.last
-    for item, start, end, number in zip(*(column.tolist() for column in (spans.item, starts, ends, spans.type)), strict=True):
-        found[item].append({"start": start, "end": end, "label": types[number], "text": texts[item][start:end]})
-    return found
 
 
 class Tag(LabelledKind):
@@ -214,8 +191,12 @@ class Tag(LabelledKind):
         return f"{column!r} names no entity in any sentence" if hidden else None
 
     def odd(self, rows: Mapping[str, Rows], columns: Mapping[str, str], problems: Problems) -> tuple[str, ...]:
-        """What was repaired and trimmed, by split."""
+        """What was repaired and trimmed, by split; types that are written in two ways are a mistake."""
         notes = []
+        train = rows["train"]
+        for names in alike(types_in(train, self.scheme)) if self.labels is None and self.scheme != "plain" else ():
+            message = f"{names}; where all of these are types, name them with `labels:`"
+            problems.fatal("types that differ in case or white space alone", train.files[0], None, message)
         for split, each in rows.items():
             for name, told in TOLD_OF_ROWS.items():
                 counts = [count for target in each.targets if (count := getattr(target, name))]
@@ -264,6 +245,11 @@ class Tag(LabelledKind):
         )
         once = [name for name, count in entities.items() if count == 1]
         return (told, *([f"{len(once):,} of {len(entities):,} types have one entity ({', '.join(map(repr, once[:8]))})"] if once else []))
+
+    def too_few(self, train: Rows, split: str) -> str:
+        """Why nothing could be taken out of train; one sentence is all where no blank line ends any."""
+        told = super().too_few(train, split)
+        return f"{told}; this is one sentence: does a blank line stand behind every one?" if len(train) == 1 else told
 
     def absent(self, counts: Mapping[str, int], split: str) -> tuple[str, ...]:
         """Types that a split does not hold."""

@@ -211,6 +211,16 @@ def refuse_unknown(rows: Rows, known: Iterable[str], scheme: Scheme | None, why:
     return rows.take([row for row in range(len(rows)) if row not in unknown]) if unknown else rows
 
 
+def alike(types: Mapping[str, int]) -> Iterator[str]:
+    """Types that differ in case or white space alone, and how often each occurs."""
+    groups: dict[str, list[str]] = {}
+    for name in types:
+        groups.setdefault("".join(name.split()).casefold(), []).append(name)
+    for names in groups.values():
+        if len(names) > 1:
+            yield ", ".join(f"{name!r} ({types[name]:,})" for name in sorted(names, key=lambda name: -types[name]))
+
+
 def _typed(tag: str, scheme: Scheme | None) -> str | None:
     if scheme == "plain":
         return tag
@@ -218,10 +228,19 @@ def _typed(tag: str, scheme: Scheme | None) -> str | None:
 
 
 def _is_marked(source: Source, stated: Mapping[str, str]) -> bool:
-    """Whether spans of a text are marked, and no words are listed: as stated, or as the names of columns and the first record show."""
+    """Whether spans of a text are marked, and no words are listed: as stated, or as the names of columns and the first record show.
+
+    Raises:
+        DataError: no name says either.
+    """
     if {"text", "spans", "tokens", "tags"} & stated.keys():
         return bool({"text", "spans"} & stated.keys())
     names = [name.strip().casefold() for name in source.columns]
+    if names and not any(_any(role, names) for role in (TOKENS, TAGS, SPANS)):
+        raise DataError(
+            f"{source.files[0]}: no column goes by a usual name of words and tags, or of spans marked in a text; "
+            f"name them with `tokens:` and `tags:`, or with `text:` and `spans:`; the columns are {', '.join(map(repr, source.columns))}"
+        )
     if not _any(TEXT, names) or not _any(SPANS, names):
         return _any(TEXT, names) and not _any(TOKENS, names)
     if not _any(TOKENS, names) or not _any(TAGS, names):
