@@ -104,3 +104,11 @@ def test_numbers_that_are_none_are_no_labels_and_no_traceback(tmp_path):
 def test_one_long_object_is_gone_through_a_few_times_only(tmp_path):
     (tmp_path / "a.json").write_text(json.dumps([{"text": "long", "label": "a", "words": ["word"] * 50_000}], indent=1))
     assert len(values(tmp_path / "a.json")[0]["words"]) == 50_000
+
+
+@pytest.mark.parametrize("name", ["one.jsonl", "one.json"])
+def test_a_single_sentence_of_tokens_and_tags_is_a_record_and_no_table_of_columns(tmp_path, name):
+    (tmp_path / name).write_text('{"tokens": ["Ann", "left"], "tags": ["B-PER", "O"]}\n')
+    with Problems() as problems:
+        (record,) = open_source(name, tmp_path).records(("tokens", "tags"), problems)
+    assert record.values == {"tokens": ["Ann", "left"], "tags": ["B-PER", "O"]}

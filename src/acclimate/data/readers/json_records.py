@@ -14,6 +14,7 @@ from acclimate.data.readers.reading import LONGEST
 from acclimate.data.readers.split_names import split_of
 
 _FIRST_READ = 1 << 16  # characters of a document read before the first try to understand them
+_SENTENCE = ("tokens", "words")  # columns of lists
 _WRAPPERS = ("data", "rows", "records", "examples", "items", "instances", "documents", "results", "train")
 _Lines = Iterator[tuple[int, str | None]]
 _Objects = Iterator[tuple[int, dict[str, Any] | None]]
@@ -199,6 +200,8 @@ def _no_record(file: Path, value: object) -> str | None:
     name = next((name for name in _WRAPPERS if name in tables), None)
     if name is not None:
         return f"one JSON object, whose rows stand under {name!r}: jq -c '.{name}[]' {file.name} > {file.stem}.jsonl"
+    if any(isinstance(value.get(name), list) for name in _SENTENCE):
+        return None  # lists of words and of tags are what a sentence is
     if all(isinstance(each, dict | list) for each in value.values()):
         orient = _orient(value)
         read = f"pandas.read_json({file.name!r}{f', orient={orient!r}' if orient else ''})"
