@@ -2,6 +2,8 @@
 
 import json
 
+import pyarrow.parquet as pq
+
 CONLL = "".join(f"-DOCSTART- -X- O\n\nU.N. NNP I-ORG\nsays VB O\nw{n} NNP I-PER\n\n" for n in range(40))
 
 
@@ -42,3 +44,21 @@ def test_the_plan_shows_what_was_detected(acclimate, tmp_path):
     assert "task.detected: format conll, tokens column 1, tags column 3, scheme IOB1" in planned.stdout
     assert "task.label_counts.test: ORG 8, PER 8" in planned.stdout
     assert "120 words in 40 sentences, 33.3 % of them O; 80 entities, and 0 sentences without one" in planned.stdout
+
+
+def test_a_study_hands_over_names_of_tags_and_tells_of_sentences(acclimate, tmp_path):
+    (tmp_path / "train.iob").write_text(CONLL)
+    (tmp_path / "study.yaml").write_text("data: { task: { kind: tag, path: train.iob } }\nrecipes: { a: { base: majority } }\nseeds: 2\n")
+    done = acclimate("study", "study.yaml", "--out", "out", "--engine", "inline", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    rows = pq.read_table(tmp_path / "out/predictions.parquet").to_pylist()
+    assert rows[0]["gold"] == ["B-ORG", "O", "B-PER"]
+    assert len(rows[0]["predicted"]) == len(rows[0]["sure"]) == 3
+    assert all(isinstance(json.loads(row["entities"]), list) for row in rows)
+    told = json.loads((tmp_path / "out/study.json").read_text())
+    assert told["item"] == "sentence"
+    assert next(iter(told["metrics"])) == "entity_f1"
+    page = (tmp_path / "out/report.html").read_text()
+    for title in ("Each type", "Right and wrong entities", "Types and what they were taken for", "Sentences with mistakes"):
+        assert title in page
+    assert "entity F1" in page

@@ -311,6 +311,7 @@ def marked(**more):
         ("label", [0, 7, "PER"]),
         ("entities", {"start_offset": 0, "end_offset": 7, "label": "PER", "id": 3}),
         ("label", {"start": 0, "end": 7, "text": "Ann Lee", "labels": ["PER"]}),
+        ("ents", {"start": 0, "end": 7, "label": "PER"}),
     ],
 )
 def test_spans_are_read_as_tools_write_them(tmp_path, name, span):
@@ -319,6 +320,12 @@ def test_spans_are_read_as_tools_write_them(tmp_path, name, span):
     assert task.facts.detected["spans"] == name
     assert tags_of(task)["Ann Lee saw w3."] == ["B-PER", "I-PER", "O", "O", "O"]
     assert task.train.inputs[0][0].startswith("Ann Lee")
+
+
+def test_a_list_of_each_field_of_spans_is_read_as_datasets_keep_it():
+    kept = {"start": [0, 4], "end": [3, 7], "label": ["A", "B"]}
+    assert spans_in(kept, "Ann Lee", "characters") == ([(0, 3, "A"), (4, 7, "B")], 0)
+    assert spans_in({"start": [], "end": [], "label": []}, "Ann Lee", "characters") == ([], 0)
 
 
 @pytest.mark.parametrize(
@@ -391,8 +398,8 @@ def test_answers_are_tags_and_entities_in_characters(tmp_path):
     assert found[0] == [{"start": 0, "end": 7, "label": "PER", "text": "Ann Lee"}]
     ((said,),) = found[1:]
     assert split.inputs[0][1][said["start"] : said["end"]] == said["text"]
-    assert Tag.shown(answers["predicted"], 0, task.names) == "PER (1 to 2)"
-    assert Tag.shown(split.gold.take(np.array([0])), 0, task.names) == "PER (1 to 2)"
+    assert Tag.shown(answers["predicted"], 0, task.names) == "PER (words 1 to 2)"
+    assert Tag.shown(split.gold.take(np.array([0])), 0, task.names) == "PER (words 1 to 2)"
     assert Tag.shown(Ragged.of([[0, 0]]), 0, task.names) == NO_ENTITY
 
 

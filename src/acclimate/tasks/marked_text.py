@@ -40,6 +40,8 @@ def spans_in(value: Any, text: str, offsets: Offsets) -> tuple[list[Span], int]:
     Raises:
         BadSpan: one cannot be understood, lies outside the text, is empty, divides a character, or overlaps another.
     """
+    if isinstance(value, Mapping) and all(isinstance(each, list) for each in value.values()):
+        value = [dict(zip(value, each, strict=True)) for each in _together(value)]  # as `datasets` keeps a list of mappings
     if not isinstance(value, list):
         raise BadSpan("odd spans", f"is {_short(value)}; a list of spans is wanted, as {{'start': 0, 'end': 5, 'label': 'PER'}}")
     units = _units(text) if offsets == "utf-16" else None
@@ -78,6 +80,13 @@ def tagged(text: str, spans: Sequence[Span]) -> tuple[list[str], list[tuple[int,
             tags.append(f"{'B' if spans[place].start == start else 'I'}-{spans[place].label}" if inside else "O")
             ends.append((start, end))
     return tags, ends
+
+
+def _together(fields: Mapping[str, list[Any]]) -> list[tuple[Any, ...]]:
+    try:
+        return list(zip(*fields.values(), strict=True))
+    except ValueError:
+        raise BadSpan("odd spans", f"has lists of different length under {', '.join(map(repr, fields))}") from None
 
 
 def _divided(word: tuple[int, int], cuts: Sequence[int]) -> list[tuple[int, int]]:

@@ -312,7 +312,7 @@ class Tag(LabelledKind):
         assert isinstance(column, Ragged)
         spans, types = entities_of(column.take(np.array([row])), names), tags_of(names).types
         told = (
-            f"{types[number]} ({first + 1})" if first == last else f"{types[number]} ({first + 1} to {last + 1})"
+            f"{types[number]} (word {first + 1})" if first == last else f"{types[number]} (words {first + 1} to {last + 1})"
             for first, last, number in zip(spans.first.tolist(), spans.last.tolist(), spans.type.tolist(), strict=True)
         )
         return ", ".join(told) or NO_ENTITY
