@@ -72,7 +72,7 @@ def test_a_shorter_table_is_a_language_too() -> None:
     short = language(stages=(Finetune,))
     with pytest.raises(SettingsError, match="unknown stage 'prune'; stages are finetune"):
         short.parse({"data": DATA, "recipes": {"a": ["prune", "finetune"]}})
-    with pytest.raises(SettingsError, match=r"`random: \{sizes\}`, or `\{layers_of: model, keep: layers\}`$"):
+    with pytest.raises(SettingsError, match=r"`\{layers_of: model, keep: layers\}`, or `\{end_of: recipe\}`$"):
         short.parse({"data": DATA, "recipes": {"a": {"base": {"tfidf": {}}}}})
     assert "tfidf:" not in short.reference_markdown()
     validator = jsonschema.Draft202012Validator(short.json_schema())
