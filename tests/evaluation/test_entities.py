@@ -18,6 +18,7 @@ from acclimate.evaluation.apply import evaluate_file, predict_file
 from acclimate.evaluation.entities import Entity, entities_in
 from acclimate.files import read_json, write_json
 from acclimate.modeling.baselines.linear_tagger_model import fits
+from acclimate.modeling.baselines.majority_model import MajorityModel
 
 NAMES = ("O", "B-person", "I-person", "B-place", "I-place")
 TEXTS = ("Anna Lee lives in Rome", "Bob Ray went to New York", "Anna Lee saw Bob Ray", "in Rome and New York", "Rome")
@@ -179,3 +180,15 @@ def test_words_without_tags_one_a_line_are_sentences_where_that_is_said_and_line
     assert named(predict("new.txt")[0]) == [[("Bob", "person")], [("Ray", "person")], None, [("Rome", "place")]]
     answers = acclimate("predict", "model", "new.txt", "--format", "conll").stdout.splitlines()
     assert [json.loads(answer)["tags"] for answer in answers] == [["B-person", "I-person"], ["B-place"]]
+
+
+def test_sentences_in_columns_are_nothing_for_models_that_answer_texts_and_txt_without_tags_is_nothing_to_judge_by(here):
+    MajorityModel(("neg", "pos"), (0.25, 0.75)).save(here / "shares")
+    (here / "new.conll").write_text(SENTENCES)
+    with pytest.raises(DataError, match=r"new\.conll: a word a line \(CoNLL\), which models that tag words are asked about"):
+        predict_file(Path("shares"), CorpusSettings(path="new.conll"), None, io.BytesIO(), lambda _: None)
+    with pytest.raises(DataError, match=r"new\.conll: a word a line \(CoNLL\)"):
+        evaluate_file(Path("shares"), "new.conll", {}, lambda _: None)
+    (here / "new.txt").write_text("Anna Lee lives in Rome\n")
+    with pytest.raises(DataError, match="say `format: conll` if it has a word and its tag a line"):
+        evaluate_file(Path("model"), "new.txt", {}, lambda _: None)

@@ -147,12 +147,13 @@ def learned(found: "Learned", out: Path) -> None:
 
 
 def scores(metrics: dict[str, Any]) -> None:
-    """Names and numbers; what stands in a mapping has both names."""
+    """Names and numbers, in columns; what stands in a mapping has both names."""
+    wide = max(26, *map(len, metrics)) if metrics else 26
     for name, value in metrics.items():
         if isinstance(value, dict):
             scores({f"{name}.{inner}": each for inner, each in value.items()})
         else:
-            print(f"{name:26} {value:.4f}" if isinstance(value, float) else f"{name:26} {value}")
+            print(f"{name:{wide}} {value:.4f}" if isinstance(value, float) else f"{name:{wide}} {value}")
 
 
 def entries(found: "list[Entry]", done: str = "") -> None:

@@ -113,9 +113,11 @@ def evaluate_file(
     kind = _read_as(kind_class, {"train": file, **reading})
     source = open_one(file, Path.cwd(), kind.reading, split)
     if source.format == "txt":
-        raise DataError(
-            f"{source.files[0]}: scores need labels, and a txt file has none; say `format: tsv` or `format: csv` if it is a table"
+        mend = (
+            "`format: conll` if it has a word and its tag a line" if kind.every_word else "`format: tsv` or `format: csv` if it is a table"
         )
+        raise DataError(f"{source.files[0]}: scores need labels, and a txt file has none; say {mend}")
+    _refuse_sentences(source, kind_class)
     predictor = load()
     kind, found = kind.detect(source, predictor.labels)
     columns = _columns(model, kind, source)
@@ -179,11 +181,17 @@ def _texts(asked: CorpusSettings, split: str | None, kind: type[TaskKind] | None
     ask = kind.asked if kind is not None else asked_pair if "text_b" in named else asked_text
     reading = replace(asked.reading, sentences=kind is not None and kind.every_word)
     source = open_one(str(asked.path), Path.cwd(), reading, split)
+    _refuse_sentences(source, kind)
     if source.format == "txt" and asked.documents is None:
         source = replace(source, documents=dict.fromkeys(source.files, "line"))
     wanted = ask(source, named)
     source.check_columns(tuple(wanted.columns.values()))
     return source, wanted
+
+
+def _refuse_sentences(source: Source, kind: type[TaskKind] | None) -> None:
+    if source.format == "conll" and (kind is None or not kind.every_word):
+        raise DataError(f"{source.files[0]}: a word a line (CoNLL), which models that tag words are asked about; this one answers texts")
 
 
 def _form(model: Path, predictor: Predictor, wanted: Asked) -> AnswerForm:
