@@ -12,6 +12,7 @@ from acclimate import load_predictor
 from acclimate.errors import ModelError, SettingsError
 from acclimate.evaluation.zero_shot_predictor import load_zero_shot
 from acclimate.modeling.base_files import CONFIG
+from acclimate.modeling.baselines.majority_model import MajorityModel
 from acclimate.modeling.folder import ModelFolder
 from acclimate.modeling.hypotheses import Hypotheses, check_template, entailment_column, with_hypotheses
 from acclimate.modeling.source import classifier_names, resolve_base
@@ -155,6 +156,9 @@ def test_a_model_without_a_classifier_or_one_that_judges_nothing_is_refused(tmp_
         load_zero_shot(tmp_path / "base", LABELS)
     with pytest.raises(SettingsError, match=r"nli: no label of the model begins with 'entail'.*its labels are sport, trade"):
         load_zero_shot(nli_model(tmp_path / "nli", names=("sport", "trade")), LABELS)
+    MajorityModel(("a", "b"), (0.5, 0.5)).save(tmp_path / "plain")
+    with pytest.raises(ModelError, match="plain: this is a plain baseline, and zero-shot asks a transformer"):
+        load_zero_shot(tmp_path / "plain", LABELS)
     assert classifier_names(resolve_base(str(tmp_path / "base"), tmp_path)) == ()
     assert classifier_names(resolve_base(str(tmp_path / "nli"), tmp_path)) == ("sport", "trade")
 

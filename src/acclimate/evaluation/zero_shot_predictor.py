@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from acclimate.errors import ModelError, SettingsError
 from acclimate.evaluation.trained_folder import checked, finite_weights, model_config
 from acclimate.modeling.base_files import CONFIG, MAX_LENGTH
+from acclimate.modeling.baselines.table import BASELINES
 from acclimate.modeling.hypotheses import TEMPLATE, Hypotheses, check_template, check_words
 from acclimate.tasks.classify import Classify
 from acclimate.tasks.kind import Link
@@ -156,6 +157,8 @@ def hypotheses_of(folder: Path) -> Hypotheses | None:
 
 
 def _check(folder: "ModelFolder", hypotheses: Hypotheses) -> None:
+    if folder.config.get("model_type") in BASELINES:
+        raise ModelError(f"{folder.path}: this is a plain baseline, and zero-shot asks a transformer that has learned inference")
     if "classifier" not in folder.parts:
         raise ModelError(f"{folder.path}: this model has no trained classifier, and zero-shot asks one of natural language inference")
     try:

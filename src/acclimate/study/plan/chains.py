@@ -95,8 +95,9 @@ class Chains:
         try:
             return self._start(name, end_of, draw, asks)
         except ModelError as error:
-            recipes = ", ".join(self._study.recipes)
-            raise ModelError(f"recipes.{name}: {error}; nor is it a recipe: those are {recipes}") from error
+            there = (self._root / Path(end_of).expanduser()).is_dir()
+            recipes = "" if there else f"; nor is it a recipe: those are {', '.join(self._study.recipes)}"
+            raise ModelError(f"recipes.{name}: {error}{recipes}") from error
 
     def _start(self, name: str, base: str | New, draw: int, classifier: bool = False) -> Chain:
         if isinstance(base, New):
