@@ -155,7 +155,9 @@ def test_columns_without_a_usual_name_are_asked_for(tmp_path):
 def test_types_that_train_does_not_have_are_told(tmp_path):
     write(tmp_path / "train.jsonl", sentences())
     write(tmp_path / "test.jsonl", [*sentences(5, 100), {"tokens": ["x"], "tags": ["B-per"]}])
-    with pytest.raises(DataError, match=r"test\.jsonl:6: the test type 'per' is never seen in train, which has \{'PER'\} — 'PER' meant\?"):
+    with pytest.raises(
+        DataError, match=r"test\.jsonl:6: the test type 'per' \(of 'x'\) is never seen in train, which has \{'PER'\} — 'PER' meant\?"
+    ):
         Task.open(Tag(train="train.jsonl", test="test.jsonl"), tmp_path)
     assert len(Task.open(Tag(train="train.jsonl", test="test.jsonl", skip_bad=True), tmp_path).test) == 5
 

@@ -203,10 +203,12 @@ def refuse_unknown(rows: Rows, known: Iterable[str], scheme: Scheme | None, why:
     """The rows whose types are all known; `why` is what is said of others: their type stands at `{}`."""
     types, unknown = frozenset(known), set()
     for row, target in enumerate(rows.targets):
-        odd = next((kind for tag in target.tags if (kind := _typed(tag, scheme)) is not None and kind not in types), None)
+        found = ((kind, ends) for tag, ends in zip(target.tags, target.ends, strict=True) if (kind := _typed(tag, scheme)) is not None)
+        odd, (start, end) = next(((kind, ends) for kind, ends in found if kind not in types), (None, (0, 0)))
         if odd is not None:
             unknown.add(row)
-            message = f"{why.format(repr(odd))} {some_labels(types)}"
+            word = rows.inputs[0][row][start:end]
+            message = f"{why.format(f'{odd!r} (of {_short(word)})')} {some_labels(types)}"
             problems.add("unknown type", *rows.places[row], message, {"text": rows.shown(row)}, partial(label_hint, odd, types))
     return rows.take([row for row in range(len(rows)) if row not in unknown]) if unknown else rows
 
