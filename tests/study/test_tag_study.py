@@ -117,3 +117,12 @@ def test_a_words_probabilities_are_those_that_plain_transformers_gives_its_first
     words = found_words([SPACED])
     first = [next(place for place, (start, end) in enumerate(offsets) if start == begin < end) for begin, _ in words.values.tolist()]
     np.testing.assert_allclose(load_predictor(best).probabilities([SPACED], words=words), probabilities[first], atol=1e-5)
+
+
+def test_the_report_counts_labelled_sentences_and_entities_of_each_type(studied):
+    page = (studied / "out" / "report.md").read_text()
+    gold = [json.loads(line)["tags"] for line in (studied / "train.jsonl").read_text().splitlines()]
+    assert "Labelled examples:" in page
+    assert "Held-out" not in page
+    for name in ("loc", "per"):
+        assert f"| {name} | {sum(tags.count(f'B-{name}') for tags in gold)} |" in page

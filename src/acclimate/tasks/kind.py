@@ -234,6 +234,7 @@ class TaskKind(Settings):
             "kind": cls.model_fields["kind"].default,
             "item": cls.item,
             "name_is": cls.name_is,
+            "learned": cls.learned,
             "metrics": {metric.name: {name: getattr(metric, name) for name in told} for metric in cls.metrics},
             "card": {
                 "tag": cls.card[0],

@@ -50,7 +50,9 @@ class KindFacts:
     metrics: Mapping[str, ScoreFacts] = field(default_factory=dict)
     """By name, in the kind's order."""
     name_is: str = "label"
-    """What its names are: labels, or the corpora of documents."""
+    """What its names are: labels, types of entities, or the corpora of documents."""
+    learned: bool | None = None
+    """Whether there are examples to learn from; folders that do not say it are older than names that are no labels and are learned."""
 
     @staticmethod
     def of(study: Mapping[str, Any], path: Path = Path("study.json")) -> "KindFacts":
@@ -62,7 +64,7 @@ class KindFacts:
         said = study if "metrics" in study else Classify.about()
         try:
             found = TypeAdapter(KindFacts).validate_python(
-                {name: said[name] for name in ("item", "card", "metrics", "name_is") if name in said}
+                {name: said[name] for name in ("item", "card", "metrics", "name_is", "learned") if name in said}
             )
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
@@ -71,7 +73,7 @@ class KindFacts:
         told = found.card  # of which the code stands in fences as it is
         card = replace(told, tag=one_line(told.tag), does=one_line(told.does), limits=tuple(map(one_line, told.limits)))
         metrics = {name: _inert(score) for name, score in found.metrics.items()}
-        return KindFacts(one_line(found.item), card, metrics, one_line(found.name_is))
+        return KindFacts(one_line(found.item), card, metrics, one_line(found.name_is), found.learned)
 
     @property
     def items(self) -> str:
@@ -80,8 +82,8 @@ class KindFacts:
 
     @property
     def labelled(self) -> bool:
-        """Whether its names are what is right for an item."""
-        return self.name_is == "label"
+        """Whether its items have something that is right, and was learned."""
+        return self.name_is == "label" if self.learned is None else self.learned
 
     def score(self, column: str) -> ScoreFacts:
         """Of a column such as `test_macro_f1`; of a score that the kind does not know the name is all there is."""
