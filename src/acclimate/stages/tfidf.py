@@ -6,13 +6,14 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from acclimate.stages.base import USUAL_SCORE, Context, Outcome, Role, Serves, Stage
+from acclimate.stages.base import Context, Outcome, Role, Serves
 from acclimate.stages.planned import Reads, Sizes, Work
+from acclimate.stages.regularised import Regularised
 from acclimate.tasks.task import Task
 from acclimate.tasks.thresholds import Choice
 
 
-class Tfidf(Stage):
+class Tfidf(Regularised):
     """Words and word pairs weighted by tf-idf, logistic regression on top: the bar that every model must clear.
 
     Of pairs: the terms that stand in both texts, those of the first and those of the second alone, and how much the texts overlap. Where
@@ -36,20 +37,6 @@ class Tfidf(Stage):
     """`balanced` weighs each class by N / (L x its count), of labels each by itself the examples of each by (N - n) / n."""
     thresholds: Choice = "half"
     """Where a text may have several labels, the probability above which each is given: one `half`, or `tuned` on dev for its highest F1."""
-    select_by: str | None = None
-    """The dev score that decides on the strength; the task's own first one (macro F1) when not given."""
-
-    def reads(self) -> tuple[str, ...]:
-        return ("labels",)
-
-    def draws(self) -> bool:
-        return False
-
-    def keyed(self) -> dict[str, Any]:
-        return super().keyed() | {"select_by": self.select_by or USUAL_SCORE}
-
-    def sliver(self) -> "Tfidf":
-        return self.model_copy(update={"strengths": self.strengths[:1]})
 
     def check(self, given: Sizes, task: Task | None) -> Sizes:
         if task is not None:
@@ -60,22 +47,14 @@ class Tfidf(Stage):
         return Work(disk_bytes=0, seconds=5.0)
 
     def run(self, parent: object, context: Context) -> Outcome:
-        from acclimate.modeling.baselines.tfidf_model import TfidfModel, fit
-        from acclimate.stages.decision import Decision
+        from acclimate.modeling.baselines.tfidf_model import fit
         from acclimate.stages.plain import Fitted, plain_outcome
 
         def best_of_all(task: Task) -> Fitted:
-            head, gold = task.kind.head(task.names, "sequence"), np.asarray(task.train.gold)
-            metric, balanced = task.kind.metric(self.select_by), self.class_weights == "balanced"
-            tried: list[tuple[float, float, TfidfModel]] = []
-            for strength in self.strengths:
-                model = fit(task.train.inputs, gold, head.names, strength, self.ngrams, self.most_terms, balanced, head.link)
-                decision = Decision.of(task, self.thresholds, model.probabilities(*task.dev.inputs))
-                score = metric.score(task.dev, decision.answers(decision.dev, task.dev))
-                tried.append((score, strength, model))
-            # The first of equals: the strongest regularisation that reaches the best dev score.
-            _, strength, best = max(tried, key=lambda entry: metric.merit(entry[0]))
-            log = tuple({"strength": strength, f"dev_{metric.name}": score} for score, strength, _ in tried)
+            head, gold, texts = task.kind.head(task.names, "sequence"), np.asarray(task.train.gold), task.train.inputs
+            rest = (self.ngrams, self.most_terms, self.class_weights == "balanced", head.link)
+            fitted = ((strength, fit(texts, gold, head.names, strength, *rest)) for strength in self.strengths)
+            strength, best, log = self.best_on_dev(task, fitted, "sequence", self.thresholds)
             return Fitted(best, best.weights.size + best.bias.size, {"strength": strength, "terms": len(best.terms)}, log)
 
         return plain_outcome(context, best_of_all, self.thresholds)
