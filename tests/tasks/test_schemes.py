@@ -51,6 +51,16 @@ def test_a_mixture_is_not_guessed():
     assert "`scheme: IOB1`" in found.why
     assert detected("B-A L-A S-A O").scheme is None
     assert "'O' (the letter)" in detected("A 0 0 0").why
+    found = detected("O O", "b-A i-A O")
+    assert found.scheme is None
+    assert found.at == 1
+    assert "'b-A': write 'B-A'; where it is a type, say `scheme: IO`" in found.why
+
+
+def test_a_slip_among_many_is_no_scheme_of_its_own():
+    assert detected(*["B-A I-A O"] * 20, "S-A").scheme == "IOB2"
+    assert detected(*["B-A I-A O"] * 20, "B-A L-A").scheme == "IOB2"
+    assert detected(*["B-A I-A I-A E-A O"] * 20, "B-A").scheme == "BIOES"
 
 
 BOTH = "B-A I-A I-A O B-B B-B I-B B-A O"
@@ -96,6 +106,7 @@ def test_what_the_scheme_does_not_allow_is_told_and_read_as_it_is_meant():
     assert iob2("S-A I-A E-A", "BIOES")[0] == "B-A B-A I-A"
     assert iob2("O o", "IOB2")[1] == [(1, "'o' is no tag of IOB2 — 'O' (the letter) meant?")]
     assert iob2("O b-A", "IOB2")[1] == [(1, "'b-A' is no tag of IOB2 — 'B-A' meant?")]
+    assert iob2("X O", "plain")[1][0][1].startswith("'O' says that a word belongs to no entity, and plain tags have none")
     assert iob2("O E-A", "IOB2")[1] == [(1, "'E-A' is no tag of IOB2; its tags are O and B-TYPE, I-TYPE")]
 
 

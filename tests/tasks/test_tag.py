@@ -412,3 +412,41 @@ def test_settings_that_contradict_each_other_are_refused():
         Tag(path="x", scheme="IOB")
     with pytest.raises(SettingsError, match="cannot answer tag"):
         Tag().head(("O",), "sequence")
+
+
+def marked_rows(count=30):
+    return [{"text": f"Ann w{n}", "spans": [{"start": 0, "end": 3, "label": "PER"}]} for n in range(count)]
+
+
+@pytest.mark.parametrize("setting", [{"scheme": "plain"}, {"scheme": "IOB2"}, {"repair": True}])
+def test_marked_text_has_no_scheme(tmp_path, setting):
+    with pytest.raises(SettingsError, match=f"`{next(iter(setting))}:` says nothing of .*all.jsonl, which holds marked text"):
+        opened(tmp_path, marked_rows(), **setting)
+
+
+def test_what_is_said_of_spans_is_refused_where_there_are_none(tmp_path):
+    with pytest.raises(SettingsError, match=r"`offsets:` says nothing of .*all.jsonl, which holds words and tags"):
+        opened(tmp_path, offsets="utf-16")
+    (tmp_path / "all.conll").write_text("A\tB-PER\nb\tO\n\n" * 30)
+    with pytest.raises(DataError, match=r"a word a line \(CoNLL\), where `text:` of marked text cannot be found"):
+        Task.open(Tag(path="all.conll", text="1"), tmp_path)
+
+
+def test_labels_may_be_written_as_tags_or_as_types_whatever_the_types_are_called(tmp_path):
+    for labels in (["O", "B-PER", "I-PER"], ["PER"], ["B-PER"]):
+        assert opened(tmp_path, marked_rows(), labels=labels).names == ("O", "B-PER", "I-PER")
+        assert opened(tmp_path, labels=labels).names == ("O", "B-PER", "I-PER")
+    cells = [{**row, "tags": [tag.replace("PER", "B-cell") for tag in row["tags"]]} for row in sentences()]
+    assert opened(tmp_path, cells, labels=["T-cell", "B-cell"]).names == ("O", "B-T-cell", "I-T-cell", "B-B-cell", "I-B-cell")
+
+
+def test_plain_tags_have_no_o(tmp_path):
+    rows = [{**row, "tags": ["DET", "NOUN", "O"]} for row in sentences()]
+    with pytest.raises(DataError, match=r"all\.jsonl:1: tag 3, of 'b': 'O' says that a word belongs to no entity"):
+        opened(tmp_path, rows, scheme="plain")
+
+
+def test_a_text_file_of_a_tag_task_is_told_to_be_read_as_columns(tmp_path):
+    (tmp_path / "all.txt").write_text("a b c\n" * 30)
+    with pytest.raises(DataError, match="say `format: conll` if it has a word and its tag a line"):
+        Task.open(Tag(path="all.txt"), tmp_path)

@@ -113,10 +113,7 @@ def evaluate_file(
     kind = _read_as(kind_class, {"train": file, **reading})
     source = open_one(file, Path.cwd(), kind.reading, split)
     if source.format == "txt":
-        mend = (
-            "`format: conll` if it has a word and its tag a line" if kind.every_word else "`format: tsv` or `format: csv` if it is a table"
-        )
-        raise DataError(f"{source.files[0]}: scores need labels, and a txt file has none; say {mend}")
+        raise DataError(f"{source.files[0]}: scores need labels, and a txt file has none; say {kind.reading.with_labels}")
     _refuse_sentences(source, kind_class)
     predictor = load()
     kind, found = kind.detect(source, predictor.labels)

@@ -65,7 +65,8 @@ def to_iob2(tags: Sequence[str], scheme: Scheme) -> tuple[list[str], list[Fault]
     What begins without a beginning begins there; what does not end ends where something else begins.
     """
     if scheme == "plain":
-        return list(tags), []
+        why = f"{OUTSIDE!r} says that a word belongs to no entity, and plain tags have none; if it is a tag here, give it another name"
+        return list(tags), [Fault(word, why, mendable=False) for word, tag in enumerate(tags) if tag == OUTSIDE]
     made: list[str] = []
     faults: list[Fault] = []
     open_type, ended = "", True  # of the entity that the word before belongs to, and whether it may end there
@@ -131,6 +132,11 @@ def _by_letters(seen: _Seen) -> Detected:
         return Detected("IO")
     share = sum(typed[tag] for tag in lettered if bare or len(tag) > 1) / sum(typed.values())
     if share < _MOSTLY:
+        small = {tag: count for tag, count in typed.items() if tag[0].islower() and _PREFIX.fullmatch(_capital(tag))}
+        if sum(small.values()) >= _MOSTLY * sum(typed.values()):
+            first = next(iter(small))
+            mend = f"write {_capital(first)!r}; where it is a type, say `scheme: {'IO' if OUTSIDE in seen.tags else 'plain'}`"
+            return Detected(None, f"most tags begin with a small letter, as {first!r}: {mend}", seen.first_of[first])
         odd = next((tag for tag, _ in seen.tags.most_common() if tag.casefold() in _NO_O), None)
         if OUTSIDE not in seen.tags and odd is not None:
             mend = f"write {OUTSIDE!r}; where it is a tag, say `scheme: plain`"
@@ -138,7 +144,8 @@ def _by_letters(seen: _Seen) -> Detected:
             return Detected(None, why, seen.first_of[odd])
         return Detected("IO" if OUTSIDE in seen.tags else "plain")
     letters = {lettered[tag] for tag in lettered}
-    if letters <= {"B", "I"}:
+    ended = sum(typed[tag] for tag, letter in lettered.items() if letter in "ELSU")
+    if letters <= {"B", "I"} or 2 * ended < seen.begun + seen.orphans:  # where letters mark ends, every entity has one: these are slips
         return _iob(seen)
     known = [scheme for scheme in SCHEMES[2:5] if letters <= set(_LETTERS[scheme])]
     if not known:
@@ -174,12 +181,15 @@ def _letter(tag: str) -> tuple[str, str] | None:
     return (tag, UNTYPED) if len(tag) == 1 and tag in "BIESLUM" else None
 
 
+def _capital(tag: str) -> str:
+    return tag[:1].upper() + tag[1:]
+
+
 def _meant(tag: str, scheme: Scheme) -> str:
     if tag.casefold() in _NO_O:
         return f" — {OUTSIDE!r} (the letter) meant?"
     if tag.strip() != tag and parsed(tag.strip(), scheme):
         return " — white space around it?"
-    upper = tag[:1].upper() + tag[1:]
-    if upper != tag and parsed(upper, scheme):
-        return f" — {upper!r} meant?"
+    if _capital(tag) != tag and parsed(_capital(tag), scheme):
+        return f" — {_capital(tag)!r} meant?"
     return f"; its tags are {OUTSIDE} and {', '.join(f'{letter}-TYPE' for letter in _LETTERS[scheme])}"

@@ -36,9 +36,7 @@ def open_splits(named: Mapping[str, str | None], path: str | None, root: Path, r
     for source in sources.values():
         reading.check(source.format, source.files[0])
         if source.format == "txt":
-            raise DataError(
-                f"{source.files[0]}: a task needs labels, and a txt file has none; say `format: tsv` or `format: csv` if it is a table"
-            )
+            raise DataError(f"{source.files[0]}: a task needs labels, and a txt file has none; say {reading.with_labels}")
     return sources
 
 

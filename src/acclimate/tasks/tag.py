@@ -166,6 +166,10 @@ class Tag(LabelledKind):
         """Tokens and tags, or text and spans."""
         stated = {name: value for name in ("tokens", "tags", "text", "spans") if (value := getattr(self, name)) is not None}
         columns, detected = columns_of(source, stated | ({"group": self.group_column} if self.group_column else {}))
+        about, of_others = ("marked text", ("scheme", "repair")) if "spans" in columns else ("words and tags", ("offsets",))
+        for name in of_others:
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise SettingsError(f"`{name}:` says nothing of {source.files[0]}, which holds {about}; leave it out")
         return columns, {**source.detected, **detected}
 
     @classmethod

@@ -50,6 +50,9 @@ def columns_of(source: Source, stated: Mapping[str, str]) -> tuple[dict[str, str
         DataError: it is not clear which they are.
     """
     if source.format == "conll":
+        if marked := [f"`{role.name}:`" for role in (TEXT, SPANS) if role.name in stated]:
+            why = f"a word a line (CoNLL), where {' and '.join(marked)} of marked text cannot be found; `tokens:` and `tags:` name columns"
+            raise DataError(f"{source.files[0]}: {why}")
         return _numbered(source, stated)
     roles = (SPANS, TEXT) if _is_marked(source, stated) else (TAGS, TOKENS)
     found, detected = {}, {}
@@ -120,11 +123,12 @@ def types_of(labels: Sequence[str] | None, scheme: Scheme | None) -> tuple[str, 
     """The types that `labels:` names, be they written as tags or as types; None where it is not said."""
     if labels is None:
         return None
-    if scheme in (None, "plain", "IO"):
-        return tuple(dict.fromkeys(name for name in labels if name != OUTSIDE or scheme == "plain"))
-    assert scheme is not None
-    found = ((parsed(name, scheme) or ("", name))[1] for name in labels)
-    return tuple(dict.fromkeys(name for name in found if name))
+    if scheme == "plain":
+        return tuple(labels)
+    found = [parsed(name, scheme or "IOB2") for name in labels]
+    as_tags = OUTSIDE in labels or None not in found  # else `B-cell` beside `T-cell` is a type
+    types = (tag[1] if as_tags and tag is not None else name for name, tag in zip(labels, found, strict=True))
+    return tuple(dict.fromkeys(name for name in types if name))
 
 
 class Reader(NamedTuple):

@@ -46,6 +46,13 @@ class Reading:
     sentences: bool = False
     """Whether files are looked at for sentences in columns whose names say txt, tsv or nothing, where no format is stated."""
 
+    @property
+    def with_labels(self) -> str:
+        """What can be said of a txt file so that its labels are read."""
+        if self.sentences:
+            return "`format: conll` if it has a word and its tag a line"
+        return "`format: tsv` or `format: csv` if it is a table"
+
     def check(self, format: SourceFormat, where: Path | str) -> None:
         """Refuse what says nothing about files of this format.
 
