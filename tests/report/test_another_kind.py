@@ -131,3 +131,17 @@ def test_damaged_facts_are_named(tmp_path: Path, results: Results) -> None:
     (results.folder / "study.json").write_text(json.dumps(study))
     with pytest.raises(SettingsError, match=rf"{results.folder}/study\.json: metrics\.accuracy\.better"):
         Results.load(results.folder)
+
+
+def test_where_answers_may_be_right_in_part_none_is_called_wrong(results_of: Make) -> None:
+    told = []
+    for index, right_is in enumerate(("", "closeness to the score")):
+        results = results_of(SCORES, VERDICTS, **ABOUT | {"name": f"s{index}", "right_is": right_is})
+        found = {"index": 3, "text": "a / b", "cut": 0, "gold": "3.20"}
+        found["recipes"] = {"tidy": {"said": "3.19", "right": 0.99}, "odd": {"said": "0.20", "right": 0.25}}
+        (results.folder / "disagreements.json").write_text(json.dumps([found]), encoding="utf-8")
+        told.append(page([View(Results.load(results.folder))]))
+    assert ["wrong</span>" in html for html in told] == [True, False]
+    assert "whose share of right answers differs most" in told[0]
+    assert "whose closeness to the score differs most" in told[1]
+    assert "(99 % over all seeds)" in told[1]

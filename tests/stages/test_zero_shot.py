@@ -94,6 +94,23 @@ def test_what_says_that_a_hypothesis_follows_is_found_by_its_name(names, tmp_pat
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
+@pytest.mark.parametrize("names", [("neutral", "entailment", "contradiction"), ("entailment", "Contradicts", "neutral")])
+def test_what_speaks_against_a_hypothesis_is_its_contradiction_where_one_is_named(names, tmp_path):
+    # transformers' pipeline takes the first label, or the last, which here is the neutral one.
+    folder = nli_model(tmp_path / "nli", names=names)
+    for several, same in ((False, True), (True, False)):
+        ours = load_zero_shot(folder, LABELS, TEMPLATE, several=several).probabilities(TEXTS[:2])
+        theirs = by_transformers(folder, TEXTS[:2], LABELS, TEMPLATE, several)
+        assert np.allclose(ours, theirs, atol=1e-5) == same
+    assert Hypotheses(LABELS).columns(names) == ((2, 1) if names[0] == "neutral" else (1, 0))
+
+
+@pytest.mark.parametrize("names", [NAMES, NAMES[::-1], ("contradiction", "entailment", "neutral"), ("not_entailment", "entailment")])
+def test_in_the_usual_orders_that_is_what_the_pipeline_takes(names):
+    against, follows = Hypotheses(LABELS).columns(names)
+    assert against == (len(names) - 1 if follows == 0 else 0), "as ZeroShotClassificationPipeline.postprocess"
+
+
 def test_labels_without_a_meaning_are_listed_with_the_setting_that_names_one():
     with pytest.raises(SettingsError, match=r"its labels are LABEL_0, LABEL_1, LABEL_2; name it with `entailment:`"):
         entailment_column(("LABEL_0", "LABEL_1", "LABEL_2"))

@@ -134,3 +134,9 @@ def test_made_splits_are_written_with_texts_and_scores(tmp_path):
     record = json.loads((tmp_path / "splits" / "train.jsonl").read_text().splitlines()[0])
     assert set(record) == {"text", "text_b", "score", "index"}
     assert isinstance(record["score"], float)
+
+
+def test_of_numbers_a_recipes_seeds_agree_on_their_mean_and_none_is_wrong():
+    columns = [np.array([2.0, 0.0]), np.array([3.0, 1.0]), np.array([2.5, 5.0])]
+    assert [Similarity.agreed(columns, row, ()) for row in (0, 1)] == ["2.50", "2.00"]
+    assert Similarity.about()["right_is"].startswith("closeness to the score")

@@ -18,6 +18,7 @@ from acclimate.modeling.base_files import CONFIG, KIND, MAX_LENGTH, THRESHOLDS, 
 TEMPLATE = "This text is about {}."
 FOLLOWS = "entailment"  # what transformers' pipeline is told that output is called, where it has a name of its own
 ENTAILMENT = "entail"  # what the name of the output begins with that says a hypothesis follows
+CONTRADICTION = "contradict"  # and that of the one which says that it cannot be
 
 
 @dataclass(frozen=True)
@@ -47,13 +48,15 @@ class Hypotheses:
     def columns(self, outputs: Sequence[str]) -> tuple[int, int]:
         """(what speaks against a hypothesis, what says that it follows) among the outputs of a model.
 
-        The first is as in transformers' pipeline: the first output, or the last where a hypothesis follows by the first.
+        The first is the output whose name begins with `contradict`. Where none does, it is that of transformers' pipeline, which knows no
+        names: the first output, or the last where a hypothesis follows by the first. In the usual orders both are the same.
 
         Raises:
             SettingsError: none of them says that it follows, or several might.
         """
         follows = entailment_column(outputs, self.entailment)
-        return (len(outputs) - 1 if follows == 0 else 0), follows
+        named = [place for place, name in enumerate(outputs) if place != follows and name.casefold().startswith(CONTRADICTION)]
+        return (named[0] if len(named) == 1 else len(outputs) - 1 if follows == 0 else 0), follows
 
     def written(self) -> dict[str, Any]:
         """As it stands in config.json."""

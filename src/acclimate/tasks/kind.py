@@ -4,7 +4,8 @@ How a model learns a kind is named here (`Head`) and done elsewhere: counts of w
 one kind. A new kind is one new file and one line in `acclimate.tasks.KINDS`.
 """
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeVar
 
@@ -100,6 +101,8 @@ class TaskKind(Settings):
     """What a report tells of the chosen recipe: values, no prose."""
     thresholded: ClassVar[Mapping[Form, Thresholded]] = {}
     """By form of model, how thresholds are tuned on dev and used; a form that is missing has none to tune."""
+    right_is: ClassVar[str] = ""
+    """What `right` says of an answer that may be right in part, in words; "" where an answer is right or wrong."""
     named: ClassVar[tuple[str, ...]] = ()
     """The columns of predictions that point into the names: results show the names themselves."""
     card: ClassVar[tuple[str, str]]
@@ -227,6 +230,11 @@ class TaskKind(Settings):
         raise NotImplementedError
 
     @classmethod
+    def agreed(cls, columns: Sequence[Column], row: int, names: tuple[str, ...]) -> str:
+        """What the seeds of a recipe said of an item, in words: what most of them did."""
+        return Counter(cls.shown(column, row, names) for column in columns).most_common(1)[0][0]
+
+    @classmethod
     def about(cls) -> dict[str, Any]:
         """What result files say of this kind, so that whoever reads them needs to know none: name, item, scores in order, and card."""
         told = ("words", "better", "span", "compared", "hub")
@@ -235,6 +243,7 @@ class TaskKind(Settings):
             "item": cls.item,
             "name_is": cls.name_is,
             "learned": cls.learned,
+            "right_is": cls.right_is,
             "metrics": {metric.name: {name: getattr(metric, name) for name in told} for metric in cls.metrics},
             "card": {
                 "tag": cls.card[0],

@@ -79,6 +79,7 @@ class Multilabel(NamedKind):
     """What stands between labels in one cell: any text, `tab` or `space`; `list` for lists written as text, `none` where a cell is one
     label. Detected over the whole of train when not given. Where there are lists, as in JSON, none is needed."""
 
+    right_is: ClassVar[str] = "F1 of labels"
     metrics: ClassVar[tuple[Metric, ...]] = METRICS
     answered: ClassVar[Mapping[Form, Callable[[Any, Split], Answers]]] = {"sequence": above}
     thresholded: ClassVar[Mapping[Form, Thresholded]] = {"sequence": Thresholded(above, tuned)}

@@ -86,6 +86,7 @@ class Perplexity(TaskKind):
     learned: ClassVar[bool] = False
     item: ClassVar[str] = "document"
     name_is: ClassVar[str] = "corpus"
+    right_is: ClassVar[str] = "mean probability of a byte"
     metrics: ClassVar[tuple[Metric, ...]] = METRICS
     answered: ClassVar[Mapping[Form, Callable[[Any, Split], Answers]]] = {"tokens": scored}
     blocks: ClassVar[tuple[Callable[[Judged], Block | None], ...]] = TOLD

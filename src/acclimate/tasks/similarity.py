@@ -77,6 +77,7 @@ class Similarity(LabelledKind):
     """The column that holds the score, a number; detected when not given."""
 
     item: ClassVar[str] = "pair"
+    right_is: ClassVar[str] = "closeness to the score (100 %: it is met, 0 %: missed by as much as all scores of test differ)"
     gold_is: ClassVar[str] = "gold scores"
     roles: ClassVar[tuple[ColumnRole, ...]] = (SCORE, TEXT, TEXT_B)
     metrics: ClassVar[tuple[Metric, ...]] = METRICS
@@ -168,6 +169,11 @@ class Similarity(LabelledKind):
     def shown(cls, column: Column, row: int, names: tuple[str, ...]) -> str:
         """The score, to two places."""
         return f"{float(np.asarray(column)[row]):.2f}"
+
+    @classmethod
+    def agreed(cls, columns: Sequence[Column], row: int, names: tuple[str, ...]) -> str:
+        """The mean of what the seeds said: no two of them say the same number."""
+        return cls.shown(np.mean([np.asarray(column, dtype=np.float64) for column in columns], axis=0), row, names)
 
     def head(self, names: tuple[str, ...], form: Form) -> Head:
         """One number."""

@@ -96,6 +96,7 @@ class Tag(LabelledKind):
 
     item: ClassVar[str] = "sentence"
     roles: ClassVar[tuple[ColumnRole, ...]] = (TAGS, SPANS, TOKENS, TEXT)
+    right_is: ClassVar[str] = "F1 of entities"
     metrics: ClassVar[tuple[Metric, ...]] = METRICS
     answered: ClassVar[Mapping[Form, Callable[[Any, Split], Answers]]] = {"tokens": most_likely}
     blocks: ClassVar[tuple[Callable[[Judged], Block | None], ...]] = TOLD

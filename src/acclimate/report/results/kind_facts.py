@@ -53,6 +53,8 @@ class KindFacts:
     """What its names are: labels, types of entities, or the corpora of documents."""
     learned: bool | None = None
     """Whether there are examples to learn from; folders that do not say it are older than names that are no labels and are learned."""
+    right_is: str = ""
+    """What is said of an answer that may be right in part; "" where answers are right or wrong."""
 
     @staticmethod
     def of(study: Mapping[str, Any], path: Path = Path("study.json")) -> "KindFacts":
@@ -64,7 +66,7 @@ class KindFacts:
         said = study if "metrics" in study else Classify.about()
         try:
             found = TypeAdapter(KindFacts).validate_python(
-                {name: said[name] for name in ("item", "card", "metrics", "name_is", "learned") if name in said}
+                {name: said[name] for name in ("item", "card", "metrics", "name_is", "learned", "right_is") if name in said}
             )
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
@@ -73,7 +75,7 @@ class KindFacts:
         told = found.card  # of which the code stands in fences as it is
         card = replace(told, tag=one_line(told.tag), does=one_line(told.does), limits=tuple(map(one_line, told.limits)))
         metrics = {name: _inert(score) for name, score in found.metrics.items()}
-        return KindFacts(one_line(found.item), card, metrics, one_line(found.name_is), found.learned)
+        return KindFacts(one_line(found.item), card, metrics, one_line(found.name_is), found.learned, one_line(found.right_is))
 
     @property
     def items(self) -> str:

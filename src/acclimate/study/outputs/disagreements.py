@@ -1,6 +1,5 @@
 """The test items on which a study's recipes disagree most: reading them says more than a score does."""
 
-from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -17,8 +16,8 @@ LONGEST = 600  # characters shown of a text
 def disagreements(outcomes: Outcomes, task: Task, budgets: tuple[str, ...]) -> list[dict[str, Any]]:
     """At the largest budget, the items on which the rightness of answers differs most between recipes.
 
-    For each: `index` (its row in the file), `text` (cut, `cut` says how many characters are missing), `gold`, and by recipe what most of
-    its seeds said (`said`) and how right they were in the mean (`right`, 0 to 1). Items on which all agree are never among them.
+    For each: `index` (its row in the file), `text` (cut, `cut` says how many characters are missing), `gold`, and by recipe what
+    its seeds said (`said`: what most of them did, of numbers the mean) and how right they were in the mean (`right`, 0 to 1). Items on which all agree are never among them.
     """
     largest, test, kind = largest_budget(budgets), task.test, task.kind
     said: dict[str, list[Column]] = {}
@@ -39,13 +38,11 @@ def disagreements(outcomes: Outcomes, task: Task, budgets: tuple[str, ...]) -> l
 def _told(number: int, task: Task, said: dict[str, list[Column]], right_RN: Any) -> dict[str, Any]:
     kind, test = task.kind, task.test
     text = test.shown(number)
-    most = {
-        recipe: Counter(kind.shown(column, number, task.names) for column in seeds).most_common(1)[0][0] for recipe, seeds in said.items()
-    }
+    agreed = {recipe: kind.agreed(seeds, number, task.names) for recipe, seeds in said.items()}
     return {
         "index": int(test.index[number]),
         "text": text[:LONGEST],
         "cut": max(0, len(text) - LONGEST),
         "gold": kind.shown(test.gold, number, task.names),
-        "recipes": {recipe: {"said": words, "right": float(right_RN[place, number])} for place, (recipe, words) in enumerate(most.items())},
+        "recipes": {recipe: {"said": words, "right": float(right_RN[place, number])} for place, (recipe, words) in enumerate(agreed.items())},
     }
