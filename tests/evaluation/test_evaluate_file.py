@@ -37,7 +37,13 @@ def test_scores_are_those_of_the_file_which_is_named(here):
 
 @pytest.mark.parametrize(
     ("label", "mend"),
-    [("Pos", "'pos' meant?"), ("pos ", "trailing space?"), ("1", "The model's number 1 is 'pos'"), ("positive", ""), ("7", "")],
+    [
+        ("Pos", "'pos' meant?"),
+        ("pos ", "trailing space?"),
+        ("1", "the model's own number 1 is 'pos', and other data may count otherwise"),
+        ("positive", ""),
+        ("7", ""),
+    ],
 )
 def test_an_unknown_label_has_its_line_and_its_mend(here, label, mend):
     table(here / "gold.csv", "pos", label)

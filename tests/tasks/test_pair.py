@@ -165,3 +165,15 @@ def test_a_test_file_that_is_called_unlabelled_is_told_and_how_to_go_on(tmp_path
     told = refused(tmp_path, r"test_unlabelled\.jsonl: the test split has no labels, as its name says; say `train: \./train\.jsonl`")
     assert "acclimate takes test out of train (or judge by dev: name it `test:`)" in told
     assert opened(tmp_path, path=None, train="train.jsonl", test="dev.jsonl").facts.made == ("dev",)
+
+
+def test_a_test_split_whose_labels_all_say_no_agreement_is_told_to_have_none(tmp_path):
+    jsonl(tmp_path / "train.jsonl", rows())
+    jsonl(tmp_path / "test.jsonl", [each | {"label": "-"} for each in rows(start=60, count=12)])
+    told = refused(tmp_path, r"the test split has no labels \('label' is - in every row\)")
+    assert "skip_bad" not in told
+
+
+def test_many_decimal_numbers_as_labels_are_told_to_be_scores(tmp_path):
+    jsonl(tmp_path / "train.jsonl", [each | {"label": f"{number / 20:.2f}"} for number, each in enumerate(rows())])
+    refused(tmp_path, "is 'label' a number to be estimated \\(of pairs of texts that is `kind: similarity`", path=None, train="train.jsonl")

@@ -16,8 +16,9 @@ OddLabels = Literal["error", "keep"]
 NO_CLASSES = "no classes"  # the kind of problem that a column of numbers, dates, ids or texts is
 
 # What benchmarks write in place of the labels that they keep to themselves.
-HIDDEN = frozenset({"-1", "-1.0", "-100", "-100.0", "?", *MISSING})
+HIDDEN = frozenset({"-", "-1", "-1.0", "-100", "-100.0", "?", *MISSING})
 
+_ESTIMATED = "a number to be estimated (of pairs of texts that is `kind: similarity`, of single texts it is not supported)"
 _LIST = re.compile(r"\[\s*(?:|[\"'].*|.*,.*|-?\d+(?:\.\d+)?)\s*\]|\(.*,.*\)|\{\s*[\"'].*\}", re.DOTALL)
 _DATE = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?:[ T]\d.*)?|\d{1,2}[-/.]\d{1,2}[-/.](?:\d{4}|\d{2})(?: \d.*)?")
 _MONEY = re.compile(r"^(?:[$€£¥]|USD|EUR|GBP)\s*|\s*(?:[$€£¥%]|USD|EUR|GBP)$")
@@ -121,11 +122,11 @@ def _no_classes(counts: Counter[str], column: str, recur: bool) -> Iterator[Odd]
     few = different <= _FEW and examples >= 3 * different
     numbers, dates = _are_numbers(counts), all(map(_DATE.fullmatch, counts))
     if _are_measured(counts) and not few:
-        guess = "a number to be estimated (not supported), or an id"
+        guess = f"{_ESTIMATED}, or an id"
     elif dates and not few:
         guess = "a date, which cannot be estimated"
     elif not recur and different > 2 and (once == different or (examples >= _FEW and different > examples * (0.5 if numbers else _MOSTLY))):
-        guess = "a number to be estimated (not supported), or an id" if numbers else "an id, a title or another text, and not a class"
+        guess = f"{_ESTIMATED}, or an id" if numbers else "an id, a title or another text, and not a class"
     else:
         return
     message = f"{different:,} different labels for {examples:,} examples{repeated}: is {column!r} {guess}?"

@@ -172,7 +172,8 @@ def label_counts(numbers: Any, names: tuple[str, ...]) -> dict[str, int]:
 
 def _mend(name: str, labels: tuple[str, ...]) -> str:
     if name.isdecimal() and int(name) < len(labels):
-        return f" — a class number? The model's number {int(name)} is {labels[int(name)]!r}; write that"
+        own = f"the model's own number {int(name)} is {labels[int(name)]!r}"
+        return f" — a class number? Write names: {own}, and other data may count otherwise"
     if all(label == f"LABEL_{number}" for number, label in enumerate(labels)):
         return " — the model has no names for its labels: put them into id2label of its config.json"
     return label_hint(name, frozenset(labels))

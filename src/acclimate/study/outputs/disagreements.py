@@ -16,8 +16,9 @@ LONGEST = 600  # characters shown of a text
 def disagreements(outcomes: Outcomes, task: Task, budgets: tuple[str, ...]) -> list[dict[str, Any]]:
     """At the largest budget, the items on which the rightness of answers differs most between recipes.
 
-    For each: `index` (its row in the file), `text` (cut, `cut` says how many characters are missing), `gold`, and by recipe what
-    its seeds said (`said`: what most of them did, of numbers the mean) and how right they were in the mean (`right`, 0 to 1). Items on which all agree are never among them.
+    For each: `index` (its row in the file), `text` (cut, `cut` says how many characters are missing), `gold`, and by recipe what its seeds
+    said (`said`: what most of them did, of numbers the mean) and how right they were in the mean (`right`, 0 to 1). Items on which all
+    agree are never among them.
     """
     largest, test, kind = largest_budget(budgets), task.test, task.kind
     said: dict[str, list[Column]] = {}
@@ -44,5 +45,7 @@ def _told(number: int, task: Task, said: dict[str, list[Column]], right_RN: Any)
         "text": text[:LONGEST],
         "cut": max(0, len(text) - LONGEST),
         "gold": kind.shown(test.gold, number, task.names),
-        "recipes": {recipe: {"said": words, "right": float(right_RN[place, number])} for place, (recipe, words) in enumerate(agreed.items())},
+        "recipes": {
+            recipe: {"said": words, "right": float(right_RN[place, number])} for place, (recipe, words) in enumerate(agreed.items())
+        },
     }
