@@ -124,5 +124,7 @@ def test_the_report_counts_labelled_sentences_and_entities_of_each_type(studied)
     gold = [json.loads(line)["tags"] for line in (studied / "train.jsonl").read_text().splitlines()]
     assert "Labelled examples:" in page
     assert "Held-out" not in page
+    assert "Entities by type:" in page
+    assert "Some types have fewer than 30 test entities" in (studied / "out" / "best" / "README.md").read_text()
     for name in ("loc", "per"):
         assert f"| {name} | {sum(tags.count(f'B-{name}') for tags in gold)} |" in page

@@ -117,6 +117,8 @@ class TaskKind(Settings):
     """For a model card: the command that does it for a whole file; `FOLDER` stands for the model's."""
     name_is: ClassVar[str] = "label"
     """What its names are called in tables."""
+    counted: ClassVar[str] = ""
+    """What is counted by name (`counts`) where it is not items."""
     architecture: ClassVar[str | None] = None
     """How the names of transformers' classes end whose models answer this kind, where that tells."""
     every_word: ClassVar[bool] = False
@@ -244,6 +246,7 @@ class TaskKind(Settings):
             "name_is": cls.name_is,
             "learned": cls.learned,
             "right_is": cls.right_is,
+            "counted": cls.counted,
             "metrics": {metric.name: {name: getattr(metric, name) for name in told} for metric in cls.metrics},
             "card": {
                 "tag": cls.card[0],

@@ -115,6 +115,7 @@ class Tag(LabelledKind):
     own_use: ClassVar[str] = OWN_USE
     whole_use: ClassVar[str] = "acclimate predict FOLDER texts.jsonl --out entities.jsonl"
     name_is: ClassVar[str] = "type"
+    counted: ClassVar[str] = "entity"
 
     @classmethod
     def asked(cls, source: Source, stated: Mapping[str, str]) -> Asked:

@@ -55,6 +55,8 @@ class KindFacts:
     """Whether there are examples to learn from; folders that do not say it are older than names that are no labels and are learned."""
     right_is: str = ""
     """What is said of an answer that may be right in part; "" where answers are right or wrong."""
+    counted: str = ""
+    """What is counted by name, where it is not items."""
 
     @staticmethod
     def of(study: Mapping[str, Any], path: Path = Path("study.json")) -> "KindFacts":
@@ -66,7 +68,7 @@ class KindFacts:
         said = study if "metrics" in study else Classify.about()
         try:
             found = TypeAdapter(KindFacts).validate_python(
-                {name: said[name] for name in ("item", "card", "metrics", "name_is", "learned", "right_is") if name in said}
+                {name: said[name] for name in ("item", "card", "metrics", "name_is", "learned", "right_is", "counted") if name in said}
             )
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
@@ -75,12 +77,24 @@ class KindFacts:
         told = found.card  # of which the code stands in fences as it is
         card = replace(told, tag=one_line(told.tag), does=one_line(told.does), limits=tuple(map(one_line, told.limits)))
         metrics = {name: _inert(score) for name, score in found.metrics.items()}
-        return KindFacts(one_line(found.item), card, metrics, one_line(found.name_is), found.learned, one_line(found.right_is))
+        return KindFacts(
+            one_line(found.item), card, metrics, one_line(found.name_is), found.learned, one_line(found.right_is), one_line(found.counted)
+        )
 
     @property
     def items(self) -> str:
         """`texts`."""
         return many(self.item)
+
+    @property
+    def names_are(self) -> str:
+        """What its names are, several of them: `labels`, `types`."""
+        return many(self.name_is) if self.labelled else "corpora"
+
+    @property
+    def counts_are(self) -> str:
+        """What is counted by name: `texts`, or `entities` in them."""
+        return many(self.counted) if self.counted else self.items
 
     @property
     def labelled(self) -> bool:

@@ -69,7 +69,7 @@ def _labels(task: Facts, kind: KindFacts) -> Grid:
     counts: Facts = task.get("label_counts") or {}
     names = dict.fromkeys(label for split in counts.values() for label in split)  # of tags these are the types of what they mark
     rows = tuple((str(label), *(_count(split.get(label, 0)) for split in counts.values())) for label in names) if counts else ()
-    what = "Examples" if kind.labelled else f"Held-out {kind.items}"
+    what = kind.counts_are.capitalize() if kind.counted else "Examples" if kind.labelled else f"Held-out {kind.items}"
     return Grid(f"{what} by {kind.name_is}", (kind.name_is, *counts), rows)
 
 

@@ -54,8 +54,8 @@ def _of_the_data(chain: Chain) -> Iterator[str]:
     rare = [label for label, count in counts.items() if count < RARE]
     if rare:
         some = listing([f"{named(str(label))} ({counts[label]})" for label in rare[:MOST_RARE]] + _more(len(rare) - MOST_RARE))
-        names = "labels" if chain.results.kind.labelled else "corpora"
-        yield f"Some {names} have fewer than {RARE} test {items}, so that what is known of them is rough: {some}."
+        kind = chain.results.kind
+        yield f"Some {kind.names_are} have fewer than {RARE} test {kind.counts_are}, so that what is known of them is rough: {some}."
     duplicates: Mapping[str, Any] = task.get("duplicates") or {}
     dropped = sum((task.get("dropped") or {}).values())
     for pair, count in (duplicates.get("across") or {}).items():
