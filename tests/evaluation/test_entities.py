@@ -72,6 +72,13 @@ def test_no_texts_have_no_entities():
     assert entities_in(("",), found_words(("",)), np.zeros((0, 5)), NAMES) == [[]]
 
 
+def test_one_text_is_not_taken_for_a_list_of_letters(here):
+    model = load_predictor(here / "model")
+    with pytest.raises(TypeError, match="put it into a list"):
+        model.entities("Anna Lee lives in Rome")
+    assert model.entities([""]) == [[]]
+
+
 def test_a_predictor_says_entities_of_raw_text_and_of_words_that_are_given(here):
     predictor = load_predictor(here / "model")
     assert predictor.labels == NAMES

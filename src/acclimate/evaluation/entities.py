@@ -66,10 +66,15 @@ class TagPredictor:
 
         `words`, rows of begin and end in characters, are those of `acclimate.data.found_words` where they are not given: runs of letters,
         digits and marks, and single other characters.
+
+        Raises:
+            TypeError: `texts` is one text, whose characters would be taken for texts.
         """
+        if isinstance(texts, str):
+            raise TypeError("one text stands where several are wanted: put it into a list, [text]")
         return np.asarray(self._model.probabilities(texts, words=found_words(texts) if words is None else words))
 
     def entities(self, texts: Sequence[str], words: Ragged | None = None) -> list[list[Entity]]:
-        """The entities of each text, in order."""
+        """The entities of each text, in order; `words` and what is raised are as in `probabilities`."""
         words = found_words(texts) if words is None else words
         return entities_in(texts, words, self.probabilities(texts, words), self.labels)
