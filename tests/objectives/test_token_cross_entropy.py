@@ -30,6 +30,7 @@ def test_what_stands_before_a_word_is_part_of_the_entity_that_goes_on_or_outside
 def test_plain_tags_and_types_without_a_further_word_stay_what_they_are_and_nothing_is_learned_between_words():
     assert learned(NAMES).tolist() == [[0, 1, 2, 3, 4], [0, 2, 2, 4, 4], [0, 0, 2, 0, 4]]
     assert learned(("NOUN", "VERB", "B-x")).tolist() == [[0, 1, 2], [0, 1, 2], [-1, -1, -1]]
+    assert learned(("NOUN", "B-x", "I-x")).tolist() == [[0, 1, 2], [0, 1, 2], [-1, -1, -1]]
     plain = Split((("to be",),), Ragged.of([[0, 1]]), np.arange(1), (), None, ("NOUN", "VERB"))
     targets = TokenCrossEntropy(np.ones(2)).targets(plain, np.array([[0, 0], [1, -1], [1, 0]]))
     assert targets["target_weights"].tolist() == [1.0, 0.0, 1.0]

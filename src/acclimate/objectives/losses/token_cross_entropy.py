@@ -51,6 +51,8 @@ def learned(names: tuple[str, ...]) -> NDArray[np.int64]:
     What stands before a word is part of the entity that the word goes on with (I-x), or else outside (O); -1 where there is no such tag.
     """
     number = {name: place for place, name in enumerate(names)}
+    if OUTSIDE not in number:  # plain tags, whatever they begin with
+        return np.array([range(len(names)), range(len(names)), [-1] * len(names)], dtype=np.int64)
     later = [number.get(CONTINUES + name.removeprefix(BEGINS), number[name]) if name.startswith(BEGINS) else number[name] for name in names]
-    before = [number[name] if name.startswith(CONTINUES) else number.get(OUTSIDE, -1) for name in names]
+    before = [number[name] if name.startswith(CONTINUES) else number[OUTSIDE] for name in names]
     return np.array([range(len(names)), later, before], dtype=np.int64)
