@@ -36,3 +36,17 @@ def test_a_word_that_the_model_never_sees_is_outside_or_where_tags_are_plain_all
     for names, unseen in (({0: "B-x", 1: "O", 2: "I-x"}, [0, 1, 0]), ({0: "NOUN", 1: "VERB", 2: "ADJ"}, [1 / 3] * 3)):
         source = make_base(tmp_path / names[0], build_tiny("bert", "tagger", id2label=names))
         assert load_predictor(source.folder).probabilities(["w1 w2"], words=words)[1].tolist() == unseen
+
+
+def test_words_of_one_piece_are_one_entity_as_in_the_pipeline(tmp_path):
+    source = make_base(tmp_path / "model", build_tiny("bert", "tagger", id2label={0: "B-x", 1: "O", 2: "I-x"}))
+    predictor = load_predictor(source.folder)
+    texts = [f"w{number} w2" for number in range(10, 32)]
+    whole = predictor.probabilities(texts, words=Ragged.of([[[0, 3]]] * len(texts)))
+    divided = predictor.probabilities(texts, words=Ragged.of([[[0, 1], [1, 2], [2, 3]]] * len(texts))).reshape(len(texts), 3, 3)
+    assert (whole[:, 0] > whole[:, 2]).any()  # else there would be nothing to see
+    np.testing.assert_allclose(divided[:, 0], whole, atol=1e-12)
+    for later in (1, 2):
+        np.testing.assert_allclose(divided[:, later, 1], whole[:, 1], atol=1e-12)
+        np.testing.assert_allclose(divided[:, later, 2], whole[:, [0, 2]].max(axis=1), atol=1e-12)
+        np.testing.assert_allclose(divided[:, later, 0], whole[:, [0, 2]].min(axis=1), atol=1e-12)

@@ -47,6 +47,13 @@ class Pieces:
         counts = np.add.reduceat(np.append(kept, False), self.offsets[:-1]) * (np.diff(self.offsets) > 0)
         return replace(self, place=self.place[kept], word=self.word[kept], number=self.number[kept], offsets=offsets_of(counts))
 
+    @property
+    def shared(self) -> IntArray:
+        """Of `firsts`: words that begin with the same piece as the word before them, as `.` in a piece `U.S.` does."""
+        sequence = np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
+        same = (np.diff(self.place) == 0) & (np.diff(sequence) == 0)
+        return np.asarray(self.word[1:][same], dtype=np.int64)
+
     def places(self, sequences: NDArray[np.integer], begins: IntArray) -> IntArray:
         """[M] where these pieces stand in a batch of the sequences, which begin there at `begins` [B]."""
         return self.place[self.of(sequences)] + np.repeat(begins, self.offsets[1:][sequences] - self.offsets[:-1][sequences])

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from acclimate.data.batches import Batch, evaluation_batches
+from acclimate.data.ragged import IntArray
 from acclimate.data.sequences import Sequences
 from acclimate.modeling.tensors import TensorBatch, to_tensors
 from acclimate.objectives.vocabulary_loss import summed_cross_entropy
@@ -107,6 +108,7 @@ def word_probabilities(model: nn.Module, texts: Sequences, names: Sequence[str],
     """Probabilities [all words, L] of every word of the texts, one text after the other; a word's first piece answers for it.
 
     A word without a piece, of which the model sees nothing, is outside of everything, or has all tags alike where there is no such one.
+    Where one piece answers for several words, B-x is said of the first of them, and the others go on with it.
     """
     assert texts.pieces is not None
     model.eval()
@@ -116,7 +118,19 @@ def word_probabilities(model: nn.Module, texts: Sequences, names: Sequence[str],
     for indices in evaluation_batches(asked.lengths, max_tokens):
         logits_ML = torch.cat(in_parts(model, asked.batch(indices), devices))
         probabilities_WL[asked.asked(indices)[:, 0]] = softmax(logits_ML.double()).cpu().numpy()
+    assert asked.pieces is not None
+    go_on(probabilities_WL, asked.pieces.shared, names)
     return probabilities_WL
+
+
+def go_on(probabilities_WL: NDArray[np.float64], words: IntArray, names: Sequence[str]) -> None:
+    """Of these words, the greater of the probabilities of B-x and I-x becomes that of I-x, in place, and the other one that of B-x."""
+    if OUTSIDE not in names:
+        return
+    for begin, name in enumerate(names):
+        if name.startswith("B-") and f"I-{name[2:]}" in names:
+            both = np.ix_(words, np.array([begin, names.index(f"I-{name[2:]}")]))
+            probabilities_WL[both] = np.sort(probabilities_WL[both], axis=1)
 
 
 def inference_speed(model: nn.Module, texts: Sequences, max_tokens: int, devices: Devices) -> float:
