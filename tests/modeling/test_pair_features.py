@@ -6,7 +6,7 @@ from scipy.sparse import csr_matrix
 from sklearn.linear_model import Ridge
 
 from acclimate.errors import SettingsError
-from acclimate.evaluation.predictor import load_predictor
+from acclimate.evaluation.predictor import PairPredictor, load_predictor
 from acclimate.modeling.baselines.pair_features import OVERLAPS, pair_features
 from acclimate.modeling.baselines.tfidf_model import fit
 
@@ -36,7 +36,10 @@ def test_a_model_of_pairs_is_kept_and_says_the_same_again(tmp_path, link, gold):
     found = model.probabilities(FIRST, SECOND)
     assert found.shape == (6, len(labels))
     model.save(tmp_path)
-    again = load_predictor(tmp_path)
+    again = load_predictor(str(tmp_path))
+    assert again.probabilities([], []).shape == (0, len(labels))
+    with pytest.raises(TypeError, match=r"one text stands where several are wanted"):
+        PairPredictor(again).probabilities("ab", ["a dog", "a cat"])
     np.testing.assert_array_equal(again.probabilities(FIRST, SECOND), found)
     # The order of a pair matters.
     assert not np.allclose(model.probabilities(SECOND, FIRST), found)

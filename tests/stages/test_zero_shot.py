@@ -149,6 +149,10 @@ def test_words_for_labels_that_there_are_not_and_two_labels_of_the_same_words_ar
     for none in ([], [" "]):
         with pytest.raises(SettingsError, match="labels: there is none, or one is empty"):
             load_zero_shot(folder, none)
+    with pytest.raises(SettingsError, match="names: there are no words for 'a1'"):
+        load_zero_shot(folder, ["a1", "b2"], names={"a1": " "})
+    with pytest.raises(TypeError, match="one text stands where several are wanted"):
+        load_zero_shot(str(folder), ["a1", "b2"]).probabilities("w1 w2")
     with pytest.raises(SettingsError, match="a list of texts is wanted"):
         load_zero_shot(folder, "a, b")
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from acclimate.data.found_words import found_words
 from acclimate.data.ragged import Ragged
+from acclimate.evaluation.trained_folder import refuse_one_text
 from acclimate.tasks.metrics.spans import entities_of, tags_of
 
 
@@ -70,8 +71,7 @@ class TagPredictor:
         Raises:
             TypeError: `texts` is one text, whose characters would be taken for texts.
         """
-        if isinstance(texts, str):
-            raise TypeError("one text stands where several are wanted: put it into a list, [text]")
+        refuse_one_text(texts)
         return np.asarray(self._model.probabilities(texts, words=found_words(texts) if words is None else words))
 
     def entities(self, texts: Sequence[str], words: Ragged | None = None) -> list[list[Entity]]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from acclimate.data.ragged import Ragged
 from acclimate.errors import ModelError, SettingsError
 from acclimate.evaluation.entities import TagPredictor
-from acclimate.evaluation.trained_folder import Predictor, checked, finite_weights, model_config
+from acclimate.evaluation.trained_folder import Predictor, checked, finite_weights, model_config, refuse_one_text
 from acclimate.evaluation.zero_shot_predictor import ZeroShotPredictor, hypotheses_of
 from acclimate.modeling.base_files import KIND, MAX_LENGTH, STRIDE, THRESHOLDS
 from acclimate.modeling.baselines.table import BASELINES, load_baseline
@@ -21,7 +21,7 @@ from acclimate.tasks.kind import Form, Link, TaskKind
 from acclimate.tasks.thresholds import Thresholds
 
 
-def load_predictor(folder: Path, max_tokens: int = 8192, baselines: Mapping[str, str] = BASELINES) -> Predictor:
+def load_predictor(folder: Path | str, max_tokens: int = 8192, baselines: Mapping[str, str] = BASELINES) -> Predictor:
     """A predictor from the folder of a model that a study handed over, a fine-tuning wrote, or transformers saved.
 
     `load_predictor(Path("best")).probabilities(texts)` is [N, L], a column for each of the predictor's `labels`; of a model that gives
@@ -31,6 +31,7 @@ def load_predictor(folder: Path, max_tokens: int = 8192, baselines: Mapping[str,
     Raises:
         ModelError: there is no trained classifier in the folder, its files are missing or damaged, or its weights are not finite.
     """
+    folder = Path(folder)
     config, hypotheses = model_config(folder), hypotheses_of(folder)
     if hypotheses is not None:
         return checked(folder, lambda: ZeroShotPredictor(folder, max_tokens, hypotheses))
@@ -132,9 +133,11 @@ class PairPredictor:
 
         Raises:
             SettingsError: there are no second texts, or not as many as first ones.
+            TypeError: one text stands in the place of several.
         """
         if texts_b is None:
             raise SettingsError("this model answers pairs, and was given single texts: say probabilities(texts, texts_b)")
+        refuse_one_text(texts, texts_b)
         if len(texts) != len(texts_b):
             raise SettingsError(f"a pair has two texts, and these are {len(texts):,} first and {len(texts_b):,} second ones")
         found: NDArray[np.float64] = self._model.probabilities(texts, texts_b)

@@ -1,7 +1,7 @@
 """The folder of a trained model: its config.json, and what is wrong with it in words of ours."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -67,6 +67,16 @@ def checked(folder: Path, load: Callable[[], P]) -> P:
         names = f"two outputs the name {twice!r}; call them differently" if labels else "no output a name"
         raise ModelError(f"{folder / 'config.json'}: gives {names}")
     return predictor
+
+
+def refuse_one_text(*columns: Sequence[str]) -> None:
+    """Refuse one text where a list of them is wanted.
+
+    Raises:
+        TypeError: there is one, whose characters would be taken for texts.
+    """
+    if any(isinstance(texts, str) for texts in columns):
+        raise TypeError("one text stands where several are wanted: put it into a list, [text]")
 
 
 def finite_weights(folder: Path, model: "nn.Module") -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acclimate.errors import ModelError, SettingsError
-from acclimate.evaluation.trained_folder import checked, finite_weights, model_config
+from acclimate.evaluation.trained_folder import checked, finite_weights, model_config, refuse_one_text
 from acclimate.modeling.base_files import CONFIG, MAX_LENGTH
 from acclimate.modeling.baselines.table import BASELINES
 from acclimate.modeling.hypotheses import TEMPLATE, Hypotheses, check_template, check_words
@@ -54,11 +54,16 @@ class ZeroShotPredictor:
         return "sigmoid" if self.hypotheses.several or len(self.labels) == 1 else "softmax"
 
     def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """Probabilities [N, L]: summing to 1 over the labels of which one holds, else each for itself; texts are cut, hypotheses never."""
+        """Probabilities [N, L]: summing to 1 over the labels of which one holds, else each for itself; texts are cut, hypotheses never.
+
+        Raises:
+            TypeError: `texts` is one text, whose characters would be taken for texts.
+        """
         from acclimate.data.crossed import crossed
         from acclimate.data.tokens import TokenStore
         from acclimate.evaluation.entailment import entailments
 
+        refuse_one_text(texts)
         tokenizer = self._folder.tokenizer()
         with tempfile.TemporaryDirectory() as folder:
 
@@ -105,7 +110,7 @@ class AskedModel:
 
 
 def load_zero_shot(
-    folder: Path,
+    folder: Path | str,
     labels: Sequence[str],
     template: str = TEMPLATE,
     names: Mapping[str, str] | None = None,
@@ -124,7 +129,7 @@ def load_zero_shot(
         ModelError: there is no trained classifier in the folder, its files are missing or damaged, or its weights are not finite.
         SettingsError: labels are missing or doubled, the template has no place for them, or no label of the model says "follows".
     """
-    return AskedModel(folder, asked(labels, template, names, entailment, several)).predictor(max_tokens)
+    return AskedModel(Path(folder), asked(labels, template, names, entailment, several)).predictor(max_tokens)
 
 
 def asked(

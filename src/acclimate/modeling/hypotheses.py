@@ -105,7 +105,7 @@ def check_template(template: str) -> None:
 
 
 def check_words(words: Mapping[str, str], labels: Sequence[str]) -> None:
-    """Refuse words for labels that a task does not have, and two labels of the same words.
+    """Refuse words for labels that a task does not have, words that are none, and two labels of the same words.
 
     Raises:
         SettingsError: there are such.
@@ -114,6 +114,8 @@ def check_words(words: Mapping[str, str], labels: Sequence[str]) -> None:
     if unknown:
         mend = did_you_mean(unknown[0], list(labels)) or f"; the labels are {', '.join(labels)}"
         raise SettingsError(f"names: {unknown[0]!r} is no label of the task{mend}")
+    if blank := next((name for name, each in words.items() if not each.strip()), None):
+        raise SettingsError(f"names: there are no words for {blank!r}")
     said: dict[str, str] = {}
     for label in labels:
         other = said.setdefault(words.get(label, label), label)

@@ -53,6 +53,8 @@ class TfidfModel:
         if len(columns) != 1 + self.pairs:
             what = "pairs, and was given single texts" if self.pairs else "single texts, and was given pairs"
             raise SettingsError(f"this model answers {what}")
+        if not columns[0]:
+            return np.zeros((0, len(self.labels)))  # which scikit-learn refuses
         outputs_NL = self.features(*columns) @ self.weights.T + self.bias
         match self.link:
             case "none":
