@@ -17,7 +17,8 @@ def entailments(
     """[N, L] probabilities of the labels for each text; `pairs` are N x L of `crossed`, `outputs` the names of what the model gives.
 
     One label holds: softmax over the labels of what says that their hypotheses follow. Several may: of each label softmax over that and
-    what speaks against it, as for a single label. Both as transformers' ZeroShotClassificationPipeline (`multi_label`).
+    what speaks against it, as for a single label. Both as transformers' ZeroShotClassificationPipeline (`multi_label`), but for
+    what speaks against it: see `Hypotheses.columns`.
 
     Raises:
         SettingsError: no output says that a hypothesis follows.
