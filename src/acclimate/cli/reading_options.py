@@ -7,8 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from acclimate.data.readers.reading import AskedFormat, DocumentMode, Format, LabelledFormat, Quoting
-from acclimate.tasks.marked_text import Offsets
+from acclimate.data.readers.reading import AskedFormat, DocumentMode, Format, LabelledFormat, Offsets, Quoting
 
 Reading = dict[str, Any]
 """What was set of the options below, as settings of a corpus or a task."""

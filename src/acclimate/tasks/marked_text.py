@@ -7,11 +7,10 @@ Java that count UTF-16 units differ behind an emoji, and say `offsets: utf-16`.
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from acclimate.data.found_words import words_in
-
-Offsets = Literal["characters", "utf-16"]
+from acclimate.data.readers.reading import Offsets
 
 _BEGIN, _END = ("start", "start_offset", "begin", "begin_offset"), ("end", "end_offset", "stop")
 _LABEL = ("label", "labels", "type", "entity", "entity_group", "tag", "class")

@@ -12,7 +12,7 @@ from pydantic import field_validator, model_validator
 from acclimate.data.ragged import Ragged, offsets_of
 from acclimate.data.readers.every_text import Asked
 from acclimate.data.readers.problems import Problems
-from acclimate.data.readers.reading import Reading
+from acclimate.data.readers.reading import Offsets, Reading
 from acclimate.data.readers.records import Record, Source
 from acclimate.errors import SettingsError
 from acclimate.tasks.asked_words import asked_words
@@ -21,7 +21,6 @@ from acclimate.tasks.kind import ColumnRole, Form, Head, Judged, many
 from acclimate.tasks.label_checks import without_labels
 from acclimate.tasks.labelled_kind import LabelledKind
 from acclimate.tasks.labels import in_order, label_name
-from acclimate.tasks.marked_text import Offsets
 from acclimate.tasks.metrics.metric import Metric
 from acclimate.tasks.metrics.spans import METRICS, OUTSIDE, entities_of, entity_f1, tags_of, type_of
 from acclimate.tasks.metrics.spans import rows as rows_of

@@ -11,12 +11,13 @@ from acclimate.data.corpus import checked_text
 from acclimate.data.readers.columns import NAMES, detect_column
 from acclimate.data.readers.conll import DOCUMENT, LINES, line_of
 from acclimate.data.readers.problems import Problems, place
+from acclimate.data.readers.reading import Offsets
 from acclimate.data.readers.records import Record, Source
 from acclimate.errors import DataError
 from acclimate.tasks.asked_words import column_of_words, joined
 from acclimate.tasks.kind import ColumnRole
 from acclimate.tasks.labels import MISSING, label_hint, some_labels
-from acclimate.tasks.marked_text import BadSpan, Offsets, spans_in, tagged
+from acclimate.tasks.marked_text import BadSpan, spans_in, tagged
 from acclimate.tasks.metrics.spans import OUTSIDE, type_of
 from acclimate.tasks.rows import Row, Rows
 from acclimate.tasks.schemes import Detected, Scheme, detect, parsed, to_iob2

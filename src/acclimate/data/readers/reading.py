@@ -20,6 +20,7 @@ SourceFormat = Format | Literal["conll", "rows"]
 """`conll`: sentences in columns, a word a line, which only labelled examples are; `rows`: given from Python, which no setting says."""
 DocumentMode = Literal["line", "blank", "file"]
 Quoting = Literal["quotes", "none"]
+Offsets = Literal["characters", "utf-16"]
 TABLES = ("csv", "tsv")
 KEYED = ("jsonl", "json", "rows")  # a record names its columns itself, and may lack some
 LONGEST = 1 << 24  # bytes of a line, and characters of a document: the Bible is a quarter of it
