@@ -22,6 +22,8 @@ from acclimate.study.plan.graph import Plan
 from acclimate.study.run import Options, run_study
 from acclimate.tasks.opened import Data
 
+pytestmark = pytest.mark.measured(0)
+
 STUDY = """
 name: tried
 base: {world}/nli

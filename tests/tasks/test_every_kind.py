@@ -20,7 +20,7 @@ from acclimate.tasks.split import column_bytes, taken
 from acclimate.tasks.task import Task
 
 COUNT = 240  # records of an example
-DRAWS = 400  # of a bootstrap: its standard error is known to 4 %
+DRAWS = 200  # of a bootstrap: its standard error is known to 5 %
 
 
 class Example(NamedTuple):
@@ -299,6 +299,7 @@ def test_made_splits_are_read_again(kind, task, tmp_path):
         assert column_bytes(one.gold) == column_bytes(other.gold)
 
 
+@pytest.mark.measured(1)
 @pytest.mark.parametrize(("kind", "metric"), METRICS)
 def test_what_items_contribute_has_the_score_as_its_mean_and_its_standard_error(kind: type[TaskKind], metric: Metric, judged):
     task, answers = judged[kind]
