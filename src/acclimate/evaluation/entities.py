@@ -10,6 +10,7 @@ from acclimate.data.found_words import found_words
 from acclimate.data.ragged import Ragged
 from acclimate.evaluation.trained_folder import refuse_one_text
 from acclimate.tasks.metrics.spans import entities_of, tags_of
+from acclimate.tasks.tag_answers import placed
 
 
 class Entity(NamedTuple):
@@ -33,15 +34,14 @@ def entities_in(texts: Sequence[str], words: Ragged, probabilities_WL: NDArray[n
     `words` as in `Split.words`; `probabilities_WL`: of all words of all texts, one after the other; `names` are those of the L tags.
     """
     found: list[list[Entity]] = [[] for _ in texts]
-    sure, types = np.append(probabilities_WL.max(axis=1), 0.0), tags_of(names).types
+    sure = np.append(probabilities_WL.max(axis=1), 0.0)
     spans = entities_of(Ragged(probabilities_WL.argmax(axis=1), words.offsets), names)
     first, last = words.offsets[spans.item] + spans.first, words.offsets[spans.item] + spans.last
     # Sums from each entity's first word to its last: every second stretch lies between entities.
     sums = np.add.reduceat(sure, np.stack([first, last + 1], axis=1).ravel())[::2] if len(spans) else sure[:0]
     scores = sums / (last - first + 1)
-    columns = (spans.item, words.values[first, 0], words.values[last, 1], spans.type, scores)
-    for item, start, end, number, score in zip(*(column.tolist() for column in columns), strict=True):
-        found[item].append(Entity(start, end, types[number], texts[item][start:end], score))
+    for (item, start, end, label, text), score in zip(placed(spans, words, names, texts), scores.tolist(), strict=True):
+        found[item].append(Entity(start, end, label, text, score))
     return found
 
 

@@ -1,12 +1,13 @@
 """What the outputs of a model that tags words mean: a tag for each word, and the entities that they make, in characters."""
 
 import json
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from acclimate.data.ragged import Ragged
-from acclimate.tasks.metrics.spans import entities_of, tags_of
+from acclimate.tasks.metrics.spans import Spans, entities_of, tags_of
 from acclimate.tasks.one_name import refuse_not_finite
 from acclimate.tasks.split import Answers, Split
 
@@ -24,22 +25,22 @@ def most_likely(probabilities_WL: Any, split: Split) -> Answers:
     assert split.words is not None
     predicted = Ragged(probabilities_WL.argmax(axis=1), split.words.offsets)
     sure = Ragged(probabilities_WL.max(axis=1), split.words.offsets)
-    return {"predicted": predicted, "sure": sure, "entities": written_entities(predicted, split)}
+    entities = tuple(json.dumps(each, ensure_ascii=False) for each in marked(predicted, split))
+    return {"predicted": predicted, "sure": sure, "entities": entities}
 
 
-def written_entities(tags: Ragged, split: Split) -> tuple[str, ...]:
-    """[N] the entities of each item that tags make, as JSON."""
-    return tuple(json.dumps(entities, ensure_ascii=False) for entities in marked(tags, split))
+def placed(spans: Spans, words: Ragged, names: tuple[str, ...], texts: Sequence[str]) -> Iterator[tuple[int, int, int, str, str]]:
+    """Of each entity its item, where it begins and ends in characters, its type, and its text; `words` as in `Split.words`."""
+    types = tags_of(names).types
+    starts, ends = words.values[words.offsets[spans.item] + spans.first, 0], words.values[words.offsets[spans.item] + spans.last, 1]
+    for item, start, end, number in zip(*(column.tolist() for column in (spans.item, starts, ends, spans.type)), strict=True):
+        yield item, start, end, types[number], texts[item][start:end]
 
 
 def marked(tags: Ragged, split: Split) -> list[list[dict[str, Any]]]:
     """[N] the entities of each item that tags make: where each begins and ends in characters, its type, and its text."""
     assert split.words is not None
     found: list[list[dict[str, Any]]] = [[] for _ in range(len(tags))]
-    types, (texts,) = tags_of(split.names).types, split.inputs
-    spans, begins = entities_of(tags, split.names), split.words.offsets
-    starts = split.words.values[begins[spans.item] + spans.first, 0] if len(spans) else spans.first
-    ends = split.words.values[begins[spans.item] + spans.last, 1] if len(spans) else spans.last
-    for item, start, end, number in zip(*(column.tolist() for column in (spans.item, starts, ends, spans.type)), strict=True):
-        found[item].append({"start": start, "end": end, "label": types[number], "text": texts[item][start:end]})
+    for item, start, end, label, text in placed(entities_of(tags, split.names), split.words, split.names, split.inputs[0]):
+        found[item].append({"start": start, "end": end, "label": label, "text": text})
     return found
