@@ -1,9 +1,9 @@
 """Fine-tuning on short texts with a long tail of lengths: the stage `finetune` as a study runs it, against the Trainer.
 
 `finetune` trains all layers for 3 epochs, against dynamic padding (DataCollatorWithPadding) and against that with group_by_length; `tags`
-and `pairs` are the same for entities of sentences (as run_ner.py) and for pairs of sentences. `head-only` trains pooler and classifier for
-5 epochs, `top-2` the top two layers with them: the peer sets requires_grad to False for the same parameters and runs the whole encoder in
-every step.
+and `pairs` are the same for entities of sentences (as run_ner.py, where the first piece of a word learns) and for pairs of sentences.
+`head-only` trains pooler and classifier for 5 epochs, `top-2` the top two layers with them: the peer sets requires_grad to False for the
+same parameters and runs the whole encoder in every step.
 
 Timed is what a user waits for from the loaded model and tokenised texts to the trained, evaluated model. Evaluation is on for both: dev
 after each epoch, the best weights written and loaded at the end, then test (ours reads dev once more). Features that are computed once and
@@ -43,6 +43,7 @@ class Work:
     read: Callable[..., Labelled] = texts.labelled
     kind: type[LabelledKind] = Classify
     learns: Learns = CLASSIFICATION
+    subwords: Literal["all", "first"] = "all"
     items: tuple[int, int, int] = (256, 32, 32)  # of train, dev and test, on a CPU
 
 
@@ -67,7 +68,7 @@ def compared(bench: Bench, work: Work) -> list[Cell]:
         for dropout in work.dropouts:
             stage = Finetune(
                 train=work.train, epochs=work.epochs, min_steps=0, batch_size=batch, lr=work.lr, dropout=dropout, max_length=ours.LENGTH,
-                patience=None, select_by=work.learns.score,
+                patience=None, select_by=work.learns.score, subwords=work.subwords,
             )  # fmt: skip
             # Once for nothing: it fills the cache of tokens, which is not timed.
             ours.finetune(bench, base.folder, data, stage.sliver(), 0)
@@ -123,8 +124,8 @@ def _sides(
 
 
 WHOLE = Work("all", 3, 2e-4, (None, 0.0), (DYNAMIC, BY_LENGTH))
-TAGS = Work("all", 3, 2e-4, (None,), (DYNAMIC, BY_LENGTH), texts.tagged, Tag, TAGGING, (512, 64, 256))
-PAIRS = Work("all", 3, 2e-4, (None,), (DYNAMIC, BY_LENGTH), texts.paired, Pair, CLASSIFICATION, (384, 64, 192))
+TAGS = Work("all", 3, 2e-4, (None,), (DYNAMIC, BY_LENGTH), texts.tagged, Tag, TAGGING, "first", (512, 64, 256))
+PAIRS = Work("all", 3, 2e-4, (None,), (DYNAMIC, BY_LENGTH), texts.paired, Pair, items=(384, 64, 192))
 HEAD = Work("head", 5, 1e-3, (None,), (DYNAMIC,))
 TOP_2 = Work(2, 5, 2e-4, (None,), (DYNAMIC,))
 TIMED = "seconds from loaded model and tokenised texts to the trained, evaluated model"
