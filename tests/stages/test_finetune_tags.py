@@ -218,7 +218,9 @@ def test_frozen_layers_run_once_over_windows_and_change_nothing(world, train):
 
 
 def test_stopped_within_windows_and_continued_it_ends_bitwise_equal(world):
-    stage = STAGE.model_copy(update={"epochs": 2.0, "max_length": 16, "subwords": "first", "class_weights": "balanced"})
+    stage = STAGE.model_copy(
+        update={"epochs": 2.0, "max_length": 16, "subwords": "first", "class_weights": "balanced", "sampler": "balanced"}
+    )
     whole, expected = world.run(stage, "whole")
     with pytest.raises(Interrupted):
         world.run(stage, "stopped", stop_at=4)

@@ -160,11 +160,15 @@ class Order:
         for known, permutation, bounds in self._recent:
             if known == epoch:
                 return permutation, bounds
-        permutation = generator(self._seed, "order", epoch).permutation(self._sequences)
+        permutation = self._ordered(epoch)
         permutation.setflags(write=False)  # a batch is a view of it
         bounds = self._bounds(permutation)
         self._recent = ((epoch, permutation, bounds), *self._recent[:1])
         return permutation, bounds
+
+    def _ordered(self, epoch: int) -> IntArray:
+        """[N] the sequences of an epoch, one after the other."""
+        return generator(self._seed, "order", epoch).permutation(self._sequences)
 
     def _bounds(self, permutation: IntArray) -> IntArray:
         """[batches_per_epoch + 1] where each batch begins in the permutation."""

@@ -57,4 +57,4 @@ def word_sequences(
         several=int((np.bincount(found.document, minlength=1) > 1).sum()),
         words=len(words.values),
     )
-    return Sequences(store, found.windows, prefix, suffix, pieces=pieces)
+    return Sequences(store, found.windows, prefix, suffix, pieces=pieces, document=found.document)

@@ -28,6 +28,8 @@ class Sequences:
     """What frozen layers give for them, where it was computed ahead."""
     pieces: Pieces | None = None
     """Where every word is asked about: which positions stand for which words."""
+    document: IntArray | None = None
+    """[N] the text that each is a window of, counted from 0; None: sequence i is text i."""
 
     def __len__(self) -> int:
         return len(self.windows)
@@ -36,6 +38,11 @@ class Sequences:
     def texts(self) -> int:
         """How many texts they are."""
         return len(self) if self.pieces is None else self.pieces.texts
+
+    @property
+    def text_of(self) -> IntArray:
+        """[N] the text that each sequence is, or is a window of."""
+        return np.arange(len(self)) if self.document is None else self.document
 
     @property
     def lengths(self) -> IntArray:

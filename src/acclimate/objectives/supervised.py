@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from acclimate.data.batches import Batch, CountOrder
+from acclimate.data.batches import Batch, Order
 from acclimate.data.sequences import Sequences
 from acclimate.modeling.tensors import TensorBatch
 from acclimate.objectives.losses.loss import Loss
@@ -18,7 +18,7 @@ class Supervised:
 
     texts: Sequences
     split: Split
-    order: CountOrder
+    order: Order
     by: Loss
 
     def batch(self, step: int) -> Batch:

@@ -16,6 +16,7 @@ from acclimate.errors import SettingsError
 from acclimate.modeling.head_settings import HeadSettings
 from acclimate.modeling.longest import LONGEST_DEFAULT
 from acclimate.objectives.class_weights import check_class_weights, class_weights
+from acclimate.objectives.sampler import Sampler, check_sampler, order_of
 from acclimate.settings import MOST_EPOCHS
 from acclimate.stages.base import LABELS_OF, USUAL_SCORE, Context, Outcome, Role, Serves, Stage
 from acclimate.stages.pace import Course, EncoderPace
@@ -38,7 +39,7 @@ class Finetune(EncoderPace, Stage):
     role: ClassVar[Role] = "learns"
     serves: ClassVar[Serves] = {"sequence": ("softmax", "sigmoid", "none"), "tokens": ("softmax",)}
     most_texts: ClassVar[int] = 2
-    silent: ClassVar[Mapping[str, Any]] = {"thresholds": "half", "subwords": "all", "stride": None}
+    silent: ClassVar[Mapping[str, Any]] = {"thresholds": "half", "subwords": "all", "stride": None, "sampler": "none"}
     stage: Literal["finetune"] = "finetune"
     task: str | None = None
     """The task that it learns, by its name among `data: tasks:`; the study's when not given."""
@@ -62,6 +63,9 @@ class Finetune(EncoderPace, Stage):
     """How the outputs of frozen layers are kept on disk; float16 takes half the room."""
     class_weights: Literal["none", "balanced"] | dict[str, Annotated[float, Field(gt=0)]] = "none"
     """`balanced` (N / (L x count of the class); of labels each by itself (N - n) / n), or a weight per label, 1 where it is silent."""
+    sampler: Sampler = "none"
+    """Which texts an epoch holds, as many as there are: each once, or drawn so that classes are met equally often (`balanced`) or as the
+    square root of their counts (`square_root`, Mahajan et al. 2018). A text counts by its rarest label, or by its rarest type of entity."""
     thresholds: Choice = "half"
     """Where a text may have several labels, the probability above which each is given: one `half`, or `tuned` on dev for its highest F1."""
     subwords: Literal["all", "first"] = "all"
@@ -110,6 +114,7 @@ class Finetune(EncoderPace, Stage):
     def check(self, given: Sizes, task: Task | None) -> Sizes:
         if task is not None:
             check_class_weights(self.class_weights, task.names)
+            check_sampler(self.sampler, task)
             task.kind.check_thresholds(self.thresholds)
             self._check_words(task, given.length(self.max_length))
         given.check_training(self.max_length, self.gradient_checkpointing)
@@ -175,7 +180,6 @@ class Finetune(EncoderPace, Stage):
         return 1.0 if self.train == "all" else 0.0 if self.train == "head" else min(1.0, self.train / layers)
 
     def run(self, parent: "ModelFolder | None", context: Context) -> Outcome:
-        from acclimate.data.batches import CountOrder
         from acclimate.modeling.heads import freeze, load_classifier, load_tagger
         from acclimate.objectives.supervised import Supervised
         from acclimate.stages.exam import Exam
@@ -198,7 +202,7 @@ class Finetune(EncoderPace, Stage):
             unknown = {name: read.unknown_share for name, read in texts.items()}
             if told := unknown_words({f"the {name} texts": share for name, share in unknown.items()}):
                 trainer.notes.append(told)
-            order = CountOrder(len(trained), self.batch_size, context.seed)
+            order = order_of(self.sampler, task, trained, self.batch_size, context.seed, trainer.notes.append)
             loss = self.losses()[head.losses[0]](class_weights(self.class_weights, task.train.gold, task.names))
             exam = Exam(task, head, texts, trainer, self.thresholds)
             epoch = order.batches_per_epoch

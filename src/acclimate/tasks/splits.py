@@ -121,7 +121,7 @@ def budget_order(strata: Ragged, seed: int, name: str) -> IntArray:
     A row with several strata counts for its rarest one. The first C rows are one of each of the C strata, the most frequent first; after
     them each stratum advances at the rate of its share.
     """
-    stratum_of = _rarest(strata)
+    stratum_of = rarest(strata)
     counts = np.bincount(stratum_of)
     rank = np.empty(len(stratum_of), dtype=np.int64)  # the row's place within its stratum, by the seed
     by_stratum = np.argsort(stratum_of, kind="stable")
@@ -140,7 +140,7 @@ def grouped_budget_order(strata: Ragged, groups: IntArray, seed: int, name: str)
     stratum gives is one of its smallest, so that small budgets have every class where whole groups let them. Where every row is a group
     of its own, it is the order of `budget_order`.
     """
-    stratum_of = _rarest(strata)
+    stratum_of = rarest(strata)
     counts = np.bincount(stratum_of)
     by_frequency = np.lexsort((np.arange(len(counts)), -counts))[: np.count_nonzero(counts)]  # of equal progress, the first one advances
     rows_of = np.split(np.argsort(groups, kind="stable"), np.cumsum(np.bincount(groups))[:-1])
@@ -167,7 +167,7 @@ def grouped_budget_order(strata: Ragged, groups: IntArray, seed: int, name: str)
     return np.concatenate(order)
 
 
-def _rarest(strata: Ragged) -> IntArray:
+def rarest(strata: Ragged) -> IntArray:
     """Int64 [N]: the stratum of each row that the fewest rows have; every row has one at least."""
     if strata.one_each:
         return np.asarray(strata.values, dtype=np.int64)
