@@ -1,11 +1,14 @@
 """The base class of everything a user can set: frozen, and unknown names are errors."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, field_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
+
+from acclimate.errors import did_you_mean
 
 LARGEST_COUNT = 10**12  # more than anybody's tokens; beyond it sizes and times cannot be worked with
 LARGEST_NUMBER = 1e30
@@ -67,3 +70,39 @@ class OneOf:
         # Which of them is meant may go without saying, so "one of" would be too much said.
         several = handler(schema)["oneOf"]
         return {"anyOf": several} if len(several) > 1 else dict(several[0])
+
+
+@dataclass(frozen=True)
+class ByName(OneOf):
+    """The same, written as the word for it alone, or with its settings: `focal`, or `{focal: {gamma: 2}}`."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self._read, super().__get_pydantic_core_schema__(source, handler))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        properties = {}
+        for word, inner in zip(self.words, handler(schema)["oneOf"], strict=True):
+            about = handler.resolve_ref_schema(inner).get("description", "")
+            properties[word] = {"anyOf": [inner, {"type": "null"}], "description": about}
+        one = {"type": "object", "properties": properties, "additionalProperties": False, "minProperties": 1, "maxProperties": 1}
+        return {"anyOf": [{"enum": list(self.words)}, one]}
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Those that may be written."""
+        return tuple(member.model_fields[self.by].default for member in self.members)
+
+    def _read(self, value: Any) -> Any:
+        if isinstance(value, Settings):
+            return value
+        if isinstance(value, str):
+            value = {value: None}
+        if not isinstance(value, Mapping) or len(value) != 1:
+            raise ValueError(f"should be a name, or one name with its settings (`name: {{settings}}`); names are {', '.join(self.words)}")
+        ((word, settings),) = value.items()
+        if word not in self.words:
+            near = did_you_mean(str(word), list(self.words))
+            raise ValueError(f"{word!r} is none of {', '.join(self.words)}{near}")
+        if settings is not None and not isinstance(settings, Mapping):
+            raise ValueError(f"the settings of {word} are a mapping, `{word}: {{key: value}}`, not {settings!r}")
+        return {**(settings or {}), self.by: word}

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from tests.objectives.given import loss_of_names
 
 from acclimate.modeling.execution import Packed
 from acclimate.modeling.families import SUPPORTED
 from acclimate.modeling.tensors import to_tensors
-from acclimate.objectives.losses.token_cross_entropy import TokenCrossEntropy
 from acclimate.objectives.mlm import summed_loss
 from acclimate.objectives.supervised import Supervised
 
@@ -20,7 +20,7 @@ def test_a_pass_that_asks_for_no_position_gives_no_loss_and_the_gradients_that_p
     asking = flat((5, 9, 3), True)
     asking = replace(asking, targets={**asking.targets, "target_weights": np.ones(len(asking.targets["target_index"]), np.float32)})
     nothing = {key: each[:0] for key, each in asking.targets.items()}
-    loss_of = summed_loss if kind == "mlm" else Supervised(None, None, None, TokenCrossEntropy(np.ones(3))).loss
+    loss_of = summed_loss if kind == "mlm" else Supervised(None, None, None, loss_of_names("cross_entropy", np.ones(3), "tags")).loss
     with_gradient = []
     for batch in (asking, replace(asking, targets=nothing)):
         model = tiny(name, kind)

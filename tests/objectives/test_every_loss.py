@@ -1,20 +1,19 @@
-"""One contract for every loss of the table, and for two from outside: what a batch is cut into changes nothing."""
+"""One contract for every loss of the table, and for one from outside: what a batch is cut into changes nothing."""
 
 from contextlib import nullcontext
-from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
+from tests.objectives.given import given, loss_of_names
 from tests.toys.contrast import Contrast
 
 from acclimate.data.batches import TARGET_INDEX, Batch
 from acclimate.data.ragged import Ragged
 from acclimate.modeling.tensors import to_tensors
-from acclimate.objectives import losses
-from acclimate.objectives.losses.cross_entropy import CrossEntropy
+from acclimate.objectives.losses import LOSSES
 from acclimate.objectives.supervised import Supervised
+from acclimate.tasks.kind import OF_NAMES
 from acclimate.tasks.split import Split
 from acclimate.training.cached_gradients import accumulate
 from acclimate.training.devices import Devices
@@ -31,24 +30,20 @@ GOLD = {
 }
 
 
-@dataclass(frozen=True)
-class Focal(CrossEntropy):
-    """Cross-entropy that cares less for what is nearly right (Lin et al. 2017): a loss from outside."""
-
-    focus: ClassVar[float] = 2.0
-
-    def summed(self, outputs, targets):
-        each = torch.nn.functional.cross_entropy(outputs.float(), targets["labels"], reduction="none")
-        return ((1 - (-each).exp()) ** self.focus * each * targets["weights"]).sum()
+# Losses of names are tried on all that is answered with names.
+TRIED = [*((name, takes) for name in OF_NAMES for takes in ("class", "set", "tags")), ("squared_error", "number"), ("contrast", "class")]
 
 
-@pytest.fixture(params=[*losses.LOSSES, "focal", "contrast"])
-def loss(request, monkeypatch):
-    monkeypatch.setitem(losses.LOSSES, "focal", Focal)
-    monkeypatch.setitem(losses.LOSSES, "contrast", Contrast)
-    made = losses.LOSSES[request.param](WEIGHTS)
-    assert made.takes in GOLD, f"say in GOLD what is right for a loss that takes {made.takes!r}"
-    return made
+def test_every_loss_of_the_table_is_tried():
+    assert {name for name, _ in TRIED} == {*LOSSES, "contrast"}
+
+
+@pytest.fixture(params=TRIED, ids="-".join)
+def loss(request):
+    name, takes = request.param
+    if name in OF_NAMES:
+        return loss_of_names(name, WEIGHTS, takes, counts=[6, 4, 2])
+    return {**LOSSES, "contrast": Contrast}[name](given(WEIGHTS, takes))
 
 
 def targets_of(loss, rows):
@@ -123,4 +118,5 @@ class Words(torch.nn.Module):
 
 def test_the_weight_of_a_class_is_the_weight_of_its_examples():
     split = Split((("text",) * ITEMS,), GOLD["class"], np.arange(ITEMS), (), None, NAMES)
-    assert CrossEntropy(WEIGHTS).count(CrossEntropy(WEIGHTS).targets(split, np.arange(3))) == pytest.approx(3.5)
+    loss = loss_of_names("cross_entropy", WEIGHTS)
+    assert loss.count(loss.targets(split, np.arange(3))) == pytest.approx(3.5)

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from tests.objectives.given import loss_of_names
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 
@@ -11,7 +12,6 @@ from acclimate.data.windows import first
 from acclimate.errors import SettingsError
 from acclimate.modeling.tensors import to_tensors
 from acclimate.objectives.class_weights import class_weights
-from acclimate.objectives.losses import LOSSES
 from acclimate.objectives.supervised import Supervised
 from acclimate.tasks.split import Split
 
@@ -35,7 +35,7 @@ def test_summed_loss_over_summed_weights_is_the_weighted_mean_of_torch(tmp_path)
     store = TokenStore.build(tmp_path / "tokens", iter(["a", "b", "a", "b"]), tokenizer, "k")
     weights = np.array([1.0, 2.0, 0.5])
     split = Split((("a", "b", "a", "b"),), np.array([0, 1, 2, 1]), np.arange(4), ())
-    objective = Supervised(Sequences(store, first(store, 8), (), ()), split, CountOrder(4, 4, 0), LOSSES["cross_entropy"](weights))
+    objective = Supervised(Sequences(store, first(store, 8), (), ()), split, CountOrder(4, 4, 0), loss_of_names("cross_entropy", weights))
     batch = objective.batch(0)
     logits = torch.randn(4, 3)
     found = objective.loss(lambda _: logits, to_tensors(batch, "cpu")) / objective.count(batch)

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
+from tests.objectives.given import loss_of_names
 
 from acclimate.data.batches import CountOrder
 from acclimate.data.sequences import Sequences
 from acclimate.data.windows import first
 from acclimate.modeling.baselines.word_list import UNKNOWN, WordList
-from acclimate.objectives.losses import LOSSES
 from acclimate.objectives.supervised import Supervised
 from acclimate.objectives.word_dropout import WordDropout
 from acclimate.tasks.split import Split
@@ -16,7 +16,7 @@ TEXTS = ["a b c d " * 50, "b a", "c", "d d d"]
 def objective(dropout, seed=3):
     words = WordList.of(TEXTS, 100, 1)
     store = words.encode(TEXTS)
-    split, loss = Split((tuple(TEXTS),), np.array([0, 1, 0, 1]), np.arange(4), ()), LOSSES["cross_entropy"](np.array([1.0, 2.0]))
+    split, loss = Split((tuple(TEXTS),), np.array([0, 1, 0, 1]), np.arange(4), ()), loss_of_names("cross_entropy", [1.0, 2.0])
     items = Supervised(Sequences(store, first(store, 500), (), ()), split, CountOrder(4, 4, 3), loss)
     return WordDropout(items, dropout, seed)
 

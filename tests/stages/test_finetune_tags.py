@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tests.objectives.given import loss_of_names
 from tests.study.conftest import write_jsonl
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import AutoModelForTokenClassification, BertConfig, BertForMaskedLM
@@ -23,7 +24,6 @@ from acclimate.modeling.folder import ModelFolder
 from acclimate.modeling.heads import load_tagger
 from acclimate.modeling.source import resolve_base
 from acclimate.modeling.tensors import to_tensors
-from acclimate.objectives.losses.token_cross_entropy import TokenCrossEntropy
 from acclimate.objectives.supervised import Supervised
 from acclimate.stages import BASES
 from acclimate.stages.base import Context, Runtime
@@ -174,7 +174,7 @@ def test_loss_and_gradients_of_a_batch_are_those_of_plain_padded_transformers(wo
     store = TokenStore.build(tmp_path / "store", iter(split.inputs[0]), tokenizer, "key")
     texts = word_sequences(store, tokenizer, split.inputs[0], split.words, 64)
     texts = texts if subwords == "all" else texts.answering()
-    objective = Supervised(texts, split, CountOrder(len(texts), 9, 0), TokenCrossEntropy(np.ones(len(task.names))))
+    objective = Supervised(texts, split, CountOrder(len(texts), 9, 0), loss_of_names("cross_entropy", np.ones(len(task.names)), "tags"))
     batch = objective.batch(0)
     loss = objective.loss(Packed(model), to_tensors(batch, "cpu")) / objective.count(batch)
     loss.backward()

@@ -268,10 +268,13 @@ def test_the_plan_counts_the_tokens_of_both_texts_as_they_are_cut(studied, tmp_p
         assert found[key].tokens == pytest.approx(measured["cost"]["tokens"], rel=1e-6)
 
 
-def test_class_weights_of_scores_are_refused_before_anything_runs(studied, tmp_path):
+def test_class_weights_and_losses_of_names_are_refused_for_scores_before_anything_runs(studied, tmp_path):
     task = DATA.format(kind="similarity", folder=studied, more="")
     study = STUDY.format(folder=studied, task=task).replace("train: head", "class_weights: balanced")
     with pytest.raises(AcclimateError, match="class_weights: this task has no classes"):
+        plan_of(tmp_path, study)
+    study = STUDY.format(folder=studied, task=task).replace("train: head", "loss: focal")
+    with pytest.raises(AcclimateError, match="loss: similarity is learned by squared_error alone"):
         plan_of(tmp_path, study)
 
 

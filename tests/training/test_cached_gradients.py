@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 from tests.modeling.conftest import KINDS, build_tiny, make_batch
 from tests.modeling.padded import LENGTHS, padded_logits
+from tests.objectives.given import loss_of_names
 from tests.toys.contrast import Contrast
 from tests.training.seen_together import BATCHES, PARTS, Contrasts, Sums, every_case, gradients, trained
 from tests.training.test_loop import SETTINGS, TEXTS, Toy, Toys, run, weights
@@ -28,7 +29,6 @@ from acclimate.modeling.fast_paths import FastPaths
 from acclimate.modeling.frozen import divided
 from acclimate.modeling.heads import freeze
 from acclimate.modeling.tensors import to_tensors
-from acclimate.objectives.losses.cross_entropy import CrossEntropy
 from acclimate.objectives.supervised import Supervised
 from acclimate.objectives.word_dropout import WordDropout
 from acclimate.training.cached_gradients import accumulate, together
@@ -343,7 +343,7 @@ def test_a_batch_of_which_nothing_is_asked_is_passed_over(tmp_path):
 
 
 def test_losses_that_are_sums_never_come_here():
-    assert together(Supervised(None, None, None, CrossEntropy(np.ones(2)))) is None
+    assert together(Supervised(None, None, None, loss_of_names("cross_entropy", np.ones(2)))) is None
     assert together(Toys(CountOrder(TEXTS, 8, seed=3))) is None
     assert together(OBJECTIVE) is OBJECTIVE
 

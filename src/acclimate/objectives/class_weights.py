@@ -24,18 +24,26 @@ def class_weights(choice: ClassWeights, gold: Column, names: tuple[str, ...]) ->
         SettingsError: the mapping names a label that the task does not have.
     """
     check_class_weights(choice, names)
-    gold = gold.values if isinstance(gold, Ragged) else np.asarray(gold)
     if isinstance(choice, Mapping):
         return np.array([choice.get(name, 1.0) for name in names])
     if choice == "none":
         return np.ones(len(names))
-    if gold.ndim == 2:
-        with_label = gold.sum(axis=0)
-        # Of a label that every text has, or none in a small budget, no example is left aside.
-        return np.asarray(np.maximum(len(gold) - with_label, 1) / np.maximum(with_label, 1), dtype=np.float64)
-    counts = np.bincount(gold, minlength=len(names))
+    counts, examples = counted(gold, names)
     # A class without an example in a small budget gets the weight of a class with one.
-    return len(gold) / (len(names) * np.maximum(counts, 1))
+    with_name = np.maximum(counts, 1)
+    if isinstance(gold, np.ndarray) and gold.ndim == 2:
+        # Of a label that every text has no example is left aside.
+        return np.maximum(examples - counts, 1) / with_name
+    return examples / (len(names) * with_name)
+
+
+def counted(gold: Column, names: tuple[str, ...]) -> tuple[NDArray[np.float64], int]:
+    """[L] training examples of each name, and all of them: items, or words. Numbers have no names."""
+    found = gold.values if isinstance(gold, Ragged) else np.asarray(gold)
+    if not names:
+        return np.zeros(0), len(found)
+    counts = found.sum(axis=0) if found.ndim == 2 else np.bincount(found, minlength=len(names))
+    return counts.astype(np.float64), len(found)
 
 
 def check_class_weights(choice: ClassWeights, names: tuple[str, ...]) -> None:

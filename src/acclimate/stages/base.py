@@ -23,7 +23,7 @@ from acclimate.versions import version
 
 if TYPE_CHECKING:  # torch is loaded by the stages that run, not by reading a study file
     from acclimate.modeling.folder import ModelFolder
-    from acclimate.objectives.losses.loss import Loss
+    from acclimate.objectives.losses.loss import Given, Loss
     from acclimate.training.devices import Devices
     from acclimate.training.interrupt import StopRequest
     from acclimate.training.progress import Reporter
@@ -197,7 +197,7 @@ class Stage(Settings):
         return next(able, None)
 
     @classmethod
-    def losses(cls) -> "Mapping[str, Callable[[Any], Loss]]":
+    def losses(cls) -> "Mapping[str, Callable[[Given], Loss]]":
         """The losses that it can train by, under the names that the head of a kind of task gives them. Loads torch."""
         from acclimate.objectives.losses import LOSSES
 

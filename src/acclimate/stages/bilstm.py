@@ -4,12 +4,12 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-import numpy as np
 from pydantic import Field
 
 from acclimate.evaluation.cost import training_flops
 from acclimate.modeling.baselines.word_list import UNKNOWN, WordList
-from acclimate.objectives.class_weights import check_class_weights, class_weights
+from acclimate.objectives.class_weights import check_class_weights
+from acclimate.objectives.loss_settings import Loss, check_loss, is_cross_entropy
 from acclimate.settings import MOST_EPOCHS
 from acclimate.stages.base import USUAL_SCORE, Context, Outcome, Role, Serves, Stage
 from acclimate.stages.pace import Course, Pace
@@ -28,7 +28,7 @@ class Bilstm(Pace, Stage):
     libraries: ClassVar[tuple[str, ...]] = ("torch", "numpy")
     role: ClassVar[Role] = "baseline"
     serves: ClassVar[Serves] = {"sequence": ("softmax", "sigmoid")}
-    silent: ClassVar[Mapping[str, Any]] = {"thresholds": "half"}
+    silent: ClassVar[Mapping[str, Any]] = {"thresholds": "half", "loss": None}
     stage: Literal["bilstm"] = "bilstm"
     embedding: int = Field(default=200, gt=0)
     """Width of a word's vector."""
@@ -60,6 +60,8 @@ class Bilstm(Pace, Stage):
     """At least so many optimiser steps, however few the labels are."""
     batch_size: int = Field(default=32, gt=0)
     """Texts per optimiser step, over all devices."""
+    loss: Loss | None = None
+    """What a wrong answer costs while training; default `cross_entropy` (where numbers are answered squared error, and nothing else)."""
     class_weights: Literal["none", "balanced"] | dict[str, Annotated[float, Field(gt=0)]] = "none"
     """`balanced` (N / (L x count of the class); of labels each by itself (N - n) / n), or a weight per label, 1 where it is silent."""
     thresholds: Choice = "half"
@@ -73,7 +75,8 @@ class Bilstm(Pace, Stage):
         return ("labels",)
 
     def keyed(self) -> dict[str, Any]:
-        return super().keyed() | {"select_by": self.select_by or USUAL_SCORE}
+        settings = {name: value for name, value in super().keyed().items() if name != "loss" or not is_cross_entropy(self.loss)}
+        return settings | {"select_by": self.select_by or USUAL_SCORE}
 
     def sliver(self) -> Self:
         return self.model_copy(update={"epochs": 1.0, "min_steps": 0})
@@ -85,6 +88,7 @@ class Bilstm(Pace, Stage):
     def check(self, given: Sizes, task: Task | None) -> Sizes:
         if task is not None:
             check_class_weights(self.class_weights, task.names)
+            check_loss(self.loss, self.class_weights, task.kind.kind, task.kind.head(task.names, self.form(task.kind)))
             task.kind.check_thresholds(self.thresholds)
         return given
 
@@ -104,6 +108,7 @@ class Bilstm(Pace, Stage):
     def run(self, parent: object, context: Context) -> Outcome:
         from acclimate.data.batches import CountOrder
         from acclimate.modeling.baselines.bilstm_model import BilstmClassifier, BilstmConfig
+        from acclimate.objectives.losses.chosen import chosen_loss
         from acclimate.objectives.supervised import Supervised
         from acclimate.objectives.word_dropout import WordDropout
         from acclimate.stages.exam import Exam
@@ -121,7 +126,7 @@ class Bilstm(Pace, Stage):
         with Trainer(context, model, micro, self, lambda pace: in_two(model.parameters(), pace.weight_decay)) as trainer:
             texts = {name: model.sequences(split.inputs[0]) for name, split in task.splits.items()}
             order = CountOrder(len(task.train), self.batch_size, context.seed)
-            loss = self.losses()[head.losses[0]](class_weights(self.class_weights, np.asarray(task.train.gold), task.names))
+            loss = chosen_loss(self.losses(), self.loss, self.class_weights, head, task.train)
             items = Supervised(texts["train"], task.train, order, loss)
             exam = Exam(task, head, texts, trainer, self.thresholds)
             epoch = order.batches_per_epoch

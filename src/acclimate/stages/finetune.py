@@ -15,7 +15,8 @@ from acclimate.data.windows import overlapping, usual_stride
 from acclimate.errors import SettingsError
 from acclimate.modeling.head_settings import HeadSettings
 from acclimate.modeling.longest import LONGEST_DEFAULT
-from acclimate.objectives.class_weights import check_class_weights, class_weights
+from acclimate.objectives.class_weights import check_class_weights
+from acclimate.objectives.loss_settings import Loss, check_loss, is_cross_entropy
 from acclimate.objectives.sampler import Sampler, check_sampler, order_of
 from acclimate.settings import MOST_EPOCHS
 from acclimate.stages.base import LABELS_OF, USUAL_SCORE, Context, Outcome, Role, Serves, Stage
@@ -39,7 +40,7 @@ class Finetune(EncoderPace, Stage):
     role: ClassVar[Role] = "learns"
     serves: ClassVar[Serves] = {"sequence": ("softmax", "sigmoid", "none"), "tokens": ("softmax",)}
     most_texts: ClassVar[int] = 2
-    silent: ClassVar[Mapping[str, Any]] = {"thresholds": "half", "subwords": "all", "stride": None, "sampler": "none"}
+    silent: ClassVar[Mapping[str, Any]] = {"thresholds": "half", "subwords": "all", "stride": None, "sampler": "none", "loss": None}
     stage: Literal["finetune"] = "finetune"
     task: str | None = None
     """The task that it learns, by its name among `data: tasks:`; the study's when not given."""
@@ -61,6 +62,8 @@ class Finetune(EncoderPace, Stage):
     """Dropout while training; default the model's own. Frozen layers have none: what they give is computed once."""
     frozen_precision: Literal["float32", "float16"] = "float32"
     """How the outputs of frozen layers are kept on disk; float16 takes half the room."""
+    loss: Loss | None = None
+    """What a wrong answer costs while training; default `cross_entropy` (where numbers are answered squared error, and nothing else)."""
     class_weights: Literal["none", "balanced"] | dict[str, Annotated[float, Field(gt=0)]] = "none"
     """`balanced` (N / (L x count of the class); of labels each by itself (N - n) / n), or a weight per label, 1 where it is silent."""
     sampler: Sampler = "none"
@@ -96,7 +99,8 @@ class Finetune(EncoderPace, Stage):
 
     def keyed(self) -> dict[str, Any]:
         # What a task is called decides nothing: what it holds is part of the key as data.
-        settings = {name: value for name, value in super().keyed().items() if name != "task"}
+        usual = {"loss"} if is_cross_entropy(self.loss) else set()
+        settings = {name: value for name, value in super().keyed().items() if name not in {"task", *usual}}
         return settings | {
             "select_by": self.select_by or USUAL_SCORE,
             "lr": self.peak_lr(),
@@ -114,6 +118,7 @@ class Finetune(EncoderPace, Stage):
     def check(self, given: Sizes, task: Task | None) -> Sizes:
         if task is not None:
             check_class_weights(self.class_weights, task.names)
+            check_loss(self.loss, self.class_weights, task.kind.kind, task.kind.head(task.names, self.form(task.kind)))
             check_sampler(self.sampler, task)
             task.kind.check_thresholds(self.thresholds)
             self._check_words(task, given.length(self.max_length))
@@ -181,6 +186,7 @@ class Finetune(EncoderPace, Stage):
 
     def run(self, parent: "ModelFolder | None", context: Context) -> Outcome:
         from acclimate.modeling.heads import freeze, load_classifier, load_tagger
+        from acclimate.objectives.losses.chosen import chosen_loss
         from acclimate.objectives.supervised import Supervised
         from acclimate.stages.exam import Exam
         from acclimate.stages.trainer import EncoderTrainer
@@ -203,7 +209,7 @@ class Finetune(EncoderPace, Stage):
             if told := unknown_words({f"the {name} texts": share for name, share in unknown.items()}):
                 trainer.notes.append(told)
             order = order_of(self.sampler, task, trained, self.batch_size, context.seed, trainer.notes.append)
-            loss = self.losses()[head.losses[0]](class_weights(self.class_weights, task.train.gold, task.names))
+            loss = chosen_loss(self.losses(), self.loss, self.class_weights, head, task.train)
             exam = Exam(task, head, texts, trainer, self.thresholds)
             epoch = order.batches_per_epoch
             course = Course(self.steps(epoch), epoch, self.patience, self.min_steps)

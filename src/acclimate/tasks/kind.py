@@ -35,6 +35,9 @@ Form = Literal["sequence", "tokens", "embedding", "text"]
 Link = Literal["softmax", "sigmoid", "none"]
 """What a model's numbers mean: probabilities of names of which one holds, of names each of which may hold, or the numbers themselves."""
 
+OF_NAMES = ("cross_entropy", "focal")
+"""The losses that train whatever is answered with names, the usual one first."""
+
 
 class ColumnRole(NamedTuple):
     """A column that a kind reads: its key in the study file, and the names by which it is found where that is silent."""

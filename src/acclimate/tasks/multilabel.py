@@ -14,7 +14,7 @@ from acclimate.data.readers.problems import Problems
 from acclimate.data.readers.records import Record, Source
 from acclimate.errors import DataError, SettingsError
 from acclimate.tasks.blocks import Block
-from acclimate.tasks.kind import Form, Head, Judged
+from acclimate.tasks.kind import OF_NAMES, Form, Head, Judged
 from acclimate.tasks.label_cells import LIST, NONE, WORDS, cells_of, indicators, labels_in, repeated, separator_between, truth, written
 from acclimate.tasks.label_checks import check_labels, without_labels
 from acclimate.tasks.labels import is_missing
@@ -210,7 +210,7 @@ class Multilabel(NamedKind):
         """A number a label, each by itself."""
         if form not in self.answered:
             raise SettingsError(f"a model that gives {form} cannot answer multilabel")
-        return Head("sequence", names, "sigmoid", ("binary_cross_entropy",))
+        return Head("sequence", names, "sigmoid", OF_NAMES)
 
     # Cells
 

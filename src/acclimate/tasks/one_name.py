@@ -10,7 +10,7 @@ from acclimate.data.ragged import Ragged
 from acclimate.errors import SettingsError, TrainingError
 from acclimate.tasks.blocks import Block
 from acclimate.tasks.class_blocks import TOLD
-from acclimate.tasks.kind import Form, Head, Judged
+from acclimate.tasks.kind import OF_NAMES, Form, Head, Judged
 from acclimate.tasks.metrics.classes import METRICS
 from acclimate.tasks.metrics.metric import Metric
 from acclimate.tasks.named import NamedKind, label_counts
@@ -82,4 +82,4 @@ class OneNameKind(NamedKind):
         """A number a class."""
         if form not in self.answered:
             raise SettingsError(f"a model that gives {form} cannot answer {self.kind}")
-        return Head("sequence", names, "softmax", ("cross_entropy",))
+        return Head("sequence", names, "softmax", OF_NAMES)

@@ -17,7 +17,7 @@ from acclimate.data.readers.records import Record, Source
 from acclimate.errors import SettingsError
 from acclimate.tasks.asked_words import asked_words
 from acclimate.tasks.blocks import Block
-from acclimate.tasks.kind import ColumnRole, Form, Head, Judged, many
+from acclimate.tasks.kind import OF_NAMES, ColumnRole, Form, Head, Judged, many
 from acclimate.tasks.label_checks import without_labels
 from acclimate.tasks.labelled_kind import LabelledKind
 from acclimate.tasks.labels import in_order, label_name
@@ -326,7 +326,7 @@ class Tag(LabelledKind):
         """A number a tag, for every word."""
         if form not in self.answered:
             raise SettingsError(f"a model that gives {form} cannot answer tag")
-        return Head("tokens", names, "softmax", ("token_cross_entropy",))
+        return Head("tokens", names, "softmax", OF_NAMES)
 
     def _names(self, types: Sequence[str]) -> tuple[str, ...]:
         if self.scheme == "plain":

@@ -1,37 +1,27 @@
-"""Cross-entropy of one label among L, each class with its weight."""
+"""Cross-entropy."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Self
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
-from acclimate.tasks.split import Split
+from acclimate.objectives.losses.loss import Given
 
 
 @dataclass(frozen=True)
 class CrossEntropy:
-    """-log softmax(logits)[label], weighted."""
+    """-log p of what is right."""
 
-    weights: NDArray[np.float64]  # [L] of each class
+    @classmethod
+    def of(cls, _: Given) -> Self:
+        """It has no settings."""
+        return cls()
 
-    takes: ClassVar[str] = "class"
-    together: ClassVar[bool] = False
+    def one(self, logits_ML: Tensor, labels_M: Tensor, weights_M: Tensor) -> Tensor:
+        """[M] -log softmax(logits)[label], weighted."""
+        return cross_entropy(logits_ML, labels_M, reduction="none") * weights_M
 
-    def targets(self, split: Split, rows: NDArray[np.integer]) -> Mapping[str, NDArray[Any]]:
-        """The classes [B] and their weights [B]."""
-        classes = np.asarray(split.gold)[rows]
-        # Weights travel with the batch: fetched in the loss, they would make a GPU wait for the host in every step.
-        return {"labels": classes, "weights": self.weights[classes].astype(np.float32)}
-
-    def count(self, targets: Mapping[str, NDArray[Any]]) -> float:
-        """The summed class weights of the batch's examples (their number when nothing is weighted)."""
-        return float(targets["weights"].sum(dtype=np.float64))
-
-    def summed(self, outputs: Tensor, targets: Mapping[str, Tensor]) -> Tensor:
-        """Summed weighted cross-entropy, nats, of logits [B, L]."""
-        losses_B = torch.nn.functional.cross_entropy(outputs.float(), targets["labels"], reduction="none")
-        return (losses_B * targets["weights"]).sum()
+    def each(self, logits_BL: Tensor, labels_BL: Tensor, weights_BL: Tensor) -> Tensor:
+        """[B, L] -log sigmoid(logit) of a label that holds, -log sigmoid(-logit) of one that does not, weighted."""
+        return binary_cross_entropy_with_logits(logits_BL, labels_BL, weights_BL, reduction="none")

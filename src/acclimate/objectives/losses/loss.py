@@ -1,12 +1,13 @@
-"""What a loss of labelled training is."""
+"""What a loss of labelled training is, and what it is made from."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from acclimate.tasks.kind import Head
 from acclimate.tasks.split import Split
 
 
@@ -35,3 +36,34 @@ class Loss(Protocol):
 
         A function of the two alone, which draws nothing and does not depend on the order of the items.
         """
+
+
+class Given(NamedTuple):
+    """What a loss is made from."""
+
+    head: Head
+    weights: NDArray[np.float64]
+    """[L] how much the examples of each name count."""
+    counts: NDArray[np.float64]
+    """[L] training examples of each name: items, or words."""
+    examples: int
+    """All of them."""
+    settings: Any = None
+    """Its own, where the study says some."""
+
+
+class Term(Protocol):
+    """What a single answer costs, nats: the part in which the losses of names differ, whatever is answered (`losses/of_names.py`).
+
+    Logits are float32; weights are those of what is right, and 0 where nothing is asked: what an answer costs is multiplied by them.
+    """
+
+    @classmethod
+    def of(cls, given: Given) -> Self:
+        """The term with its settings."""
+
+    def one(self, logits_ML: Tensor, labels_M: Tensor, weights_M: Tensor) -> Tensor:
+        """[M] of items that have one name of L each (softmax)."""
+
+    def each(self, logits_BL: Tensor, labels_BL: Tensor, weights_BL: Tensor) -> Tensor:
+        """[B, L] of labels that hold (1) or do not (0), each by itself (sigmoid)."""

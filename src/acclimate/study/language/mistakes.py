@@ -153,7 +153,7 @@ def _keys_at(location: tuple[str | int, ...], model: type[Settings]) -> tuple[st
         below = [inner for outer in models if part in outer.model_fields for inner in models_in(_annotation(outer, part))]
         member = [inner for inner in models if part in (inner.__name__, _tag(inner))]
         models = below or member or models
-    return tuple(dict.fromkeys(key for inner in models for key in inner.model_fields if key != "stage"))
+    return tuple(dict.fromkeys(key for inner in models for key in inner.model_fields if key != _in_front(inner)))
 
 
 def _annotation(model: type[Settings], field: str | int) -> Any:
@@ -162,7 +162,13 @@ def _annotation(model: type[Settings], field: str | int) -> Any:
 
 def _tag(model: type[Settings]) -> Any:
     # The word by which a member of a union is told from the others.
-    return next((model.model_fields[by].default for by in ("stage", "kind") if by in model.model_fields), None)
+    by = _in_front(model) or "kind"
+    return model.model_fields[by].default if by in model.model_fields else None
+
+
+def _in_front(model: type[Settings]) -> str | None:
+    # The field that is written as the key in front of all others: a stage has a `loss` as a setting, which is a key like others.
+    return next((by for by in ("stage", "loss") if by in model.model_fields), None)
 
 
 def models_in(annotation: Any) -> Iterator[type[Settings]]:

@@ -7,6 +7,7 @@ from pydantic import TypeAdapter
 from pydantic.fields import FieldInfo
 
 from acclimate.modeling.named import NAMED
+from acclimate.objectives.loss_settings import LossSettings
 from acclimate.settings import Settings
 from acclimate.stages.base import Stage
 from acclimate.study.language.bases import RANDOM, EndOf, LayersOf, New
@@ -153,6 +154,8 @@ def _blocks(annotation: Any, seen: set[type[Settings]]) -> list[tuple[str, str, 
         if model not in seen:
             seen.add(model)
             title = _TITLES.get(model.__name__)
+            if issubclass(model, LossSettings):
+                title = f"`loss: {model.model_fields['loss'].default}`"
             kind = model.model_fields["kind"].default if title is None and "kind" in model.model_fields else None
             found.append((title or f"`{model.__name__}`", f"`data.task` with `kind: {kind}`." if kind else "", model))
             for field in model.model_fields.values():
@@ -170,11 +173,12 @@ _TITLES = {
 
 def _block(introduction: str, model: type[Settings]) -> str:
     about = " ".join(part for part in (introduction, _about(model.__doc__)) if part)
-    if set(model.model_fields) == {"stage"}:
+    hidden = "loss" if issubclass(model, LossSettings) else "stage"  # said by the key in front of the settings
+    if set(model.model_fields) == {hidden}:
         return f"{about}\n"
     lines = [about, "", "| key | type | default | meaning |", "|---|---|---|---|"]
     for name, field in model.model_fields.items():
-        if name == "stage":
+        if name == hidden:
             continue
         default = "required" if field.is_required() else f"`{_written(field.get_default(call_default_factory=True))}`"
         lines.append(f"| `{name}` | {_cell(_kind(model, name))} | {_cell(default)} | {_cell(_description(field))} |")
@@ -218,6 +222,8 @@ def _words(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
             return "list"
         case {"type": "object", "additionalProperties": dict() as values}:
             return f"mapping of names to {_words(values, definitions)}"
+        case {"type": "object", "maxProperties": 1}:
+            return "`name: {settings}`"
         case {"type": "object"}:
             return "mapping"
     kind = _KINDS[schema["type"]]

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from tests.objectives.given import loss_of_names
 
 from acclimate.data.ragged import Ragged
 from acclimate.objectives.class_weights import class_weights
-from acclimate.objectives.losses.token_cross_entropy import TokenCrossEntropy, learned
+from acclimate.objectives.losses.of_names import learned
 from acclimate.tasks.split import Split
 
 NAMES = ("O", "B-per", "I-per", "B-loc", "I-loc")
@@ -17,13 +18,13 @@ PIECES = np.array([[0, 0], [1, 0], [1, 1], [2, 0], [3, 0], [3, 1]])
 
 
 def test_later_pieces_go_on_with_what_the_first_begins():
-    targets = TokenCrossEntropy(np.ones(5)).targets(SPLIT, PIECES)
+    targets = loss_of_names("cross_entropy", np.ones(5), "tags").targets(SPLIT, PIECES)
     assert [NAMES[tag] for tag in targets["target_labels"]] == ["O", "B-per", "I-per", "I-per", "B-loc", "I-loc"]
 
 
 def test_what_stands_before_a_word_is_part_of_the_entity_that_goes_on_or_outside():
     before = np.array([[0, -1], [1, -1], [2, -1], [3, -1]])
-    targets = TokenCrossEntropy(np.ones(5)).targets(SPLIT, before)
+    targets = loss_of_names("cross_entropy", np.ones(5), "tags").targets(SPLIT, before)
     assert [NAMES[tag] for tag in targets["target_labels"]] == ["O", "O", "I-per", "O"]
 
 
@@ -32,13 +33,13 @@ def test_plain_tags_and_types_without_a_further_word_stay_what_they_are_and_noth
     assert learned(("NOUN", "VERB", "B-x")).tolist() == [[0, 1, 2], [0, 1, 2], [-1, -1, -1]]
     assert learned(("NOUN", "B-x", "I-x")).tolist() == [[0, 1, 2], [0, 1, 2], [-1, -1, -1]]
     plain = Split((("to be",),), Ragged.of([[0, 1]]), np.arange(1), (), None, ("NOUN", "VERB"))
-    targets = TokenCrossEntropy(np.ones(2)).targets(plain, np.array([[0, 0], [1, -1], [1, 0]]))
+    targets = loss_of_names("cross_entropy", np.ones(2), "tags").targets(plain, np.array([[0, 0], [1, -1], [1, 0]]))
     assert targets["target_weights"].tolist() == [1.0, 0.0, 1.0]
 
 
 def test_the_mean_is_that_of_transformers_over_the_pieces_that_are_asked():
     logits = torch.randn(len(PIECES), 5, generator=torch.Generator().manual_seed(0))
-    loss = TokenCrossEntropy(np.ones(5))
+    loss = loss_of_names("cross_entropy", np.ones(5), "tags")
     targets = loss.targets(SPLIT, PIECES)
     found = loss.summed(logits, {name: torch.from_numpy(each) for name, each in targets.items()}) / loss.count(targets)
     # transformers' own loss leaves out what is -100: special tokens, and here a padding behind each.
@@ -51,5 +52,5 @@ def test_weights_are_those_of_tags_and_balanced_counts_words():
     weights = class_weights("balanced", TAGS, NAMES)
     assert weights.tolist() == [0.8, 0.8, 0.8, 0.8, 0.8]
     assert class_weights("balanced", Ragged.of([[0, 0, 0, 1]]), ("O", "x")).tolist() == pytest.approx([4 / 6, 2])
-    loss = TokenCrossEntropy(class_weights({"I-per": 3.0}, TAGS, NAMES))
+    loss = loss_of_names("cross_entropy", class_weights({"I-per": 3.0}, TAGS, NAMES), "tags")
     assert loss.count(loss.targets(SPLIT, PIECES)) == pytest.approx(4 + 2 * 3.0)

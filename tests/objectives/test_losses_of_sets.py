@@ -3,10 +3,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.objectives.given import loss_of_names
 
 from acclimate.objectives.class_weights import class_weights
-from acclimate.objectives.losses import LOSSES
-from acclimate.objectives.losses.binary_cross_entropy import BinaryCrossEntropy
 from acclimate.tasks.split import Split
 
 
@@ -19,7 +18,7 @@ def test_the_loss_is_that_of_torch_with_the_same_weights(texts, labels, seed):
     rng = np.random.default_rng(seed)
     gold = rng.random((texts, labels)) < 0.4
     weights = rng.uniform(0.1, 5, labels)
-    loss = BinaryCrossEntropy(weights)
+    loss = loss_of_names("cross_entropy", weights, "set")
     rows = rng.permutation(texts)
     targets = loss.targets(split_of(gold), rows)
     logits = torch.tensor(rng.normal(size=(texts, labels)), dtype=torch.float32)
@@ -41,7 +40,7 @@ def test_the_loss_is_that_of_transformers():
     gold = np.array([[True, False, True], [False, False, False]])
     ids = torch.tensor([[1, 2, 3], [4, 5, 6]])
     theirs = model(input_ids=ids, labels=torch.tensor(gold, dtype=torch.float32))
-    loss = LOSSES["binary_cross_entropy"](class_weights("none", gold, ("a", "b", "c")))
+    loss = loss_of_names("cross_entropy", class_weights("none", gold, ("a", "b", "c")), "set")
     targets = loss.targets(split_of(gold), np.arange(2))
     ours = loss.summed(theirs.logits, {name: torch.tensor(each) for name, each in targets.items()}) / loss.count(targets)
     assert ours.item() == pytest.approx(theirs.loss.item(), rel=1e-6)
@@ -49,7 +48,7 @@ def test_the_loss_is_that_of_transformers():
 
 def test_a_batch_in_parts_sums_to_the_whole():
     gold = np.array([[True, False], [False, False], [True, True]])
-    loss = BinaryCrossEntropy(np.array([2.0, 3.0]))
+    loss = loss_of_names("cross_entropy", [2.0, 3.0], "set")
     logits = torch.tensor([[0.3, -1.0], [2.0, 0.1], [-0.5, 0.7]])
 
     def summed(rows):
