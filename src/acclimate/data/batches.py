@@ -133,6 +133,28 @@ def assemble(
     return Batch(input_ids=input_ids, position_ids=position_ids, offsets=offsets, targets=dict(targets or {}), hidden=hidden)
 
 
+def woven(
+    parts: Sequence[int | tuple[TokenStore, Windows]], indices: npt.NDArray[np.integer]
+) -> tuple[IntArray, IntArray, IntArray]:  # fmt: skip
+    """Sequences of `P` parts, each a token that all have, or the window of each in a store: (ids [T], begin of each part, its length).
+
+    `indices` [B] are those of the windows; begins, counted through the batch, and lengths are [B, P].
+    """
+    rows = np.asarray(indices, dtype=np.int64)
+    ones = np.ones(len(rows), dtype=np.int64)
+    lengths_BP: IntArray = np.stack([ones if isinstance(part, int) else part[1].length[rows] for part in parts], axis=1)
+    begins = offsets_of(lengths_BP.ravel())
+    starts_BP = begins[:-1].reshape(lengths_BP.shape)
+    ids = np.empty(begins[-1], dtype=np.int64)
+    for part, starts, lengths in zip(parts, starts_BP.T, lengths_BP.T, strict=True):
+        if isinstance(part, int):
+            ids[starts] = part
+        else:
+            store, windows = part
+            ids[ranges(starts, lengths)] = store.tokens[ranges(windows.start[rows], lengths)]
+    return ids, starts_BP, lengths_BP
+
+
 class Order:
     """Which sequences stand in the batch of a step: a pure function of (seed, step), each sequence exactly once an epoch.
 

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
-from acclimate.data.batches import Batch
-from acclimate.data.ragged import IntArray, offsets_of, ranges
+from acclimate.data.batches import Batch, woven
+from acclimate.data.ragged import IntArray, offsets_of
 from acclimate.data.sequences import Sequences
 from acclimate.data.tokens import PROBE, TokenStore, plain
 from acclimate.data.windows import Windows
@@ -114,19 +114,9 @@ class PairSequences(Sequences):
         """The flat batch of these pairs; `targets` are already theirs, row by row."""
         rows = np.asarray(indices, dtype=np.int64)
         first, second = (self.store, self.windows), (self.other, self.other_windows)
-        # The parts of a pair, P of them: every special token is one, and so is each text.
-        parts: tuple[int | tuple[TokenStore, Windows], ...] = (*self.prefix, first, *self.middle, second, *self.suffix)
-        ones = np.ones(len(rows), dtype=np.int64)
-        lengths_BP: IntArray = np.stack([ones if isinstance(part, int) else part[1].length[rows] for part in parts], axis=1)
-        begins = offsets_of(lengths_BP.ravel())
-        starts_BP, offsets = begins[:-1].reshape(lengths_BP.shape), begins[:: len(parts)]
-        ids = np.empty(begins[-1], dtype=np.int64)
-        for part, starts, lengths in zip(parts, starts_BP.T, lengths_BP.T, strict=True):
-            if isinstance(part, int):
-                ids[starts] = part
-            else:
-                store, windows = part
-                ids[ranges(starts, lengths)] = store.tokens[ranges(windows.start[rows], lengths)]
+        # Every special token is a part, and so is each text.
+        ids, _, lengths_BP = woven((*self.prefix, first, *self.middle, second, *self.suffix), rows)
+        offsets = offsets_of(lengths_BP.sum(axis=1))
         types = np.repeat(np.tile(np.asarray(self.segments, dtype=np.int64), len(rows)), lengths_BP.ravel())
         position_ids = np.arange(len(ids)) - np.repeat(offsets[:-1], np.diff(offsets))
         hidden = None if self.hidden is None else self.hidden.rows(rows)
@@ -143,14 +133,15 @@ def pair_sequences(first: TokenStore, second: TokenStore, tokenizer: Tokenizer, 
     marks = pair_marks(tokenizer)
     whole = np.diff(first.offsets), np.diff(second.offsets)
     kept = longest_first(*whole, length - marks.special)
-    windows = [_beginnings(*each) for each in zip((first, second), whole, kept, strict=True)]
+    windows = [beginnings(*each) for each in zip((first, second), whole, kept, strict=True)]
     return PairSequences(
         first, windows[0], marks.prefix, marks.suffix,
         other=second, other_windows=windows[1], middle=marks.middle, segments=marks.segments,
     )  # fmt: skip
 
 
-def _beginnings(store: TokenStore, whole: IntArray, kept: IntArray) -> Windows:
+def beginnings(store: TokenStore, whole: IntArray, kept: IntArray) -> Windows:
+    """Of each document of a store, which has `whole` [N] tokens, the first `kept` [N]."""
     cut = int((whole - kept).sum())
     return Windows(np.array(store.offsets[:-1], dtype=np.int64), kept.astype(np.int32), cut, cut)
 

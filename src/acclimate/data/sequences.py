@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +34,11 @@ class Sequences:
 
     def __len__(self) -> int:
         return len(self.windows)
+
+    @property
+    def frame(self) -> Mapping[str, Any]:
+        """What stands around the texts, as JSON, where it is more than the special tokens of the vocabulary."""
+        return {}
 
     @property
     def texts(self) -> int:

@@ -43,6 +43,7 @@ BYTE_LEVEL_SPACES = ("\u0120", "\u010a", "\u0109", "\u010d")
 METASPACE = "\u2581"
 
 PROBE = "a probe of words"
+MASK_NAMES = ("[MASK]", "<mask>")
 # With the beginnings of so many documents the look-up of words is tried against the tokenizer itself.
 CHECKED_DOCUMENTS = 100
 CHECKED_CHARACTERS = 2000
@@ -157,6 +158,18 @@ def special_ids(tokenizer: Tokenizer) -> tuple[tuple[int, ...], tuple[int, ...]]
         f"the tokenizer makes {bare} of {PROBE!r}, but {full} with special tokens: where they belong cannot be told — "
         "choose a base whose tokenizer puts them around the text"
     )
+
+
+def mask_token(tokenizer: Tokenizer, what_for: str) -> tuple[int, str]:
+    """The id of the mask, and how it is written; `what_for` says in the message what cannot be done without one.
+
+    Raises:
+        ModelError: the vocabulary has none.
+    """
+    found = [(number, name) for name in MASK_NAMES if (number := tokenizer.token_to_id(name)) is not None]
+    if not found:
+        raise ModelError(f"the tokenizer has no mask token (looked for {', '.join(MASK_NAMES)}), so this base cannot {what_for}")
+    return found[0]
 
 
 def special_tokens(tokenizer: Tokenizer) -> npt.NDArray[np.bool_]:

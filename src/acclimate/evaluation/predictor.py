@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from acclimate.data.ragged import Ragged
 from acclimate.errors import ModelError, SettingsError
+from acclimate.evaluation.cloze_predictor import ClozePredictor
 from acclimate.evaluation.entities import TagPredictor
 from acclimate.evaluation.trained_folder import Predictor, checked, finite_weights, model_config, refuse_one_text
 from acclimate.evaluation.zero_shot_predictor import ZeroShotPredictor, hypotheses_of
-from acclimate.modeling.base_files import KIND, MAX_LENGTH, STRIDE, THRESHOLDS
+from acclimate.modeling.base_files import CONFIG, KIND, MAX_LENGTH, STRIDE, THRESHOLDS
 from acclimate.modeling.baselines.table import BASELINES, load_baseline
+from acclimate.modeling.label_words import Cloze
 from acclimate.modeling.links import PROBLEMS, ProblemType
 from acclimate.tasks import KINDS
 from acclimate.tasks.kind import Form, Link, TaskKind
@@ -44,7 +46,8 @@ def load_predictor(folder: Path | str, max_tokens: int = 8192, baselines: Mappin
 
 def _loaded(folder: Path, max_tokens: int, baseline: Any) -> Predictor:
     if baseline is None:
-        return TransformerPredictor(folder, max_tokens)
+        cloze = Cloze.read(model_config(folder), str(folder / CONFIG))
+        return TransformerPredictor(folder, max_tokens) if cloze is None else ClozePredictor(folder, max_tokens, cloze)
     answers_itself: bool = hasattr(baseline, "probabilities")
     return baseline if answers_itself else ModulePredictor(folder, baseline, max_tokens)
 

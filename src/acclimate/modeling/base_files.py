@@ -19,6 +19,7 @@ WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 ADAPTER = "adapter_config.json"
 KIND = "acclimate_kind"  # in config.json: what kind of task a model was trained on, where transformers' `problem_type` does not tell
 ZERO_SHOT = "acclimate_zero_shot"  # in config.json: the hypotheses by which a model of inference gives labels
+TEMPLATE = "acclimate_template"  # in config.json: the template and label words by which a masked language model gives labels
 MAX_LENGTH = "acclimate_max_length"  # in config.json: tokens of the longest sequence that a classifier was trained on
 THRESHOLDS = "acclimate_thresholds"  # in config.json: above which probability each name is given, where it is not one half
 FORM = "acclimate_form"  # in config.json: `tokens` where what was learnt is an answer for every word

@@ -6,6 +6,7 @@ head survives fine-tuning. Plain transformers classes load the parts they know.
 
 import re
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +28,7 @@ from acclimate.modeling.base_files import (
     MAX_LENGTH,
     STRIDE,
     TAGGER,
+    TEMPLATE,
     THRESHOLDS,
     TOKENIZER,
     WEIGHTS,
@@ -46,6 +48,8 @@ if TYPE_CHECKING:
 HEAD = "acclimate_head"  # in config.json: the settings of a deeper head
 CARRIED = "carried."
 """Two heads may share names: of those, what was not trained last is kept as `carried.<kind>.<name>`."""
+ANSWERING = (HEAD, KIND, THRESHOLDS, ZERO_SHOT, TEMPLATE, FORM, STRIDE)
+"""What config.json says of how a model answers, besides its labels: it goes where another answers."""
 LEARNT: tuple[Kind, ...] = ("classifier", "tagger")
 """The kinds that learn from labels. A folder has the head of one of them, for these share names; where one was learnt, another goes."""
 
@@ -209,22 +213,25 @@ def _draw(architecture: Architecture, folder: Path, config: dict[str, Any], outp
 
 
 def save_model(
-    output: Path, parent: ModelFolder, model: "PreTrainedModel", max_length: int | None = None, stride: int | None = None
-) -> ModelFolder:
+    output: Path, parent: ModelFolder, model: "PreTrainedModel", max_length: int | None = None, stride: int | None = None,
+    asked: Mapping[str, Any] | None = None,
+) -> ModelFolder:  # fmt: skip
     """Write `model` over everything that `parent` carries; the folder should not be there yet, and appearing whole is the caller's job.
 
     `model` is a masked language model, a classifier or a tagger of the parent's architecture. `max_length` is the number of tokens that a
     learnt one was trained on at most; predictions read texts at the same length, a tagger in windows that overlap by `stride` tokens.
+    `asked`: what a masked language model is asked that gives labels by its words (`Cloze.written`); an earlier classifier goes.
     """
     architecture, kind = parent.architecture, kind_of(model)
     tensors = parent.tensors()
     # What is kept beside the model: of two heads that share names the other one.
     other: Kind | None = parent.learnt
     stale = [name for name in tensors if name.startswith(f"{CARRIED}mlm.")]
-    if kind in LEARNT:
-        other = "mlm" if "mlm" in parent.parts else None
+    if kind in LEARNT or asked is not None:
+        other = "mlm" if kind in LEARNT and "mlm" in parent.parts else None
         # An earlier one goes whole: a deeper one leaves other names behind than a linear one.
-        stale = [name for name in tensors if name.startswith((f"{parent.family.classifier}.", *(f"{CARRIED}{each}." for each in LEARNT)))]
+        carried = (*LEARNT, *(("mlm",) if asked is not None else ()))
+        stale = [name for name in tensors if name.startswith((f"{parent.family.classifier}.", *(f"{CARRIED}{each}." for each in carried)))]
     for name in stale:
         del tensors[name]
     if other is not None:
@@ -232,20 +239,24 @@ def save_model(
             tensors.setdefault(f"{CARRIED}{other}.{name}", tensors[name])
     tensors |= untied(model)
     config = dict(parent.config)
-    if kind in LEARNT:
-        labels = model.config.id2label or {}
+    if kind in LEARNT or asked is not None:
+        labels = dict(enumerate(asked["labels"])) if asked is not None else model.config.id2label or {}
         config |= {
             "id2label": {str(number): label for number, label in labels.items()},
             "label2id": {label: number for number, label in labels.items()},
             PROBLEM_TYPE: model.config.problem_type or PROBLEMS["softmax"],
         }
-        for name in (HEAD, KIND, THRESHOLDS, ZERO_SHOT, FORM, STRIDE, *((PROBLEM_TYPE,) if kind == "tagger" else ())):
+        for name in (*ANSWERING, *((PROBLEM_TYPE,) if kind != "classifier" else ())):
             config.pop(name, None)
         config[MAX_LENGTH] = max_length
         if kind == "tagger":
             config |= {FORM: "tokens", STRIDE: stride}
+        if asked is not None:
+            config[TEMPLATE] = dict(asked)
         if getattr(model.config, HEAD, None):
             config[HEAD] = getattr(model.config, HEAD)
+    elif TEMPLATE in config:  # by its words a model gave labels that has learnt other things since
+        config = _without_labels(config)
     _write(output, parent.path, config, tensors, type(model).__name__, architecture)
     return ModelFolder(output)
 
@@ -320,11 +331,7 @@ def write_weights(output: Path, config: dict[str, Any], tensors: dict[str, Tenso
 
 
 def _without_labels(config: dict[str, Any]) -> dict[str, Any]:
-    return {
-        key: value
-        for key, value in config.items()
-        if key not in ("id2label", "label2id", "problem_type", "num_labels", HEAD, KIND, THRESHOLDS, ZERO_SHOT, FORM, STRIDE)
-    }
+    return {key: value for key, value in config.items() if key not in ("id2label", "label2id", "problem_type", "num_labels", *ANSWERING)}
 
 
 def _float32(tensor: Tensor) -> Tensor:

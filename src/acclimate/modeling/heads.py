@@ -13,6 +13,8 @@ from acclimate.modeling.architecture import Kind, kind_of
 from acclimate.modeling.families import family_of
 from acclimate.modeling.folder import HEAD, ModelFolder
 from acclimate.modeling.head_settings import HeadSettings
+from acclimate.modeling.label_rows import ask_for_labels
+from acclimate.modeling.label_words import Pieces
 from acclimate.modeling.layers import layers_of
 from acclimate.modeling.links import PROBLEMS
 from acclimate.randomness import seed_of
@@ -51,6 +53,19 @@ def load_classifier(
 def load_tagger(folder: ModelFolder, labels: Sequence[str], head: HeadSettings, seed: int, dropout: float | None) -> PreTrainedModel:
     """A model that gives every token one of `labels`, in their order; its head is fresh, and drawn as that of a classifier is."""
     return _with_fresh_head("tagger", folder, _configured(folder, dropout), labels, head, seed)
+
+
+def load_asked(folder: ModelFolder, words: Pieces, dropout: float | None) -> PreTrainedModel:
+    """A masked language model that gives logits of labels, by their words [L] in tokens, at the positions that it is asked about.
+
+    Raises:
+        ModelError: the folder has no whole head for masked words.
+    """
+    if "mlm" not in folder.parts:
+        raise ModelError(f"{folder.path}: this model has no whole head for masked words; pretrain it first")
+    model, _ = load_mlm(folder, 0, dropout)
+    ask_for_labels(model, words)
+    return model
 
 
 def _with_fresh_head(

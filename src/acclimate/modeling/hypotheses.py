@@ -104,8 +104,8 @@ def check_template(template: str) -> None:
         raise SettingsError(f"template: {template!r} has {found}; it needs one {{}}, where the label stands, as in {TEMPLATE!r}")
 
 
-def check_words(words: Mapping[str, str], labels: Sequence[str]) -> None:
-    """Refuse words for labels that a task does not have, words that are none, and two labels of the same words.
+def check_words(words: Mapping[str, str | tuple[str, ...]], labels: Sequence[str]) -> None:
+    """Refuse words for labels that a task does not have, words that are none, and two labels of the same words; a label may have several.
 
     Raises:
         SettingsError: there are such.
@@ -114,13 +114,15 @@ def check_words(words: Mapping[str, str], labels: Sequence[str]) -> None:
     if unknown:
         mend = did_you_mean(unknown[0], list(labels)) or f"; the labels are {', '.join(labels)}"
         raise SettingsError(f"names: {unknown[0]!r} is no label of the task{mend}")
-    if blank := next((name for name, each in words.items() if not each.strip()), None):
+    each = {label: (said,) if isinstance(said := words.get(label, label), str) else said for label in labels}
+    if blank := next((label for label, several in each.items() if not several or not all(word.strip() for word in several)), None):
         raise SettingsError(f"names: there are no words for {blank!r}")
-    said: dict[str, str] = {}
-    for label in labels:
-        other = said.setdefault(words.get(label, label), label)
-        if other != label:
-            raise SettingsError(f"names: {other!r} and {label!r} are both {words.get(label, label)!r}, and no model can tell them apart")
+    known: dict[str, str] = {}
+    for label, several in each.items():
+        for word in several:
+            other = known.setdefault(word, label)
+            if other != label:
+                raise SettingsError(f"names: {other!r} and {label!r} are both {word!r}, and no model can tell them apart")
 
 
 def entailment_column(outputs: Sequence[str], named: str | None = None) -> int:

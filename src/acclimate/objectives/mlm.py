@@ -14,14 +14,12 @@ from torch import Tensor, nn
 
 from acclimate.data.batches import Batch, RampedOrder, TokenOrder, assemble, evaluation_batches
 from acclimate.data.masking import mask_tokens
-from acclimate.data.tokens import TokenStore, special_ids, special_tokens, word_starts
+from acclimate.data.tokens import TokenStore, mask_token, special_ids, special_tokens, word_starts
 from acclimate.data.windows import Windows
-from acclimate.errors import ModelError
 from acclimate.modeling.tensors import TensorBatch
 from acclimate.objectives.vocabulary_loss import summed_cross_entropy
 from acclimate.randomness import generator
 
-MASK_NAMES = ("[MASK]", "<mask>")
 MASK_GROUP = 8192  # tokens of held-out text that are masked together
 HELDOUT_RATE = 0.15  # always, whatever rate is trained with, so that losses can be compared
 
@@ -45,13 +43,9 @@ class Vocabulary:
             ModelError: the vocabulary has no mask token.
             SettingsError: whole words were asked for, and the vocabulary does not mark where they begin.
         """
-        mask_ids = [number for name in MASK_NAMES if (number := tokenizer.token_to_id(name)) is not None]
-        if not mask_ids:
-            raise ModelError(
-                f"the tokenizer has no mask token (looked for {', '.join(MASK_NAMES)}), so this base cannot be pretrained with masks"
-            )
+        mask_id, _ = mask_token(tokenizer, "be pretrained with masks")
         size, starts = tokenizer.get_vocab_size(with_added_tokens=True), word_starts(tokenizer) if whole_word else None
-        return cls(size, mask_ids[0], special_tokens(tokenizer), starts, *special_ids(tokenizer))
+        return cls(size, mask_id, special_tokens(tokenizer), starts, *special_ids(tokenizer))
 
 
 @dataclass(frozen=True)

@@ -215,6 +215,10 @@ class Stage(Settings):
         """
         return given
 
+    def notes(self, given: Sizes, task: Task | None) -> tuple[str, ...]:
+        """What should be said of it before anything is spent, each a sentence; it was checked."""
+        return ()
+
     def work(self, given: Sizes, reads: Reads) -> Work:
         """What it takes, roughly; by default a moment, and the room of its model."""
         return Work(self.check(given, reads.task).bytes, seconds=1.0)

@@ -13,12 +13,13 @@ from acclimate.data.ragged import offsets_of
 from acclimate.data.unknown import unknown_words
 from acclimate.data.windows import overlapping, usual_stride
 from acclimate.errors import SettingsError
-from acclimate.modeling.head_settings import HeadSettings
+from acclimate.modeling.head_settings import MLM, HeadSettings
 from acclimate.modeling.longest import LONGEST_DEFAULT
 from acclimate.objectives.class_weights import check_class_weights
 from acclimate.objectives.loss_settings import Loss, check_loss, is_cross_entropy
 from acclimate.objectives.sampler import Sampler, check_sampler, order_of
 from acclimate.settings import MOST_EPOCHS
+from acclimate.stages.asking import Asked, check_asking, cloze_of, template_tokens, told_of_asking
 from acclimate.stages.base import LABELS_OF, USUAL_SCORE, Context, Outcome, Role, Serves, Stage
 from acclimate.stages.pace import Course, EncoderPace
 from acclimate.stages.planned import Classifier, Reads, Sizes, Work
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 HEAD_LR = 1e-3  # a fresh head on frozen features needs far larger steps than pretrained layers
 LR = 5e-5
+ASKED = "head: mlm"  # in messages
 
 
 class Finetune(EncoderPace, Stage):
@@ -47,7 +49,8 @@ class Finetune(EncoderPace, Stage):
     train: Literal["all", "head"] | Annotated[int, Field(ge=1)] = "all"
     """`all` layers, the `head` alone (pooler and classifier), or the top N layers with the head."""
     head: HeadSettings = HeadSettings()
-    """The classifier: one linear layer, or a deeper one."""
+    """The classifier: one linear layer, or a deeper one; or `mlm`, the base's own head for masked words, which is asked for the words of
+    the labels (kinds `classify` and `pair`)."""
     lr: float | None = Field(default=None, gt=0)
     """Peak learning rate; default 5e-5 (Devlin et al. 2019 searched 2e-5 to 5e-5), 1e-3 where the head alone is trained."""
     layer_decay: float = Field(default=1.0, gt=0, le=1)
@@ -84,9 +87,9 @@ class Finetune(EncoderPace, Stage):
 
     def title(self) -> str:
         what = self.word() if self.task is None else f"{self.word()} on {self.task}"
-        if self.train == "all":
-            return what
-        return f"{what} ({self.train if self.train == 'head' else f'top {self.train}'})"
+        parts = [] if self.head.mlm is None else [MLM]
+        parts += [] if self.train == "all" else [self.train if self.train == "head" else f"top {self.train}"]
+        return f"{what} ({', '.join(parts)})" if parts else what
 
     def reads(self) -> tuple[str, ...]:
         return ("labels",) if self.task is None else (f"{LABELS_OF}{self.task}",)
@@ -105,6 +108,7 @@ class Finetune(EncoderPace, Stage):
             "select_by": self.select_by or USUAL_SCORE,
             "lr": self.peak_lr(),
             "max_length": self.max_length or LONGEST_DEFAULT,
+            **({} if self.head.mlm is None else {"head": {MLM: self.head.mlm.asked()}}),
         }
 
     def peak_lr(self) -> float:
@@ -123,6 +127,8 @@ class Finetune(EncoderPace, Stage):
             task.kind.check_thresholds(self.thresholds)
             self._check_words(task, given.length(self.max_length))
         given.check_training(self.max_length, self.gradient_checkpointing)
+        if self.head.mlm is not None:
+            check_asking(self.head.mlm, given, task, self.max_length, ASKED)
         if isinstance(self.train, int):
             assert given.source is not None
             if given.family.shares_layers:
@@ -131,9 +137,12 @@ class Finetune(EncoderPace, Stage):
                 raise SettingsError(f"train: {self.train} layers were asked for, and {given.source.name} has {given.layers}")
         if task is None:
             return given
-        if self.form(task.kind) != "sequence":
+        if self.form(task.kind) != "sequence" or self.head.mlm is not None:
             return replace(given, classifier=None)
         return replace(given, classifier=Classifier(task.names, task.kind.texts(), given.length(self.max_length)))
+
+    def notes(self, given: Sizes, task: Task | None) -> tuple[str, ...]:
+        return () if self.head.mlm is None or task is None else told_of_asking(self.head.mlm, given, task, ASKED)
 
     def _check_words(self, task: Task, length: int) -> None:
         of_words = {"subwords": self.subwords != "all", "stride": self.stride is not None}
@@ -158,7 +167,7 @@ class Finetune(EncoderPace, Stage):
         frozen = (1 - trained) * 2 * given.body * (train * passes + dev * (passes if once else 1 + passes) + test)
         training = trained * given.body * (6 * train * epochs + 2 * (dev * (1 + epochs) + test))
         of_texts = self.form(reads.task.kind) == "sequence"
-        one_row = of_texts and self.train == "head" and not given.family.pools_mean(given.config)
+        one_row = of_texts and self.head.mlm is None and self.train == "head" and not given.family.pools_mean(given.config)
         rows = sum(map(len, sequences.values())) if one_row else train + dev + test
         cache = round(rows * given.hidden * np.dtype(self.frozen_precision).itemsize) if once and trained < 1 else 0
         return Work(
@@ -173,6 +182,9 @@ class Finetune(EncoderPace, Stage):
         """[N] tokens of each sequence of a split, roughly: of the beginnings of texts, or of the windows in which they are read whole."""
         texts = np.array(list(reads.texts[f"task {name}"][0].lengths_together(split.inputs)), dtype=np.float64)
         most = given.length(self.max_length)
+        if self.head.mlm is not None:
+            assert reads.task is not None
+            return np.minimum(texts + template_tokens(self.head.mlm, given, reads.task, ASKED), most)
         if split.words is None:
             return np.minimum(texts + reads.special, most)
         windows = overlapping(offsets_of(texts.astype(np.int64)), most - reads.special, self._stride(most)).windows
@@ -185,7 +197,7 @@ class Finetune(EncoderPace, Stage):
         return 1.0 if self.train == "all" else 0.0 if self.train == "head" else min(1.0, self.train / layers)
 
     def run(self, parent: "ModelFolder | None", context: Context) -> Outcome:
-        from acclimate.modeling.heads import freeze, load_classifier, load_tagger
+        from acclimate.modeling.heads import freeze, load_asked, load_classifier, load_tagger
         from acclimate.objectives.losses.chosen import chosen_loss
         from acclimate.objectives.supervised import Supervised
         from acclimate.stages.exam import Exam
@@ -194,7 +206,10 @@ class Finetune(EncoderPace, Stage):
         assert parent is not None
         task = context.task()
         head = task.kind.head(task.names, self.form(task.kind))
-        if head.form == "tokens":
+        asked = None if self.head.mlm is None else Asked.of(cloze_of(self.head.mlm, task, ASKED), parent)
+        if asked is not None:
+            model = load_asked(parent, asked.tokens.words, self.dropout)
+        elif head.form == "tokens":
             model = load_tagger(parent, task.names, self.head, context.seed, self.dropout)
         else:
             model = load_classifier(parent, head.names, self.head, context.seed, self.dropout, head.link)
@@ -202,8 +217,9 @@ class Finetune(EncoderPace, Stage):
         kept, slower = self.frozen_precision, self.layer_decay
         with EncoderTrainer.of(context, parent, model, self, kept=kept, layer_decay=slower) as trainer:
             stride = self._stride(trainer.length)
-            texts = {name: trainer.read(split, stride) for name, split in task.splits.items()}
+            texts = {name: trainer.read(split, stride, asked) for name, split in task.splits.items()}
             trained = texts["train"] if self.subwords == "all" else texts["train"].answering()
+            trainer.notes += [] if asked is None else asked.notes
             trainer.notes += [told for name, read in texts.items() if (told := read.told(name))]
             unknown = {name: read.unknown_share for name, read in texts.items()}
             if told := unknown_words({f"the {name} texts": share for name, share in unknown.items()}):
@@ -215,7 +231,8 @@ class Finetune(EncoderPace, Stage):
             course = Course(self.steps(epoch), epoch, self.patience, self.min_steps)
             result = trainer.fit(Supervised(trained, task.train, order, loss), exam.judge(self.select_by), course)
             scores = exam.taken()
-            trainer.save(max_length=trainer.length, **({"stride": stride} if head.form == "tokens" else {}))
+            facts = {"stride": stride} if head.form == "tokens" else {} if asked is None else {"asked": asked.written}
+            trainer.save(max_length=trainer.length, **facts)
         metrics = {
             **scores,
             **result.measured(),

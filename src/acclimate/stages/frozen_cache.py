@@ -60,6 +60,7 @@ class FrozenLayers:
         # Of several columns the fingerprint is that of all texts in a row, as they would be those of one.
         columns = {"columns": len(split.inputs)} if len(split.inputs) > 1 else {}
         read = {"texts": split.text_fingerprint, "longest": int(texts.lengths.max(initial=0)), **columns}
+        read |= texts.frame
         if len(texts) > texts.texts:  # long texts stand in several windows
             read["windows"] = hashlib.sha256(texts.windows.start.tobytes()).hexdigest()
         key = digest_json(self._facts | read)

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from acclimate.data.cloze import cloze_sequences
 from acclimate.data.corpus import Corpus
 from acclimate.data.hidden_outputs import Precision
 from acclimate.data.model_inputs import sequences_of, word_sequences
@@ -26,6 +27,7 @@ from acclimate.modeling.families import dimensions_of
 from acclimate.modeling.folder import ModelFolder, save_model
 from acclimate.modeling.frozen import divided
 from acclimate.modeling.longest import sequence_length
+from acclimate.stages.asking import Asked
 from acclimate.stages.base import Context, Outcome
 from acclimate.stages.frozen_cache import FrozenLayers
 from acclimate.stages.pace import Course, EncoderPace, Pace
@@ -191,15 +193,19 @@ class EncoderTrainer(Trainer):
         _say_attention(context, packed)
         return cls(context, parent, packed, pace, forward_tokens(context, model, masked_share), kept, layer_decay)
 
-    def read(self, split: Split, stride: int | None = None) -> Sequences:
+    def read(self, split: Split, stride: int | None = None, asked: Asked | None = None) -> Sequences:
         """The texts of a split in the model's vocabulary, cut to its length, with what frozen layers give for them.
 
-        Where every word is asked about, they are whole, in windows that overlap by `stride` tokens.
+        Where every word is asked about, they are whole, in windows that overlap by `stride` tokens; where it is `asked` for the words of
+        labels, they stand in its template.
         """
-        corpora = [Corpus.of_texts("labelled", column, text_digest(column)) for column in split.inputs]
+        columns = split.inputs if asked is None else asked.tokens.pattern.led(split.inputs)
+        corpora = [Corpus.of_texts("labelled", column, text_digest(column)) for column in columns]
         stores = [self.context.tokens(corpus, self._parent) for corpus in corpora]
         tokenizer = self._parent.tokenizer()
-        if split.words is None:
+        if asked is not None:
+            texts: Sequences = cloze_sequences(stores, asked.tokens.pattern, self.length)
+        elif split.words is None:
             texts = sequences_of(stores, tokenizer, self.length)
         else:
             texts = word_sequences(stores[0], tokenizer, split.inputs[0], split.words, self.length, stride)
@@ -213,7 +219,7 @@ class EncoderTrainer(Trainer):
             self._speed = lambda: inference_speed(self._packed, whole, self.micro, self.devices)
         return found
 
-    def save(self, **facts: int) -> None:
+    def save(self, **facts: Any) -> None:
         """Write the model, over everything that its parent carries; `facts` as `save_model` takes them."""
         if self.devices.is_main:
             save_model(self.context.output / "model", self._parent, self.model, **facts)

@@ -16,7 +16,7 @@ from acclimate.data.corpus import changed
 from acclimate.errors import AcclimateError, Interrupted
 from acclimate.files import read_json, write_json, write_text
 from acclimate.locks import Patience
-from acclimate.modeling.base_files import CONFIG, KIND, THRESHOLDS
+from acclimate.modeling.base_files import CONFIG, KIND, TEMPLATE, THRESHOLDS
 from acclimate.modeling.fast_paths import FastPaths
 from acclimate.randomness import seed_of
 from acclimate.study.engines.reports import Report
@@ -145,7 +145,9 @@ class Worker:
         # A trained model's folder must tell by itself how it is judged.
         task, config = self._data.task_called(node.stage.about()), output / "model" / CONFIG
         if task is not None and node.stage.serves and config.is_file():
-            facts: dict[str, Any] = {KIND: task.kind.kind} if task.kind.traced else {}
+            # What fills masks could as well be asked for every token of a text, and its class does not tell.
+            told = task.kind.traced or TEMPLATE in read_json(config)
+            facts: dict[str, Any] = {KIND: task.kind.kind} if told else {}
             facts |= {THRESHOLDS: [*thresholds.values()]} if thresholds else {}
             if facts:
                 write_json(config, read_json(config) | facts)

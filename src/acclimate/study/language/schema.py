@@ -165,6 +165,7 @@ def _blocks(annotation: Any, seen: set[type[Settings]]) -> list[tuple[str, str, 
 
 _TITLES = {
     "DataSettings": "`data`", "Classify": "`data.task`", "CorpusSettings": "A corpus", "HeadSettings": "`finetune.head`",
+    "MlmHead": "`finetune.head.mlm`",
     "TextGroups": "`group: {text_without}`", "LayersOf": "`base: {layers_of, keep}`", "EndOf": "`base: {end_of}`",
     "New": "`base: {random: {...}}`",
     "Shape": "The sizes of a new model",
@@ -209,7 +210,9 @@ def _words(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
             name = str(reference).rpartition("/")[2]
             title = _TITLES.get(name, name).removeprefix("A ")
             # A kind that has no title here must be said, so it has no short form.
-            return f"{title} (mapping, or path)" if "anyOf" in definitions[name] and name in _TITLES else title
+            forms = definitions[name].get("anyOf", ()) if name in _TITLES else ()
+            word = next((f"`{form['const']}`" for form in forms if "const" in form), "path")
+            return f"{title} (mapping, or {word})" if forms else title
         case {"anyOf": parts} | {"oneOf": parts}:
             return " or ".join(dict.fromkeys(_words(part, definitions) for part in parts))
         case {"enum": values}:

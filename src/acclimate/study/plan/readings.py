@@ -201,4 +201,9 @@ class Readings:
     def notes(self, plan: Plan) -> list[str]:
         """What should be said before anything is trained."""
         told = {name: unknown_words({repr(part): share for part, share in parts.items()}) for name, parts in self.unknown(plan).items()}
-        return [f"base {name}: {words}" for name, words in told.items() if words]
+        by_stage = {
+            f"{', '.join(plan.recipes_of(key))}: {said}": None
+            for key, node in plan.nodes.items()
+            for said in node.stage.notes(plan.given[key], self._data.task_called(node.stage.about()))
+        }
+        return [*(f"base {name}: {words}" for name, words in told.items() if words), *by_stage]
