@@ -11,7 +11,6 @@ import pytest
 import torch
 
 from acclimate.data.corpus import CorpusSettings
-from acclimate.errors import AcclimateError
 from acclimate.evaluation.apply import evaluate_file, predict_file
 from acclimate.evaluation.predictions import read_answers
 from acclimate.evaluation.predictor import load_predictor, thresholds_of
@@ -177,15 +176,6 @@ def test_the_report_and_the_card_tell_of_several_labels(studied):
     card = (studied / "out" / "best" / "README.md").read_text()
     assert "pipeline_tag: text-classification" in card
     assert "every label that holds of it" in card
-
-
-def test_thresholds_of_one_label_a_text_are_refused_before_anything_runs(write_study, tmp_path):
-    from acclimate.study.language.study import load_study
-    from acclimate.study.plan.prepared import prepare
-
-    path = write_study(tmp_path, "{head}\nseeds: 1\nrecipes:\n  a: [finetune: {{ thresholds: tuned }}]\n")
-    with pytest.raises(AcclimateError, match="thresholds: classify has no thresholds to be tuned"):
-        prepare(load_study(path), tmp_path, tmp_path / "store")
 
 
 def test_the_usual_thresholds_leave_no_trace_in_a_key():

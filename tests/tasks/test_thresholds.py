@@ -4,9 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acclimate.errors import SettingsError
-from acclimate.tasks.classify import Classify
 from acclimate.tasks.multilabel import Multilabel, tuned
+from acclimate.tasks.similarity import Similarity
 from acclimate.tasks.split import Split
+from acclimate.tasks.tag import Tag
 from acclimate.tasks.thresholds import best_f1
 
 
@@ -65,7 +66,14 @@ def test_each_label_has_its_own():
 
 
 def test_a_kind_without_thresholds_refuses_to_tune_them():
-    Classify.check_thresholds("half")
-    Multilabel.check_thresholds("tuned")
-    with pytest.raises(SettingsError, match="thresholds: classify has no thresholds to be tuned"):
-        Classify.check_thresholds("tuned")
+    Similarity.check_thresholds("half", ())
+    Multilabel.check_thresholds("tuned", ("a", "b"))
+    with pytest.raises(SettingsError, match="thresholds: similarity has no thresholds to be tuned"):
+        Similarity.check_thresholds("tuned", ())
+
+
+def test_tags_without_o_have_no_threshold():
+    Tag.check_thresholds("tuned", ("O", "B-x", "I-x"))
+    Tag.check_thresholds("half", ("noun", "verb"))
+    with pytest.raises(SettingsError, match="thresholds: it is that of O which is tuned, and none of these tags is"):
+        Tag.check_thresholds("tuned", ("noun", "verb"))

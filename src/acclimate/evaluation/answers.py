@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from acclimate.data.ragged import Ragged
 from acclimate.evaluation.entities import entities_in
 from acclimate.modeling.links import ProblemType
-from acclimate.tasks.thresholds import HALF, Thresholds
+from acclimate.tasks.thresholds import HALF, Thresholds, largest_multiple
 
 DIGITS = 6  # of a probability behind the point
 
@@ -41,7 +41,7 @@ class LabelForm:
     labels: tuple[str, ...]
     problem: ProblemType
     thresholds: Thresholds | None = None
-    """[L] above which probability each of several labels is given; None: one half."""
+    """[L] above which probability each of several labels is given; of one label by which multiple of them. None: one half."""
 
     def answers(self, outputs: NDArray[np.float64], texts: Sequence[str], words: Ragged | None) -> list[dict[str, Any]]:
         """An answer for each row of outputs [N, L]."""
@@ -58,7 +58,7 @@ class LabelForm:
             above = output_L > (HALF if self.thresholds is None else self.thresholds)
             given = [label for label, holds in zip(self.labels, above.tolist(), strict=True) if holds]
             return {"labels": given, "probabilities": probabilities}
-        return {"label": self.labels[int(output_L.argmax())], "probabilities": probabilities}
+        return {"label": self.labels[int(largest_multiple(output_L[None], self.thresholds)[0])], "probabilities": probabilities}
 
     @property
     def none(self) -> dict[str, None]:
@@ -94,16 +94,18 @@ class EntityForm:
     labels: tuple[str, ...]
     tokens: bool = False
     """Whether the words are the row's own: then each one's tag is told, too."""
+    thresholds: Thresholds | None = None
+    """[L] a tag is given by which multiple of them its probability is; None: the most likely one."""
 
     def answers(self, outputs: NDArray[np.float64], texts: Sequence[str], words: Ragged | None) -> list[dict[str, Any]]:
         """An answer for each text; outputs [all words, L]."""
         assert words is not None
         found: list[dict[str, Any]] = [
             {"entities": [{**entity._asdict(), "score": round(entity.score, DIGITS)} for entity in entities]}
-            for entities in entities_in(texts, words, outputs, self.labels)
+            for entities in entities_in(texts, words, outputs, self.labels, self.thresholds)
         ]
         if self.tokens:
-            tags = Ragged(outputs.argmax(axis=1), words.offsets)
+            tags = Ragged(largest_multiple(outputs, self.thresholds), words.offsets)
             for row, answer in enumerate(found):
                 answer["tags"] = [self.labels[number] for number in tags[row].tolist()]
         return found

@@ -19,10 +19,10 @@ from acclimate.data.readers.read_files import file_notes
 from acclimate.data.readers.records import Source
 from acclimate.errors import DataError, ModelError, SettingsError
 from acclimate.evaluation.answers import AnswerForm, EntityForm, LabelForm
-from acclimate.evaluation.predictor import kind_of_model, load_predictor, problem_of, stated_kind, texts_of, thresholds_of
+from acclimate.evaluation.predictor import kind_of_model, load_predictor, problem_of, stated_kind, texts_of
 from acclimate.evaluation.trained_folder import Predictor, model_config
 from acclimate.evaluation.writing import check_out, opened, writer_of
-from acclimate.evaluation.zero_shot_predictor import AskedModel, ZeroShotPredictor
+from acclimate.evaluation.zero_shot_predictor import AskedModel
 from acclimate.modeling.base_files import KIND
 from acclimate.modeling.baselines.table import BASELINES, outputs_of
 from acclimate.tasks import KINDS
@@ -30,7 +30,6 @@ from acclimate.tasks.kind import TaskKind, many
 from acclimate.tasks.labelled import read_labelled
 from acclimate.tasks.labelled_kind import LabelledKind
 from acclimate.tasks.task import split_of
-from acclimate.tasks.thresholds import Thresholds
 from acclimate.tasks.two_texts import asked_pair
 
 # Predicted at a time, so that a file larger than memory can be labelled.
@@ -75,7 +74,7 @@ def predict_file(
     count = 0
     with opened(out, standard) as stream:
         predictor = load()
-        form = _form(model, predictor, wanted)
+        form = _form(predictor, wanted)
         writer = writer_of(stream, out, form, several)
         for row, answer in _answered(model, predictor, form, wanted, every_text(source, wanted)):
             count += 1
@@ -132,7 +131,7 @@ def evaluate_file(
     judged = split_of(rows, kind, predictor.labels)
     outputs = outputs_of(predictor, judged)
     _check_finite(model, outputs, rows.places, judged.words)
-    answers = kind.decoded("sequence" if judged.words is None else "tokens", outputs, judged, _thresholds(model, predictor))
+    answers = kind.decoded("sequence" if judged.words is None else "tokens", outputs, judged, predictor.thresholds)
     return {many(kind.item): len(rows), **kind.scores(judged, answers)}
 
 
@@ -191,15 +190,10 @@ def _refuse_sentences(source: Source, kind: type[TaskKind] | None) -> None:
         raise DataError(f"{source.files[0]}: a word a line (CoNLL), which models that tag words are asked about; this one answers texts")
 
 
-def _form(model: Path, predictor: Predictor, wanted: Asked) -> AnswerForm:
+def _form(predictor: Predictor, wanted: Asked) -> AnswerForm:
     if wanted.words is not None:
-        return EntityForm(predictor.labels, wanted.tokens)
-    return LabelForm(predictor.labels, problem_of(predictor), _thresholds(model, predictor))
-
-
-def _thresholds(model: Path, predictor: Predictor) -> Thresholds | None:
-    # A model of inference has them for what it learned, not for what it is asked.
-    return None if isinstance(predictor, ZeroShotPredictor) else thresholds_of(model, predictor.labels)
+        return EntityForm(predictor.labels, wanted.tokens, predictor.thresholds)
+    return LabelForm(predictor.labels, problem_of(predictor), predictor.thresholds)
 
 
 def _notes(path: str, source: Source, columns: Mapping[str, str]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from acclimate.data.ragged import Ragged
 from acclimate.evaluation.trained_folder import refuse_one_text
 from acclimate.tasks.metrics.spans import entities_of, tags_of
 from acclimate.tasks.tag_answers import placed
+from acclimate.tasks.thresholds import Thresholds, largest_multiple
 
 
 class Entity(NamedTuple):
@@ -28,14 +29,18 @@ class Entity(NamedTuple):
     """How sure the model is: the mean probability of the tags of its words."""
 
 
-def entities_in(texts: Sequence[str], words: Ragged, probabilities_WL: NDArray[np.float64], names: tuple[str, ...]) -> list[list[Entity]]:
-    """The entities of each text, in order, by the most likely tag of every word.
+def entities_in(
+    texts: Sequence[str], words: Ragged, probabilities_WL: NDArray[np.float64], names: tuple[str, ...],
+    thresholds: Thresholds | None = None,
+) -> list[list[Entity]]:  # fmt: skip
+    """The entities of each text, in order, by the most likely tag of every word; by `thresholds` [L] where these were tuned.
 
     `words` as in `Split.words`; `probabilities_WL`: of all words of all texts, one after the other; `names` are those of the L tags.
     """
     found: list[list[Entity]] = [[] for _ in texts]
-    sure = np.append(probabilities_WL.max(axis=1), 0.0)
-    spans = entities_of(Ragged(probabilities_WL.argmax(axis=1), words.offsets), names)
+    said = largest_multiple(probabilities_WL, thresholds)
+    sure = np.append(probabilities_WL[np.arange(len(said)), said], 0.0)
+    spans = entities_of(Ragged(said, words.offsets), names)
     first, last = words.offsets[spans.item] + spans.first, words.offsets[spans.item] + spans.last
     # Sums from each entity's first word to its last: every second stretch lies between entities.
     sums = np.add.reduceat(sure, np.stack([first, last + 1], axis=1).ravel())[::2] if len(spans) else sure[:0]
@@ -48,9 +53,10 @@ def entities_in(texts: Sequence[str], words: Ragged, probabilities_WL: NDArray[n
 class TagPredictor:
     """A model that gives every word of a text a tag."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, thresholds: Thresholds | None = None) -> None:
         """`model` has `labels`, and `probabilities(texts, words=words)`."""
         self._model = model
+        self.thresholds = thresholds
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -77,4 +83,4 @@ class TagPredictor:
     def entities(self, texts: Sequence[str], words: Ragged | None = None) -> list[list[Entity]]:
         """The entities of each text, in order; `words` and what is raised are as in `probabilities`."""
         words = found_words(texts) if words is None else words
-        return entities_in(texts, words, self.probabilities(texts, words), self.labels)
+        return entities_in(texts, words, self.probabilities(texts, words), self.labels, self.thresholds)

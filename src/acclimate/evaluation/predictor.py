@@ -12,7 +12,7 @@ from acclimate.data.ragged import Ragged
 from acclimate.errors import ModelError, SettingsError
 from acclimate.evaluation.cloze_predictor import ClozePredictor
 from acclimate.evaluation.entities import TagPredictor
-from acclimate.evaluation.trained_folder import Predictor, checked, finite_weights, model_config, refuse_one_text
+from acclimate.evaluation.trained_folder import Model, Predictor, checked, finite_weights, model_config, refuse_one_text
 from acclimate.evaluation.zero_shot_predictor import ZeroShotPredictor, hypotheses_of
 from acclimate.modeling.base_files import CONFIG, KIND, MAX_LENGTH, STRIDE, THRESHOLDS
 from acclimate.modeling.baselines.table import BASELINES, load_baseline
@@ -27,8 +27,10 @@ def load_predictor(folder: Path | str, max_tokens: int = 8192, baselines: Mappin
     """A predictor from the folder of a model that a study handed over, a fine-tuning wrote, or transformers saved.
 
     `load_predictor(Path("best")).probabilities(texts)` is [N, L], a column for each of the predictor's `labels`; of a model that gives
-    every word a tag it is [all words, L], and `entities(texts)` are what these make (`TagPredictor`). `max_tokens` go through a model at
-    a time; `baselines` are the plain models that are known besides transformers, by the `model_type` of their config.json.
+    every word a tag it is [all words, L], and `entities(texts)` are what these make (`TagPredictor`). Where thresholds were tuned,
+    `thresholds` [L] are these: of one label it is `(probabilities / thresholds).argmax(axis=1)`, of several all above them; else None.
+    `max_tokens` go through a model at a time; `baselines` are the plain models that are known besides transformers, by the `model_type`
+    of their config.json.
 
     Raises:
         ModelError: there is no trained classifier in the folder, its files are missing or damaged, or its weights are not finite.
@@ -38,13 +40,13 @@ def load_predictor(folder: Path | str, max_tokens: int = 8192, baselines: Mappin
     if hypotheses is not None:
         return checked(folder, lambda: ZeroShotPredictor(folder, max_tokens, hypotheses))
     predictor = checked(folder, lambda: _loaded(folder, max_tokens, load_baseline(folder, config, baselines)))
-    kind = stated_kind(config)
-    if kind is None or not (kind.every_word or kind.texts() == 2):
-        return predictor
-    return TagPredictor(predictor) if kind.every_word else PairPredictor(predictor)
+    kind, thresholds = stated_kind(config), thresholds_of(folder, predictor.labels)
+    if kind is not None and kind.every_word:
+        return TagPredictor(predictor, thresholds)
+    return (PairPredictor if kind is not None and kind.texts() == 2 else ItemPredictor)(predictor, thresholds)
 
 
-def _loaded(folder: Path, max_tokens: int, baseline: Any) -> Predictor:
+def _loaded(folder: Path, max_tokens: int, baseline: Any) -> Model:
     if baseline is None:
         cloze = Cloze.read(model_config(folder), str(folder / CONFIG))
         return TransformerPredictor(folder, max_tokens) if cloze is None else ClozePredictor(folder, max_tokens, cloze)
@@ -94,7 +96,7 @@ def texts_of(config: Mapping[str, Any]) -> int | None:
     return 1 if ours and KIND not in config else None
 
 
-def problem_of(predictor: Predictor) -> ProblemType:
+def problem_of(predictor: Model) -> ProblemType:
     """What the outputs of a predictor mean; plain baselines say so by their `link`, those that are silent give one label."""
     found: ProblemType | None = getattr(predictor, "problem", None)
     return found or PROBLEMS[getattr(predictor, "link", "softmax")]
@@ -104,22 +106,28 @@ def thresholds_of(folder: Path, labels: Sequence[str]) -> Thresholds | None:
     """[L] above which probability the model in a folder gives each of its labels; None where that is one half.
 
     Raises:
-        ModelError: the thresholds are not one a label.
+        ModelError: the thresholds are not one a label, or something is above or below none of them.
     """
-    said = model_config(folder).get(THRESHOLDS)
+    config = model_config(folder)
+    said, where = config.get(THRESHOLDS), folder / "config.json"
     if said is None:
         return None
     if not isinstance(said, list) or len(said) != len(labels) or not all(isinstance(each, int | float) for each in said):
-        raise ModelError(f"{folder / 'config.json'}: {THRESHOLDS} must be {len(labels)} numbers, one for each label in order")
-    return np.array(said, dtype=np.float64)
+        raise ModelError(f"{where}: {THRESHOLDS} must be {len(labels)} numbers, one for each label in order")
+    found = np.array(said, dtype=np.float64)
+    several = config.get("problem_type") == PROBLEMS["sigmoid"]
+    if not np.isfinite(found).all() or (found < 0).any() or not (several or found.all()):
+        raise ModelError(f"{where}: {THRESHOLDS} must be finite and {'not negative' if several else 'above 0'}")
+    return found
 
 
-class PairPredictor:
-    """A model that answers pairs."""
+class ItemPredictor:
+    """A model that answers items as wholes."""
 
-    def __init__(self, model: Any) -> None:
-        """`model` has `labels`, and `probabilities(texts, texts_b)`."""
+    def __init__(self, model: Any, thresholds: Thresholds | None = None) -> None:
+        """`model` has `labels`, and `probabilities(texts)` or `probabilities(texts, texts_b)`."""
         self._model = model
+        self.thresholds = thresholds
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -130,6 +138,15 @@ class PairPredictor:
     def problem(self) -> ProblemType:
         """What its numbers mean."""
         return problem_of(self._model)
+
+    def probabilities(self, texts: Sequence[str], texts_b: Sequence[str] | None = None) -> NDArray[np.float64]:
+        """Probabilities [N, L] of N texts, or of pairs where nobody said what the model reads; of a regression its numbers."""
+        found: NDArray[np.float64] = self._model.probabilities(texts, *(() if texts_b is None else (texts_b,)))
+        return found
+
+
+class PairPredictor(ItemPredictor):
+    """A model that answers pairs."""
 
     def probabilities(self, texts: Sequence[str], texts_b: Sequence[str] | None = None) -> NDArray[np.float64]:
         """Probabilities [N, L] of the pairs of N first and N second texts; of a regression its numbers.

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-class Predictor(Protocol):
-    """Answers items, of one column of texts or of several."""
+class Model(Protocol):
+    """Judges items, of one column of texts or of several."""
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -29,7 +29,14 @@ class Predictor(Protocol):
         """`probabilities(texts)` is [N, L]; of pairs `probabilities(texts, texts_b)`."""
 
 
-P = TypeVar("P", bound=Predictor)
+class Predictor(Model, Protocol):
+    """Answers items."""
+
+    thresholds: NDArray[np.float64] | None
+    """[L] by which answers are made of probabilities (`acclimate.tasks.thresholds`); None: by the usual ones."""
+
+
+P = TypeVar("P", bound=Model)
 
 
 def model_config(folder: Path) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from acclimate.tasks.classify import Classify
 from acclimate.tasks.kind import Link
 from acclimate.tasks.labelled_kind import LabelledKind
 from acclimate.tasks.multilabel import Multilabel
+from acclimate.tasks.thresholds import Thresholds
 
 if TYPE_CHECKING:
     from acclimate.modeling.folder import ModelFolder
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 class ZeroShotPredictor:
     """A model of inference that is asked for labels which it never learned, run on packed batches."""
+
+    thresholds: Thresholds | None = None  # those of the model are of what it learned, not of what it is asked
 
     def __init__(self, folder: Path, max_tokens: int, hypotheses: Hypotheses) -> None:
         from acclimate.modeling.execution import Packed

@@ -65,7 +65,8 @@ class Bilstm(Pace, Stage):
     class_weights: Literal["none", "balanced"] | dict[str, Annotated[float, Field(gt=0)]] = "none"
     """`balanced` (N / (L x count of the class); of labels each by itself (N - n) / n), or a weight per label, 1 where it is silent."""
     thresholds: Choice = "half"
-    """Where a text may have several labels, the probability above which each is given: one `half`, or `tuned` on dev for its highest F1."""
+    """How probabilities become answers: `half`, the most likely name, of several labels those above one half; or by a threshold a name,
+    `tuned` on dev for the highest macro F1, of several labels each for its own F1 (docs/rare-classes.md)."""
     patience: int | None = Field(default=5, gt=0)
     """Epochs without a better dev score before it stops (never before `min_steps`); null: never."""
     select_by: str | None = None
@@ -89,7 +90,7 @@ class Bilstm(Pace, Stage):
         if task is not None:
             check_class_weights(self.class_weights, task.names)
             check_loss(self.loss, self.class_weights, task.kind.kind, task.kind.head(task.names, self.form(task.kind)))
-            task.kind.check_thresholds(self.thresholds)
+            task.kind.check_thresholds(self.thresholds, task.names)
         return given
 
     def work(self, given: Sizes, reads: Reads) -> Work:

@@ -1,5 +1,6 @@
 """From what a model gives to answers: by the usual thresholds, or by those that are best on dev, and what is told of these."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -13,6 +14,7 @@ from acclimate.tasks.task import Task
 from acclimate.tasks.thresholds import HALF, Choice, Thresholds
 
 MOST_NAMED = 5  # names in a note
+UNTUNED = "_untuned"  # behind the name of a score: by plain answers, where thresholds were tuned
 
 
 @dataclass(frozen=True)
@@ -36,27 +38,39 @@ class Decision:
         return self.task.kind.decoded(self.form, outputs, split, self.thresholds)
 
     def taken(self, test: Any, path: Path | None) -> dict[str, Any]:
-        """Every score of dev and test from what the model gives for these, and tuned thresholds; the answers are written to `path`."""
-        outputs = {"dev": (self.task.dev, self.dev), "test": (self.task.test, test)}
+        """Every score of dev and test from what the model gives for these; the answers are written to `path`.
+
+        Where thresholds were tuned, these by name (the worker writes them into the model's config.json), and the scores without them.
+        """
+        kind, outputs = self.task.kind, {"dev": (self.task.dev, self.dev), "test": (self.task.test, test)}
         answered = {name: (split, self.answers(found, split)) for name, (split, found) in outputs.items()}
         if path is not None:
             write_predictions(path, answered)
-        return split_scores(self.task.kind, answered) | self.measured()
-
-    def measured(self) -> dict[str, Any]:
-        """The thresholds by name, where they were tuned: the worker writes them into the model's config.json."""
+        scores: dict[str, Any] = split_scores(kind, answered)
         if self.thresholds is None:
-            return {}
-        return {"thresholds": dict(zip(self.task.names, self.thresholds.tolist(), strict=True))}
+            return scores
+        usual, without = kind.metrics[0], {name: kind.decoded(self.form, found, split) for name, (split, found) in outputs.items()}
+        untuned = {f"{name}_{usual.name}{UNTUNED}": usual.score(outputs[name][0], answers) for name, answers in without.items()}
+        return scores | untuned | {"thresholds": dict(zip(self.task.names, self.thresholds.tolist(), strict=True))}
 
-    def notes(self) -> list[str]:
-        """What should be known of them."""
+    def notes(self, scores: Mapping[str, Any]) -> list[str]:
+        """What should be known of tuned thresholds, and what they changed; `scores` are those that were `taken`."""
         if self.thresholds is None:
             return []
+        usual = self.task.kind.metrics[0]
+        before, after = (scores[f"test_{usual.name}{end}"] for end in (UNTUNED, ""))
+        return [*self._told(self.thresholds), f"tuned thresholds change {usual.words} on test from {before:.4f} to {after:.4f}"]
+
+    def _told(self, thresholds: Thresholds) -> list[str]:
+        tuned = f"thresholds tuned on {len(self.task.dev):,} dev {many(self.task.kind.item)}"
+        moved = [name for name, each in zip(self.task.names, thresholds.tolist(), strict=True) if each != HALF]
+        if not moved:
+            return [f"{tuned}: none is better there than {HALF:g}"]
+        if len(moved) == 1:
+            return [f"{tuned}: {moved[0]} {thresholds[self.task.names.index(moved[0])]:.3g}, the others {HALF:g}"]
+        told = f"{tuned}, from {np.min(thresholds):.2f} to {np.max(thresholds):.2f}"
         counts = self.task.kind.counts(self.task.dev.gold, self.task.names)
-        none = [name for name, count in counts.items() if not count]
-        low, high = np.min(self.thresholds), np.max(self.thresholds)
-        told = f"thresholds tuned on {len(self.task.dev):,} dev {many(self.task.kind.item)}, from {low:.2f} to {high:.2f}"
+        none = [name for name in self.task.names if not counts.get(name, 1)]
         if not none:
             return [told]
         more = ", ..." if len(none) > MOST_NAMED else ""

@@ -42,8 +42,9 @@ class Exam:
         """Every score of both splits, and tuned thresholds; the answers stand in the stage's `predictions.parquet`."""
         decision = self._decision()
         test, path = self._outputs("test"), self.trainer.context.output / "predictions.parquet"
-        self.trainer.notes += decision.notes()
-        return decision.taken(test, path if self.trainer.devices.is_main else None)
+        scores = decision.taken(test, path if self.trainer.devices.is_main else None)
+        self.trainer.notes += decision.notes(scores)
+        return scores
 
     def _decision(self) -> Decision:
         return Decision.of(self.task, self.thresholds, self._outputs("dev"), self.head.form)

@@ -73,7 +73,8 @@ class Finetune(EncoderPace, Stage):
     """Which texts an epoch holds, as many as there are: each once, or drawn so that classes are met equally often (`balanced`) or as the
     square root of their counts (`square_root`, Mahajan et al. 2018). A text counts by its rarest label, or by its rarest type of entity."""
     thresholds: Choice = "half"
-    """Where a text may have several labels, the probability above which each is given: one `half`, or `tuned` on dev for its highest F1."""
+    """How probabilities become answers: `half`, the most likely name, of several labels those above one half; or by a threshold a name,
+    `tuned` on dev for the highest macro F1, of several labels each for its own F1 (docs/rare-classes.md)."""
     subwords: Literal["all", "first"] = "all"
     """Where every word is answered, which of its pieces learn: `all` (a later one goes on, I-x, with what the first begins, B-x), or the
     `first` alone. A word is answered by its first piece."""
@@ -124,7 +125,7 @@ class Finetune(EncoderPace, Stage):
             check_class_weights(self.class_weights, task.names)
             check_loss(self.loss, self.class_weights, task.kind.kind, task.kind.head(task.names, self.form(task.kind)))
             check_sampler(self.sampler, task)
-            task.kind.check_thresholds(self.thresholds)
+            task.kind.check_thresholds(self.thresholds, task.names)
             self._check_words(task, given.length(self.max_length))
         given.check_training(self.max_length, self.gradient_checkpointing)
         if self.head.mlm is not None:

@@ -41,4 +41,4 @@ class LinearTagger(Regularised):
             strength, best, log = self.best_on_dev(task, fitted, form)
             return Fitted(best, best.weights.size + best.bias.size, {"strength": strength, "features": len(best.features)}, log)
 
-        return plain_outcome(context, best_of_all, form=form)
+        return plain_outcome(context, best_of_all, self.thresholds, form)

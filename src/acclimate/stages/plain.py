@@ -45,4 +45,4 @@ def plain_outcome(context: Context, fit: Callable[[Task], Fitted], thresholds: C
         disk_bytes=disk_bytes(context.output / "model"),
         inference_texts_per_second=len(task.test) / max(test_seconds, 1e-9),
     )
-    return Outcome(fitted.metrics | scores, cost, tuple(decision.notes()), fitted.log)
+    return Outcome(fitted.metrics | scores, cost, tuple(decision.notes(scores)), fitted.log)

@@ -1,7 +1,6 @@
 """The plain baseline stage: tf-idf and logistic (or ridge) regression, its strength chosen on dev."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -10,7 +9,6 @@ from acclimate.stages.base import Context, Outcome, Role, Serves
 from acclimate.stages.planned import Reads, Sizes, Work
 from acclimate.stages.regularised import Regularised
 from acclimate.tasks.task import Task
-from acclimate.tasks.thresholds import Choice
 
 
 class Tfidf(Regularised):
@@ -25,7 +23,6 @@ class Tfidf(Regularised):
     role: ClassVar[Role] = "baseline"
     serves: ClassVar[Serves] = {"sequence": ("softmax", "sigmoid", "none")}
     most_texts: ClassVar[int] = 2
-    silent: ClassVar[Mapping[str, Any]] = {"thresholds": "half"}
     stage: Literal["tfidf"] = "tfidf"
     strengths: tuple[float, ...] = Field(default=(0.1, 1.0, 10.0, 100.0, 1000.0), min_length=1)
     """Inverse regularisation strengths to try; dev decides."""
@@ -35,13 +32,6 @@ class Tfidf(Regularised):
     """Keep the most frequent terms only."""
     class_weights: Literal["none", "balanced"] = "none"
     """`balanced` weighs each class by N / (L x its count), of labels each by itself the examples of each by (N - n) / n."""
-    thresholds: Choice = "half"
-    """Where a text may have several labels, the probability above which each is given: one `half`, or `tuned` on dev for its highest F1."""
-
-    def check(self, given: Sizes, task: Task | None) -> Sizes:
-        if task is not None:
-            task.kind.check_thresholds(self.thresholds)
-        return given
 
     def work(self, given: Sizes, reads: Reads) -> Work:
         return Work(disk_bytes=0, seconds=5.0)
@@ -54,7 +44,7 @@ class Tfidf(Regularised):
             head, gold, texts = task.kind.head(task.names, "sequence"), np.asarray(task.train.gold), task.train.inputs
             rest = (self.ngrams, self.most_terms, self.class_weights == "balanced", head.link)
             fitted = ((strength, fit(texts, gold, head.names, strength, *rest)) for strength in self.strengths)
-            strength, best, log = self.best_on_dev(task, fitted, "sequence", self.thresholds)
+            strength, best, log = self.best_on_dev(task, fitted, "sequence")
             return Fitted(best, best.weights.size + best.bias.size, {"strength": strength, "terms": len(best.terms)}, log)
 
         return plain_outcome(context, best_of_all, self.thresholds)

@@ -4,28 +4,35 @@ Everything is counted over the answers of all seeds together.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
-from acclimate.tasks.blocks import Matrix, Points, Table
+from acclimate.tasks.blocks import Cell, Matrix, Points, Table
 from acclimate.tasks.frequent_mistakes import frequent_mistakes
 from acclimate.tasks.kind import Judged
 from acclimate.tasks.metrics.classes import CALIBRATION_BINS, ECE, Classes, calibration_bins, confusion, numbers
-from acclimate.tasks.split import Column
+from acclimate.tasks.split import Answers, Column
 
 MOST_LABELS = 25  # of a confusion matrix that can still be read
 
 
 def by_label(judged: Judged) -> Table | None:
-    """Precision, recall and F1 of each label, and how many test examples have it."""
+    """Precision, recall and F1 of each label, and how many test examples have it; its mean threshold where they were tuned."""
     gold, predicted = _together(judged)
     if not len(gold) or not judged.names:
         return None
     counts = confusion(gold, predicted, len(judged.names))
     seeds = len(judged.answers)
-    rows = []
+    rows: list[tuple[Cell, ...]] = []
     for label, *of_label in zip(judged.names, counts.right.tolist(), counts.predicted.tolist(), counts.gold.tolist(), strict=True):
         right, said, true = map(int, of_label)
         rows.append((label, _share(right, said), _share(right, true), _share(2 * right, said + true), true // seeds))
-    return Table("Each label", ("label", "precision", "recall", "F1", "test examples"), tuple(rows))
+    headings = ("label", "precision", "recall", "F1", "test examples")
+    known = [each for each in judged.thresholds if each is not None]
+    if not known:
+        return Table("Each label", headings, tuple(rows))
+    tuned = np.mean(known, axis=0).tolist()
+    told = "the label is the one with the largest multiple of its threshold; these were tuned on dev (their means over seeds)"
+    return Table("Each label", (*headings, "threshold"), tuple((*row, float(each)) for row, each in zip(rows, tuned, strict=True)), told)
 
 
 def confusion_matrix(judged: Judged) -> Matrix | None:
@@ -48,10 +55,10 @@ def calibration(judged: Judged) -> Points | None:
     """How often the model is right by how sure it is (Guo et al. 2017); empty bins are left out. None without probabilities."""
     if not judged.answers or not len(judged.split) or "probabilities" not in judged.answers[0]:
         return None
-    gold, predicted = _together(judged)
-    # Of one seed at a time: with thousands of labels, probabilities are gigabytes.
-    confidence = np.concatenate([np.asarray(answers["probabilities"]).max(axis=1) for answers in judged.answers])
-    place, right = calibration_bins(confidence), gold == predicted
+    # Of one seed at a time: with thousands of labels, probabilities are gigabytes. Thresholds play no part in what a model is sure of.
+    gold, found = numbers(judged.split.gold), [_surest(answers) for answers in judged.answers]
+    confidence = np.concatenate([sure for sure, _ in found])
+    place, right = calibration_bins(confidence), np.concatenate([gold == said for _, said in found])
     bins = ((confidence[place == number], right[place == number]) for number in range(CALIBRATION_BINS))
     error = float(np.mean([ECE.score(judged.split, answers) for answers in judged.answers]))
     return Points(
@@ -75,6 +82,13 @@ def _together(judged: Judged) -> tuple[Classes, Classes]:
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
     predicted: list[Column] = [answers["predicted"] for answers in judged.answers]
     return np.tile(numbers(judged.split.gold), len(predicted)), np.concatenate([numbers(each) for each in predicted])
+
+
+def _surest(answers: Answers) -> tuple[NDArray[np.float64], Classes]:
+    """[N] the highest probability of each item, and of what."""
+    probabilities_NL = np.asarray(answers["probabilities"])
+    said = probabilities_NL.argmax(axis=1)
+    return probabilities_NL[np.arange(len(said)), said], said
 
 
 def _share(part: int, whole: int) -> float | None:

@@ -25,6 +25,23 @@ from acclimate import load_predictor
 model = load_predictor(Path("."))  # this folder
 probabilities = model.probabilities(["a text to label"])  # a row a text, a column a label
 print(model.labels[probabilities[0].argmax()])"""
+TUNED_PLAIN_USE = """\
+from transformers import pipeline
+
+model = pipeline("text-classification", model=".", top_k=None)  # "." is this folder; a hub id serves as well
+# Its answer is the label whose probability is the largest multiple of its threshold; the pipeline alone knows no thresholds.
+config = model.model.config
+thresholds = {config.id2label[number]: each for number, each in enumerate(config.acclimate_thresholds)}
+for found in model(["a text to label"], truncation=True{cut}):
+    print(max(found, key=lambda each: each["score"] / thresholds[each["label"]]))"""
+TUNED_OWN_USE = """\
+from pathlib import Path
+
+from acclimate import load_predictor
+
+model = load_predictor(Path("."))  # this folder
+probabilities = model.probabilities(["a text to label"])  # a row a text, a column a label
+print(model.labels[(probabilities[0] / model.thresholds).argmax()])"""
 
 
 class Classify(OneNameKind):
@@ -44,6 +61,8 @@ class Classify(OneNameKind):
     )
     plain_use: ClassVar[str] = PLAIN_USE
     own_use: ClassVar[str] = OWN_USE
+    tuned_plain_use: ClassVar[str] = TUNED_PLAIN_USE
+    tuned_own_use: ClassVar[str] = TUNED_OWN_USE
     problem: ClassVar[str | None] = "single_label_classification"
 
     def read(self, record: Record, columns: Mapping[str, str], problems: Problems) -> Row | None:

@@ -116,6 +116,10 @@ class TaskKind(Settings):
     """For a model card: Python that asks such a model with plain transformers; `{cut}` stands for `, max_length=N`."""
     own_use: ClassVar[str] = ""
     """For a model card: Python that asks such a model with acclimate, where plain transformers cannot."""
+    tuned_plain_use: ClassVar[str] = ""
+    """As `plain_use`, where thresholds were tuned, of which plain transformers knows nothing; empty where it tells that already."""
+    tuned_own_use: ClassVar[str] = ""
+    """As `own_use`, where thresholds were tuned."""
     whole_use: ClassVar[str] = "acclimate predict FOLDER texts.jsonl --out labels.csv"
     """For a model card: the command that does it for a whole file; `FOLDER` stands for the model's."""
     name_is: ClassVar[str] = "label"
@@ -207,11 +211,11 @@ class TaskKind(Settings):
         return cls.answered[form](outputs, split) if thresholds is None else cls.thresholded[form].answer(outputs, split, thresholds)
 
     @classmethod
-    def check_thresholds(cls, choice: Choice) -> None:
-        """Refuse thresholds to be tuned where answers know none.
+    def check_thresholds(cls, choice: Choice, names: tuple[str, ...]) -> None:
+        """Refuse thresholds to be tuned where answers know none; `names` are those of the task.
 
         Raises:
-            SettingsError: this kind has none.
+            SettingsError: this kind, or a task of these names, has none.
         """
         if choice != "half" and not cls.thresholded:
             raise SettingsError(f"thresholds: {cls.model_fields['kind'].default} has no thresholds to be tuned; leave `thresholds` out")
@@ -257,6 +261,8 @@ class TaskKind(Settings):
                 "limits": list(cls.limits),
                 "plain_use": cls.plain_use,
                 "own_use": cls.own_use,
+                "tuned_plain_use": cls.tuned_plain_use,
+                "tuned_own_use": cls.tuned_own_use,
                 "whole_use": cls.whole_use,
             },
         }

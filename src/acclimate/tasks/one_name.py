@@ -10,22 +10,31 @@ from acclimate.data.ragged import Ragged
 from acclimate.errors import SettingsError, TrainingError
 from acclimate.tasks.blocks import Block
 from acclimate.tasks.class_blocks import TOLD
+from acclimate.tasks.class_thresholds import best_macro_f1
 from acclimate.tasks.kind import OF_NAMES, Form, Head, Judged
 from acclimate.tasks.metrics.classes import METRICS
 from acclimate.tasks.metrics.metric import Metric
 from acclimate.tasks.named import NamedKind, label_counts
 from acclimate.tasks.split import Answers, Column, Split
+from acclimate.tasks.thresholds import Thresholded, Thresholds, largest_multiple
 
 
-def highest(probabilities_NL: Any, split: Split) -> Answers:
-    """The class with the highest probability, and the probabilities.
+def highest(probabilities_NL: Any, split: Split, thresholds: Thresholds | None = None) -> Answers:
+    """The class with the highest probability, or with the largest multiple of its threshold, and the probabilities.
 
     Raises:
         TrainingError: a probability is not a number, as those of a model whose weights are not.
     """
     probabilities_NL = np.asarray(probabilities_NL, dtype=np.float64)
     refuse_not_finite(probabilities_NL)
-    return {"predicted": probabilities_NL.argmax(axis=1), "probabilities": probabilities_NL}
+    return {"predicted": largest_multiple(probabilities_NL, thresholds), "probabilities": probabilities_NL}
+
+
+def tuned(probabilities_NL: Any, dev: Split) -> Thresholds:
+    """[L] the thresholds of the classes by which macro F1 on dev is highest."""
+    probabilities_NL = np.asarray(probabilities_NL, dtype=np.float64)
+    refuse_not_finite(probabilities_NL)
+    return best_macro_f1(np.asarray(dev.gold), probabilities_NL)
 
 
 def refuse_not_finite(outputs: Any) -> None:
@@ -46,6 +55,7 @@ class OneNameKind(NamedKind):
 
     metrics: ClassVar[tuple[Metric, ...]] = METRICS
     answered: ClassVar[Mapping[Form, Callable[[Any, Split], Answers]]] = {"sequence": highest}
+    thresholded: ClassVar[Mapping[Form, Thresholded]] = {"sequence": Thresholded(highest, tuned)}
     blocks: ClassVar[tuple[Callable[[Judged], Block | None], ...]] = TOLD
     named: ClassVar[tuple[str, ...]] = ("gold", "predicted")
 

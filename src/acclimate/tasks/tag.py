@@ -29,7 +29,7 @@ from acclimate.tasks.rows import Row, Rows
 from acclimate.tasks.schemes import ALSO_CALLED, Scheme
 from acclimate.tasks.span_blocks import TOLD
 from acclimate.tasks.split import Answers, Column, Split
-from acclimate.tasks.tag_answers import marked, most_likely
+from acclimate.tasks.tag_answers import marked, most_likely, tuned
 from acclimate.tasks.tagged_rows import (
     SPANS,
     TAGS,
@@ -43,6 +43,7 @@ from acclimate.tasks.tagged_rows import (
     types_in,
     types_of,
 )
+from acclimate.tasks.thresholds import Choice, Thresholded
 
 NO_ENTITY = "no entity"
 PLAIN_USE = """\
@@ -50,6 +51,16 @@ from transformers import pipeline
 
 # "." is this folder; a hub id serves as well. Of a text longer than the model's window all is read with `stride=64`.
 tag = pipeline("token-classification", model=".", aggregation_strategy="simple")
+for found in tag("a text to tag"):
+    print(found["entity_group"], found["start"], found["end"], found["word"], found["score"])"""
+TUNED_PLAIN_USE = """\
+from torch import tensor
+from transformers import pipeline
+
+# "." is this folder; a hub id serves as well. Of a text longer than the model's window all is read with `stride=64`.
+tag = pipeline("token-classification", model=".", aggregation_strategy="simple")
+# O has a threshold of its own, of which the pipeline knows nothing: taken off the last layer it counts, and the scores are by it, too.
+tag.model.classifier.bias.data -= tensor(tag.model.config.acclimate_thresholds).log()
 for found in tag("a text to tag"):
     print(found["entity_group"], found["start"], found["end"], found["word"], found["score"])"""
 OWN_USE = """\
@@ -98,6 +109,7 @@ class Tag(LabelledKind):
     right_is: ClassVar[str] = "F1 of entities"
     metrics: ClassVar[tuple[Metric, ...]] = METRICS
     answered: ClassVar[Mapping[Form, Callable[[Any, Split], Answers]]] = {"tokens": most_likely}
+    thresholded: ClassVar[Mapping[Form, Thresholded]] = {"tokens": Thresholded(most_likely, tuned)}
     blocks: ClassVar[tuple[Callable[[Judged], Block | None], ...]] = TOLD
     named: ClassVar[tuple[str, ...]] = ("gold", "predicted")
     architecture: ClassVar[str | None] = "ForTokenClassification"
@@ -112,6 +124,7 @@ class Tag(LabelledKind):
     )
     plain_use: ClassVar[str] = PLAIN_USE
     own_use: ClassVar[str] = OWN_USE
+    tuned_plain_use: ClassVar[str] = TUNED_PLAIN_USE
     whole_use: ClassVar[str] = "acclimate predict FOLDER texts.jsonl --out entities.jsonl"
     name_is: ClassVar[str] = "type"
     counted: ClassVar[str] = "entity"
@@ -327,6 +340,13 @@ class Tag(LabelledKind):
         if form not in self.answered:
             raise SettingsError(f"a model that gives {form} cannot answer tag")
         return Head("tokens", names, "softmax", OF_NAMES)
+
+    @classmethod
+    def check_thresholds(cls, choice: Choice, names: tuple[str, ...]) -> None:
+        """Refuse them where no tag is O."""
+        super().check_thresholds(choice, names)
+        if choice != "half" and OUTSIDE not in names:
+            raise SettingsError(f"thresholds: it is that of {OUTSIDE} which is tuned, and none of these tags is; leave `thresholds` out")
 
     def _names(self, types: Sequence[str]) -> tuple[str, ...]:
         if self.scheme == "plain":

@@ -9,13 +9,16 @@ import numpy as np
 from acclimate.data.ragged import Ragged
 from acclimate.tasks.metrics.spans import Spans, entities_of, tags_of
 from acclimate.tasks.one_name import refuse_not_finite
+from acclimate.tasks.outside_threshold import best_entity_f1
 from acclimate.tasks.split import Answers, Split
+from acclimate.tasks.thresholds import Thresholds, largest_multiple
 
 
-def most_likely(probabilities_WL: Any, split: Split) -> Answers:
+def most_likely(probabilities_WL: Any, split: Split, thresholds: Thresholds | None = None) -> Answers:
     """The most likely tag of each word, how likely it is, and the entities that they make: JSON texts, a list for each item.
 
-    `probabilities_WL`: all words of all items, one after the other. An entity is `{"start", "end", "label", "text"}`, in characters.
+    With thresholds it is the tag whose probability is the largest multiple of its own. `probabilities_WL`: all words of all items, one
+    after the other. An entity is `{"start", "end", "label", "text"}`, in characters.
 
     Raises:
         TrainingError: a probability is not a number.
@@ -23,10 +26,18 @@ def most_likely(probabilities_WL: Any, split: Split) -> Answers:
     probabilities_WL = np.asarray(probabilities_WL, dtype=np.float64)
     refuse_not_finite(probabilities_WL)
     assert split.words is not None
-    predicted = Ragged(probabilities_WL.argmax(axis=1), split.words.offsets)
-    sure = Ragged(probabilities_WL.max(axis=1), split.words.offsets)
+    said = largest_multiple(probabilities_WL, thresholds)
+    predicted = Ragged(said, split.words.offsets)
+    sure = Ragged(probabilities_WL[np.arange(len(said)), said], split.words.offsets)
     entities = tuple(json.dumps(each, ensure_ascii=False) for each in marked(predicted, split))
     return {"predicted": predicted, "sure": sure, "entities": entities}
+
+
+def tuned(probabilities_WL: Any, dev: Split) -> Thresholds:
+    """[L] one half, but for O the threshold by which entity F1 on dev is highest."""
+    probabilities_WL = np.asarray(probabilities_WL, dtype=np.float64)
+    refuse_not_finite(probabilities_WL)
+    return best_entity_f1(probabilities_WL, dev)
 
 
 def placed(spans: Spans, words: Ragged, names: tuple[str, ...], texts: Sequence[str]) -> Iterator[tuple[int, int, int, str, str]]:

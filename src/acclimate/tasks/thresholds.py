@@ -1,4 +1,7 @@
-"""Above which probability a name is given: one half, or what dev says is best for each name."""
+"""Above which probability a name is given: one half, or what dev says is best for each name.
+
+Where one of several names holds it is the one whose probability is the largest multiple of its threshold.
+"""
 
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
@@ -19,6 +22,12 @@ class Thresholded(NamedTuple):
 
     answer: Callable[[Any, Split, Thresholds], Answers]
     tune: Callable[[Any, Split], Thresholds]
+
+
+def largest_multiple(probabilities_NL: NDArray[np.float64], thresholds: Thresholds | None) -> NDArray[np.int64]:
+    """[N] the name whose probability is the largest multiple of its threshold, the first of equals; the most likely one for None."""
+    multiples_NL = probabilities_NL if thresholds is None else probabilities_NL / thresholds
+    return np.asarray(multiples_NL.argmax(axis=1))
 
 
 def best_f1(gold: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> float:

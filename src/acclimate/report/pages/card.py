@@ -13,7 +13,7 @@ from typing import Any
 from acclimate.data.mixture import shares
 from acclimate.files import read_json, write_text
 from acclimate.inert import one_line
-from acclimate.modeling.base_files import CONFIG, MAX_LENGTH
+from acclimate.modeling.base_files import CONFIG, MAX_LENGTH, THRESHOLDS
 from acclimate.modeling.hypotheses import Hypotheses
 from acclimate.report.pages import markdown
 from acclimate.report.pages.front_matter import front_matter, hub_scores
@@ -58,7 +58,7 @@ def write_card(model: Path, chain: Chain, role: str = "") -> Path:
     length = length if isinstance(length, int) else None
     if hypotheses is not None:
         chain = _asked(chain, hypotheses, length)
-    write_text(model / NAME, card(chain, loads_plainly(model), length, role))
+    write_text(model / NAME, card(chain, loads_plainly(model), length, role, THRESHOLDS in config))
     return model / NAME
 
 
@@ -69,17 +69,18 @@ def _asked(chain: Chain, hypotheses: Hypotheses, length: int | None) -> Chain:
     return replace(chain, results=replace(chain.results, study={**study, "card": told}))
 
 
-def card(chain: Chain, plain_model: bool, length: int | None = None, role: str = "") -> str:
+def card(chain: Chain, plain_model: bool, length: int | None = None, role: str = "", tuned: bool = False) -> str:
     """The card as text: metadata, then Markdown.
 
-    `plain_model`: whether plain transformers loads it; `length`: the tokens to which it cuts a text.
+    `plain_model`: whether plain transformers loads it; `length`: the tokens to which it cuts a text; `tuned`: whether it
+    answers by thresholds that dev chose.
     """
     study, recipe = str(chain.results.study.get("name") or "study"), chain.run.recipe
     title = study if study == recipe else f"{study}: {recipe}"
     parts = [
         f"# {plain(title)}",
         _introduction(chain, role),
-        _use(plain_model, length, chain.results.kind.card),
+        _use(plain_model, length, chain.results.kind.card, tuned),
         _history(chain),
         _data(chain),
         _scores(chain),
@@ -108,8 +109,9 @@ def _introduction(chain: Chain, role: str) -> str:
     return f"{what} {made}: the recipe {named(run.recipe)} is {among}, and this is its run with {which}. The test set chose nothing."
 
 
-def _use(plain_model: bool, length: int | None, told: CardFacts) -> str:
-    code = (told.plain_use if plain_model else told.own_use).replace("{cut}", "" if length is None else f", max_length={length}")
+def _use(plain_model: bool, length: int | None, told: CardFacts, tuned: bool) -> str:
+    usual, by_thresholds = (told.plain_use, told.tuned_plain_use) if plain_model else (told.own_use, told.tuned_own_use)
+    code = (by_thresholds if tuned and by_thresholds else usual).replace("{cut}", "" if length is None else f", max_length={length}")
     why = "" if plain_model else "Plain transformers cannot load this model; acclimate does."
     command = markdown.block(told.whole_use, "sh")
     whole = f"A whole file, with FOLDER for the path of this folder:\n\n{command}"

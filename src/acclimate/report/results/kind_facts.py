@@ -38,6 +38,8 @@ class CardFacts:
     limits: tuple[str, ...] = ()
     plain_use: str = ""
     own_use: str = ""
+    tuned_plain_use: str = ""
+    tuned_own_use: str = ""
     whole_use: str = "acclimate predict FOLDER texts.jsonl --out labels.csv"
 
 

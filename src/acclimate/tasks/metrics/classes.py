@@ -211,6 +211,8 @@ _F1 = _of_classes(lambda counts: counts.gold + counts.predicted, in_row=1, in_co
 _PRECISION = _of_classes(lambda counts: counts.predicted, in_row=0, in_column=1, right=1)
 _RECALL = _of_classes(lambda counts: counts.gold, in_row=1, in_column=0, right=1)
 
+macro_f1 = _F1[0]
+
 MACRO_F1 = _counted("macro_f1", "macro F1", *_F1, hub="f1")
 ACCURACY = _counted("accuracy", "accuracy", _accuracy, _accuracy_slope, hub="accuracy")
 # With one label an item, micro-averaged F1 is accuracy; papers report it under its own name.
