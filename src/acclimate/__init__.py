@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         AcclimateError,
         DataError,
         DiskFullError,
+        DivergedError,
         Interrupted,
         MissingExtraError,
         ModelError,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from acclimate.stages.majority import Majority
     from acclimate.stages.pretrain import Pretrain
     from acclimate.stages.prune import Prune
+    from acclimate.stages.search import Search
     from acclimate.stages.tfidf import Tfidf
     from acclimate.stages.zero_shot import ZeroShot
     from acclimate.study.language.recipe import Recipe
@@ -48,6 +50,7 @@ __all__ = [
     "DataError",
     "DataSettings",
     "DiskFullError",
+    "DivergedError",
     "Finetune",
     "Interrupted",
     "LinearTagger",
@@ -59,6 +62,7 @@ __all__ = [
     "Pretrain",
     "Prune",
     "Recipe",
+    "Search",
     "SettingsError",
     "StoreError",
     "Study",
@@ -80,6 +84,7 @@ _HOMES = {
         "AcclimateError",
         "DataError",
         "DiskFullError",
+        "DivergedError",
         "Interrupted",
         "MissingExtraError",
         "ModelError",
@@ -98,6 +103,7 @@ _HOMES = {
     "acclimate.stages.majority": ("Majority",),
     "acclimate.stages.pretrain": ("Pretrain",),
     "acclimate.stages.prune": ("Prune",),
+    "acclimate.stages.search": ("Search",),
     "acclimate.stages.tfidf": ("Tfidf",),
     "acclimate.stages.zero_shot": ("ZeroShot",),
     "acclimate.study.language.recipe": ("Recipe",),

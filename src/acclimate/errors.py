@@ -8,7 +8,8 @@
     │   ├── DiskFullError       no room left; the last good state is kept
     │   └── UnreadableError     the machine could not read a file; nothing is known of it, and nothing was changed
     ├── MissingExtraError       an optional library is not installed
-    └── TrainingError           exit code 1: training failed (loss is not finite, out of memory, ...)
+    └── TrainingError           exit code 1: training failed (out of memory, ...)
+        └── DivergedError       the loss is not finite: of a search's trials that is an answer
     Interrupted                 exit code 130: Ctrl-C, SIGTERM or SIGHUP; the same command continues
     (a broken pipe              exit code 141: nobody reads standard output any more, as in `acclimate ... | head`)
     (anything else              exit code 70: a fault of acclimate, with its traceback)
@@ -60,6 +61,10 @@ class TrainingError(AcclimateError):
     """Training failed; the run is kept with this error and others go on."""
 
     exit_code = 1
+
+
+class DivergedError(TrainingError):
+    """The loss or its gradient is not finite; a lower learning rate usually mends it."""
 
 
 class Interrupted(Exception):

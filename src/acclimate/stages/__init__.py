@@ -9,11 +9,12 @@ from acclimate.stages.majority import Majority
 from acclimate.stages.pretrain import Pretrain
 from acclimate.stages.prune import Prune
 from acclimate.stages.score import Score
+from acclimate.stages.searching import Searching
 from acclimate.stages.start import Start
 from acclimate.stages.tfidf import Tfidf
 from acclimate.stages.zero_shot import ZeroShot
 
-__all__ = ["BASELINES", "BASES", "STAGES", "Cut", "Start"]
+__all__ = ["BASELINES", "BASES", "STAGES", "Cut", "Searching", "Start"]
 
 STAGES: tuple[type[Stage], ...] = (Prune, Pretrain, Finetune, Score, ZeroShot, Majority, Tfidf, Bilstm, LinearTagger)
 BASELINES = tuple(stage for stage in STAGES if stage.role == "baseline")  # written as a base, and the only stage of their recipe

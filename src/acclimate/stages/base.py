@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -13,8 +13,8 @@ from acclimate.evaluation.cost import Cost
 from acclimate.files import digest_file, digest_json
 from acclimate.locks import Patience
 from acclimate.modeling.fast_paths import FastPaths
-from acclimate.settings import Settings
 from acclimate.stages.planned import Reads, Sizes, Work
+from acclimate.stages.search import Searchable
 from acclimate.tasks.kind import Form, Link, TaskKind
 from acclimate.tasks.opened import Data
 from acclimate.tasks.split import Answers, Split
@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # torch is loaded by the stages that run, not by reading a st
     from acclimate.training.progress import Reporter
 
 
-Role = Literal["start", "changes", "pretrains", "learns", "answers", "baseline"]
+Role = Literal["start", "changes", "pretrains", "searches", "learns", "answers", "baseline"]
 ANSWERING = ("learns", "answers", "baseline")  # the roles of stages that leave answers to a task behind
 Serves = Mapping[Form, tuple[Link, ...]]
 USUAL_SCORE = "macro_f1"  # what keys say where `select_by` is silent, whatever the usual score of the kind of task is
@@ -67,10 +67,13 @@ class Context:
     named: str | None = None  # the task that the stage learns, of `data: tasks:`; None: the study's
     beside: Mapping[str, "ModelFolder"] = field(default_factory=dict)  # the models of the recipes that it names, by recipe
     began: float = field(default_factory=time.monotonic)  # when the stage was begun in this process
+    trial: Callable[[int, float], bool] | None = None
+    """Of a trial of a search: whether it ends early, by the step of an evaluation and the best score so far. Trials never see test."""
 
     def task(self) -> Task:
         """The task that the stage is about: the study's at this run's label budget, or one that it names, whole."""
-        return task_at(self.data, self.labels, self.seed if self.sample is None else self.sample, self.named)
+        task = task_at(self.data, self.labels, self.seed if self.sample is None else self.sample, self.named)
+        return task if self.trial is None else replace(task, test=task.dev)
 
     def tokens(self, corpus: Corpus, folder: "ModelFolder") -> TokenStore:
         """The corpus tokenised with the folder's tokenizer, from the cache where it is there already."""
@@ -118,7 +121,7 @@ def dev_scores(kind: TaskKind, select_by: str | None, dev: Split, answers: Answe
     return {**{f"dev_{name}": value for name, value in scores.items()}, "score": metric.merit(scores[metric.name])}
 
 
-class Stage(Settings):
+class Stage(Searchable):
     """One step of a recipe. Every setting has a default, and a stage never looks at another stage."""
 
     version: ClassVar[int] = 1  # raise it when the same settings would now give another model
@@ -127,7 +130,7 @@ class Stage(Settings):
     role: ClassVar[Role] = "changes"
     """What it is to a recipe: the model that it `start`s from, a step that `changes` a model without training it, one that `pretrains` it
     on text, one that `learns` a task from labels, one that `answers` the task and trains nothing, or a plain `baseline`, which starts from
-    labelled texts and nothing else."""
+    labelled texts and nothing else. One that `searches` settings of another stands beside the recipe."""
     serves: ClassVar[Serves] = {}
     """What it can learn to give, and so which kinds of task it answers: those whose head (`TaskKind.head`) it can train."""
     most_texts: ClassVar[int] = 1
@@ -138,6 +141,13 @@ class Stage(Settings):
     silent: ClassVar[Mapping[str, Any]] = {}
     """Settings that were added later -> the value (as in JSON) that means what was done before there was a choice: it leaves no trace in
     the key, so that what was computed then is found."""
+
+    @classmethod
+    def unsearchable(cls) -> str | None:
+        if cls.role in ("learns", "baseline"):
+            return None
+        why = "is judged by what is learned after it" if cls.role == "pretrains" else "learns no task"
+        return f"{cls.word()} {why}, so dev cannot choose its settings; write a recipe for each value that is to be compared"
 
     @classmethod
     def word(cls) -> str:

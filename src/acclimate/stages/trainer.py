@@ -98,7 +98,7 @@ class Trainer:
             read_ahead=runtime.fast.read_ahead,
         )
         log = runtime.log if part == "all" else None  # as in log.jsonl: the steps of two parts would run into each other
-        around = Surroundings(runtime.devices, runtime.reporter, runtime.stop, log)
+        around = Surroundings(runtime.devices, runtime.reporter, runtime.stop, log, context.trial if part == "all" else None)
         result = train(settings, objective, self.module, self._groups(pace), judge, Checkpoints(context.work / part), around)
         self.tokens += result.tokens
         self._trained_seconds += result.seconds

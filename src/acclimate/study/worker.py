@@ -19,6 +19,7 @@ from acclimate.locks import Patience
 from acclimate.modeling.base_files import CONFIG, KIND, TEMPLATE, THRESHOLDS
 from acclimate.modeling.fast_paths import FastPaths
 from acclimate.randomness import seed_of
+from acclimate.stages.trials import FOUND
 from acclimate.study.engines.reports import Report
 from acclimate.study.plan.graph import Node, fingerprint_of
 from acclimate.study.plan.smoke import sliver
@@ -130,10 +131,14 @@ class Worker:
             run = stack.enter_context(trackers.run(*self._tracked(node))) if trackers is not None else None
             if run is not None:
                 runtime = replace(runtime, log=run.log)
+            # A search that came before has found what stands open in the stage.
+            found = {} if node.search is None else dict(read_json(folders[node.search] / METRICS)["metrics"][FOUND])
             try:
-                outcome = node.stage.run(parent, self._context(node, output, runtime, beside))
+                stage = node.stage.with_found(found) if found else node.stage
+                outcome = stage.run(parent, self._context(node, output, runtime, beside))
             finally:
                 runtime.devices.release()
+            outcome = replace(outcome, metrics=outcome.metrics | ({FOUND: found} if found else {}))
             self._say_how_judged(node, output, outcome.metrics.get("thresholds"))
             if run is not None:
                 run.measured(outcome.metrics, outcome.cost.to_json(), outcome.log)

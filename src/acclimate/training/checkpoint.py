@@ -47,6 +47,7 @@ class TrainState:
     bad: int = 0  # evaluations since the best
     passed_over: int = 0  # steps whose batch asked for nothing
     finished: bool = False
+    pruned: bool = False  # a search ended it early
     history: list[dict[str, Any]] = field(default_factory=list)  # what log.jsonl will hold
     evaluations: list[dict[str, Any]] = field(default_factory=list)
 

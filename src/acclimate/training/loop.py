@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from acclimate.data.batches import Batch
-from acclimate.errors import Interrupted, TrainingError
+from acclimate.errors import DivergedError, Interrupted, TrainingError
 from acclimate.modeling.tensors import TensorBatch, to_tensors
 from acclimate.randomness import seed_of
 from acclimate.training.ahead import Ahead
@@ -93,6 +93,8 @@ class TrainResult:
     evaluations: list[dict[str, Any]]
     passed_over: int = 0
     """Steps whose batch asked for nothing: their data is read, and the weights stay as they are."""
+    pruned: bool = False
+    """A search ended it early."""
 
     @property
     def best(self) -> dict[str, Any]:
@@ -101,7 +103,7 @@ class TrainResult:
 
     def measured(self) -> dict[str, Any]:
         """Its length in numbers, for a stage's metrics."""
-        return {"steps": self.steps, "best_step": self.best_step, "tokens": self.tokens}
+        return {"steps": self.steps, "best_step": self.best_step, "tokens": self.tokens} | ({"pruned": True} if self.pruned else {})
 
 
 class Surroundings(NamedTuple):
@@ -112,6 +114,8 @@ class Surroundings(NamedTuple):
     stop: StopRequest
     log: Callable[[dict[str, Any]], None] | None = None
     """Is given each line of the result's history and evaluations as soon as it is known, those of before an interrupt first."""
+    trial: Callable[[int, float], bool] | None = None
+    """Of a trial of a search: whether it ends early, by the step of an evaluation and the best score so far."""
 
 
 Judge = Callable[[nn.Module], dict[str, float]]
@@ -162,7 +166,7 @@ class _Training:
         self.settings, self.objective, self.model = settings, objective, model
         self.together = together(objective)
         self.judge, self.checkpoints = judge, checkpoints
-        self.devices, self.reporter, self.stop, self.log = around
+        self.devices, self.reporter, self.stop, self.log, self.trial = around
         self.placed = self.devices.place(model)
         self.optimizer = _adamw(groups, settings, self.devices)
         self.state = checkpoints.load(model, self.optimizer) or TrainState(micro_tokens=settings.micro_tokens)
@@ -188,7 +192,8 @@ class _Training:
         if state.best_step is not None:
             self.checkpoints.load_best(self.model)
         return TrainResult(
-            state.step, state.tokens, state.seconds, state.best_step, state.best_score, state.history, state.evaluations, state.passed_over
+            state.step, state.tokens, state.seconds, state.best_step, state.best_score, state.history, state.evaluations,
+            state.passed_over, state.pruned,
         )  # fmt: skip
 
     def _prepared(self, step: int) -> _Step:
@@ -332,6 +337,10 @@ class _Training:
         else:
             state.bad += 1
             state.finished = settings.patience is not None and state.bad >= settings.patience and state.step >= settings.patience_from
+        if self.trial is not None and not state.finished and state.step < settings.steps:
+            # One process decides for all, as of the score.
+            behind = devices.is_main and self.trial(state.step, state.best_score)
+            state.pruned = state.finished = devices.sum(float(behind)) > 0
         self._tell(state.evaluations[-1])
         self.placed.train()
         state.seconds = self.clock.seconds()
@@ -339,7 +348,7 @@ class _Training:
 
 def _checked(loss: float, norm: float, point: Point, settings: TrainSettings) -> float:
     if not (math.isfinite(loss) and math.isfinite(norm)):
-        raise TrainingError(
+        raise DivergedError(
             f"{settings.title}: the loss is {loss} and the gradient's norm {norm} at step {point.step}; "
             "a lower learning rate (lr) or longer warm-up usually mends this"
         )

@@ -10,6 +10,7 @@ from acclimate.modeling.named import NAMED
 from acclimate.objectives.loss_settings import LossSettings
 from acclimate.settings import Settings
 from acclimate.stages.base import Stage
+from acclimate.stages.search import Search, number_of
 from acclimate.study.language.bases import RANDOM, EndOf, LayersOf, New
 from acclimate.study.language.mistakes import models_in
 from acclimate.study.language.recipe import Recipe
@@ -39,11 +40,31 @@ def json_schema(model: type[Study] = Study) -> dict[str, Any]:
         for name in ("metric", "select_by"):
             if name in settings.get("properties", {}):
                 settings["properties"][name]["anyOf"][0]["enum"] = known
+    _add_searches(model.table, definitions)
     definitions["Stage"] = _stage(model.table)
     definitions["Recipe"] = _recipe(model.table, definitions)
     whole = {"$schema": DRAFT, **schema, "title": "An acclimate study", "$defs": dict(sorted(definitions.items()))}
     untitled: dict[str, Any] = _without_titles(whole)
     return untitled
+
+
+def _add_searches(table: StageTable, definitions: dict[str, Any]) -> None:
+    """In place of the numbers of stages that learn, `{search: ...}`."""
+    search = Search.model_json_schema(ref_template="#/$defs/{model}")
+    definitions |= {**search.pop("$defs"), Search.__name__: search}
+    for stage in table.stages:
+        if stage.unsearchable() is not None:
+            continue
+        inside = [inner for field in stage.model_fields.values() for inner in models_in(field.annotation)]
+        for settings in (stage, *inside):
+            whole = definitions[settings.__name__]
+            forms = [form for form in whole.get("anyOf", (whole,)) if "properties" in form]  # some have a short form, too
+            for name, written in (each for form in forms for each in form["properties"].items()):
+                if number_of(settings, (name,)) is not None and _reference(Search) not in written.get("anyOf", ()):
+                    said = {key: written.pop(key) for key in ("default", "description") if key in written}
+                    either = written.pop("anyOf", None) or [dict(written)]
+                    written.clear()
+                    written |= {"anyOf": [*either, _reference(Search)], **said}
 
 
 def _stage(table: StageTable) -> dict[str, Any]:
@@ -122,6 +143,7 @@ def reference_markdown(model: type[Study] = Study) -> str:
         blocks += _blocks(field.annotation, seen)
     blocks.append(("A recipe", "One entry of `recipes`.", recipe))
     blocks += _blocks(recipe.model_fields["base"].annotation, seen)
+    blocks.append(("A search", "In place of any number of a stage that learns a task, such as `lr: {search: [2e-6, 5e-5]}`.", Search))
     for stage in model.table.stages:
         name = stage.word()
         where = _baseline_as_written(stage) if stage in model.table.baselines else f"The stage `{name}`."
@@ -167,7 +189,7 @@ _TITLES = {
     "DataSettings": "`data`", "Classify": "`data.task`", "CorpusSettings": "A corpus", "HeadSettings": "`finetune.head`",
     "MlmHead": "`finetune.head.mlm`",
     "TextGroups": "`group: {text_without}`", "LayersOf": "`base: {layers_of, keep}`", "EndOf": "`base: {end_of}`",
-    "New": "`base: {random: {...}}`",
+    "New": "`base: {random: {...}}`", "Values": "`{of: [values]}`",
     "Shape": "The sizes of a new model",
 }  # fmt: skip
 

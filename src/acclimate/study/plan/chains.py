@@ -8,7 +8,7 @@ from typing import NamedTuple, Self
 
 from acclimate.errors import ModelError, SettingsError
 from acclimate.modeling.source import Source, new_source, resolve_base
-from acclimate.stages import Cut, Start
+from acclimate.stages import Cut, Searching, Start
 from acclimate.stages.base import Stage
 from acclimate.stages.planned import Sizes
 from acclimate.study.language.bases import RANDOM, EndOf, LayersOf, New
@@ -42,6 +42,8 @@ class Chain:
         given = replace(self.end, beside=beside)
         try:
             after = stage.check(given, task)
+            if stage.searches:
+                Searching(of=stage).check(given, task)
         except SettingsError as error:
             raise SettingsError(f"recipes.{recipe}: {error}") from error
         return type(self)((*self.links, ChainLink(stage, draw, given)), replace(after, beside={}))

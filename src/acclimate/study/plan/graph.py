@@ -9,6 +9,7 @@ from typing import Any
 from acclimate.errors import SettingsError
 from acclimate.files import digest_json
 from acclimate.modeling.source import Source
+from acclimate.stages import Searching
 from acclimate.stages.base import LABELS_OF, Stage, task_at
 from acclimate.stages.planned import Sizes
 from acclimate.study.language.study import Study
@@ -32,12 +33,14 @@ class Node:
     draw: int = 0  # the recipe's; 0 where the stage draws nothing
     earlier: int = 0  # of a pretraining: how many before it have read this text, so that it draws another order and other masks
     beside: tuple[tuple[str, str], ...] = ()  # of each recipe whose model it needs besides, the name and the key of its end
+    search: str | None = None  # key of the search whose values it takes
 
     @property
     def parents(self) -> tuple[str, ...]:
         """The keys of all that must be done before it, each once, the trunk first."""
         trunk = () if self.parent is None else (self.parent,)
-        return tuple(dict.fromkeys((*trunk, *(key for _, key in self.beside))))
+        search = () if self.search is None else (self.search,)
+        return tuple(dict.fromkeys((*trunk, *(key for _, key in self.beside), *search)))
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,7 @@ class _Paths:
     given: dict[str, Sizes] = field(default_factory=dict)
     ends: dict[tuple[str, int, str], str] = field(default_factory=dict)
     content: dict[tuple[str, str, int], str] = field(default_factory=dict)  # a budget is drawn once, not a time a stage
+    searches: dict[tuple[str, int, str, int], str] = field(default_factory=dict)  # by recipe, place of the stage in it, budget and seed
 
     def end(self, recipe: str, seed: int, labels: str) -> str:
         """The key of a run's last stage; all that it is made from stands in `nodes`."""
@@ -146,25 +150,40 @@ class _Paths:
             stage, its_seed = link.stage, first if place <= shared else seed
             beside = tuple((name, self.end(name, its_seed, labels)) for name in stage.beside())
             apart = apart or (place > shared and (stage.draws() or "labels" in stage.reads() or bool(beside)))
-            node = self._node(link, before, its_seed, labels, beside, _earlier(stage, links[:place]))
-            budget = "" if node.labels == "all" else f", {node.labels} labels"
-            node = replace(node, title=f"{recipe}{f', seed {its_seed}' if apart else ''}{budget}: {stage.title()}")
-            before = self.nodes.setdefault(node.key, node)
-            self.given.setdefault(node.key, link.given)
+            at, earlier = (before, its_seed, labels, beside), _earlier(stage, links[:place])
+            search = None
+            if stage.searches:
+                its_first = its_seed if stage.searched_by_all else first
+                if its_seed == its_first:
+                    looked = self._node(link._replace(stage=Searching(of=stage)), *at, earlier)
+                    self.searches[recipe, place, labels, its_seed] = self._kept(looked, link, recipe, stage.searched_by_all).key
+                else:
+                    self.end(recipe, first, labels)
+                search = self.searches[recipe, place, labels, its_first]
+            before = self._kept(self._node(link, *at, earlier, search), link, recipe, apart)
         assert before is not None, "a chain has a stage at least"
         return before.key
 
+    def _kept(self, node: Node, link: ChainLink, recipe: str, apart: bool) -> Node:
+        """The node with its title, or the one that is there already."""
+        budget = "" if node.labels == "all" else f", {node.labels} labels"
+        node = replace(node, title=f"{recipe}{f', seed {node.seed}' if apart else ''}{budget}: {node.stage.title()}")
+        self.given.setdefault(node.key, link.given)
+        return self.nodes.setdefault(node.key, node)
+
     def _node(
-        self, link: ChainLink, before: Node | None, seed: int, labels: str, beside: tuple[tuple[str, str], ...], earlier: int
-    ) -> Node:
+        self, link: ChainLink, before: Node | None, seed: int, labels: str, beside: tuple[tuple[str, str], ...], earlier: int,
+        search: str | None = None,
+    ) -> Node:  # fmt: skip
         stage, parent = link.stage, None if before is None else before.key
         made_from = (*([before] if before is not None else []), *(self.nodes[key] for _, key in beside))
         fingerprints = tuple(self._content(what, labels if what == "labels" else "all", seed) for what in stage.reads())
         draw = link.draw if stage.draws() else 0
-        more = ({"beside": [key for _, key in beside]} if beside else {}) | ({"draw": draw} if draw else {})
-        key = key_of(stage, seed, fingerprints, parent, more | ({"earlier": earlier} if earlier else {}) | self.choices)
+        more: dict[str, Any] = ({"beside": [key for _, key in beside]} if beside else {}) | ({"draw": draw} if draw else {})
+        more |= ({"earlier": earlier} if earlier else {}) | ({"search": search} if search is not None else {})
+        key = key_of(stage, seed, fingerprints, parent, more | self.choices)
         budget = labels if "labels" in stage.reads() or any(node.labels != "all" for node in made_from) else "all"
-        return Node(key, stage, parent, seed, budget, "", fingerprints, draw, earlier, beside)
+        return Node(key, stage, parent, seed, budget, "", fingerprints, draw, earlier, beside, search)
 
     def _content(self, what: str, labels: str, seed: int) -> str:
         if (what, labels, seed) not in self.content:

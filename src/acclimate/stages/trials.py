@@ -1,0 +1,71 @@
+"""The trials of a search as they came out: a file that grows by a line a trial, so that a search which is stopped goes on with the next."""
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any, Literal
+
+from acclimate.files import write_text
+
+FOUND = "found"  # of metrics: the values that a search has found, by the name of the setting
+LEAST_FINISHED = 4  # trials before any is ended early
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One trial: its values, what dev said of it, and what it cost."""
+
+    trial: int  # from 1
+    values: dict[str, float]  # by the name of the setting
+    state: Literal["done", "pruned", "diverged"]
+    score: float | None  # on dev, in the metric that chooses; None where it diverged
+    merit: float | None  # the same, turned so that more is better
+    cost: dict[str, Any]
+    curve: list[list[float]] = field(default_factory=list)  # [step, merit] of each evaluation
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What a report needs of it."""
+        seconds = round(self.cost["seconds"], 3)
+        steps = int(self.curve[-1][0]) if self.curve else None
+        return {"trial": self.trial, "values": self.values, "state": self.state, "score": self.score, "steps": steps, "seconds": seconds}
+
+
+def read_trials(file: Path) -> list[Trial]:
+    """The trials that are done; none where there is no file, or none that can be read: they are made again, and come out the same."""
+    try:
+        return [Trial(**json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]
+    except FileNotFoundError:
+        return []
+    except (ValueError, TypeError) as error:
+        log.warning("%s: is damaged (%s); its trials are made again", file, error)
+        return []
+
+
+def write_trials(file: Path, trials: Sequence[Trial]) -> None:
+    """Replace the file by one rename.
+
+    Raises:
+        DiskFullError: no room; the file stays as it was.
+    """
+    write_text(file, "".join(f"{json.dumps(asdict(trial), allow_nan=False)}\n" for trial in trials))
+
+
+def is_behind(trials: Sequence[Trial], step: int, best: float) -> bool:
+    """Whether a trial whose best score so far is `best` ends early: it is below the median of what finished trials had at this step.
+
+    So no trial that could be the best ever ends (Golovin et al. 2017, section 3.2.2): some finished one has reached more.
+    """
+    at_step = [merit for trial in trials if trial.state == "done" for other, merit in trial.curve if other == step]
+    return len(at_step) >= LEAST_FINISHED and best < median(at_step)
+
+
+def best_of(trials: Sequence[Trial]) -> Trial | None:
+    """The trial with the best score, the first of equals; None where all diverged."""
+    known = [trial for trial in trials if trial.merit is not None]
+    return max(known, key=lambda trial: trial.merit or 0.0) if known else None
