@@ -180,6 +180,11 @@ class ClozeSequences(Sequences):
         return sum(windows.cut_tokens for _, windows in self.columns)
 
     @property
+    def tokens(self) -> int:
+        """Of all texts, read or not."""
+        return sum(store.total for store, _ in self.columns)
+
+    @property
     def unknown_share(self) -> float:
         """Of the tokens of the texts, those that are unknown to the vocabulary: 0 to 1."""
         unknown, total = (sum(store.unknown for store, _ in self.columns), sum(store.total for store, _ in self.columns))

@@ -29,6 +29,19 @@ def sequences_of(columns: Sequence[TokenStore], tokenizer: Tokenizer, length: in
     return Sequences(store, first(store, length - len(prefix) - len(suffix)), prefix, suffix)
 
 
+def text_windows(store: TokenStore, tokenizer: Tokenizer, length: int, stride: int) -> Sequences:
+    """The texts of a store as a transformer reads them whole to give one answer each: in windows that overlap by `stride` tokens.
+
+    They are those of `return_overflowing_tokens` in transformers: windows of `length` tokens with their special ones, and the rest.
+
+    Raises:
+        SettingsError: `length` leaves no room for text, or `stride` leaves nothing of a window.
+    """
+    prefix, suffix = special_ids(tokenizer)
+    found = overlapping(store.offsets, length - len(prefix) - len(suffix), stride, spread=False)
+    return Sequences(store, found.windows, prefix, suffix, document=found.document)
+
+
 def word_sequences(
     store: TokenStore, tokenizer: Tokenizer, texts: Sequence[str], words: Ragged, length: int, stride: int | None = None
 ) -> Sequences:
@@ -53,8 +66,6 @@ def word_sequences(
         word=word,
         number=number,
         offsets=bounds,
-        texts=len(texts),
-        several=int((np.bincount(found.document, minlength=1) > 1).sum()),
         words=len(words.values),
     )
     return Sequences(store, found.windows, prefix, suffix, pieces=pieces, document=found.document)

@@ -105,6 +105,11 @@ class PairSequences(Sequences):
         return super().cut_tokens + self.other_windows.cut_tokens
 
     @property
+    def tokens(self) -> int:
+        """Of both texts of all pairs, read or not, without special ones."""
+        return self.store.total + self.other.total
+
+    @property
     def unknown_share(self) -> float:
         """Of the tokens of both texts, those that are unknown to the vocabulary: 0 to 1."""
         unknown, total = (self.store.unknown + self.other.unknown, self.store.total + self.other.total)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from acclimate.data.word_pieces import Pieces
 
 @dataclass(frozen=True)
 class Sequences:
-    """`N` texts as the model reads them; where every word is asked about, `N` windows of texts."""
+    """`N` texts as the model reads them; where long ones are read whole, or every word is asked about, `N` windows of texts."""
 
     store: TokenStore
     windows: Windows
@@ -30,7 +31,7 @@ class Sequences:
     pieces: Pieces | None = None
     """Where every word is asked about: which positions stand for which words."""
     document: IntArray | None = None
-    """[N] the text that each is a window of, counted from 0; None: sequence i is text i."""
+    """[N] the text that each is a window of, counted from 0, those of a text one after the other; None: sequence i is text i."""
 
     def __len__(self) -> int:
         return len(self.windows)
@@ -43,7 +44,28 @@ class Sequences:
     @property
     def texts(self) -> int:
         """How many texts they are."""
-        return len(self) if self.pieces is None else self.pieces.texts
+        return len(self) if self.document is None else len(self.windows_of_text) - 1
+
+    @cached_property
+    def windows_of_text(self) -> IntArray:
+        """[texts + 1] where texts are read in windows: the first of each, and behind them how many windows there are."""
+        assert self.document is not None
+        return offsets_of(np.bincount(self.document))
+
+    @property
+    def several(self) -> int:
+        """How many texts are read in several windows."""
+        return 0 if self.document is None else int((np.diff(self.windows_of_text) > 1).sum())
+
+    @property
+    def whole(self) -> bool:
+        """Whether one answer is asked for each text, whatever the number of its windows."""
+        return self.document is not None and self.pieces is None
+
+    @property
+    def drawn(self) -> IntArray:
+        """[D] what batches are drawn from: the text of every sequence, or of each only once where it is learned as a whole."""
+        return np.arange(self.texts) if self.whole else self.text_of
 
     @property
     def text_of(self) -> IntArray:
@@ -61,31 +83,31 @@ class Sequences:
         return self.windows.dropped_tokens
 
     @property
+    def tokens(self) -> int:
+        """Of all texts, read or not, without special ones."""
+        return self.store.total
+
+    @property
     def unknown_share(self) -> float:
         """Of the tokens, those that are unknown to the vocabulary: 0 to 1."""
         return self.store.unknown_share
 
     def counted(self, split: str) -> dict[str, int]:
-        """What is measured of them where every word is asked about, by the name of their split; else nothing."""
-        if self.pieces is None:
+        """What is measured of them where they are read in windows, by the name of their split; else nothing."""
+        if self.document is None:
             return {}
-        return {
-            f"windows_{split}": len(self),
-            f"overlapping_texts_{split}": self.pieces.several,
-            f"words_without_piece_{split}": self.pieces.without,
-        }
+        without = {} if self.pieces is None else {f"words_without_piece_{split}": self.pieces.without}
+        return {f"windows_{split}": len(self), f"overlapping_texts_{split}": self.several, **without}
 
     def told(self, split: str) -> str:
         """What should be known of them; empty where there is nothing."""
-        if self.pieces is None or not (self.pieces.several or self.pieces.without):
-            return ""
         parts = []
-        if self.pieces.several:
+        if self.several:
             longest = int(self.lengths.max())
-            parts.append(f"{self.pieces.several:,} of {self.texts:,} are longer than {longest} tokens and are read in overlapping windows")
-        if self.pieces.without:
+            parts.append(f"{self.several:,} of {self.texts:,} are longer than {longest} tokens and are read in overlapping windows")
+        if self.pieces is not None and self.pieces.without:
             parts.append(f"of {self.pieces.without:,} of {self.pieces.words:,} words this vocabulary makes nothing: no model can read them")
-        return f"{split} texts: {'; '.join(parts)}"
+        return f"{split} texts: {'; '.join(parts)}" if parts else ""
 
     def asked(self, indices: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
         """What is asked about in these sequences: themselves, or [M, 2] their pieces (`Pieces`), each as a word and which of its it is."""

@@ -96,11 +96,12 @@ def usual_stride(length: int) -> int:
     return length // 4
 
 
-def overlapping(offsets: IntArray, room: int, stride: int) -> Overlapping:
+def overlapping(offsets: IntArray, room: int, stride: int, spread: bool = True) -> Overlapping:
     """As few windows of `room` tokens as hold each document of a store, neighbours sharing `stride` tokens at least; `offsets` [D+1].
 
-    They are spread evenly, so that all windows of a document are whole: the last does not begin late with little before its tokens. A
-    document that one window holds has one, also where it is empty.
+    They are `spread` evenly, so that all windows of a document are whole: the last does not begin late with little before its tokens. Else
+    each begins `room - stride` tokens after the one before it, as `return_overflowing_tokens` of transformers has them, and the last is
+    what is left: more than `stride` tokens. A document that one window holds has one, also where it is empty.
 
     Raises:
         SettingsError: `room` is not positive, or `stride` leaves nothing of it.
@@ -113,8 +114,8 @@ def overlapping(offsets: IntArray, room: int, stride: int) -> Overlapping:
     count = 1 + -(-beyond // (room - stride))
     document = np.repeat(np.arange(len(lengths)), count)
     number = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-    begin = number * beyond[document] // np.maximum(count - 1, 1)[document]
-    length = np.minimum(lengths, room)[document]
+    begin = number * beyond[document] // np.maximum(count - 1, 1)[document] if spread else number * (room - stride)
+    length = np.minimum(lengths[document] - begin, room)
     # Two neighbours part in the middle of what they share; the first and the last window reach to the ends of their document.
     middle = (begin[1:] + begin[:-1] + length[:-1]) // 2
     first = np.where(number == 0, 0, np.concatenate([[0], middle])) if len(begin) else begin

@@ -29,10 +29,6 @@ class Pieces:
     """[P] which of its word's pieces, from 0; -1 where it stands before the word, behind the one before."""
     offsets: IntArray
     """[N+1] where those of each sequence begin."""
-    texts: int
-    """How many texts the sequences are windows of."""
-    several: int
-    """How many of them have more than one."""
     words: int
     """Of all texts, those without a piece among them."""
 

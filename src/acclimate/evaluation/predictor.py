@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acclimate.data.ragged import Ragged
+from acclimate.data.windows import usual_stride
 from acclimate.errors import ModelError, SettingsError
 from acclimate.evaluation.cloze_predictor import ClozePredictor
 from acclimate.evaluation.entities import TagPredictor
+from acclimate.evaluation.pooling import POOLS, Pool, pooled
 from acclimate.evaluation.trained_folder import Model, Predictor, checked, finite_weights, model_config, refuse_one_text
 from acclimate.evaluation.zero_shot_predictor import ZeroShotPredictor, hypotheses_of
-from acclimate.modeling.base_files import CONFIG, KIND, MAX_LENGTH, STRIDE, THRESHOLDS
+from acclimate.modeling.base_files import CONFIG, KIND, MAX_LENGTH, POOL, STRIDE, THRESHOLDS
 from acclimate.modeling.baselines.table import BASELINES, load_baseline
 from acclimate.modeling.label_words import Cloze
 from acclimate.modeling.links import PROBLEMS, ProblemType
@@ -220,6 +222,9 @@ class TransformerPredictor:
         finite_weights(folder, model)
         self._packed = Packed(model).to(self._devices.device)
         self._length = sequence_length(self._folder.config.get(MAX_LENGTH), self._folder)
+        self._pool: Pool | None = self._folder.config.get(POOL)
+        if self._pool not in (None, *POOLS):
+            raise ModelError(f"{folder / 'config.json'}: {POOL} is {self._pool!r}; windows of a text are pooled by {' or '.join(POOLS)}")
         self._max_tokens = max_tokens
 
     @property
@@ -228,7 +233,7 @@ class TransformerPredictor:
         return self._folder.labels
 
     def probabilities(self, *columns: Sequence[str], words: Ragged | None = None) -> NDArray[np.float64]:
-        """Probabilities [N, L]; texts are cut to the length the model was fine-tuned with.
+        """Probabilities [N, L]; texts are cut to the length the model was fine-tuned with, or read whole in windows where it learned so.
 
         They sum to 1 over the labels, of a multi-label model each stands for itself; a regression's are no probabilities but its numbers.
         A tagger's are [all words, L], of whole texts; `words` as in `Split.words`.
@@ -236,7 +241,7 @@ class TransformerPredictor:
         Raises:
             SettingsError: it answers single texts, and was given pairs.
         """
-        from acclimate.data.model_inputs import sequences_of, word_sequences
+        from acclimate.data.model_inputs import sequences_of, text_windows, word_sequences
         from acclimate.data.tokens import TokenStore
         from acclimate.evaluation.inference import LINKS, class_probabilities, word_probabilities
 
@@ -253,9 +258,14 @@ class TransformerPredictor:
                 assert words is not None
                 sequences = word_sequences(stores[0], tokenizer, texts, words, self._length, self._folder.config.get(STRIDE))
                 return word_probabilities(self._packed, sequences, self.labels, self._max_tokens, self._devices)
-            sequences = sequences_of(stores, tokenizer, self._length)
             link = next(link for link, problem in PROBLEMS.items() if problem == self.problem)
-            return class_probabilities(self._packed, sequences, len(self.labels), self._max_tokens, self._devices, LINKS[link])
+            if self._pool is None:
+                sequences = sequences_of(stores, tokenizer, self._length)
+            else:
+                stride = self._folder.config.get(STRIDE)
+                sequences = text_windows(stores[0], tokenizer, self._length, usual_stride(self._length) if stride is None else stride)
+            found = class_probabilities(self._packed, sequences, len(self.labels), self._max_tokens, self._devices, LINKS[link])
+            return found if self._pool is None else pooled(found, sequences, self._pool, link)
 
 
 def _problem_type(stated: str | None, labels: int, folder: Path) -> ProblemType:

@@ -23,7 +23,8 @@ TEMPLATE = "acclimate_template"  # in config.json: the template and label words 
 MAX_LENGTH = "acclimate_max_length"  # in config.json: tokens of the longest sequence that a classifier was trained on
 THRESHOLDS = "acclimate_thresholds"  # in config.json: above which probability each name is given, where it is not one half
 FORM = "acclimate_form"  # in config.json: `tokens` where what was learnt is an answer for every word
-STRIDE = "acclimate_stride"  # in config.json: by how many tokens the windows of a longer text overlap, where every word is answered
+STRIDE = "acclimate_stride"  # in config.json: by how many tokens the windows of a longer text overlap, where it is not cut
+POOL = "acclimate_pool"  # in config.json: how the answers to the windows of a longer text become one, `mean` or `max`
 TAGGER = "ForTokenClassification"  # in the name of an architecture that answers every token
 OTHER_WEIGHTS = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
 # What the tensors of a head for masked language modelling are called, or those of its output where a classifier has the rest of them, too.

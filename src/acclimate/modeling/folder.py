@@ -26,6 +26,7 @@ from acclimate.modeling.base_files import (
     FORM,
     KIND,
     MAX_LENGTH,
+    POOL,
     STRIDE,
     TAGGER,
     TEMPLATE,
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 HEAD = "acclimate_head"  # in config.json: the settings of a deeper head
 CARRIED = "carried."
 """Two heads may share names: of those, what was not trained last is kept as `carried.<kind>.<name>`."""
-ANSWERING = (HEAD, KIND, THRESHOLDS, ZERO_SHOT, TEMPLATE, FORM, STRIDE)
+ANSWERING = (HEAD, KIND, THRESHOLDS, ZERO_SHOT, TEMPLATE, FORM, STRIDE, POOL)
 """What config.json says of how a model answers, besides its labels: it goes where another answers."""
 LEARNT: tuple[Kind, ...] = ("classifier", "tagger")
 """The kinds that learn from labels. A folder has the head of one of them, for these share names; where one was learnt, another goes."""
@@ -214,13 +215,14 @@ def _draw(architecture: Architecture, folder: Path, config: dict[str, Any], outp
 
 def save_model(
     output: Path, parent: ModelFolder, model: "PreTrainedModel", max_length: int | None = None, stride: int | None = None,
-    asked: Mapping[str, Any] | None = None,
+    pool: str | None = None, asked: Mapping[str, Any] | None = None,
 ) -> ModelFolder:  # fmt: skip
     """Write `model` over everything that `parent` carries; the folder should not be there yet, and appearing whole is the caller's job.
 
     `model` is a masked language model, a classifier or a tagger of the parent's architecture. `max_length` is the number of tokens that a
-    learnt one was trained on at most; predictions read texts at the same length, a tagger in windows that overlap by `stride` tokens.
-    `asked`: what a masked language model is asked that gives labels by its words (`Cloze.written`); an earlier classifier goes.
+    learnt one was trained on at most; predictions read texts at the same length, a tagger in windows that overlap by `stride` tokens, and
+    so a classifier that has a `pool` for the answers to them. `asked`: what a masked language model is asked that gives labels by its words
+    (`Cloze.written`); an earlier classifier goes.
     """
     architecture, kind = parent.architecture, kind_of(model)
     tensors = parent.tensors()
@@ -251,6 +253,8 @@ def save_model(
         config[MAX_LENGTH] = max_length
         if kind == "tagger":
             config |= {FORM: "tokens", STRIDE: stride}
+        if pool is not None:
+            config |= {STRIDE: stride, POOL: pool}
         if asked is not None:
             config[TEMPLATE] = dict(asked)
         if getattr(model.config, HEAD, None):

@@ -39,11 +39,11 @@ def order_of(choice: Sampler, task: Task, texts: Sequences, batch_size: int, see
     A text counts by the rarest of its strata (`TaskKind.strata`), and so does each of its windows.
     """
     if choice == "none":
-        return CountOrder(len(texts), batch_size, seed)
+        return CountOrder(len(texts.drawn), batch_size, seed)
     stratum_of = rarest(task.kind.strata(task.train.gold))
-    _, classes, counts = np.unique(stratum_of[texts.text_of], return_inverse=True, return_counts=True)
+    _, classes, counts = np.unique(stratum_of[texts.drawn], return_inverse=True, return_counts=True)
     shares = shares_of(choice, counts)
-    repeats, items = shares * len(texts) / counts, many(task.kind.item if texts.document is None else "window")
+    repeats, items = shares * len(texts.drawn) / counts, many(task.kind.item if texts.pieces is None else "window")
     few, most, called = int(repeats.argmax()), int(repeats.argmin()), task.kind.name_is
     note(
         f"sampler {choice}: each of the {counts[few]:,} {items} of the rarest {called} is read {repeats[few]:.3g} times an epoch, "

@@ -225,8 +225,15 @@ class Stage(Searchable):
         """
         return given
 
-    def notes(self, given: Sizes, task: Task | None) -> tuple[str, ...]:
-        """What should be said of it before anything is spent, each a sentence; it was checked."""
+    def check_texts(self, given: Sizes, reads: Callable[[], Reads]) -> None:
+        """Refuse texts that it was told not to take as they are; `reads()` counts the tokens of each, in the vocabulary of the base.
+
+        Raises:
+            DataError: there are such texts.
+        """
+
+    def notes(self, given: Sizes, reads: Callable[[], Reads]) -> tuple[str, ...]:
+        """What should be said of it, and of what it reads, before anything is spent, each a sentence; it was checked."""
         return ()
 
     def work(self, given: Sizes, reads: Reads) -> Work:

@@ -129,10 +129,10 @@ class Bilstm(Pace, Stage):
             order = CountOrder(len(task.train), self.batch_size, context.seed)
             loss = chosen_loss(self.losses(), self.loss, self.class_weights, head, task.train)
             items = Supervised(texts["train"], task.train, order, loss)
-            exam = Exam(task, head, texts, trainer, self.thresholds)
+            exam = Exam(task, head, texts, trainer, self.thresholds, self.select_by)
             epoch = order.batches_per_epoch
             course = Course(self.steps(epoch), epoch, self.patience, self.min_steps)
-            result = trainer.fit(WordDropout(items, self.word_dropout, context.seed), exam.judge(self.select_by), course)
+            result = trainer.fit(WordDropout(items, self.word_dropout, context.seed), exam.judge, course)
             scores = exam.taken()
             if trainer.devices.is_main:
                 model.save(context.output / "model")

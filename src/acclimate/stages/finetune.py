@@ -1,18 +1,16 @@
 """Supervised fine-tuning of a classifier, or of a tagger, on the task's labels: all layers, the top few, or the head alone."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
-from acclimate.data.ragged import offsets_of
 from acclimate.data.unknown import unknown_words
-from acclimate.data.windows import overlapping, usual_stride
 from acclimate.errors import SettingsError
+from acclimate.evaluation.pooling import Pool
 from acclimate.modeling.head_settings import MLM, HeadSettings
 from acclimate.modeling.longest import LONGEST_DEFAULT
 from acclimate.objectives.class_weights import check_class_weights
@@ -21,9 +19,9 @@ from acclimate.objectives.sampler import Sampler, check_sampler, order_of
 from acclimate.settings import MOST_EPOCHS
 from acclimate.stages.asking import Asked, check_asking, cloze_of, template_tokens, told_of_asking
 from acclimate.stages.base import LABELS_OF, USUAL_SCORE, Context, Outcome, Role, Serves, Stage
+from acclimate.stages.long_texts import Long, LongTexts, lengths
 from acclimate.stages.pace import Course, EncoderPace
 from acclimate.stages.planned import Classifier, Reads, Sizes, Work
-from acclimate.tasks.split import Split
 from acclimate.tasks.task import Task
 from acclimate.tasks.thresholds import Choice
 
@@ -42,7 +40,9 @@ class Finetune(EncoderPace, Stage):
     role: ClassVar[Role] = "learns"
     serves: ClassVar[Serves] = {"sequence": ("softmax", "sigmoid", "none"), "tokens": ("softmax",)}
     most_texts: ClassVar[int] = 2
-    silent: ClassVar[Mapping[str, Any]] = {"thresholds": "half", "subwords": "all", "stride": None, "sampler": "none", "loss": None}
+    silent: ClassVar[Mapping[str, Any]] = {
+        "thresholds": "half", "subwords": "all", "stride": None, "sampler": "none", "loss": None, "long": None, "pool": None,
+    }  # fmt: skip
     stage: Literal["finetune"] = "finetune"
     task: str | None = None
     """The task that it learns, by its name among `data: tasks:`; the study's when not given."""
@@ -60,7 +60,7 @@ class Finetune(EncoderPace, Stage):
     min_steps: int = Field(default=200, ge=0)
     """At least so many optimiser steps, however few the labels are (Mosbach et al. 2021; Zhang et al. 2021)."""
     batch_size: int = Field(default=16, gt=0)
-    """Texts per optimiser step, over all devices; where every word is answered, windows of texts."""
+    """Texts per optimiser step, over all devices, whole ones with `long: windows`; where every word is answered, windows of texts."""
     dropout: float | None = Field(default=None, ge=0, lt=1)
     """Dropout while training; default the model's own. Frozen layers have none: what they give is computed once."""
     frozen_precision: Literal["float32", "float16"] = "float32"
@@ -79,8 +79,13 @@ class Finetune(EncoderPace, Stage):
     """Where every word is answered, which of its pieces learn: `all` (a later one goes on, I-x, with what the first begins, B-x), or the
     `first` alone. A word is answered by its first piece."""
     stride: int | None = Field(default=None, ge=0)
-    """Where every word is answered, texts longer than `max_length` are not cut but read in windows that overlap by so many tokens; default
-    a quarter of `max_length`."""
+    """By how many tokens the windows overlap in which texts longer than `max_length` are read whole; default a quarter of `max_length`."""
+    long: Long | None = None
+    """What is done with texts longer than `max_length`: `cut` (the rest is not read, and counted), read whole in overlapping `windows`, or
+    an `error` before anything is trained. Default `cut`; where every word is answered `windows`, and nothing is ever cut there."""
+    pool: Pool | None = None
+    """With `long: windows`, how the answers to the windows of a text become one: their `mean`, or the `max` of each label; null: the one
+    that dev has the higher score with."""
     patience: int | None = Field(default=3, gt=0)
     """Epochs without a better dev score before it stops (never before `min_steps`); null: never."""
     select_by: str | None = None
@@ -103,7 +108,7 @@ class Finetune(EncoderPace, Stage):
 
     def keyed(self) -> dict[str, Any]:
         # What a task is called decides nothing: what it holds is part of the key as data.
-        usual = {"loss"} if is_cross_entropy(self.loss) else set()
+        usual = {name for name, said in (("loss", is_cross_entropy(self.loss)), ("long", self.long == "cut")) if said}
         settings = {name: value for name, value in super().keyed().items() if name not in {"task", *usual}}
         return settings | {
             "select_by": self.select_by or USUAL_SCORE,
@@ -126,7 +131,8 @@ class Finetune(EncoderPace, Stage):
             check_loss(self.loss, self.class_weights, task.kind.kind, task.kind.head(task.names, self.form(task.kind)))
             check_sampler(self.sampler, task)
             task.kind.check_thresholds(self.thresholds, task.names)
-            self._check_words(task, given.length(self.max_length))
+            self._check_words(task)
+            self._long(task, given.length(self.max_length)).check()
         given.check_training(self.max_length, self.gradient_checkpointing)
         if self.head.mlm is not None:
             check_asking(self.head.mlm, given, task, self.max_length, ASKED)
@@ -142,22 +148,38 @@ class Finetune(EncoderPace, Stage):
             return replace(given, classifier=None)
         return replace(given, classifier=Classifier(task.names, task.kind.texts(), given.length(self.max_length)))
 
-    def notes(self, given: Sizes, task: Task | None) -> tuple[str, ...]:
-        return () if self.head.mlm is None or task is None else told_of_asking(self.head.mlm, given, task, ASKED)
+    def check_texts(self, given: Sizes, reads: Callable[[], Reads]) -> None:
+        if self.long == "error":
+            counted = reads()
+            assert counted.task is not None
+            self._long(counted.task, given.length(self.max_length)).refuse(counted, self._special(given, counted))
 
-    def _check_words(self, task: Task, length: int) -> None:
-        of_words = {"subwords": self.subwords != "all", "stride": self.stride is not None}
-        said = next((name for name, is_said in of_words.items() if is_said), None)
-        if said is not None and self.form(task.kind) != "tokens":
-            raise SettingsError(f"{said}: {task.kind.kind} has one answer a text, not one a word; leave `{said}` out")
-        if self.stride is not None and self.stride + 2 >= length:  # as many special tokens are usual
-            raise SettingsError(f"stride: windows of {length} tokens cannot overlap by {self.stride} — lower stride, or raise max_length")
+    def notes(self, given: Sizes, reads: Callable[[], Reads]) -> tuple[str, ...]:
+        read = reads()
+        assert read.task is not None
+        asked = () if self.head.mlm is None else told_of_asking(self.head.mlm, given, read.task, ASKED)
+        return (*asked, *self._long(read.task, given.length(self.max_length)).notes(read, self._special(given, read)))
+
+    def _special(self, given: Sizes, reads: Reads) -> int:
+        """Tokens around an item's texts: special ones, or those of the template."""
+        if self.head.mlm is None:
+            return reads.special
+        assert reads.task is not None
+        return template_tokens(self.head.mlm, given, reads.task, ASKED)
+
+    def _check_words(self, task: Task) -> None:
+        if self.subwords != "all" and self.form(task.kind) != "tokens":
+            raise SettingsError(f"subwords: {task.kind.kind} has one answer a text, not one a word; leave `subwords` out")
+
+    def _long(self, task: Task, length: int) -> LongTexts:
+        return LongTexts(task.kind, self.form(task.kind), length, self.long, self.stride, self.pool, self.head.mlm is not None)
 
     def work(self, given: Sizes, reads: Reads) -> Work:
         assert reads.task is not None
-        sequences = {name: self._sequences(split, name, given, reads) for name, split in reads.task.splits.items()}
+        long = self._long(reads.task, given.length(self.max_length))
+        sequences = {name: long.sequences(texts, self._special(given, reads)) for name, texts in lengths(reads).items()}
         train, dev, test = (float(sequences[name].sum()) for name in ("train", "dev", "test"))
-        texts = len(sequences["train"])
+        texts = len(sequences["train"]) if long.form == "tokens" else len(reads.task.train)
         batches = -(-texts // self.batch_size)
         whole, rest = divmod(self.steps(batches), batches)
         epochs = whole + min(1.0, rest * self.batch_size / texts)
@@ -167,8 +189,7 @@ class Finetune(EncoderPace, Stage):
         passes = 1.0 if once else epochs
         frozen = (1 - trained) * 2 * given.body * (train * passes + dev * (passes if once else 1 + passes) + test)
         training = trained * given.body * (6 * train * epochs + 2 * (dev * (1 + epochs) + test))
-        of_texts = self.form(reads.task.kind) == "sequence"
-        one_row = of_texts and self.head.mlm is None and self.train == "head" and not given.family.pools_mean(given.config)
+        one_row = long.form == "sequence" and self.head.mlm is None and self.train == "head" and not given.family.pools_mean(given.config)
         rows = sum(map(len, sequences.values())) if one_row else train + dev + test
         cache = round(rows * given.hidden * np.dtype(self.frozen_precision).itemsize) if once and trained < 1 else 0
         return Work(
@@ -179,21 +200,6 @@ class Finetune(EncoderPace, Stage):
             cache_key=(reads.parent, self.train, self.frozen_precision, reads.fingerprints) if cache else None,
         )
 
-    def _sequences(self, split: Split, name: str, given: Sizes, reads: Reads) -> NDArray[np.floating[Any] | np.integer]:
-        """[N] tokens of each sequence of a split, roughly: of the beginnings of texts, or of the windows in which they are read whole."""
-        texts = np.array(list(reads.texts[f"task {name}"][0].lengths_together(split.inputs)), dtype=np.float64)
-        most = given.length(self.max_length)
-        if self.head.mlm is not None:
-            assert reads.task is not None
-            return np.minimum(texts + template_tokens(self.head.mlm, given, reads.task, ASKED), most)
-        if split.words is None:
-            return np.minimum(texts + reads.special, most)
-        windows = overlapping(offsets_of(texts.astype(np.int64)), most - reads.special, self._stride(most)).windows
-        return windows.length + reads.special
-
-    def _stride(self, length: int) -> int:
-        return usual_stride(length) if self.stride is None else self.stride
-
     def _trained_share(self, layers: int) -> float:
         return 1.0 if self.train == "all" else 0.0 if self.train == "head" else min(1.0, self.train / layers)
 
@@ -201,6 +207,7 @@ class Finetune(EncoderPace, Stage):
         from acclimate.modeling.heads import freeze, load_asked, load_classifier, load_tagger
         from acclimate.objectives.losses.chosen import chosen_loss
         from acclimate.objectives.supervised import Supervised
+        from acclimate.objectives.whole_texts import WholeTexts
         from acclimate.stages.exam import Exam
         from acclimate.stages.trainer import EncoderTrainer
 
@@ -217,23 +224,24 @@ class Finetune(EncoderPace, Stage):
         freeze(model, self.train)
         kept, slower = self.frozen_precision, self.layer_decay
         with EncoderTrainer.of(context, parent, model, self, kept=kept, layer_decay=slower) as trainer:
-            stride = self._stride(trainer.length)
-            texts = {name: trainer.read(split, stride, asked) for name, split in task.splits.items()}
+            long = self._long(task, trainer.length)
+            texts = {name: trainer.read(split, long.overlap, asked) for name, split in task.splits.items()}
             trained = texts["train"] if self.subwords == "all" else texts["train"].answering()
-            trainer.notes += [] if asked is None else asked.notes
-            trainer.notes += [told for name, read in texts.items() if (told := read.told(name))]
+            if self.long == "error":
+                long.refuse_cut(texts)
+            trainer.notes += [*(() if asked is None else asked.notes), *long.told(texts)]
             unknown = {name: read.unknown_share for name, read in texts.items()}
             if told := unknown_words({f"the {name} texts": share for name, share in unknown.items()}):
                 trainer.notes.append(told)
             order = order_of(self.sampler, task, trained, self.batch_size, context.seed, trainer.notes.append)
-            loss = chosen_loss(self.losses(), self.loss, self.class_weights, head, task.train)
-            exam = Exam(task, head, texts, trainer, self.thresholds)
+            items = Supervised(trained, task.train, order, chosen_loss(self.losses(), self.loss, self.class_weights, head, task.train))
+            exam = Exam(task, head, texts, trainer, self.thresholds, self.select_by, self.pool)
             epoch = order.batches_per_epoch
             course = Course(self.steps(epoch), epoch, self.patience, self.min_steps)
-            result = trainer.fit(Supervised(trained, task.train, order, loss), exam.judge(self.select_by), course)
+            result = trainer.fit(WholeTexts(items) if long.pooled else items, exam.judge, course)
             scores = exam.taken()
-            facts = {"stride": stride} if head.form == "tokens" else {} if asked is None else {"asked": asked.written}
-            trainer.save(max_length=trainer.length, **facts)
+            written = None if asked is None else asked.written
+            trainer.save(max_length=trainer.length, stride=long.overlap, pool=scores.get("pool"), asked=written)
         metrics = {
             **scores,
             **result.measured(),

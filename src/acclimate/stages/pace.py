@@ -38,8 +38,8 @@ class EncoderPace(Pace):
     """That of a transformer."""
 
     max_length: int | None = Field(default=None, ge=8)
-    """Tokens per text, special ones included; default the model's limit, at most 512. The rest is cut off, and counted;
-    where every word is answered it is read in further windows."""
+    """Tokens per text, special ones included; default the model's limit, at most 512. The rest is cut off, and counted,
+    or read in further windows."""
     gradient_checkpointing: bool = False
     """Compute activations again in the backward pass instead of keeping them: about a third slower, far less memory."""
 

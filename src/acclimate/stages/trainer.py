@@ -18,7 +18,7 @@ from torch import nn
 from acclimate.data.cloze import cloze_sequences
 from acclimate.data.corpus import Corpus
 from acclimate.data.hidden_outputs import Precision
-from acclimate.data.model_inputs import sequences_of, word_sequences
+from acclimate.data.model_inputs import sequences_of, text_windows, word_sequences
 from acclimate.data.sequences import Sequences
 from acclimate.evaluation.cost import Cost, PeakMemory, disk_bytes, training_flops
 from acclimate.evaluation.inference import LINKS, class_probabilities, inference_speed, word_probabilities
@@ -108,7 +108,7 @@ class Trainer:
         return result
 
     def outputs(self, texts: Sequences, head: Head) -> NDArray[np.float64]:
-        """[N, L] what the network says of every text, as the head's link reads it; [all words, L] where every word is asked about."""
+        """[N, L] what the network says of every text, or window of one, as the head's link reads it; [all words, L] of every word."""
         began = time.monotonic()
         if texts.pieces is None:
             found = class_probabilities(self.module, texts, len(head.names), self.micro, self.devices, LINKS[head.link])
@@ -194,10 +194,10 @@ class EncoderTrainer(Trainer):
         return cls(context, parent, packed, pace, forward_tokens(context, model, masked_share), kept, layer_decay)
 
     def read(self, split: Split, stride: int | None = None, asked: Asked | None = None) -> Sequences:
-        """The texts of a split in the model's vocabulary, cut to its length, with what frozen layers give for them.
+        """The texts of a split in the model's vocabulary, with what frozen layers give for them.
 
-        Where every word is asked about, they are whole, in windows that overlap by `stride` tokens; where it is `asked` for the words of
-        labels, they stand in its template.
+        They are whole, in windows that overlap by `stride` tokens, or cut to one window where that is None; where the model is `asked` for
+        the words of labels, they stand in its template.
         """
         columns = split.inputs if asked is None else asked.tokens.pattern.led(split.inputs)
         corpora = [Corpus.of_texts("labelled", column, text_digest(column)) for column in columns]
@@ -205,8 +205,10 @@ class EncoderTrainer(Trainer):
         tokenizer = self._parent.tokenizer()
         if asked is not None:
             texts: Sequences = cloze_sequences(stores, asked.tokens.pattern, self.length)
-        elif split.words is None:
+        elif stride is None:
             texts = sequences_of(stores, tokenizer, self.length)
+        elif split.words is None:
+            texts = text_windows(stores[0], tokenizer, self.length, stride)
         else:
             texts = word_sequences(stores[0], tokenizer, split.inputs[0], split.words, self.length, stride)
         return texts if self._frozen is None else self._frozen.read(texts, split)

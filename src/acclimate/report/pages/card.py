@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from acclimate.data.mixture import shares
+from acclimate.data.windows import usual_stride
+from acclimate.evaluation.pooling import POOLS
 from acclimate.files import read_json, write_text
 from acclimate.inert import one_line
-from acclimate.modeling.base_files import CONFIG, MAX_LENGTH, THRESHOLDS
+from acclimate.modeling.base_files import CONFIG, MAX_LENGTH, POOL, STRIDE, THRESHOLDS
 from acclimate.modeling.hypotheses import Hypotheses
-from acclimate.report.pages import markdown
+from acclimate.modeling.links import PROBLEM_TYPE
+from acclimate.report.pages import long_text_use, markdown, zero_shot_use
 from acclimate.report.pages.front_matter import front_matter, hub_scores
 from acclimate.report.pages.markdown import bullets, escaped, named, plain
-from acclimate.report.pages.zero_shot_use import told_of
 from acclimate.report.results.chain import Chain
 from acclimate.report.results.finished import Results, StageFact
 from acclimate.report.results.kind_facts import CardFacts, counted
@@ -57,15 +59,18 @@ def write_card(model: Path, chain: Chain, role: str = "") -> Path:
     length, hypotheses = config.get(MAX_LENGTH), Hypotheses.read(config, str(model / CONFIG))
     length = length if isinstance(length, int) else None
     if hypotheses is not None:
-        chain = _asked(chain, hypotheses, length)
+        chain = _used(chain, zero_shot_use.told_of(hypotheses, length))
+    elif config.get(POOL) in POOLS and length is not None:
+        problem = config.get(PROBLEM_TYPE) or "single_label_classification"
+        chain = _used(chain, long_text_use.told_of(config[POOL], int(config.get(STRIDE, usual_stride(length))), length, problem))
     write_text(model / NAME, card(chain, loads_plainly(model), length, role, THRESHOLDS in config))
     return model / NAME
 
 
-def _asked(chain: Chain, hypotheses: Hypotheses, length: int | None) -> Chain:
-    """The chain as if its kind of task were that of a model which is asked for the labels that somebody gives."""
+def _used(chain: Chain, told: Mapping[str, Any]) -> Chain:
+    """The chain as if its kind of task were one whose models are used in another way than usual."""
     study = chain.results.study
-    told = {**study.get("card", {}), **told_of(hypotheses, length)}
+    told = {**study.get("card", {}), **told}
     return replace(chain, results=replace(chain.results, study={**study, "card": told}))
 
 

@@ -89,6 +89,8 @@ def _of_the_data(chain: Chain) -> Iterator[str]:
     for unit in ("tokens", "words"):
         if cut := sum(int(stage.metrics.get(f"cut_{unit}_test") or 0) for stage in judged):
             yield f"Long texts are cut: {cut:,} {unit} of the test texts were not seen."
+    if any(stage.metrics.get("pool") for stage in judged):
+        yield "Long texts are read whole, but window by window: what only two far parts of a text say together, it does not see."
 
 
 def _more(count: int) -> list[str]:

@@ -51,6 +51,7 @@ def prepare(
     prepared = _planned(study, root, store, smoke, rejects, precision, lease)
     todo = (node for key, node in prepared.plan.nodes.items() if key not in prepared.cached)
     prepared.readings.refuse_unreadable(prepared.plan, todo)
+    prepared.readings.refuse_texts(prepared.plan)
     return prepared
 
 

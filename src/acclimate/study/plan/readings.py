@@ -6,6 +6,7 @@ every token when they tokenise.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -23,6 +24,7 @@ from acclimate.stages.base import LABELS_OF, task_at
 from acclimate.stages.planned import Reads
 from acclimate.study.plan.graph import Node, Plan
 from acclimate.tasks.opened import Data
+from acclimate.tasks.split import Split
 from acclimate.tasks.task import Task
 
 SPLITS = ("train", "dev", "test")
@@ -75,6 +77,7 @@ class Readings:
         self._samples: dict[Part, Sample] = {}
         self._tokenizers: dict[str, Tokenizer] = {}
         self._measured: dict[tuple[str, Part], Measured] = {}
+        self._whole: dict[tuple[str, str], Measured] = {}  # by a base, and the texts of a split
 
     def of(self, source: Source, part: Part) -> Measured:
         """A part of the data in the vocabulary of a base.
@@ -119,8 +122,8 @@ class Readings:
         task = self._data.task
         return parts_of(node.stage.reads(), task is not None and task.unlabeled is not None)
 
-    def read_by(self, node: Node, source: Source | None, fast: FastPaths) -> Reads:
-        """What a stage reads, in the vocabulary of its base.
+    def read_by(self, node: Node, source: Source | None, fast: FastPaths = FastPaths(), counted: bool = False) -> Reads:
+        """What a stage reads, in the vocabulary of its base; with every text of its task `counted`, which takes its time.
 
         Raises:
             ModelError: a tokenizer cannot be used.
@@ -130,9 +133,20 @@ class Readings:
         texts: dict[str, tuple[Measured, ...]] = {}
         if source is not None:
             texts = {name: tuple(self.of(source, part) for part in parts) for name, parts in self.parts(node).items()}
+            if counted and task is not None:
+                texts |= {f"task {name}": (self._counted(source, split),) for name, split in task.splits.items()}
         whole = task.kind.texts() if task is not None and "task test" in texts else 1
         special = self.special(source, whole) if source is not None and texts else 0
         return Reads(texts, special, task, fast, node.parent, node.fingerprints)
+
+    def _counted(self, source: Source, split: Split) -> Measured:
+        """A split in the vocabulary of a base, every text of it."""
+        key = (source.digest, split.text_fingerprint)
+        if key not in self._whole:
+            documents = tuple(dict.fromkeys(split.documents()))
+            sample = Sample(documents, len(documents), sum(map(len, documents)), whole=True)
+            self._whole[key] = Measured.of(sample, self.tokenizer(source))
+        return self._whole[key]
 
     def _sample(self, part: Part) -> Sample:
         if part not in self._samples:
@@ -169,6 +183,19 @@ class Readings:
                 if whole or not any(self._readable(part, self.tokenizer(source)) for part in parts):
                     raise DataError(f"base {source.name}: {nothing_to_mask(name)}")
 
+    def refuse_texts(self, plan: Plan) -> None:
+        """Refuse texts that a stage was told not to take as they are.
+
+        Raises:
+            DataError: there are such texts.
+        """
+        for key, node in plan.nodes.items():
+            source = plan.given[key].source
+            try:
+                node.stage.check_texts(plan.given[key], partial(self.read_by, node, source, counted=True))
+            except DataError as error:
+                raise DataError(f"recipes.{plan.recipes_of(key)[0]}: {error}") from error
+
     def _readable(self, part: Part, tokenizer: Tokenizer) -> bool:
         # A sample without a known token is no proof: one is looked for to the end.
         documents, special = self._documents(part), special_tokens(tokenizer)
@@ -201,9 +228,18 @@ class Readings:
     def notes(self, plan: Plan) -> list[str]:
         """What should be said before anything is trained."""
         told = {name: unknown_words({repr(part): share for part, share in parts.items()}) for name, parts in self.unknown(plan).items()}
-        by_stage = {
-            f"{', '.join(plan.recipes_of(key))}: {said}": None
-            for key, node in plan.nodes.items()
-            for said in node.stage.notes(plan.given[key], self._data.task_called(node.stage.about()))
-        }
-        return [*(f"base {name}: {words}" for name, words in told.items() if words), *by_stage]
+        return [*(f"base {name}: {words}" for name, words in told.items() if words), *self._of_stages(plan)]
+
+    def _of_stages(self, plan: Plan) -> Iterator[str]:
+        """What stages say of their texts, each once, with its recipes; what other seeds and budgets draw changes little."""
+        nodes: dict[tuple[str, str | None], list[str]] = {}
+        for key, node in plan.nodes.items():
+            source = plan.given[key].source
+            nodes.setdefault((node.stage.model_dump_json(), None if source is None else source.digest), []).append(key)
+        told: dict[str, dict[str, None]] = {}
+        for keys in nodes.values():
+            recipes = dict.fromkeys(recipe for key in keys for recipe in plan.recipes_of(key))
+            node, given = plan.nodes[keys[-1]], plan.given[keys[-1]]
+            for note in node.stage.notes(given, partial(self.read_by, node, given.source)):
+                told.setdefault(note, {}).update(recipes)
+        yield from (f"{', '.join(recipes)}: {note}" for note, recipes in told.items())
