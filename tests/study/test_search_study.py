@@ -1,6 +1,7 @@
 """A study whose recipes search their settings: what is planned, run, kept and told."""
 
 import json
+import shutil
 
 import pytest
 
@@ -57,6 +58,7 @@ def test_its_cost_is_charged_to_the_recipe(ran):
 def test_the_plan_shows_a_search_and_the_same_command_finds_it_done(ran, acclimate):
     told = acclimate("plan", ran / "study.yaml").stdout
     assert told.count("search of lr for bilstm, 3 trials") == 2
+    assert "note: searched: bilstm searches lr: 0.001 to 0.1 (log scale), 3 trials, judged on dev" in told
     assert "10 stages, 10 cached" in told
     again = acclimate("study", ran / "study.yaml", "--engine", "inline", "--out", ran / "out")
     assert "10 are there already" in again.stderr
@@ -138,3 +140,40 @@ def test_editors_know_a_search_where_a_number_of_a_stage_that_learns_stands():
     assert not says({"finetune": {"schedule": {"search": [1, 2]}}})
     assert not says({"pretrain": {"corpus": "domain", "lr": {"search": [2e-6, 5e-5]}}})
     assert "## A search" in BUILT_IN.reference_markdown()
+
+
+def test_the_report_the_files_and_the_card_say_what_was_tried_and_taken(ran):
+    import csv
+
+    out = ran / "out"
+    (search,) = (each for each in stages(ran, "searches") if each["labels"] == "all")
+    found = search["metrics"]["found"]["lr"]
+    for page in ((out / "report.md").read_text(), (out / "report.html").read_text()):
+        assert "search of lr for bilstm, 3 trials" in page
+        assert "taken" in page
+        assert f"{found:g}" in page
+        assert "The recipes were not searched alike" in page
+        assert "had 3 trials" in page
+    assert list((out / "plots").glob("search-*.svg"))
+    with (out / "trials.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["labels"] == "all"]
+    assert [row["trial"] for row in rows] == ["1", "2", "3"]
+    assert [float(row["lr"]) for row in rows if row["taken"] == "True"] == [found]
+    assert {row["judged_by"] for row in rows} == {"dev_macro_f1"}
+
+
+def test_a_single_stage_searches_too_and_its_card_names_the_value_that_was_used(acclimate, tiny_world, tmp_path, one_process):
+    (tmp_path / "data").mkdir()
+    for split in ("train", "dev", "test"):
+        shutil.copy(tiny_world / f"{split}.jsonl", tmp_path / "data")
+    settings = [
+        word for each in ("lr.search.of=[1e-4, 2e-4]", "hidden=4", "embedding=4", "epochs=1", "min_steps=0") for word in ("--set", each)
+    ]
+    done = acclimate("finetune", "bilstm", "data", "--out", "model", *settings, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (found,) = (line.split()[1] for line in done.stdout.splitlines() if line.startswith("found.lr"))
+    assert found in ("0.0001", "0.0002")
+    card = (tmp_path / "model" / "README.md").read_text()
+    assert f"lr {found}" in card
+    assert "lr found in 2 trials, by dev" in card
+    assert "search" not in card.partition("How it was made")[2].partition("\n\n")[0]

@@ -12,6 +12,7 @@ from acclimate.inert import inert, one_line
 from acclimate.report.words.text import duration, label_count, percent, size
 
 MOST_SHOWN = 15  # entries of a list in one line
+SMALL = 1e-3  # below it a number is written with its leading digits
 MOST_COUNTED = 100  # entries with a number each
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def plan(prepared: "Prepared", estimates: "dict[str, Estimate]") -> None:
         print(line)
     for base, unknown in prepared.readings.unknown(prepared.plan).items():
         print(f"unknown tokens, vocabulary of {_told(base)}: {', '.join(f'{text} {percent(share)}' for text, share in unknown.items())}")
-    for note in (*prepared.data.notes(), *prepared.readings.notes(prepared.plan)):
+    for note in (*prepared.data.notes(), *prepared.readings.notes(prepared.plan), *prepared.plan.notes()):
         print(f"note: {note}")
     table = Table("stage", "used by", "seed", "labels", "state", "tokens", "time", "disk", "cache", box=None, header_style="bold")
     for key, node in prepared.plan.nodes.items():
@@ -95,11 +96,12 @@ def data_lines(facts: dict[str, Any]) -> list[str]:
 def results(found: "Results") -> None:
     """The comparison table and the verdict in two sentences."""
     from acclimate.report.tables.comparison import console_table
+    from acclimate.report.words.searches import unequal_searches
     from acclimate.report.words.verdict import verdict_sentences
 
     page = console()
     page.print(console_table(found))
-    for sentence in verdict_sentences(found):
+    for sentence in filter(None, (*verdict_sentences(found), unequal_searches(found))):
         page.print(inert(sentence), markup=False, highlight=False)
 
 
@@ -153,7 +155,9 @@ def scores(metrics: dict[str, Any]) -> None:
         if isinstance(value, dict):
             scores({f"{name}.{inner}": each for inner, each in value.items()})
         else:
-            print(f"{name:{wide}} {value:.4f}" if isinstance(value, float) else f"{name:{wide}} {value}")
+            # A learning rate that was found is far below what four digits behind the point show.
+            digits = ".4g" if isinstance(value, float) and 0 < abs(value) < SMALL else ".4f"
+            print(f"{name:{wide}} {value:{digits}}" if isinstance(value, float) else f"{name:{wide}} {value}")
 
 
 def entries(found: "list[Entry]", done: str = "") -> None:

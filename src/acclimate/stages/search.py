@@ -162,6 +162,12 @@ class Searchable(Settings):
         return said[0] if said else self.combinations if self.is_grid else USUAL_TRIALS
 
     @property
+    def search_told(self) -> str:
+        """What is searched in words, e.g. `lr: 2e-06 to 5e-05 (log scale), 8 trials`; empty where nothing is."""
+        several = "; ".join(f"{name}: {search.told()}" for name, search in self.searches.items())
+        return f"{several}, {self.trials} trials" if several else ""
+
+    @property
     def searched_by_all(self) -> bool:
         """Whether every seed searches for itself."""
         return any(search.seeds == "all" for search in self._searches.values())

@@ -91,12 +91,13 @@ class Searching(Stage):
         if best is None:
             tried = "; ".join(f"{name} {search.told()}" for name, search in self.of.searches.items())
             raise TrainingError(f"{context.title}: every trial diverged ({tried}); lower values usually mend this")
-        return self._outcome(best, trials)
+        metric = context.task().kind.metric(getattr(self.of, "select_by", None))
+        return self._outcome(best, trials, f"dev_{metric.name}")
 
     def _try(self, parent: "ModelFolder | None", context: Context, values: dict[str, float], before: Sequence[Trial]) -> Trial:
         """One trial, from its checkpoint where there is one."""
         number, runtime = len(before) + 1, context.runtime
-        if runtime.stop.asked:
+        if runtime.devices.sum(float(runtime.stop.asked)) > 0:  # signals reach processes at different times
             raise Interrupted(f"{context.title}: stopped before trial {number} of {self.of.trials}")
         work, output = _work(context, number), context.output / f"trial-{number}"
         for folder in (work, output):
@@ -127,7 +128,7 @@ class Searching(Stage):
         runtime.reporter.say(f"{here.title}: {said}: dev {metric.name} {score:.4f}{' (ended early)' if state == 'pruned' else ''}")
         return Trial(number, values, state, score, metric.merit(score), outcome.cost.to_json(), curve)
 
-    def _outcome(self, best: Trial, trials: list[Trial]) -> Outcome:
+    def _outcome(self, best: Trial, trials: list[Trial], judged_by: str) -> Outcome:
         costs = [Cost.from_json(trial.cost) for trial in trials]
         cost = Cost(
             seconds=sum(each.seconds for each in costs),
@@ -135,7 +136,7 @@ class Searching(Stage):
             flops=sum(each.flops for each in costs),
             peak_memory_bytes=max((each.peak_memory_bytes for each in costs if each.peak_memory_bytes is not None), default=None),
         )
-        metrics = {FOUND: best.values, "best_trial": best.trial, "trials": [trial.told for trial in trials]}
+        metrics = {FOUND: best.values, "judged_by": judged_by, "best_trial": best.trial, "trials": [trial.told for trial in trials]}
         return Outcome(metrics, cost, self._notes(best, trials))
 
     def _notes(self, best: Trial, trials: list[Trial]) -> tuple[str, ...]:

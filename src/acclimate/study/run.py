@@ -37,6 +37,7 @@ from acclimate.study.outputs.outcomes import (
     write_rows,
 )
 from acclimate.study.outputs.output_folder import BLOCKS, RECORD, claim, refuse_foreign_data, replaced_results, take
+from acclimate.study.outputs.trials_table import write_trials
 from acclimate.study.outputs.written_study import write_study
 from acclimate.study.plan.prepared import Prepared, prepare
 from acclimate.study.store.artifacts import Store
@@ -152,7 +153,7 @@ def carry_out(prepared: Prepared, options: Options, journal: Journal) -> dict[st
     )  # fmt: skip
     engine = engine_of(options.engine, options.workers)
     options.say(f"{len(prepared.plan.nodes)} stages for {len(prepared.plan.runs)} runs; {len(prepared.cached)} are there already")
-    for note in (*prepared.data.notes(), *(prepared.readings.notes(prepared.plan) if jobs else ())):
+    for note in (*prepared.data.notes(), *((*prepared.readings.notes(prepared.plan), *prepared.plan.notes()) if jobs else ())):
         options.say(f"note: {note}")
     journal.planned(prepared, (job.key for job in jobs))
     with options.live(journal.snapshot) if options.live is not None and jobs else nullcontext():
@@ -175,6 +176,7 @@ def write_results(prepared: Prepared, reports: dict[str, Report], options: Optio
         write_json(folder / "verdicts.json", facts)
         handover = hand_over(candidates(study, outcomes, metric), folder)
         write_curves(outcomes, metric.name, folder)
+        write_trials(outcomes, folder)
         write_json(folder / "disagreements.json", disagreements(outcomes, task, study.label_budgets))
         write_json(folder / BLOCKS, chosen_blocks(outcomes, task, handover.best))
         if _write_splits(prepared.data, folder / "splits"):

@@ -17,6 +17,8 @@ def markdown(view: View) -> str:
     if view.study.get("smoke"):
         parts.append("**Smoke run:** every stage saw a sliver of the data. No number below says anything about the recipes.")
     parts += ["## Comparison", _about(view), markdown_table(view.results)]
+    if view.unequal:
+        parts.append(escaped(view.unequal))
     for budget in view.budgets:
         said = bullets(escaped(f"{each.sentence} {each.advice}".strip()) for each in budget.said)
         parts += [f"**{with_labels(budget.labels).capitalize()}:**", said] if len(view.budgets) > 1 else [said]
@@ -26,6 +28,7 @@ def markdown(view: View) -> str:
     sections: list[tuple[str, list[str]]] = [
         ("All scores", _grids(view.scores)),
         ("The chosen recipe", list(map(_told, view.told))),
+        ("Searches", list(map(_told, view.searched))),
         ("Data", _grids(view.data.grids)),
         ("Stages and costs", _grids([view.stages, view.times, view.sizes])),
     ]

@@ -24,6 +24,7 @@ from acclimate.report.pages.markdown import bullets, escaped, named, plain
 from acclimate.report.results.chain import Chain
 from acclimate.report.results.finished import Results, StageFact
 from acclimate.report.results.kind_facts import CardFacts, counted
+from acclimate.report.results.searches import searches
 from acclimate.report.tables.comparison import markdown_table, table_rows
 from acclimate.report.tables.data_facts import data_facts
 from acclimate.report.words.cautions import limits
@@ -145,10 +146,24 @@ def _step(chain: Chain, stage: StageFact) -> str:
     epoch = " an epoch" if stage in chain.pretrainings else ""  # elsewhere it is a weight
     parts = [named(name) + ("" if share == 1 else f" ({share:g} times{epoch})") for name, share in shares(corpus).items()] if corpus else []
     on = f" on {listing(parts)}" if parts else ""
-    shown = {name: value for name, value in stage.settings.items() if name not in SETTINGS_LEFT_OUT and value not in (None, [])}
+    found: Mapping[str, float] = stage.metrics.get("found") or {}
+    shown = {
+        name: value for name, value in _used(stage.settings, found).items() if name not in SETTINGS_LEFT_OUT and value not in (None, [])
+    }
     settings = ", ".join(f"{plain(name)} {plain(_value(value))}" for name, value in shown.items())
     beside = f", beside {listing([named(recipe) for recipe in stage.beside])}" if stage.beside else ""
-    return f"**{plain(stage.stage)}**{on}{beside}" + (f": {settings}" if settings else "")
+    search = next((each for each in searches(chain.results) if each.stage.key == stage.search), None)
+    tried = f"; {plain(listing([*found]))} found in {len(search.trials)} trials, by dev" if search is not None else ""
+    return f"**{plain(stage.stage)}**{on}{beside}" + (f": {settings}" if settings else "") + tried
+
+
+def _used(settings: Mapping[str, Any], found: Mapping[str, float]) -> Mapping[str, Any]:
+    """The settings with the values that were found in place of the searches for them."""
+    used = dict(settings)
+    for name, value in found.items():
+        outer, _, rest = name.partition(".")
+        used[outer] = _used(used.get(outer) or {}, {rest: value}) if rest else value
+    return used
 
 
 def _value(value: Any) -> str:

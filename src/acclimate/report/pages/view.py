@@ -11,6 +11,7 @@ from acclimate.report.charts import drawn as charts
 from acclimate.report.charts.curves import Curves, curves
 from acclimate.report.charts.forest import Axis, Mark, axis_of
 from acclimate.report.charts.svg import Figure, NotDrawn, unchecked
+from acclimate.report.charts.trials import trials_figures
 from acclimate.report.results.finished import Results, Run
 from acclimate.report.results.public import public_command, public_study, without_folders
 from acclimate.report.tables.chosen import Lines, Listed, Shaded, grid_of, lines_of, listed, shaded
@@ -18,8 +19,10 @@ from acclimate.report.tables.comparison import Row, table_rows
 from acclimate.report.tables.data_facts import DataFacts, data_facts
 from acclimate.report.tables.grid import Grid
 from acclimate.report.tables.tree import Branch, Saving, saving, tree
+from acclimate.report.tables.trials import trials_grids
 from acclimate.report.tables.work import scores_grid, size_grid, stages_grid, time_grid
 from acclimate.report.words import text
+from acclimate.report.words.searches import unequal_searches
 from acclimate.report.words.sentences import Said, recipe_sentences
 from acclimate.report.words.verdict import verdict_sentences
 from acclimate.tasks.blocks import Examples, Marked, Matrix, Points, Table
@@ -142,6 +145,16 @@ class View:
         again = named[:place].count(named[place])
         return self._drawn(lambda: charts.points(self.results, block, named[place] + (f"-{again + 1}" if again else "")))
 
+    @cached_property
+    def searched(self) -> list[Told]:
+        """The trials of every search, as tables, and as curves."""
+        return [*trials_grids(self.results), *(self._drawn(lambda: trials_figures(self.results)) or [])]
+
+    @cached_property
+    def unequal(self) -> str:
+        """A sentence where some recipes were searched more than others."""
+        return unequal_searches(self.results)
+
     @property
     def disagreements(self) -> list[dict[str, Any]]:
         return [] if self.public else self.results.disagreements
@@ -240,7 +253,7 @@ class View:
     def figures(self) -> list[Figure]:
         """Every chart, for the folder of plots."""
         alone = [figure for figure in (self.differences, self.pareto, self.efficiency) if figure is not None]
-        told = [each for each in self.told if isinstance(each, Figure)]
+        told = [each for each in (*self.told, *self.searched) if isinstance(each, Figure)]
         return [*alone, *told, *(figure for group in self.curves for figure in group.figures)]
 
 

@@ -114,6 +114,7 @@ class StageFact:
     does: str = ""  # the title without whose it is
     parent: str | None = None  # the key of the stage it starts from
     beside: Mapping[str, str] = field(default_factory=dict)  # of each recipe whose model it needs besides, the key of its end
+    search: str | None = None  # the key of the search whose values it took
     about: str | None = None  # the task that it learned, by name; None: the study's
     runs: int = 0  # that it is part of
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -420,6 +421,7 @@ def _stage(row: dict[str, Any]) -> StageFact:
         does=str(row.get("does") or title.rpartition(": ")[2] or row["stage"]),
         parent=None if row.get("parent") is None else str(row["parent"]),
         beside=row.get("beside") or {},
+        search=row.get("search"),
         about=None if row.get("about") is None else str(row["about"]),
         runs=_count(row.get("runs")),
         settings=row.get("settings") or {},

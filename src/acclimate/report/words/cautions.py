@@ -7,6 +7,7 @@ from acclimate.data.unknown import NOTED
 from acclimate.report.pages.markdown import named, plain
 from acclimate.report.results.chain import Chain
 from acclimate.report.results.kind_facts import counted
+from acclimate.report.words.searches import unequal_searches
 from acclimate.report.words.text import listing, percent, score
 
 RARE = 30  # test items of a label; with fewer, one mistake more moves its recall by over three points
@@ -33,6 +34,8 @@ def _of_the_comparison(chain: Chain) -> Iterator[str]:
         verdict = results.verdict_of(run.recipe, run.labels)
         if verdict is None or verdict.claim != "better":
             yield f"The study does not show that it is better than the reference {named(results.reference)}."
+    if told := unequal_searches(results):
+        yield plain(told)
     if results.checkpoint_only(run.recipe):
         yield "Its pretraining was run once; another run of it may turn out differently."
 

@@ -107,6 +107,15 @@ class Plan:
             node = self.nodes[node.parent]
             yield node
 
+    def notes(self) -> list[str]:
+        """What should be said of searches before anything is spent."""
+        found = {
+            f"{', '.join(self.recipes_of(key))}: {node.stage.word()} searches {node.stage.search_told}, judged on dev": None
+            for key, node in self.nodes.items()
+            if node.search is not None
+        }
+        return list(found)
+
     def missing(self, there: Collection[str]) -> set[str]:
         """The keys of what is to be done where `there` is done: what leads to an end that is not there, and is not there itself."""
         open_keys = [run.end for run in self.runs]
