@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from acclimate.stages.linear_tagger import LinearTagger
     from acclimate.stages.majority import Majority
     from acclimate.stages.pretrain import Pretrain
+    from acclimate.stages.prompt import Prompt
     from acclimate.stages.prune import Prune
     from acclimate.stages.search import Search
     from acclimate.stages.tfidf import Tfidf
@@ -60,6 +61,7 @@ __all__ = [
     "Options",
     "Plan",
     "Pretrain",
+    "Prompt",
     "Prune",
     "Recipe",
     "Search",
@@ -102,6 +104,7 @@ _HOMES = {
     "acclimate.stages.linear_tagger": ("LinearTagger",),
     "acclimate.stages.majority": ("Majority",),
     "acclimate.stages.pretrain": ("Pretrain",),
+    "acclimate.stages.prompt": ("Prompt",),
     "acclimate.stages.prune": ("Prune",),
     "acclimate.stages.search": ("Search",),
     "acclimate.stages.tfidf": ("Tfidf",),

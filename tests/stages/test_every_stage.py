@@ -56,6 +56,7 @@ class World:
         if not stage.serves:
             return self
         fit = (world for world in (self, *self.others) if world.classifier or not stage.asks_texts)
+        fit = (world for world in fit if world.knows_words or stage.word() not in ASK_WORDS)
         return next(world for world in fit if stage.answers(world.data.task.kind))
 
 
@@ -66,8 +67,11 @@ EXAMPLES = {
     "prune": lambda stage, _: stage(size=30),
     "pretrain": lambda stage, _: stage(batch_tokens=128, head_warmup=0.5),
     "zero_shot": lambda stage, _: stage(names={"sport": "match"}, template="the {}"),
+    "prompt": lambda stage, _: stage(template="{text} it was {mask}", names={"sport": "match", "trade": "bank", "music": ["song", "tune"]}),
     "bilstm": lambda stage, _: stage(embedding=8, hidden=8),
 }
+
+ASK_WORDS = {"prompt"}  # stages that need a model with a head for masked words
 
 # Of the stage as it is tried, on data and with versions that never change: whoever moves one moves what everybody has computed.
 KEYS = {
@@ -76,6 +80,7 @@ KEYS = {
     "finetune": "5193ce8dad4ca24a",
     "score": "c691c99166ef669d",
     "zero_shot": "99f67b564a949629",
+    "prompt": "3fe5c1b6b9ce978a",
     "majority": "a70e10a88c6d5e03",
     "tfidf": "9c1e58d0d76445f7",
     "bilstm": "3a6c1a21c58cc1f8",
@@ -115,7 +120,7 @@ def world(tmp_path_factory):
     return replace(
         made,
         parent=ModelFolder(folder / "start" / "output" / "model"),
-        others=(judging, tagging(made, folder, rng), inferring(made, folder)),
+        others=(judging, replace(made, parent=knows, knows_words=True), tagging(made, folder, rng), inferring(made, folder)),
     )
 
 

@@ -197,7 +197,7 @@ class ClozeSequences(Sequences):
         offsets = offsets_of(lengths_BP.sum(axis=1))
         position_ids = np.arange(len(ids)) - np.repeat(offsets[:-1], np.diff(offsets))
         hidden = None if self.hidden is None else self.hidden.rows(indices)
-        asked = {TARGET_INDEX: starts_BP[:, self.pattern.mask], **(targets or {})}
+        asked = {TARGET_INDEX: starts_BP[:, self.pattern.mask].copy(), **(targets or {})}
         return Batch(ids, position_ids, offsets, targets=asked, hidden=hidden)
 
 

@@ -260,7 +260,7 @@ def save_model(
         if getattr(model.config, HEAD, None):
             config[HEAD] = getattr(model.config, HEAD)
     elif TEMPLATE in config:  # by its words a model gave labels that has learnt other things since
-        config = _without_labels(config)
+        config = {name: value for name, value in _without_labels(config).items() if name != MAX_LENGTH}
     _write(output, parent.path, config, tensors, type(model).__name__, architecture)
     return ModelFolder(output)
 

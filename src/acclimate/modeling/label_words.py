@@ -130,7 +130,9 @@ class Cloze:
             if not found.labels or not all(isinstance(word, str) for word in (*found.labels, *(w for words in found.words for w in words))):
                 raise ValueError("`labels` and `names` are no texts")
             found.check()
-        except (KeyError, TypeError, AttributeError, ValueError, SettingsError) as error:
+            if not isinstance(said["tokens"][said["mask"]], int) or set(said["words"]) != set(found.labels):
+                raise ValueError("`tokens`, `mask` and `words` do not belong together")
+        except (KeyError, IndexError, TypeError, AttributeError, ValueError, SettingsError) as error:
             raise ModelError(f"{where}: {TEMPLATE} is damaged ({error}); copy the model again") from error
         return found
 

@@ -7,6 +7,7 @@ from acclimate.stages.finetune import Finetune
 from acclimate.stages.linear_tagger import LinearTagger
 from acclimate.stages.majority import Majority
 from acclimate.stages.pretrain import Pretrain
+from acclimate.stages.prompt import Prompt
 from acclimate.stages.prune import Prune
 from acclimate.stages.score import Score
 from acclimate.stages.searching import Searching
@@ -16,6 +17,6 @@ from acclimate.stages.zero_shot import ZeroShot
 
 __all__ = ["BASELINES", "BASES", "STAGES", "Cut", "Searching", "Start"]
 
-STAGES: tuple[type[Stage], ...] = (Prune, Pretrain, Finetune, Score, ZeroShot, Majority, Tfidf, Bilstm, LinearTagger)
+STAGES: tuple[type[Stage], ...] = (Prune, Pretrain, Finetune, Score, ZeroShot, Prompt, Majority, Tfidf, Bilstm, LinearTagger)
 BASELINES = tuple(stage for stage in STAGES if stage.role == "baseline")  # written as a base, and the only stage of their recipe
 BASES = (Start, Cut)  # what `base:` becomes, where it is no plain baseline

@@ -1,6 +1,5 @@
 """Answering a task without its labels: a model of natural language inference judges a hypothesis for each (Yin et al. 2019)."""
 
-import time
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -9,14 +8,13 @@ from pydantic import Field, field_validator
 from acclimate.data.crossed import check_room
 from acclimate.data.pairs import pair_marks
 from acclimate.data.tokens import encoded
-from acclimate.data.unknown import unknown_words
 from acclimate.errors import SettingsError
 from acclimate.modeling.base_files import MAX_LENGTH, TOKENIZER, read_tokenizer
 from acclimate.modeling.hypotheses import TEMPLATE, Hypotheses, check_template, check_words, with_hypotheses
 from acclimate.modeling.longest import check_length
 from acclimate.stages.base import Context, Outcome, Role, Serves, Stage
 from acclimate.stages.planned import Reads, Sizes, Work
-from acclimate.stages.watched import watched
+from acclimate.tasks.split import Split
 from acclimate.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -116,47 +114,26 @@ class ZeroShot(Stage):
         return Work(given.bytes, operations=2 * tokens * given.body)
 
     def run(self, parent: "ModelFolder | None", context: Context) -> Outcome:
-        from acclimate.data.corpus import Corpus
         from acclimate.data.crossed import crossed
-        from acclimate.evaluation.cost import Cost, PeakMemory, disk_bytes
         from acclimate.evaluation.entailment import entailments
+        from acclimate.evaluation.inference import Told
         from acclimate.modeling.execution import Packed
         from acclimate.modeling.heads import load_trained_classifier
         from acclimate.modeling.longest import sequence_length
-        from acclimate.stages.decision import Decision
         from acclimate.stages.trainer import forward_tokens
-        from acclimate.tasks.split import text_digest
+        from acclimate.stages.untrained import Said, answered, stored
 
         assert parent is not None
-        began, runtime, task = time.monotonic(), context.runtime, context.task()
-        devices, hypotheses = runtime.devices, self.hypotheses(task)
-        model = load_trained_classifier(parent)
+        runtime, hypotheses, model = context.runtime, self.hypotheses(context.task()), load_trained_classifier(parent)
         length = sequence_length(self.max_length or parent.config.get(MAX_LENGTH), parent)
         micro = forward_tokens(context, model, 0.0)
-        packed = Packed(model, runtime.fast).to(devices.device)
+        packed = Packed(model, runtime.fast).to(runtime.devices.device)
+        asked, tokenizer = stored(context, parent, hypotheses.sentences), parent.tokenizer()
 
-        def stored(texts: tuple[str, ...]) -> Any:
-            return context.tokens(Corpus.of_texts("labelled", texts, text_digest(texts)), parent)
+        def ask(split: Split, told: Told) -> Said:
+            texts = stored(context, parent, split.inputs[0])
+            pairs = crossed(texts, asked, tokenizer, length)
+            outputs = entailments(packed, pairs, hypotheses, parent.labels, micro, runtime.devices, told)
+            return Said(outputs, pairs.windows.cut_tokens, texts.unknown_share)
 
-        asked, tokenizer = stored(hypotheses.sentences), parent.tokenizer()
-        outputs, metrics, unknown = {}, {}, {}
-        with PeakMemory() as memory:
-            for name, split in (("dev", task.dev), ("test", task.test)):
-                started, texts = time.monotonic(), stored(split.inputs[0])
-                pairs = crossed(texts, asked, tokenizer, length)
-                outputs[name] = entailments(packed, pairs, hypotheses, parent.labels, micro, devices, watched(context, name, micro))
-                runtime.reporter.close()
-                metrics[f"cut_tokens_{name}"], unknown[name] = pairs.windows.cut_tokens, texts.unknown_share
-            speed = len(task.test) / max(time.monotonic() - started, 1e-9)
-        decision = Decision.of(task, "half", outputs["dev"], "sequence")
-        scores = decision.taken(outputs["test"], context.output / "predictions.parquet" if devices.is_main else None)
-        output = context.output / "model"
-        if devices.is_main:
-            with_hypotheses(parent.path, output, hypotheses, parent.labels, length)
-        cost = Cost(
-            seconds=time.monotonic() - began, peak_memory_bytes=memory.bytes, parameters=parent.parameters, trained_parameters=0,
-            disk_bytes=disk_bytes(output) if devices.is_main else 0, inference_texts_per_second=speed,
-        )  # fmt: skip
-        metrics |= {f"unknown_share_{name}": share for name, share in unknown.items()}
-        note = unknown_words({f"the {name} texts": share for name, share in unknown.items()})
-        return Outcome({**scores, **metrics, "micro_tokens": micro}, cost, (note,) if note else ())
+        return answered(context, parent, micro, ask, lambda output: with_hypotheses(parent.path, output, hypotheses, parent.labels, length))

@@ -1,0 +1,67 @@
+"""What stages share that answer a task by a model as it is: dev and test are asked once, and nothing is trained."""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from numpy.typing import NDArray
+
+from acclimate.data.corpus import Corpus
+from acclimate.data.tokens import TokenStore
+from acclimate.data.unknown import unknown_words
+from acclimate.evaluation.cost import Cost, PeakMemory, disk_bytes
+from acclimate.evaluation.inference import Told
+from acclimate.modeling.folder import ModelFolder
+from acclimate.stages.base import Context, Outcome
+from acclimate.stages.decision import Decision
+from acclimate.stages.watched import watched
+from acclimate.tasks.split import Split, text_digest
+
+
+class Said(NamedTuple):
+    """What a model says of a split."""
+
+    outputs: NDArray[Any]
+    """[N, L]."""
+    cut_tokens: int
+    """Of its texts, that were not read."""
+    unknown_share: float
+    """Of the tokens of its texts: 0 to 1."""
+
+
+def stored(context: Context, parent: ModelFolder, texts: Sequence[str]) -> TokenStore:
+    """Texts in the vocabulary of a model, from the cache where they are there already."""
+    return context.tokens(Corpus.of_texts("labelled", texts, text_digest(texts)), parent)
+
+
+def answered(
+    context: Context, parent: ModelFolder, micro: int, ask: Callable[[Split, Told], Said], write: Callable[[Path], object],
+    notes: tuple[str, ...] = (),
+) -> Outcome:  # fmt: skip
+    """What a stage comes to that asks a model for dev and test; `write` makes the folder of the model that is handed on.
+
+    Raises:
+        Interrupted: a stop was asked for.
+    """
+    runtime, task = context.runtime, context.task()
+    outputs, unknown = {}, {}
+    metrics: dict[str, Any] = {}
+    with PeakMemory() as memory:
+        for name, split in (("dev", task.dev), ("test", task.test)):
+            started = time.monotonic()
+            outputs[name], metrics[f"cut_tokens_{name}"], unknown[name] = ask(split, watched(context, name, micro))
+            runtime.reporter.close()
+        speed = len(task.test) / max(time.monotonic() - started, 1e-9)
+    decision = Decision.of(task, "half", outputs["dev"], "sequence")
+    scores = decision.taken(outputs["test"], context.output / "predictions.parquet" if runtime.devices.is_main else None)
+    output = context.output / "model"
+    if runtime.devices.is_main:
+        write(output)
+    cost = Cost(
+        seconds=time.monotonic() - context.began, peak_memory_bytes=memory.bytes, parameters=parent.parameters, trained_parameters=0,
+        disk_bytes=disk_bytes(output) if runtime.devices.is_main else 0, inference_texts_per_second=speed,
+    )  # fmt: skip
+    metrics |= {f"unknown_share_{name}": share for name, share in unknown.items()}
+    note = unknown_words({f"the {name} texts": share for name, share in unknown.items()})
+    return Outcome({**scores, **metrics, "micro_tokens": micro}, cost, (*notes, *((note,) if note else ())))
