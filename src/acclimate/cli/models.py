@@ -1,12 +1,13 @@
 """Verbs that make one model or vocabulary. Heavy imports wait until a verb needs them."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
 from acclimate.cli import show
-from acclimate.cli.options import MicroOption, PrecisionOption, SetOption, ThreadsOption, shown
+from acclimate.cli.options import CodeOption, MicroOption, PrecisionOption, SetOption, ThreadsOption, shown
 from acclimate.cli.reading_options import TASK, TEXTS, Reading, reads
 
 
@@ -125,6 +126,7 @@ def finetune(
     threads: ThreadsOption = None,
     precision: PrecisionOption = "auto",
     micro_tokens: MicroOption = None,
+    allow_code: CodeOption = False,
 ) -> None:
     """Fine-tune a model on labelled texts, and write its model card."""
     from acclimate.report.pages.card import write_card
@@ -133,9 +135,10 @@ def finetune(
     from acclimate.study.language.yaml import parse_settings
     from acclimate.study.single import run_stage
 
-    told = {"precision": precision} if precision != "auto" else {}
+    told: dict[str, Any] = {"precision": precision} if precision != "auto" else {}
+    told |= {"allow_code": True} if allow_code else {}
     command = show.command("finetune", base, task, out=out, seed=seed, **reading, set=settings or [], **told)
-    chosen = _single(out, store, threads, precision, micro_tokens, command)
+    chosen = replace(_single(out, store, threads, precision, micro_tokens, command), allow_code=allow_code)
     if str(reading.get("group", "")).startswith("{"):
         reading = {**reading, **parse_settings([f"group={reading['group']}"])}
     made = run_stage(base, "finetune", parse_settings(settings or []), {"task": {"path": task, **reading}}, seed, chosen)

@@ -8,6 +8,7 @@ import typer
 from acclimate.cli import show
 from acclimate.cli.options import (
     CheckpointOption,
+    CodeOption,
     EngineOption,
     MicroOption,
     OutOption,
@@ -67,12 +68,14 @@ def study(
     micro_tokens: MicroOption = None,
     checkpoint_seconds: CheckpointOption = 120.0,
     track: TrackOption = None,
+    allow_code: CodeOption = False,
 ) -> None:
     """Run a study, or go on with it: print the comparison, write the report, hand over the best model."""
     options: dict[str, Any] = {"engine": engine, "workers": workers, "threads": threads, "precision": precision}
-    options |= {"micro_tokens": micro_tokens, "checkpoint_seconds": checkpoint_seconds, "track": tuple(track or ())}
+    options |= {"micro_tokens": micro_tokens, "checkpoint_seconds": checkpoint_seconds, "track": tuple(track or ()), "allow_code": allow_code}
     told = {"precision": precision} if precision != "auto" else {}
-    _study(file, out, store, show.command("study", file.name, **told) + (" --smoke" if smoke else ""), smoke, **options)
+    flags = (" --smoke" if smoke else "") + (" --allow-code" if allow_code else "")
+    _study(file, out, store, show.command("study", file.name, **told) + flags, smoke, **options)
 
 
 def _study(file: Path, out: Path | None, store: Path | None, command: str, smoke: bool = False, **options: Any) -> None:

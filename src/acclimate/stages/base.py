@@ -172,6 +172,18 @@ class Stage(Searchable):
         """The task that it learns or answers, by its name among `data: tasks:`; None: the study's."""
         return None
 
+    def own_code(self) -> tuple[str, ...]:
+        """Functions of the user's own that it calls, as `module:function`: whoever runs it must allow that."""
+        return ()
+
+    def located(self, root: Path) -> Self:
+        """The same stage knowing the sources of its `own_code`; `root` is the folder of the study file. Nothing is imported.
+
+        Raises:
+            SettingsError: there is no such function, or it does not take what it would be given.
+        """
+        return self
+
     def seeds_apart(self) -> bool:
         """Whether every seed gets its own computation; otherwise it runs once, with the study's first seed."""
         return True

@@ -39,6 +39,7 @@ from acclimate.study.outputs.outcomes import (
 from acclimate.study.outputs.output_folder import BLOCKS, RECORD, claim, refuse_foreign_data, replaced_results, take
 from acclimate.study.outputs.trials_table import write_trials
 from acclimate.study.outputs.written_study import write_study
+from acclimate.study.permission import refuse_own_code
 from acclimate.study.plan.prepared import Prepared, prepare
 from acclimate.study.store.artifacts import Store
 from acclimate.study.store.room import lacking
@@ -66,6 +67,7 @@ class Options:
     micro_tokens: int | None = None
     checkpoint_seconds: float = 120.0
     command: str = ""
+    allow_code: bool = False  # that the study names as of its own (`loss: module:function`) is run
     track: tuple[str, ...] = ()  # experiment trackers that training stages are logged to, e.g. "tensorboard"
     publish: Callable[[Path], object] | None = None  # writes what is made from the results, before the study says that it is finished
     say: Callable[[str], None] = field(default=lambda line: print(line, file=sys.stderr, flush=True))
@@ -85,7 +87,7 @@ class Finished:
 
 def run_study(
     study: Study, root: Path, options: Options, smoke: bool = False, *,
-    task: Any = None, tasks: Mapping[str, Any] | None = None, corpora: Mapping[str, Any] | None = None,
+    task: Any = None, tasks: Mapping[str, Any] | None = None, corpora: Mapping[str, Any] | None = None, allow_code: bool = False,
 ) -> Finished:  # fmt: skip
     """Run a study, or go on with it, and fill its output folder; paths in it start at `root`.
 
@@ -94,10 +96,13 @@ def run_study(
     the corpus's name, as for a task or an iterable of strings. All of it is read once, and as strictly as files: an error names the split
     and the row, from 1. Results and keys are those of equal files.
 
+    A study that names code of its own (`loss: module:function`) runs it only where `allow_code` says so, or `options` does.
+
     Raises:
         DataError, ModelError, SettingsError: something that was given is wrong; nothing has been spent.
         Interrupted: a stop was asked for; everything done is kept, and the same call continues.
     """
+    refuse_own_code(study, root, allow_code or options.allow_code)
     if follows():
         silent = replace(options, say=lambda _: None, live=None, track=())
         study = with_rows(study, options.store, task=task, tasks=tasks, corpora=corpora)

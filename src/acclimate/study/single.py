@@ -13,6 +13,7 @@ from acclimate.study.language.bases import RANDOM
 from acclimate.study.language.language import BUILT_IN, Language
 from acclimate.study.language.paths import precious
 from acclimate.study.outputs.outcomes import Outcomes, rows
+from acclimate.study.permission import refuse_own_code
 from acclimate.study.plan.prepared import prepare
 from acclimate.study.run import Options, carry_out, study_facts
 from acclimate.study.store.artifacts import Store
@@ -59,6 +60,7 @@ def run_stage(
     plain = base in language.table.baseline_names
     recipe: Any = {"base": {base: settings}} if plain else {"base": start or base, "stages": [{stage: settings}]}
     study = language.parse({"name": stage, "base": base, "data": data, "seeds": [seed], "recipes": {stage: recipe}})
+    refuse_own_code(study, Path.cwd(), options.allow_code)
     out = options.out.resolve()
     splits = out.with_name(f"{out.name}-splits")
     if out == Path(base).expanduser().resolve():

@@ -75,8 +75,14 @@ class Chains:
     def _with(self, chain: Chain, recipe: str, stages: tuple[Stage, ...], draw: int) -> Chain:
         for stage in stages:
             task = self._data.task_called(stage.about())
-            chain = chain.then(stage, recipe, draw, task, {name: self.of(name).end for name in stage.beside()})
+            chain = chain.then(self._located(stage, recipe), recipe, draw, task, {name: self.of(name).end for name in stage.beside()})
         return chain
+
+    def _located(self, stage: Stage, recipe: str) -> Stage:
+        try:
+            return stage.located(self._root)
+        except SettingsError as error:
+            raise SettingsError(f"recipes.{recipe}: {error}") from error
 
     def _start_of(self, name: str, recipe: Recipe) -> Chain:
         if recipe.is_baseline:
