@@ -1,20 +1,12 @@
-"""Code of a user's own that a study names as `module:function`: found and digested without being imported, and imported as it was digested.
-
-Local modules are those beside the study file, in the current folder, or in folders below it that Python's path names (where the function is
-elsewhere on that path, in its folder, too); those of the standard library and of installed packages are not. What a module imports is read
-from its syntax tree, wherever in the file it says so: what it finds out while it runs (`importlib.import_module`) is no part of the digest,
-and so cannot be imported from the packages of these modules.
-"""
+"""Code of a user's own, `module:function`: found and digested without being imported, and imported as it was digested."""
 
 import ast
 import hashlib
 import sys
-import sysconfig
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import spec_from_loader
 from pathlib import Path
 from types import CodeType
@@ -22,47 +14,7 @@ from typing import Any, Self
 
 from acclimate.errors import AcclimateError, SettingsError, did_you_mean, first_line
 from acclimate.files import digest_json
-
-OURS = "acclimate"  # its version is in every artifact; never a local module, also where it is run from a checkout
-SITES = ("site-packages", "dist-packages")
-
-
-@dataclass(frozen=True)
-class Module:
-    """A local module: a file, or a folder without `__init__.py`, which has no code."""
-
-    name: str
-    path: Path
-    source: bytes | None
-
-    @property
-    def is_package(self) -> bool:
-        """Whether other modules stand in it."""
-        return self.source is None or self.path.name == "__init__.py"
-
-    @cached_property
-    def tree(self) -> ast.Module:
-        """Its syntax tree.
-
-        Raises:
-            SettingsError: it is no Python.
-        """
-        try:
-            return ast.parse(self.source or b"", str(self.path))
-        except (SyntaxError, ValueError) as error:
-            line = f":{error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
-            raise SettingsError(f"{self.path}{line}: this is no Python: {first_line(error)}") from error
-
-    def imports(self) -> Iterator[str]:
-        """The names of all that it imports, as modules; some of them may be functions in these."""
-        package = self.name if self.is_package else self.name.rpartition(".")[0]
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.Import):
-                yield from (alias.name for alias in node.names)
-            elif isinstance(node, ast.ImportFrom):
-                above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
-                origin = ".".join([*above, *([node.module] if node.module else [])])
-                yield from (name for name in (origin, *(f"{origin}.{alias.name}" for alias in node.names)) if name)
+from acclimate.local_modules import OURS, Module, follow, python_path, roots_of
 
 
 @dataclass(frozen=True)
@@ -82,15 +34,15 @@ class OwnCode:
             SettingsError: there is no such module or function, or it goes by the name of an installed package.
         """
         module, _, function = written.partition(":")
-        roots = _roots(beside)
+        roots = roots_of(beside)
         top = module.partition(".")[0]
         if top == OURS or top in sys.stdlib_module_names:
             raise SettingsError(f"{written}: {top!r} is a module of {'acclimate' if top == OURS else 'Python'} itself — rename yours")
         found: dict[str, Module] = {}
-        for more in ((), *((folder,) for folder in _path() if folder not in roots)):
+        for more in ((), *((folder,) for folder in python_path() if folder not in roots)):
             if module not in found:
                 found.clear()
-                _follow(module, (*roots, *more), found)
+                follow(module, (*roots, *more), found)
         if module not in found:
             places = ", ".join(str(root) for root in roots)
             said = f"{module.replace('.', '/')}.py"
@@ -98,6 +50,24 @@ class OwnCode:
         code = cls(module, function, dict(sorted(found.items())))
         code._definition()
         return code
+
+    @classmethod
+    def again(cls, written: str, files: Mapping[str, str], digest: str | None) -> Self:
+        """The function whose modules stand in `files`, by name; in another process, say.
+
+        Raises:
+            SettingsError: their sources are not those of this `digest`.
+        """
+        module, _, function = written.partition(":")
+        code = cls(module, function, {name: Module.read(name, Path(path)) for name, path in files.items()})
+        if code.digest != digest:
+            raise SettingsError(f"{written}: its files changed while the study ran; run the same command again")
+        return code
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Where each module is."""
+        return {name: str(module.path) for name, module in self.modules.items()}
 
     @property
     def file(self) -> Path:
@@ -219,61 +189,6 @@ class _Source(SourceFileLoader):
         """Of the whole module."""
         code: CodeType = compile(self._source, self.path, "exec", dont_inherit=True)
         return code
-
-
-def _path() -> tuple[Path, ...]:
-    """Python's path, without what was installed."""
-    folders = (Path(entry).resolve() for entry in sys.path if entry)
-    return tuple(folder for folder in folders if folder.is_dir() and not _is_installed(folder))
-
-
-def _roots(beside: Path) -> tuple[Path, ...]:
-    here = Path.cwd().resolve()
-    return tuple(dict.fromkeys((beside.resolve(), here, *(folder for folder in _path() if folder.is_relative_to(here)))))
-
-
-def _is_installed(folder: Path) -> bool:
-    library = Path(sysconfig.get_path("stdlib")).resolve()
-    return any(site in folder.parts for site in SITES) or folder.is_relative_to(library)
-
-
-def _follow(name: str, roots: tuple[Path, ...], found: dict[str, Module]) -> None:
-    """Put a module, the packages around it, and all local modules that these import, into `found`; nothing where it is not local."""
-    parts = name.split(".")
-    for module in _located(parts, roots):
-        if module.name not in found:
-            found[module.name] = module
-            for imported in module.imports():
-                _follow(imported, roots, found)
-
-
-def _located(parts: list[str], roots: tuple[Path, ...]) -> list[Module]:
-    """The packages around a module, as far as they are local, and itself where it is one; none where none has code."""
-    if parts[0] == OURS or parts[0] in sys.stdlib_module_names:
-        return []
-    for root in roots:
-        modules, folder = list[Module](), root
-        for number, part in enumerate(parts, 1):
-            name = ".".join(parts[:number])
-            package, file = folder / part / "__init__.py", folder / f"{part}.py"
-            path = package if package.is_file() else file if file.is_file() else folder / part
-            if not path.exists():
-                break
-            modules.append(Module(name, path, path.read_bytes() if path.is_file() else None))
-            folder = folder / part
-        while modules and modules[-1].source is None:  # a folder is a package where a module stands in it
-            modules.pop()
-        if modules:
-            _refuse_two(modules[0])
-            return modules
-    return []
-
-
-def _refuse_two(top: Module) -> None:
-    sites = [entry for entry in sys.path if _is_installed(Path(entry).resolve())]
-    spec = PathFinder.find_spec(top.name, sites)
-    if spec is not None and spec.origin is not None:
-        raise SettingsError(f"{top.path}: {top.name!r} is also an installed package ({spec.origin}) — rename yours")
 
 
 def _names_of(node: ast.AST) -> list[str]:

@@ -1,5 +1,7 @@
 """A loss of the table as tests need it, made without a task."""
 
+from pathlib import Path
+
 import numpy as np
 
 from acclimate.objectives.losses import LOSSES
@@ -7,6 +9,7 @@ from acclimate.objectives.losses.loss import Given
 from acclimate.stages.finetune import Finetune
 from acclimate.tasks.kind import OF_NAMES, Head
 
+TOYS = Path(__file__).parents[1] / "toys"
 LINKS = {"class": ("sequence", "softmax"), "set": ("sequence", "sigmoid"), "tags": ("tokens", "softmax"), "number": ("sequence", "none")}
 
 
@@ -16,7 +19,7 @@ def given(weights, takes="class", choice=None, counts=None):
     weights = np.asarray(weights, dtype=np.float64)
     counts = np.ones(len(weights)) if counts is None else np.asarray(counts, dtype=np.float64)
     names = tuple(f"name {number}" for number in range(len(weights)))
-    return Given(Head(form, names, link, OF_NAMES), weights, counts, int(counts.sum()), Finetune(loss=choice).loss)
+    return Given(Head(form, names, link, OF_NAMES), weights, counts, int(counts.sum()), Finetune(loss=choice).located(TOYS).loss)
 
 
 def loss_of_names(choice, weights, takes="class", counts=None):

@@ -29,7 +29,7 @@ def task(kind, gold, names=("a", "b")):
 
 def texts(document=None, count=100):
     text_of = np.arange(count) if document is None else document
-    return type("Texts", (), {"__len__": lambda _: len(text_of), "text_of": text_of, "document": document})()
+    return SimpleNamespace(drawn=text_of, texts=count)
 
 
 def drawn(kind, gold, read=None, how="balanced"):
@@ -37,8 +37,8 @@ def drawn(kind, gold, read=None, how="balanced"):
     read, notes = read or texts(), []
     order = order_of(how, task(kind, gold), read, 8, 0, notes.append)
     rows = np.concatenate([order.batch(step) for step in range(order.batches_per_epoch)])
-    assert len(rows) == len(read)
-    return np.bincount(read.text_of[rows], minlength=100), notes
+    assert len(rows) == len(read.drawn)
+    return np.bincount(read.drawn[rows], minlength=100), notes
 
 
 @pytest.mark.parametrize("kind", [Classify, Pair])

@@ -186,6 +186,12 @@ def test_a_heavier_class_is_predicted_more_often(task, tmp_path):
     assert predicted("heavy", {task.names[0]: 20.0}) > 0.6 > 0.4 > predicted("light", {task.names[0]: 0.05})
 
 
+def test_a_bilstm_meets_its_classes_as_often_as_is_asked_and_leaves_no_trace_where_nothing_is(task, tmp_path):
+    outcome, _ = run(SMALL.model_copy(update={"epochs": 1.0, "sampler": "balanced"}), task, tmp_path)
+    assert any(note.startswith("sampler balanced: each of the ") for note in outcome.notes)
+    assert "sampler" not in SMALL.keyed()
+
+
 def test_a_training_that_diverges_says_how_to_mend_it(task, tmp_path):
     with pytest.raises(TrainingError, match=r"lower learning rate \(lr\)"):
         run(SMALL.model_copy(update={"lr": 1e30, "clip": 1e30}), task, tmp_path)

@@ -32,7 +32,8 @@ WorkersOption = Annotated[
 ]
 SetOption = Annotated[list[str] | None, typer.Option("--set", help="A setting of the stage, e.g. --set lr=3e-5; may be repeated.")]
 CodeOption = Annotated[
-    bool, typer.Option("--allow-code", help="Run code of one's own that is named (loss: module:function). Read it first: it may do anything.")
+    bool,
+    typer.Option("--allow-code", help="Run code of one's own that is named (loss: module:function). Read it first: it may do anything."),
 ]
 TrackOption = Annotated[
     list[str] | None,

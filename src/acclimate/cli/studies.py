@@ -43,14 +43,15 @@ def plan(file: StudyFile, store: StoreOption = None, smoke: SmokeOption = False,
     """Show the graph of stages with what is cached, tokens, time and disk; nothing is trained."""
     from acclimate.study.language.implied import with_task
     from acclimate.study.language.study import load_study
+    from acclimate.study.permission import notes
     from acclimate.study.plan.estimate import estimates, product_rate
     from acclimate.study.plan.prepared import prepare
     from acclimate.study.store.room import lacking
 
     read, said = with_task(load_study(file))
     prepared = prepare(read, file.resolve().parent, store or file.parent / ".acclimate", smoke, precision=precision)
-    if said is not None:
-        show.plain(f"note: {said}")
+    for note in (*([] if said is None else [said]), *notes(read, file.resolve().parent)):
+        show.plain(f"note: {note}")
     show.plan(prepared, estimates(prepared, product_rate(precision)))
     for line in lacking(prepared):
         show.plain(line)
@@ -72,7 +73,12 @@ def study(
 ) -> None:
     """Run a study, or go on with it: print the comparison, write the report, hand over the best model."""
     options: dict[str, Any] = {"engine": engine, "workers": workers, "threads": threads, "precision": precision}
-    options |= {"micro_tokens": micro_tokens, "checkpoint_seconds": checkpoint_seconds, "track": tuple(track or ()), "allow_code": allow_code}
+    options |= {
+        "micro_tokens": micro_tokens,
+        "checkpoint_seconds": checkpoint_seconds,
+        "track": tuple(track or ()),
+        "allow_code": allow_code,
+    }
     told = {"precision": precision} if precision != "auto" else {}
     flags = (" --smoke" if smoke else "") + (" --allow-code" if allow_code else "")
     _study(file, out, store, show.command("study", file.name, **told) + flags, smoke, **options)

@@ -1,12 +1,15 @@
 """Which loss trains, and its settings, as a study file says them: `focal`, or `{focal: {gamma: 2}}`. No torch: a plan checks them."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, GetJsonSchemaHandler, SerializerFunctionWrapHandler, model_serializer
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from acclimate.errors import SettingsError
+from acclimate.own_code import OwnCode
 from acclimate.settings import ByName, Settings
 from acclimate.tasks.kind import Head
 
@@ -19,6 +22,22 @@ class LossSettings(Settings):
 
     loss: str
     """Its name."""
+
+    def own_code(self) -> tuple[str, ...]:
+        """Functions of the user's own that it calls, as `module:function`."""
+        return ()
+
+    def located(self, root: Path) -> Self:
+        """The same with the sources of its `own_code` found, none of which is imported; `root` is the folder of the study file.
+
+        Raises:
+            SettingsError: there is no such function, or it does not take what it would be given.
+        """
+        return self
+
+    def notes(self) -> tuple[str, ...]:
+        """What should be known of a model that it trained."""
+        return ()
 
     @model_serializer(mode="wrap")
     def _as_written(self, inner: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -47,7 +66,69 @@ class FocalSettings(LossSettings):
     """How much less it counts; 0 is cross-entropy, 2 is what the paper found best."""
 
 
-Loss = Annotated[LossSettings, ByName("loss", (CrossEntropySettings, FocalSettings))]
+OWN: Literal["module:function"] = "module:function"
+
+
+class OwnLoss(LossSettings):
+    """A loss of your own (docs/own-loss.md), which runs with `--allow-code` alone: `my_package.losses:my_loss` is a function from outputs
+    [M, L] and what is right, [M] or of labels each by itself [M, L], to losses [M]; `{my_package.losses:my_loss: {gamma: 1}}` gives it
+    keywords."""
+
+    loss: Literal["module:function"] = OWN
+    function: str = Field(exclude=True)  # module:function
+    settings: dict[str, Any] = Field(default={}, exclude=True)
+    digest: str | None = Field(default=None, exclude=True)  # of its sources, once they are found
+    files: dict[str, str] = Field(default={}, exclude=True)  # the modules, and where they are here
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, _: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {self.function: self.settings} | ({"digest": self.digest} if self.digest else {})
+
+    def own_code(self) -> tuple[str, ...]:
+        return (self.function,)
+
+    def located(self, root: Path) -> Self:
+        code = OwnCode.find(self.function, root)
+        code.check_settings(tuple(self.settings), positional=2)
+        return self.model_copy(update={"digest": code.digest, "files": code.files})
+
+    def code(self) -> OwnCode:
+        """The sources as they were when the study was planned.
+
+        Raises:
+            SettingsError: they have changed since.
+        """
+        return OwnCode.again(self.function, self.files, self.digest)
+
+    def notes(self) -> tuple[str, ...]:
+        return (f"trained with code of one's own: the loss {self.code().told}",)
+
+
+class LossByName(ByName):
+    """That of a loss of one's own is its module and function."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        made = super().__get_pydantic_json_schema__(schema, handler)
+        names, one = made["anyOf"]
+        names["enum"].remove(OWN)
+        about = one["properties"].pop(OWN)["description"]
+        one["patternProperties"] = {":": {"anyOf": [{"type": "object"}, {"type": "null"}], "description": about}}
+        return {"anyOf": [names, {"type": "string", "pattern": ":", "description": about}, one]}
+
+    def _read(self, value: Any) -> Any:
+        word = next(iter(value)) if isinstance(value, Mapping) and len(value) == 1 else value
+        if not isinstance(word, str) or ":" not in word:
+            return super()._read(value)
+        module, _, function = word.partition(":")
+        if not all(part.isidentifier() for part in (*module.split("."), function)):
+            raise ValueError(f"{word!r} names no function; one is written `my_package.losses:my_loss`, module and function")
+        settings = value[word] if isinstance(value, Mapping) else None
+        if settings is not None and not isinstance(settings, Mapping):
+            raise ValueError(f"the settings of {word} are a mapping, `{word}: {{key: value}}`, not {settings!r}")
+        return {"loss": OWN, "function": word, "settings": settings or {}}
+
+
+Loss = Annotated[LossSettings, LossByName("loss", (CrossEntropySettings, FocalSettings, OwnLoss))]
 """In a stage's settings: one of these losses."""
 
 

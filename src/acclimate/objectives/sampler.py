@@ -43,7 +43,7 @@ def order_of(choice: Sampler, task: Task, texts: Sequences, batch_size: int, see
     stratum_of = rarest(task.kind.strata(task.train.gold))
     _, classes, counts = np.unique(stratum_of[texts.drawn], return_inverse=True, return_counts=True)
     shares = shares_of(choice, counts)
-    repeats, items = shares * len(texts.drawn) / counts, many(task.kind.item if texts.pieces is None else "window")
+    repeats, items = shares * len(texts.drawn) / counts, many("window" if len(texts.drawn) > texts.texts else task.kind.item)
     few, most, called = int(repeats.argmax()), int(repeats.argmin()), task.kind.name_is
     note(
         f"sampler {choice}: each of the {counts[few]:,} {items} of the rarest {called} is read {repeats[few]:.3g} times an epoch, "

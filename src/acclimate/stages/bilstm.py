@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field
@@ -10,6 +11,7 @@ from acclimate.evaluation.cost import training_flops
 from acclimate.modeling.baselines.word_list import UNKNOWN, WordList
 from acclimate.objectives.class_weights import check_class_weights
 from acclimate.objectives.loss_settings import Loss, check_loss, is_cross_entropy
+from acclimate.objectives.sampler import Sampler, check_sampler, order_of
 from acclimate.settings import MOST_EPOCHS
 from acclimate.stages.base import USUAL_SCORE, Context, Outcome, Role, Serves, Stage
 from acclimate.stages.pace import Course, Pace
@@ -28,7 +30,7 @@ class Bilstm(Pace, Stage):
     libraries: ClassVar[tuple[str, ...]] = ("torch", "numpy")
     role: ClassVar[Role] = "baseline"
     serves: ClassVar[Serves] = {"sequence": ("softmax", "sigmoid")}
-    silent: ClassVar[Mapping[str, Any]] = {"thresholds": "half", "loss": None}
+    silent: ClassVar[Mapping[str, Any]] = {"thresholds": "half", "loss": None, "sampler": "none"}
     stage: Literal["bilstm"] = "bilstm"
     embedding: int = Field(default=200, gt=0)
     """Width of a word's vector."""
@@ -64,6 +66,9 @@ class Bilstm(Pace, Stage):
     """What a wrong answer costs while training; default `cross_entropy` (where numbers are answered squared error, and nothing else)."""
     class_weights: Literal["none", "balanced"] | dict[str, Annotated[float, Field(gt=0)]] = "none"
     """`balanced` (N / (L x count of the class); of labels each by itself (N - n) / n), or a weight per label, 1 where it is silent."""
+    sampler: Sampler = "none"
+    """Which texts an epoch holds, as many as there are: each once, or drawn so that classes are met equally often (`balanced`) or as the
+    square root of their counts (`square_root`, Mahajan et al. 2018). A text counts by its rarest label."""
     thresholds: Choice = "half"
     """How probabilities become answers: `half`, the most likely name, of several labels those above one half; or by a threshold a name,
     `tuned` on dev for the highest macro F1, of several labels each for its own F1 (docs/rare-classes.md)."""
@@ -79,6 +84,12 @@ class Bilstm(Pace, Stage):
         settings = {name: value for name, value in super().keyed().items() if name != "loss" or not is_cross_entropy(self.loss)}
         return settings | {"select_by": self.select_by or USUAL_SCORE}
 
+    def own_code(self) -> tuple[str, ...]:
+        return () if self.loss is None else self.loss.own_code()
+
+    def located(self, root: Path) -> Self:
+        return self if self.loss is None else self.model_copy(update={"loss": self.loss.located(root)})
+
     def sliver(self) -> Self:
         return self.model_copy(update={"epochs": 1.0, "min_steps": 0})
 
@@ -90,6 +101,7 @@ class Bilstm(Pace, Stage):
         if task is not None:
             check_class_weights(self.class_weights, task.names)
             check_loss(self.loss, self.class_weights, task.kind.kind, task.kind.head(task.names, self.form(task.kind)))
+            check_sampler(self.sampler, task)
             task.kind.check_thresholds(self.thresholds, task.names)
         return given
 
@@ -107,7 +119,6 @@ class Bilstm(Pace, Stage):
         return Work(BYTES * (vectors + body), tokens=round(train * epochs), operations=operations)
 
     def run(self, parent: object, context: Context) -> Outcome:
-        from acclimate.data.batches import CountOrder
         from acclimate.modeling.baselines.bilstm_model import BilstmClassifier, BilstmConfig
         from acclimate.objectives.losses.chosen import chosen_loss
         from acclimate.objectives.supervised import Supervised
@@ -126,9 +137,10 @@ class Bilstm(Pace, Stage):
         micro = context.runtime.micro_tokens or MOST.get(device.type, MOST["cpu"])
         with Trainer(context, model, micro, self, lambda pace: in_two(model.parameters(), pace.weight_decay)) as trainer:
             texts = {name: model.sequences(split.inputs[0]) for name, split in task.splits.items()}
-            order = CountOrder(len(task.train), self.batch_size, context.seed)
+            order = order_of(self.sampler, task, texts["train"], self.batch_size, context.seed, trainer.notes.append)
             loss = chosen_loss(self.losses(), self.loss, self.class_weights, head, task.train)
             items = Supervised(texts["train"], task.train, order, loss)
+            trainer.notes += () if self.loss is None else self.loss.notes()
             exam = Exam(task, head, texts, trainer, self.thresholds, self.select_by)
             epoch = order.batches_per_epoch
             course = Course(self.steps(epoch), epoch, self.patience, self.min_steps)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -102,6 +103,12 @@ class Finetune(EncoderPace, Stage):
 
     def about(self) -> str | None:
         return self.task
+
+    def own_code(self) -> tuple[str, ...]:
+        return () if self.loss is None else self.loss.own_code()
+
+    def located(self, root: Path) -> Self:
+        return self if self.loss is None else self.model_copy(update={"loss": self.loss.located(root)})
 
     def sliver(self) -> Self:
         return self.model_copy(update={"epochs": 1.0, "min_steps": 0})
@@ -235,6 +242,7 @@ class Finetune(EncoderPace, Stage):
                 trainer.notes.append(told)
             order = order_of(self.sampler, task, trained, self.batch_size, context.seed, trainer.notes.append)
             items = Supervised(trained, task.train, order, chosen_loss(self.losses(), self.loss, self.class_weights, head, task.train))
+            trainer.notes += () if self.loss is None else self.loss.notes()
             exam = Exam(task, head, texts, trainer, self.thresholds, self.select_by, self.pool)
             epoch = order.batches_per_epoch
             course = Course(self.steps(epoch), epoch, self.patience, self.min_steps)

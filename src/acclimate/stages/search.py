@@ -179,6 +179,9 @@ class Searchable(Settings):
     def with_found(self, found: Mapping[str, float]) -> Self:
         """The same with a value in place of each search."""
         written = self.model_dump(mode="json")
+        # Settings within these know more than they write, such as where the sources of one's own code are.
+        searched = {path[0] for path in self._searches}
+        written |= {name: value for name, value in self if isinstance(value, Settings) and name not in searched}
         for name, value in found.items():
             _put(written, tuple(name.split(".")), value)
         return type(self).model_validate(written)

@@ -57,7 +57,7 @@ def _add_searches(table: StageTable, definitions: dict[str, Any]) -> None:
             continue
         inside = [inner for field in stage.model_fields.values() for inner in models_in(field.annotation)]
         for settings in (stage, *inside):
-            whole = definitions[settings.__name__]
+            whole = definitions.get(settings.__name__, {})  # none of what is written in a form of its own, as one's own loss
             forms = [form for form in whole.get("anyOf", (whole,)) if "properties" in form]  # some have a short form, too
             for name, written in (each for form in forms for each in form["properties"].items()):
                 if number_of(settings, (name,)) is not None and _reference(Search) not in written.get("anyOf", ()):
@@ -197,7 +197,7 @@ _TITLES = {
 def _block(introduction: str, model: type[Settings]) -> str:
     about = " ".join(part for part in (introduction, _about(model.__doc__)) if part)
     hidden = "loss" if issubclass(model, LossSettings) else "stage"  # said by the key in front of the settings
-    if set(model.model_fields) == {hidden}:
+    if all(name == hidden or field.exclude for name, field in model.model_fields.items()):
         return f"{about}\n"
     lines = [about, "", "| key | type | default | meaning |", "|---|---|---|---|"]
     for name, field in model.model_fields.items():
