@@ -151,7 +151,7 @@ def _step(chain: Chain, stage: StageFact) -> str:
     on = f" on {listing(parts)}" if parts else ""
     found: Mapping[str, float] = stage.metrics.get("found") or {}
     shown = {
-        name: value for name, value in _used(stage.settings, found).items() if name not in SETTINGS_LEFT_OUT and value not in (None, [])
+        name: value for name, value in _as_found(stage.settings, found).items() if name not in SETTINGS_LEFT_OUT and value not in (None, [])
     }
     settings = ", ".join(f"{plain(name)} {plain(_value(value))}" for name, value in shown.items())
     beside = f", beside {listing([named(recipe) for recipe in stage.beside])}" if stage.beside else ""
@@ -160,12 +160,12 @@ def _step(chain: Chain, stage: StageFact) -> str:
     return f"**{plain(stage.stage)}**{on}{beside}" + (f": {settings}" if settings else "") + tried
 
 
-def _used(settings: Mapping[str, Any], found: Mapping[str, float]) -> Mapping[str, Any]:
+def _as_found(settings: Mapping[str, Any], found: Mapping[str, float]) -> Mapping[str, Any]:
     """The settings with the values that were found in place of the searches for them."""
     used = dict(settings)
     for name, value in found.items():
         outer, _, rest = name.partition(".")
-        used[outer] = _used(used.get(outer) or {}, {rest: value}) if rest else value
+        used[outer] = _as_found(used.get(outer) or {}, {rest: value}) if rest else value
     return used
 
 
