@@ -1,5 +1,6 @@
 """The base class of everything a user can set: frozen, and unknown names are errors."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ LARGEST_COUNT = 10**12  # more than anybody's tokens; beyond it sizes and times 
 LARGEST_NUMBER = 1e30
 MOST_EPOCHS = 1e6
 LARGEST_SEED = 2**32 - 1  # that every library takes
+PER_CLASS = "^[1-9][0-9]{0,11} per class$"  # a budget of so many labels of each class
 
 
 class Settings(BaseModel):
@@ -26,6 +28,11 @@ class Settings(BaseModel):
     def _within_bounds(cls, value: Any) -> Any:
         check_bounds(value)
         return value
+
+
+def per_class(labels: str) -> int | None:
+    """The number of a label budget such as `8 per class`; None where it is another one."""
+    return int(labels.partition(" ")[0]) if re.fullmatch(PER_CLASS, labels) else None
 
 
 def check_bounds(value: Any) -> None:

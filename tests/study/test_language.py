@@ -144,7 +144,11 @@ def test_resolved_writes_out_every_default_and_is_read_back() -> None:
         ("seeds: 5", "name: ../up", "6:1: name: should be a name without slashes"),
         ("[100, 1000, all]", "[100, 100]", "7:1: labels: the budget 100 stands here twice"),
         ("[100, 1000, all]", "[0]", "7:10: labels[0]: should be at least 1, not 0"),
-        ("[100, 1000, all]", "[alle]", "7:10: labels[0]: should be a whole number or 'all', not 'alle'"),
+        (
+            "[100, 1000, all]",
+            "[alle]",
+            "7:10: labels[0]: should be a whole number or 'all' or so many of each class, as '8 per class', not 'alle'",
+        ),
         ("[finetune]", "[fintune]", "10:15: recipes.fine-tune[0]: unknown stage 'fintune' (did you mean 'finetune'?)"),
         ("[finetune]", "finetune", "10:3: recipes.fine-tune: a recipe is a list of stages"),
         ("[finetune]", "{finetune: {}}", "10:3: recipes.fine-tune: the stages of a recipe are a list: write [finetune: {...}]"),

@@ -46,7 +46,7 @@ def plan(prepared: "Prepared", estimates: "dict[str, Estimate]") -> None:
         print(line)
     for base, unknown in prepared.readings.unknown(prepared.plan).items():
         print(f"unknown tokens, vocabulary of {_told(base)}: {', '.join(f'{text} {percent(share)}' for text, share in unknown.items())}")
-    for note in (*prepared.data.notes(), *prepared.readings.notes(prepared.plan), *prepared.plan.notes()):
+    for note in (*prepared.notes, *prepared.readings.notes(prepared.plan), *prepared.plan.notes()):
         print(f"note: {note}")
     table = Table("stage", "used by", "seed", "labels", "state", "tokens", "time", "disk", "cache", box=None, header_style="bold")
     for key, node in prepared.plan.nodes.items():

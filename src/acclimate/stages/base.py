@@ -56,7 +56,7 @@ class Context:
     """Everything a stage may use besides its settings and its parent."""
 
     data: Data
-    labels: str  # label budget, e.g. "500" or "all"
+    labels: str  # label budget, e.g. "500", "8 per class" or "all"
     seed: int  # of everything random
     title: str  # for progress lines, e.g. "DAPT + TAPT, seed 1: pretrain"
     cache: Path  # token stores
@@ -107,12 +107,12 @@ class Outcome:
 
 
 def task_at(data: Data, labels: str, seed: int, named: str | None = None) -> Task:
-    """The task of a study at a label budget, `all` or a number in words; another one, by its name, is never cut to the budget."""
+    """The task of a study at a label budget, `all`, a number in words, or `8 per class`; another one, by its name, is never cut."""
     task = data.task_called(named)
     assert task is not None, "stages that read labels are planned only where there is a task"
     if named is not None:
         return task
-    return task.budget(labels if labels == "all" else int(labels), seed)
+    return task.budget(int(labels) if labels.isdecimal() else labels, seed)
 
 
 def dev_scores(kind: TaskKind, select_by: str | None, dev: Split, answers: Answers) -> dict[str, float]:

@@ -158,7 +158,7 @@ def carry_out(prepared: Prepared, options: Options, journal: Journal) -> dict[st
     )  # fmt: skip
     engine = engine_of(options.engine, options.workers)
     options.say(f"{len(prepared.plan.nodes)} stages for {len(prepared.plan.runs)} runs; {len(prepared.cached)} are there already")
-    for note in (*prepared.data.notes(), *((*prepared.readings.notes(prepared.plan), *prepared.plan.notes()) if jobs else ())):
+    for note in (*prepared.notes, *((*prepared.readings.notes(prepared.plan), *prepared.plan.notes()) if jobs else ())):
         options.say(f"note: {note}")
     journal.planned(prepared, (job.key for job in jobs))
     with options.live(journal.snapshot) if options.live is not None and jobs else nullcontext():
@@ -172,17 +172,17 @@ def write_results(prepared: Prepared, reports: dict[str, Report], options: Optio
     table = rows(study, outcomes)
     assert prepared.data.task is not None, "a study compares recipes on a task"
     task, metric = prepared.data.task, prepared.data.task.kind.metric(study.metric)
-    found = verdicts(study, outcomes, task)
+    found, largest = verdicts(study, outcomes, task), [*prepared.budget_sizes][-1]
     facts = {"study": study.name, "metric": f"test_{metric.name}", "reference": study.reference_name, "verdicts": verdict_facts(found)}
     failed = [row for row in table if row["status"] == "failed"]
     with replaced_results(out) as folder:
         write_rows(table, folder)
         write_predictions(outcomes, task, folder)
         write_json(folder / "verdicts.json", facts)
-        handover = hand_over(candidates(study, outcomes, metric), folder)
+        handover = hand_over(candidates(outcomes, metric, largest), folder)
         write_curves(outcomes, metric.name, folder)
         write_trials(outcomes, folder)
-        write_json(folder / "disagreements.json", disagreements(outcomes, task, study.label_budgets))
+        write_json(folder / "disagreements.json", disagreements(outcomes, task, largest))
         write_json(folder / BLOCKS, chosen_blocks(outcomes, task, handover.best))
         if _write_splits(prepared.data, folder / "splits"):
             mark_made(folder / "splits", "splits", task.fingerprint)
@@ -213,12 +213,13 @@ def study_facts(prepared: Prepared, outcomes: Outcomes, command: str) -> dict[st
         "reference": study.reference_name,
         "seeds": list(study.seed_list),
         "budgets": list(study.label_budgets),
+        "budget_sizes": prepared.budget_sizes,
         "labels": list(data.task.names) if data.task is not None else [],
         "data": data.facts(),
         "hub_datasets": hub_datasets(study.data, prepared.root),
         "bases": base_facts(prepared.plan.sources.values()),
         "stages": stage_facts(outcomes, set(prepared.cached), usual),
-        "notes": [*data.notes(), *_notes(outcomes, prepared)],
+        "notes": [*prepared.notes, *_notes(outcomes, prepared)],
     }
 
 

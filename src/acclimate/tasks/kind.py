@@ -19,6 +19,7 @@ from acclimate.data.readers.records import Source
 from acclimate.errors import SettingsError, did_you_mean
 from acclimate.settings import Settings
 from acclimate.tasks.blocks import Block
+from acclimate.tasks.budgets import ClassesOf
 from acclimate.tasks.metrics.metric import Metric
 from acclimate.tasks.split import Answers, Column, Split
 from acclimate.tasks.thresholds import Choice, Thresholded, Thresholds
@@ -108,6 +109,8 @@ class TaskKind(Settings):
     """What `right` says of an answer that may be right in part, in words; "" where an answer is right or wrong."""
     named: ClassVar[tuple[str, ...]] = ()
     """The columns of predictions that point into the names: results show the names themselves."""
+    classed: ClassVar[bool] = False
+    """Whether items are examples of classes, so that so many of each may be drawn (`classes`)."""
     card: ClassVar[tuple[str, str]]
     """For a model card: the hub's pipeline tag, and what such a model does; `{count}` stands for the number of names."""
     limits: ClassVar[tuple[str, ...]] = ()
@@ -172,6 +175,10 @@ class TaskKind(Settings):
 
     def strata(self, gold: Column) -> Ragged:
         """The strata of each item: splits and label budgets are balanced over these."""
+        raise NotImplementedError
+
+    def classes(self, gold: Column, names: tuple[str, ...]) -> ClassesOf:
+        """The classes of each item, where they are `classed`."""
         raise NotImplementedError
 
     def counts(self, gold: Column, names: tuple[str, ...]) -> dict[str, int]:

@@ -11,6 +11,7 @@ from pydantic import field_validator, model_validator
 from acclimate.data.readers.columns import NAMES
 from acclimate.data.readers.problems import Problems
 from acclimate.data.readers.records import Record, Source
+from acclimate.tasks.budgets import ClassesOf
 from acclimate.tasks.kind import ColumnRole
 from acclimate.tasks.label_checks import (
     NO_CLASSES,
@@ -23,6 +24,7 @@ from acclimate.tasks.label_checks import (
 from acclimate.tasks.labelled_kind import LabelledKind
 from acclimate.tasks.labels import MISSING, in_order, is_missing, label_hint, label_name, seen, some_labels, why_no_label
 from acclimate.tasks.rows import Rows
+from acclimate.tasks.split import Column
 
 TEXT = ColumnRole("text", NAMES["text"], is_text=True)
 LABEL = ColumnRole("label", NAMES["label"])
@@ -58,10 +60,16 @@ class NamedKind(LabelledKind):
             raise ValueError("`labels` needs two labels at least")
         return self
 
+    classed: ClassVar[bool] = True
+
     @staticmethod
     def of(target: Any) -> Iterable[str]:
         """The names in what is right for an item."""
         raise NotImplementedError
+
+    def classes(self, gold: Column, names: tuple[str, ...]) -> ClassesOf:
+        """The labels of each item."""
+        return ClassesOf(self.strata(gold), names)
 
     def lacking(self, source: Source, columns: Mapping[str, str], train: Rows | None) -> str | None:
         """Why no row of a source has a label."""

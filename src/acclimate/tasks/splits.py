@@ -167,6 +167,32 @@ def grouped_budget_order(strata: Ragged, groups: IntArray, seed: int, name: str)
     return np.concatenate(order)
 
 
+def per_class_order(classes: Ragged, each: int, groups: IntArray | None, seed: int, name: str) -> IntArray:
+    """Int64: rows of which `each` are of every class, or all that are of it; fewer of each are a prefix of it.
+
+    `classes` has those of each of N rows. In turns, the rarest first, every class that has fewer rows than there were turns is given its
+    next one. Rows stand by the seed; those of one of `groups` [N], numbers from 0, stand together, so that few are drawn in part.
+    """
+    place = generator(seed, "per class", name).permutation(len(classes))
+    if groups is not None:
+        place = np.argsort(np.lexsort((place, generator(seed, "per class", name, "groups").permutation(groups.max() + 1)[groups])))
+    owner = np.repeat(np.arange(len(classes)), classes.lengths)
+    queues = {}
+    for number in np.unique(classes.values).tolist():
+        rows = owner[classes.values == number]
+        queues[number] = rows[np.argsort(place[rows])].tolist()
+    rare_first = sorted(queues, key=lambda number: (len(queues[number]), number))
+    waiting = {number: iter(queues[number]) for number in rare_first}
+    order: dict[int, None] = {}
+    have: Counter[int] = Counter()
+    for turn in range(1, each + 1):
+        for number in rare_first:
+            if have[number] < turn and (row := next((row for row in waiting[number] if row not in order), None)) is not None:
+                order[row] = None
+                have.update(classes[row].tolist())
+    return np.array([*order], dtype=np.int64)
+
+
 def rarest(strata: Ragged) -> IntArray:
     """Int64 [N]: the stratum of each row that the fewest rows have; every row has one at least."""
     if strata.one_each:

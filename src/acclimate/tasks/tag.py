@@ -17,6 +17,7 @@ from acclimate.data.readers.records import Record, Source
 from acclimate.errors import SettingsError
 from acclimate.tasks.asked_words import asked_words
 from acclimate.tasks.blocks import Block
+from acclimate.tasks.budgets import ClassesOf
 from acclimate.tasks.kind import OF_NAMES, ColumnRole, Form, Head, Judged, many
 from acclimate.tasks.label_checks import without_labels
 from acclimate.tasks.labelled_kind import LabelledKind
@@ -127,6 +128,7 @@ class Tag(LabelledKind):
     tuned_plain_use: ClassVar[str] = TUNED_PLAIN_USE
     whole_use: ClassVar[str] = "acclimate predict FOLDER texts.jsonl --out entities.jsonl"
     name_is: ClassVar[str] = "type"
+    classed: ClassVar[bool] = True
     counted: ClassVar[str] = "entity"
 
     @classmethod
@@ -302,6 +304,17 @@ class Tag(LabelledKind):
         strata = np.zeros(len(gold), dtype=np.int64)
         strata[items] = ranked[first, 1]
         return Ragged.single(strata)
+
+    def classes(self, gold: Column, names: tuple[str, ...]) -> ClassesOf:
+        """The types of entities in each sentence."""
+        assert isinstance(gold, Ragged)
+        meaning = tags_of(names)
+        types, owner = meaning.type[gold.values], np.repeat(np.arange(len(gold)), gold.lengths)
+        none = np.setdiff1d(np.arange(len(gold)), owner[types >= 0])
+        pairs = np.unique(np.stack([owner[types >= 0], types[types >= 0]], axis=1), axis=0)
+        pairs = np.concatenate([pairs, np.stack([none, np.full(len(none), len(meaning.types))], axis=1)])
+        pairs = pairs[np.argsort(pairs[:, 0], kind="stable")]
+        return ClassesOf(Ragged(pairs[:, 1], offsets_of(np.bincount(pairs[:, 0], minlength=len(gold)))), meaning.types)
 
     def counts(self, gold: Column, names: tuple[str, ...]) -> dict[str, int]:
         """Entities of each type, zeros included."""

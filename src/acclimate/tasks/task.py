@@ -16,6 +16,8 @@ from acclimate.data.readers.records import Source
 from acclimate.errors import DataError, SettingsError
 from acclimate.files import atomic_file, digest_json
 from acclimate.randomness import generator
+from acclimate.settings import per_class
+from acclimate.tasks.budgets import cut_per_class
 from acclimate.tasks.duplicates import count_duplicates, drop_across, refuse_leaks
 from acclimate.tasks.facts import TaskFacts, group_facts, word_lengths
 from acclimate.tasks.grouping import TextGroups, grouped, numbered
@@ -170,16 +172,20 @@ class Task:
     def budget(self, labels: int | str, seed: int, cap_dev: bool = True) -> "Task":
         """The task with this many labelled training examples (`"all"`: as it is), drawn by the seed; a smaller is a prefix of a larger.
 
+        `"8 per class"` draws so many of each class (`cut_per_class`).
+
         Stratified, with an example of every class where the budget allows. Groups are drawn whole, but for the last one, of which a budget
         may hold a part. Dev is capped at the budget too, unless `cap_dev` is off.
 
         Raises:
-            DataError: the budget is larger than train, or smaller than two.
+            DataError: the budget is larger than train, or smaller than two, or it is per class and there are none, or too small ones.
         """
         if labels == "all":
             return self
+        if isinstance(labels, str) and (each := per_class(labels)) is not None:
+            return cut_per_class(self, each, seed, cap_dev)
         if not isinstance(labels, int) or isinstance(labels, bool):
-            raise DataError(f"a label budget is a whole number or 'all', not {labels!r}")
+            raise DataError(f"a label budget is a whole number, 'N per class' or 'all', not {labels!r}")
         if not 2 <= labels <= len(self.train):
             raise DataError(
                 f"a budget of {labels:,} labels cannot be drawn: train has {len(self.train):,} examples"

@@ -78,7 +78,7 @@ def efficiency(results: Results, rows: list[Row]) -> Figure | None:
     """The score by number of labels, a line a recipe; None where there is one number only."""
     import altair as alt
 
-    counts = {labels: count for labels in results.budgets if (count := _labels(results, labels)) is not None}
+    counts = {labels: count for labels in results.budgets if (count := results.labels_at(labels)) is not None}
     if len(set(counts.values())) < 2 or len(counts) < len(results.budgets):
         return None
     known = [row for row in rows if row.mean is not None]
@@ -212,11 +212,3 @@ def _vertical(field: str, title: str, domain: tuple[float, float]) -> "altair.Y"
 def _named(ticks: list[float]) -> str:
     # A Vega expression that names each tick; the values are ours, so nothing of the study's text is in it.
     return "".join(f"datum.value == {tick} ? '{TICKS[tick]}' : " for tick in ticks) + "''"
-
-
-def _labels(results: Results, labels: str) -> int | None:
-    if labels.isdecimal():
-        return int(labels)
-    examples = ((results.study.get("data") or {}).get("task") or {}).get("examples") or {}
-    count = examples.get("train")
-    return int(count) if count else None

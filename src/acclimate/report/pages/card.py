@@ -30,7 +30,7 @@ from acclimate.report.tables.comparison import markdown_table, table_rows
 from acclimate.report.tables.data_facts import data_facts
 from acclimate.report.words.cautions import limits
 from acclimate.report.words.sentences import recipe_sentences
-from acclimate.report.words.text import amount, duration, label_count, listing, percent, score, size, with_labels
+from acclimate.report.words.text import amount, duration, labels_of, listing, percent, score, size, with_labels
 from acclimate.study.outputs.best import loads_plainly
 
 NAME = "README.md"
@@ -183,7 +183,7 @@ def _data(chain: Chain) -> str:
     if chain.without_labels:
         parts.insert(0, "This model has learned from none of these labels: dev chose among the recipes, and test judges.")
     elif budget != "all":
-        parts.insert(0, f"Of the training split this model saw {plain(label_count(budget))} labels, and of dev at most as many.")
+        parts.insert(0, f"Of the training split this model saw {plain(labels_of(budget))}, and of dev at most as many.")
     return "## Data\n\n" + "\n\n".join(parts) if parts else ""
 
 

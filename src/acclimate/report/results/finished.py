@@ -238,9 +238,16 @@ class Results:
 
     @cached_property
     def budgets(self) -> tuple[str, ...]:
-        """Label budgets from the smallest to the largest; "all" is the largest."""
+        """Label budgets from the smallest to the largest; of equal ones "all" is the largest."""
         budgets = dict.fromkeys(run.labels for run in self.runs)
-        return tuple(sorted(budgets, key=lambda labels: (0, int(labels)) if labels.isdecimal() else (1, 0)))
+        return tuple(sorted(budgets, key=lambda labels: (self.labels_at(labels) or math.inf, labels == "all")))
+
+    def labels_at(self, budget: str) -> int | None:
+        """How many labelled examples a budget comes to; None where nobody knows, as of `all` in old folders."""
+        examples = ((self.study.get("data") or {}).get("task") or {}).get("examples") or {}
+        known = self.study.get("budget_sizes") or {}
+        count = int(budget) if budget.isdecimal() else known.get(budget) or (examples.get("train") if budget == "all" else None)
+        return int(count) if count else None
 
     @property
     def failed(self) -> tuple[Run, ...]:

@@ -3,6 +3,7 @@
 import unicodedata
 
 from acclimate.inert import one_line
+from acclimate.settings import per_class
 
 _SUFFIXES = "kMGTPEZ"
 _RIGHT_TO_LEFT = frozenset({"R", "AL"})
@@ -75,13 +76,23 @@ def percent(share: float) -> str:
 
 
 def label_count(labels: str) -> str:
-    """A label budget: `500`, `10,000` or `all`."""
+    """A label budget: `500`, `10,000`, `8 per class` or `all`."""
     return f"{int(labels):,}" if labels.isdecimal() else labels
 
 
 def with_labels(*budgets: str) -> str:
-    """`with 500 labels`, `with 500, 10,000 and all labels`."""
+    """`with 500 labels`, `with 500, 10,000 and all labels`, `with 8 labels per class`."""
+    if any(per_class(labels) for labels in budgets):
+        return f"with {listing([labels_of(labels) for labels in budgets])}"
     return f"with {listing([label_count(labels) for labels in budgets])} label" + ("" if budgets == ("1",) else "s")
+
+
+def labels_of(budget: str) -> str:
+    """`500 labels`, `8 labels per class`."""
+    each = per_class(budget)
+    if each is None:
+        return f"{label_count(budget)} label{'' if budget == '1' else 's'}"
+    return f"{each:,} label{'' if each == 1 else 's'} per class"
 
 
 def listing(words: list[str]) -> str:

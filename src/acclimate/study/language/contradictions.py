@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from acclimate.data.corpus import CorpusSettings
 from acclimate.errors import SettingsError
+from acclimate.settings import per_class
 from acclimate.stages.base import ANSWERING, LABELS_OF, Stage
 from acclimate.study.language.bases import RANDOM, EndOf, LayersOf, New
 from acclimate.study.language.mistakes import Mistake, did_you_mean
@@ -38,6 +39,9 @@ def contradictions(study: "Study", whole: bool = True) -> Iterator[Mistake]:
         yield Mistake(("seeds",), f"the seed {twice[0]} stands here twice")
     if doubled := [budget for budget, times in Counter(study.labels).items() if times > 1]:
         yield Mistake(("labels",), f"the budget {doubled[0]} stands here twice")
+    if study.data.task is not None and not study.data.task.classed and any(per_class(labels) for labels in study.label_budgets):
+        place = next(place for place, labels in enumerate(study.label_budgets) if per_class(labels))
+        yield Mistake(("labels", place), f"{study.data.task.kind} has no classes of which so many could be drawn; say how many in all")
     if study.reference is not None and study.reference not in study.compared:
         names = tuple(study.compared)
         near = did_you_mean(study.reference, names)

@@ -112,6 +112,7 @@ _TYPES = {
     "dict": "a mapping",
     "model": "a mapping",
     "literal": "{expected}",
+    "budget": "so many of each class, as '8 per class'",
 }
 
 

@@ -54,7 +54,7 @@ class Study(Settings):
     seeds: Seeds = 3
     """How many seeds (0, 1, ...), or which: every recipe is run with each of them."""
     labels: tuple[Budget, ...] = Field(default=("all",), min_length=1)
-    """Label budgets: train (and dev) are cut to so many labelled texts; `all` is no limit."""
+    """Label budgets: train (and dev) are cut to so many labelled texts, or so many of each class, as `8 per class`; `all` is no limit."""
     reference: str | None = None
     """The recipe that the others are compared with; default the first."""
     metric: str | None = None

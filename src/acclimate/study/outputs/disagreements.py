@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from acclimate.evaluation.predictions import read_answers
-from acclimate.study.outputs.outcomes import Outcomes, largest_budget
+from acclimate.study.outputs.outcomes import Outcomes
 from acclimate.tasks.split import Column
 from acclimate.tasks.task import Task
 
@@ -13,14 +13,14 @@ SHOWN = 12  # items
 LONGEST = 600  # characters shown of a text
 
 
-def disagreements(outcomes: Outcomes, task: Task, budgets: tuple[str, ...]) -> list[dict[str, Any]]:
+def disagreements(outcomes: Outcomes, task: Task, largest: str) -> list[dict[str, Any]]:
     """At the largest budget, the items on which the rightness of answers differs most between recipes.
 
     For each: `index` (its row in the file), `text` (cut, `cut` says how many characters are missing), `gold`, and by recipe what its seeds
     said (`said`: what most of them did, of numbers the mean) and how right they were in the mean (`right`, 0 to 1). Items on which all
     agree are never among them.
     """
-    largest, test, kind = largest_budget(budgets), task.test, task.kind
+    test, kind = task.test, task.kind
     said: dict[str, list[Column]] = {}
     right: dict[str, list[Any]] = {}
     for run in outcomes.plan.runs:

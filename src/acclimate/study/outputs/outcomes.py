@@ -153,9 +153,8 @@ def _by_name(column: pa.ChunkedArray, names: pa.Array) -> Any:
     return pa.array([[name for name, holds in zip(known, row, strict=True) if holds] for row in column.to_pylist()], pa.list_(pa.string()))
 
 
-def candidates(study: Study, outcomes: Outcomes, metric: Metric) -> list[Candidate]:
+def candidates(outcomes: Outcomes, metric: Metric, largest: str) -> list[Candidate]:
     """The finished runs at the largest label budget."""
-    largest = largest_budget(study.label_budgets)
     return [
         Candidate(
             run.recipe,
@@ -168,11 +167,6 @@ def candidates(study: Study, outcomes: Outcomes, metric: Metric) -> list[Candida
         for run in outcomes.plan.runs
         if run.labels == largest and outcomes.error(run) is None
     ]
-
-
-def largest_budget(budgets: tuple[str, ...]) -> str:
-    """The budget that a study's verdict speaks of."""
-    return max(budgets, key=lambda labels: float("inf") if labels == "all" else int(labels))
 
 
 def stage_facts(outcomes: Outcomes, cached: set[str], usual: Mapping[str | None, str]) -> list[dict[str, Any]]:

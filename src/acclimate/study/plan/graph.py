@@ -175,7 +175,7 @@ class _Paths:
 
     def _kept(self, node: Node, link: ChainLink, recipe: str, apart: bool) -> Node:
         """The node with its title, or the one that is there already."""
-        budget = "" if node.labels == "all" else f", {node.labels} labels"
+        budget = "" if node.labels == "all" else f", {node.labels}{' labels' if node.labels.isdecimal() else ''}"
         node = replace(node, title=f"{recipe}{f', seed {node.seed}' if apart else ''}{budget}: {node.stage.title()}")
         self.given.setdefault(node.key, link.given)
         return self.nodes.setdefault(node.key, node)

@@ -14,6 +14,7 @@ from acclimate.study.plan.graph import Plan
 from acclimate.study.plan.readings import Readings
 from acclimate.study.plan.smoke import sliver, smoke_study
 from acclimate.study.store.artifacts import Store
+from acclimate.tasks.budgets import by_size, told
 from acclimate.tasks.opened import Data
 from acclimate.training.precision import PRECISIONS
 
@@ -34,6 +35,19 @@ class Prepared:
     def readings(self) -> Readings:
         """The data in the vocabularies of the bases, measured when it is asked for."""
         return Readings(self.data)
+
+    @cached_property
+    def budget_sizes(self) -> dict[str, int]:
+        """Training examples at each label budget, the fewest first; where texts have several labels, those of the first seed."""
+        task, study = self.data.task, self.study
+        return {} if task is None else by_size(task, study.label_budgets, study.seed_list[0])
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be known of the data, and of the label budgets."""
+        task, seed = self.data.task, self.study.seed_list[0]
+        budgets = [] if task is None else [note for labels in self.budget_sizes for note in told(task, labels, seed)]
+        return (*self.data.notes(), *budgets)
 
 
 def prepare(
