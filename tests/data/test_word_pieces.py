@@ -133,7 +133,7 @@ def test_a_sentence_of_five_thousand_words_is_read_whole(tmp_path):
     text = " ".join(["Ada", "Lovelace", "wrote", "naïve"] * 1250)
     found = sequences([text, "Ada"], words_of([text, "Ada"]), tmp_path, TOKENIZERS["bytes"], 512, 128)
     assert found.answering().asked(np.arange(len(found)))[:, 0].tolist() == list(range(5001))
-    assert (found.texts, found.pieces.several, found.lengths.max()) == (2, 1, 512)
+    assert (found.texts, found.several, found.lengths.max()) == (2, 1, 512)
     assert len(found) == 2 - (-(found.store.offsets[1] - 510) // (510 - 128))
     assert found.told("test") == "test texts: 1 of 2 are longer than 512 tokens and are read in overlapping windows"
 

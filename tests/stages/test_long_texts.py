@@ -136,7 +136,8 @@ def test_a_text_of_any_length_is_answered_as_plain_transformers_answers_its_wind
     # So does the code on its card.
     monkeypatch.chdir(folder)
     code: dict[str, Any] = {}
-    exec(told_of(pool, 4, 16, config["problem_type"])["plain_use"], code)
+    told = told_of(pool, 4, 16, config["problem_type"])
+    exec(told["plain_use"], code)
     np.testing.assert_allclose(code["probabilities"](texts[-1]).numpy(), expected[-1], atol=1e-5)
     written = read_answers(output / "predictions.parquet", "test", ("predicted", "probabilities"))
     np.testing.assert_allclose(written["probabilities"], predictor.probabilities(test.inputs[0]), atol=1e-5)
