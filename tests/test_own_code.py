@@ -150,5 +150,7 @@ def test_a_module_that_fails_says_in_which_of_its_lines(study):
     write(study, {"failing.py": "import fails\ndef f(o, l): ...\n", "fails.py": "x = 1\nx / 0\n", "number.py": "f = 1\n"})
     with pytest.raises(SettingsError, match=r"failing:f cannot be imported: ZeroDivisionError: .*fails.py:2\)"):
         OwnCode.find("failing:f", study).load()
+    with pytest.raises(SettingsError, match="leaving:f cannot be imported: SystemExit: 3"):
+        OwnCode.find("leaving:f", write(study, {"leaving.py": "def f(o, l): ...\nraise SystemExit(3)\n"})).load()
     with pytest.raises(SettingsError, match="'f' a int, which cannot be called"):
         OwnCode.find("number:f", study).load()

@@ -137,7 +137,7 @@ class OwnCode:
             function = getattr(__import__(self.module, fromlist=[self.function]), self.function)
         except AcclimateError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise SettingsError(f"{self.written} cannot be imported: {self.told_error(error)}") from error
         if not callable(function):
             raise SettingsError(f"{self.written}: {self.file} makes {self.function!r} a {type(function).__name__}, which cannot be called")
