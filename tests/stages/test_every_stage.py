@@ -20,9 +20,10 @@ from acclimate.modeling.fast_paths import FastPaths
 from acclimate.modeling.folder import ModelFolder
 from acclimate.modeling.source import Source, resolve_base
 from acclimate.modeling.trained_base import import_trained
-from acclimate.stages import BASES, STAGES
+from acclimate.stages import BASES, STAGES, Searching
 from acclimate.stages.base import ANSWERING, Context, Role, Runtime
 from acclimate.stages.planned import Classifier, Sizes, Work
+from acclimate.stages.search import number_of
 from acclimate.study.plan import graph
 from acclimate.study.plan.readings import Readings
 from acclimate.tasks.opened import Data, DataSettings
@@ -88,6 +89,11 @@ KEYS = {
     "start": "d69e6c6d814ac861",
     "cut": "b4eecfdfd92a6df3",
 }
+
+
+def _number(stage):
+    """The first of its settings that can be searched; None where none can."""
+    return next((name for name in stage.model_fields if stage.unsearchable() is None and number_of(stage, (name,)) is not None), None)
 
 
 def example(stage, world):
@@ -286,3 +292,18 @@ def test_stopped_at_any_step_and_continued_it_ends_bitwise_equal(stage, run, str
     assert outcome.metrics == whole.metrics
     assert outcome.notes == whole.notes
     assert outcome.log == whole.log
+
+
+@pytest.mark.parametrize("stage", [stage for stage in STAGES if _number(stage) is not None], ids=lambda stage: stage.word())
+def test_a_number_of_what_learns_is_searched_without_a_look_at_test(stage, world):
+    its, name = world.of(stage), _number(stage)
+    tried = type(example(stage, its)).model_validate(example(stage, its).sliver().model_dump() | {name: {"search": {"of": [1, 2]}}})
+    search = Searching(of=tried)
+    here = context(its, world.folder / stage.word() / "searched")
+    outcome = search.run(None if stage.role == "baseline" else its.parent, here)
+    assert outcome.metrics["found"][name] in (1, 2)
+    assert [trial["values"] for trial in outcome.metrics["trials"]] == [{name: 1}, {name: 2}]
+    assert not files(here.output)
+    given = Sizes() if stage.role == "baseline" else its.given
+    reads = Readings(its.data).read_by(graph.Node("key", search, "parent", 0, "all", "", ()), given.source, FastPaths())
+    assert search.work(given, reads).tokens == 2 * tried.work(given, reads).tokens

@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from acclimate.errors import SettingsError
+from acclimate.stages.finetune import Finetune
 
 BILSTM = "embedding: 4, hidden: 4, epochs: 2, min_steps: 0"
 SEARCH = f"""
@@ -122,6 +123,38 @@ def test_both_ends_are_checked_against_the_model(plan_of):
     text = "{head}\nrecipes:\n  a:\n    - finetune: {{ train: {{search: [1, 9]}} }}\n"
     with pytest.raises(SettingsError, match=r"recipes\.a: train: 9 layers were asked for"):
         plan_of(text)
+
+
+@pytest.mark.parametrize(
+    "stage", ["zero_shot: {{ template: about, max_length: {{search: [8, 64]}} }}", "prune: {{ size: {{search: [8, 64]}} }}"]
+)
+def test_what_trains_nothing_searches_nothing(stage, plan_of):
+    with pytest.raises(SettingsError, match=r"(zero_shot|prune)\.\w+: (zero_shot|prune) learns no task"):
+        plan_of("{head}\nrecipes:\n  a: [{{ " + stage + " }}, finetune]\n")
+
+
+def test_a_smoke_run_makes_two_trials_and_searches_nothing_that_it_cuts_short(write_study, tmp_path):
+    from acclimate.study.language.study import load_study
+    from acclimate.study.plan.smoke import smoke_study
+
+    text = "{head}\nrecipes:\n  a: [finetune: {{ lr: {{search: [1e-5, 1e-4]}}, epochs: {{search: [2, 8]}} }}]\n"
+    (stage,) = smoke_study(load_study(write_study(tmp_path, text))).recipes["a"].stages
+    assert list(stage.searches) == ["lr"]
+    assert stage.trials == 2
+    assert stage.epochs == 1
+
+
+def test_numbers_inside_other_settings_are_searched_too():
+    stage = Finetune(
+        loss={"focal": {"gamma": {"search": [1, 3]}}},
+        head={"dropout": {"search": {"of": [0.1, 0.3]}}},
+        class_weights={"rare": {"search": [1, 20]}},
+    )
+    assert stage.search_told == ("loss.focal.gamma: 1 to 3; head.dropout: 0.1, 0.3; class_weights.rare: 1 to 20 (log scale), 8 trials")
+    found = stage.with_found({"loss.focal.gamma": 2.5, "head.dropout": 0.1, "class_weights.rare": 4.0})
+    assert not found.searches
+    assert (found.loss.gamma, found.head.dropout, found.class_weights) == (2.5, 0.1, {"rare": 4.0})
+    assert Finetune.model_validate(stage.model_dump(mode="json")).searches == stage.searches
 
 
 def test_editors_know_a_search_where_a_number_of_a_stage_that_learns_stands():

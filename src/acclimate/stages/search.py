@@ -23,7 +23,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from acclimate.errors import did_you_mean
-from acclimate.settings import Settings
+from acclimate.settings import ByName, Settings
 
 MOST_TRIALS = 200
 MOST_SEARCHED = 4  # settings of a stage: more would need more trials than anybody has
@@ -186,11 +186,11 @@ class Searchable(Settings):
             _put(written, tuple(name.split(".")), value)
         return type(self).model_validate(written)
 
-    def with_trials(self, most: int) -> Self:
-        """The same with at most so many trials."""
-        made = self.model_copy()
-        trials = min(most, self.trials)
-        made._searches = {path: search.model_copy(update={"trials": trials}) for path, search in self._searches.items()}
+    def with_trials(self, most: int, whole: Self) -> Self:
+        """The same with at most so many trials, of those settings alone that are what they are in the `whole` stage."""
+        made, trials = self.model_copy(), min(most, self.trials)
+        kept = {path: search for path, search in self._searches.items() if getattr(self, path[0]) == getattr(whole, path[0])}
+        made._searches = {path: search.model_copy(update={"trials": trials}) for path, search in kept.items()}
         return made
 
     def ends(self) -> Iterator[Self]:
@@ -309,6 +309,8 @@ def number_of(model: type[Settings], path: Path) -> type[int] | type[float] | No
                 if name not in each.model_fields and each is model:
                     return float  # an unknown key: the model says so, and which is near
                 below += _members(each.model_fields[name].annotation) if name in each.model_fields else []
+            elif isinstance(each, ByName):
+                below += [member for word, member in zip(each.words, each.members, strict=True) if word == name]
             elif get_origin(each) is dict:
                 below += _members(get_args(each)[1])
         found = below
@@ -318,7 +320,8 @@ def number_of(model: type[Settings], path: Path) -> type[int] | type[float] | No
 def _members(annotation: Any) -> list[Any]:
     """The members of a union, without what is only said about them."""
     if get_origin(annotation) is Annotated:
-        return _members(get_args(annotation)[0])
+        by_name = [each for each in annotation.__metadata__ if isinstance(each, ByName)]
+        return [*by_name] or _members(get_args(annotation)[0])
     if get_origin(annotation) in (None, dict, list, tuple, Literal):
         return [annotation]
     return [member for part in get_args(annotation) for member in _members(part)]

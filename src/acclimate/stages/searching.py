@@ -111,6 +111,7 @@ class Searching(Stage):
             began=time.monotonic(),
             trial=lambda step, best: is_behind(before, step, best),
         )
+        runtime.reporter.start(here.title, 1, 0)  # a stage that trains by steps says more
         try:
             outcome = self.of.with_found(values).run(parent, here)
         except DivergedError:

@@ -24,7 +24,7 @@ def smoke_study(study: Study) -> Study:
 
 
 def _sliver_of(stage: Stage) -> Stage:
-    return stage.sliver().with_trials(TRIALS)
+    return stage.sliver().with_trials(TRIALS, stage)
 
 
 def sliver(data: Data) -> Data:
