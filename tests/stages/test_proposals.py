@@ -81,6 +81,9 @@ def test_a_trial_is_behind_only_at_a_step_that_enough_others_reached():
     assert is_behind(whole, 10, 0.34)
     assert not is_behind(whole, 10, 0.36)
     assert not is_behind(whole, 15, 0.0)
+    long = [trial(number, [[10, 0.5], [40, 0.6]]) for number in range(4)]
+    assert not is_behind(long, 10, 0.1), "not in the first third"
+    assert is_behind(long, 40, 0.1)
     assert not is_behind(whole[:3], 10, 0.0)
     assert not is_behind([*whole[:3], trial(4, [[10, 0.9]], "pruned")], 10, 0.0)
 

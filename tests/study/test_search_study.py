@@ -184,7 +184,7 @@ def test_the_report_the_files_and_the_card_say_what_was_tried_and_taken(ran):
     for page in ((out / "report.md").read_text(), (out / "report.html").read_text()):
         assert "search of lr for bilstm, 3 trials" in page
         assert "taken" in page
-        assert f"{found:g}" in page
+        assert f"{found:.3g}" in page
         assert "The recipes were not searched alike" in page
         assert "had 3 trials" in page
     assert list((out / "plots").glob("search-*.svg"))

@@ -125,7 +125,7 @@ class Searching(Stage):
         score = float(devices.sum(outcome.metrics[f"dev_{metric.name}"] if devices.is_main else 0.0))
         curve = [[float(line["step"]), float(line["score"])] for line in outcome.log if "step" in line and "score" in line]
         state: Literal["pruned", "done"] = "pruned" if outcome.metrics.get("pruned") else "done"
-        said = ", ".join(f"{name} {value:g}" for name, value in values.items())
+        said = ", ".join(f"{name} {value:.3g}" for name, value in values.items())
         runtime.reporter.say(f"{here.title}: {said}: dev {metric.name} {score:.4f}{' (ended early)' if state == 'pruned' else ''}")
         return Trial(number, values, state, score, metric.merit(score), outcome.cost.to_json(), curve)
 
@@ -143,7 +143,7 @@ class Searching(Stage):
     def _notes(self, best: Trial, trials: list[Trial]) -> tuple[str, ...]:
         """What should be known of it: a best value near an end of what was tried, or trials that diverged."""
         notes = [
-            f"the best {name} of the search, {best.values[name]:g}, is near an end of what was tried ({search.told()}): look further"
+            f"the best {name} of the search, {best.values[name]:.3g}, is near an end of what was tried ({search.told()}): look further"
             for name, search in self.of.searches.items()
             if search.near_an_end(best.values[name])
         ]

@@ -12,6 +12,7 @@ from acclimate.files import write_text
 
 FOUND = "found"  # of metrics: the values that a search has found, by the name of the setting
 LEAST_FINISHED = 4  # trials before any is ended early
+WARM_SHARE = 1 / 3  # of the steps of the longest
 
 log = logging.getLogger(__name__)
 
@@ -59,10 +60,13 @@ def write_trials(file: Path, trials: Sequence[Trial]) -> None:
 def is_behind(trials: Sequence[Trial], step: int, best: float) -> bool:
     """Whether a trial whose best score so far is `best` ends early: it is below the median of what finished trials had at this step.
 
-    So no trial that could be the best ever ends (Golovin et al. 2017, section 3.2.2): some finished one has reached more.
+    That is the median rule of Golovin et al. 2017. In the first third, where rates still rise and scores say little, none ends.
     """
-    at_step = [merit for trial in trials if trial.state == "done" for other, merit in trial.curve if other == step]
-    return len(at_step) >= LEAST_FINISHED and best < median(at_step)
+    finished = [trial for trial in trials if trial.state == "done" and trial.curve]
+    at_step = [merit for trial in finished for other, merit in trial.curve if other == step]
+    if len(at_step) < LEAST_FINISHED or step < WARM_SHARE * max(trial.curve[-1][0] for trial in finished):
+        return False
+    return best < median(at_step)
 
 
 def best_of(trials: Sequence[Trial]) -> Trial | None:

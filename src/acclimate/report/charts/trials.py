@@ -44,6 +44,6 @@ def _figure(results: Results, search: SearchFact, name: str, file: str) -> Figur
     )
     taken = next(trial for trial in search.trials if trial.taken)
     title = search_title(results, search)
-    told = f"The large dot was taken ({name} {taken.values[name]:g}, {score(taken.score)}); hollow ones ended early."
+    told = f"The large dot was taken ({name} {taken.values[name]:.3g}, {score(taken.score)}); hollow ones ended early."
     caption = f"{title}: {judged} by {name}. {told}"
     return Figure(file, caption, caption, draw(chart, WIDTH, HEIGHT))

@@ -30,7 +30,7 @@ def _grid(results: Results, search: SearchFact) -> Grid:
     def row(trial: Tried) -> tuple[str, ...]:
         told = "taken" if trial.taken else STATES.get(trial.state, trial.state)
         steps = "–" if trial.steps is None else f"{trial.steps:,}"
-        values = (f"{trial.values[name]:g}" for name in search.names)
+        values = (f"{trial.values[name]:.3g}" for name in search.names)
         return (*values, score(trial.score), told or "–", steps, duration(trial.seconds), str(trial.number))
 
     rows = sorted(search.trials, key=lambda trial: tuple(trial.values.values()))
