@@ -179,7 +179,8 @@ def combined(
     The single sources' sum less the interaction `both`, which each of the two contains; never less than either source alone, and never less
     than one text's weight. Freedom lies between S - 1 and N - 1.
     """
-    from scipy.stats import chi2
+    # scipy.special has the functions that scipy.stats wraps, in a twentieth of the time and loaded in a tenth: a study's advice asks often.
+    from scipy.special import gammaincinv
 
     def whole(seed_part: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(np.maximum.reduce([seed_part + text_variance - both, seed_part, text_variance]), dtype=np.float64)
@@ -187,7 +188,7 @@ def combined(
     # A few seeds that happen to agree would also claim many degrees of freedom, and intervals would be too narrow just then (coverage
     # 92 % at 3 seeds, 87 % at 2). So the seeds' share weighs with its 80 % upper bound here. The interaction is taken off here, too:
     # counted twice it would look like well-known variance, and equal recipes would differ in 6.3 % of studies where seeds dominate.
-    bound = seed_variance * (seeds - 1) / float(chi2.ppf(1 - BOUND, seeds - 1))
+    bound = seed_variance * (seeds - 1) / float(2 * gammaincinv((seeds - 1) / 2, 1 - BOUND))  # a quantile of chi-square
     parts = bound**2 / (seeds - 1) + text_variance**2 / (texts - 1)
     freedom = np.divide(whole(bound) ** 2, parts, out=np.full(np.shape(parts), float(texts - 1)), where=parts > 0)
     # Identical predictions on every text still leave the next text open.
@@ -200,9 +201,9 @@ def detectable_effect(error: float, freedom: float, compared: int, alpha: float 
 
     (t[1 - alpha / 2m] + t[power]) standard errors.
     """
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
-    return float(t.ppf(1 - alpha / (2 * compared), freedom) + t.ppf(POWER, freedom)) * error
+    return float(stdtrit(freedom, 1 - alpha / (2 * compared)) + stdtrit(freedom, POWER)) * error
 
 
 def holm(p: Sequence[float]) -> list[float]:
@@ -216,10 +217,10 @@ def holm(p: Sequence[float]) -> list[float]:
 
 
 def _with_numbers(blank: Verdict, spread: Spread, alpha: float) -> Verdict:
-    from scipy.stats import t
+    from scipy.special import stdtr, stdtrit
 
-    half = float(t.ppf(1 - alpha / 2, spread.freedom)) * spread.error
-    p = 1.0 if spread.difference == 0 else float(2 * t.sf(abs(spread.difference) / spread.error, spread.freedom))
+    half = float(stdtrit(spread.freedom, 1 - alpha / 2)) * spread.error
+    p = 1.0 if spread.difference == 0 else float(2 * stdtr(spread.freedom, -abs(spread.difference) / spread.error))
     p = max(p, sys.float_info.min)  # no study can rule chance out: a p-value too small for a float is not 0
     low, high = spread.difference - half, spread.difference + half
     # One seed never tells, however large the difference.
