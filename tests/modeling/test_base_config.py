@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from acclimate.errors import ModelError
 from acclimate.modeling import source as source_module
+from acclimate.modeling.architecture import Architecture
 from acclimate.modeling.folder import import_base
 from acclimate.modeling.shape import Shape
 from acclimate.modeling.source import new_source, resolve_base
@@ -45,6 +46,20 @@ def test_a_model_larger_than_its_weights_is_refused_before_it_is_built(changes, 
     monkeypatch.setattr("acclimate.modeling.architecture.Architecture.build", lambda *_: pytest.fail("a model was built"))
     with pytest.raises(ModelError, match=r"describes a model of at least [\d,]+ parameters, and its weights hold [\d,]+"):
         edited(bert.folder, **changes)
+
+
+def test_what_an_architecture_is_made_of_is_found_out_once_for_all_folders_of_one_configuration(bert, monkeypatch):
+    edited(bert.folder, hidden_dropout_prob=0.123)
+    first = Architecture.of(bert.folder)
+    seen = {kind: (first.class_name(kind), first.head_names(kind)) for kind in ("mlm", "classifier", "tagger")}
+    built, build = [], Architecture.build
+    monkeypatch.setattr(Architecture, "build", lambda *asked: built.append(asked) or build(*asked))
+    again = Architecture.of(bert.folder)
+    assert seen == {kind: (again.class_name(kind), again.head_names(kind)) for kind in seen}
+    assert not built
+    edited(bert.folder, hidden_dropout_prob=0.124)
+    Architecture.of(bert.folder)
+    assert len(built) == 1
 
 
 def test_a_model_smaller_than_its_weights_is_not_cut_without_a_word(bert, tmp_path):

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -49,7 +48,7 @@ class Architecture:
         """
         try:
             architecture = Architecture(AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True))
-            _ = architecture._mlm  # what cannot be built is found out here
+            _ = architecture._outline("mlm")  # what cannot be built is found out here
         except Exception as error:  # the file is somebody else's: whatever the library trips over is in it
             what = f"base {name}" if name else str(folder)
             raise ModelError(f"{what}: its config.json does not describe a model ({first_line(error)})") from error
@@ -66,34 +65,48 @@ class Architecture:
 
     def class_name(self, kind: Kind) -> str:
         """The class that transformers has for this kind, e.g. `BertForMaskedLM`."""
-        return type(self._mlm if kind == "mlm" else self.on_meta(kind)).__name__
-
-    @cached_property
-    def _mlm(self) -> PreTrainedModel:
-        return self.on_meta("mlm")
+        return self._outline(kind).class_name
 
     @property
     def prefix(self) -> str:
         """What the names of the body's tensors begin with, e.g. `bert.`."""
-        return f"{self._mlm.base_model_prefix}."
+        return self._outline("mlm").prefix
 
-    @cached_property
+    @property
     def mlm_names(self) -> frozenset[str]:
         """The tensors of the MLM head, tied ones left out."""
-        return self._heads(self._mlm)
+        return self.head_names("mlm")
 
     def head_names(self, kind: Kind) -> frozenset[str]:
         """The tensors of the architecture's own head of this kind (a deeper one has others under the last of them)."""
-        return self.mlm_names if kind == "mlm" else self._heads(self.on_meta(kind))
+        outline = self._outline(kind)
+        return frozenset(name for name in outline.names if not name.startswith(outline.prefix))
 
-    @cached_property
+    @property
     def pooler_names(self) -> frozenset[str]:
         """The tensors of a pooler inside the body; none where the architecture has no such thing."""
-        pooler = family_of(self.config).pooler
-        return frozenset(self.prefix + name for name in untied(self.on_meta("base")) if pooler and name.startswith(f"{pooler}."))
+        pooler, outline = family_of(self.config).pooler, self._outline("base")
+        return frozenset(outline.prefix + name for name in outline.names if pooler and name.startswith(f"{pooler}."))
 
-    def _heads(self, model: PreTrainedModel) -> frozenset[str]:
-        return frozenset(name for name in untied(model) if not name.startswith(self.prefix))
+    def _outline(self, kind: Kind) -> "_Outline":
+        # To make a model, be it without weights, takes longer than all else that is asked of a folder, and folders have few configurations.
+        asked = (kind, type(self.config), self.config.to_json_string(use_diff=False))
+        if asked not in _OUTLINES:
+            model = self.on_meta(kind)
+            _OUTLINES[asked] = _Outline(type(model).__name__, f"{model.base_model_prefix}.", frozenset(untied(model)))
+        return _OUTLINES[asked]
+
+
+@dataclass(frozen=True)
+class _Outline:
+    """What a model is called, and its tensors (tied ones left out)."""
+
+    class_name: str
+    prefix: str
+    names: frozenset[str]
+
+
+_OUTLINES: dict[tuple[Kind, type, str], _Outline] = {}
 
 
 def untied(model: PreTrainedModel) -> dict[str, Tensor]:
