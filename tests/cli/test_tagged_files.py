@@ -3,10 +3,12 @@
 import json
 
 import pyarrow.parquet as pq
+import pytest
 
 CONLL = "".join(f"-DOCSTART- -X- O\n\nU.N. NNP I-ORG\nsays VB O\nw{n} NNP I-PER\n\n" for n in range(40))
 
 
+@pytest.mark.usefixtures("one_process")
 def test_files_in_columns_are_learned_from_judged_by_and_answered(acclimate, tmp_path):
     (tmp_path / "train.txt").write_text(CONLL)
     (tmp_path / "gold.txt").write_text(CONLL.replace("\nw", "\nv"))

@@ -114,16 +114,14 @@ class Worker:
             devices.wait()
 
     def _run(self, node: Node, output: Path) -> None:
-        from acclimate.modeling.folder import ModelFolder
-
         # This process has read the task by itself; a corpus says the same of itself when it has been read to its end.
         for what, planned in zip(node.stage.reads(), node.fingerprints, strict=True):
             if fingerprint_of(what, self._data, node.labels, node.seed) != planned:
                 raise changed(f"the data ({what} of the task)")
         with ExitStack() as stack:
             folders = {key: stack.enter_context(self._store.using(key, self._patience)) for key in node.parents}
-            parent = ModelFolder(folders[node.parent] / "model") if node.parent is not None else None
-            beside = {name: ModelFolder(folders[key] / "model") for name, key in node.beside}
+            parent = _model(folders[node.parent]) if node.parent is not None else None
+            beside = {name: _model(folders[key]) for name, key in node.beside}
             chain = _costs({key: read_json(folder / METRICS) for key, folder in folders.items()})
             runtime = self._runtime
             # Reading a base is no training.
@@ -233,6 +231,12 @@ def _costs(parents: Mapping[str, Any]) -> list[list[Any]]:
     for key, measured in parents.items():
         found |= dict(measured["chain"]) | {key: measured["cost"]}
     return [[key, cost] for key, cost in found.items()]
+
+
+def _model(artifact: Path) -> "ModelFolder":
+    from acclimate.modeling.folder import ModelFolder  # most of transformers, which a baseline, made from nothing, does without
+
+    return ModelFolder(artifact / "model")
 
 
 def _quieten_libraries() -> None:
