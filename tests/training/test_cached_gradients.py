@@ -1,9 +1,7 @@
 """Cached gradients are those of one large batch, whatever a batch is cut into."""
 
 import copy
-import os
-import subprocess
-import sys
+import multiprocessing
 import weakref
 from contextlib import ExitStack
 from dataclasses import replace
@@ -19,7 +17,7 @@ from tests.modeling.conftest import KINDS, build_tiny, make_batch
 from tests.modeling.padded import LENGTHS, padded_logits
 from tests.objectives.given import loss_of_names
 from tests.toys.contrast import Contrast
-from tests.training.seen_together import BATCHES, PARTS, Contrasts, Sums, every_case, gradients, trained
+from tests.training.seen_together import BATCHES, PARTS, Contrasts, Sums, every_case, gradients, one_of_two, trained
 from tests.training.test_loop import SETTINGS, TEXTS, Toy, Toys, run, weights
 
 from acclimate.data.batches import CountOrder
@@ -348,13 +346,15 @@ def test_losses_that_are_sums_never_come_here():
     assert together(OBJECTIVE) is OBJECTIVE
 
 
-@pytest.mark.slow
-def test_two_processes_see_each_other_s_items(tmp_path, request):
-    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "tests.training.seen_together"]
-    process = subprocess.run(
-        [*start, str(tmp_path)], env={**os.environ, "OMP_NUM_THREADS": "1"}, cwd=request.config.rootpath, capture_output=True, text=True
-    )
-    assert process.returncode == 0, process.stderr
+@pytest.mark.measured(0)
+def test_two_processes_see_each_other_s_items(tmp_path):
+    context = multiprocessing.get_context("spawn" if torch.cuda.is_available() else "fork")
+    processes = [context.Process(target=one_of_two, args=(rank, tmp_path)) for rank in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0]
     two = load_file(tmp_path / "two.safetensors")
     one = {**every_case(Devices("float32")), **trained(tmp_path / "one")}
     assert two.keys() == one.keys()

@@ -199,28 +199,28 @@ def _block(introduction: str, model: type[Settings]) -> str:
     hidden = "loss" if issubclass(model, LossSettings) else "stage"  # said by the key in front of the settings
     if all(name == hidden or field.exclude for name, field in model.model_fields.items()):
         return f"{about}\n"
+    kinds = _kinds(model)
     lines = [about, "", "| key | type | default | meaning |", "|---|---|---|---|"]
     for name, field in model.model_fields.items():
         if name == hidden:
             continue
         default = "required" if field.is_required() else f"`{_written(field.get_default(call_default_factory=True))}`"
-        lines.append(f"| `{name}` | {_cell(_kind(model, name))} | {_cell(default)} | {_cell(_description(field))} |")
+        lines.append(f"| `{name}` | {_cell(kinds[name])} | {_cell(default)} | {_cell(_description(field))} |")
     return "\n".join(lines) + "\n"
 
 
-def _kind(model: type[Settings], name: str) -> str:
-    """The type of a field in words, e.g. `number > 0, or null`."""
+def _kinds(model: type[Settings]) -> dict[str, str]:
+    """The type of each field in words, e.g. `number > 0, or null`."""
     if issubclass(model, Recipe):
         plain = f", or a plain baseline with settings, {model.table.with_settings}" if model.table.baselines else ""
         asking = "".join(f", or `{{{word}: model or recipe, settings}}`" for word in model.table.asking_names)
         base = f"text, or `{{layers_of, keep}}`, or `{{end_of}}`, or `random: {{sizes}}`{plain}{asking}"
-        return {"base": base, "stages": "list of stages", "draw": "whole number ≥ 0"}[name]
-    if issubclass(model, Study) and name == "recipes":
-        return "mapping of names to recipes"
+        return {"base": base, "stages": "list of stages", "draw": "whole number ≥ 0"}
+    known = {"recipes": "mapping of names to recipes"} if issubclass(model, Study) else {}
     schema = TypeAdapter(model).json_schema()
     definitions = schema.get("$defs", {})
     properties = schema.get("properties") or next(part["properties"] for part in schema["anyOf"] if "properties" in part)
-    return _words(properties[name], definitions)
+    return {name: known.get(name) or _words(properties[name], definitions) for name in model.model_fields if name in properties}
 
 
 _KINDS = {"string": "text", "integer": "whole number", "number": "number", "boolean": "`true` or `false`", "null": "`null`"}
