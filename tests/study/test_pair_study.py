@@ -27,7 +27,7 @@ base: {folder}/model
 data:
   task: {task}
 seeds: 2
-labels: [40, all]
+labels: {labels}
 reference: fine-tune
 recipes:
   fine-tune: [finetune: {{ lr: 1e-2, epochs: 3, min_steps: 0, patience: null, max_length: 24 }}]
@@ -36,6 +36,7 @@ recipes:
   majority: {{ base: majority }}
 """
 KINDS = ("pair", "similarity")
+LABELS = {"pair": "[40, all]", "similarity": "[40]"}
 
 
 def rows(count, seed):
@@ -77,7 +78,7 @@ def studied(tiny_world, tmp_path_factory):
     world(folder, tiny_world)
     for kind in KINDS:
         task = DATA.format(kind=kind, folder=folder, more="")
-        (folder / f"{kind}.yaml").write_text(STUDY.format(folder=folder, task=task))
+        (folder / f"{kind}.yaml").write_text(STUDY.format(folder=folder, task=task, labels=LABELS[kind]))
         run_study(load_study(folder / f"{kind}.yaml"), folder, Options(out=folder / kind, store=folder / f"{kind} store", engine="inline"))
         publish(folder / kind)
     return folder
@@ -270,10 +271,10 @@ def test_the_plan_counts_the_tokens_of_both_texts_as_they_are_cut(studied, tmp_p
 
 def test_class_weights_and_losses_of_names_are_refused_for_scores_before_anything_runs(studied, tmp_path):
     task = DATA.format(kind="similarity", folder=studied, more="")
-    study = STUDY.format(folder=studied, task=task).replace("train: head", "class_weights: balanced")
+    study = STUDY.format(folder=studied, task=task, labels="[40]").replace("train: head", "class_weights: balanced")
     with pytest.raises(AcclimateError, match="class_weights: this task has no classes"):
         plan_of(tmp_path, study)
-    study = STUDY.format(folder=studied, task=task).replace("train: head", "loss: focal")
+    study = STUDY.format(folder=studied, task=task, labels="[40]").replace("train: head", "loss: focal")
     with pytest.raises(AcclimateError, match="loss: similarity is learned by squared_error alone"):
         plan_of(tmp_path, study)
 
@@ -282,6 +283,6 @@ def test_a_tokenizer_without_a_template_for_pairs_is_told_when_planning(studied,
     from acclimate.study.plan.estimate import estimates
 
     task = DATA.format(kind="pair", folder=studied, more="")
-    prepared = plan_of(tmp_path, STUDY.format(folder=tiny_world, task=task))
+    prepared = plan_of(tmp_path, STUDY.format(folder=tiny_world, task=task, labels="[40]"))
     with pytest.raises(AcclimateError, match="puts nothing between the two texts of a pair"):
         estimates(prepared, 1e9)
