@@ -3,7 +3,6 @@
 import json
 import random
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import torch
 from tests.study.conftest import WORDS, sentence, tiny_model, write_jsonl
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from acclimate.errors import DataError, Interrupted, ModelError, SettingsError
+from acclimate.errors import DataError, Interrupted, ModelError
 from acclimate.evaluation.predictions import read_answers
 from acclimate.evaluation.predictor import load_predictor
 from acclimate.modeling.folder import ModelFolder
@@ -20,6 +19,7 @@ from acclimate.modeling.source import resolve_base
 from acclimate.report.pages.long_text_use import told_of
 from acclimate.stages import BASES
 from acclimate.stages.base import Context, Runtime
+from acclimate.stages.bilstm import Bilstm
 from acclimate.stages.finetune import Finetune
 from acclimate.stages.planned import Sizes
 from acclimate.study.plan import graph
@@ -277,35 +277,11 @@ def test_error_refuses_texts_that_are_too_long_with_their_number_and_the_longest
         world.run(stage, "refused")
 
 
-PAIRS = {"kind": "pair"}
-TAGS = {"kind": "tag"}
-
-
-@pytest.mark.parametrize(
-    ("task", "settings", "told"),
-    [
-        ({}, {"stride": 4}, "stride: .* say `long: windows`, or leave `stride` out"),
-        ({}, {"long": "error", "stride": 4}, "stride: .* say `long: windows`"),
-        ({}, {"pool": "max"}, "pool: classify has windows to be pooled with `long: windows` alone"),
-        ({}, {"long": "windows", "stride": 14}, "windows of 16 tokens cannot overlap by 14"),
-        (PAIRS, {"long": "windows"}, "long: windows are of one text, and an item of pair has 2"),
-        (TAGS, {"long": "cut"}, "long: tag answers every word"),
-        (TAGS, {"long": "windows", "pool": "max"}, "pool: tag answers every word"),
-    ],
-)
-def test_what_makes_no_sense_is_refused_with_what_to_say_instead(world, tmp_path, task, settings, told):
-    rows = {
-        "pair": [{"text": f"one {number}", "text_b": f"other {number}", "label": "ab"[number % 2]} for number in range(40)],
-        "tag": [{"tokens": ["in", f"place{number}"], "tags": ["O", "B-loc"]} for number in range(40)],
-        "classify": [{"text": f"text {number}", "label": "ab"[number % 2]} for number in range(40)],
-    }[task.get("kind", "classify")]
-    write_jsonl(tmp_path / "all.jsonl", rows)
-    opened = Data.open(DataSettings.model_validate({"task": {**task, "path": str(tmp_path / "all.jsonl")}}), Path(), tmp_path).task
-    with pytest.raises(SettingsError, match=told):
-        Finetune(max_length=16, **settings).check(Sizes.of(world.source), opened)
-
-
-def test_what_is_done_without_being_asked_leaves_no_trace_in_keys():
-    assert not {"long", "pool", "stride"} & Finetune().keyed().keys()
-    assert Finetune(long="cut").keyed() == Finetune().keyed()
-    assert Finetune(long="windows", pool="max").keyed().items() >= {"long": "windows", "pool": "max"}.items()
+def test_a_plain_network_says_too_what_it_cuts(world):
+    stage = Bilstm(max_length=12, epochs=1, min_steps=0, embedding=8, hidden=8)
+    outcome = stage.run(None, world.context("bilstm"))
+    (note,) = (note for note in outcome.notes if " are cut: " in note)
+    assert note == stage.notes(Sizes(), lambda: world.reads(stage))[0]
+    assert note.startswith("texts longer than 12 words are cut: of all words ")
+    assert note.endswith(" — a larger `max_length` cuts less")
+    assert Bilstm().notes(Sizes(), lambda: world.reads(stage)) == ()

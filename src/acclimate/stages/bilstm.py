@@ -1,7 +1,7 @@
 """The neural plain baseline stage: a bidirectional LSTM over words, from scratch; what a network learns from the labelled texts alone."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
@@ -14,8 +14,10 @@ from acclimate.objectives.loss_settings import Loss, check_loss, is_cross_entrop
 from acclimate.objectives.sampler import Sampler, check_sampler, order_of
 from acclimate.settings import MOST_EPOCHS
 from acclimate.stages.base import USUAL_SCORE, Context, Outcome, Role, Serves, Stage
+from acclimate.stages.long_texts import told_of_cut
 from acclimate.stages.pace import Course, Pace
 from acclimate.stages.planned import BYTES, Reads, Sizes, Work
+from acclimate.tasks.kind import many
 from acclimate.tasks.task import Task
 from acclimate.tasks.thresholds import Choice
 
@@ -105,6 +107,16 @@ class Bilstm(Pace, Stage):
             task.kind.check_thresholds(self.thresholds, task.names)
         return given
 
+    def notes(self, given: Sizes, reads: Callable[[], Reads]) -> tuple[str, ...]:
+        task = reads().task
+        assert task is not None
+        words = {name: [text.count(" ") + 1 for text in split.documents()] for name, split in task.splits.items()}
+        cut = {name: sum(max(0, each - self.max_length) for each in counts) / max(1, sum(counts)) for name, counts in words.items()}
+        return self._told_of_cut(task, cut)
+
+    def _told_of_cut(self, task: Task, cut: Mapping[str, float]) -> tuple[str, ...]:
+        return told_of_cut(cut, many(task.kind.item), f"{self.max_length:,} words")
+
     def work(self, given: Sizes, reads: Reads) -> Work:
         assert reads.task is not None
         splits = (reads.task.train, reads.task.dev, reads.task.test)
@@ -141,6 +153,7 @@ class Bilstm(Pace, Stage):
             loss = chosen_loss(self.losses(), self.loss, self.class_weights, head, task.train)
             items = Supervised(texts["train"], task.train, order, loss)
             trainer.notes += () if self.loss is None else self.loss.notes()
+            trainer.notes += self._told_of_cut(task, {name: read.cut_tokens / max(1, read.tokens) for name, read in texts.items()})
             exam = Exam(task, head, texts, trainer, self.thresholds, self.select_by)
             epoch = order.batches_per_epoch
             course = Course(self.steps(epoch), epoch, self.patience, self.min_steps)

@@ -104,9 +104,7 @@ class LongTexts:
         for split, texts in lengths(reads).items():
             beyond = np.maximum(texts + special - self.length, 0).sum()
             cut[split] = float(beyond / max(1.0, texts.sum()))
-        if max(cut.values()) <= NOTED:
-            return ()
-        return (self._told_of(cut),)
+        return told_of_cut(cut, many(self.kind.item), f"{self.length:,} tokens", self._remedy)
 
     def refuse(self, reads: Reads, special: int) -> None:
         """Refuse texts that are longer than a window, where that was asked for.
@@ -139,18 +137,19 @@ class LongTexts:
         """What was read of each split in windows, or cut."""
         found = [told for name, read in texts.items() if (told := read.told(name))]
         cut = {name: read.cut_tokens / max(1, read.tokens) for name, read in texts.items()}
-        if max(cut.values()) > NOTED:
-            found.append(self._told_of(cut))
-        return found
-
-    def _told_of(self, cut: Mapping[str, float]) -> str:
-        shares = ", ".join(f"{100 * share:.1f} % in {split}" for split, share in cut.items())
-        items = many(self.kind.item)
-        return f"{items} longer than {self.length:,} tokens are cut: of all tokens {shares} are not read — {self._remedy}"
+        return [*found, *told_of_cut(cut, many(self.kind.item), f"{self.length:,} tokens", self._remedy)]
 
     @property
     def _remedy(self) -> str:
         return LESS if self.kind.texts() > 1 or self.template else f"{WHOLE}, {LESS}"
+
+
+def told_of_cut(cut: Mapping[str, float], items: str, length: str, remedy: str = LESS) -> tuple[str, ...]:
+    """What should be said of `cut`, the share of each split that is not read; nothing where that is little. `length`: `128 tokens`."""
+    if max(cut.values()) <= NOTED:
+        return ()
+    shares = ", ".join(f"{100 * share:.1f} % in {split}" for split, share in cut.items())
+    return (f"{items} longer than {length} are cut: of all {length.split()[-1]} {shares} are not read — {remedy}",)
 
 
 def lengths(reads: Reads) -> dict[str, Lengths]:
