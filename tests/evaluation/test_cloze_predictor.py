@@ -44,16 +44,16 @@ def handed_over(folder, template, texts, family="bert"):
     return folder / "best"
 
 
-def by_the_card(folder, text, other, monkeypatch):
+def by_the_card(folder, text, other, monkeypatch, use="plain_use"):
     """What the code on the card prints for these texts."""
     config = json.loads((folder / CONFIG).read_text())
-    code = cloze_use.told_of(config[TEMPLATE], config["acclimate_max_length"])["plain_use"]
+    code = cloze_use.told_of(config[TEMPLATE], config["acclimate_max_length"])[use]
     for example, said in (("a text to label", text), ("the first text", text), ("the second text", other)):
         code = code.replace(json.dumps(example), json.dumps(said))
     monkeypatch.chdir(folder)
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         exec(code, {})
-    return eval(printed.getvalue())  # a dictionary
+    return printed.getvalue().strip()
 
 
 @pytest.mark.measured(1)
@@ -71,7 +71,7 @@ def test_answers_equal_those_of_plain_transformers_by_the_card(family, template,
     assert model.labels == LABELS
     np.testing.assert_allclose(found.sum(axis=1), 1)
     for row, (text, other) in enumerate(zip(TEXTS, OTHERS, strict=True)):
-        said = by_the_card(folder, text, other, monkeypatch)
+        said = eval(by_the_card(folder, text, other, monkeypatch))  # a dictionary
         assert list(said) == list(LABELS)
         np.testing.assert_allclose(found[row], list(said.values()), atol=1e-5)
     assert np.ptp(found, axis=0).max() > 1e-3, "an answer that never changes would equal anything"
@@ -120,3 +120,13 @@ def test_a_model_without_its_head_for_masked_words_is_refused(tmp_path):
     base = import_base(resolve_base(str(tmp_path / "base"), tmp_path), tmp_path / "imported")
     with pytest.raises(ModelError, match="has no whole head for masked words; pretrain it first"):
         load_asked(base, (((7,),), ((8,),)), None)
+
+
+def test_tuned_thresholds_answer_by_the_card_as_they_do_here(tmp_path, monkeypatch):
+    folder = handed_over(tmp_path, "{text} w5 {mask} w6", 1)
+    least = load_predictor(folder).probabilities(TEXTS[:1])[0].argmin()
+    thresholds = [1e-4 if number == least else 0.5 for number in range(len(LABELS))]
+    (folder / CONFIG).write_text(json.dumps(json.loads((folder / CONFIG).read_text()) | {"acclimate_thresholds": thresholds}))
+    model = load_predictor(folder)
+    assert (model.probabilities(TEXTS[:1]) / model.thresholds).argmax(axis=1).tolist() == [least]
+    assert by_the_card(folder, TEXTS[0], OTHERS[0], monkeypatch, "tuned_plain_use") == LABELS[least]

@@ -11,10 +11,16 @@ NAMES = ("text", "text_b")
 
 def told_of(written: Mapping[str, Any], length: int | None) -> dict[str, Any]:
     """What replaces the kind of task's own words on a card; `written` as in config.json, `length`: the tokens to which a text is cut."""
-    return {"tag": TAG, "plain_use": _plain_use(written, length)}
+    code = _scores(written, length)
+    tuned = "print([*words][int((scores.softmax(0) / torch.tensor(model.config.acclimate_thresholds)).argmax())])"
+    return {
+        "tag": TAG,
+        "plain_use": f"{code}print(dict(zip(words, scores.softmax(0).tolist())))",
+        "tuned_plain_use": f"{code}{tuned}",  # as `tasks/thresholds.py` answers
+    }
 
 
-def _plain_use(written: Mapping[str, Any], length: int | None) -> str:
+def _scores(written: Mapping[str, Any], length: int | None) -> str:
     parts = written["tokens"]
     texts = sorted((part for part in parts if isinstance(part, dict)), key=lambda part: int(part["column"]))
     room = None if length is None else length - (len(parts) - len(texts))
@@ -44,7 +50,7 @@ tokens = [{tokens}]  # {json.dumps(written["template"], ensure_ascii=False)}
 with torch.no_grad():
     logits = model(input_ids=torch.tensor([tokens])).logits[0, {" + ".join(place)}]  # at the mask
 scores = torch.stack([torch.stack([logits[word].mean() for word in each]).mean() for each in words.values()])
-print(dict(zip(words, scores.softmax(0).tolist())))"""
+"""
 
 
 def _with_examples(texts: list[dict[str, Any]]) -> list[tuple[dict[str, Any], str]]:
