@@ -5,13 +5,12 @@ from contextlib import nullcontext
 import numpy as np
 import pytest
 import torch
-from tests.objectives.given import given, loss_of_names
+from tests.objectives.given import CHOICES, given, loss_of_names
 from tests.toys.contrast import Contrast
 
 from acclimate.data.batches import TARGET_INDEX, Batch
 from acclimate.data.ragged import Ragged
 from acclimate.modeling.tensors import to_tensors
-from acclimate.objectives.loss_settings import OWN
 from acclimate.objectives.losses import LOSSES
 from acclimate.objectives.supervised import Supervised
 from acclimate.tasks.kind import OF_NAMES
@@ -43,7 +42,7 @@ def test_every_loss_of_the_table_is_tried():
 def loss(request):
     name, takes = request.param
     if name in OF_NAMES:
-        return loss_of_names("plain_loss:plain" if name == OWN else name, WEIGHTS, takes, counts=[6, 4, 2])
+        return loss_of_names(dict(zip(OF_NAMES, CHOICES, strict=True))[name], WEIGHTS, takes, counts=[6, 4, 2])
     return {**LOSSES, "contrast": Contrast}[name](given(WEIGHTS, takes))
 
 

@@ -5,9 +5,10 @@ import math
 import numpy as np
 import pytest
 import torch
-from tests.objectives.given import loss_of_names
+from tests.objectives.given import CHOICES, given, loss_of_names
 
-from acclimate.tasks.kind import OF_NAMES
+from acclimate.data.ragged import Ragged
+from acclimate.objectives.losses import LOSSES
 from acclimate.tasks.split import Split
 
 RNG = np.random.default_rng(0)
@@ -74,8 +75,59 @@ def test_focal_without_focus_is_cross_entropy():
         assert mean_of({"focal": {"gamma": 0}}, takes, WEIGHTS) == pytest.approx(mean_of("cross_entropy", takes, WEIGHTS), rel=1e-6)
 
 
+@pytest.mark.parametrize("epsilon", [0.0, 0.1, 0.5])
+def test_label_smoothing_is_that_of_torch_with_class_weights_too(epsilon):
+    choice, logits = {"label_smoothing": {"epsilon": epsilon}}, torch.tensor(LOGITS, dtype=torch.float32)
+    for weights in (np.ones(4), WEIGHTS):
+        theirs = torch.nn.CrossEntropyLoss(torch.tensor(weights, dtype=torch.float32), label_smoothing=epsilon)
+        assert mean_of(choice, "class", weights) == pytest.approx(theirs(logits, torch.tensor(CLASSES)).item(), rel=1e-5)
+        # Of labels each by itself there are two answers, over which it is spread.
+        smooth = torch.tensor(SETS * (1 - epsilon) + epsilon / 2, dtype=torch.float32)
+        theirs = torch.nn.BCEWithLogitsLoss(pos_weight=torch.tensor(weights, dtype=torch.float32))
+        assert mean_of(choice, "set", weights) == pytest.approx(theirs(logits, smooth).item(), rel=1e-5)
+    p = softmax(LOGITS)
+    wanted = np.mean(-(1 - epsilon) * np.log(right_classes()) - epsilon * np.log(p).mean(axis=1))
+    assert mean_of(choice, "class") == pytest.approx(wanted, rel=1e-5)
+
+
+@pytest.mark.parametrize("tau", [0.0, 1.0, 1.5])
+def test_logit_adjustment_adds_the_logarithm_of_the_priors_and_no_example_counts_as_one(tau):
+    choice, counts = {"logit_adjustment": {"tau": tau}}, np.array([60, 30, 10, 0])
+    priors = np.array([0.6, 0.3, 0.1, 0.01])
+    right = right_classes(LOGITS + tau * np.log(priors))
+    assert mean_of(choice, "class", counts=counts) == pytest.approx(np.mean(-np.log(right)), rel=1e-5)
+    weighed = np.sum(-WEIGHTS[CLASSES] * np.log(right)) / WEIGHTS[CLASSES].sum()
+    assert mean_of(choice, "class", WEIGHTS, counts) == pytest.approx(weighed, rel=1e-5)
+    # 100 texts, of which all have the first label.
+    odds = np.array([100 / 1, 30 / 70, 10 / 90, 1 / 100])
+    made = given(np.ones(4), "set", choice, [100, 30, 10, 0])._replace(examples=100)
+    targets = {"labels": torch.tensor(SETS, dtype=torch.float32), "weights": torch.ones(40, 4)}
+    found = LOSSES["logit_adjustment"](made).summed(torch.tensor(LOGITS), targets).item() / 40
+    assert found == pytest.approx(np.mean(-np.log(right_sets(LOGITS + tau * np.log(odds)))), rel=1e-5)
+
+
+@pytest.mark.parametrize(("alpha", "smooth"), [(0.01, 1.0), (0.6, 0.5), (0.0, 1e-4), (1.0, 1.0)])
+def test_dice_is_that_of_its_paper(alpha, smooth):
+    def dice(p, y):
+        q = (1 - p) ** alpha * p
+        return 1 - (2 * q * y + smooth) / (q + y + smooth)
+
+    choice = {"dice": {"alpha": alpha, "smooth": smooth}}
+    assert mean_of(choice, "class") == pytest.approx(dice(softmax(LOGITS), np.eye(4)[CLASSES]).sum(axis=1).mean(), rel=1e-4)
+    assert mean_of(choice, "set") == pytest.approx(dice(sigmoid(LOGITS), SETS.astype(float)).mean(), rel=1e-4)
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_a_tag_costs_what_a_class_costs(choice):
+    tags = Ragged.of([CLASSES[:15].tolist(), CLASSES[15:].tolist()])
+    loss, names = loss_of_names(choice, np.ones(4), "tags", [5, 5, 20, 10]), ("NOUN", "VERB", "X", "PUNCT")
+    targets = loss.targets(Split((("", ""),), tags, np.arange(2), (), None, names), np.stack([np.arange(40), np.zeros(40, int)], axis=1))
+    found = loss.summed(torch.tensor(LOGITS), {name: torch.from_numpy(each) for name, each in targets.items()}) / loss.count(targets)
+    assert found.item() == pytest.approx(mean_of(choice, "class", counts=[5, 5, 20, 10]), rel=1e-6)
+
+
 @pytest.mark.parametrize("takes", ["class", "set"])
-@pytest.mark.parametrize("choice", OF_NAMES)
+@pytest.mark.parametrize("choice", CHOICES)
 def test_gradients_stay_finite_however_sure_and_however_wrong_a_model_is(choice, takes):
     for size in (30.0, 1e4, 1e30):
         logits = np.where(np.eye(4, dtype=bool)[RNG.integers(0, 4, 40)], size, -size)
@@ -84,7 +136,7 @@ def test_gradients_stay_finite_however_sure_and_however_wrong_a_model_is(choice,
     assert mean_of(choice, takes, counts=[30, 5, 5, 0]) > 0
 
 
-@pytest.mark.parametrize("choice", OF_NAMES)
+@pytest.mark.parametrize("choice", CHOICES)
 def test_where_nothing_is_asked_it_costs_nothing(choice):
     loss = loss_of_names(choice, np.ones(3), "tags", [3, 2, 1])
     none = {"target_labels": torch.zeros(0, dtype=torch.long), "target_weights": torch.zeros(0)}

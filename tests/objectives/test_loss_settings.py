@@ -71,3 +71,12 @@ def test_a_loss_of_names_is_refused_where_numbers_are_answered(name):
     head = Similarity(train="t").head((), "sequence")
     with pytest.raises(SettingsError, match=f"loss: similarity is learned by squared_error alone, and {name} is for names"):
         check_loss(Finetune(loss=name).loss, "none", "similarity", head)
+
+
+def test_weights_of_classes_go_with_every_loss_but_dice():
+    head = Classify(train="t").head(("a", "b"), "sequence")
+    for name in OF_NAMES:
+        if name != "dice":
+            check_loss(Finetune(loss=name).loss, "balanced", "classify", head)
+    with pytest.raises(SettingsError, match="class_weights: dice balances classes by itself and takes no weights"):
+        check_loss(Finetune(loss="dice").loss, "sqrt", "classify", head)

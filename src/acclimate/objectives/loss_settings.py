@@ -66,6 +66,36 @@ class FocalSettings(LossSettings):
     """How much less it counts; 0 is cross-entropy, 2 is what the paper found best."""
 
 
+class LabelSmoothingSettings(LossSettings):
+    """Cross-entropy against names that are right by 1 - epsilon, with epsilon spread over all: a model need not be sure (Szegedy et al.
+    2016)."""
+
+    loss: Literal["label_smoothing"] = "label_smoothing"
+    epsilon: float = Field(default=0.1, ge=0, lt=1)
+    """What is spread over all names; of labels each by itself over the two answers, so that one that holds is right by 1 - epsilon / 2."""
+
+
+class LogitAdjustmentSettings(LossSettings):
+    """Cross-entropy of logits to which tau log(prior) is added in training alone, so that the model answers as if all classes were equally
+    frequent (Menon et al. 2021). Priors are those of the training labels (of labels each by itself their odds)."""
+
+    loss: Literal["logit_adjustment"] = "logit_adjustment"
+    tau: float = Field(default=1.0, ge=0, le=100)
+    """How much of the priors is left out: 0 is cross-entropy, 1 suits recall that is averaged over classes."""
+
+
+class DiceSettings(LossSettings):
+    """1 - (2 q y + smooth) / (q + y + smooth) with q = (1 - p)^alpha p, of every name against the others: a soft F1 (Li et al. 2020), for
+    tags first of all. It balances by itself and takes no `class_weights`."""
+
+    weighed: ClassVar[bool] = False
+    loss: Literal["dice"] = "dice"
+    alpha: float = Field(default=0.01, ge=0, le=10)
+    """How much less an easy answer counts. The authors' code has 0.01; a right name is pulled to p = 1 / (1 + alpha), so 1 is too much."""
+    smooth: float = Field(default=1.0, gt=0, le=100)
+    """Added above and below, so that names which are wrong teach something, too."""
+
+
 OWN: Literal["module:function"] = "module:function"
 
 
@@ -128,7 +158,8 @@ class LossByName(ByName):
         return {"loss": OWN, "function": word, "settings": settings or {}}
 
 
-Loss = Annotated[LossSettings, LossByName("loss", (CrossEntropySettings, FocalSettings, OwnLoss))]
+OF_ACCLIMATE = (CrossEntropySettings, FocalSettings, LabelSmoothingSettings, LogitAdjustmentSettings, DiceSettings)
+Loss = Annotated[LossSettings, LossByName("loss", (*OF_ACCLIMATE, OwnLoss))]
 """In a stage's settings: one of these losses."""
 
 

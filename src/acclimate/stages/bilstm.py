@@ -3,13 +3,13 @@
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
 from acclimate.evaluation.cost import training_flops
 from acclimate.modeling.baselines.word_list import UNKNOWN, WordList
-from acclimate.objectives.class_weights import check_class_weights
+from acclimate.objectives.class_weights import ClassWeights, check_class_weights, unweighed
 from acclimate.objectives.loss_settings import Loss, check_loss, is_cross_entropy
 from acclimate.objectives.sampler import Sampler, check_sampler, order_of
 from acclimate.settings import MOST_EPOCHS
@@ -66,8 +66,9 @@ class Bilstm(Pace, Stage):
     """Texts per optimiser step, over all devices."""
     loss: Loss | None = None
     """What a wrong answer costs while training; default `cross_entropy` (where numbers are answered squared error, and nothing else)."""
-    class_weights: Literal["none", "balanced"] | dict[str, Annotated[float, Field(gt=0)]] = "none"
-    """`balanced` (N / (L x count of the class); of labels each by itself (N - n) / n), or a weight per label, 1 where it is silent."""
+    class_weights: ClassWeights = "none"
+    """`balanced` (N / (L x count of the class); of labels each by itself (N - n) / n), its square root (`sqrt`), by the effective number of
+    examples (`{effective: 0.999}`: (1 - beta) / (1 - beta^n), the mean over classes 1), or a weight per label, 1 where it is silent."""
     sampler: Sampler = "none"
     """Which texts an epoch holds, as many as there are: each once, or drawn so that classes are met equally often (`balanced`) or as the
     square root of their counts (`square_root`, Mahajan et al. 2018). A text counts by its rarest label."""
@@ -112,7 +113,7 @@ class Bilstm(Pace, Stage):
         assert task is not None
         words = {name: [text.count(" ") + 1 for text in split.documents()] for name, split in task.splits.items()}
         cut = {name: sum(max(0, each - self.max_length) for each in counts) / max(1, sum(counts)) for name, counts in words.items()}
-        return self._told_of_cut(task, cut)
+        return (*unweighed(self.class_weights, task.names), *self._told_of_cut(task, cut))
 
     def _told_of_cut(self, task: Task, cut: Mapping[str, float]) -> tuple[str, ...]:
         return told_of_cut(cut, many(task.kind.item), f"{self.max_length:,} words")

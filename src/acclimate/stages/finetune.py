@@ -14,7 +14,7 @@ from acclimate.errors import SettingsError
 from acclimate.evaluation.pooling import Pool
 from acclimate.modeling.head_settings import MLM, HeadSettings
 from acclimate.modeling.longest import LONGEST_DEFAULT
-from acclimate.objectives.class_weights import check_class_weights
+from acclimate.objectives.class_weights import ClassWeights, check_class_weights, unweighed
 from acclimate.objectives.loss_settings import Loss, check_loss, is_cross_entropy
 from acclimate.objectives.sampler import Sampler, check_sampler, order_of
 from acclimate.settings import MOST_EPOCHS
@@ -68,8 +68,9 @@ class Finetune(EncoderPace, Stage):
     """How the outputs of frozen layers are kept on disk; float16 takes half the room."""
     loss: Loss | None = None
     """What a wrong answer costs while training; default `cross_entropy` (where numbers are answered squared error, and nothing else)."""
-    class_weights: Literal["none", "balanced"] | dict[str, Annotated[float, Field(gt=0)]] = "none"
-    """`balanced` (N / (L x count of the class); of labels each by itself (N - n) / n), or a weight per label, 1 where it is silent."""
+    class_weights: ClassWeights = "none"
+    """`balanced` (N / (L x count of the class); of labels each by itself (N - n) / n), its square root (`sqrt`), by the effective number of
+    examples (`{effective: 0.999}`: (1 - beta) / (1 - beta^n), the mean over classes 1), or a weight per label, 1 where it is silent."""
     sampler: Sampler = "none"
     """Which texts an epoch holds, as many as there are: each once, or drawn so that classes are met equally often (`balanced`) or as the
     square root of their counts (`square_root`, Mahajan et al. 2018). A text counts by its rarest label, or by its rarest type of entity."""
@@ -165,7 +166,8 @@ class Finetune(EncoderPace, Stage):
         read = reads()
         assert read.task is not None
         asked = () if self.head.mlm is None else told_of_asking(self.head.mlm, given, read.task, ASKED)
-        return (*asked, *self._long(read.task, given.length(self.max_length)).notes(read, self._special(given, read)))
+        cut = self._long(read.task, given.length(self.max_length)).notes(read, self._special(given, read))
+        return (*asked, *unweighed(self.class_weights, read.task.names), *cut)
 
     def _special(self, given: Sizes, reads: Reads) -> int:
         """Tokens around an item's texts: special ones, or those of the template."""

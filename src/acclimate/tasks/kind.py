@@ -36,7 +36,7 @@ Form = Literal["sequence", "tokens", "embedding", "text"]
 Link = Literal["softmax", "sigmoid", "none"]
 """What a model's numbers mean: probabilities of names of which one holds, of names each of which may hold, or the numbers themselves."""
 
-OF_NAMES = ("cross_entropy", "focal", "module:function")
+OF_NAMES = ("cross_entropy", "focal", "label_smoothing", "logit_adjustment", "dice", "module:function")
 """The losses that train whatever is answered with names, the usual one first."""
 
 

@@ -247,6 +247,8 @@ def _words(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
             return "list"
         case {"type": "object", "additionalProperties": dict() as values}:
             return f"mapping of names to {_words(values, definitions)}"
+        case {"type": "object", "required": [name], "properties": properties}:
+            return f"`{{{name}: {_words(properties[name], definitions)}}}`"
         case {"type": "object", "maxProperties": 1}:
             return "`name: {settings}`"
         case {"type": "object"}:
