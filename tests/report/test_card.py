@@ -119,6 +119,13 @@ def test_what_answers_without_labels_names_no_data_of_the_task_and_no_number_of_
     assert "It learnt from" not in made.text
 
 
+def test_labels_counted_by_class_are_told_by_what_they_come_to(results_of: Make) -> None:
+    scores = {recipe: {"8 per class": values["all"]} for recipe, values in SCORES.items()}
+    facts = {**FACTS, "budget_sizes": {"8 per class": 16}}
+    text = card(chain_of(results_of(scores, {("DAPT", "8 per class"): BETTER["DAPT", "all"]}, stages=steps(), **facts)), True)
+    assert "It learnt from 16 labelled texts, which is few." in text
+
+
 def test_the_text_says_what_it_is_what_it_can_and_what_nobody_knows(results_of: Make) -> None:
     text = card(chain_of(results_of(SCORES, BETTER, stages=steps(), **FACTS)), True, 64, "best")
     assert "the recipe “DAPT” is the best of 2 recipes by macro F1 on the dev set, and this is its run with seed 0" in text

@@ -44,15 +44,14 @@ def _of_the_data(chain: Chain) -> Iterator[str]:
     data: Mapping[str, Any] = chain.results.study.get("data") or {}
     task: Mapping[str, Any] = data.get("task") or {}
     items = chain.results.kind.items
-    examples: Mapping[str, int] = task.get("examples") or {}
-    learnt = chain.run.labels if chain.run.labels != "all" else examples.get("train")
+    learnt = chain.results.labels_at(chain.run.labels)
     if chain.without_labels:
         yield (
             "It has learned from no label of this task: what its labels are called, and the sentence around them, decide its answers, "
             "and other words give others."
         )
-    elif learnt is not None and int(learnt) < FEW_LABELS:
-        yield f"It learnt from {int(learnt):,} labelled {items}, which is few."
+    elif learnt is not None and learnt < FEW_LABELS:
+        yield f"It learnt from {learnt:,} labelled {items}, which is few."
     counts: Mapping[str, int] = (task.get("label_counts") or {}).get("test") or {}
     rare = [label for label, count in counts.items() if count < RARE]
     if rare:
