@@ -123,8 +123,8 @@ def thresholds_of(folder: Path, labels: Sequence[str]) -> Thresholds | None:
     return found
 
 
-class ItemPredictor:
-    """A model that answers items as wholes."""
+class _Answering:
+    """A model, and how its answers are made."""
 
     def __init__(self, model: Any, thresholds: Thresholds | None = None) -> None:
         """`model` has `labels`, and `probabilities(texts)` or `probabilities(texts, texts_b)`."""
@@ -141,13 +141,17 @@ class ItemPredictor:
         """What its numbers mean."""
         return problem_of(self._model)
 
-    def probabilities(self, texts: Sequence[str], texts_b: Sequence[str] | None = None) -> NDArray[np.float64]:
-        """Probabilities [N, L] of N texts, or of pairs where nobody said what the model reads; of a regression its numbers."""
-        found: NDArray[np.float64] = self._model.probabilities(texts, *(() if texts_b is None else (texts_b,)))
+
+class ItemPredictor(_Answering):
+    """A model of texts, or of what whoever made it did not say."""
+
+    def probabilities(self, *columns: Sequence[str], **words: Ragged) -> NDArray[np.float64]:
+        """Probabilities [N, L] of N texts, or whatever the model gives for what it is asked; of a regression its numbers."""
+        found: NDArray[np.float64] = self._model.probabilities(*columns, **words)
         return found
 
 
-class PairPredictor(ItemPredictor):
+class PairPredictor(_Answering):
     """A model that answers pairs."""
 
     def probabilities(self, texts: Sequence[str], texts_b: Sequence[str] | None = None) -> NDArray[np.float64]:
