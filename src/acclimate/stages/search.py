@@ -5,7 +5,7 @@ Finetune(lr=Search({"of": [1e-5, 3e-5]}))       # each of these
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
@@ -30,6 +30,8 @@ MOST_SEARCHED = 4  # settings of a stage: more would need more trials than anybo
 USUAL_TRIALS = 8
 OUTER = 0.1  # of a range: a value found there says that the best may lie beyond
 LOG_FROM = 10.0  # a range whose ends are so far apart, as a ratio, is searched on a logarithmic scale
+
+MAPPINGS = (dict, Mapping)  # as annotations say them
 
 Path = tuple[str, ...]  # of a setting in its stage, e.g. ("lr",) or ("head", "dropout")
 
@@ -311,7 +313,7 @@ def number_of(model: type[Settings], path: Path) -> type[int] | type[float] | No
                 below += _members(each.model_fields[name].annotation) if name in each.model_fields else []
             elif isinstance(each, ByName):
                 below += [member for word, member in zip(each.words, each.members, strict=True) if word == name]
-            elif get_origin(each) is dict:
+            elif get_origin(each) in MAPPINGS:
                 below += _members(get_args(each)[1])
         found = below
     return float if float in found else int if int in found else None
@@ -322,6 +324,6 @@ def _members(annotation: Any) -> list[Any]:
     if get_origin(annotation) is Annotated:
         by_name = [each for each in annotation.__metadata__ if isinstance(each, ByName)]
         return [*by_name] or _members(get_args(annotation)[0])
-    if get_origin(annotation) in (None, dict, list, tuple, Literal):
+    if get_origin(annotation) in (None, *MAPPINGS, list, tuple, Sequence, Literal):
         return [annotation]
     return [member for part in get_args(annotation) for member in _members(part)]
