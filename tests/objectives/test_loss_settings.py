@@ -1,10 +1,12 @@
 """Which loss trains, as a study says it: read, refused, and what it leaves in keys."""
 
+import numpy as np
 import pytest
 
 from acclimate.errors import SettingsError
 from acclimate.objectives.loss_settings import FocalSettings, check_loss
 from acclimate.objectives.losses import LOSSES
+from acclimate.objectives.losses.chosen import chosen_loss
 from acclimate.stages.bilstm import Bilstm
 from acclimate.stages.finetune import Finetune
 from acclimate.study.language.study import parse_study, resolved
@@ -13,6 +15,7 @@ from acclimate.tasks.kind import OF_NAMES
 from acclimate.tasks.multilabel import Multilabel
 from acclimate.tasks.pair import Pair
 from acclimate.tasks.similarity import Similarity
+from acclimate.tasks.split import Split
 from acclimate.tasks.tag import Tag
 
 BOTH = pytest.mark.parametrize("stage", [Finetune, Bilstm])
@@ -80,3 +83,16 @@ def test_weights_of_classes_go_with_every_loss_but_dice():
             check_loss(Finetune(loss=name).loss, "balanced", "classify", head)
     with pytest.raises(SettingsError, match="class_weights: dice balances classes by itself and takes no weights"):
         check_loss(Finetune(loss="dice").loss, "sqrt", "classify", head)
+
+
+def test_the_chosen_loss_is_made_from_its_settings_and_the_training_examples_and_the_usual_one_else():
+    split = Split((("",) * 4,), np.array([0, 0, 0, 1]), np.arange(4), (), None, ("a", "b", "c"))
+    head = Classify(train="t").head(split.names, "sequence")
+
+    def chosen(loss, weights="none"):
+        return chosen_loss(LOSSES, Finetune(loss=loss).loss, weights, head, split)
+
+    assert chosen({"focal": {"gamma": 3}}).term.gamma == 3
+    assert chosen({"logit_adjustment": {"tau": 2}}).term.shift == pytest.approx(2 * np.log([3 / 4, 1 / 4, 1 / 4]))
+    assert chosen("label_smoothing", "balanced").term.weights == pytest.approx([4 / 9, 4 / 3, 4 / 3])
+    assert type(chosen(None).term) is type(chosen("cross_entropy").term)
