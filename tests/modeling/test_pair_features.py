@@ -7,8 +7,9 @@ from sklearn.linear_model import Ridge
 
 from acclimate.errors import SettingsError
 from acclimate.evaluation.predictor import PairPredictor, load_predictor
+from acclimate.modeling.baselines import tfidf_model
 from acclimate.modeling.baselines.pair_features import OVERLAPS, pair_features
-from acclimate.modeling.baselines.tfidf_model import fit
+from acclimate.modeling.baselines.tfidf_model import fit, fit_each
 
 FIRST = ["a man plays a flute", "a dog runs", "two girls sing", "the boy sleeps", "a cat drinks milk", "someone cooks"]
 SECOND = ["a man plays a guitar", "a dog is running", "two girls sing", "nobody sleeps", "a cat drinks", "a plane lands"]
@@ -60,3 +61,18 @@ def test_single_texts_and_pairs_are_not_taken_for_each_other():
         pairs.probabilities(FIRST)
     with pytest.raises(SettingsError, match="this model answers single texts, and was given pairs"):
         single.probabilities(FIRST, SECOND)
+
+
+@pytest.mark.parametrize("columns", [(["a b", "b c", "c a"],), (["a b", "b c", "c a"], ["b", "c", "a b"])], ids=["texts", "pairs"])
+def test_every_strength_is_fitted_as_if_alone_and_terms_are_counted_once(columns, monkeypatch):
+    asked = (np.array([0, 1, 0]), ("no", "yes"))
+    alone = {strength: fit(columns, *asked, strength, 2, 100, False) for strength in (0.1, 1.0, 10.0)}
+    made, vectorizer = [], tfidf_model._vectorizer
+    monkeypatch.setattr(tfidf_model, "_vectorizer", lambda *how, **more: made.append(how) or vectorizer(*how, **more))
+    together = dict(fit_each(columns, *asked, tuple(alone), 2, 100, False))
+    assert len(made) == 1
+    assert together.keys() == alone.keys()
+    for strength, model in alone.items():
+        assert together[strength].terms == model.terms
+        for name in ("idf", "weights", "bias"):
+            np.testing.assert_array_equal(getattr(together[strength], name), getattr(model, name))

@@ -37,13 +37,13 @@ class Tfidf(Regularised):
         return Work(disk_bytes=0, seconds=5.0)
 
     def run(self, parent: object, context: Context) -> Outcome:
-        from acclimate.modeling.baselines.tfidf_model import fit
+        from acclimate.modeling.baselines.tfidf_model import fit_each
         from acclimate.stages.plain import Fitted, plain_outcome
 
         def best_of_all(task: Task) -> Fitted:
             head, gold, texts = task.kind.head(task.names, "sequence"), np.asarray(task.train.gold), task.train.inputs
             rest = (self.ngrams, self.most_terms, self.class_weights == "balanced", head.link)
-            fitted = ((strength, fit(texts, gold, head.names, strength, *rest)) for strength in self.strengths)
+            fitted = fit_each(texts, gold, head.names, self.strengths, *rest)
             strength, best, log = self.best_on_dev(task, fitted, "sequence")
             return Fitted(best, best.weights.size + best.bias.size, {"strength": strength, "terms": len(best.terms)}, log)
 

@@ -3,7 +3,7 @@
 Kept as JSON and safetensors, never as a pickle.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,17 +97,27 @@ def fit(
     `columns` of texts are one, or the two of pairs. `strength` is the inverse regularisation C of scikit-learn's LogisticRegression (of
     Ridge, 1 / alpha). A class without training examples gets probability close to zero, so that the columns stay those of `labels`.
     """
+    ((_, model),) = fit_each(columns, gold, labels, (strength,), ngrams, most_terms, balanced, link)
+    return model
+
+
+def fit_each(
+    columns: Sequence[Sequence[str]], gold: NDArray[Any], labels: tuple[str, ...], strengths: Sequence[float], ngrams: int, most_terms: int,
+    balanced: bool, link: Link = "softmax",
+) -> Iterator[tuple[float, TfidfModel]]:  # fmt: skip
+    """Each strength with what `fit` makes of it; the terms of the texts, which take most of the time, are counted once."""
     vectorizer = _vectorizer(ngrams, most_terms=most_terms)
     if len(columns) == 1:
         matrix = vectorizer.fit_transform(columns[0])  # in one go: twice as fast
     else:
         matrix = _features(vectorizer.fit([text for column in columns for text in column]), columns)
-    if link == "none":
-        weights, bias = _number(matrix, gold, strength)
-    else:
-        weights, bias = (_each_by_itself if link == "sigmoid" else _one_of_all)(matrix, gold, len(labels), strength, balanced)
-    terms = tuple(str(term) for term in vectorizer.get_feature_names_out())
-    return TfidfModel(labels, terms, ngrams, np.asarray(vectorizer.idf_), weights, bias, link, len(columns) == 2)
+    terms, idf = tuple(str(term) for term in vectorizer.get_feature_names_out()), np.asarray(vectorizer.idf_)
+    for strength in strengths:
+        if link == "none":
+            weights, bias = _number(matrix, gold, strength)
+        else:
+            weights, bias = (_each_by_itself if link == "sigmoid" else _one_of_all)(matrix, gold, len(labels), strength, balanced)
+        yield strength, TfidfModel(labels, terms, ngrams, idf, weights, bias, link, len(columns) == 2)
 
 
 def _features(vectorizer: Any, columns: Sequence[Sequence[str]]) -> Any:
