@@ -40,7 +40,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 # Nothing here has a deadline: two cores shared with others make every timing a matter of luck.
 settings.register_profile("here", deadline=None, max_examples=60)
-settings.register_profile("ci", deadline=None, max_examples=60, derandomize=True, print_blob=True)
+# In CI examples are the same every time: they find what a change breaks, and new ones are looked for wherever else tests are run.
+settings.register_profile("ci", deadline=None, max_examples=40, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 AnyReport = TypeVar("AnyReport", pytest.TestReport, pytest.CollectReport)
@@ -57,7 +58,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.shared)
         measured = item.get_closest_marker("measured")
         if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
-            item.stash[UNMEASURED] = True  # the same lines, sixty times
+            item.stash[UNMEASURED] = True  # the same lines, dozens of times
         elif measured is not None:
             test = item.nodeid.partition("[")[0]
             cases[test] += 1

@@ -89,7 +89,7 @@ def same_pieces(tokenizer, kept, smaller, text):
 
 
 @pytest.mark.measured(0)
-@settings(max_examples=120)
+@settings(max_examples=60)
 @given(st.data(), st.one_of(unigrams(), merged()))
 def test_texts_that_need_no_lost_entry_keep_their_pieces(data, tokenizer):
     several = data.draw(texts_for(tokenizer))

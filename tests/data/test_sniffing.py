@@ -191,7 +191,7 @@ FIELDS = st.text(LETTERS | st.sampled_from('";,\t|\n\r \x85\u2028'), max_size=12
     st.sampled_from(["\n", "\r\n"]),
     st.sampled_from(["a.csv", "a.tsv"]),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_rows_of_any_writer_come_back_equal_or_are_refused(tmp_path_factory, rows, delimiter, quoting, end, name):
     stream = io.StringIO(newline="")
     csv.writer(stream, delimiter=delimiter, quoting=quoting, lineterminator=end).writerows([("id", "text", "label"), *rows])
@@ -212,7 +212,7 @@ def test_rows_of_any_writer_come_back_equal_or_are_refused(tmp_path_factory, row
         st.tuples(st.sampled_from(["x", "y"]), st.text(LETTERS | st.sampled_from('"" .'), min_size=1, max_size=12)), min_size=1, max_size=8
     )
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_rows_of_a_tsv_without_quoting_come_back_equal_or_are_refused(tmp_path_factory, rows):
     assume(not any(letter in text for _, text in rows for letter in "\t\r\n"))
     path = write(tmp_path_factory.mktemp("any") / "a.tsv", "label\ttext\n" + "".join(f"{label}\t{text}\n" for label, text in rows))

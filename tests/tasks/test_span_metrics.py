@@ -70,7 +70,7 @@ def two_taggings(draw):
     return one, other
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(two_taggings())
 def test_scores_equal_nervaluates(both):
     from nervaluate import Evaluator
