@@ -146,6 +146,30 @@ def test_settings_are_those_that_its_definition_takes(study, definition, setting
         code.check_settings(settings, 2)
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        "class Other:\n    def loss(self): pass",
+        "def outer():\n    def loss(): pass",
+        "def wrapped(function): return lambda outputs, labels: outputs\n@wrapped\ndef loss(): pass",
+        "loss, other = (lambda outputs, labels: outputs), 2",
+    ],
+)
+def test_a_definition_is_that_of_the_module_as_others_see_it(tmp_path, more):
+    write(
+        tmp_path, {"mine.py": f"def loss(outputs, labels): return outputs\n{more}\ndef inner():\n    def hidden(outputs, labels): pass\n"}
+    )
+    OwnCode.find("mine:loss", tmp_path).check_settings((), positional=2)
+    with pytest.raises(SettingsError, match="has no function 'hidden'"):
+        OwnCode.find("mine:hidden", tmp_path)
+
+
+def test_a_module_that_is_nested_too_deeply_to_be_read_is_no_python(tmp_path):
+    write(tmp_path, {"mine.py": f"loss = {'-' * 100_000}1\n"})
+    with pytest.raises(SettingsError, match=r"mine\.py: this is no Python"):
+        OwnCode.find("mine:loss", tmp_path)
+
+
 def test_a_module_that_fails_says_in_which_of_its_lines(study):
     write(study, {"failing.py": "import fails\ndef f(o, l): ...\n", "fails.py": "x = 1\nx / 0\n", "number.py": "f = 1\n"})
     with pytest.raises(SettingsError, match=r"failing:f cannot be imported: ZeroDivisionError: .*fails.py:2\)"):

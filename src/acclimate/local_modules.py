@@ -47,7 +47,7 @@ class Module:
         """
         try:
             return ast.parse(self.source or b"", str(self.path))
-        except (SyntaxError, ValueError) as error:
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:  # the last two of what is nested too deeply
             line = f":{error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
             raise SettingsError(f"{self.path}{line}: this is no Python: {first_line(error)}") from error
 

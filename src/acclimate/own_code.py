@@ -3,7 +3,7 @@
 import ast
 import hashlib
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
@@ -97,8 +97,8 @@ class OwnCode:
             SettingsError: which one it does not take, or lacks.
         """
         node = self._definition()
-        if not isinstance(node, ast.FunctionDef):
-            return  # a class, or something that was imported or assigned
+        if not isinstance(node, ast.FunctionDef) or node.decorator_list:
+            return  # a class, something that was imported or assigned, or what a decorator makes of it
         at = f"{self.file}:{node.lineno}: {self.function}"
         ordered, only = [*node.args.posonlyargs, *node.args.args], node.args.kwonlyargs
         if len(ordered) < positional and node.args.vararg is None:
@@ -116,8 +116,8 @@ class OwnCode:
     def _definition(self) -> ast.stmt:
         """Where the module says what the function is."""
         module, known = self.modules[self.module], dict[str, ast.stmt]()
-        for node in ast.walk(module.tree):
-            known |= {name: node for name in _names_of(node) if isinstance(node, ast.stmt)}
+        for node in _statements(module.tree.body):
+            known |= dict.fromkeys(_names_of(node), node)
         if self.function not in known and "*" not in known:
             mend = did_you_mean(self.function, [*known])
             raise SettingsError(f"{self.written}: {module.path} has no function {self.function!r}{mend}")
@@ -191,11 +191,21 @@ class _Source(SourceFileLoader):
         return code
 
 
-def _names_of(node: ast.AST) -> list[str]:
+def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Those that name something for the whole module, wherever in an `if` or `try`; not what functions and classes keep for themselves."""
+    for node in body:
+        yield node
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            for inner in (node, *getattr(node, "handlers", ())):
+                for part in ("body", "orelse", "finalbody"):
+                    yield from _statements(getattr(inner, part, []))
+
+
+def _names_of(node: ast.stmt) -> list[str]:
     """What a statement names."""
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
         return [node.name]
     if isinstance(node, ast.Import | ast.ImportFrom):
         return [(alias.asname or alias.name).partition(".")[0] for alias in node.names]
     targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
-    return [target.id for target in targets if isinstance(target, ast.Name)]
+    return [name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)]

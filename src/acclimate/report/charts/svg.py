@@ -101,8 +101,9 @@ def _apart(specification: dict[str, Any]) -> str:
         NotDrawn: that process died.
     """
     try:
+        # -P: the current folder may hold somebody else's modules, which a report must not run.
         drawn = subprocess.run(
-            [sys.executable, "-X", "utf8", "-c", _ALONE], input=json.dumps(specification), capture_output=True, encoding="utf-8",
+            [sys.executable, "-P", "-X", "utf8", "-c", _ALONE], input=json.dumps(specification), capture_output=True, encoding="utf-8",
             timeout=ALONE,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:

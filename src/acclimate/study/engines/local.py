@@ -19,6 +19,8 @@ from acclimate.study.engines.reports import Report
 from acclimate.training.interrupt import STOPS, held_back, leave_terminal_on_hangup, wanted_stops
 from acclimate.training.progress import Progress
 
+SAFE_PATH = "PYTHONSAFEPATH"
+
 
 class Local:
     """Workers on this machine: one per visible GPU, or one for the CPU, unless a number is given; they take the GPUs in turn."""
@@ -116,6 +118,21 @@ def _script(wanted: bool) -> Iterator[None]:
         sys.modules["__main__"] = main
 
 
+@contextmanager
+def _safe_path() -> Iterator[None]:
+    """Within the block a Python that is started does not look into the current folder for modules: it may hold a study of somebody else's,
+    beside a `pickle.py`. The path of this process it is sent soon after."""
+    before = os.environ.get(SAFE_PATH)
+    os.environ[SAFE_PATH] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[SAFE_PATH]
+        else:
+            os.environ[SAFE_PATH] = before
+
+
 class _Remote:
     """The parent's end of one worker process; with `say`, what the process prints goes there, a line at a time."""
 
@@ -126,7 +143,7 @@ class _Remote:
         self._output = Output(say) if say is not None else None
         output = self._output.theirs if self._output is not None else None
         self._process = context.Process(target=_serve, args=(theirs, output, setup, number), daemon=True)
-        with held_back(STOPS):
+        with _safe_path(), held_back(STOPS):  # which starts a process of its own, the tracker of resources
             self._process.start()
         theirs.close()
         if self._output is not None:
