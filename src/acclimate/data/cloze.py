@@ -180,6 +180,11 @@ class ClozeSequences(Sequences):
         return sum(windows.cut_tokens for _, windows in self.columns)
 
     @property
+    def cut_texts(self) -> int:
+        """How many items have a text that is not read to its end."""
+        return int(np.any([np.diff(store.offsets) > windows.length for store, windows in self.columns], axis=0).sum())
+
+    @property
     def tokens(self) -> int:
         """Of all texts, read or not."""
         return sum(store.total for store, _ in self.columns)

@@ -31,6 +31,12 @@ def crossed(texts: TokenStore, hypotheses: TokenStore, tokenizer: Tokenizer, len
     )  # fmt: skip
 
 
+def cut_texts(pairs: PairSequences, texts: TokenStore) -> int:
+    """How many of the texts that are `crossed` are not read to their end beside every hypothesis."""
+    whole_N = np.diff(texts.offsets)
+    return int((whole_N > pairs.windows.length.reshape(len(whole_N), -1).min(axis=1)).sum()) if len(whole_N) else 0
+
+
 def check_room(hypothesis_L: IntArray, marks: PairMarks, length: int) -> IntArray:
     """[L] tokens that a text has room for beside each hypothesis of so many tokens, in sequences of at most `length`.
 

@@ -105,6 +105,12 @@ class PairSequences(Sequences):
         return super().cut_tokens + self.other_windows.cut_tokens
 
     @property
+    def cut_texts(self) -> int:
+        """How many pairs have a text that is not read to its end."""
+        read = ((self.store, self.windows), (self.other, self.other_windows))
+        return int(np.logical_or(*(np.diff(store.offsets) > windows.length for store, windows in read)).sum())
+
+    @property
     def tokens(self) -> int:
         """Of both texts of all pairs, read or not, without special ones."""
         return self.store.total + self.other.total

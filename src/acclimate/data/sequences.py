@@ -83,6 +83,11 @@ class Sequences:
         return self.windows.dropped_tokens
 
     @property
+    def cut_texts(self) -> int:
+        """How many texts are not read to their end."""
+        return 0 if self.document is not None else int((np.diff(self.store.offsets) > self.windows.length).sum())
+
+    @property
     def tokens(self) -> int:
         """Of all texts, read or not, without special ones."""
         return self.store.total

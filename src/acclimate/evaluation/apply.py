@@ -85,6 +85,7 @@ def predict_file(
                     continue
             stands = {"index": row.row} | ({"file": str(row.file), "line": row.line} if several else {})
             writer.write(stands, form.none if answer is None else answer, words(row.problem) if answer is None else "")
+    _say_unread(predictor, say)
     if bad:
         say(_without_text(bad, count, named, "left out" if asked.skip_bad else "marked with a `problem` in the place of an answer"))
 
@@ -131,6 +132,7 @@ def evaluate_file(
     judged = split_of(rows, kind, predictor.labels)
     outputs = outputs_of(predictor, judged)
     _check_finite(model, outputs, rows.places, judged.words)
+    _say_unread(predictor, say)
     answers = kind.decoded("sequence" if judged.words is None else "tokens", outputs, judged, predictor.thresholds)
     return {many(kind.item): len(rows), **kind.scores(judged, answers)}
 
@@ -232,6 +234,11 @@ def _answered(
             found = iter(form.answers(outputs, columns[0], words))
         for row in chunk:
             yield row, None if row.texts is None else next(found)
+
+
+def _say_unread(predictor: Predictor, say: Say) -> None:
+    if predictor.unread is not None and (told := predictor.unread.told()):
+        say(told)
 
 
 def _chunks(rows: Iterator[RowTexts]) -> Iterator[list[RowTexts]]:

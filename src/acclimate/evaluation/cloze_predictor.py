@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from acclimate.errors import SettingsError
 from acclimate.evaluation.trained_folder import finite_weights, refuse_one_text
+from acclimate.evaluation.unread import Unread
 from acclimate.modeling.base_files import MAX_LENGTH
 from acclimate.modeling.label_words import Cloze
 from acclimate.tasks.kind import Link
@@ -36,6 +37,7 @@ class ClozePredictor:
         self._packed = Packed(asked).to(self._devices.device)
         self._length = sequence_length(model.config.get(MAX_LENGTH), model)
         self._max_tokens = max_tokens
+        self.unread = Unread(self._length)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -62,4 +64,5 @@ class ClozePredictor:
                 for number, column in enumerate(self._tokens.pattern.led(columns))
             ]
             texts = cloze_sequences(stores, self._tokens.pattern, self._length)
+            self.unread.add(texts)
             return class_probabilities(self._packed, texts, len(self.labels), self._max_tokens, self._devices)

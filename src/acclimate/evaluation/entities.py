@@ -53,6 +53,8 @@ def entities_in(
 class TagPredictor:
     """A model that gives every word of a text a tag."""
 
+    unread = None  # texts are read whole
+
     def __init__(self, model: Any, thresholds: Thresholds | None = None) -> None:
         """`model` has `labels`, and `probabilities(texts, words=words)`."""
         self._model = model

@@ -15,6 +15,7 @@ from acclimate.evaluation.cloze_predictor import ClozePredictor
 from acclimate.evaluation.entities import TagPredictor
 from acclimate.evaluation.pooling import POOLS, Pool, pooled
 from acclimate.evaluation.trained_folder import Model, Predictor, checked, finite_weights, model_config, refuse_one_text
+from acclimate.evaluation.unread import Unread
 from acclimate.evaluation.zero_shot_predictor import ZeroShotPredictor, hypotheses_of
 from acclimate.modeling.base_files import CONFIG, KIND, MAX_LENGTH, POOL, STRIDE, THRESHOLDS
 from acclimate.modeling.baselines.table import BASELINES, load_baseline
@@ -141,6 +142,11 @@ class _Answering:
         """What its numbers mean."""
         return problem_of(self._model)
 
+    @property
+    def unread(self) -> Unread | None:
+        """What it cut of the texts that it was asked about so far; None where it reads all of every text."""
+        return getattr(self._model, "unread", None)
+
 
 class ItemPredictor(_Answering):
     """A model of texts, or of what whoever made it did not say."""
@@ -180,6 +186,7 @@ class ModulePredictor:
         self._model = model.to(self._devices.device)
         finite_weights(folder, self._model)
         self._max_tokens = max_tokens
+        self.unread = Unread(model.config.max_length, "words")
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -197,6 +204,7 @@ class ModulePredictor:
         from acclimate.evaluation.inference import LINKS, class_probabilities
 
         sequences = self._model.sequences(texts)
+        self.unread.add(sequences)
         return class_probabilities(self._model, sequences, len(self.labels), self._max_tokens, self._devices, LINKS[self.link])
 
 
@@ -226,6 +234,7 @@ class TransformerPredictor:
         finite_weights(folder, model)
         self._packed = Packed(model).to(self._devices.device)
         self._length = sequence_length(self._folder.config.get(MAX_LENGTH), self._folder)
+        self.unread = Unread(self._length)
         self._pool: Pool | None = self._folder.config.get(POOL)
         if self._pool not in (None, *POOLS):
             raise ModelError(f"{folder / 'config.json'}: {POOL} is {self._pool!r}; windows of a text are pooled by {' or '.join(POOLS)}")
@@ -268,6 +277,7 @@ class TransformerPredictor:
             else:
                 stride = self._folder.config.get(STRIDE)
                 sequences = text_windows(stores[0], tokenizer, self._length, usual_stride(self._length) if stride is None else stride)
+            self.unread.add(sequences)
             found = class_probabilities(self._packed, sequences, len(self.labels), self._max_tokens, self._devices, LINKS[link])
             return found if self._pool is None else pooled(found, sequences, self._pool, link)
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from acclimate.errors import ModelError
+from acclimate.evaluation.unread import Unread
 from acclimate.files import read_json
 from acclimate.modeling.finite import check_finite
 
@@ -34,6 +35,10 @@ class Predictor(Model, Protocol):
 
     thresholds: NDArray[np.float64] | None
     """[L] by which answers are made of probabilities (`acclimate.tasks.thresholds`); None: by the usual ones."""
+
+    @property
+    def unread(self) -> Unread | None:
+        """What it cut of the texts that it was asked about so far; None where it reads all of every text."""
 
 
 P = TypeVar("P", bound=Model)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from acclimate.errors import ModelError, SettingsError
 from acclimate.evaluation.trained_folder import checked, finite_weights, model_config, refuse_one_text
+from acclimate.evaluation.unread import Unread
 from acclimate.modeling.base_files import CONFIG, MAX_LENGTH
 from acclimate.modeling.baselines.table import BASELINES
 from acclimate.modeling.hypotheses import TEMPLATE, Hypotheses, check_template, check_words
@@ -45,6 +46,7 @@ class ZeroShotPredictor:
         self._packed = Packed(classifier).to(self._devices.device)
         self._length = sequence_length(self._folder.config.get(MAX_LENGTH), self._folder)
         self._max_tokens = max_tokens
+        self.unread = Unread(self._length)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -62,7 +64,7 @@ class ZeroShotPredictor:
         Raises:
             TypeError: `texts` is one text, whose characters would be taken for texts.
         """
-        from acclimate.data.crossed import crossed
+        from acclimate.data.crossed import crossed, cut_texts
         from acclimate.data.tokens import TokenStore
         from acclimate.evaluation.entailment import entailments
 
@@ -73,7 +75,9 @@ class ZeroShotPredictor:
             def stored(name: str, column: Sequence[str]) -> TokenStore:
                 return TokenStore.build(Path(folder) / name, iter(column), tokenizer, "prediction")
 
-            pairs = crossed(stored("texts", texts), stored("hypotheses", self.hypotheses.sentences), tokenizer, self._length)
+            column = stored("texts", texts)
+            pairs = crossed(column, stored("hypotheses", self.hypotheses.sentences), tokenizer, self._length)
+            self.unread.count(len(texts), cut_texts(pairs, column), column.total, pairs.cut_tokens)
             return entailments(self._packed, pairs, self.hypotheses, self._folder.labels, self._max_tokens, self._devices)
 
 

@@ -146,16 +146,17 @@ class LongTexts:
 
 def told_of_cut(cut: Mapping[str, float], items: str, length: str, remedy: str = LESS) -> tuple[str, ...]:
     """What should be said of `cut`, the share of each split that is not read; nothing where that is little. `length`: `128 tokens`."""
-    if max(cut.values()) <= NOTED:
+    if max(cut.values(), default=0.0) <= NOTED:
         return ()
     shares = ", ".join(f"{100 * share:.1f} % in {split}" for split, share in cut.items())
     return (f"{items} longer than {length} are cut: of all {length.split()[-1]} {shares} are not read — {remedy}",)
 
 
 def lengths(reads: Reads) -> dict[str, Lengths]:
-    """[N] tokens of each item of each split, without special ones."""
+    """[N] tokens of each item of each split that a stage reads, without special ones."""
     assert reads.task is not None
     return {
         split: np.array(list(reads.texts[f"task {split}"][0].lengths_together(items.inputs)), dtype=np.float64)
         for split, items in reads.task.splits.items()
+        if f"task {split}" in reads.texts
     }

@@ -11,6 +11,7 @@ from acclimate.modeling.head_settings import MlmHead
 from acclimate.modeling.longest import LONGEST_DEFAULT, check_length
 from acclimate.stages.asking import Asked, check_asking, cloze_of, template_tokens, told_of_asking
 from acclimate.stages.base import Context, Outcome, Role, Serves, Stage
+from acclimate.stages.long_texts import LongTexts
 from acclimate.stages.planned import Reads, Sizes, Work
 from acclimate.tasks.split import Split
 from acclimate.tasks.task import Task
@@ -51,9 +52,12 @@ class Prompt(MlmHead, Stage):
         return given
 
     def notes(self, given: Sizes, reads: Callable[[], Reads]) -> tuple[str, ...]:
-        task = reads().task
-        assert task is not None
-        return told_of_asking(self, given, task, self.word())
+        read = reads()
+        assert read.task is not None
+        kind = read.task.kind
+        long = LongTexts(kind, self.form(kind), given.length(self.max_length), "cut", None, None, template=True)
+        cut = long.notes(read, template_tokens(self, given, read.task, self.word()))
+        return (*told_of_asking(self, given, read.task, self.word()), *cut)
 
     def work(self, given: Sizes, reads: Reads) -> Work:
         assert reads.task is not None
@@ -84,9 +88,9 @@ class Prompt(MlmHead, Stage):
             stores = [stored(context, parent, column) for column in asked.tokens.pattern.led(split.inputs)]
             texts = cloze_sequences(stores, asked.tokens.pattern, length)
             outputs = class_probabilities(packed, texts, len(task.names), micro, runtime.devices, told=told)
-            return Said(outputs, texts.cut_tokens, texts.unknown_share)
+            return Said(outputs, texts.cut_tokens, texts.tokens, texts.unknown_share)
 
         def write(output: Path) -> None:
             save_model(output, parent, model, length, asked=asked.written)
 
-        return answered(context, parent, micro, ask, write, asked.notes)
+        return answered(context, parent, (length, micro), ask, write, asked.notes)

@@ -15,7 +15,9 @@ from acclimate.evaluation.inference import Told
 from acclimate.modeling.folder import ModelFolder
 from acclimate.stages.base import Context, Outcome
 from acclimate.stages.decision import Decision
+from acclimate.stages.long_texts import told_of_cut
 from acclimate.stages.watched import watched
+from acclimate.tasks.kind import many
 from acclimate.tasks.split import Split, text_digest
 
 
@@ -26,6 +28,8 @@ class Said(NamedTuple):
     """[N, L]."""
     cut_tokens: int
     """Of its texts, that were not read."""
+    tokens: int
+    """Of its texts, read or not."""
     unknown_share: float
     """Of the tokens of its texts: 0 to 1."""
 
@@ -36,21 +40,25 @@ def stored(context: Context, parent: ModelFolder, texts: Sequence[str]) -> Token
 
 
 def answered(
-    context: Context, parent: ModelFolder, micro: int, ask: Callable[[Split, Told], Said], write: Callable[[Path], object],
+    context: Context, parent: ModelFolder, sizes: tuple[int, int], ask: Callable[[Split, Told], Said], write: Callable[[Path], object],
     notes: tuple[str, ...] = (),
 ) -> Outcome:  # fmt: skip
     """What a stage comes to that asks a model for dev and test; `write` makes the folder of the model that is handed on.
+
+    `sizes`: the tokens of the longest sequence, and of the largest forward pass.
 
     Raises:
         Interrupted: a stop was asked for.
     """
     runtime, task = context.runtime, context.task()
-    outputs, unknown = {}, {}
+    length, micro = sizes
+    outputs, unknown, cut = {}, {}, {}
     metrics: dict[str, Any] = {}
     with PeakMemory() as memory:
         for name, split in (("dev", task.dev), ("test", task.test)):
             started = time.monotonic()
-            outputs[name], metrics[f"cut_tokens_{name}"], unknown[name] = ask(split, watched(context, name, micro))
+            outputs[name], metrics[f"cut_tokens_{name}"], tokens, unknown[name] = ask(split, watched(context, name, micro))
+            cut[name] = metrics[f"cut_tokens_{name}"] / max(1, tokens)
             runtime.reporter.close()
         speed = len(task.test) / max(time.monotonic() - started, 1e-9)
     decision = Decision.of(task, "half", outputs["dev"], "sequence")
@@ -64,4 +72,5 @@ def answered(
     )  # fmt: skip
     metrics |= {f"unknown_share_{name}": share for name, share in unknown.items()}
     note = unknown_words({f"the {name} texts": share for name, share in unknown.items()})
-    return Outcome({**scores, **metrics, "micro_tokens": micro}, cost, (*notes, *((note,) if note else ())))
+    told = (*notes, *told_of_cut(cut, many(task.kind.item), f"{length:,} tokens"), *((note,) if note else ()))
+    return Outcome({**scores, **metrics, "micro_tokens": micro}, cost, told)

@@ -1,5 +1,6 @@
 """Answering a task without its labels: a model of natural language inference judges a hypothesis for each (Yin et al. 2019)."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -13,6 +14,7 @@ from acclimate.modeling.base_files import MAX_LENGTH, TOKENIZER, read_tokenizer
 from acclimate.modeling.hypotheses import TEMPLATE, Hypotheses, check_template, check_words, with_hypotheses
 from acclimate.modeling.longest import check_length
 from acclimate.stages.base import Context, Outcome, Role, Serves, Stage
+from acclimate.stages.long_texts import LongTexts
 from acclimate.stages.planned import Reads, Sizes, Work
 from acclimate.tasks.split import Split
 from acclimate.tasks.task import Task
@@ -102,6 +104,14 @@ class ZeroShot(Stage):
             tokenizer = read_tokenizer(given.source.folder / TOKENIZER)
             check_room(encoded(tokenizer, hypotheses.sentences)[1], pair_marks(tokenizer), most)
 
+    def notes(self, given: Sizes, reads: Callable[[], Reads]) -> tuple[str, ...]:
+        read = reads()
+        assert read.task is not None
+        (measured, *_), kind = read.texts["task dev"], read.task.kind
+        # As in `work`; beside the longest hypothesis least of a text is read.
+        asked = round(max(measured.lengths(self.hypotheses(read.task).sentences))) + read.special + 1
+        return LongTexts(kind, self.form(kind), self._most(given), "cut", None, None, template=True).notes(read, asked)
+
     def work(self, given: Sizes, reads: Reads) -> Work:
         assert reads.task is not None
         tokens, most = 0.0, self._most(given)
@@ -134,6 +144,8 @@ class ZeroShot(Stage):
             texts = stored(context, parent, split.inputs[0])
             pairs = crossed(texts, asked, tokenizer, length)
             outputs = entailments(packed, pairs, hypotheses, parent.labels, micro, runtime.devices, told)
-            return Said(outputs, pairs.windows.cut_tokens, texts.unknown_share)
+            return Said(outputs, pairs.windows.cut_tokens, texts.total, texts.unknown_share)
 
-        return answered(context, parent, micro, ask, lambda output: with_hypotheses(parent.path, output, hypotheses, parent.labels, length))
+        return answered(
+            context, parent, (length, micro), ask, lambda output: with_hypotheses(parent.path, output, hypotheses, parent.labels, length)
+        )
