@@ -23,7 +23,7 @@ from acclimate.modeling.trained_base import import_trained
 from acclimate.stages import BASES, STAGES, Searching
 from acclimate.stages.base import ANSWERING, Context, Role, Runtime
 from acclimate.stages.planned import Classifier, Sizes, Work
-from acclimate.stages.search import number_of
+from acclimate.stages.searchable import number_of
 from acclimate.study.plan import graph
 from acclimate.study.plan.readings import Readings
 from acclimate.tasks.opened import Data, DataSettings

@@ -177,3 +177,16 @@ def test_without_optuna_a_range_is_refused_in_the_plan_and_a_list_is_not(monkeyp
     with pytest.raises(MissingExtraError, match=r'lr.*pip install "acclimate\[search\]"'):
         Searching(of=Bilstm(**STAGE)).check(Sizes(), None)
     Searching(of=Bilstm(lr=Search({"of": [1e-3, 1e-2]}))).check(Sizes(), None)
+
+
+def test_values_that_come_again_are_not_tried_again(data, tmp_path, monkeypatch):
+    stage = Bilstm(**(STAGE | {"lr": 1e-2, "batch_size": {"search": [8, 9]}, "epochs": {"search": {"of": [1, 2]}}}))
+    values = [{"batch_size": size, "epochs": 1} for size in (8, 9, 8)]
+    stage = stage.with_trials(3)
+    monkeypatch.setattr("acclimate.stages.searching.proposals", lambda *_: proposals.Grid.__new__(proposals.Grid))
+    monkeypatch.setattr(proposals.Grid, "ask", lambda self, rest=iter(values): next(rest))
+    outcome = Searching(of=stage).run(None, context(data, tmp_path))
+    first, _, again = outcome.metrics["trials"]
+    assert again == {**first, "trial": 3, "seconds": 0.0}
+    assert outcome.metrics["best_trial"] < 3
+    assert "1 of 3 trials came to values that were tried before, and were not made again" in outcome.notes

@@ -2,10 +2,13 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
-from acclimate.errors import SettingsError
+from acclimate.errors import DataError, SettingsError
+from acclimate.report.results.finished import Results
+from acclimate.report.results.searches import trials_of
 from acclimate.stages.finetune import Finetune
 
 BILSTM = "embedding: 4, hidden: 4, epochs: 2, min_steps: 0"
@@ -123,6 +126,24 @@ def test_both_ends_are_checked_against_the_model(plan_of):
     text = "{head}\nrecipes:\n  a:\n    - finetune: {{ train: {{search: [1, 9]}} }}\n"
     with pytest.raises(SettingsError, match=r"recipes\.a: train: 9 layers were asked for"):
         plan_of(text)
+
+
+def test_every_value_is_checked_against_the_texts_before_anything_is_trained(write_study, tmp_path):
+    from acclimate.study.language.study import load_study
+    from acclimate.study.plan.prepared import prepare
+
+    text = "{head}\nrecipes:\n  a: [finetune: {{ max_length: {{search: {{of: [8, 60]}}}}, long: error }}]\n"
+    with pytest.raises(DataError, match=r"recipes\.a: long: error, and texts are longer than the 8 tokens"):
+        prepare(load_study(write_study(tmp_path, text)), tmp_path, tmp_path / "store")
+    cut = prepare(load_study(write_study(tmp_path, text.replace("error", "cut"))), tmp_path, tmp_path / "store")
+    assert any("8 tokens" in note for note in cut.readings.notes(cut.plan))
+
+
+def test_a_search_that_is_not_done_is_not_told_as_if_there_had_been_none(ran):
+    results = Results.load(ran / "out")
+    assert trials_of(results) == {"fixed": 0, "searched": 3}
+    undone = tuple(replace(stage, metrics={}) if stage.role == "searches" else stage for stage in results.stages)
+    assert trials_of(replace(results, stages=undone)) == {"fixed": 0}
 
 
 @pytest.mark.parametrize(

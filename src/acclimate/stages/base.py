@@ -14,7 +14,7 @@ from acclimate.files import digest_file, digest_json
 from acclimate.locks import Patience
 from acclimate.modeling.fast_paths import FastPaths
 from acclimate.stages.planned import Reads, Sizes, Work
-from acclimate.stages.search import Searchable
+from acclimate.stages.searchable import Searchable
 from acclimate.tasks.kind import Form, Link, TaskKind
 from acclimate.tasks.opened import Data
 from acclimate.tasks.split import Answers, Split

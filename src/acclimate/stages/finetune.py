@@ -96,7 +96,8 @@ class Finetune(EncoderPace, Stage):
     def title(self) -> str:
         what = self.word() if self.task is None else f"{self.word()} on {self.task}"
         parts = [] if self.head.mlm is None else [MLM]
-        parts += [] if self.train == "all" else [self.train if self.train == "head" else f"top {self.train}"]
+        top = self.searches["train"].told() if "train" in self.searches else self.train
+        parts += [] if top == "all" else [top if top == "head" else f"top {top}"]
         return f"{what} ({', '.join(parts)})" if parts else what
 
     def reads(self) -> tuple[str, ...]:

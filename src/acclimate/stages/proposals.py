@@ -13,7 +13,8 @@ from typing import Any
 
 from acclimate.errors import MissingExtraError
 from acclimate.randomness import generator, seed_of
-from acclimate.stages.search import Search, Searchable
+from acclimate.stages.search import Search
+from acclimate.stages.searchable import Searchable
 
 Found = Mapping[str, float]  # values by the name of the setting
 EVEN_SHARE = 0.5  # of the trials

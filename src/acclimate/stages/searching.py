@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -63,6 +63,14 @@ class Searching(Stage):
             tried.check(given, task)
         return given
 
+    def check_texts(self, given: Sizes, reads: Callable[[], Reads]) -> None:
+        for tried in self.of.ends():
+            tried.check_texts(given, reads)
+
+    def notes(self, given: Sizes, reads: Callable[[], Reads]) -> tuple[str, ...]:
+        # What is said of the stage itself is said of the highest values alone.
+        return tuple(dict.fromkeys(note for tried in self.of.ends() for note in tried.notes(given, reads)))
+
     def work(self, given: Sizes, reads: Reads) -> Work:
         one, trials = self.of.work(given, reads), self.of.trials
         return replace(
@@ -80,7 +88,8 @@ class Searching(Stage):
                 trial = before[number - 1]
             else:
                 before = []
-                trial = self._try(parent, context, values, trials)
+                same = next((each for each in trials if each.values == values), None)
+                trial = self._try(parent, context, values, trials) if same is None else same.again(number)
                 if is_main:
                     write_trials(file, [*trials, trial])
             trials.append(trial)
@@ -138,9 +147,9 @@ class Searching(Stage):
             peak_memory_bytes=max((each.peak_memory_bytes for each in costs if each.peak_memory_bytes is not None), default=None),
         )
         metrics = {FOUND: best.values, "judged_by": judged_by, "best_trial": best.trial, "trials": [trial.told for trial in trials]}
-        return Outcome(metrics, cost, self._notes(best, trials))
+        return Outcome(metrics, cost, self._told(best, trials))
 
-    def _notes(self, best: Trial, trials: list[Trial]) -> tuple[str, ...]:
+    def _told(self, best: Trial, trials: list[Trial]) -> tuple[str, ...]:
         """What should be known of it: a best value near an end of what was tried, or trials that diverged."""
         notes = [
             f"the best {name} of the search, {best.values[name]:.3g}, is near an end of what was tried ({search.told()}): look further"
@@ -149,6 +158,8 @@ class Searching(Stage):
         ]
         if diverged := sum(trial.state == "diverged" for trial in trials):
             notes.append(f"{diverged} of {len(trials)} trials diverged")
+        if again := len(trials) - len({tuple(trial.values.values()) for trial in trials}):
+            notes.append(f"{again} of {len(trials)} trials came to values that were tried before, and were not made again")
         return tuple(notes)
 
 

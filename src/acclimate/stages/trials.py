@@ -3,11 +3,12 @@
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import median
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
+from acclimate.evaluation.cost import Cost
 from acclimate.files import write_text
 
 FOUND = "found"  # of metrics: the values that a search has found, by the name of the setting
@@ -28,6 +29,10 @@ class Trial:
     merit: float | None  # the same, turned so that more is better
     cost: dict[str, Any]
     curve: list[list[float]] = field(default_factory=list)  # [step, merit] of each evaluation
+
+    def again(self, number: int) -> Self:
+        """A later trial of the same values, which would come out the same: it is not made, and costs nothing."""
+        return replace(self, trial=number, cost=Cost(seconds=0.0).to_json())
 
     @property
     def told(self) -> dict[str, Any]:

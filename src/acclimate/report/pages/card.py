@@ -164,8 +164,9 @@ def _as_found(settings: Mapping[str, Any], found: Mapping[str, float]) -> Mappin
     """The settings with the values that were found in place of the searches for them."""
     used = dict(settings)
     for name, value in found.items():
-        outer, _, rest = name.partition(".")
-        used[outer] = _as_found(used.get(outer) or {}, {rest: value}) if rest else value
+        # The longest, for a label that has dots of its own.
+        outer = max((each for each in used if name == each or name.startswith(f"{each}.")), key=len, default=name)
+        used[outer] = value if outer == name else _as_found(used[outer], {name[len(outer) + 1 :]: value})
     return used
 
 

@@ -61,10 +61,14 @@ def _trials(stage: StageFact) -> tuple[Tried, ...]:
 
 
 def trials_of(results: Results) -> Mapping[str, int]:
-    """How many trials each recipe had for a model, over all of its searches; 0 where nothing was searched."""
-    found = dict.fromkeys(results.recipes, 0)
-    for recipe in found:
+    """How many trials each recipe that learns had for a model, over all of its searches; 0 where nothing was searched.
+
+    Left out are those of which a search is not done.
+    """
+    planned, found = [stage for stage in results.stages if stage.role == "searches"], {}
+    for recipe in (each for each in results.recipes if each not in results.without_labels):
         # Every budget and every seed has as many: one of each stands for all.
         at = {(search.stage.does, search.stage.about): len(search.trials) for search in searches(results) if recipe in search.stage.recipes}
-        found[recipe] = sum(at.values())
+        if at.keys() == {(stage.does, stage.about) for stage in planned if recipe in stage.recipes}:
+            found[recipe] = sum(at.values())
     return found

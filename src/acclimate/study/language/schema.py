@@ -10,7 +10,8 @@ from acclimate.modeling.named import NAMED
 from acclimate.objectives.loss_settings import LossSettings
 from acclimate.settings import Settings
 from acclimate.stages.base import Stage
-from acclimate.stages.search import Search, number_of
+from acclimate.stages.search import Search
+from acclimate.stages.searchable import number_of
 from acclimate.study.language.bases import RANDOM, EndOf, LayersOf, New
 from acclimate.study.language.mistakes import models_in
 from acclimate.study.language.recipe import Recipe

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from acclimate.stages.base import Stage
 from acclimate.study.language.study import Study
 from acclimate.tasks.opened import Data
 from acclimate.tasks.split import Split
@@ -17,14 +16,10 @@ TRIALS = 2  # of a search
 def smoke_study(study: Study) -> Study:
     """The same recipes with slivers of stages, one seed, all labels of the sliver."""
     recipes = {
-        name: recipe.model_copy(update={"stages": tuple(_sliver_of(stage) for stage in recipe.stages)})
+        name: recipe.model_copy(update={"stages": tuple(stage.sliver().with_trials(TRIALS) for stage in recipe.stages)})
         for name, recipe in study.recipes.items()
     }
     return study.model_copy(update={"recipes": recipes, "seeds": study.seed_list[:1], "labels": ("all",)})
-
-
-def _sliver_of(stage: Stage) -> Stage:
-    return stage.sliver().with_trials(TRIALS, stage)
 
 
 def sliver(data: Data) -> Data:
