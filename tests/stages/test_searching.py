@@ -181,10 +181,10 @@ def test_without_optuna_a_range_is_refused_in_the_plan_and_a_list_is_not(monkeyp
 
 def test_values_that_come_again_are_not_tried_again(data, tmp_path, monkeypatch):
     stage = Bilstm(**(STAGE | {"lr": 1e-2, "batch_size": {"search": [8, 9]}, "epochs": {"search": {"of": [1, 2]}}}))
-    values = [{"batch_size": size, "epochs": 1} for size in (8, 9, 8)]
+    values = iter([{"batch_size": size, "epochs": 1} for size in (8, 9, 8)])
     stage = stage.with_trials(3)
     monkeypatch.setattr("acclimate.stages.searching.proposals", lambda *_: proposals.Grid.__new__(proposals.Grid))
-    monkeypatch.setattr(proposals.Grid, "ask", lambda self, rest=iter(values): next(rest))
+    monkeypatch.setattr(proposals.Grid, "ask", lambda self: next(values))
     outcome = Searching(of=stage).run(None, context(data, tmp_path))
     first, _, again = outcome.metrics["trials"]
     assert again == {**first, "trial": 3, "seconds": 0.0}
