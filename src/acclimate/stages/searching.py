@@ -45,7 +45,7 @@ class Searching(Stage):
         return self.of.about()
 
     def draws(self) -> bool:
-        return self.of.draws() or not self.of.is_grid or self.of.trials < self.of.combinations
+        return self.of.draws() or not self.of.is_grid or self.of.trials != self.of.combinations
 
     def keyed(self) -> dict[str, Any]:
         libraries = (*self.of.libraries, *(() if self.of.is_grid else ("optuna",)))
