@@ -106,15 +106,24 @@ def test_logit_adjustment_adds_the_logarithm_of_the_priors_and_no_example_counts
     assert found == pytest.approx(np.mean(-np.log(right_sets(LOGITS + tau * np.log(odds)))), rel=1e-5)
 
 
+@pytest.mark.parametrize("squared", [True, False])
 @pytest.mark.parametrize(("alpha", "smooth"), [(0.01, 1.0), (0.6, 0.5), (0.0, 1e-4), (1.0, 1.0)])
-def test_dice_is_that_of_its_paper(alpha, smooth):
+def test_dice_is_that_of_its_paper(alpha, smooth, squared):
     def dice(p, y):
         q = (1 - p) ** alpha * p
-        return 1 - (2 * q * y + smooth) / (q + y + smooth)
+        return 1 - (2 * q * y + smooth) / ((q**2 if squared else q) + y + smooth)
 
-    choice = {"dice": {"alpha": alpha, "smooth": smooth}}
+    choice = {"dice": {"alpha": alpha, "smooth": smooth, "squared": squared}}
     assert mean_of(choice, "class") == pytest.approx(dice(softmax(LOGITS), np.eye(4)[CLASSES]).sum(axis=1).mean(), rel=1e-4)
     assert mean_of(choice, "set") == pytest.approx(dice(sigmoid(LOGITS), SETS.astype(float)).mean(), rel=1e-4)
+
+
+@pytest.mark.parametrize(("settings", "theirs"), [({}, 0.1610270724), ({"alpha": 0.5, "smooth": 0.5}, 0.4033618015)])
+def test_dice_is_what_its_authors_train_with(settings, theirs):
+    # DiceLoss(smooth=1, alpha=0.01, square_denominator=True) of their repository, as their scripts have it, of these logits in float64.
+    loss = loss_of_names({"dice": settings}, np.ones(3))
+    logits, labels = torch.tensor([[2.0, -1.0, 0.5], [0.0, 0.0, 0.0], [-1.0, 3.0, 1.0]]), torch.tensor([0, 2, 1])
+    assert loss.term.one(logits, labels, torch.ones(3)).mean().item() == pytest.approx(theirs, rel=1e-6)
 
 
 @pytest.mark.parametrize("choice", CHOICES)

@@ -85,7 +85,7 @@ class LogitAdjustmentSettings(LossSettings):
 
 
 class DiceSettings(LossSettings):
-    """1 - (2 q y + smooth) / (q + y + smooth) with q = (1 - p)^alpha p, of every name against the others: a soft F1 (Li et al. 2020), for
+    """1 - (2 q y + smooth) / (q^2 + y + smooth) with q = (1 - p)^alpha p, of every name against the others: a soft F1 (Li et al. 2020), for
     tags first of all. It balances by itself and takes no `class_weights`."""
 
     weighed: ClassVar[bool] = False
@@ -94,6 +94,8 @@ class DiceSettings(LossSettings):
     """How much less an easy answer counts. The authors' code has 0.01; a right name is pulled to p = 1 / (1 + alpha), so 1 is too much."""
     smooth: float = Field(default=1.0, gt=0, le=100)
     """Added above and below, so that names which are wrong teach something, too."""
+    squared: bool = True
+    """Whether it is q^2 below, as in the authors' own trainings, or q, as in the paper's formula, which learns far more slowly."""
 
 
 OWN: Literal["module:function"] = "module:function"
