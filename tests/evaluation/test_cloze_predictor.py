@@ -12,7 +12,7 @@ from tests.stages.test_zero_shot import pair_tokenizer
 
 from acclimate import load_predictor
 from acclimate.errors import ModelError, SettingsError
-from acclimate.evaluation.predictor import kind_of_model
+from acclimate.evaluation.stated import kind_of_model
 from acclimate.modeling.base_files import CONFIG, KIND, TEMPLATE
 from acclimate.modeling.folder import ModelFolder, import_base, save_model
 from acclimate.modeling.head_settings import HeadSettings

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from acclimate.errors import ModelError
-from acclimate.evaluation.predictor import load_predictor, problem_of, thresholds_of
+from acclimate.evaluation.predictor import load_predictor, problem_of
+from acclimate.evaluation.stated import thresholds_of
 from acclimate.modeling.baselines.majority_model import MajorityModel
 from acclimate.modeling.baselines.tfidf_model import fit
 

@@ -18,7 +18,7 @@ from acclimate.data.model_inputs import word_sequences
 from acclimate.data.tokens import TokenStore
 from acclimate.errors import Interrupted, SettingsError
 from acclimate.evaluation.predictions import read_answers
-from acclimate.evaluation.predictor import TransformerPredictor
+from acclimate.evaluation.transformer_predictor import TransformerPredictor
 from acclimate.modeling.execution import Packed
 from acclimate.modeling.folder import ModelFolder
 from acclimate.modeling.heads import load_tagger

@@ -254,14 +254,22 @@ def test_a_folder_whose_texts_were_cut_cuts_them(cut):
     np.testing.assert_allclose(predictor.probabilities([text]), predictor.probabilities([" ".join(text.split()[:ROOM])]), atol=1e-6)
 
 
-def test_a_folder_that_names_no_way_of_pooling_is_refused(windowed, tmp_path):
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        ({"acclimate_pool": "median"}, "acclimate_pool is 'median'; windows of a text are pooled by mean or max"),
+        ({"acclimate_stride": "4"}, "acclimate_stride is '4'; windows of 16 tokens overlap by fewer"),
+        ({"acclimate_stride": 14}, "acclimate_stride is 14; windows of 16 tokens overlap by fewer"),
+    ],
+)
+def test_a_folder_whose_windows_cannot_be_read_is_refused(windowed, damage, told, tmp_path):
     folder = tmp_path / "model"
     folder.mkdir()
     for file in (windowed[1] / "model").iterdir():
         (folder / file.name).write_bytes(file.read_bytes())
     config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | {"acclimate_pool": "median"}))
-    with pytest.raises(ModelError, match="acclimate_pool is 'median'; windows of a text are pooled by mean or max"):
+    (folder / "config.json").write_text(json.dumps(config | damage))
+    with pytest.raises(ModelError, match=rf"config\.json: {told}"):
         load_predictor(folder)
 
 

@@ -13,7 +13,8 @@ import torch
 from acclimate.data.corpus import CorpusSettings
 from acclimate.evaluation.apply import evaluate_file, predict_file
 from acclimate.evaluation.predictions import read_answers
-from acclimate.evaluation.predictor import load_predictor, thresholds_of
+from acclimate.evaluation.predictor import load_predictor
+from acclimate.evaluation.stated import thresholds_of
 
 from .conftest import FILLER, WORDS, write_jsonl
 

@@ -19,7 +19,8 @@ from acclimate.data.readers.read_files import file_notes
 from acclimate.data.readers.records import Source
 from acclimate.errors import DataError, ModelError, SettingsError
 from acclimate.evaluation.answers import AnswerForm, EntityForm, LabelForm
-from acclimate.evaluation.predictor import kind_of_model, load_predictor, problem_of, stated_kind, texts_of
+from acclimate.evaluation.predictor import load_predictor, problem_of
+from acclimate.evaluation.stated import kind_of_model, stated_kind, texts_of
 from acclimate.evaluation.trained_folder import Predictor, model_config
 from acclimate.evaluation.writing import check_out, opened, writer_of
 from acclimate.evaluation.zero_shot_predictor import AskedModel

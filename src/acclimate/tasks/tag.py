@@ -31,19 +31,8 @@ from acclimate.tasks.schemes import ALSO_CALLED, Scheme
 from acclimate.tasks.span_blocks import TOLD
 from acclimate.tasks.split import Answers, Column, Split
 from acclimate.tasks.tag_answers import marked, most_likely, tuned
-from acclimate.tasks.tagged_rows import (
-    SPANS,
-    TAGS,
-    TEXT,
-    TOKENS,
-    Reader,
-    alike,
-    columns_of,
-    detected_scheme,
-    refuse_unknown,
-    types_in,
-    types_of,
-)
+from acclimate.tasks.tagged_columns import SPANS, TAGS, TEXT, TOKENS, columns_of
+from acclimate.tasks.tagged_rows import Reader, alike, detected_scheme, refuse_unknown, types_in, types_of
 from acclimate.tasks.thresholds import Choice, Thresholded
 
 NO_ENTITY = "no entity"

@@ -8,29 +8,22 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from acclimate.data.corpus import checked_text
-from acclimate.data.readers.columns import NAMES, detect_column
-from acclimate.data.readers.conll import DOCUMENT, LINES, line_of
+from acclimate.data.readers.conll import LINES, line_of
 from acclimate.data.readers.problems import Problems, place
 from acclimate.data.readers.reading import Offsets
 from acclimate.data.readers.records import Record, Source
 from acclimate.errors import DataError
-from acclimate.tasks.asked_words import column_of_words, joined
-from acclimate.tasks.kind import ColumnRole
+from acclimate.tasks.asked_words import joined
 from acclimate.tasks.labels import MISSING, label_hint, some_labels
 from acclimate.tasks.marked_text import BadSpan, spans_in, tagged
 from acclimate.tasks.metrics.spans import OUTSIDE, type_of
 from acclimate.tasks.rows import Row, Rows
 from acclimate.tasks.schemes import Detected, Scheme, detect, parsed, to_iob2
 
-TOKENS = ColumnRole("tokens", ("tokens", "words", "token", "word"), is_text=True)
-TAGS = ColumnRole("tags", ("tags", "ner_tags", "ner", "tag", "labels", "label", "iob", "bio", "pos_tags"))
-TEXT = ColumnRole("text", NAMES["text"])
-SPANS = ColumnRole("spans", ("spans", "entities", "ents", "label", "labels", "annotations"))
 REJECTED = ("reject", "ignore")  # what Prodigy writes under `answer` of a text that nobody accepted
 
 _NUMBER = re.compile(r"-?\d+")
 _MOST_TAGS = 1_000  # different ones, in half of all words: these are words
-_UNIVERSAL = 10  # columns of CoNLL-U: words stand in the second, parts of speech in the fourth
 
 
 class Tagged(NamedTuple):
@@ -42,29 +35,6 @@ class Tagged(NamedTuple):
     """Tags that stood against their scheme."""
     trimmed: int = 0
     """Spans with blanks at their ends."""
-
-
-def columns_of(source: Source, stated: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    """The columns of words and tags, or of a text and its spans; and those that were detected. `stated`: by role, and `group`.
-
-    Raises:
-        DataError: it is not clear which they are.
-    """
-    if source.format == "conll":
-        if marked := [f"`{role.name}:`" for role in (TEXT, SPANS) if role.name in stated]:
-            why = f"a word a line (CoNLL), where {' and '.join(marked)} of marked text cannot be found; `tokens:` and `tags:` name columns"
-            raise DataError(f"{source.files[0]}: {why}")
-        return _numbered(source, stated)
-    roles = (SPANS, TEXT) if _is_marked(source, stated) else (TAGS, TOKENS)
-    found, detected = {}, {}
-    for role in roles:
-        if role.name in stated:
-            found[role.name] = stated[role.name]
-    for role in roles:
-        if role.name not in found:
-            taken = [*found.values(), *([stated["group"]] if "group" in stated else [])]
-            found[role.name] = detected[role.name] = detect_column(role.name, source, taken, role.known_as)
-    return {role.name: found[role.name] for role in roles}, detected
 
 
 def listed(value: Any, names: Sequence[str] | None) -> list[str] | str:
@@ -232,55 +202,6 @@ def _typed(tag: str, scheme: Scheme | None) -> str | None:
     if scheme == "plain":
         return tag
     return None if tag == OUTSIDE else type_of(tag)
-
-
-def _is_marked(source: Source, stated: Mapping[str, str]) -> bool:
-    """Whether spans of a text are marked, and no words are listed: as stated, or as the names of columns and the first record show.
-
-    Raises:
-        DataError: no name says either.
-    """
-    if {"text", "spans", "tokens", "tags"} & stated.keys():
-        return bool({"text", "spans"} & stated.keys())
-    names = [name.strip().casefold() for name in source.columns]
-    if names and not any(_any(role, names) for role in (TOKENS, TAGS, SPANS)):
-        raise DataError(
-            f"{source.files[0]}: no column goes by a usual name of words and tags, or of spans marked in a text; "
-            f"name them with `tokens:` and `tags:`, or with `text:` and `spans:`; the columns are {', '.join(map(repr, source.columns))}"
-        )
-    if not _any(TEXT, names) or not _any(SPANS, names):
-        return _any(TEXT, names) and not _any(TOKENS, names)
-    if not _any(TOKENS, names) or not _any(TAGS, names):
-        return True
-    first = next(iter(source.records((), Problems(skip_bad=True))), None)
-    words = next((value for name, value in (first.values if first else {}).items() if name.strip().casefold() in TOKENS.known_as), None)
-    return isinstance(words, list) and not all(isinstance(word, str) for word in words)  # what a tool says of each token
-
-
-def _any(role: ColumnRole, names: Sequence[str]) -> bool:
-    return any(name in role.known_as for name in names)
-
-
-def _numbered(source: Source, stated: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Of sentences in columns the first and the last; where words are numbered, the second."""
-    numbers = [name for name in source.columns if name != DOCUMENT]
-    if len(numbers) < 2 and numbers:
-        raise DataError(f"{source.files[0]}: has one column; a word and its tag are wanted on every line, between them a tab or blanks")
-    found = dict(stated)
-    detected = {}
-    words = column_of_words(source)
-    usual = {"tokens": words, "tags": "4" if words == "2" and len(numbers) == _UNIVERSAL else str(len(numbers) or 2)}
-    for role, column in usual.items():
-        if role not in found:
-            found[role] = detected[role] = column
-    for role in usual:
-        if numbers and found[role] not in numbers:
-            raise DataError(
-                f"{source.files[0]}: no column {found[role]!r} for the {role}; they are counted from 1, and there are {len(numbers)}"
-            )
-    if found["tokens"] == found["tags"]:
-        raise DataError(f"{source.files[0]}: the column {found['tags']!r} cannot be both tokens and tags")
-    return {role: found[role] for role in usual}, {role: f"column {column}" for role, column in detected.items()}
 
 
 def _mend(mendable: bool, made: str, scheme: Scheme) -> str:
