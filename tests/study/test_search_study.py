@@ -8,7 +8,7 @@ import pytest
 
 from acclimate.errors import DataError, SettingsError
 from acclimate.report.results.finished import Results
-from acclimate.report.results.searches import trials_of
+from acclimate.report.results.searches import searches, trials_of
 from acclimate.stages.finetune import Finetune
 
 BILSTM = "embedding: 4, hidden: 4, epochs: 2, min_steps: 0"
@@ -144,6 +144,18 @@ def test_a_search_that_is_not_done_is_not_told_as_if_there_had_been_none(ran):
     assert trials_of(results) == {"fixed": 0, "searched": 3}
     undone = tuple(replace(stage, metrics={}) if stage.role == "searches" else stage for stage in results.stages)
     assert trials_of(replace(results, stages=undone)) == {"fixed": 0}
+
+
+def test_what_has_nothing_to_be_searched_is_not_told_as_unsearched(ran):
+    results = Results.load(ran / "out")
+    plain = tuple(replace(stage, settings={"stage": "majority"}) if stage.recipes == ("fixed",) else stage for stage in results.stages)
+    assert trials_of(replace(results, stages=plain)) == {"searched": 3}
+
+
+def test_searches_stand_by_their_number_of_labels(ran):
+    results = Results.load(ran / "out")
+    turned = replace(results, stages=results.stages[::-1])
+    assert [search.stage.labels for search in searches(turned)] == [search.stage.labels for search in searches(results)] == ["30", "all"]
 
 
 @pytest.mark.parametrize(

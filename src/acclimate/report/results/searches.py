@@ -39,8 +39,12 @@ class SearchFact:
 
 
 def searches(results: Results) -> tuple[SearchFact, ...]:
-    """Those that were done, in the order of the plan."""
-    return tuple(SearchFact(stage, _trials(stage)) for stage in results.stages if stage.role == "searches" and stage.metrics.get("trials"))
+    """Those that were done, recipe by recipe in the order of the plan, each by its budgets from the smallest to the largest."""
+    done = [stage for stage in results.stages if stage.role == "searches" and stage.metrics.get("trials")]
+    alike = [*dict.fromkeys((stage.recipes, stage.does) for stage in done)]
+    size = {labels: place for place, labels in enumerate(results.budgets)}
+    done.sort(key=lambda stage: (alike.index((stage.recipes, stage.does)), size.get(stage.labels or "", -1)))
+    return tuple(SearchFact(stage, _trials(stage)) for stage in done)
 
 
 def _trials(stage: StageFact) -> tuple[Tried, ...]:
@@ -61,12 +65,15 @@ def _trials(stage: StageFact) -> tuple[Tried, ...]:
 
 
 def trials_of(results: Results) -> Mapping[str, int]:
-    """How many trials each recipe that learns had for a model, over all of its searches; 0 where nothing was searched.
+    """How many trials each recipe had for a model, over all of its searches; 0 where nothing was searched.
 
-    Left out are those of which a search is not done.
+    Left out are those that have no setting to be searched, and those of which a search is not done.
     """
     planned, found = [stage for stage in results.stages if stage.role == "searches"], {}
-    for recipe in (each for each in results.recipes if each not in results.without_labels):
+    able = {
+        recipe for stage in results.stages if stage.role in ("learns", "baseline") and len(stage.settings) > 1 for recipe in stage.recipes
+    }
+    for recipe in (each for each in results.recipes if each in able):
         # Every budget and every seed has as many: one of each stands for all.
         at = {(search.stage.does, search.stage.about): len(search.trials) for search in searches(results) if recipe in search.stage.recipes}
         if at.keys() == {(stage.does, stage.about) for stage in planned if recipe in stage.recipes}:
