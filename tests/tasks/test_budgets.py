@@ -82,6 +82,9 @@ def test_several_labels_are_drawn_until_each_has_so_many(tmp_path):
     assert (~np.asarray(cut.gold).any(axis=1)).sum() == 5
     assert len(cut) == 15  # the texts with b and those with c have a already
     assert cut.inputs[0][: len(task.budget("2 per class", 0).train)] == task.budget("2 per class", 0).train.inputs[0]
+    first, second = told(task, "5 per class", 3)
+    assert "120 training texts (with seed 3; another draws a few more or fewer)" in first
+    assert "of the share of texts that are right as a whole there, and a share of one half is known" in second
 
 
 def test_types_of_entities_are_drawn_until_each_has_so_many_sentences(tmp_path):
