@@ -8,7 +8,8 @@ from typing import Any
 import torch
 import transformers
 
-from acclimate.modeling.folder import ModelFolder, import_base
+from acclimate.modeling.folder import ModelFolder
+from acclimate.modeling.imported_base import import_base
 from acclimate.modeling.source import resolve_base
 from bench.measure import Bench
 from bench.texts import package_folder

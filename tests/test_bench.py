@@ -86,7 +86,7 @@ def test_every_bar_is_one_of_a_row_and_every_row_says_what_is_timed():
 
 @pytest.fixture
 def tiny(tmp_path, monkeypatch):
-    from acclimate.modeling.folder import import_base
+    from acclimate.modeling.imported_base import import_base
     from acclimate.modeling.source import resolve_base
 
     source = resolve_base("acclimate-tiny", tmp_path)

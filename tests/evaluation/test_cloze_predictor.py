@@ -14,9 +14,10 @@ from acclimate import load_predictor
 from acclimate.errors import ModelError, SettingsError
 from acclimate.evaluation.stated import kind_of_model
 from acclimate.modeling.base_files import CONFIG, KIND, TEMPLATE
-from acclimate.modeling.folder import ModelFolder, import_base, save_model
+from acclimate.modeling.folder import ModelFolder, save_model
 from acclimate.modeling.head_settings import HeadSettings
 from acclimate.modeling.heads import load_asked, load_classifier, load_mlm
+from acclimate.modeling.imported_base import import_base
 from acclimate.modeling.label_words import Cloze
 from acclimate.modeling.source import resolve_base
 from acclimate.report.pages import cloze_use

@@ -12,7 +12,8 @@ from acclimate.data.masking import GROUPS, dealt
 from acclimate.evaluation.document_scores import document_sums
 from acclimate.evaluation.evaluate_text import evaluate_text
 from acclimate.modeling.execution import Packed
-from acclimate.modeling.folder import ModelFolder, random_base
+from acclimate.modeling.folder import ModelFolder
+from acclimate.modeling.imported_base import random_base
 from acclimate.modeling.source import resolve_base
 from acclimate.training.devices import Devices
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from acclimate.errors import ModelError
 from acclimate.modeling import source as source_module
 from acclimate.modeling.architecture import Architecture
-from acclimate.modeling.folder import import_base
+from acclimate.modeling.imported_base import import_base
 from acclimate.modeling.shape import Shape
 from acclimate.modeling.source import new_source, resolve_base
 

@@ -10,7 +10,8 @@ from safetensors.torch import load_file, save_file
 
 from acclimate.errors import ModelError
 from acclimate.modeling.base_files import TOKENIZER_FILES, read_tokenizer
-from acclimate.modeling.folder import ModelFolder, import_base, random_base
+from acclimate.modeling.folder import ModelFolder
+from acclimate.modeling.imported_base import import_base, random_base
 from acclimate.modeling.source import resolve_base
 from acclimate.stages.start import Start
 from acclimate.study.outputs.origins import license_of
@@ -143,20 +144,20 @@ def test_links_within_the_folder_and_those_of_the_hub_s_cache_are_followed(bert,
 def test_weights_that_change_while_they_are_read_are_not_taken(bert, tmp_path, monkeypatch, tiny):
     from types import SimpleNamespace
 
-    from acclimate.modeling import folder
+    from acclimate.modeling import imported_base
 
     start = Start(digest=bert.digest, name="base", folder=str(bert.folder))
     context = SimpleNamespace(output=tmp_path / "made", seed=0)
     start.run(None, context)
     shutil.rmtree(tmp_path / "made")
-    whole = folder.import_base
+    whole = imported_base.import_base
 
     def swapped(source, output):
         made = whole(source, output)
         tiny("bert", "mlm", seed=5).save_pretrained(source.folder)
         return made
 
-    monkeypatch.setattr(folder, "import_base", swapped)
+    monkeypatch.setattr(imported_base, "import_base", swapped)
     with pytest.raises(ModelError, match="its files changed while the study ran"):
         start.run(None, context)
 

@@ -23,9 +23,9 @@ from acclimate.modeling.cut_layers import cut_layers
 from acclimate.modeling.execution import Packed, checkpoint_activations
 from acclimate.modeling.families import FAMILIES, LARGEST, SUPPORTED, dimensions_of, family_of
 from acclimate.modeling.fast_paths import FastPaths
-from acclimate.modeling.folder import import_base
 from acclimate.modeling.frozen import divided
 from acclimate.modeling.heads import freeze, layer_groups
+from acclimate.modeling.imported_base import import_base
 from acclimate.modeling.layers import layers_of
 from acclimate.modeling.tensors import to_tensors
 

@@ -7,9 +7,10 @@ from transformers import AutoModel, AutoModelForMaskedLM, AutoModelForSequenceCl
 
 from acclimate.errors import ModelError
 from acclimate.modeling.families import SUPPORTED
-from acclimate.modeling.folder import ModelFolder, import_base, random_base, save_model
+from acclimate.modeling.folder import ModelFolder, save_model
 from acclimate.modeling.head_settings import HeadSettings
 from acclimate.modeling.heads import load_classifier, load_mlm, load_tagger, load_trained_classifier, load_trained_tagger
+from acclimate.modeling.imported_base import import_base, random_base
 from acclimate.modeling.source import resolve_base
 
 pytestmark = pytest.mark.measured(1)

@@ -11,9 +11,10 @@ from transformers import BertModel
 from acclimate.errors import SettingsError
 from acclimate.modeling.execution import Packed
 from acclimate.modeling.families import SUPPORTED
-from acclimate.modeling.folder import import_base, save_model
+from acclimate.modeling.folder import save_model
 from acclimate.modeling.head_settings import HeadSettings
 from acclimate.modeling.heads import freeze, load_classifier, load_mlm
+from acclimate.modeling.imported_base import import_base
 from acclimate.modeling.source import resolve_base
 from acclimate.modeling.tensors import to_tensors
 

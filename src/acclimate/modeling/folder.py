@@ -4,7 +4,6 @@ Parts travel along: a stage saves what it trained over what its parent had, so t
 head survives fine-tuning. Plain transformers classes load the parts they know.
 """
 
-import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,15 +11,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from acclimate.errors import ModelError, first_line
+from acclimate.errors import ModelError
 from acclimate.files import read_json, write_json
-from acclimate.modeling.architecture import AUTO, Architecture, Kind, kind_of, quiet, untied
+from acclimate.modeling.architecture import Architecture, Kind, kind_of, untied
 from acclimate.modeling.base_files import (
     CONFIG,
     FORM,
@@ -34,14 +32,11 @@ from acclimate.modeling.base_files import (
     TOKENIZER,
     WEIGHTS,
     ZERO_SHOT,
-    alone,
     read_tokenizer,
     tokenizer_files,
 )
-from acclimate.modeling.families import Family, dimensions_of, family_of
+from acclimate.modeling.families import Family, family_of
 from acclimate.modeling.links import PROBLEM_TYPE, PROBLEMS
-from acclimate.modeling.source import Source
-from acclimate.randomness import seed_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -152,67 +147,6 @@ class ModelFolder:
         return self.names | {name.removeprefix(mark) for name in self.names if name.startswith(mark)}
 
 
-def import_base(source: Source, output: Path) -> ModelFolder:
-    """Bring a base into the one form: float32, names with the body's prefix, tokenizer without padding and truncation.
-
-    Kept are the body, a pooler and an MLM head where the base really has them; a classifier is dropped. Nothing is invented here: what is
-    missing is drawn from the run's seed by the stage that needs it.
-
-    Raises:
-        ModelError: weights of the body are missing, are not finite, or do not fit the configuration.
-    """
-    config = _without_labels(source.config)
-    with alone(source.files, config, output.parent) as folder:
-        return _import(source, folder, config, output)
-
-
-def _import(source: Source, folder: Path, config: dict[str, Any], output: Path) -> ModelFolder:
-    architecture = Architecture.of(folder, source.name)
-    body, missing_in_mlm, unused = _read(source, folder, "mlm")
-    prefix = architecture.prefix
-    missing_in_body = sorted(name for name in missing_in_mlm if name.startswith(prefix))
-    if missing_in_body:
-        raise ModelError(
-            f"base {source.name}: {len(missing_in_body)} tensors that a {source.config['model_type']} body needs are not in its weights, "
-            f"e.g. {missing_in_body[0]}; the checkpoint is incomplete or of another model type"
-        )
-    _refuse_more_layers(source, unused)
-    notes = []
-    tensors = {name: tensor for name, tensor in body.items() if name.startswith(prefix)}
-    if not missing_in_mlm:
-        tensors |= body
-    if architecture.pooler_names:
-        whole, missing, _ = _read(source, folder, "base")
-        if not any(prefix + name in architecture.pooler_names for name in missing):
-            tensors |= {prefix + name: tensor for name, tensor in whole.items() if prefix + name in architecture.pooler_names}
-    if any(name.startswith(f"{family_of(config).classifier}.") for name in unused):
-        notes.append("the base brings a classifier, which is left out: every recipe starts with a fresh one")
-    if missing_in_mlm:
-        # A head that pretraining makes is tied to the embeddings, whatever the lost one was.
-        config = config | {"tie_word_embeddings": True}
-    _refuse_infinite(source, tensors)
-    _write(output, folder, config, tensors, architecture.class_name("base" if missing_in_mlm else "mlm"), architecture)
-    return ModelFolder(output, tuple(notes))
-
-
-def random_base(source: Source, output: Path, seed: int) -> ModelFolder:
-    """The source's architecture with fresh weights (body, pooler and MLM head), drawn from the seed alone; the tokenizer is kept."""
-    config = _without_labels(source.config)
-    with alone(source.files, config, output.parent) as folder:
-        return _draw(Architecture.of(folder, source.name), folder, config, output, seed)
-
-
-def _draw(architecture: Architecture, folder: Path, config: dict[str, Any], output: Path, seed: int) -> ModelFolder:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed_of(seed, "random base"))
-        tensors = untied(architecture.build("mlm"))
-        if architecture.pooler_names:
-            whole = {architecture.prefix + name: tensor for name, tensor in untied(architecture.build("base")).items()}
-            tensors |= {name: whole[name] for name in architecture.pooler_names}
-    _write(output, folder, config, tensors, architecture.class_name("mlm"), architecture)
-    return ModelFolder(output)
-
-
 def save_model(
     output: Path, parent: ModelFolder, model: "PreTrainedModel", max_length: int | None = None, stride: int | None = None,
     pool: str | None = None, asked: Mapping[str, Any] | None = None,
@@ -260,56 +194,25 @@ def save_model(
         if getattr(model.config, HEAD, None):
             config[HEAD] = getattr(model.config, HEAD)
     elif TEMPLATE in config:  # by its words a model gave labels that has learnt other things since
-        config = {name: value for name, value in _without_labels(config).items() if name != MAX_LENGTH}
-    _write(output, parent.path, config, tensors, type(model).__name__, architecture)
+        config = {name: value for name, value in without_labels(config).items() if name != MAX_LENGTH}
+    write_folder(output, parent.path, config, tensors, type(model).__name__, architecture)
     return ModelFolder(output)
 
 
 def save_changed(output: Path, parent: ModelFolder, config: dict[str, Any], tensors: dict[str, Tensor]) -> ModelFolder:
     """Write `tensors` under another configuration as a model of the parent's classes, with the parent's tokenizer."""
-    _write(output, parent.path, config, tensors, parent.config["architectures"][0], parent.architecture)
+    write_folder(output, parent.path, config, tensors, parent.config["architectures"][0], parent.architecture)
     return ModelFolder(output)
 
 
-def _refuse_infinite(source: Source, tensors: dict[str, Tensor]) -> None:
-    # Here it is known whose fault it is; later it would look like a learning rate that is too high.
-    for name, tensor in tensors.items():
-        if tensor.is_floating_point() and not bool((whole := tensor.float().isfinite()).all()):
-            raise ModelError(
-                f"base {source.name}: {int((~whole).sum()):,} of the {tensor.numel():,} numbers of its weight {name} are not finite "
-                "(NaN or infinite); the file is damaged, or was saved after a training that had failed"
-            )
-
-
-def _refuse_more_layers(source: Source, unused: set[str]) -> None:
-    # Left-over heads are usual; left-over layers are a model that would be cut without a word.
-    said = dimensions_of(source.config).layers
-    layer = re.compile(rf"\b{re.escape(family_of(source.config).layers)}\.(?P<number>\d+)\.")
-    beyond = sorted(name for name in unused if (found := layer.search(name)) and int(found["number"]) >= said)
-    if beyond:
-        raise ModelError(
-            f"base {source.name}: its weights have more layers than the {said} of its {CONFIG} ({beyond[0]}); they do not belong "
-            f"together — `base: {{layers_of: {source.name}, keep: {said}}}` makes a smaller model of the whole one"
-        )
-
-
-def _read(source: Source, folder: Path, kind: Kind) -> tuple[dict[str, Tensor], set[str], set[str]]:
-    # (state without tied names, names that the checkpoint lacks, names that were not used). transformers knows every old spelling of names.
-    with torch.random.fork_rng(devices=[]), quiet():
-        try:
-            model, info = AUTO[kind].from_pretrained(
-                folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, local_files_only=True,
-                output_loading_info=True,
-            )  # fmt: skip
-        except Exception as error:  # the files are somebody else's: whatever the library trips over is in them
-            raise ModelError(f"base {source.name}: its weights do not fit its {CONFIG} ({first_line(error)})") from error
-    state = untied(model)
-    return state, {name for name in info["missing_keys"] if name in state}, set(info["unexpected_keys"])
-
-
-def _write(
+def write_folder(
     output: Path, tokenizer: Path, config: dict[str, Any], tensors: dict[str, Tensor], class_name: str, architecture: Architecture
 ) -> None:
+    """Write a model's folder with the tokenizer of another one.
+
+    Raises:
+        ModelError: the tokenizer knows more entries than the model has.
+    """
     output.mkdir(parents=True, exist_ok=True)
     words = read_tokenizer(tokenizer / TOKENIZER)
     largest = max(words.get_vocab(with_added_tokens=True).values(), default=-1)
@@ -334,7 +237,8 @@ def write_weights(output: Path, config: dict[str, Any], tensors: dict[str, Tenso
     save_file(single, output / WEIGHTS, metadata={"format": "pt"})
 
 
-def _without_labels(config: dict[str, Any]) -> dict[str, Any]:
+def without_labels(config: dict[str, Any]) -> dict[str, Any]:
+    """A config.json without what a trained classifier left in it."""
     return {key: value for key, value in config.items() if key not in ("id2label", "label2id", "problem_type", "num_labels", *ANSWERING)}
 
 

@@ -11,8 +11,9 @@ from acclimate.files import TEMPORARY_PREFIX
 from acclimate.modeling.architecture import AUTO, quiet
 from acclimate.modeling.base_files import MAX_LENGTH, alone
 from acclimate.modeling.finite import check_finite
-from acclimate.modeling.folder import HEAD, ModelFolder, import_base, save_model
+from acclimate.modeling.folder import HEAD, ModelFolder, save_model
 from acclimate.modeling.heads import load_trained_classifier
+from acclimate.modeling.imported_base import import_base
 from acclimate.modeling.source import Source
 
 if TYPE_CHECKING:

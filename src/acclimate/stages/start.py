@@ -71,7 +71,7 @@ class Start(Stage):
         return given
 
     def run(self, parent: object, context: Context) -> Outcome:
-        from acclimate.modeling.folder import import_base, random_base
+        from acclimate.modeling.imported_base import import_base, random_base
         from acclimate.modeling.source import new_source, resolve_base
         from acclimate.modeling.trained_base import import_trained
 
