@@ -112,4 +112,6 @@ class ByName(OneOf):
             raise ValueError(f"{word!r} is none of {', '.join(self.words)}{near}")
         if settings is not None and not isinstance(settings, Mapping):
             raise ValueError(f"the settings of {word} are a mapping, `{word}: {{key: value}}`, not {settings!r}")
+        if settings and self.by in settings:
+            raise ValueError(f"unknown key {self.by!r} in {word}, which is the name already")
         return {**(settings or {}), self.by: word}

@@ -49,6 +49,7 @@ def test_a_study_written_out_is_read_again_with_the_same_loss(name):
         ("focla", r"recipes.a\[0\].finetune.loss: 'focla' is none of cross_entropy, focal.*; did you mean 'focal'\?"),
         ({"focal": {"gama": 1}}, r"recipes.a\[0\].finetune.loss.focal: unknown key 'gama' \(did you mean 'gamma'\?\)"),
         ({"focal": {"gamma": -1}}, r"finetune.loss.focal.gamma: should be at least 0, not -1"),
+        ({"focal": {"loss": "dice"}}, r"recipes.a\[0\].finetune.loss: unknown key 'loss' in focal"),
         ({"focal": 2}, r"the settings of focal are a mapping, `focal: \{key: value\}`, not 2"),
         ({"focal": {}, "cross_entropy": {}}, r"one name with its settings"),
         (["focal"], r"one name with its settings"),

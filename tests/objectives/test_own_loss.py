@@ -30,6 +30,8 @@ def infinite(outputs, labels): return usual(outputs, labels) / 0
 def failing(outputs, labels):
     return outputs @ labels
 def greedy(outputs, labels): raise RuntimeError("not enough memory: you tried to allocate")
+def forgetful(outputs, labels): raise ValueError("no memory bank")
+def leaving(outputs, labels): raise SystemExit("enough")
 """
 WEIGHTS = np.array([1.0, 2.0, 0.5])
 LABELS = {
@@ -89,6 +91,8 @@ def test_a_text_of_labels_each_by_itself_counts_as_the_mean_of_their_weights(own
         ("counted", "not of torch.int64"),
         ("infinite", "at the first step 4 of the 4 losses that it returns are not finite"),
         ("failing", r"loss losses_here:failing, given outputs \[4, 3\] and labels \[4\]: RuntimeError: .*losses_here.py:19\)"),
+        ("forgetful", "loss losses_here:forgetful, given .*: ValueError: no memory bank"),
+        ("leaving", "SystemExit: enough"),
     ],
 )
 def test_what_it_says_wrong_is_said_with_its_name(own, function, says):

@@ -47,9 +47,9 @@ class Own:
             return outputs.sum(dim=1)
         try:
             losses_M = self.function(outputs, labels, **self.settings)
-        except Exception as error:
-            # The loop goes on in smaller parts where memory runs out.
-            if isinstance(error, MemoryError | torch.OutOfMemoryError) or "memory" in str(error):
+        except (Exception, SystemExit) as error:
+            # The loop goes on in smaller parts where memory runs out, which torch tells by one kind of error alone.
+            if isinstance(error, MemoryError | torch.OutOfMemoryError) or (isinstance(error, RuntimeError) and "memory" in str(error)):
                 raise
             given = f"outputs {[*outputs.shape]} and labels {[*labels.shape]}"
             raise TrainingError(f"loss {self.code.written}, given {given}: {self.code.told_error(error)}") from error
