@@ -26,6 +26,19 @@ def test_a_label_called_search_has_a_weight_as_others_have():
     assert Finetune(class_weights={"search": 3, "other": 1}).class_weights == {"search": 3, "other": 1}
 
 
+def test_a_label_called_search_has_words_as_others_have():
+    names = {"search": ["look", "find"], "other": ["rest"]}
+    assert not Finetune(head={"mlm": {"names": names}}).searches
+
+
+def test_a_search_of_what_is_not_there_is_told_what_is():
+    with pytest.raises(ValidationError, match=r"focal\.(gama|focal\.gama)|Extra inputs|unknown key") as error:
+        Finetune(loss={"focal": {"gama": {"search": [1, 3]}}})
+    assert "is no number" not in str(error.value)
+    with pytest.raises(ValidationError, match="is no number that acclimate knows"):
+        Finetune(loss={"mine.losses:loss": {"alpha": {"search": [1, 3]}}})
+
+
 def test_a_value_that_is_set_is_searched_no_longer():
     stage = Finetune(lr=RANGE, warmup=Search([0, 0.2]))
     assert [*stage.model_copy(update={"lr": 3e-5}).searches] == ["warmup"]

@@ -71,6 +71,7 @@ def test_what_is_told_of_it(classes):
     assert first == "8 per class: 19 of 120 training texts; 1 of 3 have fewer and give all (rare 3)"
     assert "dev has 18 texts, so one answer is 0.056 of accuracy there" in second
     assert "to within 0.23 (95 %)" in second
+    assert "to within 0.50 (95 %)" in told(classes, "1 per class", 0)[1]
     assert told(classes, "all", 0) == told(classes, "30", 0) == []
 
 

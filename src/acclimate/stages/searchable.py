@@ -125,7 +125,7 @@ class Searchable(Settings):
         searches = {path: _search(cls, path, each) for path, each in written.items()}
         _check_together(cls, searches)
         if unfit := [path for path in searches if number_of(cls, path) is None]:
-            raise _refused(cls, unfit[0], "is no number, and only numbers are searched")
+            raise _refused(cls, unfit[0], "is no number that acclimate knows, and only such are searched")
         highest = {path: max(search.ends) for path, search in searches.items()}
         for path, search in searches.items():
             for end in search.ends:
@@ -157,8 +157,9 @@ def _is_search(model: type[Settings], path: Path, written: Mapping[str, Any]) ->
     if path[0] in model.model_fields and number_of(model, path) is not None:
         return not written.keys().isdisjoint(Search.model_fields)  # where a number stands nothing else can be meant
     inner = written.get("search")
-    # A label may be called so, too, and its weight be searched.
-    return isinstance(inner, list | tuple) or (isinstance(inner, Mapping) and "search" not in inner)
+    # A label may be called so, too, and have words, or its weight be searched.
+    words = isinstance(inner, list | tuple) and all(isinstance(each, str) for each in inner)
+    return (isinstance(inner, list | tuple) and not words) or (isinstance(inner, Mapping) and "search" not in inner)
 
 
 def _search(model: type[Settings], path: Path, written: Any) -> Search:
@@ -240,9 +241,9 @@ def number_of(model: type[Settings], path: Path) -> type[int] | type[float] | No
         below: list[Any] = []
         for each in found:
             if isinstance(each, type) and issubclass(each, Settings):
-                if name not in each.model_fields and each is model:
+                if name not in each.model_fields:
                     return float  # an unknown key: the model says so, and which is near
-                below += _members(each.model_fields[name].annotation) if name in each.model_fields else []
+                below += _members(each.model_fields[name].annotation)
             elif isinstance(each, ByName):
                 below += [member for word, member in zip(each.words, each.members, strict=True) if word == name]
             elif get_origin(each) in MAPPINGS:

@@ -76,7 +76,7 @@ def told(task: "Task", labels: str, seed: int) -> list[str]:
     drawn = "" if found.of.one_each else f" (with seed {seed}; another draws a few more or fewer)"
     share, of = ("accuracy", "an accuracy of") if found.of.one_each else (f"the share of {items} that are right as a whole", "a share of")
     dev = len(cut.dev)
-    wide = _SURE * np.sqrt(0.25 / max(dev, 1))
+    wide = min(0.5, _SURE * np.sqrt(0.25 / max(dev, 1)))
     return [
         f"{labels}: {len(cut.train):,} of {len(task.train):,} training {items}{drawn}{whole}",
         f"{labels}: dev has {dev:,} {items}, so one answer is {1 / max(dev, 1):.3f} of {share} there, and {of} one half is "
