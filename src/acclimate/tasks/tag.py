@@ -33,6 +33,7 @@ from acclimate.tasks.split import Answers, Column, Split
 from acclimate.tasks.tag_answers import marked, most_likely, tuned
 from acclimate.tasks.tagged_columns import SPANS, TAGS, TEXT, TOKENS, columns_of
 from acclimate.tasks.tagged_rows import Reader, alike, detected_scheme, refuse_unknown, types_in, types_of
+from acclimate.tasks.tagged_types import rarest_type, types_of_each
 from acclimate.tasks.thresholds import Choice, Thresholded
 
 NO_ENTITY = "no entity"
@@ -284,26 +285,13 @@ class Tag(LabelledKind):
     def strata(self, gold: Column) -> Ragged:
         """The type of a sentence that is rarest in all of them; those without entities are a stratum of their own."""
         assert isinstance(gold, Ragged)
-        kinds = gold.values + 1 if self.scheme == "plain" else (gold.values + 1) // 2
-        pairs = np.unique(np.stack([np.repeat(np.arange(len(gold)), gold.lengths), kinds], axis=1), axis=0)
-        pairs = pairs[pairs[:, 1] > 0]
-        often = np.bincount(pairs[:, 1], minlength=1)
-        ranked = pairs[np.lexsort((pairs[:, 1], often[pairs[:, 1]], pairs[:, 0]))]
-        items, first = np.unique(ranked[:, 0], return_index=True)
-        strata = np.zeros(len(gold), dtype=np.int64)
-        strata[items] = ranked[first, 1]
-        return Ragged.single(strata)
+        return rarest_type(gold, gold.values + 1 if self.scheme == "plain" else (gold.values + 1) // 2)
 
     def classes(self, gold: Column, names: tuple[str, ...]) -> ClassesOf:
         """The types of entities in each sentence."""
         assert isinstance(gold, Ragged)
         meaning = tags_of(names)
-        types, owner = meaning.type[gold.values], np.repeat(np.arange(len(gold)), gold.lengths)
-        none = np.setdiff1d(np.arange(len(gold)), owner[types >= 0])
-        pairs = np.unique(np.stack([owner[types >= 0], types[types >= 0]], axis=1), axis=0)
-        pairs = np.concatenate([pairs, np.stack([none, np.full(len(none), len(meaning.types))], axis=1)])
-        pairs = pairs[np.argsort(pairs[:, 0], kind="stable")]
-        return ClassesOf(Ragged(pairs[:, 1], offsets_of(np.bincount(pairs[:, 0], minlength=len(gold)))), meaning.types)
+        return ClassesOf(types_of_each(gold, meaning.type[gold.values], len(meaning.types)), meaning.types)
 
     def counts(self, gold: Column, names: tuple[str, ...]) -> dict[str, int]:
         """Entities of each type, zeros included."""
