@@ -88,6 +88,8 @@ def test_orphans_are_repaired_and_counted_where_that_is_asked(tmp_path):
     task = opened(tmp_path, extra=[extra], repair=True)
     assert tags_of(task)["a b c"] == ["B-PER", "O", "B-PER"]
     assert "train: 2 tags that stood against the scheme were repaired in 1 sentence" in task.facts.labels_noted
+    alone = opened(tmp_path, extra=[{"tokens": ["a", "b"], "tags": ["O", "I-PER"]}], repair=True)
+    assert "train: 1 tag that stood against the scheme was repaired in 1 sentence" in alone.facts.labels_noted
     assert tags_of(opened(tmp_path, extra=[extra], scheme="IOB1"))["a b c"] == ["B-PER", "O", "B-PER"]
 
 

@@ -61,9 +61,10 @@ from acclimate import load_predictor
 
 model = load_predictor(Path("."))  # this folder
 print(model.entities(["a text to tag"]))  # a list a text, with where each begins and ends"""
+# Of one, and of several.
 TOLD_OF_ROWS = {
-    "repaired": "tags that stood against the scheme were repaired",
-    "trimmed": "spans had blanks at their ends, which were left out",
+    "repaired": ("tag that stood against the scheme was repaired", "tags that stood against the scheme were repaired"),
+    "trimmed": ("span had blanks at its ends, which were left out", "spans had blanks at their ends, which were left out"),
 }
 
 
@@ -208,8 +209,9 @@ class Tag(LabelledKind):
             message = f"{names}; where all of these are types, name them with `labels:`"
             problems.fatal("types that differ in case or white space alone", train.files[0], None, message)
         for split, each in rows.items():
-            for name, told in TOLD_OF_ROWS.items():
+            for name, (of_one, of_several) in TOLD_OF_ROWS.items():
                 counts = [count for target in each.targets if (count := getattr(target, name))]
+                told = of_one if sum(counts) == 1 else of_several
                 if counts:
                     notes.append(f"{split}: {sum(counts):,} {told} in {len(counts):,} {many(self.item) if len(counts) > 1 else self.item}")
         return tuple(notes)

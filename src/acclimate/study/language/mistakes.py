@@ -97,7 +97,7 @@ _BOUNDS = {
     "greater_than_equal": "at least {ge:g}",
     "less_than": "less than {lt:g}",
     "less_than_equal": "at most {le:g}",
-    "too_short": "something with at least {min_length} entry",
+    "too_short": "a list or mapping of at least {min_length}",
     "string_too_short": "a word",
     "string_pattern_mismatch": "a name without slashes that does not begin with a dot or a space",
 }
