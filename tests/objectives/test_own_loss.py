@@ -135,7 +135,7 @@ def test_a_trial_of_a_search_trains_with_the_sources_that_were_found(tmp_path):
     (tmp_path / "losses_here.py").write_text(SOURCE)
     searched = Finetune(loss="losses_here:usual", lr={"search": [1e-5, 1e-4]}).located(tmp_path)
     assert searched.with_found({"lr": 3e-5}).loss == searched.loss
-    with pytest.raises(ValueError, match="only numbers are searched"):
+    with pytest.raises(ValueError, match="only such are searched"):
         Finetune(loss={"losses_here:times": {"factor": {"search": [1, 2]}}})
 
 

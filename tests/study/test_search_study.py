@@ -94,7 +94,7 @@ MISTAKES = {
     "{search: [-1, 1]}": "lr: should be more than 0, not -1",
     "{search: [1e-5, 1e-4], trials: 0}": "lr.trials: should be at least 1, not 0",
     "{search: [1e-5, 2e-5, 3e-5]}": "write {of: [...]}",
-    "{search: {of: [1e-5]}}": "at least 2 entr",
+    "{search: {of: [1e-5]}}": "at least 2",
     "{search: {of: [1e-5, 1e-5]}}": "1e-05 stands here twice",
     "{search: {of: [1e-5, 3e-5]}, trials: 3}": "there are 2 combinations",
     "{search: [a, b]}": "should be a number, not 'a'",

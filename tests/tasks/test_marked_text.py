@@ -87,7 +87,7 @@ def test_offsets_of_utf_16_are_made_into_characters_and_may_not_split_a_pair(tmp
 def test_blanks_at_the_ends_of_spans_are_left_out_and_counted(tmp_path):
     task = opened(tmp_path, marked(), extra=[{"text": "We saw Rome now", "spans": [[6, 12, "PER"]]}])
     assert tags_of(task)["We saw Rome now"] == ["O", "O", "B-PER", "O"]
-    assert any("1 spans had blanks at their ends, which were left out in 1 sentence" in note for note in task.facts.labels_noted)
+    assert any("1 span had blanks at its ends, which were left out in 1 sentence" in note for note in task.facts.labels_noted)
 
 
 def test_what_an_annotator_rejected_is_no_truth(tmp_path):
