@@ -290,6 +290,7 @@ ELSEWHERE = {
 }  # fmt: skip
 
 
+@pytest.mark.measured(0)
 def test_nothing_but_the_table_knows_an_architecture_by_name():
     words = {name for name in LARGEST if name != "vocab_size"}  # which all call so
     for family in FAMILIES:

@@ -35,6 +35,7 @@ def test_hostile_names_stay_text_in_a_chart(folder: Path) -> None:
         assert not re.search(r"\son\w+=", re.sub(r">[^<]*<", "><", figure.html))
 
 
+@pytest.mark.measured(0)
 def test_every_chart_is_one_by_the_grammar_which_is_not_asked_while_it_is_drawn(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[dict[str, Any]] = []
     monkeypatch.setattr(svg, "_svg", lambda specification: drawn.append(specification) or "<svg/>")

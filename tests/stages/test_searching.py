@@ -110,6 +110,7 @@ Searching(of=Bilstm(**STAGE)).run(None, here)
 """
 
 
+@pytest.mark.measured(0)
 def test_killed_in_the_middle_of_a_trial_it_goes_on_with_the_same_trials(straight, data, tmp_path):
     root = Path(__file__).parents[2]
     paths = os.pathsep.join((str(root), str(root / "src")))

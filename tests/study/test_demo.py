@@ -51,6 +51,7 @@ def test_a_base_that_is_refused_leaves_nothing_behind(demo, tmp_path):
     assert not (tmp_path / "demo").exists()
 
 
+@pytest.mark.measured(0)
 def test_a_real_study_of_real_articles_from_a_real_model(demo, monkeypatch):
     monkeypatch.setitem(SIZES, "test", 100)
     file = demo("acclimate-tiny")

@@ -112,5 +112,6 @@ def test_the_sentences_of_relation_tasks_are_found_and_their_groups_are_what_was
 
 
 @pytest.mark.parametrize("name", ["csabstruct", "covid_fake_news", "sst2"])
+@pytest.mark.measured(0)
 def test_other_tasks_are_left_alone(shared, name):
     assert Task.open(Classify(path=name, duplicates="drop"), shared / "tasks").repeated is None

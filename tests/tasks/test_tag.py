@@ -151,6 +151,7 @@ def test_a_test_whose_tags_are_hidden_is_no_test(tmp_path, tags):
         ("ner_ncbi_disease", "IOB2", (960,)),
     ],
 )
+@pytest.mark.measured(0)
 def test_real_data_have_the_entities_that_they_are_known_for(shared, name, scheme, entities):
     task = Task.open(Tag(path=name, duplicates="keep"), shared / "tasks")
     assert task.facts.detected["scheme"] == scheme

@@ -253,6 +253,7 @@ def test_real_imdb_has_52_reviews_in_train_and_test():
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the shared real data is absent")
+@pytest.mark.measured(0)
 def test_real_tos100_is_split_with_its_rare_classes_everywhere():
     task = Task.open(Classify(path="tos100"), SHARED)
     assert all(min(counts.values()) >= 20 for counts in task.facts.label_counts.values())
