@@ -1,19 +1,18 @@
 """The neural plain baseline stage: a bidirectional LSTM over words, from scratch; what a network learns from the labelled texts alone."""
 
-import math
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from acclimate.evaluation.cost import training_flops
 from acclimate.modeling.baselines.word_list import UNKNOWN, WordList
-from acclimate.objectives.class_weights import ClassWeights, check_class_weights, unweighed
-from acclimate.objectives.loss_settings import Loss, check_loss, is_cross_entropy
-from acclimate.objectives.sampler import Sampler, check_sampler, order_of
+from acclimate.objectives.class_weights import ClassWeights, unweighed
+from acclimate.objectives.loss_settings import Loss
+from acclimate.objectives.sampler import Sampler, order_of
 from acclimate.settings import MOST_EPOCHS
-from acclimate.stages.base import USUAL_SCORE, Context, Outcome, Role, Serves, Stage
+from acclimate.stages.base import USUAL_SCORE, Context, Outcome, Role, Serves
+from acclimate.stages.by_loss import LearnsByLoss
 from acclimate.stages.long_texts import told_of_cut
 from acclimate.stages.pace import Course, Pace
 from acclimate.stages.planned import BYTES, Reads, Sizes, Work
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from acclimate.modeling.baselines.bilstm_model import BilstmClassifier
 
 
-class Bilstm(Pace, Stage):
+class Bilstm(Pace, LearnsByLoss):
     """Word vectors and a bidirectional LSTM with max pooling (Conneau et al. 2017), from scratch: what no pretraining at all comes to."""
 
     libraries: ClassVar[tuple[str, ...]] = ("torch", "numpy")
@@ -84,28 +83,11 @@ class Bilstm(Pace, Stage):
         return ("labels",)
 
     def keyed(self) -> dict[str, Any]:
-        settings = {name: value for name, value in super().keyed().items() if name != "loss" or not is_cross_entropy(self.loss)}
-        return settings | {"select_by": self.select_by or USUAL_SCORE}
-
-    def own_code(self) -> tuple[str, ...]:
-        return () if self.loss is None else self.loss.own_code()
-
-    def located(self, root: Path) -> Self:
-        return self if self.loss is None else self.model_copy(update={"loss": self.loss.located(root)})
-
-    def sliver(self) -> Self:
-        return self.model_copy(update={"epochs": 1.0, "min_steps": 0})
-
-    def steps(self, batches_per_epoch: int) -> int:
-        """Optimiser steps at most: `epochs`, and at least `min_steps`."""
-        return max(1, self.min_steps, math.ceil(self.epochs * batches_per_epoch))
+        return super().keyed() | {"select_by": self.select_by or USUAL_SCORE}
 
     def check(self, given: Sizes, task: Task | None) -> Sizes:
         if task is not None:
-            check_class_weights(self.class_weights, task.names)
-            check_loss(self.loss, self.class_weights, task.kind.kind, task.kind.head(task.names, self.form(task.kind)))
-            check_sampler(self.sampler, task)
-            task.kind.check_thresholds(self.thresholds, task.names)
+            self.check_learning(task)
         return given
 
     def notes(self, given: Sizes, reads: Callable[[], Reads]) -> tuple[str, ...]:

@@ -1,10 +1,8 @@
 """Supervised fine-tuning of a classifier, or of a tagger, on the task's labels: all layers, the top few, or the head alone."""
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -14,12 +12,13 @@ from acclimate.errors import SettingsError
 from acclimate.evaluation.pooling import Pool
 from acclimate.modeling.head_settings import MLM, HeadSettings
 from acclimate.modeling.longest import LONGEST_DEFAULT
-from acclimate.objectives.class_weights import ClassWeights, check_class_weights, unweighed
-from acclimate.objectives.loss_settings import Loss, check_loss, is_cross_entropy
-from acclimate.objectives.sampler import Sampler, check_sampler, order_of
+from acclimate.objectives.class_weights import ClassWeights, unweighed
+from acclimate.objectives.loss_settings import Loss
+from acclimate.objectives.sampler import Sampler, order_of
 from acclimate.settings import MOST_EPOCHS
 from acclimate.stages.asking import Asked, check_asking, cloze_of, template_tokens, told_of_asking
-from acclimate.stages.base import LABELS_OF, USUAL_SCORE, Context, Outcome, Role, Serves, Stage
+from acclimate.stages.base import LABELS_OF, USUAL_SCORE, Context, Outcome, Role, Serves
+from acclimate.stages.by_loss import LearnsByLoss
 from acclimate.stages.long_texts import Long, LongTexts, lengths
 from acclimate.stages.pace import Course, EncoderPace
 from acclimate.stages.planned import Classifier, Reads, Sizes, Work
@@ -34,7 +33,7 @@ LR = 5e-5
 ASKED = "head: mlm"  # in messages
 
 
-class Finetune(EncoderPace, Stage):
+class Finetune(EncoderPace, LearnsByLoss):
     """Train a classifier, or a tagger of words, on the labelled texts; dev decides when to stop, test is evaluated once."""
 
     version: ClassVar[int] = 3
@@ -106,19 +105,10 @@ class Finetune(EncoderPace, Stage):
     def about(self) -> str | None:
         return self.task
 
-    def own_code(self) -> tuple[str, ...]:
-        return () if self.loss is None else self.loss.own_code()
-
-    def located(self, root: Path) -> Self:
-        return self if self.loss is None else self.model_copy(update={"loss": self.loss.located(root)})
-
-    def sliver(self) -> Self:
-        return self.model_copy(update={"epochs": 1.0, "min_steps": 0})
-
     def keyed(self) -> dict[str, Any]:
         # What a task is called decides nothing: what it holds is part of the key as data.
-        usual = {name for name, said in (("loss", is_cross_entropy(self.loss)), ("long", self.long == "cut")) if said}
-        settings = {name: value for name, value in super().keyed().items() if name not in {"task", *usual}}
+        left_out = {"task", "long"} if self.long == "cut" else {"task"}
+        settings = {name: value for name, value in super().keyed().items() if name not in left_out}
         return settings | {
             "select_by": self.select_by or USUAL_SCORE,
             "lr": self.peak_lr(),
@@ -130,16 +120,9 @@ class Finetune(EncoderPace, Stage):
         """The peak learning rate, with its default for what is trained."""
         return self.lr or (HEAD_LR if self.train == "head" else LR)
 
-    def steps(self, batches_per_epoch: int) -> int:
-        """Optimiser steps: `epochs`, and at least `min_steps`."""
-        return max(1, self.min_steps, math.ceil(self.epochs * batches_per_epoch))
-
     def check(self, given: Sizes, task: Task | None) -> Sizes:
         if task is not None:
-            check_class_weights(self.class_weights, task.names)
-            check_loss(self.loss, self.class_weights, task.kind.kind, task.kind.head(task.names, self.form(task.kind)))
-            check_sampler(self.sampler, task)
-            task.kind.check_thresholds(self.thresholds, task.names)
+            self.check_learning(task)
             self._check_words(task)
             self._long(task, given.length(self.max_length)).check()
         given.check_training(self.max_length, self.gradient_checkpointing)
