@@ -97,6 +97,7 @@ class Bench:
 
     options: Options
     work: Path
+    fewer: int = 1  # how many times fewer tokens a step has than usual, where a peer's padding would not fit a card
 
     @property
     def devices(self) -> Devices:
@@ -116,7 +117,7 @@ class Bench:
     @property
     def batch_tokens(self) -> int:
         """Real tokens in a step of pretraining, about, for both sides."""
-        return 32_768 if self.kind == "gpu" else self.options.sized(2_048, 512)
+        return 16_384 // self.fewer if self.kind == "gpu" else self.options.sized(2_048, 512)
 
 
 def interleave(sides: Mapping[str, Callable[[int], float]], rounds: int) -> Rounds:

@@ -51,7 +51,7 @@ def sizes(bench: Bench, items: tuple[int, int, int]) -> tuple[int, int, int]:
     """Items of train, dev and test."""
     if bench.options.quick:
         return 64, 32, 32
-    return (8000, 1000, 1000) if bench.kind == "gpu" else items
+    return (1000, 250, 250) if bench.kind == "gpu" else items
 
 
 def compared(bench: Bench, work: Work) -> list[Cell]:

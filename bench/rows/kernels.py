@@ -30,9 +30,9 @@ CHOSEN = "the kernel that a study takes"
 
 def offered(device: torch.device, dtype: torch.dtype) -> dict[str, Kernel]:
     """The kernels that compute attention in this dtype on this device, by name."""
-    found: dict[str, Kernel] = {"loop": kernels.loop, "alike": kernels.alike, "padded": kernels.padded}
+    found: dict[str, Kernel] = {"loop": kernels.loop, "padded": kernels.padded}
     if device.type == "cpu":
-        return {**found, "by_length": kernels.by_length}
+        return {**found, "alike": kernels.alike, "by_length": kernels.by_length}
     if torch.cuda.get_device_capability(device) >= kernels.CAPABILITY:
         if dtype in kernels.HALF and kernels.torch_varlen() is not None:
             found["varlen"] = kernels.varlen
@@ -136,8 +136,8 @@ def _variant(kernel: str, dtype: torch.dtype) -> str:
 
 
 def _bars(kind: Kind) -> dict[str, Bar]:
-    everywhere = ("loop", "alike", "padded")
-    names = (*everywhere, "by_length") if kind == "cpu" else (*everywhere, "varlen", "flash", "flex")
+    everywhere = ("loop", "padded")
+    names = (*everywhere, "alike", "by_length") if kind == "cpu" else (*everywhere, "varlen", "flash", "flex")
     bars: dict[str, Bar] = {}
     for dtype, tolerance in TOLERANCES.items():
         bars |= {_variant(name, dtype): Bar(tolerance, "at most", "error", promise=True) for name in names}

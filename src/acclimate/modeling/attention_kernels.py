@@ -1,6 +1,6 @@
 """The ways to compute attention within the sequences of one flat stream, and which one is taken where.
 
-All take `query`, `key`, `value` [1, H, T, D] and give [1, T, H, D]; only `loop`, `alike` and `padded` run everywhere.
+All take `query`, `key`, `value` [1, H, T, D] and give [1, T, H, D]; only `loop` and `padded` run everywhere.
 """
 
 import importlib.util
@@ -74,7 +74,7 @@ def loop(query: Tensor, key: Tensor, value: Tensor, packing: Packing, rules: Rul
 
 
 def alike(query: Tensor, key: Tensor, value: Tensor, packing: Packing, rules: Rules) -> Tensor:
-    """One call for all sequences of like length, in a padded rectangle: best for many short ones."""
+    """One call for all sequences of like length, in a padded rectangle: best for many short ones on a CPU."""
     heads, size = query.shape[1], query.shape[3]
     plan = packing.rectangles
     cells = [part.count * part.length for part in plan.parts]
