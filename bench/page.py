@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from bench.measure import Kind, Row, shown
-from bench.report import median
+from bench.report import middle
 
 
 def markdown(results: Mapping[Kind, Mapping[str, Any]], rows: Mapping[str, Row]) -> str:
     """A table of every cell by device; a device without results has its bars, and says that nothing was measured."""
     lines = []
-    kinds: tuple[tuple[Kind, str], ...] = (("cpu", "2 CPU cores"), ("gpu", "One H200"))
+    kinds: tuple[tuple[Kind, str], ...] = (("cpu", "2 CPU cores"), ("gpu", "One GPU"))
     for kind, title in kinds:
         lines += [f"### {title}", ""]
         found = results.get(kind)
@@ -20,18 +20,21 @@ def markdown(results: Mapping[Kind, Mapping[str, Any]], rows: Mapping[str, Row])
         lines += ["| work | what | measured | rounds | bar | | medians |", "|---|---|---|---|---|---|---|"]
         for name, row in rows.items():
             if found is not None and name in found["rows"]:
-                lines += [_measured(name, row, kind, cell) for cell in found["rows"][name]["cells"]]
+                cells = found["rows"][name]["cells"]
+                several = len({cell["model"] for cell in cells if cell["model"]}) > 1
+                lines += [_measured(name, row, kind, cell, cell["model"] if several else "") for cell in cells]
             else:
                 lines += [f"| {name} | {variant} | not measured | | {bar} | | |" for variant, bar in row.bars.get(kind, {}).items()]
         lines.append("")
     return "\n".join(lines)
 
 
-def _measured(name: str, row: Row, kind: Kind, cell: Mapping[str, Any]) -> str:
+def _measured(name: str, row: Row, kind: Kind, cell: Mapping[str, Any], model: str) -> str:
     bar = row.bars.get(kind, {}).get(cell["variant"])
     met = "" if bar is None else "met" if bar.met(cell["value"]) else "**missed**"
     unit = cell["unit"]
     spread = f"{shown(cell['low'], unit)} to {shown(cell['high'], unit)}" if cell["low"] != cell["high"] else ""
-    sides = [f"{side} {median(values):,.4g}" for side, values in cell["rounds"].items() if len(cell["rounds"]) > 1]
+    sides = [f"{side} {middle(values)}" for side, values in cell["rounds"].items() if len(cell["rounds"]) > 1]
     medians = f"{', '.join(sides)} {cell['rounds_unit']}".strip() if sides else ""
-    return f"| {name} | {cell['variant']} | {shown(cell['value'], unit)} | {spread} | {bar or ''} | {met} | {medians} |"
+    what = f"{cell['variant']}, {model}" if model else cell["variant"]
+    return f"| {name} | {what} | {shown(cell['value'], unit)} | {spread} | {bar or ''} | {met} | {medians} |"

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import statistics
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -89,7 +90,7 @@ def table(rows: Sequence[Row], outcomes: Mapping[str, Outcome], kind: Kind) -> T
 
 
 def _line(cell: Cell, bar: Bar | None) -> tuple[str, ...]:
-    medians = "; ".join(f"{side} {median(values):,.5g}" for side, values in cell.rounds.items() if len(cell.rounds) > 1)
+    medians = "; ".join(f"{side} {middle(values)}" for side, values in cell.rounds.items() if len(cell.rounds) > 1)
     met = "" if bar is None else "[green]met[/green]" if bar.met(cell.value) else "[red]missed[/red]"
     what = _escaped(f"{cell.variant}{f' ({cell.model})' if cell.model else ''}")
     spread = f"{shown(cell.low, cell.unit)} to {shown(cell.high, cell.unit)}" if cell.low != cell.high else ""
@@ -110,10 +111,10 @@ def show(bench: Bench, rows: Sequence[Row], outcomes: Mapping[str, Outcome], con
     console.print(table(rows, outcomes, bench.kind))
 
 
-def median(values: Sequence[float]) -> float:
-    """The middle of the rounds."""
-    ordered = sorted(values)
-    return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
+def middle(values: Sequence[float]) -> str:
+    """The median of the rounds, as the tables show it."""
+    value = statistics.median(values)
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def _escaped(text: str) -> str:
