@@ -5,7 +5,7 @@ import pytest
 
 from acclimate.data.ragged import Ragged
 from acclimate.errors import SettingsError
-from acclimate.objectives.class_weights import check_class_weights, class_weights, unweighed
+from acclimate.objectives.class_weights import check_class_weights, class_weights
 from acclimate.stages.bilstm import Bilstm
 from acclimate.stages.finetune import Finetune
 
@@ -38,19 +38,20 @@ def test_effective_numbers_go_from_no_weights_to_one_over_the_count():
 
 
 def test_a_number_from_one_on_is_the_weight_of_a_label_called_effective():
-    assert class_weights({"effective": 2.0}, CLASSES, ("effective", "not", "never")).tolist() == [2, 1, 1]
-    assert class_weights({"effective": 0.5, "not": 1.0}, CLASSES, ("effective", "not", "never")).tolist() == [0.5, 1, 1]
+    assert class_weights({"effective": 2.0, "not": 1.0, "never": 1.0}, CLASSES, ("effective", "not", "never")).tolist() == [2, 1, 1]
+    assert class_weights({"effective": 0.5, "not": 1.0, "never": 1.0}, CLASSES, ("effective", "not", "never")).tolist() == [0.5, 1, 1]
     with pytest.raises(SettingsError, match=r"may be the weight of the label 'effective' .* name another one beside it, `not: 1`"):
         check_class_weights({"effective": 0.5}, ("effective", "not"))
     with pytest.raises(SettingsError, match=r"'effective' is not among .* stands alone and is below 1"):
         check_class_weights({"effective": 2.0}, ("a", "b"))
 
 
-def test_a_class_without_a_weight_weighs_one_and_that_is_told():
-    assert class_weights({"b": 3.0}, CLASSES, NAMES).tolist() == [1, 3, 1]
-    assert unweighed({"b": 3.0}, NAMES) == ("class_weights is silent on 2 of 3 labels, which weigh 1 (a, none)",)
-    assert unweighed({"a": 1.0, "b": 3.0, "none": 2.0}, NAMES) == ()
-    assert [unweighed(choice, NAMES) for choice in ("none", "sqrt", {"effective": 0.99})] == [(), (), ()]
+def test_a_class_without_a_weight_is_refused():
+    assert class_weights({"a": 1.0, "b": 3.0, "none": 2.0}, CLASSES, NAMES).tolist() == [1, 3, 2]
+    with pytest.raises(SettingsError, match=r"2 of 3 labels have no weight \('a', 'none'\); 1 leaves one as it is"):
+        check_class_weights({"b": 3.0}, NAMES)
+    with pytest.raises(SettingsError, match=r"7 of 8 labels have no weight \('1', '2', '3', '4', '5', \.\.\.\)"):
+        check_class_weights({"0": 3.0}, tuple("01234567"))
 
 
 @pytest.mark.parametrize("stage", [Finetune, Bilstm])

@@ -30,7 +30,7 @@ reference: fine-tune
 metric: micro_f1
 recipes:
   fine-tune: [finetune: {{ lr: 1e-2, epochs: 6, min_steps: 0, patience: null, class_weights: balanced }}]
-  tuned: [finetune: {{ lr: 1e-2, epochs: 3, min_steps: 0, thresholds: tuned, class_weights: {{ sport: 2.0 }} }}]
+  tuned: [finetune: {{ lr: 1e-2, epochs: 3, min_steps: 0, thresholds: tuned, class_weights: balanced }}]
   deep head: [finetune: {{ train: head, head: {{ layers: 2, hidden: 8 }}, epochs: 2, min_steps: 0, thresholds: tuned }}]
   tfidf: {{ base: {{ tfidf: {{ thresholds: tuned, class_weights: balanced, strengths: [1.0, 10.0] }} }} }}
   bilstm: {{ base: {{ bilstm: {{ embedding: 8, hidden: 8, epochs: 2, min_steps: 0, thresholds: tuned }} }} }}

@@ -16,7 +16,7 @@ from acclimate.tasks.labels import in_order, label_hint, some_labels
 from acclimate.tasks.split import Column
 
 EFFECTIVE = "effective"
-MOST_NAMED = 5  # classes in a note
+MOST_NAMED = 5  # classes in an error
 
 
 @dataclass(frozen=True)
@@ -39,16 +39,16 @@ def class_weights(choice: ClassWeights, gold: Column, names: tuple[str, ...]) ->
     `balanced` is N / (L * count of the class) (King & Zeng 2001, as in scikit-learn). Of labels each by itself it is (N - n) / n for one
     with n examples: with this weight they count as much as all texts without it. `sqrt` is the square root of that. `{effective: beta}` is
     (1 - beta) / (1 - beta^n), one over the effective number of n examples, times what makes the mean over the L classes 1 (Cui et al. 2019,
-    who make it sum to L); of labels each by itself the same. A class without an example counts as if it had one. A mapping names weights,
-    1 where it is silent.
+    who make it sum to L); of labels each by itself the same. A class without an example counts as if it had one. A mapping names the weight
+    of every class.
 
     Raises:
-        SettingsError: the mapping names a label that the task does not have.
+        SettingsError: the mapping names a label that the task does not have, or leaves one out.
     """
     check_class_weights(choice, names)
     beta = _beta(choice)
     if isinstance(choice, Mapping) and beta is None:
-        return np.array([choice.get(name, 1.0) for name in names])
+        return np.array([choice[name] for name in names])
     if choice == "none":
         return np.ones(len(names))
     counts, examples = counted(gold, names)
@@ -74,7 +74,7 @@ def counted(gold: Column, names: tuple[str, ...]) -> tuple[NDArray[np.float64], 
 
 
 def check_class_weights(choice: ClassWeights, names: tuple[str, ...]) -> None:
-    """Refuse weights of labels that the task does not have.
+    """Refuse weights of labels that the task does not have, and labels without a weight.
 
     Raises:
         SettingsError: the first of them, and what the labels are; or that there are none; or that it may mean two things.
@@ -89,20 +89,19 @@ def check_class_weights(choice: ClassWeights, names: tuple[str, ...]) -> None:
                 f"for the weight name another one beside it, `{other}: 1`"
             )
         return
-    if isinstance(choice, Mapping) and (unknown := in_order(choice.keys() - set(names))):
+    if not isinstance(choice, Mapping):
+        return
+    if unknown := in_order(choice.keys() - set(names)):
         hint = label_hint(unknown[0], set(names))
         if unknown[0] == EFFECTIVE:
             hint = f"; as effective number of examples it stands alone and is below 1, such as {{{EFFECTIVE}: 0.999}}"
         raise SettingsError(f"class_weights: label {unknown[0]!r} is not among {some_labels(names)}{hint}")
-
-
-def unweighed(choice: ClassWeights, names: tuple[str, ...]) -> tuple[str, ...]:
-    """What should be known of a mapping that is silent on some classes."""
-    silent = [name for name in names if name not in choice] if isinstance(choice, Mapping) and _beta(choice) is None else []
-    if not silent:
-        return ()
-    more = ", ..." if len(silent) > MOST_NAMED else ""
-    return (f"class_weights is silent on {len(silent):,} of {len(names):,} labels, which weigh 1 ({', '.join(silent[:MOST_NAMED])}{more})",)
+    if silent := [name for name in names if name not in choice]:
+        more = ", ..." if len(silent) > MOST_NAMED else ""
+        raise SettingsError(
+            f"class_weights: {len(silent):,} of {len(names):,} labels have no weight ({', '.join(map(repr, silent[:MOST_NAMED]))}{more}); "
+            f"1 leaves one as it is"
+        )
 
 
 def _beta(choice: Any) -> float | None:

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from acclimate.evaluation.cost import training_flops
 from acclimate.modeling.baselines.word_list import UNKNOWN, WordList
-from acclimate.objectives.class_weights import ClassWeights, unweighed
+from acclimate.objectives.class_weights import ClassWeights
 from acclimate.objectives.loss_settings import Loss
 from acclimate.objectives.sampler import Sampler, order_of
 from acclimate.settings import MOST_EPOCHS
@@ -67,7 +67,7 @@ class Bilstm(Pace, LearnsByLoss):
     """What a wrong answer costs while training; default `cross_entropy` (where numbers are answered squared error, and nothing else)."""
     class_weights: ClassWeights = "none"
     """`balanced` (N / (L x count of the class); of labels each by itself (N - n) / n), its square root (`sqrt`), by the effective number of
-    examples (`{effective: 0.999}`: (1 - beta) / (1 - beta^n), the mean over classes 1), or a weight per label, 1 where it is silent."""
+    examples (`{effective: 0.999}`: (1 - beta) / (1 - beta^n), the mean over classes 1), or the weight of every label."""
     sampler: Sampler = "none"
     """Which texts an epoch holds, as many as there are: each once, or drawn so that classes are met equally often (`balanced`) or as the
     square root of their counts (`square_root`, Mahajan et al. 2018). A text counts by its rarest label."""
@@ -95,7 +95,7 @@ class Bilstm(Pace, LearnsByLoss):
         assert task is not None
         words = {name: [text.count(" ") + 1 for text in split.documents()] for name, split in task.splits.items()}
         cut = {name: sum(max(0, each - self.max_length) for each in counts) / max(1, sum(counts)) for name, counts in words.items()}
-        return (*unweighed(self.class_weights, task.names), *self._told_of_cut(task, cut))
+        return self._told_of_cut(task, cut)
 
     def _told_of_cut(self, task: Task, cut: Mapping[str, float]) -> tuple[str, ...]:
         return told_of_cut(cut, many(task.kind.item), f"{self.max_length:,} words")

@@ -12,7 +12,7 @@ from acclimate.errors import SettingsError
 from acclimate.evaluation.pooling import Pool
 from acclimate.modeling.head_settings import MLM, HeadSettings
 from acclimate.modeling.longest import LONGEST_DEFAULT
-from acclimate.objectives.class_weights import ClassWeights, unweighed
+from acclimate.objectives.class_weights import ClassWeights
 from acclimate.objectives.loss_settings import Loss
 from acclimate.objectives.sampler import Sampler, order_of
 from acclimate.settings import MOST_EPOCHS
@@ -69,7 +69,7 @@ class Finetune(EncoderPace, LearnsByLoss):
     """What a wrong answer costs while training; default `cross_entropy` (where numbers are answered squared error, and nothing else)."""
     class_weights: ClassWeights = "none"
     """`balanced` (N / (L x count of the class); of labels each by itself (N - n) / n), its square root (`sqrt`), by the effective number of
-    examples (`{effective: 0.999}`: (1 - beta) / (1 - beta^n), the mean over classes 1), or a weight per label, 1 where it is silent."""
+    examples (`{effective: 0.999}`: (1 - beta) / (1 - beta^n), the mean over classes 1), or the weight of every label."""
     sampler: Sampler = "none"
     """Which texts an epoch holds, as many as there are: each once, or drawn so that classes are met equally often (`balanced`) or as the
     square root of their counts (`square_root`, Mahajan et al. 2018). A text counts by its rarest label, or by its rarest type of entity."""
@@ -151,7 +151,7 @@ class Finetune(EncoderPace, LearnsByLoss):
         assert read.task is not None
         asked = () if self.head.mlm is None else told_of_asking(self.head.mlm, given, read.task, ASKED)
         cut = self._long(read.task, given.length(self.max_length)).notes(read, self._special(given, read))
-        return (*asked, *unweighed(self.class_weights, read.task.names), *cut)
+        return (*asked, *cut)
 
     def _special(self, given: Sizes, reads: Reads) -> int:
         """Tokens around an item's texts: special ones, or those of the template."""
