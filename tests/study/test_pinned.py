@@ -39,6 +39,7 @@ PUBLISHED = [
 
 TYPES = "conll-types"  # a folder of sentences that a script writes
 
+WEIGHTS = {"a": 1.0, "b": 2.0, "c": 1.0}
 SHORT: dict[str, Any] = {"epochs": 2, "max_length": 48}
 STUDY: dict[str, Any] = {
     "base": "acclimate-tiny",
@@ -50,7 +51,7 @@ STUDY: dict[str, Any] = {
         "short": [{"finetune": SHORT}],
         "head": [{"finetune": {"train": "head"}}],
         "top": [{"finetune": {"train": 1, "layer_decay": 0.9, "class_weights": "balanced", "frozen_precision": "float16"}}],
-        "deep": [{"finetune": {"head": {"layers": 2}, "class_weights": {"a": 1.0, "b": 2.0, "c": 1.0}, "schedule": "cosine", "select_by": "accuracy"}}],
+        "deep": [{"finetune": {"head": {"layers": 2}, "class_weights": WEIGHTS, "schedule": "cosine", "select_by": "accuracy"}}],
         "dapt": ["pretrain", "finetune"],
         "both": [
             {"pretrain": {"corpus": {"domain": 1, "general": 0.5}, "batch_ramp": 0.5}},
