@@ -26,11 +26,11 @@ def found_words(texts: Sequence[str]) -> Ragged:
 @cache
 def _pattern(ascii_only: bool) -> re.Pattern[str]:
     # Python's \w knows no marks, without which the words of Hindi, Thai or Arabic would fall into pieces.
-    marks = "" if ascii_only else _marks()
-    return re.compile(rf"[^\W_](?:[^\W_]|[{marks}])*|\S" if marks else r"[^\W_]+|\S")
+    return re.compile(r"[^\W_]+|\S" if ascii_only else rf"[^\W_](?:[^\W_]|[{marks()}])*|\S")
 
 
-def _marks() -> str:
+@cache
+def marks() -> str:
     """All combining marks of Unicode, as the inside of a character class."""
     ranges: list[list[int]] = []
     for code in range(0x300, sys.maxunicode + 1):  # the first of them

@@ -52,7 +52,7 @@ def necessary(tokenizer: Tokenizer, also: Iterable[int] = ()) -> set[int]:
     written = json.loads(tokenizer.to_str())
     model = written["model"]
     vocabulary = tokenizer.get_vocab(with_added_tokens=True)
-    _check(model)
+    check_kind(model, "cut")
     stay = set(tokenizer.get_added_tokens_decoder()) | _named(written["post_processor"])
     stay |= {number for entry, number in vocabulary.items() if _is_character(entry, model)}
     if model.get("byte_fallback"):
@@ -135,10 +135,15 @@ def reduced(tokenizer: Tokenizer, kept: IntArray) -> Tokenizer:
     return smaller
 
 
-def _check(model: dict[str, Any]) -> None:
+def check_kind(model: dict[str, Any], changed: str) -> None:
+    """Refuse a tokenizer's model (as JSON) whose entries are not pieces of words, or not always the same ones; `changed`: cut, extended.
+
+    Raises:
+        ModelError: it is such a one.
+    """
     kind = model["type"]
     if kind not in ("WordPiece", "BPE", "Unigram"):
-        raise ModelError(f"a vocabulary of the kind {kind} cannot be cut: without a word there is nothing to write it with")
+        raise ModelError(f"a vocabulary of the kind {kind} cannot be {changed}: without a word there is nothing to write it with")
     if model.get("dropout"):
         raise ModelError("this BPE tokenizer leaves merges out at random (dropout), so what a text needs cannot be counted")
 

@@ -1,0 +1,127 @@
+"""Words of a corpus that a tokenizer writes in several pieces, by how many tokens they would save as entries of their own."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from acclimate.data.found_words import marks
+from acclimate.data.unknown import unknown_id
+from acclimate.data.vocabularies.larger import AT_ONCE, Spelling, enlarged, lengths
+
+MOST_CHUNKS = 4_000_000  # different ones that are remembered; beyond that those that occurred once are forgotten
+
+
+class Candidate(NamedTuple):
+    """A word that could become an entry."""
+
+    entry: str
+    """As the vocabulary would write it."""
+    word: str
+    """As it stands in the text, in its most frequent spelling."""
+    count: int
+    pieces: int
+    """That it is written in now."""
+
+    @property
+    def saved(self) -> int:
+        """Tokens that the corpus would need less."""
+        return self.count * (self.pieces - 1)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Which words are looked at."""
+
+    min_count: int = 5
+    digits: bool = False
+    """Those with digits, too, if they have a letter."""
+    hyphens: bool = False
+    """Several joined by hyphens or apostrophes, too, where the tokenizer keeps them together."""
+
+
+def count_chunks(documents: Iterable[str]) -> "Counter[str]":
+    """How often each run of characters between white space occurs."""
+    counts: Counter[str] = Counter()
+    for text in documents:
+        counts.update(text.split())
+        if len(counts) > MOST_CHUNKS:
+            counts = Counter({chunk: count for chunk, count in counts.items() if count > 1})
+    return counts
+
+
+def count_words(chunks: "Counter[str]", spelling: Spelling, rules: Rules) -> "Counter[str]":
+    """How often each word of the corpus stands where an entry could stand for it, spelled as in the text.
+
+    Words behind a bracket or another sign count only where the tokenizer writes them like those behind a space.
+    """
+    words: Counter[str] = Counter()
+    for chunk, count in chunks.items():
+        for word in _words(chunk, spelling.anywhere, rules):
+            words[word] += count
+    return words
+
+
+def candidates(tokenizer: Tokenizer, spelling: Spelling, words: "Counter[str]", min_count: int) -> list[Candidate]:
+    """Words that occur so often and are written in several known pieces, those that save most first."""
+    by_entry: dict[str, list[tuple[int, str]]] = {}
+    for word, count in words.items():
+        if (entry := spelling.entry(word)) is not None:
+            by_entry.setdefault(entry, []).append((count, word))
+    frequent = {entry: spelled for entry, spelled in by_entry.items() if sum(count for count, _ in spelled) >= min_count}
+    found = []
+    for entry, pieces in zip(frequent, pieces_of(tokenizer, spelling, [max(spelled)[1] for spelled in frequent.values()]), strict=True):
+        if pieces > 1:
+            spelled = frequent[entry]
+            found.append(Candidate(entry, max(spelled)[1], sum(count for count, _ in spelled), pieces))
+    return sorted(found, key=lambda each: (-each.saved, each.entry))
+
+
+def pieces_of(tokenizer: Tokenizer, spelling: Spelling, words: Sequence[str]) -> Iterator[int]:
+    """How many pieces each word is written in; 0 where one of them is unknown."""
+    unknown = unknown_id(tokenizer)
+    for begin in range(0, len(words), AT_ONCE):
+        texts = [spelling.lead + word for word in words[begin : begin + AT_ONCE]]
+        for encoding in tokenizer.encode_batch(texts, add_special_tokens=False):
+            yield 0 if unknown in encoding.ids else len(encoding.ids)
+
+
+def harmless(tokenizer: Tokenizer, found: Sequence[Candidate], size: int, chunks: Sequence[str]) -> list[Candidate]:
+    """The first `size` candidates by which no chunk of the corpus gets longer.
+
+    An entry that WordPiece takes first may leave a rest that needs more pieces than the whole did. `chunks` are written as within a text.
+    """
+    harmful: set[str] = set()
+    before = lengths(tokenizer, chunks)
+    while True:
+        chosen = [each for each in found if each.entry not in harmful][:size]
+        larger, _ = enlarged(tokenizer, [each.entry for each in chosen])
+        longer = np.flatnonzero(lengths(larger, chunks) > before)
+        if not len(longer):
+            return chosen
+        made = larger.encode_batch([chunks[number] for number in longer.tolist()], add_special_tokens=False)
+        harmful |= {token for encoding in made for token in encoding.tokens} & {each.entry for each in chosen}
+
+
+def _words(chunk: str, anywhere: bool, rules: Rules) -> list[str]:
+    pattern = _pattern(chunk.isascii(), rules.digits, rules.hyphens)
+    if anywhere:
+        return [match.group() for match in pattern.finditer(chunk)]
+    match = pattern.match(chunk)
+    return [match.group()] if match else []
+
+
+@cache
+def _pattern(ascii_only: bool, digits: bool, hyphens: bool) -> re.Pattern[str]:
+    # A run of letters (and marks, without which the words of Hindi, Thai or Arabic would fall into pieces) beside no digit and no `_`.
+    more = "" if ascii_only else marks()
+    letter = rf"(?:[^\W\d_]|[{more}])" if more else r"[^\W\d_]"
+    inside = rf"(?:[^\W_]|[{more}])" if more and digits else r"[^\W_]" if digits else letter
+    word = rf"(?=[^\W_]*[^\W\d_]){inside}+" if digits else rf"[^\W\d_]{letter}*"
+    joined = rf"{word}(?:[-'’]{word})*" if hyphens else word
+    return re.compile(rf"(?<!\w){joined}(?!\w)")
