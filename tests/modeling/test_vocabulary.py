@@ -21,13 +21,14 @@ from transformers import (
 
 from acclimate.data.vocabularies.smaller import chosen, entries, necessary, reduced
 from acclimate.errors import ModelError
-from acclimate.modeling.cut_vocabulary import cut_vocabulary, named_ids, vocabulary_axes
+from acclimate.modeling.cut_vocabulary import cut_vocabulary, named_ids
 from acclimate.modeling.families import SUPPORTED
 from acclimate.modeling.folder import ModelFolder, save_model
 from acclimate.modeling.head_settings import HeadSettings
 from acclimate.modeling.heads import load_classifier, load_mlm, load_trained_classifier
 from acclimate.modeling.imported_base import import_base
 from acclimate.modeling.source import resolve_base
+from acclimate.modeling.vocabulary_rows import vocabulary_axes
 
 pytestmark = pytest.mark.measured(1)
 

@@ -175,7 +175,9 @@ def _merged(model: dict[str, Any], words: Sequence[str], pieces: Sequence[tuple[
     vocabulary: dict[str, int] = model["vocab"]
     names = {number: name for name, number in vocabulary.items()}
     merge = _Merges([(one, two) for one, two in model["merges"]])
-    wanted, made_of, new = set(words), {}, []
+    wanted = set(words)
+    made_of: dict[str, tuple[int, ...]] = {}
+    new: list[Entry] = []
     for made in pieces:
         # What the old merges left of the word: new merges come after them, and may make what old ones go on with.
         symbols = merge([names[piece] for piece in made])

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import NamedTuple
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -17,7 +16,8 @@ from acclimate.data.vocabularies.larger import AT_ONCE, Spelling, enlarged, leng
 MOST_CHUNKS = 4_000_000  # different ones that are remembered; beyond that those that occurred once are forgotten
 
 
-class Candidate(NamedTuple):
+@dataclass(frozen=True)
+class Candidate:
     """A word that could become an entry."""
 
     entry: str
