@@ -79,6 +79,20 @@ class Packed(nn.Module):
         """Logits [M, V] at `batch.targets["target_index"]` of a masked language model, [M, L] there of a tagger, [B, L] of a classifier."""
         return self._packed(batch) if self.execution == "packed" else self._bucketed(batch)
 
+    def states(self, batch: TensorBatch) -> Tensor:
+        """The last hidden states [T, D] of every token."""
+        base = self.model.base_model
+        if self.execution == "packed":
+            return self.body(base, batch)[0]
+        every = torch.arange(len(batch.input_ids), device=batch.input_ids.device)
+        results, rows = [], []
+        for bucket in buckets(batch.lengths):
+            chosen = torch.tensor(bucket, device=every.device)
+            here, row, column = _cells(every, batch.offsets, chosen)
+            results.append(base(**self._padded(batch, chosen, batch.lengths[bucket[0]])).last_hidden_state[row, column])
+            rows.append(here)
+        return torch.cat(results)[torch.cat(rows).argsort()]
+
     def body(self, base: nn.Module, batch: TensorBatch) -> Tensor:
         """The last hidden states [1, T, D] of `base`, this model's own base or a part of it."""
         hidden_1TD: Tensor = base(**self._inputs(batch)).last_hidden_state
