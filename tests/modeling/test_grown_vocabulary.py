@@ -1,5 +1,6 @@
 """A model with new words gives for other texts what it gave before: every family and kind of vocabulary, with plain transformers, too."""
 
+import numpy as np
 import pytest
 import torch
 from transformers import AutoModelForMaskedLM, AutoTokenizer
@@ -31,7 +32,7 @@ def grown(folder, output, init="mean", count=4):
     found = candidates(tokenizer, spelling, count_words(count_chunks(NEWS), spelling, Rules(1)), 1)
     larger, new = enlarged(tokenizer, [each.entry for each in found[:count]])
     assert sum(entry.word for entry in new) == count
-    return new, grow_vocabulary(folder, larger, new, init, torch.Generator().manual_seed(0), output)
+    return new, grow_vocabulary(folder, larger, new, init, np.random.default_rng(0), output)
 
 
 @pytest.mark.parametrize("name", SUPPORTED)

@@ -70,9 +70,41 @@ def prune(
     threads: ThreadsOption = None,
 ) -> None:
     """Cut a model's vocabulary down to what a corpus uses, and show size and speed before and after."""
-    from acclimate.study.pruned import prune as prune_model
+    from acclimate.study.changed_vocabulary import change_vocabulary
 
-    made, speed = prune_model(base, {"size": size}, _source(corpus, reading), _single(out, store, threads, "auto", None))
+    made, speed = change_vocabulary(base, "prune", {"size": size}, _source(corpus, reading), _single(out, store, threads, "auto", None))
+    show.measured(made.measured, out)
+    if speed is not None:
+        show.speed(speed)
+
+
+@reads(TEXTS)
+def extend(
+    base: Annotated[str, typer.Argument(help="Hub id, folder or short name of a pretrained model.", show_default=False)],
+    corpus: Annotated[list[str], typer.Argument(help="Text files, globs or folders.", show_default=False)],
+    reading: Reading,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for the model.", show_default=False)] = None,
+    look: Annotated[bool, typer.Option("--show", help="Only show the words, and what they would save.")] = False,
+    settings: SetOption = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1)] = 0,
+    store: Annotated[Path, typer.Option("--store", help="Where artifacts are kept.")] = Path(".acclimate"),
+    threads: ThreadsOption = None,
+    precision: PrecisionOption = "auto",
+    micro_tokens: MicroOption = None,
+) -> None:
+    """Add a corpus's words to a model's vocabulary, and show size and speed before and after; or show the words."""
+    from acclimate.errors import SettingsError
+    from acclimate.study.changed_vocabulary import change_vocabulary, words_to_add
+    from acclimate.study.language.yaml import parse_settings
+
+    chosen = parse_settings(settings or [])
+    if look:
+        show.words(*words_to_add(base, chosen, _source(corpus, reading)))
+        return
+    if out is None:
+        raise SettingsError("--out: name a folder for the model, or say --show to see the words alone")
+    options = _single(out, store, threads, precision, micro_tokens)
+    made, speed = change_vocabulary(base, "extend", chosen, _source(corpus, reading), options, seed)
     show.measured(made.measured, out)
     if speed is not None:
         show.speed(speed)

@@ -13,15 +13,17 @@ from acclimate.report.words.text import duration, label_count, percent, size
 
 MOST_SHOWN = 15  # entries of a list in one line
 SMALL = 1e-3  # below it a number is written with its leading digits
+WORDS = 40  # that could be added, with a line each
 MOST_COUNTED = 100  # entries with a number each
 
 if TYPE_CHECKING:
     from acclimate.cli.doctor import Finding
+    from acclimate.data.vocabularies.choice import Choice
     from acclimate.data.vocabularies.learned import Learned
     from acclimate.report.results.finished import Results
+    from acclimate.study.changed_vocabulary import Speed
     from acclimate.study.plan.estimate import Estimate
     from acclimate.study.plan.prepared import Prepared
-    from acclimate.study.pruned import Speed
     from acclimate.study.run import Finished
     from acclimate.study.store.entries import Entry
 
@@ -131,6 +133,17 @@ def speed(found: "Speed") -> None:
     print(f"Training (masked language modelling, forward and backward) on the same {found.characters:,} characters, in turn:")
     print(f"{'before':26} {found.before:,.0f} characters/s")
     print(f"{'after':26} {found.after:,.0f} characters/s, {found.after / found.before:.2f} times as fast")
+
+
+def words(found: "Choice", size: int) -> None:
+    """Words that a vocabulary could get, those that save most first, and what the first so many save together."""
+    print(f"{len(found.found):,} words occur {found.rules.min_count} times and are written in several pieces; those that save most tokens:")
+    wide = max((len(each.word) for each in found.found[:WORDS]), default=0)
+    for each in found.found[:WORDS]:
+        print(f"{each.word:{wide}}  {each.count:>8,} times in {each.pieces} pieces, {each.saved:>8,} tokens saved")
+    for count in sorted({size, *(number for number in (100, 1000, 10_000) if number < len(found.found)), len(found.found)}):
+        if count <= len(found.found):
+            print(f"{count:>10,} words save {100 * found.share_saved(count):.1f} % of {found.tokens:,} tokens")
 
 
 def learned(found: "Learned", out: Path) -> None:

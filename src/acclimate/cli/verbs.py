@@ -19,6 +19,7 @@ VERBS = (
     studies.report,
     models.pretrain,
     models.prune,
+    models.extend,
     models.tokenizer,
     models.finetune,
     use.predict,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor
@@ -22,7 +23,7 @@ Init = Literal["mean", "random"]
 
 
 def grow_vocabulary(
-    parent: ModelFolder, tokenizer: Tokenizer, new: Sequence[Entry], init: Init, generator: torch.Generator, output: Path
+    parent: ModelFolder, tokenizer: Tokenizer, new: Sequence[Entry], init: Init, draws: np.random.Generator, output: Path
 ) -> ModelFolder:
     """Write the parent with rows for the entries `new` of `tokenizer`, whose ids are the lowest that the parent's tokenizer has not used.
 
@@ -44,7 +45,7 @@ def grow_vocabulary(
     for name, tensor in parent.tensors().items():
         axis = axes.get(bare_name(name))
         tensors[name] = (
-            tensor if axis is None else _grown(tensor.transpose(0, axis), new, rows, init, generator).transpose(0, axis).contiguous()
+            tensor if axis is None else _grown(tensor.transpose(0, axis), new, rows, init, draws).transpose(0, axis).contiguous()
         )
     output.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(output / TOKENIZER))
@@ -53,7 +54,7 @@ def grow_vocabulary(
     return ModelFolder(output)
 
 
-def _grown(old: Tensor, new: Sequence[Entry], rows: int, init: Init, generator: torch.Generator) -> Tensor:
+def _grown(old: Tensor, new: Sequence[Entry], rows: int, init: Init, draws: np.random.Generator) -> Tensor:
     """[rows, ...] the rows of before [V, ...], and those of the new entries."""
     grown = torch.cat([old, old.new_zeros(rows - len(old), *old.shape[1:])])
     if init == "mean":
@@ -61,6 +62,7 @@ def _grown(old: Tensor, new: Sequence[Entry], rows: int, init: Init, generator: 
             grown[entry.id] = old[list(entry.pieces)].float().mean(dim=0).to(old.dtype)
         return grown
     known = old.float()
-    drawn = torch.randn(len(new), *old.shape[1:], generator=generator) * known.std(dim=0) + known.mean(dim=0)
+    normal = torch.from_numpy(draws.standard_normal((len(new), *old.shape[1:]), dtype=np.float32))
+    drawn = normal * known.std(dim=0) + known.mean(dim=0)
     grown[[entry.id for entry in new]] = drawn.to(old.dtype)
     return grown

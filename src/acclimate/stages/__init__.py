@@ -3,6 +3,7 @@
 from acclimate.stages.base import Stage
 from acclimate.stages.bilstm import Bilstm
 from acclimate.stages.cut import Cut
+from acclimate.stages.extend import Extend
 from acclimate.stages.finetune import Finetune
 from acclimate.stages.linear_tagger import LinearTagger
 from acclimate.stages.majority import Majority
@@ -17,6 +18,6 @@ from acclimate.stages.zero_shot import ZeroShot
 
 __all__ = ["BASELINES", "BASES", "STAGES", "Cut", "Searching", "Start"]
 
-STAGES: tuple[type[Stage], ...] = (Prune, Pretrain, Finetune, Score, ZeroShot, Prompt, Majority, Tfidf, Bilstm, LinearTagger)
+STAGES: tuple[type[Stage], ...] = (Prune, Extend, Pretrain, Finetune, Score, ZeroShot, Prompt, Majority, Tfidf, Bilstm, LinearTagger)
 BASELINES = tuple(stage for stage in STAGES if stage.role == "baseline")  # written as a base, and the only stage of their recipe
 BASES = (Start, Cut)  # what `base:` becomes, where it is no plain baseline

@@ -1,14 +1,18 @@
-"""The verb `prune`: the stage on its own, and how fast the model trains before and after."""
+"""The verbs `prune` and `extend`: the stage on its own, and how fast the model trains before and after; which words there are to add."""
 
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from acclimate.data.corpus import Corpus, CorpusSettings
-from acclimate.errors import ModelError
+from acclimate.data.vocabularies.choice import Choice
+from acclimate.errors import ModelError, SettingsError
+from acclimate.modeling.base_files import TOKENIZER, read_tokenizer
+from acclimate.modeling.source import resolve_base
+from acclimate.stages.extend import Extend
 from acclimate.study.run import Options
 from acclimate.study.single import Made, run_stage
 
@@ -30,17 +34,19 @@ class Speed:
     after: float
 
 
-def prune(base: str, settings: dict[str, Any], corpus: dict[str, Any], options: Options) -> tuple[Made, Speed | None]:
-    """Cut the vocabulary of `base` to that of `corpus`, put the model into `options.out`, and time both.
+def change_vocabulary(
+    base: str, stage: Literal["prune", "extend"], settings: dict[str, Any], corpus: dict[str, Any], options: Options, seed: int = 0
+) -> tuple[Made, Speed | None]:
+    """Cut the vocabulary of `base` to that of `corpus`, or extend it by its words, put the model into `options.out`, and time both.
 
     A model without a mask token, or one that is no longer in the store, is not timed, and that is said.
 
     Raises:
-        SettingsError: the vocabulary cannot be cut to this size.
+        SettingsError: the vocabulary cannot be changed like this.
         TrainingError: the stage failed.
         Interrupted: a stop was asked for; the same call continues.
     """
-    made = run_stage(base, "prune", settings, {"domain": corpus}, 0, options)
+    made = run_stage(base, stage, settings, {"domain": corpus}, seed, options)
     if made.parent is None:
         options.say("not timed: the base's copy is no longer in the store")
         return made, None
@@ -49,6 +55,21 @@ def prune(base: str, settings: dict[str, Any], corpus: dict[str, Any], options: 
     except ModelError as error:
         options.say(f"not timed: {error}")
         return made, None
+
+
+def words_to_add(base: str, settings: dict[str, Any], corpus: dict[str, Any]) -> tuple[Choice, int]:
+    """(the words of `corpus` that could become entries of the vocabulary of `base`, how many `extend` would take); nothing is written.
+
+    Raises:
+        SettingsError: a setting that the stage does not have, or words that are given already.
+        ModelError: the vocabulary cannot be extended.
+    """
+    stage = Extend.model_validate(settings)
+    if stage.words is not None:
+        raise SettingsError("words: these are given, so there is nothing to choose from; leave --show out")
+    source = resolve_base(base, Path.cwd())
+    opened = Corpus.open("domain", CorpusSettings(**corpus), Path.cwd())
+    return stage.choice(read_tokenizer(source.folder / TOKENIZER), {"domain": opened.documents()}), stage.most
 
 
 def speed(before: Path, after: Path, corpus: Corpus, threads: int | None = None) -> Speed:

@@ -1,0 +1,80 @@
+"""The part of `extend` that trains: the input rows of new entries, so that texts mean what they meant (Token Distillation)."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from acclimate.data.batches import TokenOrder
+from acclimate.data.corpus import Corpus
+from acclimate.data.tokens import TokenStore, special_ids
+from acclimate.data.vocabularies.larger import Entry
+from acclimate.files import digest_json
+from acclimate.modeling.execution import Packed
+from acclimate.modeling.folder import ModelFolder, write_weights
+from acclimate.modeling.heads import load_mlm
+from acclimate.objectives.token_distillation import BothWays, DistilledTokens, only_rows_learn, pieces_table, snippets
+from acclimate.stages.base import Context, Outcome
+from acclimate.stages.pace import Course, Pace
+from acclimate.stages.trainer import Trainer, forward_tokens
+from acclimate.training.loop import Group
+
+if TYPE_CHECKING:
+    from acclimate.stages.extend import Extend
+
+
+def distil(
+    folder: ModelFolder, new: Sequence[Entry], corpora: Sequence[Corpus], stage: "Extend", context: Context, measured: dict[str, Any]
+) -> Outcome:
+    """Learn the rows of `new` in the model of `folder`, where they begin as the mean of their pieces, and write it as the stage's model."""
+    tokenizer = folder.tokenizer()
+    key = digest_json(["joined", *(context.tokens_key(corpus, folder) for corpus in corpora)])
+    store = TokenStore.join(context.cache / key[:32], [context.tokens(corpus, folder) for corpus in corpora], key, context.patience)
+    first = new[0].id
+    windows = snippets(store, first, stage.snippets, stage.snippet_tokens, context.seed)
+    prefix, suffix = special_ids(tokenizer)
+    model, _ = load_mlm(folder, context.seed, 0.0)
+    packed = Packed(model, context.runtime.fast).to(context.runtime.devices.device)
+    name, weight = _input_rows(model)
+    only_rows_learn(model, weight, first)
+    pace = Pace(lr=stage.lr, weight_decay=0.0)
+    micro = forward_tokens(context, model, 0.0)
+    with Trainer(context, BothWays(packed), micro, pace, lambda _: [Group([weight], 1.0, 0.0)], type(model).__name__) as trainer:
+        begin = weight.detach()[first:].clone()
+        if len(windows):
+            order = TokenOrder(windows.length.astype("int64") + len(prefix) + len(suffix), stage.batch_tokens, context.seed)
+            table = pieces_table(new, len(tokenizer.get_vocab()))
+            objective = DistilledTokens(store, windows, order, prefix, suffix, table)
+            steps = max(1, round(stage.epochs * order.batches_per_epoch))
+            result = trainer.fit(objective, None, Course(steps, steps))
+            measured |= _apart(result.history)
+        read = len(set(store.tokens[store.tokens >= first].tolist())) if len(windows) else 0
+        if missing := len(new) - read:
+            trainer.notes.append(
+                f"{missing:,} of {len(new):,} new entries do not occur in the corpus: their rows are the mean of their pieces"
+            )
+        moved = (weight.detach()[first:] - begin).norm(dim=1) / begin.norm(dim=1).clamp_min(1e-12)
+        if context.runtime.devices.is_main:
+            shutil.copytree(folder.path, output := context.output / "model", dirs_exist_ok=True)
+            # The rest is as it was: a head for masked words that was made up here would be taken for a trained one.
+            tensors = folder.tensors() | {name: weight.detach().cpu().contiguous()}
+            write_weights(output, folder.config, tensors, str(folder.config["architectures"][0]))
+    measured |= {"snippets": len(windows), "rows_moved": float(moved.mean()), "tokens": trainer.tokens, "micro_tokens": micro}
+    # Forward in the old pieces; forward, and backward through all that is frozen, in the new.
+    outcome = trainer.outcome(measured, 6.0 * trainer.tokens * (sum(p.numel() for p in model.parameters()) - weight.numel()))
+    return replace(outcome, cost=replace(outcome.cost, trained_parameters=weight[first:].numel()))
+
+
+def _input_rows(model: Any) -> tuple[str, nn.Parameter]:
+    weight = model.get_input_embeddings().weight
+    return next((name, parameter) for name, parameter in model.named_parameters() if parameter is weight)
+
+
+def _apart(history: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """How far apart the hidden states were at the first steps, and at the last (mean squared difference)."""
+    losses = torch.tensor([point["loss"] for point in history])
+    tenth = max(1, len(losses) // 10)
+    return {"apart_before": float(losses[:tenth].mean()), "apart_after": float(losses[-tenth:].mean())}
