@@ -10,8 +10,9 @@ from acclimate.data.vocabularies.larger import Entry
 from acclimate.data.windows import Windows
 from acclimate.modeling.execution import Packed
 from acclimate.modeling.tensors import to_tensors
-from acclimate.objectives.token_distillation import BothWays, DistilledTokens, only_rows_learn, pieces_table, snippets
+from acclimate.objectives.token_distillation import BothWays, DistilledTokens, pieces_table, snippets
 from acclimate.training.devices import Devices
+from acclimate.training.new_rows import only_rows_learn
 
 V = 32  # entries of the tiny models
 NEW = [Entry("both", V, (5, 6), True), Entry("three", V + 1, (7, 8, 9), True)]
@@ -56,17 +57,18 @@ def test_only_the_new_rows_learn_and_the_states_come_nearer(tiny):
     model = tiny("bert", "mlm", vocab_size=V + 2)
     weight = model.get_input_embeddings().weight
     before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
-    only_rows_learn(model, weight, V)
     task = objective(store(*([10 + number % 9, V + number % 2, 11] for number in range(40))))
     both, optimizer = BothWays(Packed(model)).train(), torch.optim.AdamW([weight], lr=1e-2, weight_decay=0.0)
     losses = []
-    for step in range(60):
-        batch = task.batch(step)
-        loss = task.loss(both, to_tensors(batch, Devices("float32").device)) / task.count(batch)
-        loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-        losses.append(float(loss.detach()))
+    with only_rows_learn(model, [weight], V):
+        for step in range(60):
+            batch = task.batch(step)
+            loss = task.loss(both, to_tensors(batch, Devices("float32").device)) / task.count(batch)
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            losses.append(float(loss.detach()))
+    assert all(parameter.requires_grad for parameter in model.parameters())
     assert losses[-1] < 0.8 * losses[0]
     for name, parameter in model.named_parameters():
         same = parameter.detach() == before[name]

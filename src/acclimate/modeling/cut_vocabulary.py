@@ -14,7 +14,7 @@ from transformers import AutoTokenizer
 from acclimate.data.ragged import IntArray
 from acclimate.errors import ModelError
 from acclimate.modeling.architecture import quiet
-from acclimate.modeling.base_files import TOKENIZER
+from acclimate.modeling.base_files import NEW_FROM, TOKENIZER
 from acclimate.modeling.folder import ModelFolder, write_weights
 from acclimate.modeling.vocabulary_rows import bare_name, config_ids, vocabulary_axes, write_sidecars
 
@@ -67,7 +67,7 @@ def cut_vocabulary(parent: ModelFolder, kept: IntArray, tokenizer: Tokenizer, ou
     output.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(output / TOKENIZER))
     write_sidecars(parent.path, output, new)
-    config = parent.config | ids | {"vocab_size": len(old_rows)}
+    config = {name: value for name, value in parent.config.items() if name != NEW_FROM} | ids | {"vocab_size": len(old_rows)}
     write_weights(output, config, tensors, str(parent.config["architectures"][0]))
     return ModelFolder(output)
 

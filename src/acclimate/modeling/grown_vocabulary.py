@@ -15,7 +15,7 @@ from torch import Tensor
 
 from acclimate.data.vocabularies.larger import Entry
 from acclimate.errors import ModelError
-from acclimate.modeling.base_files import TOKENIZER
+from acclimate.modeling.base_files import NEW_FROM, TOKENIZER
 from acclimate.modeling.folder import ModelFolder, write_weights
 from acclimate.modeling.vocabulary_rows import bare_name, config_ids, vocabulary_axes, write_sidecars
 
@@ -27,7 +27,8 @@ def grow_vocabulary(
 ) -> ModelFolder:
     """Write the parent with rows for the entries `new` of `tokenizer`, whose ids are the lowest that the parent's tokenizer has not used.
 
-    Rows that the model has in reserve there are taken first. Vocabulary files beside tokenizer.json are left out: it says all they say.
+    Rows that the model has in reserve there are taken first; config.json says from which id on entries are new. Vocabulary files beside
+    tokenizer.json are left out: it says all that they say.
 
     Raises:
         ModelError: the configuration names one of the ids, for something that the tokenizer does not know.
@@ -50,7 +51,7 @@ def grow_vocabulary(
     output.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(output / TOKENIZER))
     write_sidecars(parent.path, output, {number: number for number in tokenizer.get_vocab(with_added_tokens=True).values()})
-    write_weights(output, parent.config | {"vocab_size": rows}, tensors, str(parent.config["architectures"][0]))
+    write_weights(output, parent.config | {"vocab_size": rows, NEW_FROM: ids[0]}, tensors, str(parent.config["architectures"][0]))
     return ModelFolder(output)
 
 

@@ -5,6 +5,8 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from acclimate.files import read_json, write_json
 from acclimate.modeling.architecture import Architecture, Kind, untied
 from acclimate.modeling.base_files import TOKENIZER_CONFIG
@@ -27,6 +29,12 @@ def vocabulary_axes(architecture: Architecture) -> dict[str, int]:
             if changed:
                 (axes[name],) = changed
     return axes
+
+
+def vocabulary_parameters(model: nn.Module, architecture: Architecture) -> list[nn.Parameter]:
+    """The parameters of a model that have a row for each entry."""
+    axes = vocabulary_axes(architecture)
+    return [parameter for name, parameter in model.named_parameters() if axes.get(name) == 0]
 
 
 def bare_name(name: str) -> str:

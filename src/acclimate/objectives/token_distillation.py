@@ -109,11 +109,3 @@ def _in_pieces(batch: TensorBatch, ids: Tensor, counts_T: Tensor) -> TensorBatch
     lengths = offsets.diff()
     positions = torch.arange(len(ids), device=ids.device) - torch.repeat_interleave(offsets[:-1], lengths)
     return TensorBatch(input_ids=ids, position_ids=positions, offsets=offsets, lengths=tuple(lengths.tolist()))
-
-
-def only_rows_learn(model: nn.Module, weight: nn.Parameter, first: int) -> None:
-    """Freeze everything but the rows of `weight` [V, E] from `first` on: others get no gradient, and without decay AdamW leaves them."""
-    model.requires_grad_(False)
-    weight.requires_grad_(True)
-    rows = torch.arange(len(weight), device=weight.device)[:, None] >= first
-    weight.register_hook(lambda gradient: gradient * rows)  # type: ignore[no-untyped-call]

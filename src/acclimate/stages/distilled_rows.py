@@ -5,22 +5,25 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from acclimate.data.batches import TokenOrder
 from acclimate.data.corpus import Corpus
+from acclimate.data.ragged import ranges
 from acclimate.data.tokens import TokenStore, special_ids
 from acclimate.data.vocabularies.larger import Entry
 from acclimate.files import digest_json
 from acclimate.modeling.execution import Packed
 from acclimate.modeling.folder import ModelFolder, write_weights
 from acclimate.modeling.heads import load_mlm
-from acclimate.objectives.token_distillation import BothWays, DistilledTokens, only_rows_learn, pieces_table, snippets
+from acclimate.objectives.token_distillation import BothWays, DistilledTokens, pieces_table, snippets
 from acclimate.stages.base import Context, Outcome
 from acclimate.stages.pace import Course, Pace
 from acclimate.stages.trainer import Trainer, forward_tokens
 from acclimate.training.loop import Group
+from acclimate.training.new_rows import only_rows_learn
 
 if TYPE_CHECKING:
     from acclimate.stages.extend import Extend
@@ -39,19 +42,20 @@ def distil(
     model, _ = load_mlm(folder, context.seed, 0.0)
     packed = Packed(model, context.runtime.fast).to(context.runtime.devices.device)
     name, weight = _input_rows(model)
-    only_rows_learn(model, weight, first)
     pace = Pace(lr=stage.lr, weight_decay=0.0)
     micro = forward_tokens(context, model, 0.0)
     with Trainer(context, BothWays(packed), micro, pace, lambda _: [Group([weight], 1.0, 0.0)], type(model).__name__) as trainer:
         begin = weight.detach()[first:].clone()
         if len(windows):
-            order = TokenOrder(windows.length.astype("int64") + len(prefix) + len(suffix), stage.batch_tokens, context.seed)
+            order = TokenOrder(windows.length.astype(np.int64) + len(prefix) + len(suffix), stage.batch_tokens, context.seed)
             table = pieces_table(new, len(tokenizer.get_vocab()))
             objective = DistilledTokens(store, windows, order, prefix, suffix, table)
             steps = max(1, round(stage.epochs * order.batches_per_epoch))
-            result = trainer.fit(objective, None, Course(steps, steps))
+            with only_rows_learn(model, [weight], first):
+                result = trainer.fit(objective, None, Course(steps, steps))
             measured |= _apart(result.history)
-        read = len(set(store.tokens[store.tokens >= first].tolist())) if len(windows) else 0
+        tokens = store.tokens[ranges(windows.start, windows.length.astype(np.int64))]
+        read = len(np.unique(tokens[tokens >= first]))
         if missing := len(new) - read:
             trainer.notes.append(
                 f"{missing:,} of {len(new):,} new entries do not occur in the corpus: their rows are the mean of their pieces"

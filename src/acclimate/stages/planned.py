@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Self
 
 from acclimate.data.sample import Measured
 from acclimate.errors import SettingsError
-from acclimate.modeling.base_files import has_tensors
+from acclimate.modeling.base_files import NEW_FROM, has_tensors
 from acclimate.modeling.families import Family, dimensions_of, family_of
 from acclimate.modeling.fast_paths import FastPaths
 from acclimate.modeling.longest import LONGEST_DEFAULT, check_length, longest
@@ -91,9 +91,11 @@ class Sizes:
         config = self.family.with_layers(self.config, kept)
         return replace(self, body=round(self.body * kept / self.layers), config=config, classifier=None)
 
-    def of_entries(self, kept: int) -> Self:
-        """With so many entries in its vocabulary."""
-        return replace(self, embeddings=self.embeddings * kept // self.entries, config={**self.config, "vocab_size": kept})
+    def of_entries(self, count: int) -> Self:
+        """With so many entries in its vocabulary; those beyond what it has are new."""
+        config = {name: value for name, value in self.config.items() if name != NEW_FROM} | {"vocab_size": count}
+        new = {NEW_FROM: self.entries} if count > self.entries else {}
+        return replace(self, embeddings=self.embeddings * count // self.entries, config=config | new)
 
     def length(self, asked: int | None) -> int:
         """Tokens a sequence may have: what a stage asks for, or else the model's limit, at most 512."""

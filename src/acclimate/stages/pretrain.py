@@ -1,7 +1,7 @@
 """Continued pretraining by masked language modelling on the domain's or the task's text (Gururangan et al. 2020: DAPT, TAPT)."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -15,6 +15,7 @@ from acclimate.data.ragged import IntArray
 from acclimate.data.unknown import nothing_to_mask, unknown_words
 from acclimate.errors import DataError, SettingsError
 from acclimate.files import digest_json
+from acclimate.modeling.base_files import NEW_FROM
 from acclimate.modeling.families import MASK_RATES
 from acclimate.modeling.longest import LONGEST_DEFAULT
 from acclimate.randomness import seed_of
@@ -42,6 +43,7 @@ class Pretrain(EncoderPace, Stage):
     """Continue pretraining with masked language modelling on unlabelled text."""
 
     version: ClassVar[int] = 6
+    silent: ClassVar[Mapping[str, Any]] = {"new_rows_first": 0.0}
     role: ClassVar[Role] = "pretrains"
     stage: Literal["pretrain"] = "pretrain"
     corpus: Mixture = "domain"
@@ -81,6 +83,8 @@ class Pretrain(EncoderPace, Stage):
     """How often the held-out loss is measured at most (less often where that would take a tenth of the time); the best weights are kept."""
     patience: int | None = Field(default=3, gt=0)
     """Evaluations without improvement before it stops; null: never."""
+    new_rows_first: float = Field(default=0.0, ge=0, le=1)
+    """Share of the steps in which the rows of new entries learn alone (after `extend`), before all weights do; 1: they alone learn."""
     head_warmup: float = Field(default=0.1, ge=0, lt=1)
     """A fresh MLM head is first trained alone for this share of the budget, on top of it (only for a base that comes without one)."""
     head_lr: float = Field(default=1e-3, gt=0)
@@ -135,6 +139,8 @@ class Pretrain(EncoderPace, Stage):
 
     def check(self, given: Sizes, task: Task | None) -> Sizes:
         given.check_training(self.max_length, self.gradient_checkpointing)
+        if self.new_rows_first and NEW_FROM not in given.config:
+            raise SettingsError("new_rows_first: no `extend` stands before it, so no row is new; leave it out")
         held = dict.fromkeys(shares(self.corpus), (self.heldout_share, self.heldout_tokens))
         if any(given.heldout[name] != held[name] for name in held.keys() & given.heldout.keys()):
             raise SettingsError(
@@ -187,6 +193,7 @@ class Pretrain(EncoderPace, Stage):
         from acclimate.modeling.heads import load_mlm
         from acclimate.modeling.longest import sequence_length
         from acclimate.objectives.mlm import MaskedText, Vocabulary
+        from acclimate.stages.new_rows import fit_rows_first
         from acclimate.stages.pretraining_text import read_text
         from acclimate.stages.trainer import EncoderTrainer
 
@@ -213,7 +220,12 @@ class Pretrain(EncoderPace, Stage):
             judge = heldout.judge(trainer.devices)
             before = None if judge is None else trainer.remember("before", lambda: heldout.loss(trainer.module, trainer.devices))
             every = self.evaluate_every(planned.steps, planned.tokens, heldout.tokens)
-            result = trainer.fit(objective, judge, Course(planned.steps, every, self.patience))
+            course = Course(planned.steps, every, self.patience)
+            if self.new_rows_first:
+                first = masked(seed_of(context.seed, "new rows alone"))[0]  # in an order of its own, as a head that is trained alone
+                result = fit_rows_first(trainer, parent, objective, first, judge, course, self.new_rows_first)
+            else:
+                result = trainer.fit(objective, judge, course)
             if result.passed_over == result.steps:
                 raise DataError(nothing_to_mask(in_words(self.corpus)))
             trainer.notes += _what_happened(result, before)
