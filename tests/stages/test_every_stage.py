@@ -53,7 +53,8 @@ class World:
 
     @property
     def given(self):
-        return replace(Sizes.of(self.source), pretrained=self.knows_words, classifier=self.classifier)
+        base = Sizes.of(self.source)
+        return replace(base, pretrained=self.knows_words, classifier=self.classifier, beside={"base": base})
 
     def of(self, stage):
         if stage.word() in BREAKS_WORDS:
@@ -84,6 +85,7 @@ ASK_WORDS = {"prompt"}  # stages that need a model with a head for masked words
 KEYS = {
     "prune": "5c891f34481fa0ad",
     "extend": "89a38568ef041e39",
+    "merge": "bd0d801fd74033d4",
     "pretrain": "5a0e05b172b9c156",
     "finetune": "5193ce8dad4ca24a",
     "score": "c691c99166ef669d",
@@ -215,7 +217,8 @@ def context(world, folder, stop_at=0):
         each.mkdir(parents=True, exist_ok=True)
     stop = StopRequest()
     machine = Runtime(Devices("float32"), Watching(stop, stop_at), stop, checkpoint_seconds=3600.0)
-    return Context(world.data, "all", 3, "tried", world.folder / "cache", work, output, machine)
+    beside = {"base": world.parent} if world.parent is not None else {}
+    return Context(world.data, "all", 3, "tried", world.folder / "cache", work, output, machine, beside=beside)
 
 
 def files(folder):

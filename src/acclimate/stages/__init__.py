@@ -7,6 +7,7 @@ from acclimate.stages.extend import Extend
 from acclimate.stages.finetune import Finetune
 from acclimate.stages.linear_tagger import LinearTagger
 from acclimate.stages.majority import Majority
+from acclimate.stages.merge import Merge
 from acclimate.stages.pretrain import Pretrain
 from acclimate.stages.prompt import Prompt
 from acclimate.stages.prune import Prune
@@ -18,6 +19,6 @@ from acclimate.stages.zero_shot import ZeroShot
 
 __all__ = ["BASELINES", "BASES", "STAGES", "Cut", "Searching", "Start"]
 
-STAGES: tuple[type[Stage], ...] = (Prune, Extend, Pretrain, Finetune, Score, ZeroShot, Prompt, Majority, Tfidf, Bilstm, LinearTagger)
+STAGES: tuple[type[Stage], ...] = (Prune, Extend, Merge, Pretrain, Finetune, Score, ZeroShot, Prompt, Majority, Tfidf, Bilstm, LinearTagger)
 BASELINES = tuple(stage for stage in STAGES if stage.role == "baseline")  # written as a base, and the only stage of their recipe
 BASES = (Start, Cut)  # what `base:` becomes, where it is no plain baseline

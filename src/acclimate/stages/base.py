@@ -34,6 +34,7 @@ ANSWERING = ("learns", "answers", "baseline")  # the roles of stages that leave 
 Serves = Mapping[Form, tuple[Link, ...]]
 USUAL_SCORE = "macro_f1"  # what keys say where `select_by` is silent, whatever the usual score of the kind of task is
 LABELS_OF = "labels of "  # what a stage reads that is about another task than the study's, before that one's name
+OWN_BASE = "base"  # among the models that a stage needs besides: what its recipe starts from, where no recipe goes by that name
 TOKEN_RULES = 1  # raise it when the same tokenizer would now give other tokens
 
 
@@ -164,8 +165,15 @@ class Stage(Searchable):
         """
         raise NotImplementedError
 
+    def variants(self) -> "Mapping[str, Stage]":
+        """Where it was written as several of its kind, each by what is added to its recipe's name, such as ` @0.25`; else none."""
+        return {}
+
     def beside(self) -> tuple[str, ...]:
-        """The recipes whose models it needs besides its parent's: each as it is at its end, of the same seed and label budget."""
+        """The recipes whose models it needs besides its parent's: each as it is at its end, of the same seed and label budget.
+
+        `base` (OWN_BASE) is what its own recipe starts from.
+        """
         return ()
 
     def about(self) -> str | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from acclimate.data.corpus import CorpusSettings
 from acclimate.errors import SettingsError
 from acclimate.settings import per_class
-from acclimate.stages.base import ANSWERING, LABELS_OF, Stage
+from acclimate.stages.base import ANSWERING, LABELS_OF, OWN_BASE, Stage
 from acclimate.study.language.bases import RANDOM, EndOf, LayersOf, New
 from acclimate.study.language.mistakes import Mistake, did_you_mean
 from acclimate.study.language.recipe import Recipe
@@ -214,6 +214,8 @@ def _beside(study: "Study", name: str) -> Iterator[Mistake]:
     for place, stage in enumerate(study.recipes[name].stages):
         for other in stage.beside():
             path = ("recipes", name, "stages", place, stage.word())
+            if other == OWN_BASE and other not in recipes:
+                continue
             if other not in study.recipes:
                 yield Mistake(path, f"{other!r} is not a recipe{did_you_mean(other, recipes)}; recipes are {', '.join(recipes)}")
             elif way := _way(study, other, name):

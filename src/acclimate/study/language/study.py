@@ -4,8 +4,9 @@ Study(base="sentence-transformers/all-MiniLM-L6-v2", data=..., recipes={"fine-tu
 """
 
 from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, NamedTuple, Self, TypeVar
 
 from pydantic import BeforeValidator, Field, ModelWrapValidatorHandler, ValidationError, ValidationInfo, model_validator
 
@@ -27,6 +28,9 @@ from acclimate.tasks.opened import DataSettings
 
 def _base_as_written(value: Any) -> Any:
     return DEFAULT if value is None else value
+
+
+S = TypeVar("S", bound="Study")
 
 
 class _Written(NamedTuple):
@@ -98,7 +102,7 @@ class Study(Settings):
         written: _Written | None = info.context
         document = written.document if written is not None else None
         try:
-            study = handler(value)
+            study = _each_variant(handler(value))
             if study.number_of_runs > MOST_RUNS:
                 raise SettingsError(describe([too_many_runs(study)], document))
         except ValidationError as error:
@@ -106,6 +110,16 @@ class Study(Settings):
         if found := [Mistake(as_written(mistake.path, value), mistake.message) for mistake in contradictions(study, written is not None)]:
             raise SettingsError(describe(found, document))
         return study
+
+
+def _each_variant(study: S) -> S:
+    """The study with a recipe of its own for each variant of a stage that was written as several."""
+    found: dict[str, Recipe] = {}
+    for name, recipe in study.recipes.items():
+        stages = [stage.variants() or {"": stage} for stage in recipe.stages]
+        for chosen in product(*(each.items() for each in stages)):
+            found[name + "".join(added for added, _ in chosen)] = recipe.model_copy(update={"stages": tuple(stage for _, stage in chosen)})
+    return study if len(found) == len(study.recipes) else study.model_copy(update={"recipes": found})
 
 
 def parse_study(mapping: Any, source: Document | None = None, model: type[Study] = Study) -> Study:

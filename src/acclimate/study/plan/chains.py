@@ -33,6 +33,11 @@ class Chain:
     links: tuple[ChainLink, ...] = ()
     end: Sizes = field(default_factory=Sizes)
 
+    @property
+    def start(self) -> Sizes:
+        """What its first stage leaves: the base."""
+        return replace(self.links[1].given, beside={}) if len(self.links) > 1 else self.end
+
     def then(self, stage: Stage, recipe: str, draw: int, task: Task | None, beside: Mapping[str, Sizes] = MappingProxyType({})) -> Self:
         """The chain with one stage more, which stands in `recipe`, is about `task`, and has the models of other recipes `beside` it.
 
@@ -75,8 +80,12 @@ class Chains:
     def _with(self, chain: Chain, recipe: str, stages: tuple[Stage, ...], draw: int) -> Chain:
         for stage in stages:
             task = self._data.task_called(stage.about())
-            chain = chain.then(self._located(stage, recipe), recipe, draw, task, {name: self.of(name).end for name in stage.beside()})
+            beside = {name: self._sizes_of(name, chain) for name in stage.beside()}
+            chain = chain.then(self._located(stage, recipe), recipe, draw, task, beside)
         return chain
+
+    def _sizes_of(self, name: str, chain: Chain) -> Sizes:
+        return self.of(name).end if name in self._study.recipes else chain.start
 
     def _located(self, stage: Stage, recipe: str) -> Stage:
         try:

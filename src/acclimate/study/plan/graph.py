@@ -154,10 +154,11 @@ class _Paths:
         # A stage that is run once for all seeds makes everything before it run once, too.
         shared = max((place for place, link in enumerate(links) if not link.stage.seeds_apart()), default=-1)
         before: Node | None = None
+        start = ""  # the key of the first
         apart = False  # whether this seed's way differs from the others'
         for place, link in enumerate(links):
             stage, its_seed = link.stage, first if place <= shared else seed
-            beside = tuple((name, self.end(name, its_seed, labels)) for name in stage.beside())
+            beside = tuple((name, self._beside(name, start, its_seed, labels)) for name in stage.beside())
             apart = apart or (place > shared and (stage.draws() or "labels" in stage.reads() or bool(beside)))
             at, earlier = (before, its_seed, labels, beside), _earlier(stage, links[:place])
             search = None
@@ -170,8 +171,12 @@ class _Paths:
                     self.end(recipe, first, labels)
                 search = self.searches[recipe, place, labels, its_first]
             before = self._kept(self._node(link, *at, earlier, search), link, recipe, apart)
+            start = start or before.key
         assert before is not None, "a chain has a stage at least"
         return before.key
+
+    def _beside(self, name: str, start: str, seed: int, labels: str) -> str:
+        return self.end(name, seed, labels) if name in self.study.recipes else start
 
     def _kept(self, node: Node, link: ChainLink, recipe: str, apart: bool) -> Node:
         """The node with its title, or the one that is there already."""
