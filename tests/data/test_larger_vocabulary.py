@@ -95,8 +95,8 @@ def test_a_word_that_begins_with_a_new_entry_may_need_more_pieces_than_before():
     assert plain_tokens(tokenizer, "abcdef") == ["ab", "##cdef"]
     assert plain_tokens(larger, "abcdef") == ["abc", "##d", "##e", "##f"]
     words = ["abc", "ab", "abcdef", "abcd"]
-    assert lengths(tokenizer, words).tolist() == [2, 1, 2, 3]
-    assert lengths(larger, words).tolist() == [1, 1, 4, 2]
+    assert lengths(tokenizer, words).tolist() == [[2, 0], [1, 0], [2, 0], [3, 0]]
+    assert lengths(larger, [*words, "xyz"]).tolist() == [[1, 0], [1, 0], [4, 0], [2, 0], [1, 1]]
 
 
 def test_an_added_token_behind_the_vocabulary_keeps_its_id():

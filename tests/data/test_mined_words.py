@@ -79,6 +79,34 @@ def test_an_entry_that_makes_a_word_of_the_corpus_longer_is_left_out():
     assert (lengths(larger, chunks) <= lengths(tokenizer, chunks)).all()
 
 
+def test_an_entry_that_makes_a_word_of_the_corpus_unknown_is_left_out():
+    known = [*SPECIAL, "ab", "##c", "##cdef", "x", "##y", "##z"]
+    tokenizer = Tokenizer(models.WordPiece({entry: number for number, entry in enumerate(known)}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    found = [Candidate("abc", "abc", 9, 2), Candidate("xyz", "xyz", 5, 3)]
+    assert [each.entry for each in harmless(tokenizer, found, 2, ["abc", "xyz", "abcdef"])] == ["xyz"]
+
+
+def scored(**scores):
+    pieces = [("[UNK]", 0.0), ("\u2581", -3.0), *((piece.replace("_", "\u2581"), score) for piece, score in scores.items())]
+    tokenizer = Tokenizer(models.Unigram(pieces, unk_id=0))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    return tokenizer
+
+
+def test_an_entry_that_loses_against_its_pieces_is_no_candidate():
+    tokenizer = scored(a=-1.0, b=-1.0, c=-1.0, _ab=-1.0, _abc=-5.0, _a=-2.0)
+    assert tokenizer.encode("abc").tokens == ["\u2581ab", "c"]
+    assert candidates(tokenizer, Spelling(tokenizer), Counter({"abc": 9}), 1) == []
+
+
+def test_what_no_entry_is_to_blame_for_leaves_none_out():
+    # A lower score makes unknown letters cost more: `abc d` changes although no new entry is in it.
+    tokenizer = scored(a=-1.0, b=-1.0, c=-1.0, _a=-1.0, z=-1.0, _z=-9.0, cd=-12.0)
+    found = candidates(tokenizer, Spelling(tokenizer), Counter({"zzz": 9}), 1)
+    assert [each.entry for each in harmless(tokenizer, found, 1, [" zzz", " ad", " abd", " cd"])] == ["\u2581zzz"]
+
+
 @pytest.mark.parametrize(("word", "pieces"), [("abc", 3), ("\u0915", 0), ("", 0)])
 def test_pieces_of_a_word(word, pieces):
     tokenizer = letters()

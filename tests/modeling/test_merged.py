@@ -9,7 +9,7 @@ from acclimate.modeling.head_settings import HeadSettings
 from acclimate.modeling.heads import load_classifier, load_mlm
 from acclimate.modeling.merged import merged
 
-from .test_grown_vocabulary import grown
+from .test_grown_vocabulary import grown, with_rows
 from .test_vocabulary import imported
 
 WORDS = "bert.embeddings.word_embeddings.weight"
@@ -62,6 +62,28 @@ def test_after_extend_new_rows_come_from_the_adapted_side(two, tmp_path):
     assert len(new) == 4
     with pytest.raises(ModelError, match=r"merge: 4 entries of the other model's vocabulary have other rows here"):
         merged(base, larger, 0.5, tmp_path / "refused")
+
+
+def test_rows_in_reserve_are_no_one_s_words(tiny, tmp_path):
+    _, base = with_rows(tiny, tmp_path, 8)
+    new, larger = grown(base, tmp_path / "larger")
+    assert len(tensors(larger)[WORDS]) == len(tensors(base)[WORDS])
+    made, _ = merged(larger, base, 0.5, tmp_path / "made")
+    for entry in new:
+        assert torch.equal(tensors(made)[WORDS][entry.id], tensors(larger)[WORDS][entry.id])
+
+
+def test_heads_that_share_names_are_told_apart(tiny, tmp_path):
+    base = imported("modernbert", tiny, tmp_path)
+    tuned = save_model(tmp_path / "tuned", base, load_classifier(base, ("no", "yes"), HeadSettings(), 0, None))
+    shared, carried = "head.dense.weight", "carried.mlm.head.dense.weight"
+    other = {name: tensor + 1 if name.endswith(shared) else tensor for name, tensor in tensors(tuned).items()}
+    assert {shared, carried} <= other.keys()
+    ahead, _ = merged(tuned, base, 0.5, tmp_path / "ahead")
+    assert torch.equal(tensors(ahead)[shared], tensors(tuned)[shared])
+    torch.testing.assert_close(tensors(ahead)[carried], (tensors(tuned)[carried] + tensors(base)[shared]) / 2)
+    back, _ = merged(base, tuned, 0.5, tmp_path / "back")
+    torch.testing.assert_close(tensors(back)[shared], (tensors(tuned)[carried] + tensors(base)[shared]) / 2)
 
 
 def test_heads_of_other_labels_are_refused(two, tmp_path):

@@ -10,7 +10,7 @@ from acclimate.data.vocabularies.larger import Entry
 from acclimate.data.windows import Windows
 from acclimate.modeling.execution import Packed
 from acclimate.modeling.tensors import to_tensors
-from acclimate.objectives.token_distillation import BothWays, DistilledTokens, pieces_table, snippets
+from acclimate.objectives.token_distillation import BothWays, DistilledTokens, fitting, pieces_table, snippets
 from acclimate.training.devices import Devices
 from acclimate.training.new_rows import only_rows_learn
 
@@ -93,3 +93,12 @@ def test_snippets_stand_around_the_words_each_in_its_document():
     again = snippets(text, V, 4, 10, 0)
     assert (found.start == again.start).all()
     assert not len(snippets(store([5, 6]), V, 4, 10, 0))
+
+
+def test_windows_are_cut_where_their_old_pieces_would_not_fit():
+    text = store([10, V, 11, V + 1, 12], [13, 14, 15], [V + 1, V + 1])
+    windows = Windows(text.offsets[:-1], np.diff(text.offsets), 0, 0)
+    table = pieces_table(NEW, V + 2)
+    assert fitting(text, windows, table, 6).length.tolist() == [3, 3, 2]
+    assert fitting(text, windows, table, 8).length.tolist() == [5, 3, 2]
+    assert fitting(text, windows, table, 3).length.tolist() == [2, 3, 1]

@@ -115,6 +115,8 @@ def test_given_words_are_added_and_those_without_a_snippet_keep_the_mean(tmp_pat
         ({"size": 3, "min_count": 4}, r"size: 3 words were asked for, and domain has 2 that occur 4 times .* choose at most 2, or a lower"),
         ({"min_count": 99}, r"domain has no words that occur 99 times and are written in several pieces"),
         ({"words": ["bank"]}, r"are entries of the vocabulary already"),
+        ({"words": []}, r"`words` names none"),
+        ({"size": 2, "snippet_tokens": 63}, r"max_length|positions"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_done_is_refused_when_it_is_planned(tmp_path, settings, said):

@@ -38,12 +38,47 @@ def test_several_weights_make_a_recipe_each():
         ({"weight": [0.5, 0.5]}, "names a share twice"),
         ({"model": "nobody"}, "'nobody' is not a recipe"),
         ({"model": "DAPT"}, "goes in a circle: DAPT needs DAPT"),
+        ({"weight": [0.5]}, "'DAPT @0.5' is two recipes"),
     ],
 )
 def test_what_cannot_be_merged_is_refused_with_its_place(settings, said):
-    recipes = {"DAPT": ["pretrain", {"merge": settings}, "finetune"]}
+    recipes = {"DAPT": ["pretrain", {"merge": settings}, "finetune"], "DAPT @0.5": ["finetune"]}
     with pytest.raises(SettingsError, match=said):
         Study.model_validate({"base": "m", "data": {"task": "t.jsonl", "domain": "d.txt"}, "recipes": recipes})
+
+
+def test_one_weight_of_a_list_is_a_recipe_too():
+    recipes = {"DAPT": ["pretrain", {"merge": {"weight": [0.5]}}, "finetune"]}
+    made = Study.model_validate({"base": "m", "data": {"task": "t.jsonl", "domain": "d.txt"}, "recipes": recipes})
+    assert list(made.recipes) == ["DAPT @0.5"]
+
+
+def test_what_is_several_recipes_cannot_be_gone_on_from_by_its_own_name():
+    recipes = {"DAPT": ["pretrain", {"merge": {"weight": [0.5, 1]}}], "more": {"base": {"end_of": "DAPT"}, "stages": ["finetune"]}}
+    with pytest.raises(SettingsError, match=r"recipes\.more: DAPT is several recipes; name one of them: DAPT @0\.5, DAPT @1"):
+        Study.model_validate({"base": "m", "data": {"task": "t.jsonl", "domain": "d.txt"}, "recipes": recipes})
+
+
+def test_a_recipe_called_base_must_be_called_something_else():
+    recipes = {"base": ["finetune"], "DAPT": ["pretrain", "merge", "finetune"]}
+    with pytest.raises(SettingsError, match="model: base may be what DAPT starts from, or the recipe of that name"):
+        Study.model_validate({"base": "m", "data": {"task": "t.jsonl", "domain": "d.txt"}, "recipes": recipes})
+
+
+def test_a_recipe_that_goes_on_from_another_is_merged_with_what_that_left(tiny_world, tmp_path):
+    recipes = {
+        "DAPT": [DAPT, {"finetune": SHORT}],
+        "again": {"base": {"end_of": "DAPT"}, "stages": [DAPT, "merge", {"finetune": SHORT}]},
+    }
+    plan = prepare(study(tiny_world, recipes), tmp_path, tmp_path / "store").plan
+    nodes = {run.recipe: [plan.nodes[key] for key in run.nodes] for run in plan.runs}
+    merge = next(node for node in nodes["again"] if isinstance(node.stage, Merge))
+    assert merge.beside == (("base", nodes["DAPT"][-1].key),)
+
+
+def test_the_mean_of_a_model_with_itself_is_refused(tiny_world, tmp_path):
+    with pytest.raises(SettingsError, match="merge: nothing stands between base and this model"):
+        prepare(study(tiny_world, {"none": ["merge", {"finetune": SHORT}]}), tmp_path, tmp_path / "store")
 
 
 def test_another_architecture_or_vocabulary_is_refused_when_it_is_planned(tiny_world, tmp_path):

@@ -51,7 +51,8 @@ def grow_vocabulary(
     output.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(output / TOKENIZER))
     write_sidecars(parent.path, output, {number: number for number in tokenizer.get_vocab(with_added_tokens=True).values()})
-    write_weights(output, parent.config | {"vocab_size": rows, NEW_FROM: ids[0]}, tensors, str(parent.config["architectures"][0]))
+    config = parent.config | {"vocab_size": rows, NEW_FROM: parent.config.get(NEW_FROM, ids[0])}
+    write_weights(output, config, tensors, str(parent.config["architectures"][0]))
     return ModelFolder(output)
 
 

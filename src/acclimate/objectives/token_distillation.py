@@ -48,6 +48,17 @@ def snippets(store: TokenStore, first: int, most: int, length: int, seed: int) -
     return Windows(start, np.minimum(high, start + length) - start, 0, 0)
 
 
+def fitting(store: TokenStore, windows: Windows, pieces: NDArray[np.int64], room: int) -> Windows:
+    """The windows, cut where their text in old pieces would need more than `room` tokens."""
+    tokens = store.tokens[ranges(windows.start, windows.length.astype(np.int64))]
+    needed = np.cumsum((pieces != NONE).sum(axis=1)[tokens])
+    ends = np.cumsum(windows.length.astype(np.int64))
+    begins = ends - windows.length
+    before = np.where(begins > 0, needed[np.maximum(begins, 1) - 1], 0) if len(needed) else begins
+    longest = np.searchsorted(needed, before + room, side="right") - begins
+    return Windows(windows.start, np.minimum(windows.length, np.maximum(longest, 1)), 0, 0)
+
+
 @dataclass(frozen=True)
 class DistilledTokens:
     """The objective: snippets in the new vocabulary, with the pieces that each token stands for."""

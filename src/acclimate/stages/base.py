@@ -1,7 +1,7 @@
 """What a stage is: frozen settings, what it reads, and `run`, which turns one model folder into the next."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
@@ -80,6 +80,12 @@ class Context:
         """The corpus tokenised with the folder's tokenizer, from the cache where it is there already."""
         key = self.tokens_key(corpus, folder)
         return TokenStore.build(self.cache / key[:32], corpus.documents(), folder.tokenizer(), key, self.patience)
+
+    def joined(self, corpora: Iterable[Corpus], folder: "ModelFolder") -> TokenStore:
+        """The tokens of several corpora, one after the other."""
+        corpora = list(corpora)
+        key = digest_json(["joined", *(self.tokens_key(corpus, folder) for corpus in corpora)])
+        return TokenStore.join(self.cache / key[:32], [self.tokens(corpus, folder) for corpus in corpora], key, self.patience)
 
     def tokens_key(self, corpus: Corpus, folder: "ModelFolder") -> str:
         """All that decides the tokens of a corpus: its documents, the tokenizer, and the library that applies it."""

@@ -12,13 +12,13 @@ from torch import nn
 from acclimate.data.batches import TokenOrder
 from acclimate.data.corpus import Corpus
 from acclimate.data.ragged import ranges
-from acclimate.data.tokens import TokenStore, special_ids
+from acclimate.data.tokens import special_ids
 from acclimate.data.vocabularies.larger import Entry
-from acclimate.files import digest_json
 from acclimate.modeling.execution import Packed
 from acclimate.modeling.folder import ModelFolder, write_weights
 from acclimate.modeling.heads import load_mlm
-from acclimate.objectives.token_distillation import BothWays, DistilledTokens, pieces_table, snippets
+from acclimate.modeling.longest import sequence_length
+from acclimate.objectives.token_distillation import BothWays, DistilledTokens, fitting, pieces_table, snippets
 from acclimate.stages.base import Context, Outcome
 from acclimate.stages.pace import Course, Pace
 from acclimate.stages.trainer import Trainer, forward_tokens
@@ -34,21 +34,21 @@ def distil(
 ) -> Outcome:
     """Learn the rows of `new` in the model of `folder`, where they begin as the mean of their pieces, and write it as the stage's model."""
     tokenizer = folder.tokenizer()
-    key = digest_json(["joined", *(context.tokens_key(corpus, folder) for corpus in corpora)])
-    store = TokenStore.join(context.cache / key[:32], [context.tokens(corpus, folder) for corpus in corpora], key, context.patience)
-    first = new[0].id
-    windows = snippets(store, first, stage.snippets, stage.snippet_tokens, context.seed)
+    store = context.joined(corpora, folder)
+    first, ids = new[0].id, [entry.id for entry in new]
     prefix, suffix = special_ids(tokenizer)
+    table = pieces_table(new, max(tokenizer.get_vocab(with_added_tokens=True).values()) + 1)
+    windows = snippets(store, first, stage.snippets, stage.snippet_tokens, context.seed)
+    windows = fitting(store, windows, table, sequence_length(None, folder) - len(prefix) - len(suffix))
     model, _ = load_mlm(folder, context.seed, 0.0)
     packed = Packed(model, context.runtime.fast).to(context.runtime.devices.device)
     name, weight = _input_rows(model)
     pace = Pace(lr=stage.lr, weight_decay=0.0)
     micro = forward_tokens(context, model, 0.0)
     with Trainer(context, BothWays(packed), micro, pace, lambda _: [Group([weight], 1.0, 0.0)], type(model).__name__) as trainer:
-        begin = weight.detach()[first:].clone()
+        begin = weight.detach()[ids].clone()
         if len(windows):
             order = TokenOrder(windows.length.astype(np.int64) + len(prefix) + len(suffix), stage.batch_tokens, context.seed)
-            table = pieces_table(new, len(tokenizer.get_vocab()))
             objective = DistilledTokens(store, windows, order, prefix, suffix, table)
             steps = max(1, round(stage.epochs * order.batches_per_epoch))
             with only_rows_learn(model, [weight], first):
@@ -60,7 +60,7 @@ def distil(
             trainer.notes.append(
                 f"{missing:,} of {len(new):,} new entries do not occur in the corpus: their rows are the mean of their pieces"
             )
-        moved = (weight.detach()[first:] - begin).norm(dim=1) / begin.norm(dim=1).clamp_min(1e-12)
+        moved = (weight.detach()[ids] - begin).norm(dim=1) / begin.norm(dim=1).clamp_min(1e-12)
         if context.runtime.devices.is_main:
             shutil.copytree(folder.path, output := context.output / "model", dirs_exist_ok=True)
             # The rest is as it was: a head for masked words that was made up here would be taken for a trained one.
@@ -69,7 +69,7 @@ def distil(
     measured |= {"snippets": len(windows), "rows_moved": float(moved.mean()), "tokens": trainer.tokens, "micro_tokens": micro}
     # Forward in the old pieces; forward, and backward through all that is frozen, in the new.
     outcome = trainer.outcome(measured, 6.0 * trainer.tokens * (sum(p.numel() for p in model.parameters()) - weight.numel()))
-    return replace(outcome, cost=replace(outcome.cost, trained_parameters=weight[first:].numel()))
+    return replace(outcome, cost=replace(outcome.cost, trained_parameters=begin.numel()))
 
 
 def _input_rows(model: Any) -> tuple[str, nn.Parameter]:

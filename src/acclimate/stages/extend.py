@@ -1,20 +1,24 @@
 """Adding a corpus's words to a model's vocabulary: those that the tokenizer breaks become entries of their own."""
 
+import json
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
 from acclimate.data.mixture import Mixture, in_words, shares
+from acclimate.data.tokens import special_ids
 from acclimate.data.vocabularies.choice import Choice
-from acclimate.data.vocabularies.larger import Spelling, enlarged
+from acclimate.data.vocabularies.larger import Spelling, check_extensible, enlarged
 from acclimate.data.vocabularies.listed import entries_of, read_words
 from acclimate.data.vocabularies.mined import Rules
 from acclimate.errors import DataError
 from acclimate.files import digest_json
 from acclimate.modeling.base_files import TOKENIZER, read_tokenizer
+from acclimate.modeling.longest import check_length
 from acclimate.randomness import generator
 from acclimate.stages.base import Context, Outcome, Stage
 from acclimate.stages.planned import Reads, Sizes, Work
@@ -71,6 +75,8 @@ class Extend(Stage):
     def _check(self) -> Self:
         if self.words is not None and self.size is not None:
             raise ValueError("give `size` or `words`, not both")
+        if self.words is not None and not self.words:
+            raise ValueError("`words` names none")
         if not isinstance(self.words, str):
             self._listed = self.words or ()
         return self
@@ -106,16 +112,19 @@ class Extend(Stage):
         return settings | {"size": self.most, "words": digest_json(list(self._listed)) if self.words is not None else None}
 
     def sliver(self) -> Self:
-        few = self.model_copy(update={"snippets": 2, "epochs": 1.0} | ({"size": min(self.most, 2)} if self.words is None else {}))
+        least = {"size": min(self.most, 2), "min_count": 1} if self.words is None else {}
+        few = self.model_copy(update={"snippets": 2, "epochs": 1.0, **least})
         few._listed = self._listed[:2]
         return few
 
     def check(self, given: Sizes, task: Task | None) -> Sizes:
         assert given.source is not None
         tokenizer = read_tokenizer(given.source.folder / TOKENIZER)
-        spelling = Spelling(tokenizer)
-        if self.words is not None:
-            entries_of(tokenizer, spelling, self._listed)
+        check_extensible(json.loads(tokenizer.to_str())["model"])
+        if self.init == "distil":
+            check_length(self.snippet_tokens + sum(map(len, special_ids(tokenizer))), given.config)
+        if self.words is not None and self._as_read(given):
+            entries_of(tokenizer, Spelling(tokenizer), self._listed)
         return given.of_entries(given.entries + self.most)
 
     def check_texts(self, given: Sizes, reads: Callable[[], Reads]) -> None:
@@ -125,16 +134,21 @@ class Extend(Stage):
             for name, texts in self._sampled(read).items():
                 if name != "task" and texts and sum(text in test for text in texts) >= SAME_TEXTS * len(texts):
                     raise DataError(f"extend: the corpus {name!r} holds the texts of test; what is judged must not choose the words")
-        if self.words is None and self._whole(read):
+        if self.words is None and self._whole(read) and self._as_read(given):
             self._choice(given, read).refuse_fewer(self.most, in_words(self.corpus))
 
     def notes(self, given: Sizes, reads: Callable[[], Reads]) -> tuple[str, ...]:
-        if self.words is not None:
+        if self.words is not None or not self._as_read(given):
             return ()
         read = reads()
         where = f"{'' if self._whole(read) else 'a sample of '}{in_words(self.corpus)}"
         told = self._choice(given, read).told(self.most, where)
         return (f"new words: {told}",) if told else ()
+
+    def _as_read(self, given: Sizes) -> bool:
+        # What a stage before this one makes of the vocabulary is known when it has run.
+        assert given.source is not None
+        return given.entries == Sizes.of(given.source).entries
 
     def _sampled(self, read: Reads) -> dict[str, list[str]]:
         return {name: [text for found in read.texts[name] for text in found.sample.texts] for name in shares(self.corpus)}
@@ -171,8 +185,12 @@ class Extend(Stage):
         tokenizer = parent.tokenizer()
         corpora = {name: context.data.documents(name) for name in shares(self.corpus)}
         words = self._entries(tokenizer, corpora)
+        notes = () if len(words) == self.most else (f"{len(words):,} of {self.most:,} words were added: others would make texts longer",)
+        if not words:
+            raise DataError(f"extend: each word of {in_words(self.corpus)} would make a text of it longer, so none is added")
+        # Each process its own, for what one writes another may be reading.
+        place = context.work / f"grown {context.runtime.devices.rank}" if self.init == "distil" else context.output / "model"
         larger, new = enlarged(tokenizer, words)
-        place = context.work / "grown" if self.init == "distil" else context.output / "model"
         draws = generator(context.seed, "new rows")
         folder = grow_vocabulary(parent, larger, new, "random" if self.init == "random" else "mean", draws, place)
         before, after = ([context.tokens(corpus, of) for corpus in corpora.values()] for of in (parent, folder))
@@ -184,9 +202,10 @@ class Extend(Stage):
             "words": words[:KEPT],
         }
         if self.init == "distil":
-            return distil(folder, new, list(corpora.values()), self, context, measured)
+            made = distil(folder, new, list(corpora.values()), self, context, measured)
+            return replace(made, notes=(*notes, *made.notes))
         cost = Cost(seconds=time.monotonic() - began, parameters=folder.parameters, disk_bytes=disk_bytes(folder.path))
-        return Outcome(measured, cost)
+        return Outcome(measured, cost, notes)
 
     def _entries(self, tokenizer: "Tokenizer", corpora: "Mapping[str, Corpus]") -> list[str]:
         if self.words is not None:

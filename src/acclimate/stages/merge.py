@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import model_validator
@@ -58,6 +59,8 @@ class Merge(Stage):
 
     def check(self, given: Sizes, task: Task | None) -> Sizes:
         other = given.beside[self.model]
+        if replace(given, beside={}) == replace(other, beside={}):
+            raise SettingsError(f"merge: nothing stands between {self.model} and this model: the mean of the two is what they are")
         if (other.config.get("model_type"), other.hidden, other.layers) != (given.config.get("model_type"), given.hidden, given.layers):
             raise SettingsError(f"merge: {self.model} has another architecture, or other sizes: there is no mean of the two")
         if other.entries != given.entries and given.config.get(NEW_FROM) != other.entries:

@@ -94,7 +94,7 @@ class Sizes:
     def of_entries(self, count: int) -> Self:
         """With so many entries in its vocabulary; those beyond what it has are new."""
         config = {name: value for name, value in self.config.items() if name != NEW_FROM} | {"vocab_size": count}
-        new = {NEW_FROM: self.entries} if count > self.entries else {}
+        new = {NEW_FROM: self.config.get(NEW_FROM, self.entries)} if count > self.entries else {}
         return replace(self, embeddings=self.embeddings * count // self.entries, config=config | new)
 
     def length(self, asked: int | None) -> int:

@@ -222,8 +222,7 @@ class Pretrain(EncoderPace, Stage):
             every = self.evaluate_every(planned.steps, planned.tokens, heldout.tokens)
             course = Course(planned.steps, every, self.patience)
             if self.new_rows_first:
-                first = masked(seed_of(context.seed, "new rows alone"))[0]  # in an order of its own, as a head that is trained alone
-                result = fit_rows_first(trainer, parent, objective, first, judge, course, self.new_rows_first)
+                result = fit_rows_first(trainer, parent, objective, judge, course, self.new_rows_first)
             else:
                 result = trainer.fit(objective, judge, course)
             if result.passed_over == result.steps:

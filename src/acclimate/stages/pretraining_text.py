@@ -14,7 +14,6 @@ from acclimate.data.tokens import TokenStore
 from acclimate.data.unknown import unknown_id
 from acclimate.data.windows import Windows, within
 from acclimate.errors import DataError
-from acclimate.files import digest_json
 from acclimate.modeling.folder import ModelFolder
 from acclimate.randomness import generator
 from acclimate.stages.base import Context
@@ -91,8 +90,7 @@ def read_text(
         DataError: a share is so small that nothing of its corpus would be read.
     """
     stores = [context.tokens(corpus, parent) for corpus in corpora.values()]
-    key = digest_json(["joined", *(context.tokens_key(corpus, parent) for corpus in corpora.values())])
-    joined = TokenStore.join(context.cache / key[:32], stores, key, context.patience)
+    joined = context.joined(corpora.values(), parent)
     training: list[Windows] = []
     held: dict[str, Windows] = {}
     facts: dict[str, dict[str, Any]] = {}

@@ -13,6 +13,7 @@ from acclimate.errors import ModelError, SettingsError
 from acclimate.modeling.base_files import TOKENIZER, read_tokenizer
 from acclimate.modeling.source import resolve_base
 from acclimate.stages.extend import Extend
+from acclimate.study.language.language import BUILT_IN
 from acclimate.study.run import Options
 from acclimate.study.single import Made, run_stage
 
@@ -64,9 +65,13 @@ def words_to_add(base: str, settings: dict[str, Any], corpus: dict[str, Any]) ->
         SettingsError: a setting that the stage does not have, or words that are given already.
         ModelError: the vocabulary cannot be extended.
     """
-    stage = Extend.model_validate(settings)
+    recipes = {"extend": [{"extend": settings}]}
+    (stage,) = BUILT_IN.parse({"base": base, "data": {"domain": corpus}, "recipes": recipes}).recipes["extend"].stages
+    assert isinstance(stage, Extend)
     if stage.words is not None:
         raise SettingsError("words: these are given, so there is nothing to choose from; leave --show out")
+    if stage.corpus != "domain":
+        raise SettingsError("corpus: the words of the files that are named are shown; leave it out")
     source = resolve_base(base, Path.cwd())
     opened = Corpus.open("domain", CorpusSettings(**corpus), Path.cwd())
     return stage.choice(read_tokenizer(source.folder / TOKENIZER), {"domain": opened.documents()}), stage.most

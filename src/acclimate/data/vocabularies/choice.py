@@ -39,10 +39,10 @@ class Choice:
     @cached_property
     def found(self) -> list[Candidate]:
         """What could be added, that which saves most first."""
-        words: Counter[str] = Counter()
+        words: dict[str, float] = {}
         for name, share in self.shares.items():
             for word, count in count_words(self.chunks[name], self.spelling, self.rules).items():
-                words[word] += round(share * count)
+                words[word] = words.get(word, 0.0) + share * count
         return candidates(self.tokenizer, self.spelling, words, self.rules.min_count)
 
     def refuse_fewer(self, size: int, corpus: str) -> None:
@@ -64,7 +64,7 @@ class Choice:
             )
 
     def entries(self, size: int) -> list[str]:
-        """The first `size` of them by which no text of the corpora gets longer; all are read whole for that."""
+        """The first `size` of them by which no text of the corpora gets longer, or unknown; all are read whole for that. May be fewer."""
         every = sorted({self.spelling.lead + chunk for counted in self.chunks.values() for chunk in counted})
         return [each.entry for each in harmless(self.tokenizer, self.found, size, every)]
 
@@ -74,7 +74,7 @@ class Choice:
         total = 0
         for counted in self.chunks.values():
             pieces = lengths(self.tokenizer, [self.spelling.lead + chunk for chunk in counted])
-            total += int(pieces @ np.fromiter(counted.values(), np.int64, len(counted)))
+            total += int(pieces[:, 0] @ np.fromiter(counted.values(), np.int64, len(counted)))
         return total
 
     def share_saved(self, size: int) -> float:

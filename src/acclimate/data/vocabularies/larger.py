@@ -125,11 +125,13 @@ def check_extensible(model: dict[str, Any]) -> None:
 
 
 def lengths(tokenizer: Tokenizer, texts: Sequence[str]) -> IntArray:
-    """[N] how many pieces each text has, without special tokens."""
+    """[N, 2] how many pieces each text has, without special tokens, and how many of them are unknown."""
     encode = getattr(tokenizer, "encode_batch_fast", tokenizer.encode_batch)  # older versions of the library have the slow one only
-    counted = np.zeros(len(texts), dtype=np.int64)
+    unknown = -1 if (found := unknown_id(tokenizer)) is None else found
+    counted = np.zeros((len(texts), 2), dtype=np.int64)
     for begin in range(0, len(texts), AT_ONCE):
-        counted[begin : begin + AT_ONCE] = [len(made) for made in encode(list(texts[begin : begin + AT_ONCE]), add_special_tokens=False)]
+        made = [each.ids for each in encode(list(texts[begin : begin + AT_ONCE]), add_special_tokens=False)]
+        counted[begin : begin + AT_ONCE] = [(len(ids), ids.count(unknown)) for ids in made]
     return counted
 
 

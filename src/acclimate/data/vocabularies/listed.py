@@ -20,7 +20,7 @@ def read_words(root: Path, name: str) -> tuple[str, ...]:
     """
     path = root / Path(name).expanduser()
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"words: {path} cannot be read ({error}); name a text file (UTF-8) with a word a line") from error
     first: dict[str, int] = {}
@@ -45,11 +45,11 @@ def entries_of(tokenizer: Tokenizer, spelling: Spelling, words: Sequence[str]) -
     """
     entries = {word: spelling.entry(word) for word in words}
     made = {word: tokenizer.encode(spelling.lead + word, add_special_tokens=False).ids for word in words}
-    unknown = unknown_id(tokenizer)
+    unknown, known = unknown_id(tokenizer), tokenizer.get_vocab(with_added_tokens=True)
     found = [str(entries[word]) for word in words]
     _refuse("are taken apart by this tokenizer before it looks for entries", [word for word in words if entries[word] is None])
     _refuse("hold letters that the vocabulary cannot read", [word for word in words if not made[word] or unknown in made[word]])
-    _refuse("are entries of the vocabulary already", [word for word in words if len(made[word]) == 1])
+    _refuse("are entries of the vocabulary already", [word for word in words if len(made[word]) == 1 or entries[word] in known])
     _refuse("are one entry with a word before them", [word for place, word in enumerate(words) if found[place] in found[:place]])
     return found
 

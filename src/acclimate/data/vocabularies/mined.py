@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -48,10 +48,12 @@ class Rules:
 def count_chunks(documents: Iterable[str]) -> "Counter[str]":
     """How often each run of characters between white space occurs."""
     counts: Counter[str] = Counter()
+    most = MOST_CHUNKS
     for text in documents:
         counts.update(text.split())
-        if len(counts) > MOST_CHUNKS:
+        if len(counts) > most:
             counts = Counter({chunk: count for chunk, count in counts.items() if count > 1})
+            most = max(MOST_CHUNKS, 2 * len(counts))
     return counts
 
 
@@ -67,18 +69,19 @@ def count_words(chunks: "Counter[str]", spelling: Spelling, rules: Rules) -> "Co
     return words
 
 
-def candidates(tokenizer: Tokenizer, spelling: Spelling, words: "Counter[str]", min_count: int) -> list[Candidate]:
-    """Words that occur so often and are written in several known pieces, those that save most first."""
-    by_entry: dict[str, list[tuple[int, str]]] = {}
+def candidates(tokenizer: Tokenizer, spelling: Spelling, words: Mapping[str, float], min_count: int) -> list[Candidate]:
+    """Words that occur so often and are written in several known pieces, those that save most first; `words` may be weighed."""
+    by_entry: dict[str, list[tuple[float, str]]] = {}
+    known = tokenizer.get_vocab(with_added_tokens=True)  # an entry of Unigram may lose against its pieces
     for word, count in words.items():
-        if (entry := spelling.entry(word)) is not None:
+        if (entry := spelling.entry(word)) is not None and entry not in known:
             by_entry.setdefault(entry, []).append((count, word))
     frequent = {entry: spelled for entry, spelled in by_entry.items() if sum(count for count, _ in spelled) >= min_count}
     found = []
     for entry, pieces in zip(frequent, pieces_of(tokenizer, spelling, [max(spelled)[1] for spelled in frequent.values()]), strict=True):
         if pieces > 1:
             spelled = frequent[entry]
-            found.append(Candidate(entry, max(spelled)[1], sum(count for count, _ in spelled), pieces))
+            found.append(Candidate(entry, max(spelled)[1], round(sum(count for count, _ in spelled)), pieces))
     return sorted(found, key=lambda each: (-each.saved, each.entry))
 
 
@@ -92,20 +95,28 @@ def pieces_of(tokenizer: Tokenizer, spelling: Spelling, words: Sequence[str]) ->
 
 
 def harmless(tokenizer: Tokenizer, found: Sequence[Candidate], size: int, chunks: Sequence[str]) -> list[Candidate]:
-    """The first `size` candidates by which no chunk of the corpus gets longer.
+    """The first `size` candidates by which no chunk of the corpus gets longer, or unknown; `chunks` are written as within a text.
 
-    An entry that WordPiece takes first may leave a rest that needs more pieces than the whole did. `chunks` are written as within a text.
+    An entry that WordPiece takes first may leave a rest that needs more pieces than the whole did, or that nothing can write.
     """
     harmful: set[str] = set()
     before = lengths(tokenizer, chunks)
-    while True:
-        chosen = [each for each in found if each.entry not in harmful][:size]
+    while chosen := [each for each in found if each.entry not in harmful][:size]:
         larger, _ = enlarged(tokenizer, [each.entry for each in chosen])
-        longer = np.flatnonzero(lengths(larger, chunks) > before)
-        if not len(longer):
-            return chosen
-        made = larger.encode_batch([chunks[number] for number in longer.tolist()], add_special_tokens=False)
-        harmful |= {token for encoding in made for token in encoding.tokens} & {each.entry for each in chosen}
+        worse = np.flatnonzero((lengths(larger, chunks) > before).any(axis=1)).tolist()
+        made, texts = _seen(larger, [chunks[number] for number in worse])
+        blamed = {each.entry for each in chosen if each.entry in made or each.entry in texts}
+        if not blamed:  # with Unigram an unknown character may cost more, which is no entry's doing
+            break
+        harmful |= blamed
+    return chosen
+
+
+def _seen(tokenizer: Tokenizer, chunks: list[str]) -> tuple[set[str], str]:
+    """(the pieces of the chunks; the chunks as the tokenizer looks at them: what became unknown is no piece)."""
+    made = {token for encoding in tokenizer.encode_batch(chunks, add_special_tokens=False) for token in encoding.tokens}
+    normalise = (lambda text: text) if tokenizer.normalizer is None else tokenizer.normalizer.normalize_str
+    return made, " ".join(map(normalise, chunks))
 
 
 def _words(chunk: str, anywhere: bool, rules: Rules) -> list[str]:

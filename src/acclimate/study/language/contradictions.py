@@ -214,9 +214,11 @@ def _beside(study: "Study", name: str) -> Iterator[Mistake]:
     for place, stage in enumerate(study.recipes[name].stages):
         for other in stage.beside():
             path = ("recipes", name, "stages", place, stage.word())
-            if other == OWN_BASE and other not in recipes:
-                continue
-            if other not in study.recipes:
+            if other == OWN_BASE:
+                if other in recipes:
+                    meant = f"what {name} starts from, or the recipe of that name"
+                    yield Mistake(path, f"model: {other} may be {meant}; call the recipe something else")
+            elif other not in study.recipes:
                 yield Mistake(path, f"{other!r} is not a recipe{did_you_mean(other, recipes)}; recipes are {', '.join(recipes)}")
             elif way := _way(study, other, name):
                 yield Mistake(path, f"goes in a circle: {name} needs {' needs '.join(way)}")

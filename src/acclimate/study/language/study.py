@@ -14,7 +14,7 @@ from acclimate.errors import SettingsError
 from acclimate.modeling.fast_paths import FastPaths
 from acclimate.modeling.named import DEFAULT
 from acclimate.settings import Settings
-from acclimate.study.language.bases import EndOf
+from acclimate.study.language.bases import EndOf, LayersOf
 from acclimate.study.language.contradictions import MOST_RUNS, contradictions, too_many_runs
 from acclimate.study.language.counts import Budget, Seeds
 from acclimate.study.language.mistakes import Mistake, as_written, describe, mistakes_in
@@ -113,13 +113,27 @@ class Study(Settings):
 
 
 def _each_variant(study: S) -> S:
-    """The study with a recipe of its own for each variant of a stage that was written as several."""
+    """The study with a recipe of its own for each variant of a stage that was written as several.
+
+    Raises:
+        SettingsError: another recipe has that name, or goes on from the one that is several now.
+    """
     found: dict[str, Recipe] = {}
+    several: dict[str, list[str]] = {}
     for name, recipe in study.recipes.items():
         stages = [stage.variants() or {"": stage} for stage in recipe.stages]
         for chosen in product(*(each.items() for each in stages)):
-            found[name + "".join(added for added, _ in chosen)] = recipe.model_copy(update={"stages": tuple(stage for _, stage in chosen)})
-    return study if len(found) == len(study.recipes) else study.model_copy(update={"recipes": found})
+            one = name + "".join(added for added, _ in chosen)
+            if one in found or (one != name and one in study.recipes):
+                raise SettingsError(f"recipes: {one!r} is two recipes, one of them a variant of {name!r}; give one of them another name")
+            found[one] = recipe.model_copy(update={"stages": tuple(stage for _, stage in chosen)})
+            if one != name:
+                several.setdefault(name, []).append(one)
+    for name, recipe in study.recipes.items():
+        match recipe.base:
+            case EndOf(end_of=start) | LayersOf(layers_of=start) if start in several:
+                raise SettingsError(f"recipes.{name}: {start} is several recipes; name one of them: {', '.join(several[start])}")
+    return study.model_copy(update={"recipes": found}) if several else study
 
 
 def parse_study(mapping: Any, source: Document | None = None, model: type[Study] = Study) -> Study:

@@ -9,7 +9,7 @@ from typing import NamedTuple, Self
 from acclimate.errors import ModelError, SettingsError
 from acclimate.modeling.source import Source, new_source, resolve_base
 from acclimate.stages import Cut, Searching, Start
-from acclimate.stages.base import Stage
+from acclimate.stages.base import OWN_BASE, Stage
 from acclimate.stages.planned import Sizes
 from acclimate.study.language.bases import RANDOM, EndOf, LayersOf, New
 from acclimate.study.language.recipe import Recipe
@@ -32,11 +32,10 @@ class Chain:
 
     links: tuple[ChainLink, ...] = ()
     end: Sizes = field(default_factory=Sizes)
-
-    @property
-    def start(self) -> Sizes:
-        """What its first stage leaves: the base."""
-        return replace(self.links[1].given, beside={}) if len(self.links) > 1 else self.end
+    start: Sizes = field(default_factory=Sizes)
+    """What its recipe starts from: a base, or what another recipe leaves."""
+    starts: int = 0
+    """How many of the links lead to that."""
 
     def then(self, stage: Stage, recipe: str, draw: int, task: Task | None, beside: Mapping[str, Sizes] = MappingProxyType({})) -> Self:
         """The chain with one stage more, which stands in `recipe`, is about `task`, and has the models of other recipes `beside` it.
@@ -51,7 +50,11 @@ class Chain:
                 Searching(of=stage).check(given, task)
         except SettingsError as error:
             raise SettingsError(f"recipes.{recipe}: {error}") from error
-        return type(self)((*self.links, ChainLink(stage, draw, given)), replace(after, beside={}))
+        return replace(self, links=(*self.links, ChainLink(stage, draw, given)), end=replace(after, beside={}))
+
+    def begun(self) -> Self:
+        """The chain as that which a recipe starts from."""
+        return replace(self, start=self.end, starts=len(self.links))
 
 
 class Chains:
@@ -74,7 +77,7 @@ class Chains:
         """
         if name not in self._made:
             recipe = self._study.recipes[name]
-            self._made[name] = self._with(self._start_of(name, recipe), name, recipe.stages, recipe.draw)
+            self._made[name] = self._with(self._start_of(name, recipe).begun(), name, recipe.stages, recipe.draw)
         return self._made[name]
 
     def _with(self, chain: Chain, recipe: str, stages: tuple[Stage, ...], draw: int) -> Chain:
@@ -85,7 +88,7 @@ class Chains:
         return chain
 
     def _sizes_of(self, name: str, chain: Chain) -> Sizes:
-        return self.of(name).end if name in self._study.recipes else chain.start
+        return chain.start if name == OWN_BASE else self.of(name).end
 
     def _located(self, stage: Stage, recipe: str) -> Stage:
         try:

@@ -10,7 +10,7 @@ from acclimate.errors import SettingsError
 from acclimate.files import digest_json
 from acclimate.modeling.source import Source
 from acclimate.stages import Searching
-from acclimate.stages.base import LABELS_OF, Stage, task_at
+from acclimate.stages.base import LABELS_OF, OWN_BASE, Stage, task_at
 from acclimate.stages.planned import Sizes
 from acclimate.study.language.study import Study
 from acclimate.study.plan.chains import ChainLink, Chains
@@ -150,11 +150,12 @@ class _Paths:
         return known
 
     def _made(self, recipe: str, seed: int, labels: str) -> str:
-        links, first = self.chains.of(recipe).links, self.study.seed_list[0]
+        chain, first = self.chains.of(recipe), self.study.seed_list[0]
+        links, starts = chain.links, chain.starts
         # A stage that is run once for all seeds makes everything before it run once, too.
         shared = max((place for place, link in enumerate(links) if not link.stage.seeds_apart()), default=-1)
         before: Node | None = None
-        start = ""  # the key of the first
+        start = ""  # the key of what the recipe starts from
         apart = False  # whether this seed's way differs from the others'
         for place, link in enumerate(links):
             stage, its_seed = link.stage, first if place <= shared else seed
@@ -171,12 +172,12 @@ class _Paths:
                     self.end(recipe, first, labels)
                 search = self.searches[recipe, place, labels, its_first]
             before = self._kept(self._node(link, *at, earlier, search), link, recipe, apart)
-            start = start or before.key
+            start = before.key if place == starts - 1 else start
         assert before is not None, "a chain has a stage at least"
         return before.key
 
     def _beside(self, name: str, start: str, seed: int, labels: str) -> str:
-        return self.end(name, seed, labels) if name in self.study.recipes else start
+        return start if name == OWN_BASE else self.end(name, seed, labels)
 
     def _kept(self, node: Node, link: ChainLink, recipe: str, apart: bool) -> Node:
         """The node with its title, or the one that is there already."""
