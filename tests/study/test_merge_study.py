@@ -53,6 +53,15 @@ def test_one_weight_of_a_list_is_a_recipe_too():
     assert list(made.recipes) == ["DAPT @0.5"]
 
 
+def test_what_is_wrong_with_all_variants_is_said_once_and_in_its_place():
+    recipes = {"DAPT": ["pretrain", {"merge": {"weight": [0.5, 1]}}, "finetune", {"merge": {"model": "nobody"}}], "plain": ["finetune"]}
+    with pytest.raises(SettingsError) as refused:
+        Study.model_validate({"base": "m", "data": {"task": "t.jsonl", "domain": "d.txt"}, "recipes": recipes})
+    lines = [line for line in str(refused.value).splitlines() if "nobody" in line]
+    assert len(lines) == 1
+    assert "recipes.DAPT" in lines[0]
+
+
 def test_what_is_several_recipes_cannot_be_gone_on_from_by_its_own_name():
     recipes = {"DAPT": ["pretrain", {"merge": {"weight": [0.5, 1]}}], "more": {"base": {"end_of": "DAPT"}, "stages": ["finetune"]}}
     with pytest.raises(SettingsError, match=r"recipes\.more: DAPT is several recipes; name one of them: DAPT @0\.5, DAPT @1"):

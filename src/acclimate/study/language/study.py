@@ -102,18 +102,22 @@ class Study(Settings):
         written: _Written | None = info.context
         document = written.document if written is not None else None
         try:
-            study = _each_variant(handler(value))
+            study, written_as = _each_variant(handler(value))
             if study.number_of_runs > MOST_RUNS:
                 raise SettingsError(describe([too_many_runs(study)], document))
         except ValidationError as error:
             raise SettingsError(describe(mistakes_in(error, cls, value), document)) from error
-        if found := [Mistake(as_written(mistake.path, value), mistake.message) for mistake in contradictions(study, written is not None)]:
-            raise SettingsError(describe(found, document))
+        found: dict[Mistake, None] = {}  # of the variants of a recipe, each once
+        for mistake in contradictions(study, written is not None):
+            place = tuple(written_as.get(str(part), part) if number == 1 else part for number, part in enumerate(mistake.path))
+            found[Mistake(as_written(place, value), mistake.message)] = None
+        if found:
+            raise SettingsError(describe(list(found), document))
         return study
 
 
-def _each_variant(study: S) -> S:
-    """The study with a recipe of its own for each variant of a stage that was written as several.
+def _each_variant(study: S) -> tuple[S, dict[str, str]]:
+    """(the study with a recipe of its own for each variant of a stage that was written as several; what each of them is called there)
 
     Raises:
         SettingsError: another recipe has that name, or goes on from the one that is several now.
@@ -133,7 +137,7 @@ def _each_variant(study: S) -> S:
         match recipe.base:
             case EndOf(end_of=start) | LayersOf(layers_of=start) if start in several:
                 raise SettingsError(f"recipes.{name}: {start} is several recipes; name one of them: {', '.join(several[start])}")
-    return study.model_copy(update={"recipes": found}) if several else study
+    return study.model_copy(update={"recipes": found}) if several else study, {one: name for name, made in several.items() for one in made}
 
 
 def parse_study(mapping: Any, source: Document | None = None, model: type[Study] = Study) -> Study:
