@@ -62,4 +62,4 @@ def test_balanced_examples_of_a_label_weigh_as_much_as_all_texts_without_it():
     gold = np.array([[True, False, True], [False, False, True], [False, False, True], [False, True, True]])
     assert class_weights("balanced", gold, ("a", "b", "c")).tolist() == [3.0, 3.0, 0.25]  # no label is left aside
     assert class_weights("balanced", gold[:1], ("a", "b", "c")).tolist() == [1.0, 1.0, 1.0]
-    assert class_weights({"b": 4.0}, gold, ("a", "b", "c")).tolist() == [1.0, 4.0, 1.0]
+    assert class_weights({"a": 1.0, "b": 4.0, "c": 1.0}, gold, ("a", "b", "c")).tolist() == [1.0, 4.0, 1.0]

@@ -52,5 +52,5 @@ def test_weights_are_those_of_tags_and_balanced_counts_words():
     weights = class_weights("balanced", TAGS, NAMES)
     assert weights.tolist() == [0.8, 0.8, 0.8, 0.8, 0.8]
     assert class_weights("balanced", Ragged.of([[0, 0, 0, 1]]), ("O", "x")).tolist() == pytest.approx([4 / 6, 2])
-    loss = loss_of_names("cross_entropy", class_weights({"I-per": 3.0}, TAGS, NAMES), "tags")
+    loss = loss_of_names("cross_entropy", class_weights(dict.fromkeys(NAMES, 1.0) | {"I-per": 3.0}, TAGS, NAMES), "tags")
     assert loss.count(loss.targets(SPLIT, PIECES)) == pytest.approx(4 + 2 * 3.0)

@@ -21,7 +21,7 @@ LABELS = np.array([0, 0, 0, 1])
 def test_class_weights_are_those_of_their_definitions():
     assert class_weights("none", LABELS, ("a", "b")).tolist() == [1, 1]
     assert class_weights("balanced", LABELS, ("a", "b")).tolist() == pytest.approx([4 / 6, 2])
-    assert class_weights({"b": 3.0}, LABELS, ("a", "b")).tolist() == [1, 3]
+    assert class_weights({"a": 1.0, "b": 3.0}, LABELS, ("a", "b")).tolist() == [1, 3]
     assert np.isfinite(class_weights("balanced", LABELS, ("a", "b", "absent"))).all()
 
 

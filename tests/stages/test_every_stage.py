@@ -54,7 +54,9 @@ class World:
     @property
     def given(self):
         base = Sizes.of(self.source)
-        return replace(base, pretrained=self.knows_words, classifier=self.classifier, beside={"base": base})
+        # What a recipe starts from is something else by then.
+        before = replace(base, pretrained=not self.knows_words)
+        return replace(base, pretrained=self.knows_words, classifier=self.classifier, beside={"base": before})
 
     def of(self, stage):
         if stage.word() in BREAKS_WORDS:

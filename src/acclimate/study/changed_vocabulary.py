@@ -12,7 +12,6 @@ from acclimate.data.vocabularies.choice import Choice
 from acclimate.errors import ModelError, SettingsError
 from acclimate.modeling.base_files import TOKENIZER, read_tokenizer
 from acclimate.modeling.source import resolve_base
-from acclimate.stages.extend import Extend
 from acclimate.study.language.language import BUILT_IN
 from acclimate.study.run import Options
 from acclimate.study.single import Made, run_stage
@@ -66,8 +65,7 @@ def words_to_add(base: str, settings: dict[str, Any], corpus: dict[str, Any]) ->
         ModelError: the vocabulary cannot be extended.
     """
     recipes = {"extend": [{"extend": settings}]}
-    (stage,) = BUILT_IN.parse({"base": base, "data": {"domain": corpus}, "recipes": recipes}).recipes["extend"].stages
-    assert isinstance(stage, Extend)
+    stage: Any = BUILT_IN.parse({"base": base, "data": {"domain": corpus}, "recipes": recipes}).recipes["extend"].stages[0]
     if stage.words is not None:
         raise SettingsError("words: these are given, so there is nothing to choose from; leave --show out")
     if stage.corpus != "domain":
