@@ -20,6 +20,11 @@ def shares(mixture: Mixture) -> dict[str, float]:
     return {mixture: 1.0} if isinstance(mixture, str) else dict(mixture)
 
 
+def reads_of(mixture: Mixture) -> tuple[str, ...]:
+    """What a stage that reads it says it reads: corpora by name, and the task's own as `task text`."""
+    return tuple("task text" if name == "task" else name for name in shares(mixture))
+
+
 def in_words(mixture: Mixture) -> str:
     """For people, e.g. `wiki and speeches`."""
     names = list(shares(mixture))

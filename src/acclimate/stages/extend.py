@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from acclimate.data.mixture import Mixture, in_words, shares
+from acclimate.data.mixture import Mixture, in_words, reads_of, shares
 from acclimate.data.tokens import special_ids
 from acclimate.data.vocabularies.choice import Choice
 from acclimate.data.vocabularies.larger import Spelling, check_extensible, enlarged
@@ -90,7 +90,7 @@ class Extend(Stage):
         return f"{self.word()} by {'given words' if self.words is not None else f'{self.most:,} words of {in_words(self.corpus)}'}"
 
     def reads(self) -> tuple[str, ...]:
-        return tuple("task text" if name == "task" else name for name in shares(self.corpus))
+        return reads_of(self.corpus)
 
     def draws(self) -> bool:
         return self.init != "mean"

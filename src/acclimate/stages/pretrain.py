@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from acclimate.data.batches import RampedOrder, TokenOrder
 from acclimate.data.corpus import Corpus
-from acclimate.data.mixture import Mixture, in_words, shares
+from acclimate.data.mixture import Mixture, in_words, reads_of, shares
 from acclimate.data.ragged import IntArray
 from acclimate.data.unknown import nothing_to_mask, unknown_words
 from acclimate.errors import DataError, SettingsError
@@ -102,7 +102,7 @@ class Pretrain(EncoderPace, Stage):
         return f"{self.word()} on {in_words(self.corpus)}"
 
     def reads(self) -> tuple[str, ...]:
-        return (*("task text" if name == "task" else name for name in shares(self.corpus)), *(f"{split} text" for split in self.include))
+        return (*reads_of(self.corpus), *(f"{split} text" for split in self.include))
 
     def seeds_apart(self) -> bool:
         return (self.seeds or ("all" if self.corpus == "task" else "first")) == "all"

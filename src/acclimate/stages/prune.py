@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from acclimate.data.mixture import Mixture, in_words, shares
+from acclimate.data.mixture import Mixture, in_words, reads_of, shares
 from acclimate.data.ragged import IntArray
 from acclimate.data.unknown import unknown_words
 from acclimate.data.vocabularies.smaller import necessary
@@ -35,7 +35,7 @@ class Prune(Stage):
         return f"{self.word()} on {in_words(self.corpus)}"
 
     def reads(self) -> tuple[str, ...]:
-        return tuple("task text" if name == "task" else name for name in shares(self.corpus))
+        return reads_of(self.corpus)
 
     # Seeds stay apart: where nothing was drawn before it the keys of all seeds are one, and so is the computation; and a pretraining before
     # it that runs once per seed is not made to run once.
