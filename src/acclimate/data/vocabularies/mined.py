@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -10,8 +10,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from acclimate.data.found_words import marks
-from acclimate.data.unknown import unknown_id
-from acclimate.data.vocabularies.larger import AT_ONCE, Spelling, enlarged, lengths
+from acclimate.data.vocabularies.larger import Spelling, enlarged, lengths
 
 MOST_CHUNKS = 4_000_000  # different ones that are remembered; beyond that those that occurred once are forgotten
 
@@ -85,13 +84,10 @@ def candidates(tokenizer: Tokenizer, spelling: Spelling, words: Mapping[str, flo
     return sorted(found, key=lambda each: (-each.saved, each.entry))
 
 
-def pieces_of(tokenizer: Tokenizer, spelling: Spelling, words: Sequence[str]) -> Iterator[int]:
+def pieces_of(tokenizer: Tokenizer, spelling: Spelling, words: Iterable[str]) -> list[int]:
     """How many pieces each word is written in; 0 where one of them is unknown."""
-    unknown = unknown_id(tokenizer)
-    for begin in range(0, len(words), AT_ONCE):
-        texts = [spelling.lead + word for word in words[begin : begin + AT_ONCE]]
-        for encoding in tokenizer.encode_batch(texts, add_special_tokens=False):
-            yield 0 if unknown in encoding.ids else len(encoding.ids)
+    counted = lengths(tokenizer, [spelling.lead + word for word in words])
+    return [0 if unknown else pieces for pieces, unknown in counted.tolist()]
 
 
 def harmless(tokenizer: Tokenizer, found: Sequence[Candidate], size: int, chunks: Sequence[str]) -> list[Candidate]:
