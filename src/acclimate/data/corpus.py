@@ -24,7 +24,8 @@ class CorpusSettings(TableReading):
     """Where a corpus is and how to read it. A bare string or list of strings stands for `path`."""
 
     path: str | tuple[str, ...]
-    """A file, glob (`**` included) or folder, a Hugging Face dataset folder or hub id (`owner/name:config@revision[split]`), or several."""
+    """A file, glob (`**` included) or folder, a Hugging Face dataset folder or hub id (`owner/name:config@revision[split]`),
+    `acclimate-general` (public-domain text that comes along), or several."""
     text: str | None = None
     """The column that holds the text; detected when not given."""
     format: Format | None = None

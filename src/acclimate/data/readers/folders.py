@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+from acclimate.data.general import GENERAL, general_text
 from acclimate.data.readers.compressed import what_it_is
 from acclimate.data.readers.endings import SENTENCES, format_of, known_endings
 from acclimate.data.readers.reading import SourceFormat
@@ -104,6 +105,8 @@ def named(paths: Sequence[Path | str]) -> str:
 def _path(pattern: str, root: Path) -> Path:
     if not pattern:
         raise DataError("an empty path names no file; say `.` for this folder")
+    if pattern == GENERAL:
+        return general_text()
     if pattern in _STANDARD_INPUT[:2] or pattern.startswith(_STANDARD_INPUT[2:]):
         mend = "write it to a file first: cat > FILE"
         raise DataError(f"{pattern}: standard input cannot be read more than once, and data is checked before it is used; {mend}")
