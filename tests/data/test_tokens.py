@@ -210,7 +210,7 @@ def test_half_a_surrogate_pair_is_an_error_that_names_the_document(tmp_path: Pat
 def test_documents_are_streamed_in_bounded_chunks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(tokens_module, "CHUNK_CHARACTERS", 100)
     held, most = 0, 0
-    chunks = tokens_module._chunks
+    chunks = tokens_module.chunks
 
     def documents() -> Iterator[str]:
         nonlocal held, most
@@ -225,7 +225,7 @@ def test_documents_are_streamed_in_bounded_chunks(monkeypatch: pytest.MonkeyPatc
             yield chunk
             held -= len(chunk)
 
-    monkeypatch.setattr(tokens_module, "_chunks", counted)
+    monkeypatch.setattr(tokens_module, "chunks", counted)
     assert TokenStore.build(tmp_path / "store", documents(), tiny(), "key").documents == 200
     assert most == 10
 

@@ -88,7 +88,7 @@ KEYS = {
     "prune": "5c891f34481fa0ad",
     "extend": "89a38568ef041e39",
     "merge": "bd0d801fd74033d4",
-    "pretrain": "5a0e05b172b9c156",
+    "pretrain": "2bd20500c16ed2e0",
     "finetune": "5193ce8dad4ca24a",
     "score": "c691c99166ef669d",
     "zero_shot": "99f67b564a949629",

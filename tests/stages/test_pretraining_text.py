@@ -80,7 +80,15 @@ def test_a_share_that_reads_nothing_is_refused(read):
 
 def test_the_facts_count_what_an_epoch_reads(read):
     text = read({"wiki": 1, "talks": 2})
-    counts = {"documents": 40, "tokens": 160, "share": 1, "training_tokens": 152, "heldout_tokens": 8}
+    counts = {
+        "documents": 40,
+        "tokens": 160,
+        "share": 1,
+        "training_tokens": 152,
+        "heldout_tokens": 8,
+        "left_out_documents": 0,
+        "left_out_tokens": 0,
+    }
     assert text.facts["wiki"] == {**counts, "unknown_tokens": 0, "unknown_share": 0.0}
     assert text.facts["talks"]["training_tokens"] == 2 * 95 * 8
     assert text.training.tokens == 152 + 2 * 95 * 8

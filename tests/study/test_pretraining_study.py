@@ -171,12 +171,16 @@ def test_a_plan_says_how_a_study_without_a_task_compares(tmp_path, write_study):
     assert "held out of 'domain': 15 of 300 documents, which no stage reads, of any corpus" in result.output
 
 
-def test_a_pretraining_that_did_harm_is_said(tmp_path, write_study):
-    file = write_study(tmp_path, HARMFUL)
-    assert run("study", file, "--engine", "inline").exit_code == 0
+def test_a_pretraining_that_gained_nothing_is_said(tmp_path, write_study):
+    result = run("study", write_study(tmp_path, HARMFUL), "--engine", "inline")
+    assert result.exit_code == 0
     notes = (tmp_path / "results/study/report.md").read_text().partition("## Notes")[2]
-    assert "held-out loss rose from" in notes
-    assert "the model knows its text worse than before" in notes
+    assert "nothing was gained: the held-out loss was" in notes
+    assert "so the weights from before are handed on" in notes
+    assert "pretrain on domain: nothing was gained; the weights from before are handed on" in " ".join(result.output.split())
+    (stage,) = (each for each in json.loads((tmp_path / "results/study/study.json").read_text())["stages"] if each["role"] == "pretrains")
+    assert (stage["metrics"]["kept"], stage["metrics"]["best_step"]) == ("before", 0)
+    assert stage["metrics"]["heldout_loss_after"] == stage["metrics"]["heldout_loss_before"]
 
 
 def test_the_folder_of_an_earlier_acclimate_is_told_from_others(tmp_path):

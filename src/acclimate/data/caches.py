@@ -6,6 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+import numpy.typing as npt
+
 from acclimate.errors import StoreError, UnreadableError
 from acclimate.files import atomic_folder, checksum_file, digest_json, mark_used, read_json, remove_leftovers, unreadable, write_json
 from acclimate.locks import SILENT, Patience, held
@@ -65,6 +68,22 @@ def made_once(
             folder.unlink()
         with atomic_folder(folder) as temporary:
             write(temporary)
+
+
+def mapped(path: Path, dtype: np.dtype[Any], length: int) -> npt.NDArray[Any]:
+    """The array [length] in a file, on disk until it is looked at.
+
+    Raises:
+        StoreError: it is not as long as that, or cannot be read.
+    """
+    try:
+        size = path.stat().st_size
+        if size == length * dtype.itemsize:
+            # An empty file cannot be mapped.
+            return np.memmap(path, dtype=dtype, mode="r", shape=(length,)).view(np.ndarray) if length else np.zeros(0, dtype)
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be read ({error.strerror}); remove the folder, it will be built again") from error
+    raise StoreError(f"{path}: has {size} bytes where {length * dtype.itemsize} were written; remove the folder, it will be built again")
 
 
 @contextmanager

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from tokenizers import Tokenizer
 from tokenizers.models import BPE, WordLevel, WordPiece
 
-from acclimate.data.caches import made_once, seal_cache, sealed_facts
+from acclimate.data.caches import made_once, mapped, seal_cache, sealed_facts
 from acclimate.data.ragged import IntArray
 from acclimate.data.unknown import Unread, unknown_id
 from acclimate.data.word_lookup import Encode, WordEncoder, word_separator
@@ -113,7 +113,7 @@ class TokenStore:
             raise StoreError(
                 f"{folder / FACTS_FILE}: does not describe a token store; remove the folder, it will be built again"
             ) from error
-        return cls(_map(folder / TOKENS_FILE, dtype, total), _map(folder / OFFSETS_FILE, OFFSET_TYPE, documents + 1), *sizes)
+        return cls(mapped(folder / TOKENS_FILE, dtype, total), mapped(folder / OFFSETS_FILE, OFFSET_TYPE, documents + 1), *sizes)
 
     @property
     def documents(self) -> int:
@@ -222,7 +222,7 @@ def _write(folder: Path, documents: Iterator[str], tokenizer: Tokenizer, key: st
     unknown: IntArray = np.zeros(2, np.int64)
     with (folder / TOKENS_FILE).open("wb") as tokens_file, (folder / OFFSETS_FILE).open("wb") as offsets_file:
         offsets_file.write(np.zeros(1, OFFSET_TYPE).tobytes())
-        for chunk in _chunks(documents):
+        for chunk in chunks(documents):
             encode = encode or _encoder(plain_tokenizer, unread, dtype, chunk[:CHECKED_DOCUMENTS])
             ids, lengths = _encode(encode, chunk, count)
             unknown += encode.unread() if isinstance(encode, WordEncoder) else unread.counts(chunk, ids, lengths).sum(axis=0)
@@ -255,7 +255,8 @@ def _write_facts(
     seal_cache(folder, FACTS_FILE, {"key": key, "dtype": dtype.str, **counts}, (TOKENS_FILE, OFFSETS_FILE))
 
 
-def _chunks(documents: Iterator[str]) -> Iterator[list[str]]:
+def chunks(documents: Iterator[str]) -> Iterator[list[str]]:
+    """The documents in lists that are worth encoding at once."""
     chunk: list[str] = []
     characters = 0
     for document in documents:
@@ -340,14 +341,3 @@ def plain(tokenizer: Tokenizer) -> Tokenizer:
 def _vocabulary_size(tokenizer: Tokenizer) -> int:
     # Not the number of entries: a vocabulary may have holes.
     return max(tokenizer.get_vocab(with_added_tokens=True).values(), default=-1) + 1
-
-
-def _map(path: Path, dtype: np.dtype[Any], length: int) -> npt.NDArray[Any]:
-    try:
-        size = path.stat().st_size
-        if size == length * dtype.itemsize:
-            # An empty file cannot be mapped.
-            return np.memmap(path, dtype=dtype, mode="r", shape=(length,)).view(np.ndarray) if length else np.zeros(0, dtype)
-    except OSError as error:
-        raise StoreError(f"{path}: cannot be read ({error.strerror}); remove the folder, it will be built again") from error
-    raise StoreError(f"{path}: has {size} bytes where {length * dtype.itemsize} were written; remove the folder, it will be built again")

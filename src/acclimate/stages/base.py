@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from acclimate.data.corpus import Corpus
+from acclimate.data.sentences import RULES, SentenceStore
 from acclimate.data.tokens import TokenStore
 from acclimate.errors import Interrupted
 from acclimate.evaluation.cost import Cost
@@ -86,6 +87,11 @@ class Context:
         corpora = list(corpora)
         key = digest_json(["joined", *(self.tokens_key(corpus, folder) for corpus in corpora)])
         return TokenStore.join(self.cache / key[:32], [self.tokens(corpus, folder) for corpus in corpora], key, self.patience)
+
+    def sentences(self, corpus: Corpus) -> SentenceStore:
+        """The digests of the corpus's sentences, from the cache where they are there already."""
+        key = digest_json(["sentences", RULES, corpus.fingerprint])
+        return SentenceStore.build(self.cache / key[:32], corpus.documents(), key, self.patience)
 
     def tokens_key(self, corpus: Corpus, folder: "ModelFolder") -> str:
         """All that decides the tokens of a corpus: its documents, the tokenizer, and the library that applies it."""

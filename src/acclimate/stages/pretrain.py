@@ -2,16 +2,15 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from acclimate.data.batches import RampedOrder, TokenOrder
+from acclimate.data.batches import TokenOrder
 from acclimate.data.corpus import Corpus
 from acclimate.data.mixture import Mixture, in_words, reads_of, shares
-from acclimate.data.ragged import IntArray
 from acclimate.data.unknown import nothing_to_mask, unknown_words
 from acclimate.errors import DataError, SettingsError
 from acclimate.files import digest_json
@@ -23,6 +22,7 @@ from acclimate.settings import MOST_EPOCHS
 from acclimate.stages.base import Context, Outcome, Role, Stage
 from acclimate.stages.pace import Course, EncoderPace
 from acclimate.stages.planned import Reads, Sizes, Work
+from acclimate.stages.pretraining_steps import RAMP_PARTS, Steps, planned_tokens
 from acclimate.tasks.opened import Data
 from acclimate.tasks.split import with_groups
 from acclimate.tasks.task import Task
@@ -32,17 +32,15 @@ if TYPE_CHECKING:
     from acclimate.objectives.mlm import MaskedText
     from acclimate.stages.pretraining_text import PretrainingText
     from acclimate.stages.trainer import EncoderTrainer
-    from acclimate.training.loop import TrainResult
 
 
 EPOCHS, TASK_EPOCHS = 1.0, 10.0  # where nothing is said
-RAMP_PARTS = 8  # of a batch, with which growing batches begin
 
 
 class Pretrain(EncoderPace, Stage):
     """Continue pretraining with masked language modelling on unlabelled text."""
 
-    version: ClassVar[int] = 6
+    version: ClassVar[int] = 7
     silent: ClassVar[Mapping[str, Any]] = {"new_rows_first": 0.0}
     role: ClassVar[Role] = "pretrains"
     stage: Literal["pretrain"] = "pretrain"
@@ -160,7 +158,7 @@ class Pretrain(EncoderPace, Stage):
             held = min(self.heldout_tokens, self.heldout_share * tokens)
             epoch += share * (tokens + reads.special * windows) * (1 - held / max(tokens, 1.0))
             stored += wide * tokens + 8 * sum(each.sample.documents for each in found)
-        trained, warm = self._planned_tokens(epoch, length)
+        trained, warm = planned_tokens(self, epoch, length)
         if not given.fresh_head or not self.head_warmup:
             warm = 0.0
         head = (self.mask_rate or given.family.mask_rate) * given.entries * given.hidden
@@ -174,26 +172,13 @@ class Pretrain(EncoderPace, Stage):
             cache_key=("tokens", given.source.digest, given.entries, reads.fingerprints),
         )
 
-    def _planned_tokens(self, epoch: float, longest_window: int) -> tuple[float, float]:
-        """(tokens of all steps, of those that a fresh head would learn alone), where an epoch has so many; `_steps` counts alike."""
-        whole = max(self.batch_tokens, longest_window)
-        parts = min(RAMP_PARTS, whole // longest_window) if self.batch_ramp else 1
-        batches = max(1, int(epoch // (whole // parts)))
-        steps, ramp = self.steps(max(1, round(epoch)), batches), 0
-        if parts > 1:
-            steps = RampedOrder.steps(steps, parts, self.batch_ramp)
-            ramp = round(self.batch_ramp * steps)
-        sizes = RampedOrder.sizes(parts, ramp)
-        alone = max(1, round(steps * self.head_warmup))
-        taken, first = (int(sizes[:step].sum()) + parts * max(0, step - ramp) for step in (steps, alone))
-        return taken * epoch / batches, first * epoch / batches
-
     def run(self, parent: "ModelFolder | None", context: Context) -> Outcome:
         from acclimate.evaluation.heldout_loss import Heldout
         from acclimate.modeling.heads import load_mlm
         from acclimate.modeling.longest import sequence_length
         from acclimate.objectives.mlm import MaskedText, Vocabulary
         from acclimate.stages.new_rows import fit_rows_first
+        from acclimate.stages.pretraining_kept import Before
         from acclimate.stages.pretraining_text import read_text
         from acclimate.stages.trainer import EncoderTrainer
 
@@ -205,20 +190,19 @@ class Pretrain(EncoderPace, Stage):
         lengths = text.training.length.astype(np.int64) + special
         rate = self.mask_rate or MASK_RATES.get(parent.config["model_type"], MASK_RATES["others"])
 
-        def masked(seed: int) -> tuple[MaskedText, _Steps]:
-            steps = self._steps(lengths, length, seed)
+        def masked(seed: int) -> tuple[MaskedText, Steps]:
+            steps = Steps.of(self, lengths, length, seed)
             return MaskedText(text.store, text.training, steps.order, words, rate, seed), steps
 
         objective, planned = masked(context.seed)
         model, fresh = load_mlm(parent, context.seed, self.dropout)
         with EncoderTrainer.of(context, parent, model, self, masked_share=rate) as trainer:
             heldout = Heldout.of(text.store, text.heldout, words, trainer.micro)
-            trainer.notes += [*self._notes(planned, text), *heldout.notes()]
+            trainer.notes += [*self._notes(planned, text), *text.notes(), *heldout.notes()]
             if fresh:
                 # In an order of its own: the training proper begins with texts and masks that the head has not just seen.
                 self._train_head(trainer, masked(seed_of(context.seed, "head alone"))[0], planned.steps)
-            judge = heldout.judge(trainer.devices)
-            before = None if judge is None else trainer.remember("before", lambda: heldout.loss(trainer.module, trainer.devices))
+            judge, before = heldout.judge(trainer.devices), Before(trainer, heldout)
             every = self.evaluate_every(planned.steps, planned.tokens, heldout.tokens)
             course = Course(planned.steps, every, self.patience)
             if self.new_rows_first:
@@ -227,17 +211,19 @@ class Pretrain(EncoderPace, Stage):
                 result = trainer.fit(objective, judge, course)
             if result.passed_over == result.steps:
                 raise DataError(nothing_to_mask(in_words(self.corpus)))
-            trainer.notes += _what_happened(result, before)
+            best = before.best(result)
+            trainer.notes += before.notes(result)
             trainer.save()
         metrics = {
-            "heldout_loss_before": before,
-            "heldout_loss_after": result.best.get("heldout_loss"),
-            "heldout_accuracy": result.best.get("heldout_accuracy"),
+            "heldout_loss_before": before.loss,
+            "heldout_loss_after": best.get("heldout_loss"),
+            "heldout_accuracy": best.get("heldout_accuracy"),
             "heldout_tokens": heldout.tokens,
-            **text.measured(result.best, heldout.batches.keys()),
+            **text.measured(best, heldout.batches.keys()),
             "windows": len(lengths),
             "steps_passed_over": result.passed_over,
             **result.measured(),
+            **before.kept(result),
             "tokens": trainer.tokens,
             "micro_tokens": trainer.micro,
             "epochs": round(result.tokens / int(lengths.sum()), 3),
@@ -258,7 +244,7 @@ class Pretrain(EncoderPace, Stage):
             trainer.fit(objective, None, Course(alone, alone), "head", pace)
             trainer.model.requires_grad_(True)
 
-    def _notes(self, planned: "_Steps", text: "PretrainingText") -> Iterator[str]:
+    def _notes(self, planned: "Steps", text: "PretrainingText") -> Iterator[str]:
         """What should be known of what is read."""
         if self.batch_ramp and isinstance(planned.order, TokenOrder):
             yield "batches did not grow: batch_tokens hold a single window of the longest"
@@ -266,19 +252,6 @@ class Pretrain(EncoderPace, Stage):
             yield f"the text of {' and '.join(self.include)} was read in pretraining, as asked"
         if told := unknown_words({repr(name): facts["unknown_share"] for name, facts in text.facts.items()}):
             yield told
-
-    def _steps(self, lengths: IntArray, longest: int, seed: int) -> "_Steps":
-        """In which order windows of these lengths [N] are read, and how many steps of it the budget buys."""
-        whole = max(self.batch_tokens, longest)
-        parts = min(RAMP_PARTS, whole // int(lengths.max(initial=1))) if self.batch_ramp else 1
-        order = TokenOrder(lengths, whole // parts, seed)
-        total = int(lengths.sum())
-        taken = self.steps(total, order.batches_per_epoch)
-        tokens = taken * total // order.batches_per_epoch
-        if parts == 1:
-            return _Steps(order, taken, tokens)
-        steps = RampedOrder.steps(taken, parts, self.batch_ramp)
-        return _Steps(RampedOrder(order, parts, round(self.batch_ramp * steps)), steps, tokens)
 
     def documents(self, data: Data) -> dict[str, Corpus]:
         """The corpora this stage reads, by name, with the texts of dev or test only where the settings ask for them."""
@@ -291,23 +264,3 @@ class Pretrain(EncoderPace, Stage):
             task = corpora["task"]
             corpora["task"] = Corpus.of_texts("task", extra, with_groups(digest_json([task.fingerprint, extra]), groups), task, groups)
         return corpora
-
-
-@dataclass(frozen=True)
-class _Steps:
-    """What a training reads, step by step."""
-
-    order: TokenOrder | RampedOrder
-    steps: int
-    tokens: int  # of all steps
-
-
-def _what_happened(result: "TrainResult", before: float | None) -> Iterator[str]:
-    if result.passed_over:
-        yield f"{result.passed_over:,} of {result.steps:,} steps were passed over: no token of their batches can be masked"
-    after = result.best.get("heldout_loss", 0.0)
-    if before is not None and after > before:
-        yield (
-            f"held-out loss rose from {before:.3f} to {after:.3f} nats: the model knows its text worse than before; "
-            "a smaller `lr` or more tokens may help"
-        )

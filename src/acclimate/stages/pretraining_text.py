@@ -1,17 +1,19 @@
 """What a pretraining reads: the windows of one corpus or a mixture of several, a part of each held out."""
 
 import math
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from acclimate.data.corpus import Corpus
-from acclimate.data.held_out import hold_out, take
+from acclimate.data.held_out import Stretches, hold_out, take
 from acclimate.data.ragged import IntArray
+from acclimate.data.sentences import LEAST_WORDS
 from acclimate.data.tokens import TokenStore
 from acclimate.data.unknown import unknown_id
+from acclimate.data.unshared import Divided, LeftOut, unshared
 from acclimate.data.windows import Windows, within
 from acclimate.errors import DataError
 from acclimate.modeling.folder import ModelFolder
@@ -51,10 +53,22 @@ class PretrainingText:
     heldout: dict[str, Windows]
     """By corpus; without those that have nothing to hold out."""
     facts: dict[str, dict[str, Any]]
-    """Of each corpus: `documents`, `tokens`, `share` and `training_tokens` (an epoch's), `heldout_tokens`, `unknown_tokens` and
-    `unknown_share` of all its tokens; special tokens not counted."""
+    """Of each corpus: `documents`, `tokens`, `share` and `training_tokens` (an epoch's), `heldout_tokens`, `left_out_tokens` that are not
+    read since they share a sentence with held-out text, of `left_out_documents`, `unknown_tokens` and `unknown_share` of all its tokens;
+    special tokens not counted."""
     sizes: dict[str, "Sizes"]
     """By corpus."""
+
+    def notes(self) -> Iterator[str]:
+        """What should be known of what is not read, and what cannot be judged."""
+        for name, facts in self.facts.items():
+            if count := facts["left_out_documents"]:
+                yield (
+                    f"{name}: {facts['left_out_tokens']:,} tokens of {count:,} document{'s' if count > 1 else ''} are not read: they share "
+                    f"a sentence of {LEAST_WORDS} words or more with held-out text"
+                )
+            if name not in self.heldout and facts["training_tokens"]:
+                yield f"{name}: nothing is held out, so no loss is measured there: there is no other text that does not share its sentences"
 
     def measured(self, evaluation: Mapping[str, float], of: Collection[str]) -> dict[str, Any]:
         """For a stage's metrics: all together, and as `corpora` the facts of each.
@@ -84,19 +98,20 @@ def read_text(
 
     `shares` says how often a corpus is read in an epoch. Of each corpus the share `heldout` is held out, at most `most` tokens, in whole
     groups where documents belong together: which text that is depends on the corpus alone, so it is the same in every mixture, and no later
-    stage is judged on what an earlier one learned.
+    stage is judged on what an earlier one learned. No sentence of it, of eight words or more, is read, in whatever corpus it stands.
 
     Raises:
         DataError: a share is so small that nothing of its corpus would be read.
     """
-    stores = [context.tokens(corpus, parent) for corpus in corpora.values()]
+    parts = {name: _divided(corpus, parent, context, heldout, most) for name, corpus in corpora.items()}
+    parts, left = _apart(parts, parent)
     joined = context.joined(corpora.values(), parent)
     training: list[Windows] = []
     held: dict[str, Windows] = {}
     facts: dict[str, dict[str, Any]] = {}
     begin = 0
-    for (name, corpus), store in zip(corpora.items(), stores, strict=True):
-        kept, out = (within(*stretches, room) for stretches in hold_out(store.offsets, heldout, most, _units(corpus, store.documents)))
+    for name, part in parts.items():
+        store, kept, out = part.store, within(*part.read, room), within(*part.held, room)
         read = _repeated(kept, shares[name], name)
         if len(kept) and not len(read):
             raise DataError(f"corpus: nothing of {name!r} would be read: {shares[name]:g} of its {len(kept)} windows is less than one")
@@ -109,6 +124,8 @@ def read_text(
             "share": shares[name],
             "training_tokens": read.tokens,
             "heldout_tokens": out.tokens,
+            "left_out_documents": left[name].documents,
+            "left_out_tokens": left[name].tokens,
             "unknown_tokens": store.unknown,
             "unknown_share": store.unknown_share,
         }
@@ -117,10 +134,40 @@ def read_text(
     # Where a vocabulary drops what it does not know there is no token for it among the others.
     unknown = 0 if unknown_id(parent.tokenizer()) is None else 1
     sizes = {
-        name: Sizes(store.total - unknown * store.unknown, store.bytes, store.unknown_bytes)
-        for name, store in zip(corpora, stores, strict=True)
+        name: Sizes(part.store.total - unknown * part.store.unknown, part.store.bytes, part.store.unknown_bytes)
+        for name, part in parts.items()
     }
     return PretrainingText(joined, whole, held, facts, sizes)
+
+
+def _divided(corpus: Corpus, parent: ModelFolder, context: Context, heldout: float, most: int) -> Divided:
+    store = context.tokens(corpus, parent)
+    read, held = hold_out(store.offsets, heldout, most, _units(corpus, store.documents))
+    return Divided(corpus, store, context.sentences(corpus), read, held)
+
+
+def _apart(parts: dict[str, Divided], parent: ModelFolder) -> tuple[dict[str, Divided], dict[str, LeftOut]]:
+    """The corpora without what they share with held-out text, and what that is of each.
+
+    Where nothing would be left to read of one (a few sentences, again and again), nothing of it is held out.
+    """
+    found = dict(zip(parts, unshared(list(parts.values()), parent.tokenizer()), strict=True))
+    empty = {name for name, (read, _) in found.items() if parts[name].read.tokens and not read.tokens}
+    if any(parts[name].held.tokens for name in empty):
+        return _apart({name: _whole(part) if name in empty else part for name, part in parts.items()}, parent)
+    if empty:
+        raise DataError(
+            f"corpus: nothing of {' and '.join(map(repr, sorted(empty)))} would be read: each document shares a sentence of {LEAST_WORDS} "
+            "words or more with what is held out of the other corpora; leave it out"
+        )
+    return {name: replace(part, read=found[name][0]) for name, part in parts.items()}, {name: left for name, (_, left) in found.items()}
+
+
+def _whole(part: Divided) -> Divided:
+    offsets = part.store.offsets
+    there = np.flatnonzero(np.diff(offsets))
+    nothing = np.zeros(0, dtype=np.int64)
+    return replace(part, read=Stretches(offsets[:-1][there], np.diff(offsets)[there]), held=Stretches(nothing, nothing))
 
 
 def _units(corpus: Corpus, documents: int) -> IntArray | None:
