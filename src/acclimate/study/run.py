@@ -38,6 +38,7 @@ from acclimate.study.outputs.outcomes import (
 )
 from acclimate.study.outputs.output_folder import BLOCKS, RECORD, claim, refuse_foreign_data, replaced_results, take
 from acclimate.study.outputs.trials_table import write_trials
+from acclimate.study.outputs.vocabularies import vocabulary_facts
 from acclimate.study.outputs.written_study import write_study
 from acclimate.study.permission import refuse_own_code
 from acclimate.study.plan.prepared import Prepared, prepare
@@ -219,6 +220,7 @@ def study_facts(prepared: Prepared, outcomes: Outcomes, command: str) -> dict[st
         "hub_datasets": hub_datasets(study.data, prepared.root),
         "bases": base_facts(prepared.plan.sources.values()),
         "stages": stage_facts(outcomes, set(prepared.cached), usual),
+        "vocabularies": vocabulary_facts(outcomes, prepared.readings, data),
         "notes": [*prepared.notes, *_notes(outcomes, prepared)],
     }
 

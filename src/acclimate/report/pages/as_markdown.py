@@ -30,6 +30,7 @@ def markdown(view: View) -> str:
         ("The chosen recipe", list(map(_told, view.told))),
         ("Searches", list(map(_told, view.searched))),
         ("Data", _grids(view.data.grids)),
+        ("Vocabularies", _grids(view.vocabularies)),
         ("Stages and costs", _grids([view.stages, view.times, view.sizes])),
     ]
     for title, shown in sections:

@@ -20,6 +20,7 @@ from acclimate.report.tables.data_facts import DataFacts, data_facts
 from acclimate.report.tables.grid import Grid
 from acclimate.report.tables.tree import Branch, Saving, saving, tree
 from acclimate.report.tables.trials import trials_grids
+from acclimate.report.tables.vocabularies import vocabulary_grids
 from acclimate.report.tables.work import scores_grid, size_grid, stages_grid, time_grid
 from acclimate.report.words import text
 from acclimate.report.words.searches import unequal_searches
@@ -181,6 +182,10 @@ class View:
     @cached_property
     def data(self) -> DataFacts:
         return data_facts(self.results)
+
+    @cached_property
+    def vocabularies(self) -> tuple[Grid, ...]:
+        return vocabulary_grids(self.results)
 
     @cached_property
     def scores(self) -> list[Grid]:

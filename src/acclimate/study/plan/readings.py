@@ -148,6 +148,10 @@ class Readings:
             self._whole[key] = Measured.of(sample, self.tokenizer(source))
         return self._whole[key]
 
+    def samples(self, node: Node) -> dict[str, tuple[Sample, ...]]:
+        """Of each text that a stage reads, by the name of the corpus, or of the split."""
+        return {name: tuple(map(self._sample, parts)) for name, parts in self.parts(node).items()}
+
     def _sample(self, part: Part) -> Sample:
         if part not in self._samples:
             self._samples[part] = self._sampled(part)
