@@ -37,6 +37,7 @@ from acclimate.study.outputs.outcomes import (
     write_rows,
 )
 from acclimate.study.outputs.output_folder import BLOCKS, RECORD, claim, refuse_foreign_data, replaced_results, take
+from acclimate.study.outputs.selected import write_selected
 from acclimate.study.outputs.trials_table import write_trials
 from acclimate.study.outputs.vocabularies import vocabulary_facts
 from acclimate.study.outputs.written_study import write_study
@@ -168,6 +169,7 @@ def carry_out(prepared: Prepared, options: Options, journal: Journal) -> dict[st
 
 def write_results(prepared: Prepared, reports: dict[str, Report], options: Options) -> Finished:
     """Compare the runs and write the output folder (all but the report page)."""
+    prepared = prepared.with_chosen()
     study, out = prepared.study, options.out
     outcomes = Outcomes.read(prepared.plan, prepared.store, reports)
     table = rows(study, outcomes)
@@ -187,6 +189,7 @@ def write_results(prepared: Prepared, reports: dict[str, Report], options: Optio
         write_json(folder / BLOCKS, chosen_blocks(outcomes, task, handover.best))
         if _write_splits(prepared.data, folder / "splits"):
             mark_made(folder / "splits", "splits", task.fingerprint)
+        write_selected(prepared.data.chosen, folder)
         write_study(prepared, out, folder)
         about = study_facts(prepared, outcomes, options.command) | {
             "best": _about(handover, metric.name),

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from itertools import chain
 from pathlib import Path
@@ -13,6 +13,8 @@ from pydantic import BeforeValidator, Field, create_model, model_validator
 
 from acclimate.data.corpus import Corpus, CorpusSettings
 from acclimate.data.overlap import OverlapCounter
+from acclimate.data.selection.chosen import Chosen
+from acclimate.data.selection.settings import AnyCorpus, SelectedCorpus, Selection
 from acclimate.errors import AcclimateError, SettingsError, did_you_mean
 from acclimate.files import word_of
 from acclimate.settings import OneOf, Settings
@@ -24,7 +26,7 @@ from acclimate.tasks.task import Task
 _ROLES = ("domain", "general", "transfer")
 UNLABELED = "task"  # what the task's unlabelled texts go by among the corpora; no corpus can be called so
 _TASK_NAME = re.compile(r"\w(?:[\w .-]*[\w.-])?")  # what is made of a task stands in folders of its name
-_RESERVED = (*_ROLES, "task", "labels", "task text", "dev text", "test text")  # the rest name parts of the task in plans
+_RESERVED = (*_ROLES, "task", "labels", "task text", "train text", "dev text", "test text")  # the rest name parts of the task in plans
 
 
 def _one_of(kinds: tuple[type[TaskKind], ...]) -> tuple[OneOf, BeforeValidator]:
@@ -53,8 +55,8 @@ class DataSettings(Settings):
     """General text: a corpus under this name."""
     transfer: CorpusSettings | None = None
     """Text of a field next door: a corpus under this name."""
-    corpora: dict[str, CorpusSettings] = Field(default_factory=dict)
-    """Further corpora under names of your own."""
+    corpora: dict[str, AnyCorpus] = Field(default_factory=dict)
+    """Further corpora under names of your own: in files, or chosen from other corpora (`select`)."""
 
     @model_validator(mode="before")
     @classmethod
@@ -79,9 +81,18 @@ class DataSettings(Settings):
         return self
 
     def corpora_by_name(self) -> dict[str, CorpusSettings]:
-        """All corpora, those with a role first."""
+        """All corpora that stand in files, those with a role first."""
         roles = {"domain": self.domain, "general": self.general, "transfer": self.transfer}
-        return {**{name: corpus for name, corpus in roles.items() if corpus is not None}, **self.corpora}
+        return {name: corpus for name, corpus in {**roles, **self.corpora}.items() if isinstance(corpus, CorpusSettings)}
+
+    def selections(self) -> dict[str, Selection]:
+        """By name, how corpora are chosen from others."""
+        return {name: corpus.select for name, corpus in self.corpora.items() if isinstance(corpus, SelectedCorpus)}
+
+    def sources(self, name: str) -> tuple[str, ...]:
+        """The corpora in files from which the texts of a corpus come: itself, or those that it is chosen from."""
+        selection = self.selections().get(name)
+        return (name,) if selection is None else tuple(file for source in selection.sources for file in self.sources(source))
 
     def __reduce__(self) -> Any:
         # A worker in another process has no class that was made for other kinds, but can make it.
@@ -118,6 +129,8 @@ class Data:
     tasks: Mapping[str, Task] = field(default_factory=dict)  # those besides the study's, by name
     repeated: Mapping[str, int] = field(default_factory=dict)  # of these, how many texts to learn from stand in the study's test
     leaks: Mapping[str, int] = field(default_factory=dict)  # by corpus, documents that are judged by and stand there word for word
+    selections: Mapping[str, Selection] = field(default_factory=dict)  # how corpora are chosen from others, by name
+    chosen: Mapping[str, Chosen] = field(default_factory=dict)  # of these, what has been chosen; it is among the corpora, too
 
     @classmethod
     def open(cls, settings: DataSettings, root: Path, rejects: Path | None = None, planned: Mapping[str, str] | None = None) -> "Data":
@@ -156,7 +169,7 @@ class Data:
                     leaks[name] = len(found.seen)
                 if counter:
                     overlap["task unlabeled" if name == UNLABELED else name] = counter.share()
-        return cls(task, corpora, overlap, planned is None, tasks, repeated, leaks)
+        return cls(task, corpora, overlap, planned is None, tasks, repeated, leaks, settings.selections())
 
     def task_called(self, name: str | None) -> Task | None:
         """The task of this name among `data: tasks:`; the study's, if it has one, for None."""
@@ -165,7 +178,21 @@ class Data:
     def fingerprints(self) -> dict[str, str]:
         """Of every corpus by name, the task's unlabelled texts under `task`; what `open` takes as `planned`."""
         unlabeled = {UNLABELED: self.task.unlabeled} if self.task and self.task.unlabeled else {}
-        return {name: corpus.fingerprint for name, corpus in {**self.corpora, **unlabeled}.items()}
+        read = {name: corpus for name, corpus in self.corpora.items() if name not in self.chosen}
+        return {name: corpus.fingerprint for name, corpus in {**read, **unlabeled}.items()}
+
+    def choosing(self, made: Mapping[str, tuple[str, Path]]) -> "Data":
+        """With corpora that have been chosen by now: of each the key of what decides them, and the folder in which they stand."""
+        chosen = {name: Chosen(folder, key, self.selections[name].told()) for name, (key, folder) in made.items()}
+        corpora = {**self.corpora, **{name: each.corpus(name) for name, each in chosen.items()}}
+        overlap = {**self.overlap, **{name: each.overlap for name, each in chosen.items() if each.overlap is not None}}
+        return replace(self, corpora=corpora, overlap=overlap, chosen={**self.chosen, **chosen})
+
+    def sources(self, name: str) -> tuple[Corpus, ...]:
+        """The corpora in files from which the texts of a corpus come: itself, or those that it is chosen from."""
+        if name in self.corpora:
+            return (self.corpora[name],)
+        return tuple(corpus for source in self.selections[name].sources for corpus in self.sources(source))
 
     def documents(self, name: str) -> Corpus:
         """The corpus of this name; `task` is the text of the whole training split, whatever the label budget, and of unlabelled files.
@@ -197,6 +224,9 @@ class Data:
                 facts["task"]["unlabeled"] = self._corpus_facts(self.task.unlabeled)
         for name, corpus in self.corpora.items():
             facts["corpora"][name] = self._corpus_facts(corpus)
+        for name, selection in self.selections.items():
+            known = facts["corpora"].setdefault(name, {})
+            known["select"] = self.chosen[name].facts if name in self.chosen else {"to be chosen": selection.told()}
         if self.leaks:
             facts["leaks"] = dict(self.leaks)
         if self.tasks:
