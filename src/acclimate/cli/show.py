@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from acclimate.data.vocabularies.choice import Choice
     from acclimate.data.vocabularies.learned import Learned
     from acclimate.report.results.finished import Results
+    from acclimate.report.tables.grid import Grid
     from acclimate.study.plan.estimate import Estimate
     from acclimate.study.plan.prepared import Prepared
     from acclimate.study.run import Finished
@@ -198,6 +199,31 @@ def findings(found: "list[Finding]") -> None:
     """What the doctor saw."""
     for finding in found:
         print(f"{'ok  ' if finding.ok else 'BAD '} {finding.what:18} {finding.found}{f' — {finding.mend}' if finding.mend else ''}")
+
+
+def overlap(facts: dict[str, Any], page: Path | None) -> None:
+    """How alike texts are: facts of each, and a matrix a measure; and where the page is, if there is one."""
+    from acclimate.report.tables.text_overlap import matrices, texts_grid
+
+    for grid in (texts_grid(facts), *(matrix.grid for matrix in matrices(facts))):
+        _table(grid)
+    for note in facts["notes"]:
+        print(f"note: {note}")
+    if page is not None:
+        print(f"Report: {page}")
+
+
+def _table(grid: "Grid") -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    print(f"{one_line(grid.caption)}:")
+    table = Table()
+    for place, heading in enumerate(grid.headings):
+        table.add_column(Text(one_line(heading)), justify="left" if place in grid.words else "right", overflow="fold")
+    for row in grid.rows:
+        table.add_row(*(Text(one_line(cell)) for cell in row))
+    console().print(table)
 
 
 def command(verb: str, *arguments: str, **options: Any) -> str:

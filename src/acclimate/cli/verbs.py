@@ -24,6 +24,7 @@ VERBS = (
     models.finetune,
     use.predict,
     use.evaluate,
+    looks.overlap,
     looks.doctor,
     looks.schema,
 )
