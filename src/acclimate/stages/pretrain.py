@@ -145,7 +145,7 @@ class Pretrain(EncoderPace, Stage):
                 "two pretrainings read the same corpus and hold out different parts of it: the second would be "
                 "judged on what the first has learned; give both the same heldout_share and heldout_tokens"
             )
-        return replace(given, pretrained=True, classifier=None, heldout={**given.heldout, **held})
+        return replace(given, pretrained=True, heldout={**given.heldout, **held})
 
     def work(self, given: Sizes, reads: Reads) -> Work:
         length = given.length(self.max_length)
