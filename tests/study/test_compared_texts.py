@@ -98,3 +98,20 @@ def test_json_alone_stands_on_standard_output_else_tables_and_a_page_with_heat_m
     assert "Vocabulary overlap, %" in shown
     assert "Jensen-Shannon divergence" in shown
     assert f"{100 * found['overlap']['domain']['dev']:.1f}" in shown
+
+
+def test_a_study_compares_its_corpora_with_its_training_texts(tiny_world, tmp_path):
+    from acclimate.study.language.language import BUILT_IN
+    from acclimate.study.outputs.text_overlap import text_overlap
+    from acclimate.tasks.opened import Data
+
+    (tmp_path / "other.txt").write_text("film actor scene\n")
+    task = {split: f"{tiny_world}/{split}.jsonl" for split in ("train", "dev", "test")}
+    settings = {"task": task, "domain": f"{tiny_world}/domain.jsonl", "general": f"{tmp_path}/other.txt"}
+    study = BUILT_IN.parse({"data": settings, "recipes": {"tfidf": {"base": "tfidf"}}})
+    found = text_overlap(Data.open(study.data, tmp_path))
+    assert found is not None
+    assert {name: text["documents"] for name, text in found["texts"].items()} == {"task": 90, "domain": 300, "general": 1}
+    assert (found["overlap"]["task"]["domain"], found["overlap"]["task"]["general"]) == (1.0, 0.0)
+    alone = BUILT_IN.parse({"data": {"task": task}, "recipes": {"tfidf": {"base": "tfidf"}}})
+    assert text_overlap(Data.open(alone.data, tmp_path)) is None

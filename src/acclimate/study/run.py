@@ -38,6 +38,7 @@ from acclimate.study.outputs.outcomes import (
 )
 from acclimate.study.outputs.output_folder import BLOCKS, RECORD, claim, refuse_foreign_data, replaced_results, take
 from acclimate.study.outputs.selected import write_selected
+from acclimate.study.outputs.text_overlap import text_overlap
 from acclimate.study.outputs.trials_table import write_trials
 from acclimate.study.outputs.vocabularies import vocabulary_facts
 from acclimate.study.outputs.written_study import write_study
@@ -220,6 +221,7 @@ def study_facts(prepared: Prepared, outcomes: Outcomes, command: str) -> dict[st
         "budget_sizes": prepared.budget_sizes,
         "labels": list(data.task.names) if data.task is not None else [],
         "data": data.facts(),
+        "text_overlap": text_overlap(data),
         "hub_datasets": hub_datasets(study.data, prepared.root),
         "bases": base_facts(prepared.plan.sources.values()),
         "stages": stage_facts(outcomes, set(prepared.cached), usual),

@@ -30,7 +30,8 @@ def texts_grid(facts: Facts) -> Grid:
         (name, *("–" if text.get(what) is None else _OF_A_TEXT[what](text[what]) for what in told)) for name, text in texts.items()
     )
     by = f"; tokens, unknown ones and masked loss (nats a masked token) are those of {facts['model']}" if facts.get("model") else ""
-    caption = f"The texts; words are counted without {facts['stop_words']}{by}"
+    sample = f"; of each {facts['sample']}" if facts.get("sample") else ""
+    caption = f"The texts that were compared{sample}; words are counted without {facts['stop_words']}{by}"
     return Grid(caption, ("text", *(what.replace("_", " ").removesuffix(" share") for what in told)), rows)
 
 
