@@ -24,7 +24,7 @@ VERBS = (
     models.finetune,
     use.predict,
     use.evaluate,
-    looks.overlap,
+    looks.leaks,
     looks.doctor,
     looks.schema,
 )
