@@ -6,6 +6,7 @@ from tests.study.conftest import sentence, tiny_model
 
 from acclimate.errors import SettingsError
 from acclimate.modeling.folder import ModelFolder
+from acclimate.stages.new_rows import watch_new_rows
 from acclimate.stages.planned import Sizes
 from acclimate.stages.pretrain import Pretrain
 from acclimate.study.run import Options
@@ -46,6 +47,12 @@ def test_with_a_share_of_one_nothing_but_the_new_rows_learns(extended):
     assert not torch.equal(after[ROWS][new:], before[ROWS][new:])
     assert all(torch.equal(after[name], tensor) for name, tensor in before.items() if name != ROWS)
     assert measured["metrics"]["steps"] > 1
+    rows = before[ROWS][new:], after[ROWS][new:]
+    moved = [(two - one).norm() / one.norm() for one, two in zip(*rows, strict=True)]
+    told = measured["metrics"]
+    assert told["new_rows"] == 2
+    assert told["rows_moved"] == pytest.approx(float(sum(moved)) / 2, rel=1e-4)
+    assert told["rows_cosine"] == pytest.approx(float(torch.cosine_similarity(*rows).mean()), rel=1e-4)
 
 
 def test_with_less_the_rest_learns_afterwards(extended):
@@ -61,6 +68,12 @@ def test_without_new_rows_it_is_refused_when_it_is_planned(extended):
     with pytest.raises(SettingsError, match="new_rows_first: no `extend` stands before it"):
         run(extended, "model", "refused", "pretrain", {**FEW, "new_rows_first": 0.5})
     assert not (extended / "refused").exists()
+
+
+def test_without_new_rows_none_is_said_to_have_moved(extended):
+    folder = ModelFolder(extended / "extended")
+    folder.config.pop("acclimate_new_from")
+    assert watch_new_rows(None, folder)() == {}
 
 
 def test_what_is_silent_is_not_in_the_key():

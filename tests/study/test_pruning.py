@@ -69,6 +69,16 @@ def test_a_study_with_prunings_runs_and_says_what_was_lost(write_study, tmp_path
     assert measured["unknown_tokens_before"] == 0
     assert measured["unknown_tokens_after"] == round(measured["lost_token_share"] * measured["corpus_tokens_before"]) > 0
     assert stages["prune", ("smaller",)].metrics["entries_after"] == 30
+    told = read_json(tmp_path / "out" / "study.json")["vocabularies"]
+    assert [[text["text"] for text in told[stages["prune", recipes].key]] for recipes in (("small",), ("smaller",))] == [
+        ["domain", "acclimate-general"],
+        ["task", "acclimate-general"],
+    ]
+    domain = told[stages["prune", ("small",)].key][0]
+    assert domain["whole"]
+    assert [domain[f"tokens_{when}"] for when in ("before", "after")] == [measured[f"corpus_tokens_{when}"] for when in ("before", "after")]
+    assert [domain[f"unknown_{when}"] for when in ("before", "after")] == [0, measured["unknown_tokens_after"]]
+    assert stages["prune", ("small",)].cost["characters_per_second"] > 0
     vocabularies = {}
     for folder in (tmp_path / "store" / "artifacts").iterdir():
         record = read_json(folder / "stage.json")
@@ -81,7 +91,10 @@ def test_a_study_with_prunings_runs_and_says_what_was_lost(write_study, tmp_path
 def test_the_verb_prune_makes_a_plain_model_and_shows_size_and_speed(acclimate, tiny_world, tmp_path):
     done = acclimate("prune", tiny_world / "model", tiny_world / "domain.jsonl", "--out", "out", "--size", 40, folder=tmp_path)
     assert done.returncode == 0, done.stderr
-    for line in (r"entries_before +51", r"entries_after +40", r"lost_token_share +0\.\d+", r"before +[\d,]+ characters/s"):
+    general = (
+        r"Text acclimate-general, a sample of it \([\d,]+ words\):\nbefore +\d\.\d{3} tokens per word, \d+\.\d % of them unknown \([\d,]+\)"
+    )
+    for line in (r"entries_before +51", r"entries_after +40", r"lost_token_share +0\.\d+", r"before +[\d,]+ characters/s", general):
         assert re.search(line, done.stdout), line
     assert re.search(r"after +[\d,]+ characters/s, \d+\.\d\d times as fast", done.stdout)
     assert AutoModel.from_pretrained(tmp_path / "out").config.vocab_size == len(AutoTokenizer.from_pretrained(tmp_path / "out")) == 40

@@ -20,6 +20,7 @@ from acclimate.study.language.paths import relocated
 from acclimate.study.language.study import load_study, parse_study, resolved
 from acclimate.study.plan.graph import Plan
 from acclimate.study.run import Options, run_study
+from acclimate.study.store.artifacts import Store
 from acclimate.tasks.opened import Data
 
 pytestmark = pytest.mark.measured(0)
@@ -171,7 +172,11 @@ def test_what_cannot_be_is_said_with_its_line(recipes, said, study_of):
     ("recipe", "error", "said"),
     [
         ("{base: {zero_shot: ./plain}}", SettingsError, r"recipes.a: zero_shot: the model before it \(./plain\) has no trained classifier"),
-        ("[pretrain: {corpus: task, tokens: 999}, zero_shot]", SettingsError, "recipes.a: zero_shot: .* has no trained classifier"),
+        (
+            "{base: ./plain, stages: [pretrain: {corpus: task, tokens: 999}, zero_shot]}",
+            SettingsError,
+            "recipes.a: zero_shot: .* has no trained classifier",
+        ),
         ("[zero_shot: {names: {sprot: x}}]", SettingsError, "recipes.a: names: 'sprot' is no label of the task; did you mean 'sport'"),
         ("[zero_shot: {entailment: LABEL_1}]", SettingsError, "has no label 'LABEL_1'; its labels are entailment, neutral, contradiction"),
         ("[zero_shot: {max_length: 99}]", SettingsError, "max_length: 99 is more than the 64 positions"),
@@ -228,6 +233,24 @@ def test_a_study_with_it_ends_with_a_row_for_every_seed_and_budget(studied):
     assert all(row["status"] == "done" and row["trained_parameters"] == 0 for row in mine.values())
     assert mine[0, "30"]["test_macro_f1"] == mine[0, "all"]["test_macro_f1"]
     assert mine[0, "all"]["key"] != mine[1, "all"]["key"]
+
+
+def test_a_model_of_inference_may_read_on_before_it_is_asked(world, plan_of, tmp_path):
+    """The classifier stays with a model that is pretrained further, as it was, above layers that have changed."""
+    plan = plan_of("nli: [zero_shot]", "read on: [{pretrain: {corpus: task, tokens: 500, lr: 1e-2, heldout_share: 0.2}}, zero_shot]")
+    assert words(plan, "read on") == ["start", "pretrain", "zero_shot"]
+    text = STUDY.format(world=world).replace("other: ", "# ").replace("seeds: 2", "seeds: 1").replace("[30, all]", "[all]")
+    text += f"  asked: [zero_shot: {{{WORDED}}}]\n"
+    text += f"  read on: [pretrain: {{corpus: task, tokens: 4000, batch_tokens: 200, lr: 2e-3, heldout_share: 0.3}}, zero_shot: {{{WORDED}}}]\n"
+    (tmp_path / "study.yaml").write_text(text)
+    run_study(load_study(tmp_path / "study.yaml"), tmp_path, Options(out=tmp_path / "out", store=tmp_path / "store", engine="inline"))
+    rows = {row["recipe"]: row for row in pq.read_table(tmp_path / "out" / "results.parquet").to_pylist()}
+    asked, read = (ModelFolder(Store(tmp_path / "store").path(rows[name]["key"]) / "model") for name in ("asked", "read on"))
+    assert read.labels == asked.labels
+    own, kept = (folder.tensors_for("classifier") for folder in (asked, read))
+    assert (own["classifier.weight"] == kept["classifier.weight"]).all()
+    name = next(name for name in own if name.endswith("query.weight"))
+    assert (own[name] != kept[name]).any()
 
 
 def test_what_it_hands_over_says_what_it_answers(studied, world):

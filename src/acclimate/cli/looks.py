@@ -1,4 +1,4 @@
-"""Verbs that look at this machine and at the settings."""
+"""Verbs that look: at this machine, at the settings, at texts."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from acclimate.cli import show
-from acclimate.cli.options import StudyFile
+from acclimate.cli.options import ThreadsOption
+from acclimate.cli.reading_options import TEXTS, Reading, reads
 
 
 def doctor() -> None:
@@ -26,21 +27,32 @@ def schema(markdown: Annotated[bool, typer.Option("--markdown", help="As a refer
     show.plain(reference_markdown() if markdown else json_schema())
 
 
-def leaks(
-    file: StudyFile,
-    as_json: Annotated[bool, typer.Option("--json", help="Print every leak as JSON, and nothing else.")] = False,
-    examples: Annotated[int, typer.Option("--examples", min=0, help="Examples of each corpus and kind.")] = 3,
-    fail: Annotated[bool, typer.Option("--fail", help="Exit code 1 if anything was found, e.g. for a CI.")] = False,
+@reads(TEXTS)
+def overlap(
+    texts: Annotated[
+        list[str], typer.Argument(help="Corpora: files, globs, folders or hub ids, each also as NAME=PATH.", show_default=False)
+    ],
+    reading: Reading,
+    task: Annotated[
+        str | None, typer.Option("--task", help="Labelled file, folder or dataset: the texts of its training split are one more.")
+    ] = None,
+    model: Annotated[str, typer.Option("--model", help="Base whose tokens and masked loss are told.")] = "acclimate-mini",
+    words: Annotated[int, typer.Option("--words", min=1, max=10**7, help="Most frequent words of each text that are compared.")] = 10_000,
+    sample: Annotated[int, typer.Option("--sample", min=1, help="Documents of each text that are looked at, drawn at random.")] = 50_000,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1)] = 0,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for a page with heat maps, and for the numbers as JSON.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
+    threads: ThreadsOption = None,
 ) -> None:
-    """Show which texts of dev and test stand in a study's corpora or in train: equal, nearly so, or within longer documents."""
-    from acclimate.cli.shown_leaks import leaks as show_leaks
-    from acclimate.study.language.study import load_study
-    from acclimate.study.leaks import leaks_json, look_for_leaks
+    """How alike corpora and a task's texts are: words that they share, divergence, tokens per word, the base's masked loss."""
+    from acclimate.report.pages.overlap_page import check_place, write_overlap
+    from acclimate.study.compared_texts import Asked, compare_texts
 
-    data = look_for_leaks(load_study(file), file.resolve().parent)
+    if out is not None:
+        check_place(out)
+    found = compare_texts(Asked(texts, task, reading, words, sample, seed), model, show.say, threads)
+    page = None if out is None else write_overlap(found, out)
     if as_json:
-        show.plain(leaks_json(data))
+        show.plain(found)
     else:
-        show_leaks(data, examples)
-    if fail and any(holding.leaks for holding in data.found.holdings.values()):
-        raise typer.Exit(1)
+        show.overlap(found, page)

@@ -70,12 +70,10 @@ def prune(
     threads: ThreadsOption = None,
 ) -> None:
     """Cut a model's vocabulary down to what a corpus uses, and show size and speed before and after."""
-    from acclimate.study.changed_vocabulary import change_vocabulary
+    from acclimate.study.single import run_stage
 
-    made, speed = change_vocabulary(base, "prune", {"size": size}, _source(corpus, reading), _single(out, store, threads, "auto", None))
-    show.measured(made.measured, out)
-    if speed is not None:
-        show.speed(speed)
+    options = _single(out, store, threads, "auto", None)
+    show.changed_vocabulary(run_stage(base, "prune", {"size": size}, {"domain": _source(corpus, reading)}, 0, options), out)
 
 
 @reads(TEXTS)
@@ -94,8 +92,9 @@ def extend(
 ) -> None:
     """Add a corpus's words to a model's vocabulary, and show size and speed before and after; or show the words."""
     from acclimate.errors import SettingsError
-    from acclimate.study.changed_vocabulary import change_vocabulary, words_to_add
     from acclimate.study.language.yaml import parse_settings
+    from acclimate.study.new_words import words_to_add
+    from acclimate.study.single import run_stage
 
     chosen = parse_settings(settings or [])
     if look:
@@ -104,10 +103,7 @@ def extend(
     if out is None:
         raise SettingsError("--out: name a folder for the model, or say --show to see the words alone")
     options = _single(out, store, threads, precision, micro_tokens)
-    made, speed = change_vocabulary(base, "extend", chosen, _source(corpus, reading), options, seed)
-    show.measured(made.measured, out)
-    if speed is not None:
-        show.speed(speed)
+    show.changed_vocabulary(run_stage(base, "extend", chosen, {"domain": _source(corpus, reading)}, seed, options), out)
 
 
 @reads(TEXTS)

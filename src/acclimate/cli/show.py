@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from acclimate.data.vocabularies.choice import Choice
     from acclimate.data.vocabularies.learned import Learned
     from acclimate.report.results.finished import Results
-    from acclimate.study.changed_vocabulary import Speed
+    from acclimate.report.tables.grid import Grid
     from acclimate.study.plan.estimate import Estimate
     from acclimate.study.plan.prepared import Prepared
     from acclimate.study.run import Finished
+    from acclimate.study.single import Made
     from acclimate.study.store.entries import Entry
 
 
@@ -98,11 +99,15 @@ def data_lines(facts: dict[str, Any]) -> list[str]:
 def results(found: "Results") -> None:
     """The comparison table and the verdict in two sentences."""
     from acclimate.report.tables.comparison import console_table
+    from acclimate.report.tables.grid import console_grid
+    from acclimate.report.tables.vocabularies import vocabulary_grids
     from acclimate.report.words.searches import unequal_searches
     from acclimate.report.words.verdict import verdict_sentences
 
     page = console()
     page.print(console_table(found))
+    for grid in vocabulary_grids(found):
+        page.print(console_grid(grid))
     for sentence in filter(None, (*verdict_sentences(found), unequal_searches(found))):
         page.print(inert(sentence), markup=False, highlight=False)
 
@@ -128,11 +133,20 @@ def measured(facts: dict[str, Any], out: Path) -> None:
     print(f"Model: {out}")
 
 
-def speed(found: "Speed") -> None:
-    """How fast a model trains with its old vocabulary and with its new one."""
-    print(f"Training (masked language modelling, forward and backward) on the same {found.characters:,} characters, in turn:")
-    print(f"{'before':26} {found.before:,.0f} characters/s")
-    print(f"{'after':26} {found.after:,.0f} characters/s, {found.after / found.before:.2f} times as fast")
+def changed_vocabulary(made: "Made", out: Path) -> None:
+    """What a stage that changed a vocabulary measured, what both vocabularies make of texts, and how fast the model is with each."""
+    measured(made.measured, out)
+    for text in next(iter(made.facts["vocabularies"].values()), []):
+        words = max(1, text["words"])
+        print(f"Text {one_line(text['text'])}{'' if text['whole'] else ', a sample of it'} ({text['words']:,} words):")
+        for when in ("before", "after"):
+            tokens, unknown = text[f"tokens_{when}"], text[f"unknown_{when}"]
+            print(f"{when:26} {tokens / words:.3f} tokens per word, {percent(unknown / max(1, tokens))} of them unknown ({unknown:,})")
+    after, before = (made.measured["cost"].get(f"characters_per_second{when}") for when in ("", "_before"))
+    if after and before:
+        print("Training (masked language modelling, forward and backward) on the same text, in turn:")
+        print(f"{'before':26} {before:,.0f} characters/s")
+        print(f"{'after':26} {after:,.0f} characters/s, {after / before:.2f} times as fast")
 
 
 def words(found: "Choice", size: int) -> None:
@@ -185,6 +199,31 @@ def findings(found: "list[Finding]") -> None:
     """What the doctor saw."""
     for finding in found:
         print(f"{'ok  ' if finding.ok else 'BAD '} {finding.what:18} {finding.found}{f' — {finding.mend}' if finding.mend else ''}")
+
+
+def overlap(facts: dict[str, Any], page: Path | None) -> None:
+    """How alike texts are: facts of each, and a matrix a measure; and where the page is, if there is one."""
+    from acclimate.report.tables.text_overlap import matrices, texts_grid
+
+    for grid in (texts_grid(facts), *(matrix.grid for matrix in matrices(facts))):
+        _table(grid)
+    for note in facts["notes"]:
+        print(f"note: {note}")
+    if page is not None:
+        print(f"Report: {page}")
+
+
+def _table(grid: "Grid") -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    print(f"{one_line(grid.caption)}:")
+    table = Table()
+    for place, heading in enumerate(grid.headings):
+        table.add_column(Text(one_line(heading)), justify="left" if place in grid.words else "right", overflow="fold")
+    for row in grid.rows:
+        table.add_row(*(Text(one_line(cell)) for cell in row))
+    console().print(table)
 
 
 def command(verb: str, *arguments: str, **options: Any) -> str:

@@ -24,7 +24,7 @@ VERBS = (
     models.finetune,
     use.predict,
     use.evaluate,
-    looks.leaks,
+    looks.overlap,
     looks.doctor,
     looks.schema,
 )

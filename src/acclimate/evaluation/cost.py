@@ -22,6 +22,9 @@ class Cost:
     trained_parameters: int | None = None
     disk_bytes: int | None = None  # of the model's folder
     inference_texts_per_second: float | None = None
+    # Of a model whose vocabulary was changed, in masked-language-model training: it, and what it was made of, on the same text in turn.
+    characters_per_second: float | None = None
+    characters_per_second_before: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""

@@ -13,11 +13,12 @@ from acclimate.stages.prompt import Prompt
 from acclimate.stages.prune import Prune
 from acclimate.stages.score import Score
 from acclimate.stages.searching import Searching
+from acclimate.stages.selecting import Selecting
 from acclimate.stages.start import Start
 from acclimate.stages.tfidf import Tfidf
 from acclimate.stages.zero_shot import ZeroShot
 
-__all__ = ["BASELINES", "BASES", "STAGES", "Cut", "Searching", "Start"]
+__all__ = ["BASELINES", "BASES", "STAGES", "Cut", "Searching", "Selecting", "Start"]
 
 STAGES: tuple[type[Stage], ...] = (Prune, Extend, Merge, Pretrain, Finetune, Score, ZeroShot, Prompt, Majority, Tfidf, Bilstm, LinearTagger)
 BASELINES = tuple(stage for stage in STAGES if stage.role == "baseline")  # written as a base, and the only stage of their recipe

@@ -23,7 +23,7 @@ from acclimate.stages.base import Context, Outcome
 from acclimate.stages.pace import Course, Pace
 from acclimate.stages.trainer import Trainer, forward_tokens
 from acclimate.training.loop import Group
-from acclimate.training.new_rows import only_rows_learn
+from acclimate.training.new_rows import how_far, only_rows_learn
 
 if TYPE_CHECKING:
     from acclimate.stages.extend import Extend
@@ -60,13 +60,13 @@ def distil(
             trainer.notes.append(
                 f"{missing:,} of {len(new):,} new entries do not occur in the corpus: their rows are the mean of their pieces"
             )
-        moved = (weight.detach()[ids] - begin).norm(dim=1) / begin.norm(dim=1).clamp_min(1e-12)
+        moved = how_far(begin, weight.detach()[ids])
         if context.runtime.devices.is_main:
             shutil.copytree(folder.path, output := context.output / "model", dirs_exist_ok=True)
             # The rest is as it was: a head for masked words that was made up here would be taken for a trained one.
             tensors = folder.tensors() | {name: weight.detach().cpu().contiguous()}
             write_weights(output, folder.config, tensors, str(folder.config["architectures"][0]))
-    measured |= {"snippets": len(windows), "rows_moved": float(moved.mean()), "tokens": trainer.tokens, "micro_tokens": micro}
+    measured |= {"snippets": len(windows), **moved, "tokens": trainer.tokens, "micro_tokens": micro}
     # Forward in the old pieces; forward, and backward through all that is frozen, in the new.
     outcome = trainer.outcome(measured, 6.0 * trainer.tokens * (sum(p.numel() for p in model.parameters()) - weight.numel()))
     return replace(outcome, cost=replace(outcome.cost, trained_parameters=begin.numel()))

@@ -179,6 +179,7 @@ class Extend(Stage):
         from acclimate.evaluation.cost import Cost, disk_bytes
         from acclimate.modeling.grown_vocabulary import grow_vocabulary
         from acclimate.stages.distilled_rows import distil
+        from acclimate.stages.timed_vocabulary import timed
 
         assert parent is not None
         began = time.monotonic()
@@ -203,9 +204,10 @@ class Extend(Stage):
         }
         if self.init == "distil":
             made = distil(folder, new, list(corpora.values()), self, context, measured)
-            return replace(made, notes=(*notes, *made.notes))
-        cost = Cost(seconds=time.monotonic() - began, parameters=folder.parameters, disk_bytes=disk_bytes(folder.path))
-        return Outcome(measured, cost, notes)
+        else:
+            cost = Cost(seconds=time.monotonic() - began, parameters=folder.parameters, disk_bytes=disk_bytes(folder.path))
+            made = Outcome(measured, cost)
+        return timed(replace(made, notes=(*notes, *made.notes)), parent, folder, corpora, context)
 
     def _entries(self, tokenizer: "Tokenizer", corpora: "Mapping[str, Corpus]") -> list[str]:
         if self.words is not None:

@@ -1,6 +1,8 @@
-"""The part of `pretrain` in which the rows of entries that `extend` added learn alone."""
+"""What `pretrain` has to do with the rows of entries that `extend` added: they may learn alone first, and how far they moved is told."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -12,7 +14,7 @@ from acclimate.modeling.vocabulary_rows import vocabulary_parameters
 from acclimate.stages.pace import Course
 from acclimate.stages.trainer import EncoderTrainer
 from acclimate.training.loop import Judge, Objective, TrainResult
-from acclimate.training.new_rows import only_rows_learn
+from acclimate.training.new_rows import how_far, only_rows_learn
 
 
 @dataclass(frozen=True)
@@ -53,3 +55,20 @@ def fit_rows_first(
         first = trainer.fit(objective, None, Course(alone, alone), "new rows", pace)
     result = trainer.fit(_From(objective, alone), judge, course._replace(steps=course.steps - alone))
     return replace(result, tokens=first.tokens + result.tokens)
+
+
+def watch_new_rows(model: Any, folder: ModelFolder) -> Callable[[], dict[str, Any]]:
+    """A function that tells how far the input rows of new entries have moved since now (`how_far`); nothing where no entry is new.
+
+    `folder` is what the model was just loaded from.
+    """
+    if NEW_FROM not in folder.config:
+        return dict
+    first, last = int(folder.config[NEW_FROM]), max(folder.tokenizer().get_vocab(with_added_tokens=True).values())
+
+    def rows() -> Tensor:
+        weight: Tensor = model.get_input_embeddings().weight
+        return weight.detach()[first : last + 1].float().cpu()
+
+    began = rows().clone()
+    return lambda: how_far(began, rows())

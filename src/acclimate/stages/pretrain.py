@@ -145,7 +145,7 @@ class Pretrain(EncoderPace, Stage):
                 "two pretrainings read the same corpus and hold out different parts of it: the second would be "
                 "judged on what the first has learned; give both the same heldout_share and heldout_tokens"
             )
-        return replace(given, pretrained=True, classifier=None, heldout={**given.heldout, **held})
+        return replace(given, pretrained=True, heldout={**given.heldout, **held})
 
     def work(self, given: Sizes, reads: Reads) -> Work:
         length = given.length(self.max_length)
@@ -177,7 +177,7 @@ class Pretrain(EncoderPace, Stage):
         from acclimate.modeling.heads import load_mlm
         from acclimate.modeling.longest import sequence_length
         from acclimate.objectives.mlm import MaskedText, Vocabulary
-        from acclimate.stages.new_rows import fit_rows_first
+        from acclimate.stages.new_rows import fit_rows_first, watch_new_rows
         from acclimate.stages.pretraining_kept import Before
         from acclimate.stages.pretraining_text import read_text
         from acclimate.stages.trainer import EncoderTrainer
@@ -196,6 +196,7 @@ class Pretrain(EncoderPace, Stage):
 
         objective, planned = masked(context.seed)
         model, fresh = load_mlm(parent, context.seed, self.dropout)
+        rows_moved = watch_new_rows(model, parent)
         with EncoderTrainer.of(context, parent, model, self, masked_share=rate) as trainer:
             heldout = Heldout.of(text.store, text.heldout, words, trainer.micro)
             trainer.notes += [*self._notes(planned, text), *text.notes(), *heldout.notes()]
@@ -228,6 +229,7 @@ class Pretrain(EncoderPace, Stage):
             "micro_tokens": trainer.micro,
             "epochs": round(result.tokens / int(lengths.sum()), 3),
             "fresh_mlm_head": fresh,
+            **rows_moved(),
         }
         return trainer.outcome(metrics, trainer.flops(float(lengths.mean()), masked_share=rate))
 

@@ -57,6 +57,7 @@ class Prune(Stage):
         from acclimate.data.vocabularies import smaller as entries
         from acclimate.evaluation.cost import Cost, disk_bytes
         from acclimate.modeling.cut_vocabulary import cut_vocabulary, named_ids
+        from acclimate.stages.timed_vocabulary import timed
 
         assert parent is not None
         began = time.monotonic()
@@ -91,4 +92,4 @@ class Prune(Stage):
         metrics["unknown_share"] = share
         told = unknown_words({repr(in_words(self.corpus)): share})
         cost = Cost(seconds=time.monotonic() - began, parameters=metrics["parameters_after"], disk_bytes=metrics["disk_bytes_after"])
-        return Outcome(metrics, cost, (told,) if told else ())
+        return timed(Outcome(metrics, cost, (told,) if told else ()), parent, folder, corpora, context)

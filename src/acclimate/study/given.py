@@ -12,7 +12,7 @@ from acclimate.study.language.study import Study, refuse_incomplete
 from acclimate.study.store.artifacts import Store
 from acclimate.tasks.kind import TaskKind
 from acclimate.tasks.labelled_kind import LabelledKind
-from acclimate.tasks.looked_through import UNLABELED
+from acclimate.tasks.opened import UNLABELED
 
 T = TypeVar("T")
 _OF_FILES = ("dev", "test", "format", "documents", "delimiter", "quoting", "encoding", "header")
@@ -51,6 +51,8 @@ def with_rows(
     unlabeled = getattr(kind, "unlabeled", None)
     known = data.corpora_by_name() | ({UNLABELED: unlabeled} if unlabeled is not None else {})
     for name, texts in (corpora or {}).items():
+        if name in data.selections():
+            raise SettingsError(f"corpora: {name!r} is chosen from other corpora (`select`); give texts for those")
         corpus = _with_texts(name, _named("corpora", name, known, "{'corpora': {%r: {}}}"), texts, cache)
         if name == UNLABELED and kind is not None:
             changes["task"] = kind.model_copy(update={"unlabeled": corpus})

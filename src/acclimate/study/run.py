@@ -37,7 +37,10 @@ from acclimate.study.outputs.outcomes import (
     write_rows,
 )
 from acclimate.study.outputs.output_folder import BLOCKS, RECORD, claim, refuse_foreign_data, replaced_results, take
+from acclimate.study.outputs.selected import write_selected
+from acclimate.study.outputs.text_overlap import text_overlap
 from acclimate.study.outputs.trials_table import write_trials
+from acclimate.study.outputs.vocabularies import vocabulary_facts
 from acclimate.study.outputs.written_study import write_study
 from acclimate.study.permission import refuse_own_code
 from acclimate.study.plan.prepared import Prepared, prepare
@@ -152,7 +155,7 @@ def carry_out(prepared: Prepared, options: Options, journal: Journal) -> dict[st
     titles = repeated(node.title for node in prepared.plan.nodes.values())
     tracking = Tracking(options.track, prepared.study.name, options.out.resolve(), titles) if options.track else None
     setup = WorkerSetup(
-        prepared.study.data, prepared.root, options.store, prepared.data.fingerprints(), prepared.data.found.dropping, prepared.smoke,
+        prepared.study.data, prepared.root, options.store, prepared.data.fingerprints(), prepared.smoke,
         options.threads, options.precision, options.micro_tokens, options.checkpoint_seconds, prepared.study.fast_paths,
         steps_are_shown=options.live is not None, tracking=tracking,
     )  # fmt: skip
@@ -167,6 +170,7 @@ def carry_out(prepared: Prepared, options: Options, journal: Journal) -> dict[st
 
 def write_results(prepared: Prepared, reports: dict[str, Report], options: Options) -> Finished:
     """Compare the runs and write the output folder (all but the report page)."""
+    prepared = prepared.with_chosen()
     study, out = prepared.study, options.out
     outcomes = Outcomes.read(prepared.plan, prepared.store, reports)
     table = rows(study, outcomes)
@@ -186,6 +190,7 @@ def write_results(prepared: Prepared, reports: dict[str, Report], options: Optio
         write_json(folder / BLOCKS, chosen_blocks(outcomes, task, handover.best))
         if _write_splits(prepared.data, folder / "splits"):
             mark_made(folder / "splits", "splits", task.fingerprint)
+        write_selected(prepared.data.chosen, folder)
         write_study(prepared, out, folder)
         about = study_facts(prepared, outcomes, options.command) | {
             "best": _about(handover, metric.name),
@@ -216,9 +221,11 @@ def study_facts(prepared: Prepared, outcomes: Outcomes, command: str) -> dict[st
         "budget_sizes": prepared.budget_sizes,
         "labels": list(data.task.names) if data.task is not None else [],
         "data": data.facts(),
+        "text_overlap": text_overlap(data),
         "hub_datasets": hub_datasets(study.data, prepared.root),
         "bases": base_facts(prepared.plan.sources.values()),
         "stages": stage_facts(outcomes, set(prepared.cached), usual),
+        "vocabularies": vocabulary_facts(outcomes, prepared.readings, data),
         "notes": [*prepared.notes, *_notes(outcomes, prepared)],
     }
 

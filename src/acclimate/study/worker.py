@@ -7,7 +7,7 @@ import tempfile
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -45,7 +45,6 @@ class WorkerSetup:
     root: Path  # what paths in `data` are relative to
     store: Path
     corpora: Mapping[str, str]  # their fingerprints as the plan has found them: `Data.fingerprints`
-    dropping: Mapping[str, frozenset[int]] = field(default_factory=dict)  # documents without which they are read: `Data.found.dropping`
     smoke: bool = False
     threads: int | None = None
     precision: Any = "auto"
@@ -115,12 +114,13 @@ class Worker:
             devices.wait()
 
     def _run(self, node: Node, output: Path) -> None:
-        # This process has read the task by itself; a corpus says the same of itself when it has been read to its end.
-        for what, planned in zip(node.stage.reads(), node.fingerprints, strict=True):
-            if fingerprint_of(what, self._data, node.labels, node.seed) != planned:
-                raise changed(f"the data ({what} of the task)")
         with ExitStack() as stack:
             folders = {key: stack.enter_context(self._store.using(key, self._patience)) for key in node.parents}
+            data = self._data.choosing({name: (key, folders[key]) for name, key in node.selected})
+            # This process has read the task by itself; a corpus says the same of itself when it has been read to its end.
+            for what, planned in zip(node.stage.reads(), node.fingerprints, strict=True):
+                if fingerprint_of(what, data, node.labels, node.seed) != planned:
+                    raise changed(f"the data ({what} of the task)")
             parent = _model(folders[node.parent]) if node.parent is not None else None
             beside = {name: _model(folders[key]) for name, key in node.beside}
             chain = _costs({key: read_json(folder / METRICS) for key, folder in folders.items()})
@@ -134,7 +134,7 @@ class Worker:
             found = {} if node.search is None else dict(read_json(folders[node.search] / METRICS)["metrics"][FOUND])
             try:
                 stage = node.stage.with_found(found) if found else node.stage
-                outcome = stage.run(parent, self._context(node, output, runtime, beside))
+                outcome = stage.run(parent, self._context(node, data, output, runtime, beside))
             finally:
                 runtime.devices.release()
             outcome = replace(outcome, metrics=outcome.metrics | ({FOUND: found} if found else {}))
@@ -191,7 +191,7 @@ class Worker:
         told = {name: record[name] for name in ("title", "labels", "seed", "device", "precision", "threads", "processes")}
         return self._setup.tracking.run_name(node.title, node.key), node.stage.model_dump(mode="json") | told | {"key": node.key}
 
-    def _context(self, node: Node, output: Path, runtime: "Runtime", beside: "dict[str, ModelFolder]") -> "Context":
+    def _context(self, node: Node, data: Data, output: Path, runtime: "Runtime", beside: "dict[str, ModelFolder]") -> "Context":
         from acclimate.stages.base import Context
 
         work = self._store.work(node.key)
@@ -200,11 +200,11 @@ class Worker:
         if node.earlier:
             seed = seed_of(seed, "pretrained on this text before", node.earlier)
         cache, named = self._store.cache, node.stage.about()
-        return Context(self._data, node.labels, seed, node.title, cache, work, output, runtime, node.seed, named, beside)
+        return Context(data, node.labels, seed, node.title, cache, work, output, runtime, node.seed, named, beside)
 
     @cached_property
     def _data(self) -> Data:
-        data = Data.open(self._setup.data, self._setup.root, planned=self._setup.corpora, dropping=self._setup.dropping)
+        data = Data.open(self._setup.data, self._setup.root, planned=self._setup.corpora)
         return sliver(data) if self._setup.smoke else data
 
     @cached_property

@@ -149,7 +149,7 @@ class Perplexity(TaskKind):
         judging = frozenset(document.digest for each in held for document in each.documents)
         empty = Split(((),), np.zeros(0, np.int64), np.zeros(0, np.int64), (), None, names)
         return task(
-            self, names, empty, splits["dev"], splits["test"], None, self._facts(held, splits), empty.text_fingerprint,
+            self, names, empty, splits["dev"], splits["test"], None, self._facts(held, splits), empty.text_fingerprint, judging,
             judging if self.corpora_named or self.duplicates == "drop" else frozenset(),
         )  # fmt: skip
 

@@ -47,6 +47,8 @@ class Task:
     facts: TaskFacts
     text: str
     """SHA-256 of the whole training split's texts (and groups), whatever the label budget."""
+    judging: frozenset[int] = frozenset()
+    """The digests (`text_hash`) of whole documents that are judged by, where text itself is: a corpus that holds them has seen the exam."""
     withheld: frozenset[int] = frozenset()
     """Those without which every corpus of the study is read."""
 

@@ -1,4 +1,4 @@
-"""Training the rows of new entries alone: everything else is frozen, and so are the other rows of the same tensors."""
+"""Training the rows of new entries alone: everything else is frozen, and so are the other rows of the same tensors; how far they moved."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -35,3 +35,12 @@ def _masked(tensor: nn.Parameter, first: int) -> Any:
         return gradient * rows
 
     return tensor.register_hook(hook)  # type: ignore[no-untyped-call]
+
+
+def how_far(before_ND: Tensor, after_ND: Tensor) -> dict[str, Any]:
+    """What a training did to N rows: `new_rows` (N), `rows_moved` (length of the way, in lengths of the row as it was) and `rows_cosine`
+    (between the row as it was and as it is), both in the mean.
+    """
+    moved_N = (after_ND - before_ND).norm(dim=1) / before_ND.norm(dim=1).clamp_min(1e-12)
+    cosine_N = torch.nn.functional.cosine_similarity(before_ND, after_ND, dim=1)
+    return {"new_rows": len(before_ND), "rows_moved": float(moved_N.mean()), "rows_cosine": float(cosine_N.mean())}

@@ -41,5 +41,11 @@ def known_endings() -> str:
     return f"{', '.join(FORMATS)}, each also {', '.join(COMPRESSIONS)}"
 
 
+def name_without_endings(path: str) -> str:
+    """The name of a file without what its endings say (`news` of `old/news.jsonl.gz`); of anything else its last part."""
+    name = Path(path)
+    return _unpacked(name).stem if format_of(name) is not None or compression_of(name) else name.name
+
+
 def _unpacked(path: Path) -> Path:
     return path.with_suffix("") if compression_of(path) and path.stem else path

@@ -29,7 +29,8 @@ def markdown(view: View) -> str:
         ("All scores", _grids(view.scores)),
         ("The chosen recipe", list(map(_told, view.told))),
         ("Searches", list(map(_told, view.searched))),
-        ("Data", _grids(view.data.grids)),
+        ("Data", [*_grids(view.data.grids), *map(_told, view.alike)]),
+        ("Vocabularies", _grids(view.vocabularies)),
         ("Stages and costs", _grids([view.stages, view.times, view.sizes])),
     ]
     for title, shown in sections:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import escape
 
 from acclimate.errors import SettingsError
@@ -77,14 +78,19 @@ def render(results: Results) -> str:
 
 def page(views: Sequence[View]) -> str:
     """The page as HTML: no request to anywhere, one script that sorts tables, text from data only as text."""
+    several = comparison(views) if len(views) > 1 else None
+    return written("report.html.jinja", str(views[0].study.get("version", "")), views=views, several=several)
+
+
+def written(template: str, version: str, **shown: Any) -> str:
+    """A page of ours: what is `shown` in its template, and the version of acclimate that it came from."""
     script = files("acclimate.report").joinpath("templates", "sort.js").read_text(encoding="utf-8")
     digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    several = comparison(views) if len(views) > 1 else None
-    return _template().render(views=views, several=several, script=script, digest=digest)
+    return _environment().get_template(template).render(version=version, script=script, digest=digest, **shown)
 
 
 @cache
-def _template() -> Template:
+def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("acclimate.report"),
         # Always on: jinja2's own choice by file ending would leave a template named otherwise open.
@@ -108,7 +114,7 @@ def _template() -> Template:
     for name, kind in (("grid", Grid), ("shaded", Shaded), ("figure", Figure), ("marked", Lines)):
         environment.tests[name] = _is_a(kind)
     environment.globals |= {"interval": text.interval, "with_labels": text.with_labels, "percent": text.percent}
-    return environment.get_template("report.html.jinja")
+    return environment
 
 
 def _is_a(kind: type) -> Callable[[object], bool]:

@@ -18,8 +18,10 @@ from acclimate.report.tables.chosen import Lines, Listed, Shaded, grid_of, lines
 from acclimate.report.tables.comparison import Row, table_rows
 from acclimate.report.tables.data_facts import DataFacts, data_facts
 from acclimate.report.tables.grid import Grid
+from acclimate.report.tables.text_overlap import matrices, texts_grid
 from acclimate.report.tables.tree import Branch, Saving, saving, tree
 from acclimate.report.tables.trials import trials_grids
+from acclimate.report.tables.vocabularies import vocabulary_grids
 from acclimate.report.tables.work import scores_grid, size_grid, stages_grid, time_grid
 from acclimate.report.words import text
 from acclimate.report.words.searches import unequal_searches
@@ -181,6 +183,16 @@ class View:
     @cached_property
     def data(self) -> DataFacts:
         return data_facts(self.results)
+
+    @cached_property
+    def vocabularies(self) -> tuple[Grid, ...]:
+        return vocabulary_grids(self.results)
+
+    @cached_property
+    def alike(self) -> list[Told]:
+        """How alike the texts are by their words; nothing where there is one text, or a study of before this was told."""
+        facts = self.study.get("text_overlap")
+        return [*matrices(facts), texts_grid(facts)] if facts else []
 
     @cached_property
     def scores(self) -> list[Grid]:

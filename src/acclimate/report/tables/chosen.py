@@ -12,18 +12,21 @@ SHADES = 10
 
 @dataclass(frozen=True)
 class Shaded:
-    """Counts, each with its share of its row in tenths (0 to 9)."""
+    """Counts, or numbers that are written already, each with its shade in tenths (0 to 9): of a count its share of its row."""
 
     title: str
     caption: str
     names: tuple[str, ...]
-    cells: tuple[tuple[int, ...], ...]
+    cells: tuple[tuple[int | str, ...], ...]
     shades: tuple[tuple[int, ...], ...]
 
     @property
     def grid(self) -> Grid:
-        """The counts alone."""
-        rows = tuple((name, *(f"{count:,}" for count in row)) for name, row in zip(self.names, self.cells, strict=True))
+        """The numbers alone."""
+        rows = tuple(
+            (name, *(cell if isinstance(cell, str) else f"{cell:,}" for cell in row))
+            for name, row in zip(self.names, self.cells, strict=True)
+        )
         return Grid(self.caption, ("", *self.names), rows)
 
 

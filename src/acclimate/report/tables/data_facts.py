@@ -194,6 +194,11 @@ def _reading(facts: Facts, of: str) -> list[tuple[str, str]]:
     lines = []
     if facts.get("detected"):
         lines.append((f"{of}: detected", ", ".join(f"{name} {value}" for name, value in facts["detected"].items())))
+    if (select := facts.get("select") or {}).get("documents"):
+        counts = select["documents"]
+        left_out = f"left out: {_count(counts['repeated'])} repetitions, {_count(counts['judged_by'])} that stand in dev or test"
+        chosen = f"{_count(counts['chosen'])} of {_count(counts['of'])} documents"
+        lines.append((f"{of}: chosen by {select['by']['how']}", f"{chosen}; {left_out}"))
     if "rejected" in facts:
         kinds = ", ".join(f"{kind}: {count}" for kind, count in (facts.get("problems") or {}).items())
         file = f", kept in {PurePath(facts['rejects_file']).name}" if facts.get("rejects_file") else ""

@@ -1,6 +1,11 @@
-"""A table of plain text for the page: what it is called, its headings and its cells."""
+"""A table of plain text for page, Markdown and terminal: what it is called, its headings and its cells."""
 
 from dataclasses import dataclass
+
+from rich.table import Table
+from rich.text import Text
+
+from acclimate.inert import one_line
 
 
 @dataclass(frozen=True)
@@ -21,3 +26,13 @@ class Grid:
             tuple(tuple(row[place] for place in kept) for row in self.rows),
             frozenset(kept.index(place) for place in self.words if place in kept),
         )
+
+
+def console_grid(grid: Grid) -> Table:
+    """The grid for a terminal; names from the study are never read as markup."""
+    table = Table(title=Text(grid.caption), title_justify="left")
+    for place, heading in enumerate(grid.headings):
+        table.add_column(Text(heading), justify="left" if place in grid.words else "right", overflow="fold")
+    for cells in grid.rows:
+        table.add_row(*(Text(one_line(cell)) for cell in cells))
+    return table

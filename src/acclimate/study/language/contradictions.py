@@ -11,6 +11,7 @@ from acclimate.stages.base import ANSWERING, LABELS_OF, OWN_BASE, Stage
 from acclimate.study.language.bases import RANDOM, EndOf, LayersOf, New
 from acclimate.study.language.mistakes import Mistake, did_you_mean
 from acclimate.study.language.recipe import Recipe
+from acclimate.study.language.selections import selection_mistakes
 from acclimate.study.language.yaml import Place
 from acclimate.tasks.kind import TaskKind
 from acclimate.tasks.labelled_kind import NO_PLACE
@@ -19,7 +20,9 @@ if TYPE_CHECKING:  # a study asks this file what is wrong with it
     from acclimate.study.language.study import Study
 
 MOST_RUNS = 20_000  # of a study: their plan alone takes half a minute
-TASK_READS = frozenset(("labels", "exam", "task text", "dev text", "test text"))  # what a stage reads of the task rather than of a corpus
+TASK_READS = frozenset(
+    ("labels", "exam", "task text", "train text", "dev text", "test text")
+)  # what a stage reads of the task rather than of a corpus
 
 
 def too_many_runs(study: "Study") -> Mistake:
@@ -62,6 +65,7 @@ def contradictions(study: "Study", whole: bool = True) -> Iterator[Mistake]:
         corpora = ", ".join(study.data.corpora_by_name()) or "NAME"
         mend = f"; held-out text is one, too: `task: {{kind: perplexity, on: [{corpora}]}}`" if answers else ""
         yield Mistake(("data",), f"there is no `task`, and {_some(reading, 'reads', 'read')} it{mend}")
+    yield from selection_mistakes(study.data)
     yield from _unknown_scores(study)
     compared = any(stage.role in ANSWERING for recipe in study.recipes.values() for stage in recipe.stages)
     task = study.data.task
@@ -252,7 +256,7 @@ def _some(recipes: list[str], one: str = "starts", several: str = "start") -> st
 
 
 def _recipe_contradictions(study: "Study", recipe: Recipe) -> Iterator[Mistake]:
-    corpora = tuple(study.data.corpora_by_name())
+    corpora = (*study.data.corpora_by_name(), *study.data.selections())
     if not recipe.stages:
         yield Mistake(
             (), f"has no stages; the shortest recipe is [{'finetune' if study.data.task is None or study.data.task.learned else 'score'}]"

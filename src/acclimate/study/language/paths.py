@@ -29,7 +29,7 @@ def relocated(resolved: dict[str, Any], root: Path, to: Path) -> dict[str, Any]:
         return os.path.relpath(root / path, to.resolve())
 
     def corpus(settings: Any) -> Any:
-        return settings and {**settings, "path": moved(settings["path"])}
+        return settings and (settings if "select" in settings else {**settings, "path": moved(settings["path"])})
 
     def of_task(task: Any) -> Any:
         splits = {name: moved(task[name]) for name in SPLITS if name in task}

@@ -187,7 +187,8 @@ def _blocks(annotation: Any, seen: set[type[Settings]]) -> list[tuple[str, str, 
 
 
 _TITLES = {
-    "DataSettings": "`data`", "Classify": "`data.task`", "CorpusSettings": "A corpus", "HeadSettings": "`finetune.head`",
+    "DataSettings": "`data`", "Classify": "`data.task`", "CorpusSettings": "A corpus", "SelectedCorpus": "`{select}`",
+    "Selection": "`select`", "HeadSettings": "`finetune.head`",
     "MlmHead": "`finetune.head.mlm`",
     "TextGroups": "`group: {text_without}`", "LayersOf": "`base: {layers_of, keep}`", "EndOf": "`base: {end_of}`",
     "New": "`base: {random: {...}}`", "Values": "`{of: [values]}`",

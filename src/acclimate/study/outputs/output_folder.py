@@ -14,6 +14,7 @@ from typing import Any
 from acclimate.errors import SettingsError, StoreError
 from acclimate.files import TEMPORARY_PREFIX, digest_file, disk_errors, flush_files, flush_folder, is_temporary, read_json, write_json
 from acclimate.owned import MARK, heal, is_marked, mark, refuse_foreign, refuse_holding, refuse_inside, remove_own, swap
+from acclimate.study.outputs.selected import FOLDER as SELECTED
 from acclimate.study.watch.status import read_status
 
 RECORD = "study.json"
@@ -24,7 +25,7 @@ RESULTS = (
     LABELLESS, "trials.csv", "study.yaml",
 )  # fmt: skip
 DATA = "data"  # rows that came from Python
-FOLDERS = ("best", "best_transformer", "models", "splits", DATA)
+FOLDERS = ("best", "best_transformer", "models", "splits", SELECTED, DATA)
 REPORTS = ("report.html", "report.md")  # made from the results, and so of no use when these go
 EDITED = frozenset({"results.csv"})  # opened in a spreadsheet and saved; nothing is read from it
 AGAIN = "run the study again (the same command): what is done is kept, and its results are written anew"
@@ -135,7 +136,7 @@ def _replace(new: Path, path: Path) -> None:
     elif new.is_file():
         new.replace(path)
     elif path.is_dir():
-        if path.name != DATA or is_marked(path):  # before there was such a folder, one of this name was somebody's
+        if path.name not in (DATA, SELECTED) or is_marked(path):  # before there was such a folder, one of this name was somebody's
             remove_own(path)
     else:
         path.unlink(missing_ok=True)

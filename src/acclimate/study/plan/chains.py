@@ -101,7 +101,8 @@ class Chains:
             return Chain()
         if isinstance(recipe.base, LayersOf):
             return self._cut(name, recipe.base, recipe.draw)
-        asks = bool(recipe.stages) and bool(recipe.stages[0].asks_texts)
+        # What pretrains or changes a model leaves its classifier with it, for what asks it then.
+        asks = next((bool(stage.asks_texts) for stage in recipe.stages if stage.role not in ("changes", "pretrains")), False)
         if isinstance(recipe.base, EndOf):
             return self._end(name, recipe.base.end_of, recipe.draw, asks)
         return self._start(name, recipe.base or self._study.base, recipe.draw, asks)

@@ -9,7 +9,7 @@ from typing import Any
 from acclimate.errors import SettingsError
 from acclimate.files import digest_json
 from acclimate.modeling.source import Source
-from acclimate.stages import Searching
+from acclimate.stages import Searching, Selecting
 from acclimate.stages.base import LABELS_OF, OWN_BASE, Stage, task_at
 from acclimate.stages.planned import Sizes
 from acclimate.study.language.study import Study
@@ -34,13 +34,14 @@ class Node:
     earlier: int = 0  # of a pretraining: how many before it have read this text, so that it draws another order and other masks
     beside: tuple[tuple[str, str], ...] = ()  # of each recipe whose model it needs besides, the name and the key of its end
     search: str | None = None  # key of the search whose values it takes
+    selected: tuple[tuple[str, str], ...] = ()  # of each corpus that it reads and a stage chooses, the name and the key of that stage
 
     @property
     def parents(self) -> tuple[str, ...]:
         """The keys of all that must be done before it, each once, the trunk first."""
         trunk = () if self.parent is None else (self.parent,)
         search = () if self.search is None else (self.search,)
-        return tuple(dict.fromkeys((*trunk, *(key for _, key in self.beside), *search)))
+        return tuple(dict.fromkeys((*trunk, *(key for _, key in (*self.beside, *self.selected)), *search)))
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,11 @@ class Plan:
         }
         return list(found)
 
+    @cached_property
+    def selected(self) -> Mapping[str, str]:
+        """The keys of the stages that choose corpora, by the name of the corpus."""
+        return {name: key for node in self.nodes.values() for name, key in node.selected}
+
     def missing(self, there: Collection[str]) -> set[str]:
         """The keys of what is to be done where `there` is done: what leads to an end that is not there, and is not there itself."""
         open_keys = [run.end for run in self.runs]
@@ -140,6 +146,7 @@ class _Paths:
     given: dict[str, Sizes] = field(default_factory=dict)
     ends: dict[tuple[str, int, str], str] = field(default_factory=dict)
     content: dict[tuple[str, str, int], str] = field(default_factory=dict)  # a budget is drawn once, not a time a stage
+    selected: dict[str, str] = field(default_factory=dict)  # by corpus, the key of the stage that chooses it
     searches: dict[tuple[str, int, str, int], str] = field(default_factory=dict)  # by recipe, place of the stage in it, budget and seed
 
     def end(self, recipe: str, seed: int, labels: str) -> str:
@@ -192,13 +199,27 @@ class _Paths:
     ) -> Node:  # fmt: skip
         stage, parent = link.stage, None if before is None else before.key
         made_from = (*([before] if before is not None else []), *(self.nodes[key] for _, key in beside))
-        fingerprints = tuple(self._content(what, labels if what == "labels" else "all", seed) for what in stage.reads())
+        selected = {name: self._selected(name, link) for name in stage.reads() if name in self.data.selections}
+        fingerprints = tuple(
+            selected.get(what) or self._content(what, labels if what == "labels" else "all", seed) for what in stage.reads()
+        )
         draw = link.draw if stage.draws() else 0
         more: dict[str, Any] = ({"beside": [key for _, key in beside]} if beside else {}) | ({"draw": draw} if draw else {})
         more |= ({"earlier": earlier} if earlier else {}) | ({"search": search} if search is not None else {})
         key = key_of(stage, seed, fingerprints, parent, more | self.choices)
         budget = labels if "labels" in stage.reads() or any(node.labels != "all" for node in made_from) else "all"
-        return Node(key, stage, parent, seed, budget, "", fingerprints, draw, earlier, beside, search)
+        return Node(key, stage, parent, seed, budget, "", fingerprints, draw, earlier, beside, search, tuple(selected.items()))
+
+    def _selected(self, name: str, link: ChainLink) -> str:
+        """The key of the stage that chooses this corpus; `link` is a stage that reads it."""
+        if name not in self.selected:
+            stage = Selecting(of=self.data.selections[name], judged=self.data.task is not None, name=name)
+            source = link.given.source
+            given = stage.check(Sizes() if source is None else Sizes.of(source), self.data.task)
+            node = self._node(ChainLink(stage, 0, given), None, self.study.seed_list[0], "all", (), 0)
+            self.given.setdefault(node.key, given)
+            self.selected[name] = self.nodes.setdefault(node.key, replace(node, title=stage.title())).key
+        return self.selected[name]
 
     def _content(self, what: str, labels: str, seed: int) -> str:
         if (what, labels, seed) not in self.content:
@@ -257,6 +278,8 @@ def fingerprint_of(what: str, data: Data, labels: str, seed: int) -> str:
             return data.task.exam_fingerprint
         case "task text":
             return data.task.text_fingerprint
+        case "train text":
+            return data.task.text
         case "dev text":
             return with_groups(data.task.dev.fingerprint, data.task.dev.groups)
         case "test text":

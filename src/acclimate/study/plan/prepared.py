@@ -2,9 +2,10 @@
 
 import sys
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 from acclimate.errors import DataError, SettingsError
 from acclimate.locks import Patience
@@ -49,6 +50,11 @@ class Prepared:
         budgets = [] if task is None else [note for labels in self.budget_sizes for note in told(task, labels, seed)]
         return (*self.data.notes(), *budgets)
 
+    def with_chosen(self) -> Self:
+        """With the corpora of `select` that have been chosen by now."""
+        made = {name: (key, self.store.path(key)) for name, key in self.plan.selected.items() if self.store.has(key)}
+        return replace(self, data=self.data.choosing(made)) if made else self
+
 
 def prepare(
     study: Study, root: Path, store: Path, smoke: bool = False, rejects: Path | None = None, precision: str = "auto",
@@ -63,7 +69,6 @@ def prepare(
         StoreError: the store cannot be read.
     """
     prepared = _planned(study, root, store, smoke, rejects, precision, lease)
-    prepared.data.refuse_test_sets()
     todo = (node for key, node in prepared.plan.nodes.items() if key not in prepared.cached)
     prepared.readings.refuse_unreadable(prepared.plan, todo)
     prepared.readings.refuse_texts(prepared.plan)
@@ -85,7 +90,7 @@ def _planned(
     plan = Plan.of(study, data, root, precision)
     if lease is not None:
         lease.enter_context(kept.lease(plan.nodes, Patience(lambda line: print(line, file=sys.stderr, flush=True))))
-    return Prepared(study, root, data, plan, kept, frozenset(key for key in plan.nodes if kept.has(key)), smoke)
+    return Prepared(study, root, data, plan, kept, frozenset(key for key in plan.nodes if kept.has(key)), smoke).with_chosen()
 
 
 def needed(study: Study, root: Path, store: Path) -> set[str]:

@@ -7,13 +7,14 @@ every token when they tokenise.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from tokenizers import Tokenizer
 
 from acclimate.data.pairs import pair_marks
 from acclimate.data.sample import Measured, Sample, sample_of
+from acclimate.data.selection.expected import expected_sample
 from acclimate.data.tokens import encoded, special_ids, special_tokens
 from acclimate.data.unknown import nothing_to_mask, unknown_words
 from acclimate.errors import DataError, ModelError
@@ -56,6 +57,8 @@ def parts_of(reads: Iterable[str], unlabeled: bool) -> dict[str, tuple[Part, ...
                 found |= _splits("task", SPLITS[1:])
             case "task text":
                 found["task"] = tuple(Part(name, "task") for name in ("train", *(["unlabeled"] if unlabeled else [])))
+            case "train text":
+                found["task"] = (Part("train", "task"),)
             case "dev text" | "test text":
                 found["task"] = (*found.get("task", ()), Part(what.removesuffix(" text"), "task"))
             case _ if what.startswith(LABELS_OF):
@@ -148,6 +151,10 @@ class Readings:
             self._whole[key] = Measured.of(sample, self.tokenizer(source))
         return self._whole[key]
 
+    def samples(self, node: Node) -> dict[str, tuple[Sample, ...]]:
+        """Of each text that a stage reads, by the name of the corpus, or of the split."""
+        return {name: tuple(map(self._sample, parts)) for name, parts in self.parts(node).items()}
+
     def _sample(self, part: Part) -> Sample:
         if part not in self._samples:
             self._samples[part] = self._sampled(part)
@@ -159,12 +166,19 @@ class Readings:
     def _sampled(self, part: Part) -> Sample:
         task = self._task(part)
         if task is None:
-            return self._data.corpora[part.name].sample
+            return self._text(part.name)
         if part.name == "unlabeled":
             assert task.unlabeled is not None
             return task.unlabeled.sample
         split: Any = getattr(task, part.name)
         return sample_of(tuple(split.documents()))
+
+    def _text(self, name: str) -> Sample:
+        # Of a corpus that is still to be chosen: as those that it is chosen from, cut to its size.
+        if name in self._data.corpora:
+            return self._data.corpora[name].sample
+        selection = self._data.selections[name]
+        return expected_sample([self._text(source) for source in selection.sources], selection)
 
     def refuse_unreadable(self, plan: Plan, todo: Iterable[Node]) -> None:
         """Refuse pretrainings on text of which no token can be masked.
@@ -207,7 +221,7 @@ class Readings:
     def _documents(self, part: Part) -> Iterator[str]:
         task = self._task(part)
         if task is None:
-            return self._data.corpora[part.name].documents()
+            return chain.from_iterable(corpus.documents() for corpus in self._data.sources(part.name))
         if part.name == "unlabeled":
             assert task.unlabeled is not None
             return task.unlabeled.documents()

@@ -10,6 +10,7 @@ from acclimate.tasks.split import Split
 from acclimate.tasks.task import Task
 
 TEXTS, DOCUMENTS = 64, 8  # of each split
+CHOSEN = 64  # documents of a corpus that is chosen
 TRIALS = 2  # of a search
 
 
@@ -25,7 +26,9 @@ def smoke_study(study: Study) -> Study:
 def sliver(data: Data) -> Data:
     """The same data with at most 64 texts a split, every label of train among them; corpora stay, stages read little of them."""
     task = None if data.task is None else _sliver(data.task)
-    return replace(data, task=task, tasks={name: _sliver(other) for name, other in data.tasks.items()})
+    few = {"tokens": None, "documents": CHOSEN}
+    selections = {name: selection.model_copy(update=few) for name, selection in data.selections.items()}
+    return replace(data, task=task, selections=selections, tasks={name: _sliver(other) for name, other in data.tasks.items()})
 
 
 def _sliver(task: Task) -> Task:

@@ -1,0 +1,108 @@
+"""What was chosen: the documents with where they stand and why, as a file, and what is to be known of them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from acclimate.data.corpus import Corpus
+from acclimate.data.overlap import OverlapCounter
+from acclimate.data.readers.problems import Problems
+from acclimate.data.selection.candidates import Candidates
+from acclimate.data.selection.ranked import Choice
+from acclimate.files import read_json, write_json
+
+FILE, FACTS = "chosen.parquet", "facts.json"
+EXAMPLES, SHOWN = 3, 160  # of the first choices, characters of each
+NEAR = ("near", "rank")  # where documents were chosen text by text
+
+
+def write_chosen(choice: Choice, candidates: Candidates, names: Sequence[str], tests: Sequence[str] | None, folder: Path) -> dict[str, Any]:
+    """Write the chosen documents in the order in which they stand in the corpora called `names`, in one pass; what was found, as JSON.
+
+    `tests` are the texts of the test split, of which is said how many the chosen documents hold.
+    """
+    order = np.argsort(choice.numbers)
+    numbers = choice.numbers[order]
+    corpora = candidates.corpus_of(numbers)
+    begins = np.array([0, *candidates.ends[:-1]])
+    columns: dict[str, Any] = {
+        "corpus": pa.array([names[place] for place in corpora.tolist()], pa.string()),
+        "document": numbers - begins[corpora],
+        "score": choice.scores[order],
+        "tokens": choice.tokens[order],
+    }
+    columns |= {name: values[order] for name in NEAR if (values := getattr(choice, name)) is not None}
+    about, done = pa.table(columns), 0
+    overlap = None if tests is None else OverlapCounter(tests)
+    first = {int(place): rank for rank, place in enumerate(np.argsort(order)[:EXAMPLES])}  # by where it is written
+    examples: dict[str, Any] = {}
+    with pq.ParquetWriter(folder / FILE, about.schema.append(pa.field("text", pa.string()))) as writer:
+        for chunk in candidates.chunks():
+            texts = [chunk.texts[place] for place in np.flatnonzero(np.isin(chunk.numbers, numbers, assume_unique=True))]
+            for row, text in enumerate(texts, done):
+                if overlap is not None:
+                    overlap.add(text)
+                if row in first:
+                    told = {name: about[name][row].as_py() for name in ("corpus", "document", "score")}
+                    examples[str(first[row] + 1)] = {**told, "text": " ".join(text[:SHOWN].split())}
+            if texts:
+                writer.write_table(about.slice(done, len(texts)).append_column("text", pa.array(texts, pa.string())))
+            done += len(texts)
+    assert done == len(numbers), "the corpora hold what they held in the pass before"
+    found = {
+        "chosen": len(numbers),
+        "of": candidates.documents,
+        "tokens": int(choice.tokens.sum()),
+        "judged_by": candidates.withheld,
+        "repeated": candidates.repeated,
+        "overlap": None if overlap is None else overlap.share(),
+        "examples": dict(sorted(examples.items())),
+    }
+    write_json(folder / FACTS, found)
+    return found
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Documents that were chosen, in the folder that `write_chosen` filled; `key` names all that decides which they are."""
+
+    folder: Path
+    key: str
+    told: str
+    """By what, for people."""
+
+    def corpus(self, name: str) -> Corpus:
+        """Their texts, in the order in which they stand in the corpora that they come from."""
+
+        def read(problems: Problems) -> Iterator[str]:
+            with pq.ParquetFile(self.folder / FILE) as file:
+                for batch in file.iter_batches(columns=["text"]):
+                    yield from batch.column(0).to_pylist()
+
+        return Corpus(name, read, self.key)
+
+    @cached_property
+    def _found(self) -> Mapping[str, Any]:
+        return dict(read_json(self.folder / FACTS))
+
+    @property
+    def overlap(self) -> float | None:
+        """The share of test texts that they hold; None where there are none."""
+        return None if (share := self._found["overlap"]) is None else float(share)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """How many of how many were chosen by what, what was left out, and the first choices."""
+        counts = {name: self._found[name] for name in ("chosen", "of", "tokens", "judged_by", "repeated")}
+        return {"by": {"how": self.told}, "documents": counts, "examples": dict(self._found["examples"])}
+
+    def without_texts(self) -> pa.Table:
+        """Corpus, number in it (from 0), score and tokens of each document, and the text to which it is near."""
+        names = [name for name in pq.read_schema(self.folder / FILE).names if name != "text"]
+        return pq.read_table(self.folder / FILE, columns=names)

@@ -1,0 +1,20 @@
+"""What a corpus is taken to be before it has been chosen: as those that it is chosen from, cut to its size."""
+
+from collections.abc import Sequence
+
+from acclimate.data.sample import Sample
+from acclimate.data.selection.settings import Selection
+from acclimate.data.selection.words import words_of
+
+
+def expected_sample(sources: Sequence[Sample], selection: Selection) -> Sample:
+    """A sample of the corpora that are chosen from, said of as much text as is to be chosen; never a whole one."""
+    texts = tuple(text for source in sources for text in source.texts)
+    documents, characters = sum(source.documents for source in sources), sum(source.characters for source in sources)
+    if selection.documents is not None:
+        share = selection.documents / max(1, documents)
+    else:
+        each = len(words_of(texts).values) / max(1, sum(map(len, texts)))  # words and marks a character
+        share = (selection.tokens or 0) / max(1.0, each * characters)
+    share = min(1.0, share)
+    return Sample(texts, max(1, round(share * documents)), round(share * characters), whole=False)
