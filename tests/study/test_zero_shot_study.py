@@ -241,7 +241,8 @@ def test_a_model_of_inference_may_read_on_before_it_is_asked(world, plan_of, tmp
     assert words(plan, "read on") == ["start", "pretrain", "zero_shot"]
     text = STUDY.format(world=world).replace("other: ", "# ").replace("seeds: 2", "seeds: 1").replace("[30, all]", "[all]")
     text += f"  asked: [zero_shot: {{{WORDED}}}]\n"
-    text += f"  read on: [pretrain: {{corpus: task, tokens: 4000, batch_tokens: 200, lr: 2e-3, heldout_share: 0.3}}, zero_shot: {{{WORDED}}}]\n"
+    reading = "corpus: task, tokens: 4000, batch_tokens: 200, lr: 2e-3, heldout_share: 0.3"
+    text += f"  read on: [pretrain: {{{reading}}}, zero_shot: {{{WORDED}}}]\n"
     (tmp_path / "study.yaml").write_text(text)
     run_study(load_study(tmp_path / "study.yaml"), tmp_path, Options(out=tmp_path / "out", store=tmp_path / "store", engine="inline"))
     rows = {row["recipe"]: row for row in pq.read_table(tmp_path / "out" / "results.parquet").to_pylist()}
