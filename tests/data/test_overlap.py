@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acclimate.data.overlap import OverlapCounter, ngram_overlap
+from acclimate.data.leaks import Judged, LeakFinder, ngram_overlap
 
 
 def words(start, stop):
@@ -50,8 +50,8 @@ def test_the_hashed_count_equals_the_plain_one(tests, documents, n):
 
 
 def test_a_corpus_larger_than_the_buffer_is_counted_in_full(monkeypatch):
-    monkeypatch.setattr("acclimate.data.overlap._BUFFER_WORDS", 25)
-    counter = OverlapCounter([words(start, start + 20) for start in range(0, 200, 20)])
+    monkeypatch.setattr("acclimate.data.leaks._BUFFER_WORDS", 25)
+    counter = LeakFinder(Judged([words(start, start + 20) for start in range(0, 200, 20)]))
     for start in range(0, 100, 20):
         counter.add(words(start, start + 20))
     assert counter.overlapping().tolist() == [True] * 5 + [False] * 5

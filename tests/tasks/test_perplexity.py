@@ -54,7 +54,8 @@ def test_which_documents_are_held_out_follows_their_texts_alone(tmp_path):
 
 def test_a_corpus_that_is_held_out_of_is_another_one_and_a_worker_finds_the_same(tmp_path):
     data = opened(tmp_path, {"on": "one"}, one=ONE, two=TWO)
-    plain = opened(tmp_path, {"on": {"two": "two.txt"}}, one=ONE, two=TWO)
+    lines(tmp_path / "held.txt", [f"document {number} of neither" for number in range(20)])
+    plain = opened(tmp_path, {"on": {"held": "held.txt"}}, one=ONE, two=TWO)
     assert data.corpora["one"].fingerprint != plain.corpora["one"].fingerprint
     assert data.corpora["two"].fingerprint == plain.corpora["two"].fingerprint
     worker = opened(tmp_path, {"on": "one"}, data.fingerprints(), one=ONE, two=TWO)
@@ -66,7 +67,7 @@ def test_documents_that_stand_in_a_corpus_word_for_word_are_said_or_dropped(tmp_
     lines(tmp_path / "held.txt", TWO[:20])
     on, corpora = {"held": {"path": "held.txt", "documents": "line"}}, {"one": [*ONE, *TWO[:3], TWO[0]], "two": ONE[:5]}
     kept = opened(tmp_path, {"on": on}, **corpora)
-    assert kept.facts()["leaks"] == {"one": 3}
+    assert sum(found["exact"] for split, found in kept.facts()["leaks"]["one"].items() if split in ("dev", "test")) == 3
     (told,) = [note for note in kept.notes() if note.startswith("LEAK")]
     assert told.startswith("LEAK: 3 of the 20 documents that are judged by stand word for word in the corpus 'one'")
     dropped = opened(tmp_path, {"on": on, "duplicates": "drop"}, **corpora)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from acclimate.cli import show
-from acclimate.cli.options import ThreadsOption
+from acclimate.cli.options import StudyFile, ThreadsOption
 from acclimate.cli.reading_options import TEXTS, Reading, reads
 
 
@@ -56,3 +56,23 @@ def overlap(
         show.plain(found)
     else:
         show.overlap(found, page)
+
+
+def leaks(
+    file: StudyFile,
+    as_json: Annotated[bool, typer.Option("--json", help="Print every leak as JSON, and nothing else.")] = False,
+    examples: Annotated[int, typer.Option("--examples", min=0, help="Examples of each corpus and kind.")] = 3,
+    fail: Annotated[bool, typer.Option("--fail", help="Exit code 1 if anything was found, e.g. for a CI.")] = False,
+) -> None:
+    """Show which texts of dev and test stand in a study's corpora or in train: equal, nearly so, or within longer documents."""
+    from acclimate.cli.shown_leaks import leaks as show_leaks
+    from acclimate.study.language.study import load_study
+    from acclimate.study.leaks import leaks_json, look_for_leaks
+
+    data = look_for_leaks(load_study(file), file.resolve().parent)
+    if as_json:
+        show.plain(leaks_json(data))
+    else:
+        show_leaks(data, examples)
+    if fail and any(holding.leaks for holding in data.found.holdings.values()):
+        raise typer.Exit(1)

@@ -25,6 +25,7 @@ VERBS = (
     use.predict,
     use.evaluate,
     looks.overlap,
+    looks.leaks,
     looks.doctor,
     looks.schema,
 )

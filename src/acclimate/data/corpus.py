@@ -1,6 +1,7 @@
 """A corpus: unlabelled documents, streamed from files, so that it may be larger than memory."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -14,8 +15,9 @@ from acclimate.data.digests import TextDigest, text_hash
 from acclimate.data.readers.columns import detect_column
 from acclimate.data.readers.problems import Problems
 from acclimate.data.readers.read_files import file_notes, if_empty, rows_by_file, unread_facts
-from acclimate.data.readers.reading import TABLES, DocumentMode, Format, Reading, TableReading
-from acclimate.data.readers.records import Record, Source, open_source
+from acclimate.data.readers.reading import DocumentMode, Format, Reading, TableReading
+from acclimate.data.readers.records import open_source
+from acclimate.data.readers.texts import Place, read_texts
 from acclimate.data.sample import Sample, Spread
 from acclimate.errors import DataError
 
@@ -114,6 +116,7 @@ class Corpus:
         self.detected = dict(detected or {})
         self._read = read
         self.held_out = 0  # documents that were found and are not read, once it was scanned
+        self._place = Place()
         self._without: frozenset[int] = frozenset()  # digests of documents that are read as if they were not there
         self._fingerprint = fingerprint
         self._facts: CorpusFacts | None = None
@@ -140,18 +143,18 @@ class Corpus:
             text = detect_column("text", source)
             if source.format != "txt":
                 detected["text"] = text
-        column = text
+        column, place = text, Place()
 
         found = cls(
             name,
-            lambda problems: read_texts(source, column, problems),
+            lambda problems: read_texts(source, column, problems, place),
             planned,
             settings=settings,
             files=source.files,
             detected=detected,
             unread=source.unread,
         )
-        found._without = without
+        found._without, found._place = without, place
         return found
 
     @classmethod
@@ -190,6 +193,18 @@ class Corpus:
             yield from digest.passing(documents)
             if digest.hexdigest() != self._fingerprint:
                 raise changed(f"{self.files[0]}: the corpus {self.name!r}")
+
+    def without(self, digests: frozenset[int], planned: str | None = None) -> "Corpus":
+        """The corpus as if the documents of these digests (`text_hash`) were not there either; `planned` as in `open`."""
+        fewer = copy(self)
+        fewer._without = self._without | digests
+        fewer._fingerprint, fewer._facts, fewer._sample = planned, None, None
+        return fewer
+
+    @property
+    def place(self) -> tuple[Path, int] | None:
+        """File and line of the document that was given last, while its files are read."""
+        return self._place.at
 
     @property
     def fingerprint(self) -> str:
@@ -271,38 +286,3 @@ class Corpus:
 def changed(what: str) -> DataError:
     """The error where data is not what it was when the study was planned; the same in every place that notices."""
     return DataError(f"{what} changed while the study ran; what was made from it is not kept — run the same command again")
-
-
-def read_texts(source: Source, column: str, problems: Problems) -> Iterator[str]:
-    """The text of every good record."""
-    for record in source.records((column,), problems):
-        if source.format in TABLES and len(record.values) > 1 and all(name == value for name, value in record.values.items()):
-            message = "the row repeats the header (files put one after the other?)"
-            problems.add("repeated header", record.file, record.line, message, record.values)
-            continue
-        text = checked_text(record, column, problems)
-        if text is not None:
-            yield text
-
-
-def checked_text(record: Record, column: str, problems: Problems) -> str | None:
-    """The text of a record; None when there is none that could be used, which `problems` gets to know."""
-    text = record.values[column]
-    if isinstance(text, str):
-        if not text or text.isspace() or ("\0" in text and not text.replace("\0", " ").strip()):
-            problems.add("empty text", record.file, record.line, f"{column!r} is empty", record.values)
-            return None
-        if not text.isascii():
-            try:
-                text.encode()
-            except UnicodeEncodeError as error:  # JSON can write half of a pair as an escape
-                message = f"{column!r} holds half of a surrogate pair at character {error.start + 1}, which is no text"
-                problems.add("bad Unicode", record.file, record.line, message, record.values)
-                return None
-        return text
-    if text is None:
-        problems.add("empty text", record.file, record.line, f"{column!r} is null", record.values)
-    else:
-        message = f"{column!r} is {type(text).__name__}, a string is wanted"
-        problems.add("text is not a string", record.file, record.line, message, record.values)
-    return None

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from acclimate.data.corpus import CorpusSettings, read_texts
+from acclimate.data.corpus import CorpusSettings
 from acclimate.data.readers.columns import detect_column
 from acclimate.data.readers.one_split import open_one
 from acclimate.data.readers.problems import Problems
+from acclimate.data.readers.texts import read_texts
 from acclimate.errors import DataError, ModelError, SettingsError
 from acclimate.tasks.kind import many
 from acclimate.tasks.perplexity import Perplexity, scored

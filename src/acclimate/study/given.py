@@ -12,7 +12,7 @@ from acclimate.study.language.study import Study, refuse_incomplete
 from acclimate.study.store.artifacts import Store
 from acclimate.tasks.kind import TaskKind
 from acclimate.tasks.labelled_kind import LabelledKind
-from acclimate.tasks.opened import UNLABELED
+from acclimate.tasks.looked_through import UNLABELED
 
 T = TypeVar("T")
 _OF_FILES = ("dev", "test", "format", "documents", "delimiter", "quoting", "encoding", "header")

@@ -155,7 +155,7 @@ def carry_out(prepared: Prepared, options: Options, journal: Journal) -> dict[st
     titles = repeated(node.title for node in prepared.plan.nodes.values())
     tracking = Tracking(options.track, prepared.study.name, options.out.resolve(), titles) if options.track else None
     setup = WorkerSetup(
-        prepared.study.data, prepared.root, options.store, prepared.data.fingerprints(), prepared.smoke,
+        prepared.study.data, prepared.root, options.store, prepared.data.fingerprints(), prepared.data.found.dropping, prepared.smoke,
         options.threads, options.precision, options.micro_tokens, options.checkpoint_seconds, prepared.study.fast_paths,
         steps_are_shown=options.live is not None, tracking=tracking,
     )  # fmt: skip

@@ -7,7 +7,7 @@ import tempfile
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -45,6 +45,7 @@ class WorkerSetup:
     root: Path  # what paths in `data` are relative to
     store: Path
     corpora: Mapping[str, str]  # their fingerprints as the plan has found them: `Data.fingerprints`
+    dropping: Mapping[str, frozenset[int]] = field(default_factory=dict)  # documents without which they are read: `Data.found.dropping`
     smoke: bool = False
     threads: int | None = None
     precision: Any = "auto"
@@ -204,7 +205,7 @@ class Worker:
 
     @cached_property
     def _data(self) -> Data:
-        data = Data.open(self._setup.data, self._setup.root, planned=self._setup.corpora)
+        data = Data.open(self._setup.data, self._setup.root, planned=self._setup.corpora, dropping=self._setup.dropping)
         return sliver(data) if self._setup.smoke else data
 
     @cached_property

@@ -5,13 +5,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from acclimate.data.corpus import checked_text
 from acclimate.data.found_words import found_words
 from acclimate.data.ragged import Ragged, offsets_of
 from acclimate.data.readers.conll import DOCUMENT, line_of
 from acclimate.data.readers.every_text import Asked, asked_text
 from acclimate.data.readers.problems import Problems
 from acclimate.data.readers.records import Record, Source
+from acclimate.data.readers.texts import checked_text
 
 PEEK = 50  # rows, of which the first with a value shows whether a column holds lists
 

@@ -5,9 +5,9 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from acclimate.data.corpus import checked_text
 from acclimate.data.readers.problems import Problems
 from acclimate.data.readers.records import Record
+from acclimate.data.readers.texts import checked_text
 from acclimate.tasks.one_name import OneNameKind
 from acclimate.tasks.rows import Row
 from acclimate.tasks.split import Split

@@ -60,19 +60,6 @@ class Smallest:
         return tuple(sorted(self._kept[digest] for digest in sorted(self._kept)[:count]))
 
 
-@dataclass
-class Found:
-    """Which documents, told by their digests, a text holds word for word."""
-
-    wanted: frozenset[int]
-    seen: set[int] = field(default_factory=set)
-
-    def add(self, text: str) -> None:
-        """The next document of the text."""
-        if (digest := text_hash(text)) in self.wanted:
-            self.seen.add(digest)
-
-
 def of_files(name: str, settings: CorpusSettings, place: Place, most: int | None) -> Held:
     """The documents of files that are there to judge by: all of them, or at most so many.
 

@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import field_validator
 
-from acclimate.data.corpus import checked_text
 from acclimate.data.ragged import Ragged
 from acclimate.data.readers.columns import NAMES, detect_column
 from acclimate.data.readers.problems import Problems
 from acclimate.data.readers.records import Record, Source
+from acclimate.data.readers.texts import checked_text
 from acclimate.errors import DataError, SettingsError
 from acclimate.tasks.blocks import Block
 from acclimate.tasks.kind import OF_NAMES, Form, Head, Judged

@@ -1,30 +1,28 @@
 """The data section of a study: settings, and everything it names opened and checked."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass, field, replace
-from functools import cache, partial
-from itertools import chain
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, create_model, model_validator
 
 from acclimate.data.corpus import Corpus, CorpusSettings
-from acclimate.data.overlap import OverlapCounter
 from acclimate.data.selection.chosen import Chosen
 from acclimate.data.selection.settings import AnyCorpus, SelectedCorpus, Selection
 from acclimate.errors import AcclimateError, SettingsError, did_you_mean
 from acclimate.files import word_of
 from acclimate.settings import OneOf, Settings
 from acclimate.tasks import KINDS
-from acclimate.tasks.held_documents import Found
 from acclimate.tasks.kind import TaskKind
+from acclimate.tasks.leaks import note_of, refuse_test_set
+from acclimate.tasks.looked_through import UNLABELED, LookedThrough, look_through
 from acclimate.tasks.task import Task
 
 _ROLES = ("domain", "general", "transfer")
-UNLABELED = "task"  # what the task's unlabelled texts go by among the corpora; no corpus can be called so
 _TASK_NAME = re.compile(r"\w(?:[\w .-]*[\w.-])?")  # what is made of a task stands in folders of its name
 _RESERVED = (*_ROLES, "task", "labels", "task text", "train text", "dev text", "test text")  # the rest name parts of the task in plans
 
@@ -57,6 +55,8 @@ class DataSettings(Settings):
     """Text of a field next door: a corpus under this name."""
     corpora: dict[str, AnyCorpus] = Field(default_factory=dict)
     """Further corpora under names of your own: in files, or chosen from other corpora (`select`)."""
+    leaks: Literal["keep", "drop"] = "keep"
+    """`drop` reads every corpus without the documents that are a text of dev or test, nearly so, or contain one; train stays as it is."""
 
     @model_validator(mode="before")
     @classmethod
@@ -124,21 +124,26 @@ class Data:
 
     task: Task | None
     corpora: Mapping[str, Corpus]
-    overlap: Mapping[str, float] = field(default_factory=dict)  # share of test texts, by corpus; only when scanned
+    found: LookedThrough = field(default_factory=LookedThrough)  # of dev and test in what is learned from; only when scanned
     scanned: bool = True
     tasks: Mapping[str, Task] = field(default_factory=dict)  # those besides the study's, by name
-    repeated: Mapping[str, int] = field(default_factory=dict)  # of these, how many texts to learn from stand in the study's test
-    leaks: Mapping[str, int] = field(default_factory=dict)  # by corpus, documents that are judged by and stand there word for word
     selections: Mapping[str, Selection] = field(default_factory=dict)  # how corpora are chosen from others, by name
     chosen: Mapping[str, Chosen] = field(default_factory=dict)  # of these, what has been chosen; it is among the corpora, too
 
     @classmethod
-    def open(cls, settings: DataSettings, root: Path, rejects: Path | None = None, planned: Mapping[str, str] | None = None) -> "Data":
+    def open(
+        cls,
+        settings: DataSettings,
+        root: Path,
+        rejects: Path | None = None,
+        planned: Mapping[str, str] | None = None,
+        dropping: Mapping[str, frozenset[int]] | None = None,
+    ) -> "Data":
         """Open all of it; relative paths start at `root`. The task is always read and checked in full.
 
         Corpora are, too, unless their fingerprints are given as `planned` (see `fingerprints`): then they are only found here, and who
-        reads one to its end is told if it has changed. What `skip_bad` skips is written to the folder `rejects`, a jsonl file for each of
-        task and corpora.
+        reads one to its end is told if it has changed; `dropping` is what was found then to be read without (`found.dropping`). What
+        `skip_bad` skips is written to the folder `rejects`, a jsonl file for each of task and corpora.
 
         Raises:
             DataError: a file is missing, malformed or inconsistent.
@@ -149,27 +154,20 @@ class Data:
         without = task.withheld if task else frozenset()
         corpora = {name: Corpus.open(name, corpus, root, known.get(name), without) for name, corpus in named.items()}
         tasks = {name: _named(name, kind, root, rejects) for name, kind in settings.tasks.items()}
-        overlap: dict[str, float] = {}
-        repeated: dict[str, int] = {}
-        leaks: dict[str, int] = {}
+        found, read = LookedThrough(), {**corpora, **({UNLABELED: task.unlabeled} if task and task.unlabeled else {})}
         if planned is None:
-            if task:
-                overlap |= {f"task {name}": _overlap(task, other) for name, other in tasks.items()}
-                repeated = {name: _repeated(task, other) for name, other in tasks.items()}
-            unlabeled = {UNLABELED: task.unlabeled} if task and task.unlabeled else {}
-            for name, corpus in {**corpora, **unlabeled}.items():
-                # One pass serves all: checking the corpus, looking its n-grams up, and its documents themselves.
-                counter = OverlapCounter(tuple(task.test.documents())) if task else None
-                found = Found(task.judging - task.withheld if task else frozenset())
-                # A corpus of the user's may be called "unlabeled" too; files of rejects are kept apart.
-                file = "task-unlabeled.jsonl" if name == UNLABELED else f"corpus-{word_of(name)}.jsonl"
-                watching = [*([counter.add] if counter else []), *([found.add] if found.wanted else [])]
-                corpus.scan(rejects / file if rejects else None, partial(_tell, watching) if watching else None)
-                if found.seen:
-                    leaks[name] = len(found.seen)
-                if counter:
-                    overlap["task unlabeled" if name == UNLABELED else name] = counter.share()
-        return cls(task, corpora, overlap, planned is None, tasks, repeated, leaks, settings.selections())
+            found, read = look_through(task, read, tasks, rejects, settings.leaks == "drop")
+        else:
+            read |= {name: read[name].without(digests, planned[name]) for name, digests in (dropping or {}).items()}
+        if task is not None and UNLABELED in read:
+            task = replace(task, unlabeled=read.pop(UNLABELED))
+        return cls(task, read, found, planned is None, tasks, settings.selections())
+
+    @property
+    def overlap(self) -> dict[str, float]:
+        """The share of test texts that stand in a corpus, or further task, by its name; only when scanned."""
+        chosen = {name: each.overlap for name, each in self.chosen.items() if each.overlap is not None}
+        return {**self.found.overlap, **chosen}
 
     def task_called(self, name: str | None) -> Task | None:
         """The task of this name among `data: tasks:`; the study's, if it has one, for None."""
@@ -185,8 +183,7 @@ class Data:
         """With corpora that have been chosen by now: of each the key of what decides them, and the folder in which they stand."""
         chosen = {name: Chosen(folder, key, self.selections[name].told()) for name, (key, folder) in made.items()}
         corpora = {**self.corpora, **{name: each.corpus(name) for name, each in chosen.items()}}
-        overlap = {**self.overlap, **{name: each.overlap for name, each in chosen.items() if each.overlap is not None}}
-        return replace(self, corpora=corpora, overlap=overlap, chosen={**self.chosen, **chosen})
+        return replace(self, corpora=corpora, chosen={**self.chosen, **chosen})
 
     def sources(self, name: str) -> tuple[Corpus, ...]:
         """The corpora in files from which the texts of a corpus come: itself, or those that it is chosen from."""
@@ -209,12 +206,23 @@ class Data:
         mend = did_you_mean(name, known) or f"; the study has {', '.join(map(repr, known)) or 'none'}"
         raise SettingsError(f"there is no corpus {name!r}{mend}")
 
+    def refuse_test_sets(self) -> None:
+        """See that no corpus is the test set.
+
+        Raises:
+            DataError: one is, and is not read without its texts.
+        """
+        unlabeled = self.task.unlabeled if self.task is not None else None
+        for name, corpus in {**self.corpora, **({} if unlabeled is None else {"task unlabeled": unlabeled})}.items():
+            if self.task is not None and name in self.found.holdings:
+                refuse_test_set(self.task, self.found.holdings[name], corpus)
+
     def facts(self) -> dict[str, Any]:
         """What was found, ready for JSON: the task's facts, and for each corpus its facts and its overlap with the test split.
 
         A corpus that was not scanned shows only what was detected.
         """
-        facts: dict[str, Any] = {"task": None, "corpora": {}, "overlap": dict(self.overlap)}
+        facts: dict[str, Any] = {"task": None, "corpora": {}, "overlap": self.overlap}
         if self.task is not None:
             facts["task"] = self.task.facts.as_dict()
             del facts["task"]["file_notes"], facts["task"]["group_notes"]  # they are among `notes`
@@ -227,8 +235,8 @@ class Data:
         for name, selection in self.selections.items():
             known = facts["corpora"].setdefault(name, {})
             known["select"] = self.chosen[name].facts if name in self.chosen else {"to be chosen": selection.told()}
-        if self.leaks:
-            facts["leaks"] = dict(self.leaks)
+        if leaks := {name: holding.facts() for name, holding in self.found.holdings.items() if holding.leaks}:
+            facts["leaks"] = leaks
         if self.tasks:
             facts["tasks"] = {name: task.facts.as_dict() for name, task in self.tasks.items()}
             for told in facts["tasks"].values():
@@ -241,26 +249,20 @@ class Data:
         unlabeled = (self.task.unlabeled,) if self.task is not None and self.task.unlabeled is not None else ()
         corpora = (*self.corpora.values(), *unlabeled) if self.scanned else ()
         others = (f"task {name}: {note}" for name, other in self.tasks.items() for note in other.facts.notes)
-        twice = (f"task {name}: {count:,} of its texts stand in the study's test" for name, count in self.repeated.items() if count)
-        judged = len(self.task.judging) if self.task is not None else 0
-        leaks = (
-            f"LEAK: {count:,} of the {judged:,} documents that are judged by stand word for word in the corpus {name!r}: what is trained "
-            "on it has seen them; say `duplicates: drop` under `task:` to read every corpus without them"
-            for name, count in self.leaks.items()
-        )
+        twice = (f"task {name}: {count:,} of its texts stand in the study's test" for name, count in self.found.repeated.items() if count)
+        leaks = (note for holding in self.found.holdings.values() if self.task and (note := note_of(self.task, holding)))
         return (*task, *others, *twice, *leaks, *(note for corpus in corpora for note in corpus.notes))
 
     def _corpus_facts(self, corpus: Corpus) -> dict[str, Any]:
         if not self.scanned:
             return {"files": len(corpus.files), "detected": corpus.detected}
-        told, held = corpus.facts.as_dict(), corpus.held_out
+        told = corpus.facts.as_dict()
+        holding = self.found.holdings.get("task unlabeled" if corpus is getattr(self.task, "unlabeled", None) else corpus.name)
+        leaked = sum(holding.documents.values()) if holding is not None and holding.dropped else 0
+        held = corpus.held_out - leaked
         # Of how many documents a corpus is must not look as if some were lost.
-        return told | {"documents": told["documents"] + held, "held_out": held} if held else told
-
-
-def _tell(watching: Sequence[Callable[[str], None]], text: str) -> None:
-    for watch in watching:
-        watch(text)
+        told |= {"documents": told["documents"] + held, "held_out": held} if held else {}
+        return told | {"leaked": leaked} if leaked else told
 
 
 def _named(name: str, kind: TaskKind, root: Path, rejects: Path | None) -> Task:
@@ -269,20 +271,3 @@ def _named(name: str, kind: TaskKind, root: Path, rejects: Path | None) -> Task:
         return Task.open(kind, root, rejects / f"task-{word_of(name)}" if rejects else None)
     except AcclimateError as error:
         raise type(error)(f"data.tasks.{name}: {error}") from error
-
-
-def _learned_from(task: Task) -> Iterator[str]:
-    return chain(task.train.documents(), task.dev.documents())
-
-
-def _overlap(task: Task, other: Task) -> float:
-    """The share of the study's test texts that another task holds, where it is learned from."""
-    counter = OverlapCounter(tuple(task.test.documents()))
-    for text in _learned_from(other):
-        counter.add(text)
-    return counter.share()
-
-
-def _repeated(task: Task, other: Task) -> int:
-    test = set(task.test.documents())
-    return sum(text in test for text in _learned_from(other))

@@ -7,11 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from acclimate.data.corpus import checked_text
 from acclimate.data.readers.conll import LINES, line_of
 from acclimate.data.readers.problems import Problems, place
 from acclimate.data.readers.reading import Offsets
 from acclimate.data.readers.records import Record, Source
+from acclimate.data.readers.texts import checked_text
 from acclimate.errors import DataError
 from acclimate.tasks.asked_words import joined
 from acclimate.tasks.labels import MISSING, label_hint, some_labels

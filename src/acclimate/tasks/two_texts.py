@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from acclimate.data.corpus import checked_text
 from acclimate.data.readers.columns import check_header
 from acclimate.data.readers.every_text import Asked
 from acclimate.data.readers.problems import Problems
 from acclimate.data.readers.records import Record, Source
+from acclimate.data.readers.texts import checked_text
 from acclimate.errors import DataError
 from acclimate.tasks.kind import ColumnRole
 from acclimate.tasks.split import Split

@@ -7,13 +7,14 @@ from typing import Any, NamedTuple
 
 from pydantic import model_validator
 
-from acclimate.data.corpus import CorpusSettings, checked_text
+from acclimate.data.corpus import CorpusSettings
 from acclimate.data.ragged import Ragged
 from acclimate.data.readers.columns import detect_column
 from acclimate.data.readers.lines import text_lines
 from acclimate.data.readers.problems import Problems, place
 from acclimate.data.readers.reading import Reading
 from acclimate.data.readers.records import Record, Row, Source
+from acclimate.data.readers.texts import checked_text
 from acclimate.errors import DataError
 
 

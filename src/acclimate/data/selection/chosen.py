@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from acclimate.data.corpus import Corpus
-from acclimate.data.overlap import OverlapCounter
+from acclimate.data.leaks import Judged, LeakFinder
 from acclimate.data.readers.problems import Problems
 from acclimate.data.selection.candidates import Candidates
 from acclimate.data.selection.ranked import Choice
@@ -39,7 +39,7 @@ def write_chosen(choice: Choice, candidates: Candidates, names: Sequence[str], t
     }
     columns |= {name: values[order] for name in NEAR if (values := getattr(choice, name)) is not None}
     about, done = pa.table(columns), 0
-    overlap = None if tests is None else OverlapCounter(tests)
+    overlap = None if tests is None else LeakFinder(Judged(tests))
     first = {int(place): rank for rank, place in enumerate(np.argsort(order)[:EXAMPLES])}  # by where it is written
     examples: dict[str, Any] = {}
     with pq.ParquetWriter(folder / FILE, about.schema.append(pa.field("text", pa.string()))) as writer:

@@ -69,6 +69,7 @@ def prepare(
         StoreError: the store cannot be read.
     """
     prepared = _planned(study, root, store, smoke, rejects, precision, lease)
+    prepared.data.refuse_test_sets()
     todo = (node for key, node in prepared.plan.nodes.items() if key not in prepared.cached)
     prepared.readings.refuse_unreadable(prepared.plan, todo)
     prepared.readings.refuse_texts(prepared.plan)

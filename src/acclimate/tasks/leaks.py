@@ -1,0 +1,203 @@
+"""Which examples of dev and test stand in what is learned from: corpora, train, further tasks; counted, shown, and refused where all do."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from acclimate.data.corpus import Corpus
+from acclimate.data.leaks import KINDS, Judged, Kind, LeakFinder, Where
+from acclimate.data.readers.problems import place
+from acclimate.errors import DataError
+from acclimate.tasks.kind import many
+from acclimate.tasks.task import Task
+
+TRAIN = "train"  # what the task's own train goes by among the places of leaks
+JUDGING = ("dev", "test")
+HELD: Mapping[Kind, str] = {"exact": "word for word", "near": "nearly", "contained": "within longer documents"}
+MOST_SHOWN = 300  # characters of a text in an example
+CUT = " [...]"
+
+
+@dataclass(frozen=True)
+class Leak:
+    """An example of dev or test that stands in a corpus, with the plainest of the documents that hold it."""
+
+    corpus: str
+    split: str
+    index: int
+    """Row in the split's source files, from 0, as in predictions."""
+    kind: Kind
+    similarity: float
+    """1 of exact ones, the estimated Jaccard similarity of near ones, the share of n-grams that the document contains."""
+    text: str
+    document: int
+    """Its number among those read, from 0; in train the row in the source files."""
+    place: str | None
+    """Its file and line, where known."""
+    found: str
+    """The document; of a longer one, from some words before what it contains."""
+    documents: int
+    """How many hold the text."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON; of a long document the beginning."""
+        return asdict(self) | {"found": beginning(self.found), "similarity": round(self.similarity, 3)}
+
+    def shown(self) -> dict[str, Any]:
+        """As an example: of both texts, where they are long, the beginning."""
+        return self.as_dict() | {"text": beginning(self.text)}
+
+    @property
+    def rank(self) -> tuple[int, float]:
+        """The higher, the plainer a leak it is."""
+        return -KINDS.index(self.kind), self.similarity
+
+
+@dataclass(frozen=True, eq=False)
+class Holding:
+    """What one corpus holds of dev and test."""
+
+    corpus: str
+    leaks: tuple[Leak, ...]
+    documents: Mapping[Kind, int]
+    """Documents that hold some example, by their plainest match."""
+    words: Mapping[Kind, int]
+    """Of these documents."""
+    digests: frozenset[int]
+    """Of these documents (`text_hash`)."""
+    overlap: float
+    """The share of test texts of which at least half of the n-grams stand anywhere in it."""
+    dropped: bool = False
+    """Whether the corpus is read without these documents."""
+
+    def examples(self, most: int) -> list[Leak]:
+        """So many of each kind, the plainest first, those of test before those of dev."""
+        chosen = sorted(self.leaks, key=lambda leak: (-leak.rank[0], leak.split != "test", -leak.similarity, leak.index))
+        return [leak for kind in KINDS for leak in [each for each in chosen if each.kind == kind][:most]]
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Examples by split and kind."""
+        found = Counter((leak.split, leak.kind) for leak in self.leaks)
+        return {split: {kind: found[split, kind] for kind in KINDS} for split in JUDGING if any(found[split, kind] for kind in KINDS)}
+
+    def facts(self) -> dict[str, Any]:
+        """For `study.json`."""
+        told = {"documents": {kind: self.documents[kind] for kind in KINDS}, "words": {kind: self.words[kind] for kind in KINDS}}
+        return {**self.counts(), **told, "dropped": self.dropped}
+
+
+class Sought:
+    """Dev and test of a task, prepared to be looked for in what is learned from."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self._splits = {name: task.splits[name] for name in JUDGING}
+        texts = [text for split in self._splits.values() for text in split.documents()]
+        self._judged = Judged(texts)
+        # Where two texts are judged together, each is looked for by itself.
+        self._items = [(name, row) for name, split in self._splits.items() for row in range(len(split)) for _ in split.inputs]
+        self._test = np.array([name == "test" for name, _ in self._items], dtype=bool)
+
+    def finder(self, where: Callable[[], Where | None] = lambda: None) -> LeakFinder:
+        """Looks through one corpus."""
+        return LeakFinder(self._judged, where)
+
+    def holding(self, corpus: str, finder: LeakFinder) -> Holding:
+        """What the finder has found by now."""
+        overlapping = finder.overlapping()
+        leaks: dict[tuple[str, int], Leak] = {}
+        for number in np.flatnonzero(np.isin(self._judged.unique_of, list(finder.best))).tolist():
+            (name, row), text = self._items[number], int(self._judged.unique_of[number])
+            match, split = finder.best[text], self._splits[name]
+            # The text as it stands there: an equal one may differ in case.
+            own = split.inputs[(number - self._first(name)) % len(split.inputs)][row]
+            where = None if match.place is None else place(*match.place)
+            leak = Leak(
+                corpus, name, int(split.index[row]), match.kind, match.similarity, own, match.document, where, match.document_text,
+                finder.holders[text],
+            )  # fmt: skip
+            if (before := leaks.get((name, row))) is None or leak.rank > before.rank:
+                leaks[name, row] = leak
+        share = float(overlapping[self._test].mean()) if self._test.any() else 0.0
+        return Holding(
+            corpus, tuple(leaks.values()), dict(_all(finder.documents)), dict(_all(finder.words)), frozenset(finder.digests), share
+        )
+
+    def in_train(self) -> Holding:
+        """What of them stands in the task's own train."""
+        train = self.task.train
+        holding = self.in_texts(TRAIN, train.documents())
+        rows = np.repeat(train.index, len(train.inputs))
+        return replace(holding, leaks=tuple(replace(leak, document=int(rows[leak.document])) for leak in holding.leaks))
+
+    def in_texts(self, name: str, texts: Iterable[str]) -> Holding:
+        """What of them stands in texts in memory."""
+        finder = self.finder()
+        for text in texts:
+            finder.add(text)
+        return self.holding(name, finder)
+
+    def in_corpus(self, name: str, corpus: Corpus, rejects: Path | None) -> Holding:
+        """What of them stands in a corpus. One pass serves all: checking it, its sample, and whatever it holds."""
+        finder = self.finder(lambda: corpus.place)
+        corpus.scan(rejects, finder.add)
+        return self.holding(name, finder)
+
+    def _first(self, name: str) -> int:
+        return 0 if name == JUDGING[0] else len(self._splits[JUDGING[0]]) * len(self._splits[JUDGING[0]].inputs)
+
+
+def refuse_test_set(task: Task, holding: Holding, corpus: Corpus) -> None:
+    """See that a corpus is not the test set: that it does not hold most of it as documents of their own.
+
+    Raises:
+        DataError: it does.
+    """
+    test, items = task.test, many(task.kind.item)
+    same = [leak for leak in holding.leaks if leak.split == "test" and leak.kind != "contained"]
+    if holding.dropped or 2 * len(same) <= len(test):
+        return
+    files = set(test.files) & set(corpus.files)
+    where = f" ({min(files)} is read as both)" if files else ""
+    raise DataError(
+        f"the corpus {holding.corpus!r} is the test set: {len(same):,} of the {len(test):,} test {items} are documents of it{where}; a "
+        "model that is pretrained on it has seen the exam. Name other text, or say `leaks: drop` under `data:` to read it without "
+        "them; to read test's text on purpose, say so: `pretrain: {corpus: task, include: [test]}`"
+    )
+
+
+def note_of(task: Task, holding: Holding) -> str | None:
+    """What is said of leaks before anything is spent; None where there are none."""
+    if not holding.leaks:
+        return None
+    judged, items = sum(len(task.splits[name]) for name in JUDGING), many(task.kind.item)
+    counts = Counter(leak.kind for leak in holding.leaks)
+    where = "train" if holding.corpus == TRAIN else f"the corpus {holding.corpus!r}"
+    told = f"LEAK: {len(holding.leaks):,} of the {judged:,} {items} that are judged by "
+    if len(counts) == 1:
+        told += f"stand {HELD[holding.leaks[0].kind]} in {where}"
+    else:
+        told += f"stand in {where} ({', '.join(f'{counts[kind]:,} {HELD[kind]}' for kind in KINDS if counts[kind])})"
+    if holding.dropped:
+        documents, words = sum(holding.documents.values()), sum(holding.words.values())
+        return f"{told}; it is read without the documents that hold them: {documents:,}, {words:,} words (`leaks: drop`)"
+    if holding.corpus == TRAIN:
+        return f"{told}: models learn from them, which may flatter the scores; `acclimate leaks` shows them"
+    if holding.corpus.startswith("task ") and holding.corpus != "task unlabeled":
+        return f"{told}: what is trained on it has seen them; `acclimate leaks` shows them"
+    mend = "say `leaks: drop` under `data:` to read every corpus without them; `acclimate leaks` shows them"
+    return f"{told}: what is trained on it has seen them; {mend}"
+
+
+def beginning(text: str, most: int = MOST_SHOWN) -> str:
+    """A text on one line; of a long one so many characters, and a mark that more follows."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else line[:most].rstrip() + CUT
+
+
+def _all(counts: Mapping[Kind, int]) -> Mapping[Kind, int]:
+    return {kind: counts.get(kind, 0) for kind in KINDS}

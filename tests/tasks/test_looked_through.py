@@ -1,0 +1,133 @@
+"""What of dev and test stands in corpora, train and further tasks is counted, said, dropped when told; a test set is refused."""
+
+import json
+import random
+
+import pytest
+
+from acclimate.errors import DataError
+from acclimate.tasks.opened import Data, DataSettings
+
+
+def text(name, words=20):
+    return " ".join(f"w{random.Random(f'{name} {number}').randrange(10**6)}" for number in range(words))
+
+
+def changed(sentence):
+    words = sentence.split()
+    return " ".join([*words[:8], "otherwise", *words[9:]])
+
+
+TEST, DEV = [text(f"test {number}") for number in range(10)], [text(f"dev {number}") for number in range(6)]
+TRAIN = [text(f"train {number}") for number in range(12)]
+
+
+@pytest.fixture
+def root(tmp_path):
+    for split, texts in (("train", [*TRAIN, changed(TEST[9])]), ("dev", DEV), ("test", TEST)):
+        rows = ({"text": each, "label": "xy"[number % 2]} for number, each in enumerate(texts))
+        (tmp_path / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    documents = [text("one"), TEST[0].upper(), changed(TEST[1]), f"{text('two', 50)} {TEST[2]} {text('three', 50)}", DEV[3], text("four")]
+    (tmp_path / "domain.txt").write_text("\n".join(documents) + "\n")
+    (tmp_path / "general.txt").write_text(f"{text('five')}\n{text('six')}\n")
+    return tmp_path
+
+
+def opened(root, planned=None, dropping=None, **more):
+    data = {"domain": {"path": "domain.txt", "documents": "line"}, "general": "general.txt", **more}
+    data["task"] = {"train": "train.jsonl", "dev": "dev.jsonl", "test": "test.jsonl", **more.get("task", {})}
+    return Data.open(DataSettings.model_validate(data), root, None, planned, dropping)
+
+
+def test_leaks_are_counted_by_corpus_split_and_kind_with_their_places(root):
+    data = opened(root)
+    facts = json.loads(json.dumps(data.facts()["leaks"]))
+    assert facts.keys() == {"train", "domain"}  # nothing stands in the general corpus
+    assert facts["domain"] == {
+        "dev": {"exact": 1, "near": 0, "contained": 0},
+        "test": {"exact": 1, "near": 1, "contained": 1},
+        "documents": {"exact": 2, "near": 1, "contained": 1},
+        "words": {"exact": 40, "near": 20, "contained": 120},
+        "dropped": False,
+    }
+    found = {(leak.split, leak.index): leak for leak in data.found.holdings["domain"].leaks}
+    assert {key: (leak.kind, leak.document) for key, leak in found.items()} == {
+        ("test", 0): ("exact", 1),
+        ("test", 1): ("near", 2),
+        ("test", 2): ("contained", 3),
+        ("dev", 3): ("exact", 4),
+    }
+    assert found["test", 2].place == f"{root / 'domain.txt'}:4"
+    assert (found["test", 0].text, found["test", 0].found, found["test", 0].similarity) == (TEST[0], TEST[0].upper(), 1.0)
+    (leak,) = data.found.holdings["train"].leaks
+    assert (leak.split, leak.index, leak.kind, leak.document) == ("test", 9, "near", 12)
+    assert data.facts()["overlap"] == {"domain": 0.2, "general": 0.0}  # as ever: of test, half or more of the 10-grams
+
+
+def test_leaks_are_said_with_their_mend(root):
+    train, domain = (note for note in opened(root).notes() if note.startswith("LEAK"))
+    assert train.startswith("LEAK: 1 of the 16 texts that are judged by stand nearly in train: models learn from them")
+    assert "4 of the 16 texts that are judged by stand in the corpus 'domain' (2 word for word, 1 nearly, 1 within longer" in domain
+    assert "say `leaks: drop` under `data:`" in domain
+
+
+def test_what_leaks_is_dropped_from_corpora_when_told_and_a_worker_reads_the_same(root):
+    kept, dropped = opened(root), opened(root, leaks="drop")
+    assert list(dropped.corpora["domain"].documents()) == [text("one"), text("four")]
+    assert dropped.corpora["domain"].fingerprint != kept.corpora["domain"].fingerprint
+    assert dropped.corpora["general"].fingerprint == kept.corpora["general"].fingerprint
+    assert len(dropped.task.train) == len(kept.task.train) == 13  # what is in train stays
+    facts = dropped.facts()
+    assert facts["leaks"]["domain"] == kept.facts()["leaks"]["domain"] | {"dropped": True}
+    assert (facts["corpora"]["domain"]["documents"], facts["corpora"]["domain"]["leaked"]) == (2, 4)
+    assert facts["overlap"] == kept.facts()["overlap"]
+    assert any("it is read without the documents that hold them: 4, 180 words (`leaks: drop`)" in note for note in dropped.notes())
+    worker = opened(root, dropped.fingerprints(), dropped.found.dropping, leaks="drop")
+    assert list(worker.corpora["domain"].documents()) == [text("one"), text("four")]
+
+
+def test_unlabelled_texts_of_the_task_are_looked_through_and_dropped_from_too(root):
+    (root / "more.txt").write_text(f"{TEST[5]}\n{text('seven')}\n")
+    task = {"unlabeled": {"path": "more.txt", "documents": "line"}}
+    kept = opened(root, task=task)
+    assert kept.facts()["leaks"]["task unlabeled"]["test"]["exact"] == 1
+    dropped = opened(root, task=task, leaks="drop")
+    assert list(dropped.documents("task").documents()) == [*kept.task.train.documents(), text("seven")]
+    assert dropped.documents("task").fingerprint != kept.documents("task").fingerprint
+    worker = opened(root, dropped.fingerprints(), dropped.found.dropping, task=task, leaks="drop")
+    assert list(worker.documents("task").documents()) == list(dropped.documents("task").documents())
+
+
+def test_a_corpus_that_is_the_test_set_is_an_error_unless_it_is_read_without(root):
+    (root / "domain.txt").write_text("\n".join([*TEST[:4], *map(changed, TEST[4:6]), text("one")]) + "\n")
+    with pytest.raises(
+        DataError, match=r"the corpus 'domain' is the test set: 6 of the 10 test texts are documents of it; .*`leaks: drop`"
+    ):
+        opened(root).refuse_test_sets()
+    dropped = opened(root, leaks="drop")
+    dropped.refuse_test_sets()
+    assert list(dropped.corpora["domain"].documents()) == [text("one")]
+    with pytest.raises(DataError, match=r"'domain' is the test set: 10 of the 10 .*test\.jsonl is read as both"):
+        opened(root, domain="test.jsonl").refuse_test_sets()
+    with pytest.raises(DataError, match="nothing is left of the corpus 'domain'"):
+        opened(root, domain="test.jsonl", leaks="drop")
+
+
+def test_a_long_text_that_contains_the_whole_test_set_is_said_and_no_error(root):
+    (root / "domain.txt").write_text(" ".join([text("one"), *TEST, text("two")]) + "\n")
+    data = opened(root)
+    data.refuse_test_sets()
+    assert data.facts()["leaks"]["domain"]["test"]["contained"] == 10
+
+
+def test_of_pairs_each_text_is_looked_for_and_an_item_counts_once(root):
+    for split, texts in (("train", TRAIN), ("dev", DEV), ("test", TEST)):
+        rows = (
+            {"a": one, "b": other, "label": "xy"[number % 2]}
+            for number, (one, other) in enumerate(zip(texts[::2], texts[1::2], strict=True))
+        )
+        (root / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (root / "domain.txt").write_text("\n".join([TEST[3], TEST[4], TEST[5], text("one")]) + "\n")
+    data = opened(root, task={"kind": "pair", "text": "a", "text_b": "b"})
+    leaks = data.found.holdings["domain"].leaks
+    assert [(leak.index, leak.kind, leak.text) for leak in leaks] == [(1, "exact", TEST[3]), (2, "exact", TEST[4])]
