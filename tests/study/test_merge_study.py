@@ -1,5 +1,8 @@
 """`merge` in a study: with the base, with another recipe, and at several weights, which make a recipe each."""
 
+import json
+import shutil
+
 import pytest
 import torch
 
@@ -88,6 +91,14 @@ def test_a_recipe_that_goes_on_from_another_is_merged_with_what_that_left(tiny_w
 def test_the_mean_of_a_model_with_itself_is_refused(tiny_world, tmp_path):
     with pytest.raises(SettingsError, match="merge: nothing stands between base and this model"):
         prepare(study(tiny_world, {"none": ["merge", {"finetune": SHORT}]}), tmp_path, tmp_path / "store")
+    with pytest.raises(SettingsError, match=r"recipes\.b: merge: nothing stands between a and this model"):
+        prepare(study(tiny_world, {"a": [DAPT], "b": [DAPT, {"merge": {"model": "a"}}, {"finetune": SHORT}]}), tmp_path, tmp_path / "store")
+
+
+def test_models_that_differ_in_a_setting_alone_are_merged(tiny_world, tmp_path):
+    other = {"pretrain": DAPT["pretrain"] | {"lr": 1e-3}}
+    recipes = {"a": [DAPT, {"finetune": SHORT}], "b": [other, {"merge": {"model": "c"}}, {"finetune": SHORT}], "c": [DAPT]}
+    prepare(study(tiny_world, recipes), tmp_path, tmp_path / "store")
 
 
 def test_another_architecture_or_vocabulary_is_refused_when_it_is_planned(tiny_world, tmp_path):
@@ -97,6 +108,24 @@ def test_another_architecture_or_vocabulary_is_refused_when_it_is_planned(tiny_w
     pruned = [{"prune": {"size": 30}}, "merge", {"finetune": SHORT}]
     with pytest.raises(SettingsError, match=r"recipes\.pruned: merge: base has 51 entries in its vocabulary, and the model 30"):
         prepare(study(tiny_world, {"pruned": pruned}), tmp_path, tmp_path / "store")
+
+
+def test_another_vocabulary_of_the_same_size_is_refused_when_it_is_planned(tiny_world, tmp_path):
+    shutil.copytree(tiny_world / "model", tmp_path / "other")
+    file = tmp_path / "other" / "tokenizer.json"
+    words = json.loads(file.read_text())
+    entries = words["model"]["vocab"]
+    one, two = list(entries)[-2:]
+    entries[one], entries[two] = entries[two], entries[one]
+    file.write_text(json.dumps(words))
+    recipes = {
+        "theirs": {"base": str(tmp_path / "other"), "stages": [{"pretrain": DAPT["pretrain"] | {"lr": 1e-3}}]},
+        "mine": [DAPT, {"merge": {"model": "theirs"}}, {"finetune": SHORT}],
+    }
+    with pytest.raises(SettingsError, match=r"recipes\.mine: merge: theirs has another vocabulary of the same size"):
+        prepare(study(tiny_world, recipes), tmp_path, tmp_path / "store")
+    shutil.copyfile(tiny_world / "model" / "tokenizer.json", file)
+    prepare(study(tiny_world, recipes), tmp_path, tmp_path / "store")
 
 
 def test_the_base_and_what_became_of_it_are_merged(tiny_world, tmp_path):

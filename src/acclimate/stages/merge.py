@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import model_validator
@@ -59,13 +58,13 @@ class Merge(Stage):
 
     def check(self, given: Sizes, task: Task | None) -> Sizes:
         other = given.beside[self.model]
-        if replace(given, beside={}) == replace(other, beside={}):
-            raise SettingsError(f"merge: nothing stands between {self.model} and this model: the mean of the two is what they are")
         if (other.config.get("model_type"), other.hidden, other.layers) != (given.config.get("model_type"), given.hidden, given.layers):
             raise SettingsError(f"merge: {self.model} has another architecture, or other sizes: there is no mean of the two")
         if other.entries != given.entries and given.config.get(NEW_FROM) != other.entries:
             entries = f"{other.entries:,} entries in its vocabulary, and the model {given.entries:,}"
             raise SettingsError(f"merge: {self.model} has {entries}: their rows do not belong together")
+        if other.source is not given.source and None not in (words := (other.vocabulary, given.vocabulary)) and words[0] != words[1]:
+            raise SettingsError(f"merge: {self.model} has another vocabulary of the same size: their rows do not belong together")
         return given
 
     def run(self, parent: "ModelFolder | None", context: Context) -> Outcome:

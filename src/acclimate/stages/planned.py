@@ -2,11 +2,13 @@
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, NamedTuple, Self
 
 from acclimate.data.sample import Measured
 from acclimate.errors import SettingsError
-from acclimate.modeling.base_files import NEW_FROM, has_tensors
+from acclimate.files import digest_json
+from acclimate.modeling.base_files import NEW_FROM, TOKENIZER, has_tensors, read_tokenizer
 from acclimate.modeling.families import Family, dimensions_of, family_of
 from acclimate.modeling.fast_paths import FastPaths
 from acclimate.modeling.longest import LONGEST_DEFAULT, check_length, longest
@@ -73,6 +75,13 @@ class Sizes:
     def entries(self) -> int:
         """Of the vocabulary."""
         return dimensions_of(self.config).vocabulary
+
+    @cached_property
+    def vocabulary(self) -> str | None:
+        """The digest of its entries with their ids; None where a stage has changed those that its source had."""
+        if self.source is None or self.entries != dimensions_of(self.source.config).vocabulary or NEW_FROM in self.config:
+            return None
+        return digest_json(sorted(read_tokenizer(self.source.folder / TOKENIZER).get_vocab(with_added_tokens=True).items()))
 
     @property
     def bytes(self) -> int:

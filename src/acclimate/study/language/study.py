@@ -91,9 +91,10 @@ class Study(Settings):
 
     @property
     def compared(self) -> dict[str, Recipe]:
-        """The recipes that are run, by name: all but those that only make a model for others to go on from, and answer nothing."""
-        gone_on_from = {recipe.base.end_of for recipe in self.recipes.values() if isinstance(recipe.base, EndOf)}
-        found = {name: recipe for name, recipe in self.recipes.items() if recipe.answers or name not in gone_on_from}
+        """The recipes that are run, by name: all but those that only make a model for others, and answer nothing."""
+        needed = {recipe.base.end_of for recipe in self.recipes.values() if isinstance(recipe.base, EndOf)}
+        needed |= {name for recipe in self.recipes.values() for stage in recipe.stages for name in stage.beside()}
+        found = {name: recipe for name, recipe in self.recipes.items() if recipe.answers or name not in needed}
         return found or self.recipes
 
     @model_validator(mode="wrap")

@@ -167,6 +167,8 @@ class _Paths:
         for place, link in enumerate(links):
             stage, its_seed = link.stage, first if place <= shared else seed
             beside = tuple((name, self._beside(name, start, its_seed, labels)) for name in stage.beside())
+            if same := [name for name, key in beside if before is not None and key == before.key]:
+                raise SettingsError(f"recipes.{recipe}: {stage.word()}: nothing stands between {same[0]} and this model: the two are one")
             apart = apart or (place > shared and (stage.draws() or "labels" in stage.reads() or bool(beside)))
             at, earlier = (before, its_seed, labels, beside), _earlier(stage, links[:place])
             search = None
