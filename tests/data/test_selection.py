@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from acclimate.data.corpus import Corpus
 from acclimate.data.digests import text_hash
-from acclimate.data.selection import bm25, candidates, dsir
+from acclimate.data.selection import bm25, candidates, dsir, ranked
 from acclimate.data.selection.candidates import Candidates
 from acclimate.data.selection.ranked import KEPT, Best, Budget, Nearest
 from acclimate.data.selection.settings import Selection
@@ -115,7 +115,7 @@ def test_bm25_gives_bm25s_own_scores_in_whatever_chunks_the_documents_come(monke
 
 def test_bm25_looks_further_until_the_budget_is_full(monkeypatch):
     pytest.importorskip("bm25s")
-    monkeypatch.setattr(bm25, "first_guess", lambda *_: 1)
+    monkeypatch.setattr(ranked, "first_guess", lambda *_: 1)
     documents = list(dict.fromkeys(drawn_texts(300)))
     found = bm25.choose(documents[:2], among(documents), Budget(None, 50))
     assert len(found.numbers) == 50
@@ -159,8 +159,6 @@ def test_the_best_are_those_of_a_sort_and_fill_the_budget_with_one_document_at_m
 
 
 def test_best_forgets_what_can_no_longer_be_chosen(monkeypatch):
-    from acclimate.data.selection import ranked
-
     monkeypatch.setattr(ranked, "KEPT", 10)
     draws, best = np.random.default_rng(0).random(1000), Best(Budget(None, 20))
     for first in range(0, 1000, 7):

@@ -21,11 +21,12 @@ STUDY = (
     DATA
     + """
     near: {{ select: {{ like: task, among: domain, method: dsir, tokens: 400 }} }}
+    alike: {{ select: {{ like: near, among: domain, method: knn, documents: 10 }} }}
     few: {{ select: {{ among: [near, domain], method: random, documents: 20 }} }}
 seeds: 2
 recipes:
   tfidf: {{ base: tfidf }}
-  near: [pretrain: {{ corpus: {{ near: 1, few: 1 }}, tokens: 500, batch_tokens: 256 }}, finetune: {{ epochs: 1, min_steps: 0 }}]
+  near: [pretrain: {{ corpus: {{ near: 1, few: 1, alike: 1 }}, tokens: 500, batch_tokens: 256 }}, finetune: {{ epochs: 1, min_steps: 0 }}]
 """
 )
 
@@ -83,11 +84,13 @@ def test_a_corpus_is_chosen_once_for_all_seeds_and_its_cost_is_that_of_those_who
     stages = json.loads((out / "study.json").read_text())["stages"]
     chose = [stage for stage in stages if stage["role"] == "selects"]
     assert [(stage["does"].split(" (")[0], stage["recipes"], stage["runs"]) for stage in chose] == [
-        ("select near", ["near"], 2), ("select few", ["near"], 2),
+        ("select near", ["near"], 2), ("select few", ["near"], 2), ("select alike", ["near"], 2),
     ]  # fmt: skip
     read = next(stage for stage in stages if stage["role"] == "pretrains")
-    assert read["selected"] == {"near": chose[0]["key"], "few": chose[1]["key"]}
+    assert read["selected"] == {"near": chose[0]["key"], "few": chose[1]["key"], "alike": chose[2]["key"]}
     assert read["metrics"]["corpora"]["few"]["documents"] == 20
+    base = next(stage for stage in stages if stage["role"] == "start")
+    assert chose[2]["parent"] == base["key"]
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from acclimate.data.selection.ranked import Budget, Choice
 from acclimate.data.selection.settings import LEARNING_TASK, Selection
 from acclimate.errors import DataError, Interrupted
 from acclimate.evaluation.cost import Cost, PeakMemory
+from acclimate.stages import nearest_states
 from acclimate.stages.base import Context, Outcome, Role, Stage
 from acclimate.stages.planned import Reads, Sizes, Work
 from acclimate.tasks.task import Task
@@ -29,7 +30,8 @@ from acclimate.versions import version
 if TYPE_CHECKING:
     from acclimate.modeling.folder import ModelFolder
 
-CHARACTERS_A_SECOND = {"random": 2e7, "dsir": 6e6, "bm25": 2e6}  # of all passes on one core, roughly
+CHARACTERS_A_SECOND = {"random": 2e7, "dsir": 6e6, "bm25": 2e6, "knn": 1e7}  # of all passes on one core, roughly
+LIBRARIES = {"bm25": ("bm25s",), "knn": ("torch", "transformers", "tokenizers")}  # besides numpy
 MOST_TEXTS = 10_000  # to which documents are nearest; of more, so many are taken, spread over all
 LIKE_AT_ONCE = 4096
 
@@ -64,7 +66,7 @@ class Selecting(Stage):
         return False
 
     def keyed(self) -> dict[str, Any]:
-        libraries = ("bm25s",) if self.of.method == "bm25" else ()
+        libraries = LIBRARIES.get(self.of.method, ())
         like = "" if self.of.method == "random" else "task" if self._like_task else "corpus"
         return {"stage": self.stage, "like": like, **self.of.keyed(), "libraries": {name: version(name) for name in libraries}}
 
@@ -75,7 +77,13 @@ class Selecting(Stage):
 
     def work(self, given: Sizes, reads: Reads) -> Work:
         characters = sum(found.sample.characters for name in self.of.sources for found in reads.texts.get(name, ()))
-        return Work(0, seconds=1 + characters / CHARACTERS_A_SECOND[self.of.method])
+        seconds = 1 + characters / CHARACTERS_A_SECOND[self.of.method]
+        if not self.of.asks_base:
+            return Work(0, seconds=seconds)
+        room = given.length(None) - reads.special
+        found = [each for name in self.of.sources for each in reads.texts[name]]
+        tokens = sum(min(each.tokens, each.sample.documents * room) for each in found)
+        return Work(0, operations=2 * given.body * tokens, seconds=seconds)  # forward alone
 
     def run(self, parent: "ModelFolder | None", context: Context) -> Outcome:
         if not context.runtime.devices.is_main:
@@ -90,7 +98,7 @@ class Selecting(Stage):
         candidates = Candidates([data.documents(name) for name in self.of.sources], judged, told)
         runtime.reporter.start(context.title, 1, 0)
         with PeakMemory() as memory:
-            choice, notes = self._choice(candidates, context)
+            choice, notes = self._choice(candidates, context, parent)
             if not len(choice.numbers):
                 raise DataError(f"data.corpora.{self.name}: no document of {' and '.join(self.of.sources)} can be chosen")
             tests = tuple(data.task.test.documents()) if data.task is not None else None
@@ -103,7 +111,7 @@ class Selecting(Stage):
             return frozenset()
         return frozenset((*task.judging, *(text_hash(text) for split in (task.dev, task.test) for text in split.documents())))
 
-    def _choice(self, candidates: Candidates, context: Context) -> tuple[Choice, tuple[str, ...]]:
+    def _choice(self, candidates: Candidates, context: Context, parent: "ModelFolder | None") -> tuple[Choice, tuple[str, ...]]:
         budget, seed = Budget(self.of.tokens, self.of.documents), self.of.seed or 0
         notes: list[str] = []
         if self.of.method == "random":
@@ -115,7 +123,11 @@ class Selecting(Stage):
             if len(texts) > MOST_TEXTS:
                 notes.append(f"{self.name}: of the {len(texts):,} texts of {self.of.like} {MOST_TEXTS:,}, spread over all, were looked at")
                 texts = [texts[place * len(texts) // MOST_TEXTS] for place in range(MOST_TEXTS)]
-            choice = bm25.choose(texts, candidates, budget)
+            if self.of.asks_base:
+                assert parent is not None
+                choice = nearest_states.choose(parent, texts, candidates, budget, context)
+            else:
+                choice = bm25.choose(texts, candidates, budget)
         if not budget.filled(choice.tokens):
             notes.append(f"{self.name}: all {len(choice.numbers):,} documents that can be chosen are fewer than {self.of.told()}")
         return choice, tuple(notes)

@@ -14,14 +14,13 @@ from numpy.typing import NDArray
 
 from acclimate.data.ragged import IntArray, Ragged
 from acclimate.data.selection.candidates import Candidates
-from acclimate.data.selection.ranked import Budget, Choice, Floats, Nearest
+from acclimate.data.selection.ranked import Budget, Choice, Floats, Nearest, Size, nearest_of_each
 from acclimate.data.selection.words import words_of
 from acclimate.errors import MissingExtraError
 
 K1, B = 1.5, 0.75  # bm25s's own, of Lucene's variant
 MOST_COMMON = 0.5  # share of the documents; words in more than that have an idf below 0.7, and are most of the work
 TEXTS_AT_ONCE = 64
-MOST_KEPT = 1 << 24  # numbers of documents, over all texts
 
 
 def check_installed() -> None:
@@ -78,31 +77,19 @@ class Counts:
 
 
 def choose(texts: Sequence[str], candidates: Candidates, budget: Budget) -> Choice:
-    """The nearest document of every text, then the second nearest, ...: one pass to count, one to find them.
-
-    How many of each are needed shows when their lists are laid together, so a pass more is made where they were too short.
-    """
+    """The nearest document of every text, then the second nearest, ...: one pass to count, one or more to find them."""
     asking = words_of(texts)
     counts = Counts.of(asking)
     for chunk in candidates.chunks():
         counts.add(chunk.words())
     asked = counts.asked(asking)
-    most = first_guess(budget, len(texts), counts.documents, counts.words)
-    while True:
-        nearest = Nearest(len(texts), most)
+
+    def see(nearest: Nearest) -> None:
         for chunk in candidates.chunks():
             if len(chunk.numbers):
                 _add(nearest, chunk.numbers, chunk.words(), counts, asked)
-        longest = min(counts.documents, max(1, MOST_KEPT // len(texts)))
-        if most >= longest or nearest.full(budget):
-            return nearest.chosen(budget)
-        most = min(longest, 4 * most)
 
-
-def first_guess(budget: Budget, texts: int, documents: int, words: int) -> int:
-    """Documents of each text that should be enough: four times those that it would take if no two texts had one in common."""
-    wanted = budget.documents if budget.documents is not None else (budget.tokens or 0) * documents / max(1, words)
-    return int(np.clip(4 * wanted / texts, 8, max(1, documents)))
+    return nearest_of_each(len(texts), Size(counts.documents, counts.words), budget, see)
 
 
 def _add(nearest: Nearest, numbers: IntArray, words: Ragged, counts: Counts, asked: list[IntArray]) -> None:

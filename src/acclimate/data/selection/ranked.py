@@ -1,5 +1,6 @@
 """Documents in the order in which they are chosen, kept while they are streamed by: the best of all, or the nearest of each text."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from acclimate.data.ragged import IntArray
 
 Floats = NDArray[np.float64]
+MOST_LISTED = 1 << 24  # numbers of documents, over all texts to which they are near
 KEPT = 1 << 20  # documents that are kept without looking whether they are still among the best
 
 
@@ -41,6 +43,14 @@ class Choice(NamedTuple):
     """[N] the text (of those that they are to be like) to which each is near."""
     rank: IntArray | None = None
     """[N] as the how manyth nearest of that text, from 1."""
+
+
+class Size(NamedTuple):
+    """Of all candidates together."""
+
+    documents: int
+    words: int
+    """And marks."""
 
 
 class Best:
@@ -107,3 +117,23 @@ class Nearest:
     def full(self, budget: Budget) -> bool:
         """Whether so many of each text are enough."""
         return budget.filled(self.chosen(budget).tokens)
+
+
+def nearest_of_each(texts: int, size: Size, budget: Budget, see: Callable[[Nearest], None]) -> Choice:
+    """The nearest documents of each of so many texts that fill the budget; `see` shows all documents to what it is given.
+
+    How many of each are needed shows when their lists are laid together, so they are seen once more where the lists were too short.
+    """
+    most, longest = first_guess(texts, size, budget), min(size.documents, max(1, MOST_LISTED // texts))
+    while True:
+        nearest = Nearest(texts, min(most, longest))
+        see(nearest)
+        if most >= longest or nearest.full(budget):
+            return nearest.chosen(budget)
+        most *= 4
+
+
+def first_guess(texts: int, size: Size, budget: Budget) -> int:
+    """Documents of each text that should be enough: four times those that it would take if no two texts had one in common."""
+    wanted = budget.documents if budget.documents is not None else (budget.tokens or 0) * size.documents / max(1, size.words)
+    return int(np.clip(4 * wanted / texts, 8, max(8, size.documents)))

@@ -8,7 +8,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from acclimate.data.corpus import CorpusSettings
 from acclimate.settings import Settings
 
-Method = Literal["dsir", "bm25", "random"]
+Method = Literal["knn", "bm25", "dsir", "random"]
 LEARNING_TASK = "task"  # in `like`: the texts of the task's training split
 DRAWING: tuple[Method, ...] = ("dsir", "random")
 
@@ -23,7 +23,8 @@ class Selection(Settings):
     """The corpus that is chosen from, or several."""
     method: Method = "dsir"
     """`dsir`: importance resampling by hashed words and pairs of words (Xie et al. 2023); `bm25`: the nearest documents of each text by
-    BM25, the first of all, then the second, ...; `random`: the baseline of both."""
+    BM25, the first of all, then the second, ...; `knn`: the same by the cosine of the mean hidden states that the study's base has of them;
+    `random`: the baseline."""
     tokens: int | None = Field(default=None, gt=0)
     """Documents are taken until they have so many tokens: words and marks, counted without a model, whose pieces are more."""
     documents: int | None = Field(default=None, gt=0)
@@ -47,6 +48,11 @@ class Selection(Settings):
     def sources(self) -> tuple[str, ...]:
         """The corpora that it chooses from."""
         return (self.among,) if isinstance(self.among, str) else self.among
+
+    @property
+    def asks_base(self) -> bool:
+        """Whether the study's base is run over all of the text."""
+        return self.method == "knn"
 
     @property
     def named(self) -> tuple[str, ...]:

@@ -65,7 +65,7 @@ def contradictions(study: "Study", whole: bool = True) -> Iterator[Mistake]:
         corpora = ", ".join(study.data.corpora_by_name()) or "NAME"
         mend = f"; held-out text is one, too: `task: {{kind: perplexity, on: [{corpora}]}}`" if answers else ""
         yield Mistake(("data",), f"there is no `task`, and {_some(reading, 'reads', 'read')} it{mend}")
-    yield from selection_mistakes(study.data)
+    yield from selection_mistakes(study.data, study.base in (RANDOM, *study.table.baseline_names))
     yield from _unknown_scores(study)
     compared = any(stage.role in ANSWERING for recipe in study.recipes.values() for stage in recipe.stages)
     task = study.data.task

@@ -8,8 +8,11 @@ from acclimate.study.language.yaml import Place
 from acclimate.tasks.opened import DataSettings
 
 
-def selection_mistakes(data: DataSettings) -> Iterator[Mistake]:
-    """Every corpus that a selection names must be there, and the way from one to the next must end in files."""
+def selection_mistakes(data: DataSettings, base_is_none: bool) -> Iterator[Mistake]:
+    """Every corpus that a selection names must be there, and the way from one to the next must end in files.
+
+    `base_is_none`: the study's base is no pretrained model.
+    """
     selections = data.selections()
     circles = {name: way for name in selections if (way := _circle(selections, name))}
     for name, selection in selections.items():
@@ -21,6 +24,8 @@ def selection_mistakes(data: DataSettings) -> Iterator[Mistake]:
         for key, names in (("like", like), ("among", selection.sources)):
             also = (LEARNING_TASK,) if key == "like" else ()
             yield from (Mistake((*path, key), wrong) for other in names if (wrong := _unknown(data, name, other, also)))
+        if selection.asks_base and base_is_none:
+            yield Mistake((*path, "method"), f"{selection.method} asks the study's `base`, which is no pretrained model here; name one")
         if name in circles:
             yield Mistake(path, f"goes in a circle: {' needs '.join(circles[name])}")
     for name in getattr(data.task, "corpora_named", ()):

@@ -80,6 +80,10 @@ class Chains:
             self._made[name] = self._with(self._start_of(name, recipe).begun(), name, recipe.stages, recipe.draw)
         return self._made[name]
 
+    def base(self) -> Chain:
+        """The chain of the study's base alone."""
+        return self._start("data", self._study.base, 0)
+
     def _with(self, chain: Chain, recipe: str, stages: tuple[Stage, ...], draw: int) -> Chain:
         for stage in stages:
             task = self._data.task_called(stage.about())

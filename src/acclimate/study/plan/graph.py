@@ -216,12 +216,20 @@ class _Paths:
         """The key of the stage that chooses this corpus; `link` is a stage that reads it."""
         if name not in self.selected:
             stage = Selecting(of=self.data.selections[name], judged=self.data.task is not None, name=name)
-            source = link.given.source
-            given = stage.check(Sizes() if source is None else Sizes.of(source), self.data.task)
-            node = self._node(ChainLink(stage, 0, given), None, self.study.seed_list[0], "all", (), 0)
-            self.given.setdefault(node.key, given)
-            self.selected[name] = self.nodes.setdefault(node.key, replace(node, title=stage.title())).key
+            source, before = link.given.source, None
+            given = Sizes() if source is None else Sizes.of(source)
+            if stage.of.asks_base:
+                chain = self.chains.base()
+                before, given = self._of_data(chain.links[0], None), chain.end
+            self.selected[name] = self._of_data(ChainLink(stage, 0, given), before).key
         return self.selected[name]
+
+    def _of_data(self, link: ChainLink, before: Node | None) -> Node:
+        """The node of a stage that stands before all recipes: the same for all of their seeds and label budgets."""
+        link.stage.check(link.given, self.data.task)
+        node = self._node(link, before, self.study.seed_list[0], "all", (), 0)
+        self.given.setdefault(node.key, link.given)
+        return self.nodes.setdefault(node.key, replace(node, title=link.stage.title()))
 
     def _content(self, what: str, labels: str, seed: int) -> str:
         if (what, labels, seed) not in self.content:
