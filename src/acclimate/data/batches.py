@@ -15,6 +15,7 @@ The batch of a step is a pure function of (seed, step): there is no loader state
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,9 @@ from acclimate.data.tokens import TokenStore
 from acclimate.data.windows import Windows
 from acclimate.errors import DataError, SettingsError
 from acclimate.randomness import generator
+
+if TYPE_CHECKING:
+    from acclimate.data.in_turn import Stepwise
 
 TARGET_INDEX = "target_index"
 PER_POSITION = "target_"
@@ -238,7 +242,7 @@ class RampedOrder:
     Small batches make many steps of few tokens while there is much to learn from each; a part is a batch of the `TokenOrder` below.
     """
 
-    def __init__(self, order: TokenOrder, parts: int, ramp: int) -> None:
+    def __init__(self, order: "Stepwise", parts: int, ramp: int) -> None:
         assert parts > 0
         assert ramp >= 0
         self._order = order

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from acclimate.data.batches import Batch, RampedOrder, TokenOrder, assemble, evaluation_batches
+from acclimate.data.batches import Batch, assemble, evaluation_batches
+from acclimate.data.in_turn import Stepwise
 from acclimate.data.masking import mask_tokens
 from acclimate.data.tokens import TokenStore, mask_token, special_ids, special_tokens, word_starts
 from acclimate.data.windows import Windows
@@ -54,7 +55,7 @@ class MaskedText:
 
     store: TokenStore
     windows: Windows
-    order: TokenOrder | RampedOrder
+    order: Stepwise
     vocabulary: Vocabulary
     rate: float
     seed: int

@@ -179,6 +179,13 @@ class Stage(Searchable):
         """
         raise NotImplementedError
 
+    def replays(self) -> tuple[str, ...]:
+        """Of the corpora that it reads those that only keep what the model knew: no recipe is compared by them.
+
+        Where the study has none by that name, the text that comes with acclimate is taken.
+        """
+        return ()
+
     def variants(self) -> "Mapping[str, Stage]":
         """Where it was written as several of its kind, each by what is added to its recipe's name, such as ` @0.25`; else none."""
         return {}

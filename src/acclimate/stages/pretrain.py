@@ -1,14 +1,13 @@
 """Continued pretraining by masked language modelling on the domain's or the task's text (Gururangan et al. 2020: DAPT, TAPT)."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-import numpy as np
 from pydantic import Field, model_validator
 
-from acclimate.data.batches import TokenOrder
+from acclimate.data.batches import RampedOrder
 from acclimate.data.corpus import Corpus
 from acclimate.data.mixture import Mixture, in_words, reads_of, shares
 from acclimate.data.unknown import nothing_to_mask, unknown_words
@@ -22,7 +21,8 @@ from acclimate.settings import MOST_EPOCHS
 from acclimate.stages.base import Context, Outcome, Role, Stage
 from acclimate.stages.pace import Course, EncoderPace
 from acclimate.stages.planned import Reads, Sizes, Work
-from acclimate.stages.pretraining_steps import RAMP_PARTS, Steps, planned_tokens
+from acclimate.stages.pretraining_steps import RAMP_PARTS, Steps
+from acclimate.stages.pretraining_work import notes_of, work_of
 from acclimate.tasks.opened import Data
 from acclimate.tasks.split import with_groups
 from acclimate.tasks.task import Task
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from acclimate.stages.trainer import EncoderTrainer
 
 
+GENERAL = "general"  # the corpus that is replayed
 EPOCHS, TASK_EPOCHS = 1.0, 10.0  # where nothing is said
 
 
@@ -41,12 +42,18 @@ class Pretrain(EncoderPace, Stage):
     """Continue pretraining with masked language modelling on unlabelled text."""
 
     version: ClassVar[int] = 7
-    silent: ClassVar[Mapping[str, Any]] = {"new_rows_first": 0.0}
+    silent: ClassVar[Mapping[str, Any]] = {"new_rows_first": 0.0, "replay": 0.0, "order": "mixed"}
     role: ClassVar[Role] = "pretrains"
     stage: Literal["pretrain"] = "pretrain"
     corpus: Mixture = "domain"
     """A corpus of `data`, or `task`: the texts of the whole training split and of the task's unlabelled files. Several at once with how
     often each is read in an epoch: `{wiki: 1, speeches: 0.25}` takes all of the one and a fixed quarter of the other."""
+    order: Literal["mixed", "one after another"] = "mixed"
+    """Several corpora: texts of all of them in every step, or all that the budget has of the first, then of the second, as they are
+    written; one schedule of the learning rate goes over them all."""
+    replay: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the tokens read that are text of `general`, against forgetting; each epoch takes other text of it, until all was read.
+    Without a `general` in `data` it is the text that comes with acclimate."""
     include: tuple[Literal["dev", "test"], ...] = ()
     """With `corpus: task`, also read the texts (never the labels) of these splits; the results say so."""
     tokens: int | None = Field(default=None, gt=0)
@@ -94,13 +101,29 @@ class Pretrain(EncoderPace, Stage):
             raise ValueError("give `tokens` or `epochs`, not both")
         if self.include and self.corpus != "task":
             raise ValueError("`include` goes with `corpus: task`")
+        if self.in_turn and len(shares(self.corpus)) == 1:
+            raise ValueError("`order: one after another` goes with several corpora, such as `corpus: {wiki: 1, speeches: 0.25}`")
+        if self.replay and GENERAL in shares(self.corpus):
+            raise ValueError(f"`replay` mixes `{GENERAL}` in, which `corpus` reads already; leave one of them out")
         return self
 
+    @property
+    def in_turn(self) -> bool:
+        """Whether corpora are read one after another."""
+        return self.order != "mixed"
+
     def title(self) -> str:
-        return f"{self.word()} on {in_words(self.corpus)}"
+        return f"{self.word()} on {in_words(self.corpus)}" + (f", replay {self.replay:g}" if self.replay else "")
 
     def reads(self) -> tuple[str, ...]:
-        return (*reads_of(self.corpus), *(f"{split} text" for split in self.include))
+        return (*reads_of(self.corpus), *(f"{split} text" for split in self.include), *self.replays())
+
+    def replays(self) -> tuple[str, ...]:
+        return (GENERAL,) if self.replay else ()
+
+    def shares(self) -> dict[str, float]:
+        """How often each corpus is read in an epoch; what is replayed comes last, and once."""
+        return {**shares(self.corpus), **dict.fromkeys(self.replays(), 1.0)}
 
     def seeds_apart(self) -> bool:
         return (self.seeds or ("all" if self.corpus == "task" else "first")) == "all"
@@ -113,6 +136,8 @@ class Pretrain(EncoderPace, Stage):
             "mask_rate": self.mask_rate or MASK_RATES,
             "max_length": self.max_length or LONGEST_DEFAULT,
             "ramp_parts": RAMP_PARTS if self.batch_ramp else None,
+            # The order of a mapping is no part of a key.
+            **({"order": list(shares(self.corpus))} if self.in_turn else {}),
         }
 
     def sliver(self) -> Self:
@@ -139,7 +164,7 @@ class Pretrain(EncoderPace, Stage):
         given.check_training(self.max_length, self.gradient_checkpointing)
         if self.new_rows_first and NEW_FROM not in given.config:
             raise SettingsError("new_rows_first: no `extend` stands before it, so no row is new; leave it out")
-        held = dict.fromkeys(shares(self.corpus), (self.heldout_share, self.heldout_tokens))
+        held = dict.fromkeys(self.shares(), (self.heldout_share, self.heldout_tokens))
         if any(given.heldout[name] != held[name] for name in held.keys() & given.heldout.keys()):
             raise SettingsError(
                 "two pretrainings read the same corpus and hold out different parts of it: the second would be "
@@ -148,29 +173,10 @@ class Pretrain(EncoderPace, Stage):
         return replace(given, pretrained=True, heldout={**given.heldout, **held})
 
     def work(self, given: Sizes, reads: Reads) -> Work:
-        length = given.length(self.max_length)
-        stored = epoch = 0.0  # bytes of the text in the cache, tokens of an epoch with special ones
-        wide = 2 if given.entries <= 1 << 16 else 4
-        for name, share in shares(self.corpus).items():
-            found = reads.texts[name]
-            tokens = sum(each.tokens for each in found)
-            windows = sum(each.windows(max(1, length - reads.special)) for each in found)
-            held = min(self.heldout_tokens, self.heldout_share * tokens)
-            epoch += share * (tokens + reads.special * windows) * (1 - held / max(tokens, 1.0))
-            stored += wide * tokens + 8 * sum(each.sample.documents for each in found)
-        trained, warm = planned_tokens(self, epoch, length)
-        if not given.fresh_head or not self.head_warmup:
-            warm = 0.0
-        head = (self.mask_rate or given.family.mask_rate) * given.entries * given.hidden
-        assert given.source is not None
-        return Work(
-            given.bytes,
-            tokens=round(trained + warm),
-            # A fresh head learns alone first: the body runs forward only.
-            operations=6 * (given.body + head) * trained + (2 * given.body + 6 * head) * warm,
-            cache_bytes=round(stored * (2 if len(shares(self.corpus)) > 1 else 1)),  # several corpora are also kept as one
-            cache_key=("tokens", given.source.digest, given.entries, reads.fingerprints),
-        )
+        return work_of(self, given, reads)
+
+    def notes(self, given: Sizes, reads: Callable[[], Reads]) -> tuple[str, ...]:
+        return tuple(notes_of(self, given, reads())) if self.replay else ()
 
     def run(self, parent: "ModelFolder | None", context: Context) -> Outcome:
         from acclimate.evaluation.heldout_loss import Heldout
@@ -186,8 +192,8 @@ class Pretrain(EncoderPace, Stage):
         words = Vocabulary.of(parent.tokenizer(), self.whole_word)
         length, special = sequence_length(self.max_length, parent), len(words.prefix) + len(words.suffix)
         corpora, held = self.documents(context.data), (self.heldout_share, self.heldout_tokens)
-        text = read_text(corpora, shares(self.corpus), parent, context, length - special, *held)
-        lengths = text.training.length.astype(np.int64) + special
+        text = read_text(corpora, self.shares(), parent, context, length - special, *held).replaying(self.replays(), self.replay)
+        lengths = text.lengths(special)
         rate = self.mask_rate or MASK_RATES.get(parent.config["model_type"], MASK_RATES["others"])
 
         def masked(seed: int) -> tuple[MaskedText, Steps]:
@@ -198,14 +204,13 @@ class Pretrain(EncoderPace, Stage):
         model, fresh = load_mlm(parent, context.seed, self.dropout)
         rows_moved = watch_new_rows(model, parent)
         with EncoderTrainer.of(context, parent, model, self, masked_share=rate) as trainer:
-            heldout = Heldout.of(text.store, text.heldout, words, trainer.micro)
+            heldout = Heldout.of(text.store, text.heldout, words, trainer.micro, self.replays())
             trainer.notes += [*self._notes(planned, text), *text.notes(), *heldout.notes()]
             if fresh:
                 # In an order of its own: the training proper begins with texts and masks that the head has not just seen.
                 self._train_head(trainer, masked(seed_of(context.seed, "head alone"))[0], planned.steps)
             judge, before = heldout.judge(trainer.devices), Before(trainer, heldout)
-            every = self.evaluate_every(planned.steps, planned.tokens, heldout.tokens)
-            course = Course(planned.steps, every, self.patience)
+            course = Course(planned.steps, self.evaluate_every(planned.steps, planned.tokens, heldout.tokens), self.patience)
             if self.new_rows_first:
                 result = fit_rows_first(trainer, parent, objective, judge, course, self.new_rows_first)
             else:
@@ -214,6 +219,8 @@ class Pretrain(EncoderPace, Stage):
                 raise DataError(nothing_to_mask(in_words(self.corpus)))
             best = before.best(result)
             trainer.notes += before.notes(result)
+            text = text.after(planned.order, special, result.tokens)
+            trainer.notes += text.replayed(self.replays())
             trainer.save()
         metrics = {
             "heldout_loss_before": before.loss,
@@ -221,17 +228,17 @@ class Pretrain(EncoderPace, Stage):
             "heldout_accuracy": best.get("heldout_accuracy"),
             "heldout_tokens": heldout.tokens,
             **text.measured(best, heldout.batches.keys()),
-            "windows": len(lengths),
+            "windows": len(text.training),
             "steps_passed_over": result.passed_over,
             **result.measured(),
             **before.kept(result),
             "tokens": trainer.tokens,
             "micro_tokens": trainer.micro,
-            "epochs": round(result.tokens / int(lengths.sum()), 3),
+            "epochs": round(result.tokens / planned.epoch, 3),
             "fresh_mlm_head": fresh,
             **rows_moved(),
         }
-        return trainer.outcome(metrics, trainer.flops(float(lengths.mean()), masked_share=rate))
+        return trainer.outcome(metrics, trainer.flops(float(text.training.length.mean()) + special, masked_share=rate))
 
     def _train_head(self, trainer: "EncoderTrainer", objective: "MaskedText", steps: int) -> None:
         """Train a fresh head alone, before a training of so many steps: through random weights nothing but noise would reach the body."""
@@ -248,7 +255,7 @@ class Pretrain(EncoderPace, Stage):
 
     def _notes(self, planned: "Steps", text: "PretrainingText") -> Iterator[str]:
         """What should be known of what is read."""
-        if self.batch_ramp and isinstance(planned.order, TokenOrder):
+        if self.batch_ramp and not isinstance(planned.order, RampedOrder):
             yield "batches did not grow: batch_tokens hold a single window of the longest"
         if self.include:
             yield f"the text of {' and '.join(self.include)} was read in pretraining, as asked"
@@ -257,7 +264,7 @@ class Pretrain(EncoderPace, Stage):
 
     def documents(self, data: Data) -> dict[str, Corpus]:
         """The corpora this stage reads, by name, with the texts of dev or test only where the settings ask for them."""
-        corpora = {name: data.documents(name) for name in shares(self.corpus)}
+        corpora = {name: data.documents(name) for name in self.shares()}
         if self.include:
             assert data.task is not None
             splits = [data.task.splits[split] for split in self.include]

@@ -18,8 +18,8 @@ class Before:
         self._trainer, self._heldout = trainer, heldout
         self._kept = Checkpoints(trainer.context.work / "before")
         self.loss: float | None = None
-        """Held-out, nats a masked token; None where there is nothing to ask for, and so nothing to compare."""
-        if heldout.batches:
+        """Held-out, nats a masked token; None where there is nothing to judge by."""
+        if heldout.judges:
             self.loss = trainer.remember("before", lambda: self._measured()["heldout_loss"])
             if trainer.devices.is_main:
                 self._kept.save_best(trainer.module)

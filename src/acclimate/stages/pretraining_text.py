@@ -3,12 +3,13 @@
 import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from acclimate.data.corpus import Corpus
 from acclimate.data.held_out import Stretches, hold_out, take
+from acclimate.data.in_turn import Stepwise
 from acclimate.data.ragged import IntArray
 from acclimate.data.sentences import LEAST_WORDS
 from acclimate.data.tokens import TokenStore
@@ -58,6 +59,44 @@ class PretrainingText:
     special tokens not counted."""
     sizes: dict[str, "Sizes"]
     """By corpus."""
+    windows: dict[str, int]
+    """How many of those that are read belong to each corpus, in the order in which they stand there."""
+
+    def lengths(self, special: int) -> dict[str, IntArray]:
+        """Tokens of each window that is read [N], `special` ones included, by corpus."""
+        ends = np.cumsum(list(self.windows.values()))[:-1]
+        return dict(zip(self.windows, np.split(self.training.length.astype(np.int64) + special, ends), strict=True))
+
+    def replaying(self, names: Collection[str], share: float) -> Self:
+        """The same where these corpora are no part of an epoch: beside it so much of them is read that it is this share of all tokens."""
+        own = sum(facts["training_tokens"] for name, facts in self.facts.items() if name not in names)
+        tokens = round(own * share / (1 - share))
+        read = {name: {"share": tokens / max(1, self.facts[name]["training_tokens"]), "training_tokens": tokens} for name in names}
+        return replace(self, facts={name: facts | read.get(name, {}) for name, facts in self.facts.items()})
+
+    def after(self, order: Stepwise, special: int, tokens: int) -> Self:
+        """The same with `read_tokens` of each corpus, when so many tokens of an order have been read, `special` ones of each window too."""
+        found, reached, step = np.zeros(len(self.windows), dtype=np.int64), 0, 0
+        ends = np.cumsum(list(self.windows.values()))
+        while reached < tokens:
+            indices = order.batch(step)
+            lengths = self.training.length[indices].astype(np.int64)
+            found += np.bincount(np.searchsorted(ends, indices, side="right"), lengths, len(ends)).astype(np.int64)
+            reached, step = reached + int(lengths.sum()) + special * len(indices), step + 1
+        read = dict(zip(self.windows, found.tolist(), strict=True))
+        return replace(self, facts={name: facts | {"read_tokens": read[name]} for name, facts in self.facts.items()})
+
+    def replayed(self, names: Collection[str]) -> Iterator[str]:
+        """How much of these corpora was read beside the others, once that is counted."""
+        whole = sum(facts["read_tokens"] for facts in self.facts.values())
+        for name in names:
+            read, once = self.facts[name]["read_tokens"], self._once(name)
+            times = f", which is all of it {read / once:.1f} times" if read > once else f" of {once:,}"
+            yield f"{name}: {read:,} tokens were replayed{times}, {read / max(1, whole):.1%} of what was read"
+
+    def _once(self, name: str) -> int:
+        facts = self.facts[name]
+        return max(1, int(facts["tokens"] - facts["heldout_tokens"] - facts["left_out_tokens"]))
 
     def notes(self) -> Iterator[str]:
         """What should be known of what is not read, and what cannot be judged."""
@@ -109,6 +148,7 @@ def read_text(
     training: list[Windows] = []
     held: dict[str, Windows] = {}
     facts: dict[str, dict[str, Any]] = {}
+    windows: dict[str, int] = {}
     begin = 0
     for name, part in parts.items():
         store, kept, out = part.store, within(*part.read, room), within(*part.held, room)
@@ -116,6 +156,7 @@ def read_text(
         if len(kept) and not len(read):
             raise DataError(f"corpus: nothing of {name!r} would be read: {shares[name]:g} of its {len(kept)} windows is less than one")
         training.append(_from(begin, read))
+        windows[name] = len(read)
         if len(out):
             held[name] = _from(begin, out)
         facts[name] = {
@@ -137,7 +178,7 @@ def read_text(
         name: Sizes(part.store.total - unknown * part.store.unknown, part.store.bytes, part.store.unknown_bytes)
         for name, part in parts.items()
     }
-    return PretrainingText(joined, whole, held, facts, sizes)
+    return PretrainingText(joined, whole, held, facts, sizes, windows)
 
 
 def _divided(corpus: Corpus, parent: ModelFolder, context: Context, heldout: float, most: int) -> Divided:

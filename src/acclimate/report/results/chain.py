@@ -1,6 +1,6 @@
 """How one model came to be: its run, and the stages from the base to it, found in the facts of a study."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -53,8 +53,7 @@ class Chain:
     @property
     def corpora(self) -> tuple[str, ...]:
         """The corpora that its pretrainings learned from, by name."""
-        named = (name for stage in self.pretrainings if (corpus := stage.settings.get("corpus")) for name in shares(corpus))
-        return tuple(dict.fromkeys(named))
+        return _corpora(self.pretrainings)
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -64,8 +63,7 @@ class Chain:
     @property
     def read(self) -> tuple[str, ...]:
         """All corpora that its stages read, by name: those that a vocabulary was cut to, too."""
-        named = (name for stage in self.stages if (corpus := stage.settings.get("corpus")) for name in shares(corpus))
-        return tuple(dict.fromkeys(named))
+        return _corpora(self.stages)
 
     @cached_property
     def base(self) -> Mapping[str, Any] | None:
@@ -92,3 +90,14 @@ class Chain:
         # A pretraining on the task also reads its unlabelled texts.
         names = [*own, *(f"task {name}" for name in self.tasks), *self.read, *(["task unlabeled"] if "task" in self.read else [])]
         return list(dict.fromkeys(str(each) for name in names for each in by_name.get(name) or ()))
+
+
+def _corpora(stages: Iterable[StageFact]) -> tuple[str, ...]:
+    """What they read, by name; of what they mixed in themselves their metrics tell."""
+    named = (
+        name
+        for stage in stages
+        if (corpus := stage.settings.get("corpus"))
+        for name in (*shares(corpus), *(stage.metrics.get("corpora") or {}))
+    )
+    return tuple(dict.fromkeys(named))

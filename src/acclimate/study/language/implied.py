@@ -26,7 +26,8 @@ def with_task(study: Study) -> tuple[Study, str | None]:
     kind = next((kind for kind in study.kinds if kind.model_fields["kind"].default == KIND), None)
     score = next((stage for stage in study.table.stages if stage.word() == STAGE), None)
     stages = (stage for recipe in study.recipes.values() for stage in recipe.stages if stage.role == "pretrains")
-    corpora = tuple(dict.fromkeys(source for stage in stages for name in stage.reads() for source in study.data.sources(name)))
+    read = dict.fromkeys(name for stage in stages for name in stage.reads() if name not in stage.replays())
+    corpora = tuple(dict.fromkeys(source for name in read for source in study.data.sources(name)))
     if kind is None or score is None or not corpora:
         raise SettingsError(
             "there is no `task`, and no recipe is pretrained, so there is nothing by which recipes could be compared: name a `task`; "

@@ -19,6 +19,7 @@ from acclimate.study.language.contradictions import MOST_RUNS, contradictions, t
 from acclimate.study.language.counts import Budget, Seeds
 from acclimate.study.language.mistakes import Mistake, as_written, describe, mistakes_in
 from acclimate.study.language.recipe import TABLE, Recipe
+from acclimate.study.language.replayed import with_general
 from acclimate.study.language.stage_table import StageTable, written_out
 from acclimate.study.language.yaml import Document, load
 from acclimate.tasks import KINDS
@@ -104,6 +105,7 @@ class Study(Settings):
         document = written.document if written is not None else None
         try:
             study, written_as = _each_variant(handler(value))
+            study = with_general(study)
             if study.number_of_runs > MOST_RUNS:
                 raise SettingsError(describe([too_many_runs(study)], document))
         except ValidationError as error:

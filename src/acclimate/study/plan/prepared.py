@@ -9,6 +9,7 @@ from typing import Self
 
 from acclimate.errors import DataError, SettingsError
 from acclimate.locks import Patience
+from acclimate.study.language import replayed
 from acclimate.study.language.implied import with_task
 from acclimate.study.language.study import Study, refuse_incomplete
 from acclimate.study.plan.graph import Plan
@@ -48,7 +49,7 @@ class Prepared:
         """What is to be known of the data, and of the label budgets."""
         task, seed = self.data.task, self.study.seed_list[0]
         budgets = [] if task is None else [note for labels in self.budget_sizes for note in told(task, labels, seed)]
-        return (*self.data.notes(), *budgets)
+        return (*self.data.notes(), *replayed.notes(self.study), *budgets)
 
     def with_chosen(self) -> Self:
         """With the corpora of `select` that have been chosen by now."""

@@ -1,0 +1,100 @@
+"""`pretrain: {replay: 0.05}` and `order: one after another`: what is read, counted, planned, refused, and said."""
+
+import json
+
+import pytest
+from tests.study.conftest import sentence, tiny_model
+
+from acclimate.errors import SettingsError
+from acclimate.stages.pretrain import Pretrain
+from acclimate.study.language.study import parse_study
+from acclimate.study.plan.prepared import prepare
+from acclimate.study.run import Options
+from acclimate.study.single import run_stage
+
+FEW = {"batch_tokens": 128, "head_warmup": 0, "patience": None, "evaluations": 1}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    import random
+
+    folder, rng = tmp_path_factory.mktemp("replay"), random.Random(0)
+    tiny_model(folder / "model")
+    for name, topic, count in (("domain", "sport", 200), ("general", "music", 30), ("other", "trade", 100)):
+        (folder / f"{name}.txt").write_text("".join(f"{sentence(topic, rng)} {sentence(topic, rng)}\n" for _ in range(count)))
+    return folder
+
+
+def run(folder, out, settings, *names):
+    options = Options(folder / out, folder / "store", engine="inline", say=lambda _: None)
+    data = {name: str(folder / f"{name}.txt") for name in ("domain", *names) if name != "other"}
+    if "other" in names:
+        data["corpora"] = {"other": str(folder / "other.txt")}
+    return run_stage(str(folder / "model"), "pretrain", {**FEW, **settings}, data, 0, options)
+
+
+def test_a_share_of_what_is_read_is_general_text_and_all_of_it_is_counted(folder):
+    made = run(folder, "replayed", {"epochs": 2, "replay": 0.25}, "general").measured
+    corpora = made["metrics"]["corpora"]
+    read = {name: facts["read_tokens"] for name, facts in corpora.items()}
+    assert read["domain"] == 2 * corpora["domain"]["training_tokens"]
+    assert read["general"] / sum(read.values()) == pytest.approx(0.25, abs=0.02)
+    assert corpora["general"]["training_tokens"] == pytest.approx(corpora["domain"]["training_tokens"] / 3, rel=0.01)
+    assert corpora["general"]["heldout_loss"] > 0
+    assert made["metrics"]["heldout_loss_after"] == corpora["domain"]["heldout_loss"]  # general text does not choose the weights
+    assert made["metrics"]["epochs"] == pytest.approx(2, abs=0.05)
+    (note,) = (note for note in made["notes"] if "replayed" in note)
+    assert note.startswith(f"general: {read['general']:,} tokens were replayed, which is all of it")
+
+
+def test_a_budget_in_tokens_counts_what_is_replayed(folder):
+    metrics = run(folder, "budget", {"tokens": 4000, "replay": 0.25}, "general").measured["metrics"]
+    assert metrics["tokens"] == pytest.approx(4000, rel=0.05)
+
+
+def test_without_a_general_corpus_the_text_of_the_package_is_taken_and_that_is_said(folder):
+    data = {"domain": str(folder / "domain.txt")}
+    study = parse_study({"base": "acclimate-tiny", "data": data, "recipes": {"r": [{"pretrain": {"replay": 0.05}}]}})
+    assert study.data.general.path == "acclimate-general"
+    assert parse_study({"base": "acclimate-tiny", "data": data, "recipes": {"r": ["pretrain"]}}).data.general is None
+    prepared = prepare(study, folder, folder / "store")
+    assert prepared.data.corpora["general"].facts.documents > 100
+    assert not any("so all of it is replayed" in note for note in prepared.notes)
+    assert "general: what is replayed comes with acclimate, as by `data: {general: acclimate-general}`" in prepared.notes
+
+
+def test_corpora_are_read_one_after_another_as_they_are_written(folder):
+    settings = {"epochs": 1, "order": "one after another", "max_length": 16}
+    first, second = (
+        run(folder, name, {**settings, "corpus": corpus}, "other").measured["metrics"]
+        for name, corpus in (("there", {"domain": 1, "other": 2}), ("back", {"other": 2, "domain": 1}))
+    )
+    mixed = run(folder, "mixed", {"epochs": 1, "corpus": {"domain": 1, "other": 2}, "max_length": 16}, "other").measured["metrics"]
+    for metrics in (first, second, mixed):
+        assert {name: facts["read_tokens"] for name, facts in metrics["corpora"].items()} == {
+            name: facts["training_tokens"] for name, facts in metrics["corpora"].items()
+        }
+    assert len({first["heldout_loss_after"], second["heldout_loss_after"], mixed["heldout_loss_after"]}) == 3
+
+
+def test_the_order_in_which_they_are_written_is_part_of_the_key():
+    there, back = (Pretrain(corpus=corpus, order="one after another").keyed() for corpus in ({"a": 1.0, "b": 2.0}, {"b": 2.0, "a": 1.0}))
+    assert json.dumps(there, sort_keys=True) != json.dumps(back, sort_keys=True)
+    assert not {"order", "replay"} & Pretrain().keyed().keys()
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"replay": 1.0}, "replay"),
+        ({"replay": -0.1}, "replay"),
+        ({"replay": 0.05, "corpus": "general"}, "`replay` mixes `general` in, which `corpus` reads already"),
+        ({"replay": 0.05, "corpus": {"domain": 1, "general": 0.5}}, "`replay` mixes `general` in"),
+        ({"order": "one after another"}, "goes with several corpora"),
+        ({"order": "shuffled", "corpus": {"domain": 1, "general": 0.5}}, "one after another"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(settings, said):
+    with pytest.raises(SettingsError, match=said):
+        parse_study({"base": "acclimate-tiny", "data": {"domain": "d.txt", "general": "g.txt"}, "recipes": {"r": [{"pretrain": settings}]}})
