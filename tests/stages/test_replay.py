@@ -84,6 +84,19 @@ def test_the_order_in_which_they_are_written_is_part_of_the_key():
     assert not {"order", "replay"} & Pretrain().keyed().keys()
 
 
+def test_what_is_masked_has_one_key_however_it_is_said():
+    plain, words, spans = (Pretrain(**settings).keyed() for settings in ({}, {"whole_word": True}, {"masking": "spans"}))
+    assert Pretrain(masking="tokens").keyed() == plain
+    assert Pretrain(masking="words").keyed() == Pretrain(masking="words", whole_word=True).keyed() == words
+    assert len({json.dumps(each, sort_keys=True) for each in (plain, words, spans, Pretrain(mask_rate_end=0.2).keyed())}) == 4
+    assert not {"masking", "mask_rate_end"} & words.keys()
+
+
+def test_spans_and_a_falling_rate_train(folder):
+    metrics = run(folder, "spans", {"epochs": 1, "masking": "spans", "mask_rate": 0.3, "mask_rate_end": 0.1}).measured["metrics"]
+    assert metrics["heldout_loss_after"] < metrics["heldout_loss_before"] or metrics["kept"] == "before"
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
@@ -91,6 +104,9 @@ def test_the_order_in_which_they_are_written_is_part_of_the_key():
         ({"replay": -0.1}, "replay"),
         ({"replay": 0.05, "corpus": "general"}, "`replay` mixes `general` in, which `corpus` reads already"),
         ({"replay": 0.05, "corpus": {"domain": 1, "general": 0.5}}, "`replay` mixes `general` in"),
+        ({"masking": "spans", "whole_word": True}, "`whole_word` masks words, and `masking: spans` something else"),
+        ({"masking": "letters"}, "masking"),
+        ({"mask_rate_end": 0}, "mask_rate_end"),
         ({"order": "one after another"}, "goes with several corpora"),
         ({"order": "shuffled", "corpus": {"domain": 1, "general": 0.5}}, "one after another"),
     ],

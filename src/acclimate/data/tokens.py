@@ -207,7 +207,9 @@ def word_starts(tokenizer: Tokenizer) -> npt.NDArray[np.bool_]:
         by_mark = ([token for piece, token in words.items() if piece.startswith(marks)] for marks in (BYTE_LEVEL_SPACES, METASPACE))
         starts = max(by_mark, key=len)
     if not starts:
-        raise SettingsError("whole_word: this model's vocabulary does not mark where words begin — set whole_word: false")
+        raise SettingsError(
+            "whole_word: this model's vocabulary does not mark where words begin — set whole_word: false, or masking: tokens"
+        )
     table[starts] = True
     table[list(added)] = True  # an added token is a word of its own
     return table

@@ -35,18 +35,19 @@ class Vocabulary:
     word_start: NDArray[np.bool_] | None  # [V] begins a word; for whole-word masks: None masks pieces
     prefix: tuple[int, ...]  # before every sequence, e.g. [CLS]
     suffix: tuple[int, ...]  # after it, e.g. [SEP]
+    spans: bool = False  # masks runs of whole words
 
     @classmethod
-    def of(cls, tokenizer: Tokenizer, whole_word: bool) -> Self:
-        """That of a tokenizer; where words begin only for `whole_word`, since not every vocabulary tells.
+    def of(cls, tokenizer: Tokenizer, whole_word: bool, spans: bool = False) -> Self:
+        """That of a tokenizer; where words begin only for `whole_word` or `spans`, since not every vocabulary tells.
 
         Raises:
             ModelError: the vocabulary has no mask token.
             SettingsError: whole words were asked for, and the vocabulary does not mark where they begin.
         """
         mask_id, _ = mask_token(tokenizer, "be pretrained with masks")
-        size, starts = tokenizer.get_vocab_size(with_added_tokens=True), word_starts(tokenizer) if whole_word else None
-        return cls(size, mask_id, special_tokens(tokenizer), starts, *special_ids(tokenizer))
+        size, starts = tokenizer.get_vocab_size(with_added_tokens=True), word_starts(tokenizer) if whole_word or spans else None
+        return cls(size, mask_id, special_tokens(tokenizer), starts, *special_ids(tokenizer), spans=spans)
 
 
 @dataclass(frozen=True)
@@ -59,11 +60,20 @@ class MaskedText:
     vocabulary: Vocabulary
     rate: float
     seed: int
+    last_rate: float | None = None
+    """What the rate comes to, in equal steps, at the last of `steps` steps (Yang et al. 2023); None: it stays."""
+    steps: int = 1
+
+    def rate_at(self, step: int) -> float:
+        """The share of the tokens that are masked in a step."""
+        if self.last_rate is None:
+            return self.rate
+        return self.rate + (self.last_rate - self.rate) * min(1.0, step / max(1, self.steps - 1))
 
     def batch(self, step: int) -> Batch:
         """The masked global batch of a step."""
         rng = generator(self.seed, "mask", step)
-        return masked(self.store, self.windows, self.order.batch(step), self.vocabulary, self.rate, rng)
+        return masked(self.store, self.windows, self.order.batch(step), self.vocabulary, self.rate_at(step), rng)
 
     def count(self, batch: Batch) -> float:
         """Masked tokens in the batch."""
@@ -86,12 +96,13 @@ def masked(
         special=vocabulary.special,
         rng=rng,
         word_start=vocabulary.word_start,
+        spans=vocabulary.spans,
     )
 
 
 def heldout_batches(store: TokenStore, windows: Windows, vocabulary: Vocabulary, max_tokens: int) -> list[Batch]:
     """All windows, length-sorted, with masks of pieces that are the same in every run, for whatever masks were trained with."""
-    pieces = replace(vocabulary, word_start=None)
+    pieces = replace(vocabulary, word_start=None, spans=False)
     special = len(vocabulary.prefix) + len(vocabulary.suffix)
     # Masks are drawn in groups of one fixed size and cut afterwards: how much memory a machine has must not move them.
     groups = evaluation_batches(windows.length + special, max(MASK_GROUP, int(windows.length.max(initial=0)) + special))

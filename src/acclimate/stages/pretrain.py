@@ -42,7 +42,7 @@ class Pretrain(EncoderPace, Stage):
     """Continue pretraining with masked language modelling on unlabelled text."""
 
     version: ClassVar[int] = 7
-    silent: ClassVar[Mapping[str, Any]] = {"new_rows_first": 0.0, "replay": 0.0, "order": "mixed"}
+    silent: ClassVar[Mapping[str, Any]] = {"new_rows_first": 0.0, "replay": 0.0, "order": "mixed", "masking": None, "mask_rate_end": None}
     role: ClassVar[Role] = "pretrains"
     stage: Literal["pretrain"] = "pretrain"
     corpus: Mixture = "domain"
@@ -76,8 +76,12 @@ class Pretrain(EncoderPace, Stage):
     """Tokens per window, special ones included; default the model's limit, at most 512. Longer documents are cut into windows."""
     mask_rate: float | None = Field(default=None, gt=0, lt=1)
     """Share of tokens masked in training; default .15 (BERT, RoBERTa), .30 for ModernBERT. Evaluation is always at .15."""
+    mask_rate_end: float | None = Field(default=None, gt=0, lt=1)
+    """What the share of masked tokens comes to at the last step, in equal steps from `mask_rate` (Yang et al. 2023); null: it stays."""
+    masking: Literal["tokens", "words", "spans"] | None = None
+    """What is masked: single pieces, whole words, or spans of one to ten whole words (SpanBERT: Joshi et al. 2020); default `tokens`."""
     whole_word: bool = False
-    """Mask whole words instead of pieces."""
+    """The same as `masking: words`."""
     dropout: float | None = Field(default=0.0, ge=0, lt=1)
     """Dropout while pretraining (none: Geiping & Goldstein 2022); null keeps the model's own."""
     heldout_share: float = Field(default=0.02, gt=0, lt=1)
@@ -101,6 +105,8 @@ class Pretrain(EncoderPace, Stage):
             raise ValueError("give `tokens` or `epochs`, not both")
         if self.include and self.corpus != "task":
             raise ValueError("`include` goes with `corpus: task`")
+        if self.whole_word and self.masking not in (None, "words"):
+            raise ValueError(f"`whole_word` masks words, and `masking: {self.masking}` something else; leave one of them out")
         if self.in_turn and len(shares(self.corpus)) == 1:
             raise ValueError("`order: one after another` goes with several corpora, such as `corpus: {wiki: 1, speeches: 0.25}`")
         if self.replay and GENERAL in shares(self.corpus):
@@ -129,13 +135,15 @@ class Pretrain(EncoderPace, Stage):
         return (self.seeds or ("all" if self.corpus == "task" else "first")) == "all"
 
     def keyed(self) -> dict[str, Any]:
-        # `seeds` only chooses seeds, which stand in the key themselves.
-        settings = {name: value for name, value in super().keyed().items() if name != "seeds"}
+        # `seeds` only chooses seeds, which stand in the key themselves; words are masked however that is said.
+        apart = ("seeds", "masking") if self.masking != "spans" else ("seeds",)
+        settings = {name: value for name, value in super().keyed().items() if name not in apart}
         return settings | {
             "epochs": None if self.tokens is not None else self.passes(),
             "mask_rate": self.mask_rate or MASK_RATES,
             "max_length": self.max_length or LONGEST_DEFAULT,
             "ramp_parts": RAMP_PARTS if self.batch_ramp else None,
+            "whole_word": self.whole_word or self.masking == "words",
             # The order of a mapping is no part of a key.
             **({"order": list(shares(self.corpus))} if self.in_turn else {}),
         }
@@ -189,7 +197,7 @@ class Pretrain(EncoderPace, Stage):
         from acclimate.stages.trainer import EncoderTrainer
 
         assert parent is not None
-        words = Vocabulary.of(parent.tokenizer(), self.whole_word)
+        words = Vocabulary.of(parent.tokenizer(), self.whole_word or self.masking == "words", self.masking == "spans")
         length, special = sequence_length(self.max_length, parent), len(words.prefix) + len(words.suffix)
         corpora, held = self.documents(context.data), (self.heldout_share, self.heldout_tokens)
         text = read_text(corpora, self.shares(), parent, context, length - special, *held).replaying(self.replays(), self.replay)
@@ -198,12 +206,12 @@ class Pretrain(EncoderPace, Stage):
 
         def masked(seed: int) -> tuple[MaskedText, Steps]:
             steps = Steps.of(self, lengths, length, seed)
-            return MaskedText(text.store, text.training, steps.order, words, rate, seed), steps
+            return MaskedText(text.store, text.training, steps.order, words, rate, seed, self.mask_rate_end, steps.steps), steps
 
         objective, planned = masked(context.seed)
         model, fresh = load_mlm(parent, context.seed, self.dropout)
         rows_moved = watch_new_rows(model, parent)
-        with EncoderTrainer.of(context, parent, model, self, masked_share=rate) as trainer:
+        with EncoderTrainer.of(context, parent, model, self, masked_share=max(rate, self.mask_rate_end or 0)) as trainer:
             heldout = Heldout.of(text.store, text.heldout, words, trainer.micro, self.replays())
             trainer.notes += [*self._notes(planned, text), *text.notes(), *heldout.notes()]
             if fresh:
@@ -238,7 +246,9 @@ class Pretrain(EncoderPace, Stage):
             "fresh_mlm_head": fresh,
             **rows_moved(),
         }
-        return trainer.outcome(metrics, trainer.flops(float(text.training.length.mean()) + special, masked_share=rate))
+        return trainer.outcome(
+            metrics, trainer.flops(float(text.training.length.mean()) + special, masked_share=(rate + (self.mask_rate_end or rate)) / 2)
+        )
 
     def _train_head(self, trainer: "EncoderTrainer", objective: "MaskedText", steps: int) -> None:
         """Train a fresh head alone, before a training of so many steps: through random weights nothing but noise would reach the body."""

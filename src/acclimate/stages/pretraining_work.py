@@ -36,7 +36,8 @@ def work_of(stage: "Pretrain", given: Sizes, reads: Reads) -> Work:
     trained, warm = _tokens(stage, given, _read(stage, given, reads))
     if not given.fresh_head or not stage.head_warmup:
         warm = 0.0
-    head = (stage.mask_rate or given.family.mask_rate) * given.entries * given.hidden
+    rate = stage.mask_rate or given.family.mask_rate
+    head = (rate + (stage.mask_rate_end or rate)) / 2 * given.entries * given.hidden
     assert given.source is not None
     return Work(
         given.bytes,
