@@ -20,8 +20,8 @@ from acclimate.modeling.fast_paths import FastPaths
 from acclimate.modeling.folder import ModelFolder
 from acclimate.modeling.source import Source, resolve_base
 from acclimate.modeling.trained_base import import_trained
-from acclimate.stages import BASES, STAGES, Searching
-from acclimate.stages.base import ANSWERING, Context, Role, Runtime
+from acclimate.stages import BASES, STAGES, Measure, Searching
+from acclimate.stages.base import ANSWERING, GENERAL_TEXT, Context, Role, Runtime
 from acclimate.stages.planned import Classifier, Sizes, Work
 from acclimate.stages.searchable import number_of
 from acclimate.study.plan import graph
@@ -31,7 +31,7 @@ from acclimate.training.devices import Devices
 from acclimate.training.interrupt import StopRequest
 from acclimate.training.progress import Silent
 
-EVERY = (*STAGES, *BASES)
+EVERY = (*STAGES, *BASES, Measure)
 
 
 @dataclass
@@ -59,6 +59,8 @@ class World:
         return replace(base, pretrained=self.knows_words, classifier=self.classifier, beside={"base": before})
 
     def of(self, stage):
+        if stage.role == "measures":
+            return next(world for world in self.others if world.knows_words and world.data.general is not None)
         if stage.word() in BREAKS_WORDS:
             return next(world for world in self.others if world.breaks_words)
         if not stage.serves:
@@ -99,6 +101,7 @@ KEYS = {
     "linear_tagger": "4779c0a05fdaa7e1",
     "start": "d69e6c6d814ac861",
     "cut": "b4eecfdfd92a6df3",
+    "measure": "02da6883278f20cf",
 }
 
 
@@ -125,7 +128,8 @@ def world(tmp_path_factory):
         write_jsonl(folder / f"{split}.jsonl", [{"text": text, "label": topics[number % 3]} for number, text in enumerate(texts)])
     write_jsonl(folder / "domain.jsonl", [{"text": f"{sentence(topics[number % 3], rng)}"} for number in range(60)])
     task = {split: str(folder / f"{split}.jsonl") for split in ("train", "dev", "test")}
-    data = Data.open(DataSettings.model_validate({"task": task, "domain": str(folder / "domain.jsonl")}), folder, folder / "rejects")
+    settings = DataSettings.model_validate({"task": task, "domain": str(folder / "domain.jsonl")})
+    data = Data.open(settings, folder, folder / "rejects", general="acclimate-general")
     made = World(folder, resolve_base(str(folder / "model"), folder), data)
     (start,) = (stage for stage in BASES if stage.role == "start")
     for random_weights, name in ((False, "start"), (True, "random")):
@@ -273,7 +277,7 @@ def test_what_it_is_to_a_recipe_fits_what_it_reads(stage, world):
     assert stage.answers(world.data.task.kind) == bool(stage.serves)
     assert bool(stage.serves) == (stage.role in ANSWERING) == bool({"labels", "exam"} & set(tried.reads()))
     assert ("labels" in tried.reads()) == (stage.role in ("learns", "baseline"))
-    assert set(tried.reads()) <= {"labels", "exam", "task text", "dev text", "test text", *world.data.corpora}
+    assert set(tried.reads()) <= {"labels", "exam", "task text", "dev text", "test text", GENERAL_TEXT, *world.data.corpora}
     assert tried.beside() == () or all(tried.beside())
     assert not (tried.seeds_apart() is False and stage.serves), "what learns from labels learns from those of every seed"
 
@@ -293,7 +297,8 @@ def test_the_plan_is_told_its_title_its_sizes_and_its_work(stage, world):
     assert isinstance(work, Work)
     assert min(work.disk_bytes, work.tokens, work.operations, work.seconds, work.cache_bytes) >= 0
     assert work.operations + work.seconds > 0
-    assert bool(work.tokens) == (bool(work.operations) and stage.role != "answers"), "tokens are those that are trained on"
+    trains = stage.role not in ("answers", "measures")
+    assert bool(work.tokens) == (bool(work.operations) and trains), "tokens are those that are trained on"
 
 
 @every_stage

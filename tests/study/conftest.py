@@ -77,6 +77,7 @@ def tiny_world(tmp_path_factory):
 
 
 HEAD = """
+forgetting: false
 base: {world}/model
 data:
   domain: {world}/domain.jsonl

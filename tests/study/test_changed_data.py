@@ -22,7 +22,7 @@ def run(world, recipes, change=lambda: None):
     """(the finished study, the stages that stand in the store); `change` is called when the plan is made and nothing is read for it yet."""
     task = {split: f"{split}.jsonl" for split in ("train", "dev", "test")}
     data = {"domain": "domain.jsonl", "task": task}
-    study = parse_study({"base": "model", "data": data, "seeds": 1, "recipes": recipes})
+    study = parse_study({"base": "model", "data": data, "seeds": 1, "forgetting": False, "recipes": recipes})
     said = []
 
     def say(line):

@@ -21,6 +21,7 @@ from acclimate.study.store.artifacts import Store
 
 LANGUAGE = language(stages=(*STAGES, Soup, Nearest))
 DATA = """
+forgetting: false
 base: {world}/model
 data:
   domain: {world}/domain.jsonl

@@ -9,6 +9,7 @@ from .conftest import FILLER, WORDS, write_jsonl
 
 MARKS = r"<<|>>|\[\[|\]\]"
 STUDY = """
+forgetting: false
 base: {world}/model
 data:
   task: {{ train: train.jsonl, dev: dev.jsonl, test: test.jsonl{group} }}

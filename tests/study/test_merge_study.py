@@ -21,7 +21,7 @@ DAPT = {"pretrain": {"tokens": 1500, "batch_tokens": 256, "head_warmup": 0, "pat
 def study(world, recipes, **also):
     task = {split: str(world / f"{split}.jsonl") for split in ("train", "dev", "test")}
     data = {"task": task, "domain": str(world / "domain.jsonl")}
-    return Study.model_validate({"base": str(world / "model"), "data": data, "seeds": 1, "recipes": recipes} | also)
+    return Study.model_validate({"base": str(world / "model"), "data": data, "seeds": 1, "forgetting": False, "recipes": recipes} | also)
 
 
 def test_several_weights_make_a_recipe_each():

@@ -21,6 +21,7 @@ from .conftest import FILLER, WORDS, write_jsonl
 pytestmark = pytest.mark.measured(0)
 
 STUDY = """
+forgetting: false
 base: {world}/model
 data:
   task: {{ kind: multilabel, train: {folder}/train.csv, dev: {folder}/dev.jsonl, test: {folder}/test.jsonl }}

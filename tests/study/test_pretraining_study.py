@@ -13,6 +13,7 @@ from acclimate.objectives.mlm import MaskedText
 from acclimate.study.language.study import load_study
 
 STUDY = """
+forgetting: false
 base: {world}/model
 data:
   domain: {world}/domain.jsonl
@@ -26,6 +27,7 @@ recipes:
 """
 
 TWICE = """
+forgetting: false
 base: {world}/model
 data: {{ domain: {world}/domain.jsonl }}
 seeds: 1
@@ -36,6 +38,7 @@ recipes:
 """
 
 HARMFUL = """
+forgetting: false
 base: {world}/model
 data: {{ domain: {world}/domain.jsonl }}
 seeds: 1
@@ -44,6 +47,7 @@ recipes:
 """
 
 HELD_OUT = """
+forgetting: false
 base: {world}/model
 data:
   task: {{ kind: perplexity, on: {{ held: {{ path: {world}/test.jsonl, text: text }} }} }}

@@ -13,6 +13,7 @@ pytestmark = pytest.mark.measured(0)
 
 OPTIONS = ("--checkpoint-seconds", "0", "--threads", "1")
 KILLED = """
+forgetting: false
 base: {world}/model
 data:
   domain: {world}/domain.jsonl

@@ -94,6 +94,7 @@ def test_the_resolved_study_is_read_again_in_the_same_language(study):
 
 
 SCORED = """
+forgetting: false
 base: {world}/model
 data:
   task: {{ kind: KIND, train: {world}/train.jsonl, dev: {world}/dev.jsonl, test: {world}/test.jsonl }}

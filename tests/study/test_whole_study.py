@@ -219,6 +219,7 @@ def test_predict_and_evaluate_serve_every_kind_of_model(acclimate, finished, tin
 
 
 FAILING = """
+forgetting: false
 base: {world}/model
 data:
   task: {{ train: {world}/train.jsonl, dev: {world}/dev.jsonl, test: {world}/test.jsonl }}

@@ -7,6 +7,7 @@ from acclimate.stages.extend import Extend
 from acclimate.stages.finetune import Finetune
 from acclimate.stages.linear_tagger import LinearTagger
 from acclimate.stages.majority import Majority
+from acclimate.stages.measure import Measure
 from acclimate.stages.merge import Merge
 from acclimate.stages.pretrain import Pretrain
 from acclimate.stages.prompt import Prompt
@@ -18,7 +19,7 @@ from acclimate.stages.start import Start
 from acclimate.stages.tfidf import Tfidf
 from acclimate.stages.zero_shot import ZeroShot
 
-__all__ = ["BASELINES", "BASES", "STAGES", "Cut", "Searching", "Selecting", "Start"]
+__all__ = ["BASELINES", "BASES", "STAGES", "Cut", "Measure", "Searching", "Selecting", "Start"]
 
 STAGES: tuple[type[Stage], ...] = (Prune, Extend, Merge, Pretrain, Finetune, Score, ZeroShot, Prompt, Majority, Tfidf, Bilstm, LinearTagger)
 BASELINES = tuple(stage for stage in STAGES if stage.role == "baseline")  # written as a base, and the only stage of their recipe

@@ -30,10 +30,11 @@ if TYPE_CHECKING:  # torch is loaded by the stages that run, not by reading a st
     from acclimate.training.progress import Reporter
 
 
-Role = Literal["start", "changes", "pretrains", "searches", "selects", "learns", "answers", "baseline"]
+Role = Literal["start", "changes", "pretrains", "searches", "selects", "learns", "answers", "baseline", "measures"]
 ANSWERING = ("learns", "answers", "baseline")  # the roles of stages that leave answers to a task behind
 Serves = Mapping[Form, tuple[Link, ...]]
 USUAL_SCORE = "macro_f1"  # what keys say where `select_by` is silent, whatever the usual score of the kind of task is
+GENERAL_TEXT = "general text"  # what a stage reads that measures what a model knows of it
 LABELS_OF = "labels of "  # what a stage reads that is about another task than the study's, before that one's name
 OWN_BASE = "base"  # among the models that a stage needs besides: what its recipe starts from, where no recipe goes by that name
 TOKEN_RULES = 1  # raise it when the same tokenizer would now give other tokens
@@ -143,8 +144,8 @@ class Stage(Searchable):
     role: ClassVar[Role] = "changes"
     """What it is to a recipe: the model that it `start`s from, a step that `changes` a model without training it, one that `pretrains` it
     on text, one that `learns` a task from labels, one that `answers` the task and trains nothing, or a plain `baseline`, which starts from
-    labelled texts and nothing else. One that `searches` settings of another, or that
-    `selects` a corpus from others, stands beside the recipe."""
+    labelled texts and nothing else. One that `searches` settings of another, or that `selects` a corpus from others, stands beside the
+    recipe, and so does one that `measures` a model: it leaves none behind, and nothing goes on from it."""
     serves: ClassVar[Serves] = {}
     """What it can learn to give, and so which kinds of task it answers: those whose head (`TaskKind.head`) it can train."""
     most_texts: ClassVar[int] = 1
@@ -175,7 +176,7 @@ class Stage(Searchable):
     def reads(self) -> tuple[str, ...]:
         """What of the data it reads: corpora by name, and any of "labels" (of the study's task at its budget), "labels of NAME" (of another
         task), "exam" (dev and test alone, what is right with them), "task text", "train text" (without unlabelled files), "dev text",
-        "test text".
+        "test text", "general text".
         """
         raise NotImplementedError
 

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from acclimate.data.masking import GROUPS
 from acclimate.data.unknown import unknown_words
 from acclimate.errors import SettingsError
 from acclimate.modeling.longest import LONGEST_DEFAULT, check_length
+from acclimate.stages.asked_documents import asking, operations
 from acclimate.stages.base import Context, Outcome, Role, Serves, Stage
 from acclimate.stages.planned import Reads, Sizes, Work
-from acclimate.stages.watched import watched
 from acclimate.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -49,36 +48,26 @@ class Score(Stage):
 
     def work(self, given: Sizes, reads: Reads) -> Work:
         assert reads.task is not None
-        most, tokens = given.length(self.max_length), 0.0
-        for name, split in (("dev", reads.task.dev), ("test", reads.task.test)):
-            for length in reads.texts[f"task {name}"][0].lengths(split.documents()):
-                tokens += length + reads.special * max(1.0, -(-length // (most - reads.special)))
-        # Forward alone, and the vocabulary where something is masked.
-        return Work(given.bytes, operations=2 * tokens * (GROUPS * given.body + given.entries * given.hidden))
+        spent = (
+            operations(given, reads.texts[f"task {name}"][0], split.documents(), reads.special, self.max_length)
+            for name, split in (("dev", reads.task.dev), ("test", reads.task.test))
+        )
+        return Work(given.bytes, operations=sum(spent))
 
     def run(self, parent: "ModelFolder | None", context: Context) -> Outcome:
         from acclimate.evaluation.cost import Cost, PeakMemory, disk_bytes
-        from acclimate.evaluation.document_scores import document_sums, unknown_share
-        from acclimate.modeling.execution import Packed
-        from acclimate.modeling.heads import load_mlm
-        from acclimate.modeling.longest import sequence_length
+        from acclimate.evaluation.document_scores import unknown_share
         from acclimate.stages.decision import Decision
-        from acclimate.stages.trainer import forward_tokens
 
         assert parent is not None
         began, runtime, task = time.monotonic(), context.runtime, context.task()
-        model, fresh = load_mlm(parent, context.seed)
-        assert not fresh, "the plan refuses models without a head"
-        length, devices = sequence_length(self.max_length, parent), runtime.devices
-        micro = forward_tokens(context, model, 1 / GROUPS)
-        packed = Packed(model, runtime.fast).to(devices.device)
+        devices = runtime.devices
+        ask, micro = asking(parent, context, self.max_length)
         with PeakMemory() as memory:
             sums = {}
             for name, split in (("dev", task.dev), ("test", task.test)):
                 started = time.monotonic()
-                told = watched(context, name, micro)
-                sums[name] = document_sums(packed, split.inputs[0], parent.tokenizer(), length, micro, devices, told)
-                runtime.reporter.close()
+                sums[name] = ask(split.inputs[0], name)
             speed = len(task.test) / max(time.monotonic() - started, 1e-9)
             decision = Decision.of(task, "half", sums["dev"], "tokens")
             scores = decision.taken(sums["test"], context.output / "predictions.parquet" if devices.is_main else None)

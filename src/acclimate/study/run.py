@@ -24,6 +24,7 @@ from acclimate.study.language.study import Study
 from acclimate.study.outputs.best import Handover, hand_over
 from acclimate.study.outputs.chosen_blocks import chosen_blocks
 from acclimate.study.outputs.disagreements import disagreements
+from acclimate.study.outputs.forgetting import failures, forgetting, with_general
 from acclimate.study.outputs.learning_curves import write_curves
 from acclimate.study.outputs.origins import base_facts, hub_datasets
 from acclimate.study.outputs.outcomes import (
@@ -157,7 +158,7 @@ def carry_out(prepared: Prepared, options: Options, journal: Journal) -> dict[st
     setup = WorkerSetup(
         prepared.study.data, prepared.root, options.store, prepared.data.fingerprints(), prepared.data.found.dropping, prepared.smoke,
         options.threads, options.precision, options.micro_tokens, options.checkpoint_seconds, prepared.study.fast_paths,
-        steps_are_shown=options.live is not None, tracking=tracking,
+        steps_are_shown=options.live is not None, tracking=tracking, general=prepared.study.general_text,
     )  # fmt: skip
     engine = engine_of(options.engine, options.workers)
     options.say(f"{len(prepared.plan.nodes)} stages for {len(prepared.plan.runs)} runs; {len(prepared.cached)} are there already")
@@ -173,7 +174,7 @@ def write_results(prepared: Prepared, reports: dict[str, Report], options: Optio
     prepared = prepared.with_chosen()
     study, out = prepared.study, options.out
     outcomes = Outcomes.read(prepared.plan, prepared.store, reports)
-    table = rows(study, outcomes)
+    table = with_general(rows(study, outcomes), outcomes)
     assert prepared.data.task is not None, "a study compares recipes on a task"
     task, metric = prepared.data.task, prepared.data.task.kind.metric(study.metric)
     found, largest = verdicts(study, outcomes, task), [*prepared.budget_sizes][-1]
@@ -193,6 +194,7 @@ def write_results(prepared: Prepared, reports: dict[str, Report], options: Optio
         write_selected(prepared.data.chosen, folder)
         write_study(prepared, out, folder)
         about = study_facts(prepared, outcomes, options.command) | {
+            **({"forgetting": forgetting(outcomes, prepared.data.general, largest)} if prepared.data.general is not None else {}),
             "best": _about(handover, metric.name),
             "failed": [{name: row[name] for name in ("recipe", "seed", "labels", "error")} for row in failed],
         }
@@ -226,7 +228,7 @@ def study_facts(prepared: Prepared, outcomes: Outcomes, command: str) -> dict[st
         "bases": base_facts(prepared.plan.sources.values()),
         "stages": stage_facts(outcomes, set(prepared.cached), usual),
         "vocabularies": vocabulary_facts(outcomes, prepared.readings, data),
-        "notes": [*prepared.notes, *_notes(outcomes, prepared)],
+        "notes": [*prepared.notes, *_notes(outcomes, prepared), *failures(outcomes)],
     }
 
 

@@ -55,6 +55,7 @@ class WorkerSetup:
     sharing: int = 1  # workers on one device
     steps_are_shown: bool = False  # by a live view: this process prints messages only
     tracking: Tracking | None = None
+    general: str | None = None  # the text on which forgetting is measured
 
     def one_of(self, sharing: int, threads: int | None) -> Self:
         """The setup of one of several workers."""
@@ -126,8 +127,8 @@ class Worker:
             beside = {name: _model(folders[key]) for name, key in node.beside}
             chain = _costs({key: read_json(folder / METRICS) for key, folder in folders.items()})
             runtime = self._runtime
-            # Reading a base is no training.
-            trackers = None if node.stage.role == "start" else self._trackers
+            # Reading a base is no training, nor is measuring what became of it.
+            trackers = None if node.stage.role in ("start", "measures") else self._trackers
             run = stack.enter_context(trackers.run(*self._tracked(node))) if trackers is not None else None
             if run is not None:
                 runtime = replace(runtime, log=run.log)
@@ -205,7 +206,8 @@ class Worker:
 
     @cached_property
     def _data(self) -> Data:
-        data = Data.open(self._setup.data, self._setup.root, planned=self._setup.corpora, dropping=self._setup.dropping)
+        setup = self._setup
+        data = Data.open(setup.data, setup.root, planned=setup.corpora, dropping=setup.dropping, general=setup.general)
         return sliver(data) if self._setup.smoke else data
 
     @cached_property

@@ -17,6 +17,7 @@ from acclimate.errors import AcclimateError, SettingsError, did_you_mean
 from acclimate.files import word_of
 from acclimate.settings import OneOf, Settings
 from acclimate.tasks import KINDS
+from acclimate.tasks.general_text import GeneralText
 from acclimate.tasks.kind import TaskKind
 from acclimate.tasks.leaks import note_of, refuse_test_set
 from acclimate.tasks.looked_through import UNLABELED, LookedThrough, look_through
@@ -24,7 +25,8 @@ from acclimate.tasks.task import Task
 
 _ROLES = ("domain", "general", "transfer")
 _TASK_NAME = re.compile(r"\w(?:[\w .-]*[\w.-])?")  # what is made of a task stands in folders of its name
-_RESERVED = (*_ROLES, "task", "labels", "task text", "train text", "dev text", "test text")  # the rest name parts of the task in plans
+# The rest name parts of the data in plans.
+_RESERVED = (*_ROLES, "task", "labels", "task text", "train text", "dev text", "test text", "general text")
 
 
 def _one_of(kinds: tuple[type[TaskKind], ...]) -> tuple[OneOf, BeforeValidator]:
@@ -129,6 +131,7 @@ class Data:
     tasks: Mapping[str, Task] = field(default_factory=dict)  # those besides the study's, by name
     selections: Mapping[str, Selection] = field(default_factory=dict)  # how corpora are chosen from others, by name
     chosen: Mapping[str, Chosen] = field(default_factory=dict)  # of these, what has been chosen; it is among the corpora, too
+    general: GeneralText | None = None  # by which forgetting is measured; None: it is not
 
     @classmethod
     def open(
@@ -138,12 +141,14 @@ class Data:
         rejects: Path | None = None,
         planned: Mapping[str, str] | None = None,
         dropping: Mapping[str, frozenset[int]] | None = None,
+        general: str | None = None,
     ) -> "Data":
         """Open all of it; relative paths start at `root`. The task is always read and checked in full.
 
         Corpora are, too, unless their fingerprints are given as `planned` (see `fingerprints`): then they are only found here, and who
         reads one to its end is told if it has changed; `dropping` is what was found then to be read without (`found.dropping`). What
-        `skip_bad` skips is written to the folder `rejects`, a jsonl file for each of task and corpora.
+        `skip_bad` skips is written to the folder `rejects`, a jsonl file for each of task and corpora. Forgetting is measured on the text
+        called `general` (`GeneralText.open`), where there is one.
 
         Raises:
             DataError: a file is missing, malformed or inconsistent.
@@ -151,7 +156,8 @@ class Data:
         known = planned or {}
         named = settings.corpora_by_name()
         task = Task.open(settings.task, root, rejects, known.get(UNLABELED), named) if settings.task else None
-        without = task.withheld if task else frozenset()
+        asked = GeneralText.open(general, named, root) if general is not None else None
+        without = (task.withheld if task else frozenset()) | (asked.withheld if asked else frozenset())
         corpora = {name: Corpus.open(name, corpus, root, known.get(name), without) for name, corpus in named.items()}
         tasks = {name: _named(name, kind, root, rejects) for name, kind in settings.tasks.items()}
         found, read = LookedThrough(), {**corpora, **({UNLABELED: task.unlabeled} if task and task.unlabeled else {})}
@@ -161,7 +167,7 @@ class Data:
             read |= {name: read[name].without(digests, planned[name]) for name, digests in (dropping or {}).items()}
         if task is not None and UNLABELED in read:
             task = replace(task, unlabeled=read.pop(UNLABELED))
-        return cls(task, read, found, planned is None, tasks, settings.selections())
+        return cls(task, read, found, planned is None, tasks, settings.selections(), general=asked)
 
     @property
     def overlap(self) -> dict[str, float]:

@@ -9,6 +9,7 @@ from acclimate.errors import SettingsError
 from acclimate.settings import per_class
 from acclimate.stages.base import ANSWERING, LABELS_OF, OWN_BASE, Stage
 from acclimate.study.language.bases import RANDOM, EndOf, LayersOf, New
+from acclimate.study.language.general_text import unmeasurable
 from acclimate.study.language.mistakes import Mistake, did_you_mean
 from acclimate.study.language.recipe import Recipe
 from acclimate.study.language.selections import selection_mistakes
@@ -67,6 +68,7 @@ def contradictions(study: "Study", whole: bool = True) -> Iterator[Mistake]:
         yield Mistake(("data",), f"there is no `task`, and {_some(reading, 'reads', 'read')} it{mend}")
     yield from selection_mistakes(study.data, study.base in (RANDOM, *study.table.baseline_names))
     yield from _unknown_scores(study)
+    yield from unmeasurable(study)
     compared = any(stage.role in ANSWERING for recipe in study.recipes.values() for stage in recipe.stages)
     task = study.data.task
     if task is not None and not task.learned:

@@ -17,6 +17,7 @@ from acclimate.settings import Settings
 from acclimate.study.language.bases import EndOf, LayersOf
 from acclimate.study.language.contradictions import MOST_RUNS, contradictions, too_many_runs
 from acclimate.study.language.counts import Budget, Seeds
+from acclimate.study.language.general_text import general_text_of
 from acclimate.study.language.mistakes import Mistake, as_written, describe, mistakes_in
 from acclimate.study.language.recipe import TABLE, Recipe
 from acclimate.study.language.replayed import with_general
@@ -65,6 +66,10 @@ class Study(Settings):
     metric: str | None = None
     """The score that is compared, on test for verdicts, on dev for the choice of the best: of classify `macro_f1` (when not given),
     `accuracy`, `micro_f1` or `mcc`."""
+    forgetting: bool | str | None = None
+    """Whether every model on the way is asked for held-out general text, in bits per byte: before, after each stage that pretrains or
+    changes it, and after fine-tuning, with the head that it carried along. `true`, on text that comes with acclimate; or a corpus of
+    `data`, some documents of which no stage reads then; default `true` where a recipe pretrains or changes a model, else `false`."""
     fast_paths: FastPaths = FastPaths()
     """Shortcuts of the engine, to switch off: the results are the same up to rounding."""
     recipes: dict[str, Recipe] = Field(min_length=1)
@@ -97,6 +102,11 @@ class Study(Settings):
         needed |= {name for recipe in self.recipes.values() for stage in recipe.stages for name in stage.beside()}
         found = {name: recipe for name, recipe in self.recipes.items() if recipe.answers or name not in needed}
         return found or self.recipes
+
+    @property
+    def general_text(self) -> str | None:
+        """The text on which forgetting is measured, by its name (`GeneralText.open`); None where it is not."""
+        return general_text_of(self)
 
     @model_validator(mode="wrap")
     @classmethod
@@ -187,4 +197,5 @@ def resolved(study: Study) -> dict[str, Any]:
             recipes[name] = {"base": base, "stages": [written_out(stage) for stage in recipe.stages], "draw": recipe.draw}
     plain = study.model_dump(mode="json", exclude={"recipes"})
     metric = study.data.task.metric(study.metric).name if study.data.task is not None else study.metric
-    return {**plain, "reference": study.reference_name, "metric": metric, "recipes": recipes}
+    asked = study.general_text is not None if study.forgetting is None else study.forgetting
+    return {**plain, "reference": study.reference_name, "metric": metric, "forgetting": asked, "recipes": recipes}

@@ -52,6 +52,10 @@ class Chain:
             raise SettingsError(f"recipes.{recipe}: {error}") from error
         return replace(self, links=(*self.links, ChainLink(stage, draw, given)), end=replace(after, beside={}))
 
+    def left(self, place: int) -> Sizes:
+        """What the stage at this place leaves."""
+        return self.links[place + 1].given if place + 1 < len(self.links) else self.end
+
     def begun(self) -> Self:
         """The chain as that which a recipe starts from."""
         return replace(self, start=self.end, starts=len(self.links))

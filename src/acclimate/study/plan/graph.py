@@ -10,7 +10,7 @@ from acclimate.errors import SettingsError
 from acclimate.files import digest_json
 from acclimate.modeling.source import Source
 from acclimate.stages import Searching, Selecting
-from acclimate.stages.base import LABELS_OF, OWN_BASE, Stage, task_at
+from acclimate.stages.base import GENERAL_TEXT, LABELS_OF, OWN_BASE, Stage, task_at
 from acclimate.stages.planned import Sizes
 from acclimate.study.language.study import Study
 from acclimate.study.plan.chains import ChainLink, Chains
@@ -67,6 +67,9 @@ class Plan:
     runs: tuple[Run, ...]
     sources: dict[str, Source]  # what chains start from, by digest
     given: Mapping[str, Sizes]  # what each stage begins with, by its key
+    left: Mapping[str, Sizes] = field(default_factory=dict)  # what each stage of a recipe leaves, by its key
+    choices: Mapping[str, Any] = field(default_factory=dict)  # of the study, that are part of every key
+    measured: Mapping[str, str] = field(default_factory=dict)  # key of a stage -> key of the stage that measures its model
 
     @staticmethod
     def of(study: Study, data: Data, root: Path, precision: str = "auto") -> "Plan":
@@ -86,14 +89,14 @@ class Plan:
             for labels in study.label_budgets
             for seed in study.seed_list
         ]
-        return Plan(paths.nodes, tuple(runs), paths.chains.sources, paths.given)
+        return Plan(paths.nodes, tuple(runs), paths.chains.sources, paths.given, paths.left, choices)
 
     @cached_property
     def runs_of(self) -> Mapping[str, tuple[Run, ...]]:
         """The runs that use each stage, by its key."""
         found: dict[str, list[Run]] = {}
         for run in self.runs:
-            for key in run.nodes:
+            for key in (*run.nodes, *(self.measured[key] for key in run.nodes if key in self.measured)):
                 found.setdefault(key, []).append(run)
         return {key: tuple(runs) for key, runs in found.items()}
 
@@ -123,7 +126,10 @@ class Plan:
         return {name: key for node in self.nodes.values() for name, key in node.selected}
 
     def missing(self, there: Collection[str]) -> set[str]:
-        """The keys of what is to be done where `there` is done: what leads to an end that is not there, and is not there itself."""
+        """The keys of what is to be done where `there` is done: what leads to an end that is not there, and is not there itself.
+
+        A model is measured where it is there or is made: none is made again to be measured.
+        """
         open_keys = [run.end for run in self.runs]
         found: set[str] = set()
         while open_keys:
@@ -131,7 +137,7 @@ class Plan:
             if key not in there and key not in found:
                 found.add(key)
                 open_keys += self.nodes[key].parents
-        return found
+        return found | {by for key, by in self.measured.items() if by not in there and (key in there or key in found)}
 
 
 @dataclass(frozen=True)
@@ -144,6 +150,7 @@ class _Paths:
     choices: dict[str, Any]
     nodes: dict[str, Node] = field(default_factory=dict)
     given: dict[str, Sizes] = field(default_factory=dict)
+    left: dict[str, Sizes] = field(default_factory=dict)
     ends: dict[tuple[str, int, str], str] = field(default_factory=dict)
     content: dict[tuple[str, str, int], str] = field(default_factory=dict)  # a budget is drawn once, not a time a stage
     selected: dict[str, str] = field(default_factory=dict)  # by corpus, the key of the stage that chooses it
@@ -181,6 +188,7 @@ class _Paths:
                     self.end(recipe, first, labels)
                 search = self.searches[recipe, place, labels, its_first]
             before = self._kept(self._node(link, *at, earlier, search), link, recipe, apart)
+            self.left.setdefault(before.key, replace(chain.left(place), beside={}))
             start = before.key if place == starts - 1 else start
         assert before is not None, "a chain has a stage at least"
         return before.key
@@ -279,6 +287,8 @@ def fingerprint_of(what: str, data: Data, labels: str, seed: int) -> str:
         return data.corpora[what].fingerprint
     if what.startswith(LABELS_OF):
         return task_at(data, labels, seed, what.removeprefix(LABELS_OF)).fingerprint
+    if what == GENERAL_TEXT and data.general is not None:
+        return data.general.fingerprint
     if data.task is None:
         raise SettingsError(f"this stage reads the task ({what}), and the study has none")
     match what:

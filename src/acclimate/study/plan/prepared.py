@@ -13,6 +13,7 @@ from acclimate.study.language import replayed
 from acclimate.study.language.implied import with_task
 from acclimate.study.language.study import Study, refuse_incomplete
 from acclimate.study.plan.graph import Plan
+from acclimate.study.plan.measured import with_measurements
 from acclimate.study.plan.readings import Readings
 from acclimate.study.plan.smoke import sliver, smoke_study
 from acclimate.study.store.artifacts import Store
@@ -86,10 +87,10 @@ def _planned(
     kept.check_folder()
     if rejects is None and kept.writable():
         rejects = store / "cache" / "rejects"
-    data = Data.open(study.data, root, rejects)
+    data = Data.open(study.data, root, rejects, general=study.general_text)
     if smoke:
         study, data = smoke_study(study), sliver(data)
-    plan = Plan.of(study, data, root, precision)
+    plan = with_measurements(Plan.of(study, data, root, precision), study, data)
     if lease is not None:
         lease.enter_context(kept.lease(plan.nodes, Patience(lambda line: print(line, file=sys.stderr, flush=True))))
     return Prepared(study, root, data, plan, kept, frozenset(key for key in plan.nodes if kept.has(key)), smoke).with_chosen()
@@ -111,4 +112,5 @@ def needed(study: Study, root: Path, store: Path) -> set[str]:
 
 def _keys(study: Study, root: Path, store: Path) -> set[str]:
     data = _planned(study, root, store).data
-    return {key for precision in PRECISIONS for key in Plan.of(study, data, root, precision).nodes}
+    plans = (with_measurements(Plan.of(study, data, root, precision), study, data) for precision in PRECISIONS)
+    return {key for plan in plans for key in plan.nodes}

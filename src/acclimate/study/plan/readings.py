@@ -21,7 +21,7 @@ from acclimate.errors import DataError, ModelError
 from acclimate.modeling.base_files import TOKENIZER, read_tokenizer
 from acclimate.modeling.fast_paths import FastPaths
 from acclimate.modeling.source import Source
-from acclimate.stages.base import LABELS_OF, task_at
+from acclimate.stages.base import GENERAL_TEXT, LABELS_OF, task_at
 from acclimate.stages.planned import Reads
 from acclimate.study.plan.graph import Node, Plan
 from acclimate.tasks.opened import Data
@@ -165,6 +165,8 @@ class Readings:
 
     def _sampled(self, part: Part) -> Sample:
         task = self._task(part)
+        if task is None and part.name == GENERAL_TEXT and self._data.general is not None:
+            return sample_of(self._data.general.documents)
         if task is None:
             return self._text(part.name)
         if part.name == "unlabeled":

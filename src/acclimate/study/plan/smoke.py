@@ -28,7 +28,9 @@ def sliver(data: Data) -> Data:
     task = None if data.task is None else _sliver(data.task)
     few = {"tokens": None, "documents": CHOSEN}
     selections = {name: selection.model_copy(update=few) for name, selection in data.selections.items()}
-    return replace(data, task=task, selections=selections, tasks={name: _sliver(other) for name, other in data.tasks.items()})
+    tasks = {name: _sliver(other) for name, other in data.tasks.items()}
+    general = None if data.general is None else data.general.sliver()
+    return replace(data, task=task, selections=selections, tasks=tasks, general=general)
 
 
 def _sliver(task: Task) -> Task:
