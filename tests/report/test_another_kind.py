@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from acclimate.errors import SettingsError
-from acclimate.report.charts.drawn import _front
+from acclimate.report.charts.trade_off import Point, front
 from acclimate.report.pages.as_markdown import markdown
 from acclimate.report.pages.card import card
 from acclimate.report.pages.page import page
@@ -120,9 +120,12 @@ def test_page_markdown_card_and_terminal_say_the_kinds_words_and_stay_inert(resu
 
 
 def test_what_nothing_beats_is_what_is_low_and_quick() -> None:
-    rows = [Row("r", "all", mean, *[None] * 7, seconds, None, 1, 0, False, False) for mean, seconds in ((0.1, 9.0), (0.5, 1.0), (0.6, 2.0))]
-    assert _front(rows, lower=True) == rows[:2]
-    assert _front(rows) == rows[1:]
+    known = [
+        Point(Row("r", "all", mean, *[None] * 7, seconds, None, 1, 0, False, False), seconds)
+        for mean, seconds in ((0.1, 9.0), (0.5, 1.0), (0.6, 2.0))
+    ]
+    assert front(known, lower=True) == known[:2]
+    assert front(known) == known[1:]
 
 
 def test_damaged_facts_are_named(tmp_path: Path, results: Results) -> None:

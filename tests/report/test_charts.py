@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from acclimate.report.charts import svg
 from acclimate.report.charts.curves import _mean, curves
-from acclimate.report.charts.drawn import _front
 from acclimate.report.charts.svg import apart
+from acclimate.report.charts.trade_off import Point, front
 from acclimate.report.pages.page import page
 from acclimate.report.pages.view import View
 from acclimate.report.results.finished import Results
@@ -66,12 +66,12 @@ def test_labels_do_not_lie_on_each_other(places: list[tuple[float, float]]) -> N
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0.1, 100)), min_size=1, max_size=20))
 def test_the_front_holds_what_nothing_beats_in_both(points: list[tuple[float, float]]) -> None:
-    rows = [_row(mean, seconds) for mean, seconds in points]
-    front = _front(rows)
-    assert front
-    for row in rows:
-        beaten = any((o.mean >= row.mean and o.seconds < row.seconds) or (o.mean > row.mean and o.seconds <= row.seconds) for o in rows)  # type: ignore[operator]
-        assert (row in front) != beaten
+    known = [Point(_row(mean, seconds), seconds) for mean, seconds in points]
+    best = front(known)
+    assert best
+    for point in known:
+        beaten = any((o.mean >= point.mean and o.cost < point.cost) or (o.mean > point.mean and o.cost <= point.cost) for o in known)
+        assert (point in best) != beaten
 
 
 def test_a_study_of_which_nothing_worked_at_two_budgets_still_has_its_page(results_of: Callable[..., Results]) -> None:

@@ -99,16 +99,18 @@ def data_lines(facts: dict[str, Any]) -> list[str]:
 def results(found: "Results") -> None:
     """The comparison table and the verdict in two sentences."""
     from acclimate.report.tables.comparison import console_table
+    from acclimate.report.tables.general_text import general_grids
     from acclimate.report.tables.grid import console_grid
     from acclimate.report.tables.vocabularies import vocabulary_grids
+    from acclimate.report.words.general_text import forgetting_sentence
     from acclimate.report.words.searches import unequal_searches
     from acclimate.report.words.verdict import verdict_sentences
 
     page = console()
     page.print(console_table(found))
-    for grid in vocabulary_grids(found):
+    for grid in (*vocabulary_grids(found), *general_grids(found)):
         page.print(console_grid(grid))
-    for sentence in filter(None, (*verdict_sentences(found), unequal_searches(found))):
+    for sentence in filter(None, (*verdict_sentences(found), unequal_searches(found), forgetting_sentence(found))):
         page.print(inert(sentence), markup=False, highlight=False)
 
 

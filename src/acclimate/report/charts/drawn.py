@@ -1,22 +1,18 @@
 """The charts of a study: cost against quality, scores by number of labels, differences, points."""
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from acclimate.inert import one_line
-from acclimate.report.charts.svg import ACCENT, INK, LINE, PAGE, SERIES, SOFT, Figure, apart, chart_of, draw
+from acclimate.report.charts.svg import ACCENT, INK, SERIES, SOFT, Figure, apart, chart_of, draw
+from acclimate.report.charts.trade_off import HEIGHT, LINE_HEIGHT, WIDTH, Across, Point, domain, front, spread, trade_off, vertical
 from acclimate.report.results.finished import Results
 from acclimate.report.tables.comparison import Row
 from acclimate.report.words.text import listing, quoted, score, with_labels
 from acclimate.tasks.blocks import Points
 
 if TYPE_CHECKING:
-    import altair
+    pass
 
-WIDTH, HEIGHT = 620, 340
-LINE_HEIGHT = 14.0  # pixels a label needs
-LABEL_WIDTH = 150.0
-HALO: dict[str, Any] = {"stroke": PAGE, "strokeWidth": 4, "strokeJoin": "round"}  # behind the letters of a name
 TICKS = {0.1: "0.1 s", 1: "1 s", 10: "10 s", 60: "1 min", 600: "10 min", 3600: "1 h", 36_000: "10 h", 360_000: "100 h"}  # seconds
 
 
@@ -27,51 +23,19 @@ def pareto(results: Results, rows: list[Row]) -> Figure | None:
     known = [row for row in rows if row.mean is not None and row.seconds]
     if len(known) < 2:
         return None
-    front = _front(known, results.score.lower_is_better)
-    y = _domain([value for row in known for value in _spread(row)])
-    seconds = [row.seconds or 0.0 for row in known]
-    x = (min(seconds) / 1.6, max(seconds) * 1.6)
-
-    def across(value: float) -> float:
-        return WIDTH * math.log(value / x[0]) / math.log(x[1] / x[0])
-
-    def down(value: float) -> float:
-        return HEIGHT * (y[1] - value) / (y[1] - y[0])
-
-    heights = apart([(across(row.seconds or 1), down(row.mean or 0)) for row in known], LABEL_WIDTH, LINE_HEIGHT)
-    data = [
-        {
-            "recipe": one_line(row.recipe), "seconds": row.seconds, "mean": row.mean, "low": _spread(row)[0], "high": _spread(row)[1],
-            "label": y[1] - height / HEIGHT * (y[1] - y[0]), "left": across(row.seconds or 1) > 0.7 * WIDTH,
-            "kind": "chosen" if row.is_chosen else "front" if row in front else "other",
-        }
-        for row, height in zip(known, heights, strict=True)
-    ]  # fmt: skip
-    ticks = [each for each in TICKS if x[0] <= each <= x[1]]
-    horizontal = alt.X(
-        "seconds:Q", title="time of a run, all its stages (logarithmic)", scale=alt.Scale(type="log", domain=list(x), nice=False),
-        axis=alt.Axis(values=ticks, labelExpr=_named(ticks), grid=False),
-    )  # fmt: skip
-    base = chart_of(data).encode(x=horizontal, y=_vertical("mean", results.judged_by, y))
-    colour = alt.Color("kind:N", scale=alt.Scale(domain=["chosen", "front", "other"], range=[ACCENT, INK, SOFT]), legend=None)
-    chart = alt.layer(
-        base.transform_filter("datum.kind != 'other'").mark_line(color=LINE, strokeWidth=2).encode(order="seconds:Q"),
-        base.mark_rule(strokeWidth=1.5).encode(y=_vertical("low", results.judged_by, y), y2="high:Q", color=colour),
-        base.mark_point(filled=True, size=70, opacity=1).encode(color=colour),
-        *(
-            base.transform_filter(f"datum.left == {str(left).lower()}")
-            .mark_text(align="right" if left else "left", baseline="middle", dx=-9 if left else 9, fontSize=11, **halo)
-            .encode(y=_vertical("label", results.judged_by, y), text="recipe:N")
-            for halo in (HALO, {})  # names may stand over bars of others
-            for left in (True, False)
-        ),
-    )
-    says = f"Time against {results.score.words}; not beaten in both: {listing([quoted(row.recipe) for row in front])}."
+    points = [Point(row, row.seconds) for row in known if row.seconds]
+    seconds = [point.cost for point in points]
+    ends = (min(seconds) / 1.6, max(seconds) * 1.6)
+    ticks = [each for each in TICKS if ends[0] <= each <= ends[1]]
+    axis = alt.Axis(values=ticks, labelExpr=_named(ticks), grid=False)
+    across = Across(ends, "time of a run, all its stages (logarithmic)", axis, logarithmic=True)
+    best = front(points, results.score.lower_is_better)
+    says = f"Time against {results.score.words}; not beaten in both: {listing([quoted(point.row.recipe) for point in best])}."
     caption = (
         "Quality against cost: mean score with its standard deviation over seeds, by the time of a run. The line joins the recipes that no "
         "other one beats in both."
     )
-    return Figure("pareto", caption, says, draw(chart, WIDTH, HEIGHT))
+    return Figure("pareto", caption, says, trade_off(results, points, across))
 
 
 def efficiency(results: Results, rows: list[Row]) -> Figure | None:
@@ -84,11 +48,11 @@ def efficiency(results: Results, rows: list[Row]) -> Figure | None:
     known = [row for row in rows if row.mean is not None]
     if not known:
         return None
-    y = _domain([value for row in known for value in _spread(row)])
+    y = domain([value for row in known for value in spread(row)])
     x = (min(counts.values()), max(counts.values()))
     data = [
         {
-            "recipe": one_line(row.recipe), "labels": counts[row.labels], "mean": row.mean, "low": _spread(row)[0], "high": _spread(row)[1],
+            "recipe": one_line(row.recipe), "labels": counts[row.labels], "mean": row.mean, "low": spread(row)[0], "high": spread(row)[1],
             "colour": SERIES[results.recipes.index(row.recipe) % len(SERIES)],
         }
         for row in known
@@ -101,16 +65,16 @@ def efficiency(results: Results, rows: list[Row]) -> Figure | None:
         axis=alt.Axis(values=sorted(set(counts.values())), format=",d", grid=False),
     )  # fmt: skip
     base = chart_of(data).encode(
-        x=horizontal, y=_vertical("mean", results.judged_by, y), color=alt.Color("colour:N", scale=None), detail="recipe:N"
+        x=horizontal, y=vertical("mean", results.judged_by, y), color=alt.Color("colour:N", scale=None), detail="recipe:N"
     )
     title = results.judged_by
     chart = alt.layer(
         base.mark_line(strokeWidth=2),
-        base.mark_rule(strokeWidth=1).encode(y=_vertical("low", title, y), y2="high:Q"),
+        base.mark_rule(strokeWidth=1).encode(y=vertical("low", title, y), y2="high:Q"),
         base.mark_point(filled=True, size=45, opacity=1),
         chart_of(ends)
         .mark_text(align="left", baseline="middle", dx=10, fontSize=11)
-        .encode(x=horizontal, y=_vertical("label", title, y), text="recipe:N", color=alt.Color("colour:N", scale=None)),
+        .encode(x=horizontal, y=vertical("label", title, y), text="recipe:N", color=alt.Color("colour:N", scale=None)),
     )
     caption = "Scores by number of labelled examples: means with their standard deviation over seeds."
     says = f"{results.score.words} of {len(results.recipes)} recipes {with_labels(*results.budgets)}."
@@ -157,7 +121,7 @@ def points(results: Results, block: Points, name: str) -> Figure:
     if block.diagonal:
         ends = [[*ends[0], *ends[1]]] * 2
     unit = block.diagonal and all(0 <= value <= 1 for value in ends[0])
-    domains = [(0.0, 1.0)] * 2 if unit else [_domain(values or [0.0, 1.0]) for values in ends]
+    domains = [(0.0, 1.0)] * 2 if unit else [domain(values or [0.0, 1.0]) for values in ends]
     axis = alt.Axis(format="%", values=[0, 0.25, 0.5, 0.75, 1]) if unit else alt.Axis(tickCount=5)
     scales = [alt.Scale(domain=list(domain), nice=False) for domain in domains]
     x = alt.X("x:Q", scale=scales[0], axis=axis, title=one_line(block.x))
@@ -177,36 +141,6 @@ def points(results: Results, block: Points, name: str) -> Figure:
     larger = ". Larger dots hold more predictions" if any(count > 1 for _, _, count in block.points) else ""
     caption = f"{title} on the test set, all seeds together{note}{larger}{known}."
     return Figure(name, caption, f"{title}: {one_line(block.y)} by {one_line(block.x)}{known}.", draw(alt.layer(*layers), 260, 260))
-
-
-def _front(rows: list[Row], lower: bool = False) -> list[Row]:
-    def beaten(row: Row) -> bool:
-        mean, seconds = row.mean or 0.0, row.seconds or 0.0
-        return any(
-            ((other.mean or 0.0) <= mean if lower else (other.mean or 0.0) >= mean)
-            and (other.seconds or 0.0) <= seconds
-            and (other.mean, other.seconds) != (row.mean, row.seconds)
-            for other in rows
-        )
-
-    return [row for row in rows if not beaten(row)]
-
-
-def _spread(row: Row) -> tuple[float, float]:
-    mean, spread = row.mean or 0.0, row.spread or 0.0
-    return mean - spread, mean + spread
-
-
-def _domain(values: list[float]) -> tuple[float, float]:
-    low, high = min(values), max(values)
-    air = 0.08 * ((high - low) or 0.1)
-    return low - air, high + air
-
-
-def _vertical(field: str, title: str, domain: tuple[float, float]) -> "altair.Y":
-    import altair as alt
-
-    return alt.Y(f"{field}:Q", title=title, scale=alt.Scale(domain=list(domain), nice=False), axis=alt.Axis(tickCount=6, format=".2f"))
 
 
 def _named(ticks: list[float]) -> str:

@@ -19,6 +19,8 @@ def markdown(view: View) -> str:
     parts += ["## Comparison", _about(view), markdown_table(view.results)]
     if view.unequal:
         parts.append(escaped(view.unequal))
+    if view.forgot:
+        parts.append(escaped(view.forgot))
     for budget in view.budgets:
         said = bullets(escaped(f"{each.sentence} {each.advice}".strip()) for each in budget.said)
         parts += [f"**{with_labels(budget.labels).capitalize()}:**", said] if len(view.budgets) > 1 else [said]
@@ -26,6 +28,7 @@ def markdown(view: View) -> str:
         if figure is not None:
             parts.append(_image(figure))
     sections: list[tuple[str, list[str]]] = [
+        ("What was forgotten", [*([_image(view.forgetting)] if view.forgetting is not None else []), *_grids(view.general)]),
         ("All scores", _grids(view.scores)),
         ("The chosen recipe", list(map(_told, view.told))),
         ("Searches", list(map(_told, view.searched))),

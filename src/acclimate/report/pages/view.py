@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from acclimate.report.charts import drawn as charts
 from acclimate.report.charts.curves import Curves, curves
 from acclimate.report.charts.forest import Axis, Mark, axis_of
+from acclimate.report.charts.general_text import forgetting_chart
 from acclimate.report.charts.svg import Figure, NotDrawn, unchecked
 from acclimate.report.charts.trials import trials_figures
 from acclimate.report.results.finished import Results, Run
@@ -17,6 +18,7 @@ from acclimate.report.results.public import public_command, public_study, withou
 from acclimate.report.tables.chosen import Lines, Listed, Shaded, grid_of, lines_of, listed, shaded
 from acclimate.report.tables.comparison import Row, table_rows
 from acclimate.report.tables.data_facts import DataFacts, data_facts
+from acclimate.report.tables.general_text import general_grids
 from acclimate.report.tables.grid import Grid
 from acclimate.report.tables.text_overlap import matrices, texts_grid
 from acclimate.report.tables.tree import Branch, Saving, saving, tree
@@ -24,6 +26,7 @@ from acclimate.report.tables.trials import trials_grids
 from acclimate.report.tables.vocabularies import vocabulary_grids
 from acclimate.report.tables.work import scores_grid, size_grid, stages_grid, time_grid
 from acclimate.report.words import text
+from acclimate.report.words.general_text import forgetting_sentence
 from acclimate.report.words.searches import unequal_searches
 from acclimate.report.words.sentences import Said, recipe_sentences
 from acclimate.report.words.verdict import verdict_sentences
@@ -98,6 +101,20 @@ class View:
     @cached_property
     def pareto(self) -> Figure | None:
         return self._drawn(lambda: charts.pareto(self.results, self._largest))
+
+    @cached_property
+    def forgetting(self) -> Figure | None:
+        return self._drawn(lambda: forgetting_chart(self.results, self._largest))
+
+    @cached_property
+    def general(self) -> list[Grid]:
+        """What each recipe knows of general text, stage by stage; none where that was not measured."""
+        return general_grids(self.results)
+
+    @cached_property
+    def forgot(self) -> str:
+        """A sentence on what was forgotten of general text; empty where that was not measured."""
+        return forgetting_sentence(self.results)
 
     @cached_property
     def efficiency(self) -> Figure | None:
@@ -264,7 +281,7 @@ class View:
     @property
     def figures(self) -> list[Figure]:
         """Every chart, for the folder of plots."""
-        alone = [figure for figure in (self.differences, self.pareto, self.efficiency) if figure is not None]
+        alone = [figure for figure in (self.differences, self.pareto, self.efficiency, self.forgetting) if figure is not None]
         told = [each for each in (*self.told, *self.searched) if isinstance(each, Figure)]
         return [*alone, *told, *(figure for group in self.curves for figure in group.figures)]
 

@@ -16,6 +16,11 @@ class Group:
     stages: tuple[StageFact, ...]
 
 
+def of_recipes(stages: Iterable[StageFact]) -> list[StageFact]:
+    """Those that recipes are made of: what stands beside them to measure a model is told by itself, and costs no recipe anything."""
+    return [stage for stage in stages if stage.role != "measures"]
+
+
 def groups(stages: Iterable[StageFact]) -> list[Group]:
     """The stages by what they do, in the order of the plan; two pretrainings of one recipe are two groups."""
     found: dict[tuple[str, tuple[str, ...], str | None], list[StageFact]] = {}

@@ -9,6 +9,7 @@ from rich.text import Text
 from acclimate.inert import one_line
 from acclimate.report.pages.markdown import plain, written_table
 from acclimate.report.results.finished import Claim, Results
+from acclimate.report.tables.general_text import HEADING, general_cells
 from acclimate.report.words.text import amount, duration, interval, label_count, score, signed
 
 _STYLES: dict[str, str] = {"better": "green", "worse": "red"}
@@ -34,6 +35,7 @@ class Row:
     failed: int
     is_reference: bool
     is_chosen: bool  # by the dev set
+    general: str = ""  # what it knows of general text, where that was measured
     without_labels: bool = False  # it answers the task and learned from none of its labels
 
     @property
@@ -64,7 +66,8 @@ class Row:
 def table_rows(results: Results) -> tuple[Row, ...]:
     """A row for every recipe and label budget that has a run, smallest budget first, recipes in the study's order."""
     pairs = ((recipe, labels) for labels in results.budgets for recipe in results.recipes)
-    return tuple(_row(results, recipe, labels) for recipe, labels in pairs if results.runs_of(recipe, labels))
+    general = general_cells(results)
+    return tuple(_row(results, recipe, labels, general.get(recipe, "")) for recipe, labels in pairs if results.runs_of(recipe, labels))
 
 
 def console_table(results: Results) -> Table:
@@ -78,10 +81,12 @@ def console_table(results: Results) -> Table:
     for heading in (results.score.words, "difference [95 %]"):
         table.add_column(Text(heading), justify="right")
     table.add_column("verdict")
-    for heading in ("seeds", "time a run", "tokens"):
-        table.add_column(heading, justify="right")
+    rows = table_rows(results)
+    measured = [HEADING] if any(row.general for row in rows) else []
+    for heading in (*measured, "seeds", "time a run", "tokens"):
+        table.add_column(Text(heading), justify="right")
     last = results.budgets[0] if results.budgets else ""
-    for row in table_rows(results):
+    for row in rows:
         if row.labels != last:
             table.add_section()
         last = row.labels
@@ -89,6 +94,7 @@ def console_table(results: Results) -> Table:
         cells = [name, *([Text(row.labels_read)] if several else []), Text(_mean(row)), Text(row.compared)]
         cells += [
             Text(row.outcome, style=_STYLES.get(row.outcome, "")),
+            *([Text(row.general)] if measured else []),
             Text(row.seeds_done),
             Text(duration(row.seconds)),
             Text(amount(row.tokens)),
@@ -99,16 +105,18 @@ def console_table(results: Results) -> Table:
 
 def markdown_table(results: Results) -> str:
     """The comparison as a Markdown table, one line a row; text from the study cannot become markup or break a cell."""
-    headings = ("recipe", "labels", results.score.words, "difference [95 %]", "verdict", "seeds", "time a run", "tokens")
+    found = table_rows(results)
+    measured = [HEADING] if any(row.general for row in found) else []
+    headings = ("recipe", "labels", results.score.words, "difference [95 %]", "verdict", *measured, "seeds", "time a run", "tokens")
     rows = []
-    for row in table_rows(results):
+    for row in found:
         name = plain(row.recipe)
-        cells = [f"**{name}**" if row.is_chosen else name, row.labels_read, _mean(row), row.compared, row.outcome, row.seeds_done]
-        rows.append([*cells, duration(row.seconds), amount(row.tokens)])
+        cells = [f"**{name}**" if row.is_chosen else name, row.labels_read, _mean(row), row.compared, row.outcome]
+        rows.append([*cells, *([row.general] if measured else []), row.seeds_done, duration(row.seconds), amount(row.tokens)])
     return written_table(headings, rows, (0, 4)) + "\n"
 
 
-def _row(results: Results, recipe: str, labels: str) -> Row:
+def _row(results: Results, recipe: str, labels: str, general: str) -> Row:
     values = results.values(recipe, labels, results.metric)
     runs = results.runs_of(recipe, labels)
     verdict = results.verdict_of(recipe, labels) if values else None
@@ -130,6 +138,7 @@ def _row(results: Results, recipe: str, labels: str) -> Row:
         failed=len(runs) - done,
         is_reference=recipe == results.reference,
         is_chosen=recipe == results.chosen,
+        general=general,
         without_labels=recipe in results.without_labels,
     )
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from acclimate.report.results.finished import Results, StageFact
-from acclimate.report.results.groups import Group, groups
+from acclimate.report.results.groups import Group, groups, of_recipes
 from acclimate.report.words.text import duration, with_labels
 
 
@@ -38,14 +38,14 @@ class Saving:
 
 def saving(results: Results) -> Saving:
     """Each stage once against each stage for every run that used it."""
-    known = [(stage.seconds, max(1, stage.runs)) for stage in results.stages if stage.seconds is not None]
+    known = [(stage.seconds, max(1, stage.runs)) for stage in of_recipes(results.stages) if stage.seconds is not None]
     return Saving(sum(seconds for seconds, _ in known), sum(seconds * runs for seconds, runs in known))
 
 
 def tree(results: Results) -> tuple[Branch, ...]:
     """The stages that start from nothing, with everything that was built on them."""
     keys = {stage.key for stage in results.stages}
-    return _branches(results, [stage for stage in results.stages if stage.parent not in keys])
+    return _branches(results, [stage for stage in of_recipes(results.stages) if stage.parent not in keys])
 
 
 def _branches(results: Results, stages: list[StageFact]) -> tuple[Branch, ...]:
@@ -55,7 +55,7 @@ def _branches(results: Results, stages: list[StageFact]) -> tuple[Branch, ...]:
             group.recipes,
             _about(results, group),
             _state(group),
-            _branches(results, [stage for stage in results.stages if stage.parent in {each.key for each in group.stages}]),
+            _branches(results, [stage for stage in of_recipes(results.stages) if stage.parent in {each.key for each in group.stages}]),
         )
         for group in groups(stages)
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from acclimate.report.results.finished import Results, StageFact
-from acclimate.report.results.groups import groups
+from acclimate.report.results.groups import groups, of_recipes
 from acclimate.report.tables.grid import Grid
 from acclimate.report.words.text import amount, duration, label_count, listing, score, size, with_labels
 
@@ -24,7 +24,7 @@ def stages_grid(results: Results) -> Grid:
             amount(_sum(each.cost.get("tokens") for each in group.stages)),
             _heldout(group.stages),
         )
-        for group in groups(results.stages)
+        for group in groups(of_recipes(results.stages))
     )
     headings = ("stage", "recipes", "labels", "seeds", "done", "from the store", "time", "tokens", "held-out loss")
     return Grid("Stages, each run once for all recipes that share it", headings, rows, frozenset({0, 1})).without_empty_columns()
