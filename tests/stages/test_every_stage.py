@@ -75,7 +75,7 @@ EXAMPLES = {
     "start": lambda stage, world: stage.of(world.source, random=False),
     "cut": lambda stage, world: stage.of(1, world.given, "tiny"),
     "prune": lambda stage, _: stage(size=30),
-    "extend": lambda stage, _: stage(size=3, min_count=2, batch_tokens=32, snippet_tokens=8, snippets=4),
+    "extend": lambda stage, _: stage(size=3, min_count=2, batch_tokens=32, snippet_tokens=8, snippets=4, lr=1e-3),
     "pretrain": lambda stage, _: stage(batch_tokens=128, head_warmup=0.5),
     "zero_shot": lambda stage, _: stage(names={"sport": "match"}, template="the {}"),
     "prompt": lambda stage, _: stage(template="{text} it was {mask}", names={"sport": "match", "trade": "bank", "music": ["song", "tune"]}),

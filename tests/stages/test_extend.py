@@ -1,13 +1,21 @@
 """The stage extend: which words it takes, what it refuses before anything is spent, and what stands in its key."""
 
+from types import SimpleNamespace
+
 import pytest
 from tests.study.conftest import tiny_model
 from tokenizers import Tokenizer
 
+from acclimate.data.sample import Sample, Spread
+from acclimate.data.vocabularies import choice
 from acclimate.data.vocabularies.larger import Spelling
 from acclimate.data.vocabularies.listed import entries_of, read_words
-from acclimate.errors import AcclimateError, SettingsError
+from acclimate.data.vocabularies.mined import count_chunks
+from acclimate.errors import AcclimateError, DataError, ModelError, SettingsError
+from acclimate.modeling.fast_paths import FastPaths
 from acclimate.stages.extend import Extend
+from acclimate.stages.planned import Reads, Sizes
+from acclimate.study.new_words import words_to_add
 from acclimate.study.run import Options
 from acclimate.study.single import run_stage
 
@@ -123,3 +131,41 @@ def test_what_cannot_be_done_is_refused_when_it_is_planned(tmp_path, settings, s
     with pytest.raises(AcclimateError, match=said):
         extended(tmp_path, TEXTS, **settings)
     assert not (tmp_path / "store").exists() or not list((tmp_path / "store").rglob("stage.json"))
+
+
+def test_where_the_plan_sees_a_sample_alone_the_stage_refuses_before_anything_is_changed(tmp_path, monkeypatch):
+    monkeypatch.setattr(Spread.__init__, "__defaults__", (40,))
+    with pytest.raises(AcclimateError, match=r"size: 3 words were asked for, and domain has 2 that occur 5 times .* choose at most 2, or"):
+        extended(tmp_path, TEXTS, size=3)
+    assert [path.name for path in (tmp_path / "store" / "artifacts").iterdir() if (path / "metrics.json").is_file()]  # the base alone
+    assert len(list((tmp_path / "store").rglob("model/config.json"))) == 1
+
+
+def test_a_corpus_that_is_the_test_set_is_refused():
+    texts = tuple(f"the matches of team {number}" for number in range(4))
+    task = SimpleNamespace(test=SimpleNamespace(documents=lambda: list(texts)))
+    read = reads(task, (*texts[:3], "coaches"))
+    with pytest.raises(DataError, match=r"the corpus 'domain' holds the texts of test; what is judged must not choose the words"):
+        Extend(words=("goales",)).check_texts(Sizes(), lambda: read)
+    Extend(words=("goales",)).check_texts(Sizes(), lambda: reads(task, (*texts[:1], "coaches", "scorees")))
+
+
+def reads(task, texts):
+    """What a plan would give the stage to look at."""
+    found = SimpleNamespace(sample=Sample(texts, len(texts), sum(map(len, texts)), True))
+    return Reads({"domain": (found,)}, 2, task, FastPaths(), None, ())
+
+
+def test_a_base_without_a_fast_tokenizer_is_refused(tmp_path):
+    tiny_model(tmp_path / "model")
+    (tmp_path / "model" / "tokenizer.json").rename(tmp_path / "model" / "vocab.txt")
+    (tmp_path / "domain.txt").write_text("the matches\n")
+    with pytest.raises(ModelError, match=r"no tokenizer\.json \(the fast tokenizer\); make one"):
+        words_to_add(str(tmp_path / "model"), {}, {"path": str(tmp_path / "domain.txt")})
+
+
+def test_the_plan_mines_its_sample_once(tmp_path, monkeypatch):
+    counted = []
+    monkeypatch.setattr(choice, "count_chunks", lambda texts: counted.append(1) or count_chunks(texts))
+    extended(tmp_path, TEXTS, size=2, init="mean")
+    assert len(counted) == 2  # the plan, and the stage itself

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 from pydantic import Field, PrivateAttr, model_validator
 
@@ -63,9 +63,9 @@ class Extend(Stage):
     """Tokens of a snippet, special ones not counted."""
     epochs: float = Field(default=1.0, gt=0, le=100)
     """Passes of `distil` over the snippets."""
-    lr: float = Field(default=1e-3, gt=0)
-    """Peak learning rate of `distil`."""
-    batch_tokens: int = Field(default=2048, gt=0)
+    lr: float = Field(default=5e-3, gt=0)
+    """Peak learning rate of `distil`; the default was settled by a trial (docs/vocabularies.md)."""
+    batch_tokens: int = Field(default=1024, gt=0)
     """Tokens of snippets per optimiser step of `distil`."""
     seeds: Literal["first", "all"] = "first"
     """Draw with the study's first seed, or once per seed (snippets, random rows); nothing is drawn for `mean`."""
@@ -157,10 +157,11 @@ class Extend(Stage):
         return all(found.sample.whole for name in shares(self.corpus) for found in read.texts[name])
 
     def _choice(self, given: Sizes, read: Reads) -> Choice:
-        # In a sample rare words are rarer still.
-        assert given.source is not None
-        least = self.min_count if self._whole(read) else 1
-        return self.choice(read_tokenizer(given.source.folder / TOKENIZER), self._sampled(read), least)
+        if "choice" not in read.known:
+            assert given.source is not None
+            least = self.min_count if self._whole(read) else 1  # in a sample rare words are rarer still
+            read.known["choice"] = self.choice(read_tokenizer(given.source.folder / TOKENIZER), self._sampled(read), least)
+        return cast(Choice, read.known["choice"])
 
     def choice(self, tokenizer: "Tokenizer", texts: Mapping[str, Iterable[str]], least: int | None = None) -> Choice:
         """What there is to choose from in the texts of its corpora; `least` stands for `min_count`."""

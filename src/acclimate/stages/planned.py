@@ -138,6 +138,8 @@ class Reads:
     """Key of the stage before it."""
     fingerprints: tuple[str, ...]
     """Of what it reads."""
+    known: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    """What the stage found out from it, under names of its own: it is asked more than once, and finds it here the next time."""
 
 
 @dataclass(frozen=True)

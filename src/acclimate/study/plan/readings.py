@@ -80,6 +80,7 @@ class Readings:
         self._samples: dict[Part, Sample] = {}
         self._tokenizers: dict[str, Tokenizer] = {}
         self._measured: dict[tuple[str, Part], Measured] = {}
+        self._known: dict[str, dict[str, Any]] = {}  # by a stage's key
         self._whole: dict[tuple[str, str], Measured] = {}  # by a base, and the texts of a split
 
     def of(self, source: Source, part: Part) -> Measured:
@@ -140,7 +141,7 @@ class Readings:
                 texts |= {f"task {name}": (self._counted(source, split),) for name, split in task.splits.items()}
         whole = task.kind.texts() if task is not None and "task test" in texts else 1
         special = self.special(source, whole) if source is not None and texts else 0
-        return Reads(texts, special, task, fast, node.parent, node.fingerprints)
+        return Reads(texts, special, task, fast, node.parent, node.fingerprints, self._known.setdefault(node.key, {}))
 
     def _counted(self, source: Source, split: Split) -> Measured:
         """A split in the vocabulary of a base, every text of it."""
