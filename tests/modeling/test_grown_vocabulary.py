@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
 from acclimate.data.vocabularies.larger import Spelling, enlarged
@@ -19,10 +20,9 @@ from acclimate.modeling.imported_base import import_base
 from acclimate.modeling.source import resolve_base
 
 from .test_vocabulary import SENTENCES, USED, answers, imported, masked, tokenizer_of
+from .unicode_texts import NEWS, few, unicode_texts
 
 pytestmark = pytest.mark.measured(1)
-
-NEWS = ["the banklady of the scoreboard wins a soundtrack", "soundtrack and scoreboard: goalless growthful goalless soundtrack"]
 
 
 def grown(folder, output, init="mean", count=4):
@@ -69,6 +69,14 @@ def test_plain_transformers_reads_the_same_ids(name, tiny, tmp_path):
     assert plain.all_special_ids == before.all_special_ids
     for text in [*SENTENCES, *NEWS, f"the {plain.mask_token} soundtrack fell"]:
         assert plain(text)["input_ids"] == larger.tokenizer().encode(text).ids
+    ours = larger.tokenizer()
+
+    @few
+    @given(text=unicode_texts)
+    def reads_alike(text):
+        assert plain(text)["input_ids"] == ours.encode(text).ids
+
+    reads_alike()
     assert max(plain.get_vocab().values()) < larger.config["vocab_size"]
 
 
