@@ -9,7 +9,7 @@ from acclimate.errors import ModelError
 from acclimate.evaluation.predictor import load_predictor, problem_of
 from acclimate.evaluation.stated import thresholds_of
 from acclimate.modeling.baselines.majority_model import MajorityModel
-from acclimate.modeling.baselines.tfidf_model import fit
+from acclimate.modeling.baselines.tfidf_model import Terms, fit
 
 TEXTS = ["good cake", "bad cake", "good queue", "bad queue", "good good", "bad bad"]
 GOLD = np.array([[1, 1, 0, 1], [0, 1, 0, 1], [1, 0, 0, 1], [0, 0, 0, 1], [1, 0, 0, 1], [0, 0, 0, 1]], dtype=bool)
@@ -19,7 +19,7 @@ LABELS = ("good", "cake", "nobody", "everybody")
 def test_tfidf_has_a_regression_a_label_and_none_where_there_is_nothing_to_tell(tmp_path):
     from sklearn.linear_model import LogisticRegression
 
-    model = fit((TEXTS,), GOLD, LABELS, 10.0, 1, 100, False, "sigmoid")
+    model = fit((TEXTS,), GOLD, LABELS, 10.0, Terms(1, 100), False, "sigmoid")
     found = model.probabilities(TEXTS)
     for number in (0, 1):
         theirs = LogisticRegression(C=10.0, max_iter=2000).fit(model.features(TEXTS), GOLD[:, number])

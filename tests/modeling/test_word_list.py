@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acclimate.modeling.baselines.tfidf_model import fit
+from acclimate.modeling.baselines.tfidf_model import Terms, fit
 from acclimate.modeling.baselines.word_list import UNKNOWN, UNKNOWN_WORD, WordList, words_of
 
 TEXTS = st.lists(st.text(st.sampled_from("aAäÄß1_ .-\n'İ中"), max_size=20), min_size=1, max_size=8)
@@ -25,7 +25,7 @@ def test_words_are_those_that_tf_idf_counts(texts):
     words = sorted({word for text in texts for word in words_of(text)})
     if not words:
         return  # tf-idf refuses to be fitted to nothing
-    model = fit((texts,), np.zeros(len(texts), dtype=np.int64), ("a", "b"), 1.0, 1, 1000, None)
+    model = fit((texts,), np.zeros(len(texts), dtype=np.int64), ("a", "b"), 1.0, Terms(1, 1000), None)
     assert sorted(model.terms) == words
 
 

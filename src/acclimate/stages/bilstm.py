@@ -16,6 +16,7 @@ from acclimate.stages.by_loss import LearnsByLoss
 from acclimate.stages.long_texts import told_of_cut
 from acclimate.stages.pace import Course, Pace
 from acclimate.stages.planned import BYTES, Reads, Sizes, Work
+from acclimate.stages.words_read import WordsRead, told_of_marks
 from acclimate.tasks.kind import many
 from acclimate.tasks.task import Task
 from acclimate.tasks.thresholds import Choice
@@ -31,7 +32,7 @@ class Bilstm(Pace, LearnsByLoss):
     libraries: ClassVar[tuple[str, ...]] = ("torch", "numpy")
     role: ClassVar[Role] = "baseline"
     serves: ClassVar[Serves] = {"sequence": ("softmax", "sigmoid")}
-    silent: ClassVar[Mapping[str, Any]] = {"thresholds": "half", "loss": None, "sampler": "none"}
+    silent: ClassVar[Mapping[str, Any]] = {"thresholds": "half", "loss": None, "sampler": "none", "words": "letters"}
     stage: Literal["bilstm"] = "bilstm"
     embedding: int = Field(default=200, gt=0)
     """Width of a word's vector."""
@@ -39,6 +40,8 @@ class Bilstm(Pace, LearnsByLoss):
     """Units of each of the two directions."""
     layers: int = Field(default=1, ge=1, le=2)
     """LSTM layers, one on the other."""
+    words: WordsRead = "letters"
+    """What a word is: a run of `letters` and digits, in lower case; with `marks` also every run of another sign, as `<<`, `!!!` or `@`."""
     most_words: int = Field(default=30_000, gt=0)
     """Keep the most frequent words of the training texts only; the others share the entry of unknown words."""
     min_count: int = Field(default=1, ge=1)
@@ -95,10 +98,13 @@ class Bilstm(Pace, LearnsByLoss):
         assert task is not None
         words = {name: [text.count(" ") + 1 for text in split.documents()] for name, split in task.splits.items()}
         cut = {name: sum(max(0, each - self.max_length) for each in counts) / max(1, sum(counts)) for name, counts in words.items()}
-        return self._told_of_cut(task, cut)
+        return (*told_of_marks(self.words, task), *self._told_of_cut(task, cut))
 
     def _told_of_cut(self, task: Task, cut: Mapping[str, float]) -> tuple[str, ...]:
         return told_of_cut(cut, many(task.kind.item), f"{self.max_length:,} words")
+
+    def _words(self, task: Task) -> WordList:
+        return WordList.of(task.train.inputs[0], self.most_words, self.min_count, self.words == "marks")
 
     def work(self, given: Sizes, reads: Reads) -> Work:
         assert reads.task is not None
@@ -109,7 +115,7 @@ class Bilstm(Pace, LearnsByLoss):
         # Four gates in each of two directions, over what is below and over themselves.
         widths = [self.embedding, *[2 * self.hidden] * (self.layers - 1)]
         body = sum(2 * 4 * self.hidden * (width + self.hidden + 2) for width in widths)
-        vectors = len(WordList.of(splits[0].inputs[0], self.most_words, self.min_count)) * self.embedding
+        vectors = len(self._words(reads.task)) * self.embedding
         operations = body * (6 * train * epochs + 2 * (dev * (1 + epochs) + test))
         return Work(BYTES * (vectors + body), tokens=round(train * epochs), operations=operations)
 
@@ -125,7 +131,7 @@ class Bilstm(Pace, LearnsByLoss):
 
         task, device = context.task(), context.runtime.devices.device
         head = task.kind.head(task.names, "sequence")
-        words = WordList.of(task.train.inputs[0], self.most_words, self.min_count)
+        words = self._words(task)
         config = BilstmConfig(task.names, words, self.embedding, self.hidden, self.layers, self.max_length, head.link)
         model = BilstmClassifier(config, self.dropout, context.seed).to(device)
         # A word takes a few kilobytes here, so what is of use also fits; the loop halves it where it does not.
@@ -135,6 +141,7 @@ class Bilstm(Pace, LearnsByLoss):
             order = order_of(self.sampler, task, texts["train"], self.batch_size, context.seed, trainer.notes.append)
             loss = chosen_loss(self.losses(), self.loss, self.class_weights, head, task.train)
             items = Supervised(texts["train"], task.train, order, loss)
+            trainer.notes += told_of_marks(self.words, task)
             trainer.notes += () if self.loss is None else self.loss.notes()
             trainer.notes += self._told_of_cut(task, {name: read.cut_tokens / max(1, read.tokens) for name, read in texts.items()})
             exam = Exam(task, head, texts, trainer, self.thresholds, self.select_by)

@@ -22,6 +22,7 @@ class Fitted:
     parameters: int
     metrics: dict[str, Any] = field(default_factory=dict)
     log: tuple[dict[str, Any], ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def plain_outcome(context: Context, fit: Callable[[Task], Fitted], thresholds: Choice = "half", form: Form = "sequence") -> Outcome:
@@ -45,4 +46,4 @@ def plain_outcome(context: Context, fit: Callable[[Task], Fitted], thresholds: C
         disk_bytes=disk_bytes(context.output / "model"),
         inference_texts_per_second=len(task.test) / max(test_seconds, 1e-9),
     )
-    return Outcome(fitted.metrics | scores, cost, tuple(decision.notes(scores)), fitted.log)
+    return Outcome(fitted.metrics | scores, cost, (*fitted.notes, *decision.notes(scores)), fitted.log)

@@ -87,7 +87,7 @@ class BilstmClassifier(nn.Module):
         folder.mkdir(parents=True, exist_ok=True)
         sizes = {name: getattr(self.config, name) for name in _SIZES}
         facts = {"model_type": BILSTM, "labels": self.config.labels, **sizes, "words": self.config.words.words}
-        facts |= said(self.config.link)
+        facts |= said(self.config.link) | ({"marks": True} if self.config.words.marks else {})
         write_json(folder / "config.json", facts)
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()}
         save_file(tensors, folder / "model.safetensors")
@@ -103,7 +103,8 @@ class BilstmClassifier(nn.Module):
         if config.get("model_type") != BILSTM:
             raise ModelError(f"{folder}: not a BiLSTM baseline but {config.get('model_type')!r}")
         sizes = {name: int(config[name]) for name in _SIZES}
-        model = BilstmClassifier(BilstmConfig(tuple(config["labels"]), WordList(tuple(config["words"])), **sizes, link=link_of(config)))
+        words = WordList(tuple(config["words"]), bool(config.get("marks")))
+        model = BilstmClassifier(BilstmConfig(tuple(config["labels"]), words, **sizes, link=link_of(config)))
         try:
             model.load_state_dict(load_file(folder / "model.safetensors"))
         except RuntimeError as error:

@@ -17,10 +17,22 @@ from acclimate.files import read_json, write_json
 from acclimate.modeling.baselines.pair_features import pair_features
 from acclimate.modeling.baselines.softmax_regression import SURE, softmax_regression
 from acclimate.modeling.baselines.table import TFIDF
-from acclimate.modeling.baselines.word_list import WORD
+from acclimate.modeling.baselines.word_list import WORD, words_and_marks_of
 from acclimate.modeling.finite import check_finite
 from acclimate.modeling.links import link_of, said
 from acclimate.tasks.kind import Link
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What is counted in texts."""
+
+    ngrams: int
+    """Up to so many neighbouring words form a term."""
+    most: int | None
+    """The most frequent terms of the texts; None: all."""
+    marks: bool = False
+    """Whether punctuation and marks are words, too."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +47,13 @@ class TfidfModel:
     bias: NDArray[np.float64]
     link: Link = "softmax"
     pairs: bool = False
+    marks: bool = False
+    """Whether punctuation and marks are words, too."""
 
     def features(self, *columns: Sequence[str]) -> Any:
         """The sparse matrix [N, F] of items of these columns of texts."""
-        vectorizer = _vectorizer(self.ngrams, vocabulary={term: number for number, term in enumerate(self.terms)})
+        vocabulary = {term: number for number, term in enumerate(self.terms)}
+        vectorizer = _vectorizer(Terms(self.ngrams, None, self.marks), vocabulary)
         vectorizer.idf_ = self.idf
         return _features(vectorizer, columns)
 
@@ -67,7 +82,8 @@ class TfidfModel:
         """Write the model's folder."""
         folder.mkdir(parents=True, exist_ok=True)
         facts = {"model_type": TFIDF, "labels": self.labels, "ngrams": self.ngrams, "terms": self.terms}
-        write_json(folder / "config.json", facts | said(self.link) | ({"pairs": True} if self.pairs else {}))
+        facts |= {name: True for name in ("pairs", "marks") if getattr(self, name)}
+        write_json(folder / "config.json", facts | said(self.link))
         save_file({"idf": self.idf, "weights": self.weights, "bias": self.bias}, folder / "model.safetensors")
 
     @staticmethod
@@ -84,12 +100,12 @@ class TfidfModel:
         check_finite(folder, ((name, bool(np.isfinite(tensors[name]).all())) for name in ("idf", "weights", "bias")))
         return TfidfModel(
             tuple(config["labels"]), tuple(config["terms"]), config["ngrams"], tensors["idf"], tensors["weights"], tensors["bias"],
-            link_of(config), bool(config.get("pairs")),
+            link_of(config), bool(config.get("pairs")), bool(config.get("marks")),
         )  # fmt: skip
 
 
 def fit(
-    columns: Sequence[Sequence[str]], gold: NDArray[Any], labels: tuple[str, ...], strength: float, ngrams: int, most_terms: int,
+    columns: Sequence[Sequence[str]], gold: NDArray[Any], labels: tuple[str, ...], strength: float, terms: Terms,
     balanced: bool, link: Link = "softmax",
 ) -> TfidfModel:  # fmt: skip
     """Fit the baseline to class numbers [N], to which labels items have [N, L], each label by itself, or to numbers [N].
@@ -97,27 +113,27 @@ def fit(
     `columns` of texts are one, or the two of pairs. `strength` is the inverse regularisation C of scikit-learn's LogisticRegression (of
     Ridge, 1 / alpha). A class without training examples gets probability close to zero, so that the columns stay those of `labels`.
     """
-    ((_, model),) = fit_each(columns, gold, labels, (strength,), ngrams, most_terms, balanced, link)
+    ((_, model),) = fit_each(columns, gold, labels, (strength,), terms, balanced, link)
     return model
 
 
 def fit_each(
-    columns: Sequence[Sequence[str]], gold: NDArray[Any], labels: tuple[str, ...], strengths: Sequence[float], ngrams: int, most_terms: int,
+    columns: Sequence[Sequence[str]], gold: NDArray[Any], labels: tuple[str, ...], strengths: Sequence[float], terms: Terms,
     balanced: bool, link: Link = "softmax",
 ) -> Iterator[tuple[float, TfidfModel]]:  # fmt: skip
     """Each strength with what `fit` makes of it; the terms of the texts, which take most of the time, are counted once."""
-    vectorizer = _vectorizer(ngrams, most_terms=most_terms)
+    vectorizer = _vectorizer(terms)
     if len(columns) == 1:
         matrix = vectorizer.fit_transform(columns[0])  # in one go: twice as fast
     else:
         matrix = _features(vectorizer.fit([text for column in columns for text in column]), columns)
-    terms, idf = tuple(str(term) for term in vectorizer.get_feature_names_out()), np.asarray(vectorizer.idf_)
+    names, idf = tuple(str(term) for term in vectorizer.get_feature_names_out()), np.asarray(vectorizer.idf_)
     for strength in strengths:
         if link == "none":
             weights, bias = _number(matrix, gold, strength)
         else:
             weights, bias = (_each_by_itself if link == "sigmoid" else _one_of_all)(matrix, gold, len(labels), strength, balanced)
-        yield strength, TfidfModel(labels, terms, ngrams, idf, weights, bias, link, len(columns) == 2)
+        yield strength, TfidfModel(labels, names, terms.ngrams, idf, weights, bias, link, len(columns) == 2, terms.marks)
 
 
 def _features(vectorizer: Any, columns: Sequence[Sequence[str]]) -> Any:
@@ -156,8 +172,9 @@ def _regression(strength: float, class_weight: Any) -> Any:
     return LogisticRegression(C=strength, max_iter=2000, class_weight=class_weight)
 
 
-def _vectorizer(ngrams: int, vocabulary: dict[str, int] | None = None, most_terms: int | None = None) -> Any:
+def _vectorizer(terms: Terms, vocabulary: dict[str, int] | None = None) -> Any:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
+    read = {"tokenizer": words_and_marks_of, "token_pattern": None} if terms.marks else {"token_pattern": WORD}
     # Sublinear counts and no stop list.
-    return TfidfVectorizer(ngram_range=(1, ngrams), sublinear_tf=True, token_pattern=WORD, vocabulary=vocabulary, max_features=most_terms)
+    return TfidfVectorizer(ngram_range=(1, terms.ngrams), sublinear_tf=True, vocabulary=vocabulary, max_features=terms.most, **read)
