@@ -170,7 +170,7 @@ def test_best_forgets_what_can_no_longer_be_chosen(monkeypatch):
 
 def test_the_nearest_of_every_text_come_first_then_the_second_nearest():
     nearest = Nearest(texts=2, most=3)
-    scores = np.array([[9.0, 8, 7, 1, -np.inf], [5, 1, 2, 3, -np.inf]])
+    scores = np.array([[9.0, 8, 7, 1, -np.inf], [5, 1, 2, 3, -np.inf]], dtype=np.float32)
     for first in range(0, 5, 2):
         part = slice(first, first + 2)
         numbers = np.arange(5)[part]

@@ -29,7 +29,7 @@ def asked(monkeypatch):
     def of(model, tokenizer, texts, longest, micro, devices, told):
         if next(passes) == asked.stop_at:
             raise Interrupted("stopped")
-        told(len(texts))
+        told(len(texts), 8 * len(texts))
         chunks.append(len(texts))
         return np.array([vector(text) for text in texts], dtype=np.float16).reshape(-1, 8)
 

@@ -8,12 +8,14 @@ from typer.testing import CliRunner
 
 from acclimate.cli.verbs import app
 from acclimate.errors import SettingsError
-from acclimate.study.language.study import load_study
+from acclimate.study.given import with_rows
+from acclimate.study.language.implied import with_task
+from acclimate.study.language.study import Study, load_study
 
 DATA = """
 base: {world}/model
 data:
-  task: {{ train: {world}/train.jsonl, dev: {world}/dev.jsonl, test: {world}/test.jsonl }}
+  task: {{ train: {world}/train.jsonl, dev: {world}/dev.jsonl, test: {world}/test.jsonl, unlabeled: {folder}/domain.jsonl }}
   domain: {folder}/domain.jsonl
   corpora:
 """
@@ -21,12 +23,14 @@ STUDY = (
     DATA
     + """
     near: {{ select: {{ like: task, among: domain, method: dsir, tokens: 400 }} }}
-    alike: {{ select: {{ like: near, among: domain, method: knn, documents: 10 }} }}
+    alike: {{ select: {{ like: near, among: domain, method: knn, documents: 290 }} }}
     few: {{ select: {{ among: [near, domain], method: random, documents: 20 }} }}
 seeds: 2
 recipes:
   tfidf: {{ base: tfidf }}
-  near: [pretrain: {{ corpus: {{ near: 1, few: 1, alike: 1 }}, tokens: 500, batch_tokens: 256 }}, finetune: {{ epochs: 1, min_steps: 0 }}]
+  near:
+    - pretrain: {{ corpus: {{ task: 1, near: 2, few: 1, alike: 1 }}, tokens: 500, batch_tokens: 256 }}
+    - finetune: {{ epochs: 1, min_steps: 0 }}
 """
 )
 
@@ -57,6 +61,7 @@ def test_the_plan_says_what_will_be_chosen_and_then_what_was(finished):
     before, _, after = finished
     assert "corpora.near.select: to be chosen dsir, like task, among domain, 400 tokens" in before
     assert "select near (dsir, like task, among domain, 400 tokens)" in before
+    assert "alike: knn, like near, among domain, 290 documents: about 93 % of what there is will be chosen" in before
     assert "of 312" in after
     assert "corpora.near.select.examples.1: corpus domain, document" in after
     assert "0 B of disk" in after
@@ -77,6 +82,20 @@ def test_the_chosen_documents_are_kept_with_the_results_and_none_of_them_is_judg
     facts = json.loads((out / "study.json").read_text())["data"]["corpora"]["near"]
     assert facts["select"]["documents"] | {"chosen": 0, "tokens": 0} == {"chosen": 0, "of": 312, "tokens": 0, "judged_by": 5, "repeated": 7}
     assert facts["documents"] == len(near)
+
+
+def test_the_written_study_says_again_what_is_chosen_and_curated_text_is_read_beside_the_tasks_own(finished):
+    _, out, _ = finished
+    study = load_study(out / "study.yaml")
+    assert {name: selection.method for name, selection in study.data.selections().items()} == {
+        "near": "dsir", "alike": "knn", "few": "random",
+    }  # fmt: skip
+    assert study.data.sources("few") == ("domain", "domain")
+    read = next(stage for stage in json.loads((out / "study.json").read_text())["stages"] if stage["role"] == "pretrains")
+    near = pq.read_table(out / "selected/near.parquet").num_rows
+    assert {name: (facts["documents"], facts["share"]) for name, facts in read["metrics"]["corpora"].items()} == {
+        "task": (90 + 312, 1), "near": (near, 2), "few": (20, 1), "alike": (290, 1),
+    }  # fmt: skip
 
 
 def test_a_corpus_is_chosen_once_for_all_seeds_and_its_cost_is_that_of_those_who_read_it(finished):
@@ -130,3 +149,13 @@ def test_without_texts_to_be_like_and_as_held_out_text_it_is_refused(task, said,
     (tmp_path / "study.yaml").write_text(f"data:\n  {task}\n  corpora: {{ near: {{ select: {{ tokens: 9 }} }} }}\n{recipes}\n")
     with pytest.raises(SettingsError, match=said):
         load_study(tmp_path / "study.yaml")
+
+
+def test_held_out_text_is_held_out_of_what_is_chosen_from_and_rows_go_to_files_alone(tmp_path):
+    data = {"corpora": {"a": {"path": "a.txt"}, "b": {"path": "b.txt"}, "near": {"select": {"like": "b", "among": "a", "tokens": 9}}}}
+    study = Study(data=data, recipes={name: [{"pretrain": {"corpus": name}}] for name in ("b", "near")})
+    compared, said = with_task(study)
+    assert compared.data.task.on == ("b", "a")
+    assert "on: [b, a]" in said
+    with pytest.raises(SettingsError, match="'near' is chosen from other corpora"):
+        with_rows(study, tmp_path, corpora={"near": ["text"]})

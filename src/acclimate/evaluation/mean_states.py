@@ -22,11 +22,11 @@ from acclimate.training.devices import Devices
 
 @torch.no_grad()
 def mean_states(
-    model: Packed, tokenizer: Tokenizer, texts: Sequence[str], longest: int, micro: int, devices: Devices, told: Callable[[int], None]
+    model: Packed, tokenizer: Tokenizer, texts: Sequence[str], longest: int, micro: int, devices: Devices, told: Callable[[int, int], None]
 ) -> NDArray[np.float16]:
     """[N, D] of each text the mean last hidden state of its first `longest` tokens, special ones included, of length 1.
 
-    Forward passes have at most `micro` tokens; `told` gets to know how many each had, and may raise to end it.
+    Forward passes have at most `micro` tokens; `told` gets to know how many texts and tokens each had, and may raise to end it.
     """
     model.eval()
     ids, counts = encoded(tokenizer, texts)
@@ -42,5 +42,5 @@ def mean_states(
 
     for indices in evaluation_batches(read.lengths, micro):
         states_ND[indices] = torch.cat(in_parts(means, read.batch(indices), devices)).cpu().numpy().astype(np.float16)
-        told(int(read.lengths[indices].sum()))
+        told(len(indices), int(read.lengths[indices].sum()))
     return states_ND

@@ -52,7 +52,7 @@ def add(nearest: Nearest, like_QD: NDArray[np.float32], states_ND: NDArray[np.fl
     """Show documents to lists of the nearest, by the products of their unit vectors with those of the texts."""
     documents_DN = states_ND.astype(np.float32).T
     for first in range(0, len(like_QD), TEXTS_AT_ONCE):
-        nearest.add(first, (like_QD[first : first + TEXTS_AT_ONCE] @ documents_DN).astype(np.float64), numbers, tokens)
+        nearest.add(first, like_QD[first : first + TEXTS_AT_ONCE] @ documents_DN, numbers, tokens)
 
 
 class States:
@@ -84,8 +84,8 @@ class States:
             states_ND = mean_states(self._model, self._tokenizer, texts, self._longest, self._micro, devices, self._told)
             with atomic_file(self._path(name)) as path, path.open("wb") as file:
                 np.save(file, states_ND, allow_pickle=False)
-        self._done += len(texts)
-        self._context.runtime.reporter.step(self._done, self._tokens / max(time.monotonic() - self._began, 1e-9), None)
+        else:
+            self._done += len(texts)
         return self.kept(name)
 
     def kept(self, name: str) -> NDArray[np.float16]:
@@ -93,8 +93,9 @@ class States:
         found: NDArray[np.float16] = np.load(self._path(name), allow_pickle=False)
         return found
 
-    def _told(self, tokens: int) -> None:
-        self._tokens += tokens
+    def _told(self, texts: int, tokens: int) -> None:
+        self._done, self._tokens = self._done + texts, self._tokens + tokens
+        self._context.runtime.reporter.step(self._done, self._tokens / max(time.monotonic() - self._began, 1e-9), None)
         if self._context.runtime.stop.asked:
             raise Interrupted(f"{self._context.title}: stopped; the hidden states that it has are kept")
 

@@ -7,7 +7,7 @@ the fingerprint of the chosen corpus, so that the plan knows the keys of all tha
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -17,6 +17,7 @@ from acclimate.data.digests import text_hash
 from acclimate.data.selection import bm25, dsir
 from acclimate.data.selection.candidates import Candidates
 from acclimate.data.selection.chosen import write_chosen
+from acclimate.data.selection.expected import share_asked
 from acclimate.data.selection.ranked import Budget, Choice
 from acclimate.data.selection.settings import LEARNING_TASK, Selection
 from acclimate.errors import DataError, Interrupted
@@ -34,6 +35,7 @@ CHARACTERS_A_SECOND = {"random": 2e7, "dsir": 6e6, "bm25": 2e6, "knn": 1e7}  # o
 LIBRARIES = {"bm25": ("bm25s",), "knn": ("torch", "transformers", "tokenizers")}  # besides numpy
 MOST_TEXTS = 10_000  # to which documents are nearest; of more, so many are taken, spread over all
 LIKE_AT_ONCE = 4096
+NEARLY_ALL = 0.8  # share of the text; where so much is chosen, little is left out
 
 
 class Selecting(Stage):
@@ -74,6 +76,13 @@ class Selecting(Stage):
         if self.of.method == "bm25":
             bm25.check_installed()
         return given
+
+    def notes(self, given: Sizes, reads: Callable[[], Reads]) -> tuple[str, ...]:
+        texts = reads().texts
+        share = share_asked([found.sample for name in self.of.sources for found in texts.get(name, ())], self.of)
+        if not texts or share < NEARLY_ALL:
+            return ()
+        return (f"{self.name}: {self.of.told()}: about {100 * min(1.0, share):.0f} % of what there is will be chosen",)
 
     def work(self, given: Sizes, reads: Reads) -> Work:
         characters = sum(found.sample.characters for name in self.of.sources for found in reads.texts.get(name, ()))
@@ -129,7 +138,8 @@ class Selecting(Stage):
             else:
                 choice = bm25.choose(texts, candidates, budget)
         if not budget.filled(choice.tokens):
-            notes.append(f"{self.name}: all {len(choice.numbers):,} documents that can be chosen are fewer than {self.of.told()}")
+            each = "" if choice.rank is None else f" (of each text the {choice.rank.max():,} nearest at most)"
+            notes.append(f"{self.name}: all {len(choice.numbers):,} documents that can be chosen{each} are fewer than {self.of.told()}")
         return choice, tuple(notes)
 
     def _like(self, context: Context) -> Iterator[str]:

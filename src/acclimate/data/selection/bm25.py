@@ -95,7 +95,7 @@ def choose(texts: Sequence[str], candidates: Candidates, budget: Budget) -> Choi
 def _add(nearest: Nearest, numbers: IntArray, words: Ragged, counts: Counts, asked: list[IntArray]) -> None:
     index = chunk_index(words, counts)
     for first in range(0, len(asked), TEXTS_AT_ONCE):
-        scores = np.array([index.get_scores_from_ids(ids) for ids in asked[first : first + TEXTS_AT_ONCE]], dtype=np.float64)
+        scores = np.array([index.get_scores_from_ids(ids) for ids in asked[first : first + TEXTS_AT_ONCE]], dtype=np.float32)
         scores[scores <= 0] = -np.inf
         nearest.add(first, scores, numbers, words.lengths)
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from acclimate.data.ragged import IntArray
 
 Floats = NDArray[np.float64]
-MOST_LISTED = 1 << 24  # numbers of documents, over all texts to which they are near
+MOST_LISTED = 1 << 22  # documents, over all texts to which they are near: some 64 MB, and several times that while lists are compared
 KEPT = 1 << 20  # documents that are kept without looking whether they are still among the best
 
 
@@ -85,10 +85,10 @@ class Nearest:
     def __init__(self, texts: int, most: int) -> None:
         self._most = most
         self._numbers = np.full((texts, most), -1, dtype=np.int64)
-        self._scores = np.full((texts, most), -np.inf)
-        self._tokens = np.zeros((texts, most), dtype=np.int64)
+        self._scores = np.full((texts, most), -np.inf, dtype=np.float32)
+        self._tokens = np.zeros((texts, most), dtype=np.int32)
 
-    def add(self, first: int, scores: Floats, numbers: IntArray, tokens: IntArray) -> None:
+    def add(self, first: int, scores: NDArray[np.float32], numbers: IntArray, tokens: IntArray) -> None:
         """The scores [q, N] of more documents [N] for the texts from `first` on; -inf says that it has nothing to do with it."""
         rows = slice(first, first + len(scores))
         if scores.shape[1] > self._most:
@@ -98,16 +98,15 @@ class Nearest:
             places = np.broadcast_to(np.arange(scores.shape[1]), scores.shape)
         every = np.concatenate([self._scores[rows], scores], axis=1)
         order = np.argsort(-every, axis=1, kind="stable")[:, : self._most]  # what was there before is earlier
-        for kept, new in ((self._numbers, numbers[places]), (self._tokens, tokens[places])):
+        for kept, new in ((self._numbers, numbers[places]), (self._tokens, tokens.astype(np.int32)[places])):
             kept[rows] = np.take_along_axis(np.concatenate([kept[rows], new], axis=1), order, axis=1)
         self._scores[rows] = np.take_along_axis(every, order, axis=1)
 
     def chosen(self, budget: Budget) -> Choice:
         """The nearest document of every text, then the second nearest of every one, ..., each once, until the budget is full."""
-        near, rank = np.indices(self._numbers.shape)
         there = np.isfinite(self._scores)
-        numbers, scores, tokens = self._numbers[there], self._scores[there], self._tokens[there]
-        near, rank = near[there], rank[there]
+        near, rank = np.nonzero(there)
+        numbers, scores, tokens = self._numbers[there], self._scores[there].astype(np.float64), self._tokens[there].astype(np.int64)
         order = np.lexsort((numbers, -scores, rank))
         _, first = np.unique(numbers[order], return_index=True)
         order = order[np.sort(first)]
