@@ -61,6 +61,11 @@ def test_leaks_are_counted_by_corpus_split_and_kind_with_their_places(root):
     assert (found["test", 0].text, found["test", 0].found, found["test", 0].similarity) == (TEST[0], TEST[0].upper(), 1.0)
     (leak,) = data.found.holdings["train"].leaks
     assert (leak.split, leak.index, leak.kind, leak.document) == ("test", 9, "near", 12)
+    shown = [(each.corpus, each.kind, each.split, each.index) for each in data.found.examples(1)]
+    assert shown == [
+        ("train", "near", "test", 9),
+        *(("domain", kind, "test", row) for row, kind in enumerate(("exact", "near", "contained"))),
+    ]
     assert data.facts()["overlap"] == {"domain": 0.2, "general": 0.0}  # as ever: of test, half or more of the 10-grams
 
 

@@ -223,6 +223,7 @@ def study_facts(prepared: Prepared, outcomes: Outcomes, command: str) -> dict[st
         "budget_sizes": prepared.budget_sizes,
         "labels": list(data.task.names) if data.task is not None else [],
         "data": data.facts(),
+        "leaks": [leak.shown() for leak in data.found.examples()],
         "text_overlap": text_overlap(data),
         "hub_datasets": hub_datasets(study.data, prepared.root),
         "bases": base_facts(prepared.plan.sources.values()),

@@ -8,9 +8,10 @@ from pathlib import Path
 from acclimate.data.corpus import Corpus
 from acclimate.errors import DataError
 from acclimate.files import word_of
-from acclimate.tasks.leaks import TRAIN, Holding, Sought
+from acclimate.tasks.leaks import TRAIN, Holding, Leak, Sought
 from acclimate.tasks.task import Task
 
+MOST_EXAMPLES = 3  # of each corpus and kind
 UNLABELED = "task"  # what the task's unlabelled texts go by among the corpora; no corpus can be called so
 
 
@@ -29,6 +30,10 @@ class LookedThrough:
     def overlap(self) -> dict[str, float]:
         """The share of test texts that stand in a corpus or further task, by its name."""
         return {name: holding.overlap for name, holding in self.holdings.items() if name != TRAIN}
+
+    def examples(self, most: int = MOST_EXAMPLES) -> list[Leak]:
+        """So many of each corpus and kind."""
+        return [leak for holding in self.holdings.values() for leak in holding.examples(most)]
 
 
 def look_through(

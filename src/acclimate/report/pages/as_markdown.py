@@ -33,6 +33,7 @@ def markdown(view: View) -> str:
         ("The chosen recipe", list(map(_told, view.told))),
         ("Searches", list(map(_told, view.searched))),
         ("Data", [*_grids(view.data.grids), *map(_told, view.alike)]),
+        ("Leaks", _grids(view.leaks)),
         ("Vocabularies", _grids(view.vocabularies)),
         ("Stages and costs", _grids([view.stages, view.times, view.sizes])),
     ]

@@ -20,6 +20,7 @@ from acclimate.report.tables.comparison import Row, table_rows
 from acclimate.report.tables.data_facts import DataFacts, data_facts
 from acclimate.report.tables.general_text import general_grids
 from acclimate.report.tables.grid import Grid
+from acclimate.report.tables.leaks import leak_grids
 from acclimate.report.tables.text_overlap import matrices, texts_grid
 from acclimate.report.tables.tree import Branch, Saving, saving, tree
 from acclimate.report.tables.trials import trials_grids
@@ -204,6 +205,11 @@ class View:
     @cached_property
     def vocabularies(self) -> tuple[Grid, ...]:
         return vocabulary_grids(self.results)
+
+    @cached_property
+    def leaks(self) -> tuple[Grid, ...]:
+        """What of dev and test stands in what was learned from; for others, without the texts."""
+        return leak_grids(self.study, examples=not self.public)
 
     @cached_property
     def alike(self) -> list[Told]:

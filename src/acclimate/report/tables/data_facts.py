@@ -11,7 +11,7 @@ from acclimate.report.tables.grid import Grid
 from acclimate.report.words.text import amount, label_count, percent, size
 
 Facts = Mapping[str, Any]
-LEFT_OUT = {"left_out": "left out by patterns", "repeated": "repetitions left out"}
+LEFT_OUT = {"left_out": "left out by patterns", "repeated": "repetitions left out", "leaked": "leaks dropped"}
 CUTS = ("cut_tokens", "cut_words", "dropped_tokens")  # in the names of a stage's metrics
 
 

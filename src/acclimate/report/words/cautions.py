@@ -81,6 +81,8 @@ def _of_the_data(chain: Chain) -> Iterator[str]:
     for name in chain.tasks:
         if share := overlap.get(f"task {name}"):
             yield f"{percent(share)} of the test texts were found in the task {named(name)}, which it learned on the way."
+    if in_train := sum(((data.get("leaks") or {}).get("train", {}).get("test") or {}).get(kind, 0) for kind in ("near", "contained")):
+        yield f"{in_train:,} test {items} stand nearly, or within longer ones, in train, which flatters the scores."
     included = dict.fromkeys(split for stage in chain.pretrainings for split in stage.settings.get("include") or ())
     if included:
         yield f"It read the texts of {' and '.join(map(plain, included))} in pretraining, without their labels."
