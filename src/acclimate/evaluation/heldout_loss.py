@@ -10,7 +10,7 @@ from torch import nn
 from acclimate.data.batches import Batch
 from acclimate.data.tokens import TokenStore
 from acclimate.data.windows import Windows
-from acclimate.evaluation.inference import heldout_loss, masked_scores, pooled
+from acclimate.evaluation.inference import masked_scores, pooled
 from acclimate.objectives.mlm import Vocabulary, heldout_batches
 from acclimate.training.devices import Devices
 
@@ -38,10 +38,6 @@ class Heldout:
     def tokens(self) -> int:
         """Tokens of all batches, special ones included."""
         return sum(batch.tokens for batches in self.batches.values() for batch in batches)
-
-    def loss(self, model: nn.Module, devices: Devices) -> float:
-        """Mean cross-entropy per masked token over all corpora, nats."""
-        return heldout_loss(model, [batch for batches in self.batches.values() for batch in batches], devices)
 
     def score(self, model: nn.Module, devices: Devices) -> dict[str, float]:
         """`heldout_loss` and `heldout_accuracy` of all together and, as `.../<corpus>`, of each of several; a higher `score` is better."""

@@ -10,10 +10,11 @@ from pydantic import Field, model_validator
 from acclimate.data.batches import RampedOrder
 from acclimate.data.corpus import Corpus
 from acclimate.data.mixture import Mixture, in_words, reads_of, shares
+from acclimate.data.tokens import word_starts
 from acclimate.data.unknown import nothing_to_mask, unknown_words
 from acclimate.errors import DataError, SettingsError
 from acclimate.files import digest_json
-from acclimate.modeling.base_files import NEW_FROM
+from acclimate.modeling.base_files import NEW_FROM, TOKENIZER, read_tokenizer
 from acclimate.modeling.families import MASK_RATES
 from acclimate.modeling.longest import LONGEST_DEFAULT
 from acclimate.randomness import seed_of
@@ -179,6 +180,11 @@ class Pretrain(EncoderPace, Stage):
                 "judged on what the first has learned; give both the same heldout_share and heldout_tokens"
             )
         return replace(given, pretrained=True, heldout={**given.heldout, **held})
+
+    def check_texts(self, given: Sizes, reads: Callable[[], Reads]) -> None:
+        if self.whole_word or self.masking in ("words", "spans"):
+            assert given.source is not None
+            word_starts(read_tokenizer(given.source.folder / TOKENIZER))  # which refuses vocabularies that do not mark them
 
     def work(self, given: Sizes, reads: Reads) -> Work:
         return work_of(self, given, reads)
