@@ -8,7 +8,7 @@ from acclimate.report.pages.as_markdown import markdown
 from acclimate.report.pages.page import page
 from acclimate.report.pages.view import View
 from acclimate.report.results.finished import Results
-from acclimate.report.tables.text_overlap import matrices, texts_grid
+from acclimate.report.tables.text_overlap import matrices, overlap_line, texts_grid
 
 SCORES = {"fine-tune": {"all": [0.80, 0.81]}, "DAPT": {"all": [0.84, 0.85]}}
 WORDS = {"task": words_of(["cell gene virus drug"]), "<b>do|main": words_of(["gene drug film"])}
@@ -51,3 +51,7 @@ def test_the_report_shows_them_and_a_study_of_before_shows_nothing(results_of: C
     assert "| task | 100.0 | 66.7 |" in text
     assert "Jensen-Shannon divergence" in text
     assert View(results_of(SCORES)).alike == []
+
+
+def test_the_plan_tells_the_overlap_of_each_two_texts_on_a_line() -> None:
+    assert overlap_line(facts()) == "vocabulary overlap of samples: task and <b>do|main 66.7 %"

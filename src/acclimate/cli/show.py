@@ -45,10 +45,15 @@ def plan(prepared: "Prepared", estimates: "dict[str, Estimate]") -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from acclimate.report.tables.text_overlap import overlap_line
+    from acclimate.study.outputs.text_overlap import text_overlap
+
     for line in data_lines(prepared.data.facts()):
         print(line)
     for base, unknown in prepared.readings.unknown(prepared.plan).items():
         print(f"unknown tokens, vocabulary of {_told(base)}: {', '.join(f'{text} {percent(share)}' for text, share in unknown.items())}")
+    if (alike := text_overlap(prepared.data)) is not None:
+        print(overlap_line(alike))
     for note in (*prepared.notes, *prepared.readings.notes(prepared.plan), *prepared.plan.notes()):
         print(f"note: {note}")
     table = Table("stage", "used by", "seed", "labels", "state", "tokens", "time", "disk", "cache", box=None, header_style="bold")

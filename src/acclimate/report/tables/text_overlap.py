@@ -1,6 +1,7 @@
 """How alike texts are, as tables: facts of each, and each beside every other one, shaded."""
 
 from collections.abc import Callable, Mapping
+from itertools import combinations
 from typing import Any
 
 from acclimate.report.tables.chosen import SHADES, Shaded
@@ -8,6 +9,7 @@ from acclimate.report.tables.grid import Grid
 from acclimate.report.words.text import percent
 
 Facts = Mapping[str, Any]
+FEW = 4  # texts of which each two are told on a line
 Cells = dict[str, Callable[[Any], str]]
 
 _OF_A_TEXT: Cells = {
@@ -55,6 +57,14 @@ def matrices(facts: Facts) -> list[Shaded]:
             "{:.3f}".format, lambda bits: 1 - bits,
         ),
     ]  # fmt: skip
+
+
+def overlap_line(facts: Facts) -> str:
+    """The vocabulary overlap of each two texts on one line; of many, that of the first (the task's) with each."""
+    names = list(facts["texts"])
+    pairs = list(combinations(names, 2)) if len(names) <= FEW else [(names[0], other) for other in names[1:]]
+    told = (f"{one} and {other} {percent(facts['overlap'][one][other])}" for one, other in pairs)
+    return f"vocabulary overlap of samples: {', '.join(told)}"
 
 
 def _shaded(
