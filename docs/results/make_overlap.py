@@ -24,7 +24,7 @@ PUBLISHED = {  # figure 2, per cent; quoted from memory of it, for it is an imag
 
 def main(out: Path, texts: Sequence[str]) -> None:
     """Compare the texts, keep what was found, and print it beside what was published."""
-    found = compare_texts(Asked(texts, None, {}, words=10_000, documents=50_000, seed=0), "acclimate-mini", print)
+    found = compare_texts(Asked(texts, None, None, {}, words=10_000, documents=50_000, seed=0), "acclimate-mini", print)
     write_json(out, found)
     out.with_suffix(".html").write_text(overlap_page(found), encoding="utf-8")
     print(table(found))

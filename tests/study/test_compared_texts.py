@@ -19,7 +19,7 @@ from .conftest import write_jsonl
 
 
 def asked(*paths, **others):
-    return Asked(**({"paths": paths, "task": None, "reading": {}, "words": 10_000, "documents": 50_000, "seed": 0} | others))
+    return Asked(**({"paths": paths, "task": None, "kind": None, "reading": {}, "words": 10_000, "documents": 50_000, "seed": 0} | others))
 
 
 @pytest.fixture(scope="module")
@@ -78,11 +78,28 @@ def test_what_cannot_be_compared_is_refused(acclimate, tiny_world, tmp_path):
         (domain, tmp_path / "stop.txt"): "there is no word in 'stop'",
         (domain, tmp_path / "nowhere.txt"): "nowhere.txt",
         (f"task={domain}", "--task", tiny_world): "is what the texts of --task are called",
+        (domain, tiny_world / "dev.jsonl", "--kind", "tag"): "--kind tag: is said of a task",
         (domain, tiny_world / "dev.jsonl", "--out", tiny_world): "and acclimate did not make it",
     }.items():
         ran = acclimate("overlap", *words, "--model", model)
         assert ran.returncode == 2
         assert said in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "line"),
+    [
+        ("pair", "pairs.jsonl", '{{"premise": "goal{0} score", "hypothesis": "team", "label": "{1}"}}\n'),
+        ("tag", "tags.conll", "goal{0} B-X\nscore O\nteam O\n\n"),
+    ],
+)
+def test_texts_of_pairs_and_of_tagged_words_are_read_by_the_kind_of_the_task(tiny_world, tmp_path, kind, name, line):
+    (tmp_path / name).write_text("".join(line.format(number, "ab"[number % 2]) for number in range(40)))
+    domain, task = str(tiny_world / "domain.jsonl"), str(tmp_path / name)
+    found = compare_texts(asked(domain, task=task, kind=kind), f"{tiny_world}/model", lambda _: None)
+    texts = found["texts"]["task"]["documents"]
+    assert found["texts"]["task"]["different_words"] == 2 + texts // (2 if kind == "pair" else 1)  # goal0, goal1, ..., score and team
+    assert found["shared"]["task"]["domain"] == 2
 
 
 def test_json_alone_stands_on_standard_output_else_tables_and_a_page_with_heat_maps(acclimate, tiny_world, tmp_path):

@@ -36,6 +36,9 @@ def overlap(
     task: Annotated[
         str | None, typer.Option("--task", help="Labelled file, folder or dataset: the texts of its training split are one more.")
     ] = None,
+    kind: Annotated[
+        str | None, typer.Option("--kind", help="Kind of that task where its texts are no single column: pair, similarity or tag.")
+    ] = None,
     model: Annotated[str, typer.Option("--model", help="Base whose tokens and masked loss are told.")] = "acclimate-mini",
     words: Annotated[int, typer.Option("--words", min=1, max=10**7, help="Most frequent words of each text that are compared.")] = 10_000,
     sample: Annotated[int, typer.Option("--sample", min=1, help="Documents of each text that are looked at, drawn at random.")] = 50_000,
@@ -50,7 +53,7 @@ def overlap(
 
     if out is not None:
         check_place(out)
-    found = compare_texts(Asked(texts, task, reading, words, sample, seed), model, show.say, threads)
+    found = compare_texts(Asked(texts, task, kind, reading, words, sample, seed), model, show.say, threads)
     page = None if out is None else write_overlap(found, out)
     if as_json:
         show.plain(found)

@@ -5,8 +5,8 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from glob import has_magic
 from itertools import compress
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,16 @@ from acclimate.data.sample import Measured, Spread
 from acclimate.data.shared_words import STOP_WORDS, Words, compared, words_of
 from acclimate.errors import DataError, SettingsError
 from acclimate.modeling.base_files import TOKENIZER, read_tokenizer
+from acclimate.modeling.named import DEFAULT
 from acclimate.modeling.source import Source, resolve_base
 from acclimate.randomness import generator
+from acclimate.study.language.language import BUILT_IN
 from acclimate.tasks.split_files import location, open_splits
+from acclimate.tasks.task import Task
 
 TASK = "task"
 READ_CHARACTERS = 1 << 16  # of the documents that are looked at are read by the base: some 15,000 tokens, of which 2,000 are masked
+FEW_MASKED = 200  # with fewer the loss is known to a quarter of a nat or so
 UNLIKE_SIZES = 4  # times as many words as another text has: then what they share says something of their sizes, too
 
 _NAMED = re.compile(r"(\w[\w .-]*)=(.+)", re.DOTALL)
@@ -37,6 +41,8 @@ class Asked:
     """Corpora, each a path as `data:` of a study has them, or `NAME=PATH`."""
     task: str | None
     """A labelled file, a folder or a dataset: the texts of its training split are one more."""
+    kind: str | None
+    """The kind of that task, where its texts are more than a column: pairs, or words with tags."""
     reading: Mapping[str, Any]
     """How files are read, as settings of a corpus."""
     words: int
@@ -108,11 +114,13 @@ def _corpora(asked: Asked) -> dict[str, Corpus]:
     if len(paths) < len(named):
         twice = next(name for name, count in names.items() if count > 1)
         raise SettingsError(f"{twice}: named twice; give one of them another name, as in {twice}2=PATH")
+    if asked.kind is not None and asked.task is None:
+        raise SettingsError(f"--kind {asked.kind}: is said of a task; name it with --task")
     if asked.task is not None and TASK in paths:
         raise SettingsError(f"{TASK}: is what the texts of --task are called; name the corpus otherwise, as in NAME={paths[TASK]}")
     corpora = {name: Corpus.open(name, CorpusSettings(**{"path": path, **asked.reading}), Path.cwd()) for name, path in paths.items()}
     if asked.task is not None:
-        corpora[TASK] = _of_task(asked.task, asked.reading)
+        corpora[TASK] = _of_task(asked.task, asked.reading, asked.kind)
     if len(corpora) < 2:
         raise SettingsError("one text alone cannot be compared: name another corpus, or a task with --task")
     return corpora
@@ -123,14 +131,20 @@ def _named(said: str) -> tuple[str, str]:
     found = _NAMED.fullmatch(said)
     if found is not None and not Path(said).exists():
         return found[1], found[2]
-    return name_without_endings(said) or said, said
+    return said if has_magic(said) else name_without_endings(said) or said, said
 
 
-def _of_task(path: str, reading: Mapping[str, Any]) -> Corpus:
-    """The texts of a task's training split, as a corpus: no label is read."""
-    settings = CorpusSettings(**{"path": path, **reading})
-    train = open_splits({}, path, Path.cwd(), settings.reading)["train"]
-    return Corpus.open(TASK, settings.model_copy(update={"path": location(train, path, Path.cwd())}), Path.cwd())
+def _of_task(path: str, reading: Mapping[str, Any], kind: str | None) -> Corpus:
+    """The texts of a task's training split, as a corpus; without its kind no label is read."""
+    if kind is not None:
+        said = {"task": {"path": path, "kind": kind, **reading}}
+        settings = BUILT_IN.parse({"data": said, "recipes": {"looked at": {"base": DEFAULT, "stages": [{"finetune": {}}]}}}).data.task
+        assert settings is not None
+        train = Task.open(settings, Path.cwd()).train
+        return Corpus.of_texts(TASK, train.documents(), train.text_fingerprint)
+    corpus = CorpusSettings(**{"path": path, **reading})
+    source = open_splits({}, path, Path.cwd(), corpus.reading)["train"]
+    return Corpus.open(TASK, corpus.model_copy(update={"path": location(source, path, Path.cwd())}), Path.cwd())
 
 
 def _look(corpus: Corpus, asked: Asked, name: str) -> _Looked:
@@ -142,7 +156,9 @@ def _look(corpus: Corpus, asked: Asked, name: str) -> _Looked:
     read = Spread(READ_CHARACTERS)
     words = words_of(_passing(compress(corpus.documents(), chosen), read), asked.words)
     if not words.top:
-        raise DataError(f"{corpus.files[0]}: there is no word in {name!r} that could be compared, but for stop words")
+        raise DataError(
+            f"{corpus.files[0] if corpus.files else name}: there is no word in {name!r} that could be compared, but for stop words"
+        )
     return _Looked(words, documents, drawn, read)
 
 
@@ -193,6 +209,11 @@ def _losses(
         losses = {}
         for name, each in texts.items():
             say(f"{name}: masked loss")
-            losses[name] = masked_loss(packed, each, folder, devices).loss
-    silent = [f"no token of {name} can be masked, so it has no masked loss" for name, loss in losses.items() if not isfinite(loss)]
-    return {name: loss for name, loss in losses.items() if isfinite(loss)}, silent
+            losses[name] = masked_loss(packed, each, folder, devices)
+    few = [
+        f"the masked loss of {name} rests on {each.tokens} masked tokens: with another mask it may be quite another"
+        for name, each in losses.items()
+        if 0 < each.tokens < FEW_MASKED
+    ]
+    silent = [f"no token of {name} can be masked, so it has no masked loss" for name, each in losses.items() if not each.tokens]
+    return {name: each.loss for name, each in losses.items() if each.tokens}, [*few, *silent]
