@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
+from acclimate.data.vocabularies import mined
 from acclimate.data.vocabularies.larger import Spelling, enlarged, lengths
 from acclimate.data.vocabularies.mined import Candidate, Rules, candidates, count_chunks, count_words, harmless, pieces_of
 
@@ -111,3 +112,10 @@ def test_what_no_entry_is_to_blame_for_leaves_none_out():
 def test_pieces_of_a_word(word, pieces):
     tokenizer = letters()
     assert list(pieces_of(tokenizer, Spelling(tokenizer), [word])) == [pieces]
+
+
+def test_memory_is_bounded_by_forgetting_what_occurred_once(monkeypatch):
+    monkeypatch.setattr(mined, "MOST_CHUNKS", 5)
+    counts = count_chunks(f"again w{number} and once" if number == 7 else f"again w{number} and" for number in range(40))
+    assert (counts["again"], counts["and"]) == (40, 40)
+    assert len(counts) <= 5
