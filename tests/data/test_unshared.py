@@ -120,3 +120,13 @@ def test_sentences_are_read_once_a_chunk_at_a_time_and_kept(tmp_path, monkeypatc
         wanted = np.array([store.digests[4][1]], np.uint64)
         assert store.with_any(wanted).tolist() == [4]
         assert store.with_any(np.unique(store.digests[0])).tolist() == list(range(50))
+
+
+def test_damaged_sentences_are_made_again(tmp_path, caplog):
+    texts = [f"{LONG} And number {number}." for number in range(9)]
+    found = SentenceStore.build(tmp_path / "store", iter(texts), "key").digests.values.tolist()
+    file = tmp_path / "store" / "sentences.bin"
+    file.write_bytes(file.read_bytes()[:-8] + b"somewhat")
+    assert SentenceStore.build(tmp_path / "store", iter(texts), "key").digests.values.tolist() == found
+    assert "it is made again" in caplog.text
+    assert SentenceStore.build(tmp_path / "store", iter(texts[:3]), "another").digests.values.tolist() == found[:3]
