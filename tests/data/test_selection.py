@@ -122,6 +122,12 @@ def test_bm25_looks_further_until_the_budget_is_full(monkeypatch):
     assert found.rank.max() > 16
 
 
+def test_bm25_finds_nothing_where_no_word_is_in_common():
+    pytest.importorskip("bm25s")
+    for texts in (["x y"], ["\x01"]):
+        assert len(bm25.choose(texts, among(["a b", "\x01", "c"]), Budget(5, None)).numbers) == 0
+
+
 def test_each_text_is_a_candidate_once_and_none_that_is_judged_by(monkeypatch):
     monkeypatch.setattr(candidates, "CHUNK_DOCUMENTS", 3)
     found = among(["a", "b", "a", "c", "test"], ["b", "d", "test", "e"], judged=["test", "elsewhere"])

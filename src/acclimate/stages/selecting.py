@@ -108,8 +108,6 @@ class Selecting(Stage):
         runtime.reporter.start(context.title, 1, 0)
         with PeakMemory() as memory:
             choice, notes = self._choice(candidates, context, parent)
-            if not len(choice.numbers):
-                raise DataError(f"data.corpora.{self.name}: no document of {' and '.join(self.of.sources)} can be chosen")
             tests = tuple(data.task.test.documents()) if data.task is not None else None
             found = write_chosen(choice, candidates, self.of.sources, tests, context.output)
         metrics = {name: value for name, value in found.items() if name != "examples"}
@@ -137,6 +135,8 @@ class Selecting(Stage):
                 choice = nearest_states.choose(parent, texts, candidates, budget, context)
             else:
                 choice = bm25.choose(texts, candidates, budget)
+        if not len(choice.numbers):
+            raise DataError(f"data.corpora.{self.name}: no document of {' and '.join(self.of.sources)} can be chosen ({self.of.told()})")
         if not budget.filled(choice.tokens):
             each = "" if choice.rank is None else f" (of each text the {choice.rank.max():,} nearest at most)"
             notes.append(f"{self.name}: all {len(choice.numbers):,} documents that can be chosen{each} are fewer than {self.of.told()}")

@@ -53,6 +53,8 @@ class Counts:
     def ids(self, words: Ragged) -> NDArray[np.int64]:
         """[words] the place of each in the vocabulary; V where it is not in it."""
         places = np.searchsorted(self.vocabulary, words.values)
+        if not len(self.vocabulary):
+            return places
         places[places == len(self.vocabulary)] = 0
         return np.where(self.vocabulary[places] == words.values, places, len(self.vocabulary))
 
@@ -86,8 +88,9 @@ def choose(texts: Sequence[str], candidates: Candidates, budget: Budget) -> Choi
 
     def see(nearest: Nearest) -> None:
         for chunk in candidates.chunks():
-            if len(chunk.numbers):
-                _add(nearest, chunk.numbers, chunk.words(), counts, asked)
+            words = chunk.words()
+            if len(words.values):
+                _add(nearest, chunk.numbers, words, counts, asked)
 
     return nearest_of_each(len(texts), Size(counts.documents, counts.words), budget, see)
 
