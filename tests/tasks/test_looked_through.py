@@ -125,8 +125,8 @@ def test_a_long_text_that_contains_the_whole_test_set_is_said_and_no_error(root)
     assert data.facts()["leaks"]["domain"]["test"]["contained"] == 10
 
 
-def test_of_pairs_each_text_is_looked_for_and_an_item_counts_once(root):
-    for split, texts in (("train", TRAIN), ("dev", DEV), ("test", TEST)):
+def test_of_pairs_each_text_is_looked_for_in_a_corpus_and_both_in_train(root):
+    for split, texts in (("train", [*TRAIN, TEST[0], text("other"), TEST[9], changed(TEST[8])]), ("dev", DEV), ("test", TEST)):
         rows = (
             {"a": one, "b": other, "label": "xy"[number % 2]}
             for number, (one, other) in enumerate(zip(texts[::2], texts[1::2], strict=True))
@@ -135,4 +135,5 @@ def test_of_pairs_each_text_is_looked_for_and_an_item_counts_once(root):
     (root / "domain.txt").write_text("\n".join([TEST[3], TEST[4], TEST[5], text("one")]) + "\n")
     data = opened(root, task={"kind": "pair", "text": "a", "text_b": "b"})
     leaks = data.found.holdings["domain"].leaks
+    assert [(leak.index, leak.kind, leak.text) for leak in data.found.holdings["train"].leaks] == [(4, "near", TEST[8])]
     assert [(leak.index, leak.kind, leak.text) for leak in leaks] == [(1, "exact", TEST[3]), (2, "exact", TEST[4])]

@@ -96,6 +96,7 @@ class Sought:
     def __init__(self, task: Task) -> None:
         self.task = task
         self._splits = {name: task.splits[name] for name in JUDGING}
+        self._texts = len(task.test.inputs)  # of an item
         texts = [text for split in self._splits.values() for text in split.documents()]
         self._judged = Judged(texts)
         # Where two texts are judged together, each is looked for by itself.
@@ -106,10 +107,10 @@ class Sought:
         """Looks through one corpus."""
         return LeakFinder(self._judged, where)
 
-    def holding(self, corpus: str, finder: LeakFinder) -> Holding:
-        """What the finder has found by now."""
+    def holding(self, corpus: str, finder: LeakFinder, whole: bool = False) -> Holding:
+        """What the finder has found by now: of an item of two texts that one of them is there, or, of `whole` ones, each."""
         overlapping = finder.overlapping()
-        leaks: dict[tuple[str, int], Leak] = {}
+        leaks: dict[tuple[str, int], list[Leak]] = {}
         for number in np.flatnonzero(np.isin(self._judged.unique_of, list(finder.best))).tolist():
             (name, row), text = self._items[number], int(self._judged.unique_of[number])
             match, split = finder.best[text], self._splits[name]
@@ -120,12 +121,11 @@ class Sought:
                 corpus, name, int(split.index[row]), match.kind, match.similarity, own, match.document, where, match.document_text,
                 finder.holders[text],
             )  # fmt: skip
-            if (before := leaks.get((name, row))) is None or leak.rank > before.rank:
-                leaks[name, row] = leak
+            leaks.setdefault((name, row), []).append(leak)
+        # Of an item that is whole there, how plain that is the text says that is there least plainly; else any one is enough.
+        kept = [min(each, key=_rank) if whole else max(each, key=_rank) for each in leaks.values() if not whole or len(each) == self._texts]
         share = float(overlapping[self._test].mean()) if self._test.any() else 0.0
-        return Holding(
-            corpus, tuple(leaks.values()), dict(_all(finder.documents)), dict(_all(finder.words)), frozenset(finder.digests), share
-        )
+        return Holding(corpus, tuple(kept), dict(_all(finder.documents)), dict(_all(finder.words)), frozenset(finder.digests), share)
 
     def in_train(self) -> Holding:
         """What of them stands in the task's own train."""
@@ -135,11 +135,11 @@ class Sought:
         return replace(holding, leaks=tuple(replace(leak, document=int(rows[leak.document])) for leak in holding.leaks))
 
     def in_texts(self, name: str, texts: Iterable[str]) -> Holding:
-        """What of them stands in texts in memory."""
+        """What of them stands in texts that something is learned from with what is right: an item of two texts only if both do."""
         finder = self.finder()
         for text in texts:
             finder.add(text)
-        return self.holding(name, finder)
+        return self.holding(name, finder, whole=True)
 
     def in_corpus(self, name: str, corpus: Corpus, rejects: Path | None) -> Holding:
         """What of them stands in a corpus. One pass serves all: checking it, its sample, and whatever it holds."""
@@ -191,6 +191,10 @@ def note_of(task: Task, holding: Holding) -> str | None:
         return f"{told}: what is trained on it has seen them; `acclimate leaks` shows them"
     mend = "say `leaks: drop` under `data:` to read every corpus without them; `acclimate leaks` shows them"
     return f"{told}: what is trained on it has seen them; {mend}"
+
+
+def _rank(leak: Leak) -> tuple[int, float]:
+    return leak.rank
 
 
 def beginning(text: str, most: int = MOST_SHOWN) -> str:
