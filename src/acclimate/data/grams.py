@@ -66,7 +66,9 @@ class GramTable:
     def __init__(self, hashes: Hashes, owners: Numbers, texts: int, most: int) -> None:
         """`hashes` and `owners` [G]: a gram and the text it stands in, of so many texts; the same again counts once."""
         self._sorted, place = np.unique(hashes, return_inverse=True)
-        self._place, self._owner = np.divmod(_distinct(place * texts + owners), texts)  # each pair once, by gram
+        pairs = _distinct(place * texts + owners)  # each once, by gram
+        self._place, self._owner = (pairs // texts).astype(np.int32), (pairs % texts).astype(np.int32)
+        del place, pairs  # of many long texts these take more room than all that is kept
         counts = np.bincount(self._place, minlength=len(self._sorted))
         self.total: Numbers = np.bincount(self._owner, minlength=texts)
         """[texts] grams of each text."""
