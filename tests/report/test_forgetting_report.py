@@ -55,11 +55,14 @@ def test_the_sentence_is_never_stronger_than_its_intervals(results_of: Callable[
     )
     said = forgetting_sentence(made(results_of, STAGES | {"tfidf": fresh}))
     assert said.endswith(
-        "“tfidf” began without a head that had learned to predict words, so only what came then is known: 2.500 after pretrain on domain "
-        "bits per byte."
+        "“tfidf” began without a head that had learned to predict words, so only what came then is known: 2.500 bits per byte after "
+        "pretrain on domain."
     )
     assert forgetting_sentence(made(results_of, STAGES, smoke=True)) == ""
     assert forgetting_sentence(results_of(SCORES)) == ""
+    alone = forgetting_sentence(made(results_of, STAGES), "DAPT")
+    assert "“DAPT” forgot 0.100 bits per byte" in alone
+    assert "kept" not in alone
 
 
 def test_where_nothing_is_done_before_labels_it_is_what_they_cost_and_said_so(results_of: Callable[..., Results]) -> None:

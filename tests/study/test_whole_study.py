@@ -321,3 +321,4 @@ def test_single_verbs_write_a_model_that_plain_transformers_loads(acclimate, tin
     loader = AutoModelForMaskedLM if verb == "pretrain" else AutoModelForSequenceClassification
     _, info = loader.from_pretrained(tmp_path / "made", output_loading_info=True)
     assert not info["missing_keys"]
+    assert ("Of general text" in process.stdout) == (verb == "pretrain")

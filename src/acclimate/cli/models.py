@@ -53,6 +53,7 @@ def pretrain(
     chosen = _single(out, store, threads, precision, micro_tokens)
     made = run_stage(base, "pretrain", parse_settings(settings or []), {"domain": _source(corpus, reading)}, seed, chosen, start)
     show.measured(made.measured, out)
+    show.forgot(made)
 
 
 def _source(corpus: list[str], reading: Reading) -> dict[str, Any]:

@@ -132,6 +132,15 @@ def finished(found: "Results", ended: "Finished", page: Path) -> None:
         print(f"Best for plain transformers: {ended.out / 'best_transformer'} ({other.recipe}, seed {other.seed})")
 
 
+def forgot(made: "Made") -> None:
+    """What a single stage forgot of general text, where that was measured."""
+    from acclimate.report.results.finished import Results
+    from acclimate.report.words.general_text import forgetting_sentence
+
+    if said := forgetting_sentence(Results.of_run(made.row, made.facts)):
+        console().print(inert(said), markup=False, highlight=False)
+
+
 def measured(facts: dict[str, Any], out: Path) -> None:
     """What a single stage measured."""
     for note in facts["notes"]:
@@ -154,6 +163,7 @@ def changed_vocabulary(made: "Made", out: Path) -> None:
         print("Training (masked language modelling, forward and backward) on the same text, in turn:")
         print(f"{'before':26} {before:,.0f} characters/s")
         print(f"{'after':26} {after:,.0f} characters/s, {after / before:.2f} times as fast")
+    forgot(made)
 
 
 def words(found: "Choice", size: int) -> None:

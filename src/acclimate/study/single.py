@@ -12,6 +12,7 @@ from acclimate.owned import CARD, own_folder, refuse_foreign, refuse_holding, re
 from acclimate.study.language.bases import RANDOM
 from acclimate.study.language.language import BUILT_IN, Language
 from acclimate.study.language.paths import precious
+from acclimate.study.outputs.forgetting import forgetting
 from acclimate.study.outputs.outcomes import Outcomes, rows
 from acclimate.study.permission import refuse_own_code
 from acclimate.study.plan.prepared import prepare
@@ -94,4 +95,6 @@ def run_stage(
         (row,) = rows(study, outcomes)
         before = prepared.plan.nodes[end].parent
         parent = prepared.store.path(before) / "model" if before is not None and prepared.store.has(before) else None
-        return Made(outcomes.measured[end], row, study_facts(prepared, outcomes, options.command), parent)
+        general = prepared.data.general
+        forgot = {"forgetting": forgetting(outcomes, general, row["labels"])} if general is not None else {}
+        return Made(outcomes.measured[end], row, study_facts(prepared, outcomes, options.command) | forgot, parent)

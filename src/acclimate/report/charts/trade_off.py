@@ -78,7 +78,7 @@ def trade_off(results: Results, points: list[Point], across: Across) -> str:
             "recipe": one_line(point.row.recipe), "cost": point.cost, "mean": point.mean,
             "low": spread(point.row)[0], "high": spread(point.row)[1],
             "label": y[1] - height / HEIGHT * (y[1] - y[0]), "left": across.pixels(point.cost) > 0.7 * WIDTH,
-            "kind": "chosen" if point.row.is_chosen else "front" if point in best else "other",
+            "kind": "chosen" if point.row.is_chosen else "front" if point in best else "other", "best": point in best,
             "from": point.cost if point.low is None else point.low, "to": point.cost if point.high is None else point.high,
         }
         for point, height in zip(points, heights, strict=True)
@@ -87,15 +87,18 @@ def trade_off(results: Results, points: list[Point], across: Across) -> str:
     horizontal = alt.X("cost:Q", title=across.title, scale=scale, axis=across.axis)
     base, title = chart_of(data).encode(x=horizontal, y=vertical("mean", results.judged_by, y)), results.judged_by
     colour = alt.Color("kind:N", scale=alt.Scale(domain=["chosen", "front", "other"], range=[ACCENT, INK, SOFT]), legend=None)
-    intervals = [base.mark_rule(strokeWidth=1.5).encode(x=alt.X("from:Q", title=across.title), x2="to:Q", color=colour)]
+    wide = any(point.low is not None for point in points)  # then names stand above their points, not on the bars beside them
+    intervals = [base.mark_rule(strokeWidth=1.5).encode(x=alt.X("from:Q", title=across.title), x2="to:Q", color=colour)] if wide else []
     chart = alt.layer(
-        base.transform_filter("datum.kind != 'other'").mark_line(color=LINE, strokeWidth=2).encode(order="cost:Q"),
-        *(intervals if any(point.low is not None for point in points) else []),
+        base.transform_filter("datum.best").mark_line(color=LINE, strokeWidth=2).encode(order="cost:Q"),
+        *intervals,
         base.mark_rule(strokeWidth=1.5).encode(y=vertical("low", title, y), y2="high:Q", color=colour),
         base.mark_point(filled=True, size=70, opacity=1).encode(color=colour),
         *(
             base.transform_filter(f"datum.left == {str(left).lower()}")
-            .mark_text(align="right" if left else "left", baseline="middle", dx=-9 if left else 9, fontSize=11, **halo)
+            .mark_text(
+                align="right" if left else "left", baseline="middle", dx=-9 if left else 9, dy=-9 if wide else 0, fontSize=11, **halo
+            )
             .encode(y=vertical("label", title, y), text="recipe:N")
             for halo in (HALO, {})  # names may stand over bars of others
             for left in (True, False)

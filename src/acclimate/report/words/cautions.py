@@ -7,6 +7,7 @@ from acclimate.data.unknown import NOTED
 from acclimate.report.pages.markdown import named, plain
 from acclimate.report.results.chain import Chain
 from acclimate.report.results.kind_facts import counted
+from acclimate.report.words.general_text import forgetting_sentence
 from acclimate.report.words.searches import unequal_searches
 from acclimate.report.words.text import listing, percent, score
 
@@ -78,6 +79,8 @@ def _of_the_data(chain: Chain) -> Iterator[str]:
     for corpus in chain.corpora:
         if overlap.get(corpus):
             yield f"{percent(overlap[corpus])} of the test texts were found in the corpus {named(corpus)}, which it read in pretraining."
+    if told := forgetting_sentence(chain.results, chain.run.recipe):
+        yield plain(told)
     for name in chain.tasks:
         if share := overlap.get(f"task {name}"):
             yield f"{percent(share)} of the test texts were found in the task {named(name)}, which it learned on the way."

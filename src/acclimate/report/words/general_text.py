@@ -9,18 +9,22 @@ from acclimate.report.words.text import interval, listing, quoted, score, signed
 MOST_TOLD = 3  # recipes that are told apart of each kind
 
 
-def forgetting_sentence(results: Results) -> str:
-    """What was forgotten before labels were learned, or, where no recipe does anything before that, after it; empty where not measured."""
+def forgetting_sentence(results: Results, only: str | None = None) -> str:
+    """What the recipes, or `only` one of them, forgot before labels were learned, or, where none does anything before that, after it.
+
+    Empty where it was not measured.
+    """
     facts = general_facts(results)
     if facts is None or results.study.get("smoke"):
         return ""
-    changed = {name: known.last for name, known in facts.recipes.items() if known.last is not None and known.last.difference is not None}
+    recipes = {name: known for name, known in facts.recipes.items() if only in (None, name)}
+    changed = {name: known.last for name, known in recipes.items() if known.last is not None and known.last.difference is not None}
     when = ""
     if not changed:
-        changed = {name: known.tuned for name, known in facts.recipes.items() if known.tuned is not None and known.began}
+        changed = {name: known.tuned for name, known in recipes.items() if known.tuned is not None and known.began}
         when = " in fine-tuning, by the head that each carried along" if changed else ""
-    known = {name: state for name, state in changed.items() if state is not None and facts.recipes[name].began}
-    clauses = [*_forgot(known), *_unclear(known), *_gained(known), *_fresh(facts.recipes)]
+    known = {name: state for name, state in changed.items() if state is not None and recipes[name].began}
+    clauses = [*_forgot(known), *_unclear(known), *_gained(known), *_fresh(recipes)]
     if not clauses:
         return ""
     text = "; ".join(clauses)
@@ -61,11 +65,11 @@ def _fresh(recipes: Mapping[str, Known]) -> list[str]:
     if not found:
         return []
     names, reached = (listing([each(known) for known in found]) for each in (lambda known: quoted(known.recipe), _first_value))
-    return [f"{names} began without a head that had learned to predict words, so only what came then is known: {reached} bits per byte"]
+    return [f"{names} began without a head that had learned to predict words, so only what came then is known: {reached}"]
 
 
 def _first_value(known: Known) -> str:
-    return f"{score(known.states[0].value)} after {known.states[0].after}"
+    return f"{score(known.states[0].value)} bits per byte after {known.states[0].after}"
 
 
 def _first(states: dict[str, State]) -> dict[str, State]:
