@@ -76,8 +76,7 @@ def tiny_world(tmp_path_factory):
     return folder
 
 
-HEAD = """
-forgetting: false
+HEAD = """forgetting: false
 base: {world}/model
 data:
   domain: {world}/domain.jsonl

@@ -74,6 +74,6 @@ def test_a_real_study_of_real_articles_from_a_real_model(demo, monkeypatch):
     assert scores.keys() == {"fine-tune", "tfidf", "head only", "TAPT", "DAPT + TAPT"}
     assert scores["TAPT"] > 0.5  # five sections: chance is a fifth
     stages = json.loads((results / "study.json").read_text())["stages"]
-    losses = [stage["metrics"] for stage in stages if "pretrain" in stage["title"]]
+    losses = [stage["metrics"] for stage in stages if stage["role"] == "pretrains"]
     assert len(losses) == 3
     assert all(each["heldout_loss_after"] < each["heldout_loss_before"] < 6 for each in losses)  # a true MLM: a fresh head stands near 9.7

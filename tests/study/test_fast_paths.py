@@ -15,8 +15,7 @@ from acclimate.study.run import Options, run_study
 
 pytestmark = pytest.mark.measured(1)
 
-STUDY = """
-forgetting: false
+STUDY = """forgetting: false
 base: {world}/model
 data:
   task: {{ train: {world}/train.jsonl, dev: {world}/dev.jsonl, test: {world}/test.jsonl }}

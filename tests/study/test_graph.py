@@ -20,8 +20,7 @@ from acclimate.study.run import Options, run_study
 from acclimate.study.store.artifacts import Store
 
 LANGUAGE = language(stages=(*STAGES, Soup, Nearest))
-DATA = """
-forgetting: false
+DATA = """forgetting: false
 base: {world}/model
 data:
   domain: {world}/domain.jsonl

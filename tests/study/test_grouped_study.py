@@ -8,8 +8,7 @@ import pytest
 from .conftest import FILLER, WORDS, write_jsonl
 
 MARKS = r"<<|>>|\[\[|\]\]"
-STUDY = """
-forgetting: false
+STUDY = """forgetting: false
 base: {world}/model
 data:
   task: {{ train: train.jsonl, dev: dev.jsonl, test: test.jsonl{group} }}

@@ -20,8 +20,7 @@ from .conftest import FILLER, WORDS, write_jsonl
 
 pytestmark = pytest.mark.measured(0)
 
-STUDY = """
-forgetting: false
+STUDY = """forgetting: false
 base: {world}/model
 data:
   task: {{ kind: multilabel, train: {folder}/train.csv, dev: {folder}/dev.jsonl, test: {folder}/test.jsonl }}

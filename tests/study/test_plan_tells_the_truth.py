@@ -13,8 +13,7 @@ from acclimate.study.language.study import load_study
 from acclimate.study.plan.estimate import estimate
 from acclimate.study.plan.prepared import needed, prepare
 
-STUDY = """
-forgetting: false
+STUDY = """forgetting: false
 base: {world}/model
 data:
   domain: {world}/domain.jsonl
@@ -104,8 +103,7 @@ def test_what_corpora_take_in_the_cache_is_planned(planned_and_trained):
 
 NO_DIGITS = str.maketrans("0123456789_", "កខគឃងចឆជឈញដ")
 
-KHMER = """
-forgetting: false
+KHMER = """forgetting: false
 base: {world}/model
 data: {{ domain: khmer.txt }}
 seeds: 1
@@ -135,8 +133,7 @@ def test_a_single_word_that_is_known_is_found_though_no_sample_holds_it(tmp_path
     assert "MOSTLY UNREADABLE: 100.0 % of the tokens of 'domain'" in note
 
 
-TASK_OF_KHMER = """
-forgetting: false
+TASK_OF_KHMER = """forgetting: false
 base: {world}/model
 data: {{ task: task.jsonl }}
 seeds: 1
@@ -153,8 +150,7 @@ def test_a_task_of_which_nothing_can_be_masked_is_refused_however_large_it_is(tm
         prepare(load_study(file), tmp_path, tmp_path / "store")
 
 
-SOME = """
-forgetting: false
+SOME = """forgetting: false
 base: {world}/model
 data: {{ domain: half.txt, task: {{ train: {world}/train.jsonl, dev: {world}/dev.jsonl, test: {world}/test.jsonl }} }}
 seeds: 1

@@ -12,8 +12,7 @@ from acclimate.cli.verbs import app
 from acclimate.objectives.mlm import MaskedText
 from acclimate.study.language.study import load_study
 
-STUDY = """
-forgetting: false
+STUDY = """forgetting: false
 base: {world}/model
 data:
   domain: {world}/domain.jsonl
@@ -26,8 +25,7 @@ recipes:
     stages: [pretrain: {{ corpus: {{ domain: 1, labelled: 0.5 }}, tokens: 12000, batch_tokens: 256, max_length: 16, lr: 5e-3, seeds: all }}]
 """
 
-TWICE = """
-forgetting: false
+TWICE = """forgetting: false
 base: {world}/model
 data: {{ domain: {world}/domain.jsonl }}
 seeds: 1
@@ -37,8 +35,7 @@ recipes:
     - pretrain: {{ corpus: domain, tokens: 2000, batch_tokens: 256, max_length: 16 }}
 """
 
-HARMFUL = """
-forgetting: false
+HARMFUL = """forgetting: false
 base: {world}/model
 data: {{ domain: {world}/domain.jsonl }}
 seeds: 1
@@ -46,8 +43,7 @@ recipes:
   harmful: [pretrain: {{ corpus: domain, tokens: 600, batch_tokens: 256, max_length: 16, lr: 2.0, warmup: 0, schedule: constant }}]
 """
 
-HELD_OUT = """
-forgetting: false
+HELD_OUT = """forgetting: false
 base: {world}/model
 data:
   task: {{ kind: perplexity, on: {{ held: {{ path: {world}/test.jsonl, text: text }} }} }}

@@ -12,8 +12,7 @@ import pytest
 pytestmark = pytest.mark.measured(0)
 
 OPTIONS = ("--checkpoint-seconds", "0", "--threads", "1")
-KILLED = """
-forgetting: false
+KILLED = """forgetting: false
 base: {world}/model
 data:
   domain: {world}/domain.jsonl

@@ -8,8 +8,7 @@ from safetensors.torch import load_file
 
 pytestmark = pytest.mark.measured(0)
 
-STUDY = """
-forgetting: false
+STUDY = """forgetting: false
 base: {world}/model
 data:
   domain: "{world}/domain.jsonl"

@@ -93,8 +93,7 @@ def test_the_resolved_study_is_read_again_in_the_same_language(study):
     assert again.plan.nodes.keys() == planned.plan.nodes.keys() == again.cached
 
 
-SCORED = """
-forgetting: false
+SCORED = """forgetting: false
 base: {world}/model
 data:
   task: {{ kind: KIND, train: {world}/train.jsonl, dev: {world}/dev.jsonl, test: {world}/test.jsonl }}

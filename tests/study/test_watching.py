@@ -15,8 +15,7 @@ import pytest
 from acclimate.study.watch.status import STILLNESS, read_status, write_status
 
 COMMAND = [sys.executable, "-m", "acclimate"]
-STUDY = """
-forgetting: false
+STUDY = """forgetting: false
 base: {world}/model
 data:
   task: {{ train: {world}/train.jsonl, dev: {world}/dev.jsonl, test: {world}/test.jsonl }}

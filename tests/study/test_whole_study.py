@@ -218,8 +218,7 @@ def test_predict_and_evaluate_serve_every_kind_of_model(acclimate, finished, tin
     assert "macro_f1" in scores.stdout
 
 
-FAILING = """
-forgetting: false
+FAILING = """forgetting: false
 base: {world}/model
 data:
   task: {{ train: {world}/train.jsonl, dev: {world}/dev.jsonl, test: {world}/test.jsonl }}

@@ -86,6 +86,7 @@ def _study(base: str) -> dict[str, Any]:
         "seeds": 3,
         "labels": [100],
         "reference": "fine-tune",
+        "forgetting": False,  # a demo is short
         "recipes": {
             "fine-tune": [every],
             "tfidf": {"base": "tfidf"},
