@@ -31,7 +31,7 @@ from acclimate.versions import version
 if TYPE_CHECKING:
     from acclimate.modeling.folder import ModelFolder
 
-CHARACTERS_A_SECOND = {"random": 2e7, "dsir": 6e6, "bm25": 2e6, "knn": 1e7}  # of all passes on one core, roughly
+CHARACTERS_A_SECOND = {"random": 2e7, "dsir": 1.2e7, "bm25": 1e6, "knn": 1e7}  # of all passes on one core, roughly
 LIBRARIES = {"bm25": ("bm25s",), "knn": ("torch", "transformers", "tokenizers")}  # besides numpy
 MOST_TEXTS = 10_000  # to which documents are nearest; of more, so many are taken, spread over all
 LIKE_AT_ONCE = 4096

@@ -10,6 +10,7 @@ from acclimate.data.ragged import IntArray
 
 Floats = NDArray[np.float64]
 MOST_LISTED = 1 << 22  # documents, over all texts to which they are near: some 64 MB, and several times that while lists are compared
+IN_COMMON = 16  # texts that may have a document in common before documents are looked at once more
 KEPT = 1 << 20  # documents that are kept without looking whether they are still among the best
 
 
@@ -133,6 +134,9 @@ def nearest_of_each(texts: int, size: Size, budget: Budget, see: Callable[[Neare
 
 
 def first_guess(texts: int, size: Size, budget: Budget) -> int:
-    """Documents of each text that should be enough: four times those that it would take if no two texts had one in common."""
+    """Documents of each text that should be enough: many times those that it would take if no two texts had one in common.
+
+    Long lists cost little, and short ones another pass.
+    """
     wanted = budget.documents if budget.documents is not None else (budget.tokens or 0) * size.documents / max(1, size.words)
-    return int(np.clip(4 * wanted / texts, 8, max(8, size.documents)))
+    return int(np.clip(IN_COMMON * wanted / texts, 8, max(8, size.documents)))
