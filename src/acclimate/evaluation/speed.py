@@ -12,8 +12,8 @@ from acclimate.evaluation.inference import in_parts
 from acclimate.objectives.mlm import summed_loss
 from acclimate.training.devices import Devices
 
-ROUNDS = 5
-ENOUGH_SECONDS = 30.0  # no further round is begun after these, once every model had two
+ROUNDS = 15  # short ones, so that what else the machine does falls on both
+ENOUGH_SECONDS = 10.0  # no further round is begun after these, once every model had two
 
 
 def training_seconds(models: Mapping[str, nn.Module], batches: Mapping[str, Sequence[Batch]], devices: Devices) -> dict[str, float]:
