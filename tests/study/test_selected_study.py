@@ -141,6 +141,7 @@ def test_what_makes_no_sense_is_refused_with_its_line(corpora, said, tiny_world,
     ("task", "said"),
     [
         ("domain: d.jsonl", "there is no `task`; name a corpus that the chosen documents are to be like"),
+        ("domain: { select: { tokens: 9 } }", "what is chosen stands under `corpora:`, by a name of its own"),
         ("task: { kind: perplexity, on: [near] }\n  domain: d.jsonl", "hold documents out of domain, and it gets none"),
     ],
 )

@@ -63,6 +63,9 @@ class DataSettings(Settings):
     @model_validator(mode="before")
     @classmethod
     def _of_other_kinds(cls, value: Any) -> Any:
+        for role in _ROLES if isinstance(value, Mapping) else ():
+            if isinstance(value.get(role), Mapping) and "select" in value[role]:
+                raise ValueError(f"`{role}: {{select: ...}}`: what is chosen stands under `corpora:`, by a name of its own")
         foreign = isinstance(value, DataSettings) and not isinstance(value, cls)
         return {name: getattr(value, name) for name in type(value).model_fields} if foreign else value
 
