@@ -4,11 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from acclimate.data.corpus import Corpus
 from acclimate.data.leaks import Judged, LeakFinder
@@ -16,6 +14,9 @@ from acclimate.data.readers.problems import Problems
 from acclimate.data.selection.candidates import Candidates
 from acclimate.data.selection.ranked import Choice
 from acclimate.files import read_json, write_json
+
+if TYPE_CHECKING:
+    import pyarrow as pa  # loaded where it is needed: whoever looks at a study's data loads nothing heavy
 
 FILE, FACTS = "chosen.parquet", "facts.json"
 EXAMPLES, SHOWN = 3, 160  # of the first choices, characters of each
@@ -27,6 +28,9 @@ def write_chosen(choice: Choice, candidates: Candidates, names: Sequence[str], t
 
     `tests` are the texts of the test split, of which is said how many the chosen documents hold.
     """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     order = np.argsort(choice.numbers)
     numbers = choice.numbers[order]
     corpora = candidates.corpus_of(numbers)
@@ -81,6 +85,8 @@ class Chosen:
         """Their texts, in the order in which they stand in the corpora that they come from."""
 
         def read(problems: Problems) -> Iterator[str]:
+            import pyarrow.parquet as pq
+
             with pq.ParquetFile(self.folder / FILE) as file:
                 for batch in file.iter_batches(columns=["text"]):
                     yield from batch.column(0).to_pylist()
@@ -102,7 +108,9 @@ class Chosen:
         counts = {name: self._found[name] for name in ("chosen", "of", "tokens", "judged_by", "repeated")}
         return {"by": {"how": self.told}, "documents": counts, "examples": dict(self._found["examples"])}
 
-    def without_texts(self) -> pa.Table:
+    def without_texts(self) -> "pa.Table":
         """Corpus, number in it (from 0), score and tokens of each document, and the text to which it is near."""
+        import pyarrow.parquet as pq
+
         names = [name for name in pq.read_schema(self.folder / FILE).names if name != "text"]
         return pq.read_table(self.folder / FILE, columns=names)

@@ -204,6 +204,7 @@ def stage_facts(outcomes: Outcomes, cached: set[str], usual: Mapping[str | None,
                 "settings": {
                     name: usual.get(node.stage.about()) if name == "select_by" and value is None else value
                     for name, value in node.stage.model_dump(mode="json").items()
+                    if name not in node.stage.silent or value != node.stage.silent[name]  # as in its key: nobody asked for it
                 },
             }
         )
