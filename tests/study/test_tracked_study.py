@@ -35,11 +35,11 @@ def artifacts(store):
 
 
 def final_of(metrics):
-    """A stage's metrics as a tracker gets them: one name each, and those that could be measured."""
+    """A stage's metrics as a tracker gets them: one name each, and those that are numbers."""
     corpora = metrics.get("corpora", {})
     of_corpora = {f"corpora.{corpus}.{name}": value for corpus, facts in corpora.items() for name, value in facts.items()}
     plain = {name: value for name, value in metrics.items() if name != "corpora"}
-    return {name: value for name, value in (plain | of_corpora).items() if value is not None}
+    return {name: value for name, value in (plain | of_corpora).items() if isinstance(value, int | float)}
 
 
 def study(write_study, folder, track=()):
