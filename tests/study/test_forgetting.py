@@ -10,12 +10,14 @@ import torch
 from tests.study.conftest import tiny_model
 from transformers import BertForMaskedLM
 
+from acclimate.cli.shown_plan import plan as show_plan
 from acclimate.data.general import GENERAL
 from acclimate.errors import SettingsError
 from acclimate.stages import Measure
 from acclimate.study.language.study import Study, load_study, resolved
 from acclimate.study.outputs.forgetting import failures, forgetting, with_general
 from acclimate.study.outputs.outcomes import Outcomes, rows
+from acclimate.study.plan.estimate import estimates
 from acclimate.study.plan.measured import states
 from acclimate.study.plan.prepared import prepare
 from acclimate.study.run import Options, carry_out
@@ -87,6 +89,13 @@ def test_measurements_move_no_key_and_nothing_depends_on_them(knowing, tmp_path)
     assert len(added) == 3 + 2 * 2
     order = list(plan.nodes)
     assert all(order.index(by) == order.index(of) + 1 for of, by in plan.measured.items())
+
+
+def test_the_plan_shows_all_measurements_in_one_row(knowing, tmp_path, capsys):
+    prepared = prepare(study(knowing, {"DAPT": [DAPT, {"finetune": SHORT}]}, seeds=2), tmp_path, tmp_path / "store")
+    show_plan(prepared, estimates(prepared, 1e10))
+    (row,) = [line for line in capsys.readouterr().out.splitlines() if line.strip().startswith("general text")]
+    assert row.split()[:6] == ["general", "text,", "4", "models", "DAPT", "-"]
 
 
 def test_a_fresh_head_and_random_weights_have_no_before(tiny_world, knowing, tmp_path):

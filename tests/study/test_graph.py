@@ -6,7 +6,8 @@ import pytest
 from tests.toys.nearest import Nearest
 from tests.toys.soup import Soup
 
-from acclimate.cli import show
+from acclimate.cli.shown_plan import in_tree
+from acclimate.cli.shown_plan import plan as show_plan
 from acclimate.errors import DataError, SettingsError
 from acclimate.modeling.folder import ModelFolder
 from acclimate.report.publish import publish
@@ -130,11 +131,17 @@ def test_texts_of_the_test_in_a_second_task_are_counted(write_study, tmp_path):
 
 def test_the_plan_and_the_report_show_what_stands_beside(world, capsys):
     planned, folder = world
-    show.plan(planned, estimates(planned, 1e10))
+    show_plan(planned, estimates(planned, 1e10))
     printed = capsys.readouterr().out
     assert "soup (beside first topics)" in printed
     assert "tasks.topics.examples: train " in printed
     assert "overlap: task topics 0.0" in printed
+    nodes = [(node, depth) for node, depth in in_tree(planned.plan)]
+    assert {node.key for node, _ in nodes} == {*planned.plan.nodes}
+    above: list[str | None] = [None]  # the stage of each depth that was printed last: what stands below it goes on from it
+    for node, depth in nodes:
+        assert above[depth] == node.parent
+        above[depth + 1 :] = [node.key]
     (root,) = tree(Results.load(folder / "out"))
     soups = [branch for branch in root.branches if branch.name == "soup"]
     assert [branch.about.partition(",")[0] for branch in soups] == ["beside first topics"] * 2

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from acclimate.cli.streams import raw
 from acclimate.inert import inert, one_line
-from acclimate.report.words.text import duration, label_count, percent, size
+from acclimate.report.words.text import percent, size
 
 MOST_SHOWN = 15  # entries of a list in one line
 SMALL = 1e-3  # below it a number is written with its leading digits
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from acclimate.data.vocabularies.learned import Learned
     from acclimate.report.results.finished import Results
     from acclimate.report.tables.grid import Grid
-    from acclimate.study.plan.estimate import Estimate
-    from acclimate.study.plan.prepared import Prepared
     from acclimate.study.run import Finished
     from acclimate.study.single import Made
     from acclimate.study.store.entries import Entry
@@ -38,48 +36,6 @@ def say(line: str) -> None:
 def plain(value: Any) -> None:
     """Text as it is, anything else as JSON."""
     print(value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False))
-
-
-def plan(prepared: "Prepared", estimates: "dict[str, Estimate]") -> None:
-    """The data's facts and the graph of stages."""
-    from rich.table import Table
-    from rich.text import Text
-
-    from acclimate.report.tables.text_overlap import overlap_line
-    from acclimate.study.outputs.text_overlap import text_overlap
-
-    for line in data_lines(prepared.data.facts()):
-        print(line)
-    for base, unknown in prepared.readings.unknown(prepared.plan).items():
-        print(f"unknown tokens, vocabulary of {_told(base)}: {', '.join(f'{text} {percent(share)}' for text, share in unknown.items())}")
-    if (alike := text_overlap(prepared.data)) is not None:
-        print(overlap_line(alike))
-    for note in (*prepared.notes, *prepared.readings.notes(prepared.plan), *prepared.plan.notes()):
-        print(f"note: {note}")
-    table = Table("stage", "used by", "seed", "labels", "state", "tokens", "time", "disk", "cache", box=None, header_style="bold")
-    for key, node in prepared.plan.nodes.items():
-        estimate = estimates[key]
-        depth = sum(1 for _ in prepared.plan.trunk(key))
-        beside = f" (beside {', '.join(name for name, _ in node.beside)})" if node.beside else ""
-        used = prepared.plan.recipes_of(key)
-        table.add_row(
-            Text("  " * depth + one_line(node.stage.title() + beside)),
-            Text(one_line(used[0]) if len(used) == 1 else f"{len(used)} recipes"),
-            str(node.seed) if node.stage.draws() else "-",
-            label_count(node.labels),
-            "cached" if key in prepared.cached else "to do",
-            f"{estimate.tokens:,}" if estimate.tokens else "",
-            duration(estimate.seconds) if estimate.seconds >= 1 else "",
-            size(estimate.disk_bytes) if estimate.disk_bytes else "",
-            size(estimate.cache_bytes) if estimate.cache_bytes else "",
-        )
-    console().print(table)
-    todo = [estimate for key, estimate in estimates.items() if key not in prepared.cached]
-    print(
-        f"{len(prepared.plan.runs)} runs, {len(estimates)} stages, {len(prepared.cached)} cached; to do: "
-        f"{sum(each.tokens for each in todo):,} training tokens, roughly {duration(sum(each.seconds for each in todo))} on this CPU, "
-        f"{size(sum(each.disk_bytes for each in todo) + sum({each.cache_key: each.cache_bytes for each in todo}.values()))} of disk"
-    )
 
 
 def data_lines(facts: dict[str, Any]) -> list[str]:
@@ -245,18 +201,19 @@ def _table(grid: "Grid") -> None:
 
 def command(verb: str, *arguments: str, **options: Any) -> str:
     """A command as one may write it down for others: of a path from this machine's root the last part alone."""
-    words = ["acclimate", verb, *map(_told, arguments)]
+    words = ["acclimate", verb, *map(told, arguments)]
     for name, given in options.items():
         flag = name.replace("_", "-")
         if isinstance(given, bool):
             words.append(f"--{flag}" if given else f"--no-{flag}")
             continue
         for value in given if isinstance(given, list) else [given]:
-            words += [f"--{flag}", _told(str(value))]
+            words += [f"--{flag}", told(str(value))]
     return shlex.join(words)
 
 
-def _told(word: str) -> str:
+def told(word: str) -> str:
+    """A word of a command: of a path from this machine's root the last part alone."""
     return Path(word).name if Path(word).is_absolute() else word
 
 

@@ -41,6 +41,7 @@ def demo(
 
 def plan(file: StudyFile, store: StoreOption = None, smoke: SmokeOption = False, precision: PrecisionOption = "auto") -> None:
     """Show the graph of stages with what is cached, tokens, time and disk; nothing is trained."""
+    from acclimate.cli.shown_plan import plan as show_plan
     from acclimate.study.language.implied import with_task
     from acclimate.study.language.study import load_study
     from acclimate.study.permission import notes
@@ -52,7 +53,7 @@ def plan(file: StudyFile, store: StoreOption = None, smoke: SmokeOption = False,
     prepared = prepare(read, file.resolve().parent, store or file.parent / ".acclimate", smoke, precision=precision)
     for note in (*([] if said is None else [said]), *notes(read, file.resolve().parent)):
         show.plain(f"note: {note}")
-    show.plan(prepared, estimates(prepared, product_rate(precision)))
+    show_plan(prepared, estimates(prepared, product_rate(precision)))
     for line in lacking(prepared):
         show.plain(line)
 
