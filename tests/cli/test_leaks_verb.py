@@ -73,3 +73,33 @@ def test_a_study_is_refused_whose_corpus_is_the_test_set_and_the_verb_shows_why(
     assert ran.returncode == 2
     assert "the corpus 'domain' is the test set: 7 of the 7 test texts are documents of it" in ran.stderr
     assert json.loads(acclimate("leaks", study, "--json").stdout)["corpora"]["domain"]["test"]["exact"] == 7
+
+
+def test_a_corpus_of_nothing_but_test_texts_is_shown_also_where_it_is_to_be_dropped(acclimate, study):
+    text = study.read_text().replace("path: domain.txt, documents: line}", "path: test.jsonl, text: text}, leaks: drop")
+    study.write_text(text.replace("test: test.jsonl}", "test: test.jsonl, duplicates: drop}"))
+    ran = acclimate("plan", study)
+    assert (ran.returncode, "nothing is left of the corpus 'domain'" in ran.stderr) == (2, True)
+    ran = acclimate("leaks", study)
+    assert ["domain", "test", "7", "7", "0", "0", "100.0", "%", "7", "(dropped)"] in [line.split() for line in ran.stdout.splitlines()]
+    assert "leaks: drop" not in ran.stdout
+
+
+def test_where_train_alone_holds_something_nothing_is_to_be_dropped_from_corpora(acclimate, study):
+    study.write_text("data: {task: {train: train.jsonl, dev: dev.jsonl, test: test.jsonl}}\nrecipes: {one: {base: tfidf}}\n")
+    ran = acclimate("leaks", study)
+    assert "in train, row 8" in ran.stdout
+    assert "leaks: drop" not in ran.stdout
+    study.write_text(study.read_text().replace("data: {", "data: {leaks: drop, "))
+    ran = acclimate("plan", study)
+    assert ran.returncode == 2
+    assert "study.yaml:1:8: data.leaks: `drop` reads corpora without what leaks, and there is none" in ran.stderr
+
+
+def test_without_a_task_what_the_study_holds_out_is_looked_for(acclimate, study):
+    lines = [" ".join(f"w{number}x{word}" for word in range(12)) for number in range(20)]
+    (study.parent / "domain.txt").write_text("\n".join([*lines, *map(str.upper, lines)]) + "\n")
+    study.write_text("data: {domain: {path: domain.txt, documents: line}}\nrecipes: {one: [pretrain]}\n")
+    told = json.loads(acclimate("leaks", study, "--json").stdout)
+    assert list(told["corpora"]) == ["domain"]
+    assert {leak["kind"] for leak in told["leaks"]} == {"exact"}

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from acclimate.data import leaks
 from acclimate.data.digests import text_hash
+from acclimate.data.grams import word_hashes
 from acclimate.data.leaks import Judged, LeakFinder
 from acclimate.data.shingles import shingles, signature
 
@@ -125,3 +126,13 @@ def test_counting_in_parts_changes_nothing(monkeypatch):
     assert parts.best == whole.best
     assert len(whole.best) == 11
     assert parts.documents == whole.documents
+
+
+def test_what_is_found_of_long_texts_does_not_hang_on_the_hashes_of_a_process(monkeypatch):
+    text = sentence(1, 100)
+    judged = []
+    for salt in ("", "other"):
+        monkeypatch.setattr(leaks, "word_hashes", lambda text, salt=salt: word_hashes(" ".join(salt + word for word in text.split())))
+        judged.append(Judged([text]))
+    known = [(len(each.near), each.near.telling.tolist()) for each in judged]
+    assert known == [(24, [24])] * 2  # every fourth of 96 runs of five words

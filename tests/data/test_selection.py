@@ -1,5 +1,6 @@
 """Text is chosen as the papers say, whatever chunks it comes in, and never what is judged by."""
 
+import json
 import re
 from collections import Counter
 from itertools import pairwise
@@ -18,6 +19,7 @@ from acclimate.data.selection.ranked import KEPT, Best, Budget, Nearest
 from acclimate.data.selection.settings import Selection
 from acclimate.data.selection.words import BLOCK, words_of
 from acclimate.randomness import generator
+from acclimate.stages import Selecting
 
 TEXTS = st.lists(st.text(st.sampled_from("abZ19_ .,!\n\té漢\0"), max_size=20), max_size=8)
 
@@ -128,6 +130,13 @@ def test_bm25_finds_nothing_where_no_word_is_in_common():
         assert len(bm25.choose(texts, among(["a b", "\x01", "c"]), Budget(5, None)).numbers) == 0
 
 
+def test_bm25_asks_by_usual_words_where_there_are_no_others():
+    pytest.importorskip("bm25s")
+    found = bm25.choose(["a b c"], among(["a b x y"]), Budget(None, 1))
+    # Lucene's idf of a word of the only document, twice, each there once, in a document of the mean length.
+    assert (found.numbers.tolist(), found.scores.tolist()) == ([0], [pytest.approx(2 * log1p(0.5 / 1.5) / 2.5)])
+
+
 def test_each_text_is_a_candidate_once_and_none_that_is_judged_by(monkeypatch):
     monkeypatch.setattr(candidates, "CHUNK_DOCUMENTS", 3)
     found = among(["a", "b", "a", "c", "test"], ["b", "d", "test", "e"], judged=["test", "elsewhere"])
@@ -201,3 +210,12 @@ def test_the_nearest_of_every_text_come_first_then_the_second_nearest():
 def test_settings_that_say_nothing_or_too_much_are_refused(wrong, why):
     with pytest.raises(ValueError, match=why):
         Selection(**wrong)
+
+
+def test_what_is_chosen_from_has_a_key_for_every_order_also_where_the_target_is_among_it():
+    def told(like, *sources):
+        stage = Selecting(of=Selection(like=like, among=sources, tokens=1), name="near")
+        return json.dumps([stage.keyed(), *stage.reads()])
+
+    orders = [("a", "a", "b"), ("a", "b", "a"), ("a", "b"), ("a", "b", "a", "c"), ("a", "b", "c", "a"), ("a", "b", "c")]
+    assert len({told(*order) for order in orders}) == len(orders)

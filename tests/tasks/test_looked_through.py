@@ -137,3 +137,25 @@ def test_of_pairs_each_text_is_looked_for_in_a_corpus_and_both_in_train(root):
     leaks = data.found.holdings["domain"].leaks
     assert [(leak.index, leak.kind, leak.text) for leak in data.found.holdings["train"].leaks] == [(4, "near", TEST[8])]
     assert [(leak.index, leak.kind, leak.text) for leak in leaks] == [(1, "exact", TEST[3]), (2, "exact", TEST[4])]
+
+
+def test_pairs_stand_in_train_only_where_one_pair_there_holds_both_texts(root):
+    shared, short = text("premise"), "a man is asleep"
+    pairs = {
+        "train": [(shared, "they run"), (text("else"), short), (TEST[1].upper(), "it rains here"), (TEST[1], "it rains here")],
+        "dev": [(DEV[0], "so it is"), (DEV[1], "it is not")],
+        "test": [(shared, short), (TEST[1], "It rains here")],
+    }
+    for split, rows in pairs.items():
+        made = ({"a": one, "b": other, "label": "xy"[number % 2]} for number, (one, other) in enumerate(rows))
+        (root / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in made))
+    holding = opened(root, task={"kind": "pair", "text": "a", "text_b": "b"}).found.holdings["train"]
+    assert [(leak.index, leak.kind, leak.document, leak.documents) for leak in holding.leaks] == [(1, "exact", 2, 2)]
+    assert (holding.documents, holding.words) == ({"exact": 2, "near": 0, "contained": 0}, {"exact": 46, "near": 0, "contained": 0})
+
+
+def test_held_out_documents_are_looked_for_in_corpora_and_in_no_train(root):
+    (root / "domain.txt").write_text("\n".join(text(f"held {number}") for number in range(40)) + "\n")
+    domain = {"path": "domain.txt", "documents": "line"}
+    data = Data.open(DataSettings.model_validate({"domain": domain, "task": {"kind": "perplexity", "on": ["domain"]}}), root)
+    assert list(data.found.holdings) == ["domain"]

@@ -70,3 +70,11 @@ def test_without_a_scan_corpora_are_not_read(root):
 def test_a_role_is_no_name_for_a_further_corpus():
     with pytest.raises(ValidationError, match="takes a name that has a role"):
         DataSettings(corpora={"task": "a.txt"})
+
+
+@pytest.mark.parametrize("name", ["train", "task unlabeled", "task nli", "exam"])
+def test_no_corpus_and_no_task_is_called_as_a_part_of_the_data_is(name):
+    with pytest.raises(ValidationError, match="takes a name that a part of the data has; rename it"):
+        DataSettings(corpora={name: "a.txt"})
+    with pytest.raises(ValidationError, match="takes a name that something else has; rename it"):
+        DataSettings(tasks={"unlabeled": "a.jsonl"})

@@ -36,7 +36,7 @@ def leaks(data: Data, examples: int) -> None:
             page.print()
             for line in _example(leak):
                 page.print(Text(line), soft_wrap=True)
-    if any(holding.leaks for holding in holdings) and not all(holding.dropped for holding in holdings if holding.leaks):
+    if any(holding.leaks and holding.of_corpus and not holding.dropped for holding in holdings):
         print("\nCorpora are read without the documents that hold them with `leaks: drop` under `data:`; train is left as it is.")
     if short := sum(short_texts(data).values()):
         have = "1 text has" if short == 1 else f"{short:,} texts have"

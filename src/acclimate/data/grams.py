@@ -32,6 +32,11 @@ class Block:
         self.documents: Numbers = np.repeat(np.arange(len(documents)), self.sizes)
         """[W] the document of each word."""
 
+    @property
+    def places(self) -> Numbers:
+        """[W] the place of each word in its document, from 0."""
+        return np.arange(len(self._words)) - np.repeat(self._ends - self.sizes, self.sizes)
+
     def grams(self, longest: int) -> Iterator[tuple[int, Hashes]]:
         """The hashes of all runs of 1, 2, ... `longest` words, the last of a document and the first of the next one among them."""
         grams = self._words
@@ -53,10 +58,9 @@ class Block:
         """[D] a hash of each document from first to last word; 0 for those without words."""
         found = np.zeros(len(self.sizes), dtype=np.uint64)
         if len(self._words):
-            place = np.arange(len(self._words)) - np.repeat(self._ends - self.sizes, self.sizes)
             powers = np.cumprod(np.full(int(self.sizes.max()), _BASE), dtype=np.uint64)
             there = self.sizes > 0
-            found[there] = np.add.reduceat(self._words * powers[place], (self._ends - self.sizes)[there])
+            found[there] = np.add.reduceat(self._words * powers[self.places], (self._ends - self.sizes)[there])
         return found
 
 

@@ -52,6 +52,19 @@ class Match(NamedTuple):
         return -KINDS.index(self.kind), self.similarity
 
 
+class Holder(NamedTuple):
+    """A document that holds a text, by its number, and how."""
+
+    document: int
+    kind: Kind
+    similarity: float
+
+    @property
+    def rank(self) -> tuple[int, float]:
+        """As of a match."""
+        return -KINDS.index(self.kind), self.similarity
+
+
 class Judged:
     """The texts that models are judged by, prepared to be sought. N texts, U of them different in more than case and white space."""
 
@@ -75,7 +88,8 @@ class Judged:
             if length in wanted:
                 self.tables[length] = _table(block, grams, length, wanted[length], len(kept), _MOST_OWNERS)
             if length == NEAR_GRAM and self.compared.any():
-                known = (self.words[block.documents[: len(grams)]] < _SAMPLED_FROM) | (grams % np.uint64(_SAMPLE) == 0)
+                # By their places: hashes differ from process to process, and what is found must not.
+                known = (self.words[block.documents[: len(grams)]] < _SAMPLED_FROM) | (block.places[: len(grams)] % _SAMPLE == 0)
                 self.near = _table(block, grams, length, np.flatnonzero(self.compared), len(kept), _MOST_NEAR_OWNERS, known)
 
     def __len__(self) -> int:
@@ -113,6 +127,8 @@ class LeakFinder:
     """Of these documents (`text_hash`)."""
     holders: Counter[int] = field(default_factory=Counter)
     """By number of the different text, documents that hold it."""
+    every: dict[int, list[Holder]] | None = None
+    """By number of the different text, each document that holds it; where it is given, to be filled."""
 
     def __post_init__(self) -> None:
         self._read = 0
@@ -199,11 +215,12 @@ class LeakFinder:
 
     def _keep(self, document: Added, number: int, text: int, kind: Kind, similarity: float) -> None:
         self.holders[text] += 1
+        if self.every is not None:
+            self.every.setdefault(text, []).append(Holder(number, kind, similarity))
         before = self.best.get(text)
         found = Match(kind, similarity, number, document.place, document.text)
         if before is None or found.rank > before.rank:
-            shown = document.text if kind != "contained" else _from_where(document.text, self.judged.texts[text])
-            self.best[text] = found._replace(document_text=shown)
+            self.best[text] = found._replace(document_text=shown(kind, document.text, self.judged.texts[text]))
 
     def _count(self, buffer: Sequence[Added], found: dict[tuple[int, int], tuple[Kind, float]]) -> None:
         kinds: dict[int, Kind] = {}
@@ -221,6 +238,11 @@ def ngram_overlap(test_texts: Sequence[str], corpus_documents: Iterable[str], n:
     for document in corpus_documents:
         finder.add(document)
     return finder.share()
+
+
+def shown(kind: Kind, document: str, text: str) -> str:
+    """A document that holds a text; of a longer one, from some words before what it contains."""
+    return _from_where(document, text) if kind == "contained" else document
 
 
 def _table(

@@ -70,6 +70,9 @@ class Selecting(Stage):
     def keyed(self) -> dict[str, Any]:
         libraries = LIBRARIES.get(self.of.method, ())
         like = "" if self.of.method == "random" else "task" if self._like_task else "corpus"
+        if like == "corpus" and self.of.like in self.of.sources[1:]:
+            # It stands first in what is read, and the others keep their order: their content does not tell which number it has.
+            like = f"corpus {self.of.sources.index(self.of.like)}"
         return {"stage": self.stage, "like": like, **self.of.keyed(), "libraries": {name: version(name) for name in libraries}}
 
     def check(self, given: Sizes, task: Task | None) -> Sizes:

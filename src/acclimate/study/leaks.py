@@ -1,10 +1,11 @@
 """What of a study's dev and test stands in what it learns from, looked at by itself: nothing is planned, nothing refused."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from acclimate.data.leaks import FEWEST_WORDS
-from acclimate.errors import SettingsError
+from acclimate.study.language.implied import with_task
 from acclimate.study.language.study import Study, refuse_incomplete
 from acclimate.tasks.labelled_kind import LabelledKind
 from acclimate.tasks.leaks import JUDGING
@@ -12,19 +13,23 @@ from acclimate.tasks.opened import Data
 
 
 def look_for_leaks(study: Study, root: Path) -> Data:
-    """The study's data, read and looked through; texts that stand in train and test are no error here.
+    """The study's data, read and looked through; texts that stand in train and test are no error here, nor is a corpus of such texts alone.
+
+    Where it has no task, the documents that it holds out are looked for, as when it is run.
 
     Raises:
         DataError: something cannot be read.
-        SettingsError: the study has no task, so that nothing is judged by texts.
+        SettingsError: nothing is judged by texts.
     """
     refuse_incomplete(study)
-    task = study.data.task
-    if task is None:
-        raise SettingsError("the study has no `task`: there is no dev and no test whose texts could stand in its corpora")
+    study = with_task(study)[0] if study.data.task is None else study
+    task, drops = study.data.task, study.data.leaks == "drop"
     if isinstance(task, LabelledKind) and task.duplicates == "error":
         task = task.model_copy(update={"duplicates": "keep"})
-    return Data.open(study.data.model_copy(update={"task": task}), root)
+    data = Data.open(study.data.model_copy(update={"task": task, "leaks": "keep"}), root, general=study.general_text)
+    held = data.found.holdings
+    found = {name: replace(each, dropped=drops and each.of_corpus and bool(each.digests)) for name, each in held.items()}
+    return replace(data, found=replace(data.found, holdings=found))
 
 
 def leaks_json(data: Data) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Which examples of dev and test stand in what is learned from: corpora, train, further tasks; counted, shown, and refused where all do."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 
 from acclimate.data.corpus import Corpus
-from acclimate.data.leaks import KINDS, Judged, Kind, LeakFinder, Where
+from acclimate.data.leaks import KINDS, Holder, Judged, Kind, LeakFinder, Where, shown
 from acclimate.data.readers.problems import place
 from acclimate.errors import DataError
 from acclimate.tasks.kind import many
+from acclimate.tasks.leaked_items import whole_items
 from acclimate.tasks.task import Task
 
 TRAIN = "train"  # what the task's own train goes by among the places of leaks
+UNLABELED_TOLD = "task unlabeled"  # and its unlabelled texts
 JUDGING = ("dev", "test")
 HELD: Mapping[Kind, str] = {"exact": "word for word", "near": "nearly", "contained": "within longer documents"}
 MOST_SHOWN = 300  # characters of a text in an example
@@ -74,6 +76,11 @@ class Holding:
     dropped: bool = False
     """Whether the corpus is read without these documents."""
 
+    @property
+    def of_corpus(self) -> bool:
+        """Whether it is text without labels, which can be read without these documents."""
+        return self.corpus == UNLABELED_TOLD or (self.corpus != TRAIN and not self.corpus.startswith("task "))
+
     def examples(self, most: int) -> list[Leak]:
         """So many of each kind, the plainest first, those of test before those of dev."""
         chosen = sorted(self.leaks, key=lambda leak: (-leak.rank[0], leak.split != "test", -leak.similarity, leak.index))
@@ -107,39 +114,61 @@ class Sought:
         """Looks through one corpus."""
         return LeakFinder(self._judged, where)
 
-    def holding(self, corpus: str, finder: LeakFinder, whole: bool = False) -> Holding:
-        """What the finder has found by now: of an item of two texts that one of them is there, or, of `whole` ones, each."""
-        overlapping = finder.overlapping()
+    def holding(self, corpus: str, finder: LeakFinder) -> Holding:
+        """What the finder has found by now: of an item of two texts that one of them is there."""
+        share = self._overlap(finder)
         leaks: dict[tuple[str, int], list[Leak]] = {}
         for number in np.flatnonzero(np.isin(self._judged.unique_of, list(finder.best))).tolist():
-            (name, row), text = self._items[number], int(self._judged.unique_of[number])
-            match, split = finder.best[text], self._splits[name]
-            # The text as it stands there: an equal one may differ in case.
-            own = split.inputs[(number - self._first(name)) % len(split.inputs)][row]
+            text = int(self._judged.unique_of[number])
+            match = finder.best[text]
             where = None if match.place is None else place(*match.place)
-            leak = Leak(
-                corpus, name, int(split.index[row]), match.kind, match.similarity, own, match.document, where, match.document_text,
-                finder.holders[text],
-            )  # fmt: skip
-            leaks.setdefault((name, row), []).append(leak)
-        # Of an item that is whole there, how plain that is the text says that is there least plainly; else any one is enough.
-        kept = [min(each, key=_rank) if whole else max(each, key=_rank) for each in leaks.values() if not whole or len(each) == self._texts]
-        share = float(overlapping[self._test].mean()) if self._test.any() else 0.0
-        return Holding(corpus, tuple(kept), dict(_all(finder.documents)), dict(_all(finder.words)), frozenset(finder.digests), share)
+            holder = Holder(match.document, match.kind, match.similarity)
+            leak = self._leak(corpus, number, holder, match.document_text, where, finder.holders[text])
+            leaks.setdefault(self._items[number], []).append(leak)
+        kept = tuple(max(each, key=_rank) for each in leaks.values())
+        return Holding(corpus, kept, dict(_all(finder.documents)), dict(_all(finder.words)), frozenset(finder.digests), share)
 
     def in_train(self) -> Holding:
         """What of them stands in the task's own train."""
         train = self.task.train
-        holding = self.in_texts(TRAIN, train.documents())
+        holding = self.in_items(TRAIN, tuple(train.documents()), len(train.inputs))
         rows = np.repeat(train.index, len(train.inputs))
         return replace(holding, leaks=tuple(replace(leak, document=int(rows[leak.document])) for leak in holding.leaks))
 
-    def in_texts(self, name: str, texts: Iterable[str]) -> Holding:
-        """What of them stands in texts that something is learned from with what is right: an item of two texts only if both do."""
+    def in_items(self, name: str, texts: Sequence[str], each: int) -> Holding:
+        """What of them stands in texts that something is learned from with what is right, `each` of which are an item.
+
+        An item of two texts does only where one item there holds both.
+        """
         finder = self.finder()
+        finder.every = None if self._texts == 1 else {}
         for text in texts:
             finder.add(text)
-        return self.holding(name, finder, whole=True)
+        if finder.every is None:
+            return self.holding(name, finder)
+        share = self._overlap(finder)  # which looks up what waits
+        found = whole_items(self._judged.unique_of.reshape(-1, self._texts).tolist(), finder.every, each)
+        leaks, rows = [], dict[int, Kind]()
+        for item, whole in found.items():
+            number, document = self._texts * item + whole.text, whole.holder.document
+            held = shown(whole.holder.kind, texts[document], self._judged.texts[int(self._judged.unique_of[number])])
+            leaks.append(self._leak(name, number, whole.holder, held, None, len(whole.plainest)))
+            for row, holder in whole.plainest.items():
+                rows[row] = min(holder.kind, rows.get(row, holder.kind), key=KINDS.index)
+        words = Counter[Kind]()
+        for row, kind in rows.items():
+            words[kind] += sum(len(text.split()) for text in texts[each * row : each * (row + 1)])
+        return Holding(name, tuple(leaks), dict(_all(Counter(rows.values()))), dict(_all(words)), frozenset(), share)
+
+    def _leak(self, corpus: str, number: int, holder: Holder, found: str, where: str | None, documents: int) -> Leak:
+        (name, row), split = self._items[number], self._splits[self._items[number][0]]
+        # The text as it stands in its split: an equal one may differ in case.
+        own = split.inputs[(number - self._first(name)) % self._texts][row]
+        return Leak(corpus, name, int(split.index[row]), holder.kind, holder.similarity, own, holder.document, where, found, documents)
+
+    def _overlap(self, finder: LeakFinder) -> float:
+        overlapping = finder.overlapping()
+        return float(overlapping[self._test].mean()) if self._test.any() else 0.0
 
     def in_corpus(self, name: str, corpus: Corpus, rejects: Path | None) -> Holding:
         """What of them stands in a corpus. One pass serves all: checking it, its sample, and whatever it holds."""
@@ -148,7 +177,7 @@ class Sought:
         return self.holding(name, finder)
 
     def _first(self, name: str) -> int:
-        return 0 if name == JUDGING[0] else len(self._splits[JUDGING[0]]) * len(self._splits[JUDGING[0]].inputs)
+        return 0 if name == JUDGING[0] else len(self._splits[JUDGING[0]]) * self._texts
 
 
 def refuse_test_set(task: Task, holding: Holding, corpus: Corpus) -> None:
@@ -187,7 +216,7 @@ def note_of(task: Task, holding: Holding) -> str | None:
         return f"{told}; it is read without the documents that hold them: {documents:,}, {words:,} words (`leaks: drop`)"
     if holding.corpus == TRAIN:
         return f"{told}: models learn from them, which may flatter the scores; `acclimate leaks` shows them"
-    if holding.corpus.startswith("task ") and holding.corpus != "task unlabeled":
+    if not holding.of_corpus:
         return f"{told}: what is trained on it has seen them; `acclimate leaks` shows them"
     mend = "say `leaks: drop` under `data:` to read every corpus without them; `acclimate leaks` shows them"
     return f"{told}: what is trained on it has seen them; {mend}"

@@ -8,7 +8,7 @@ from pathlib import Path
 from acclimate.data.corpus import Corpus
 from acclimate.errors import DataError
 from acclimate.files import word_of
-from acclimate.tasks.leaks import TRAIN, Holding, Leak, Sought
+from acclimate.tasks.leaks import TRAIN, UNLABELED_TOLD, Holding, Leak, Sought
 from acclimate.tasks.task import Task
 
 MOST_EXAMPLES = 3  # of each corpus and kind
@@ -51,11 +51,12 @@ def look_through(
             corpus.scan(_rejects_file(rejects, name))
         return LookedThrough(), dict(corpora)
     sought = Sought(task)
-    holdings = {TRAIN: sought.in_train()}
-    holdings |= {f"task {name}": sought.in_texts(f"task {name}", learned_from(other)) for name, other in tasks.items()}
+    holdings = {TRAIN: sought.in_train()} if task.kind.learned else {}
+    for name, other in tasks.items():
+        holdings[f"task {name}"] = sought.in_items(f"task {name}", tuple(learned_from(other)), len(other.train.inputs))
     read, dropping = dict(corpora), {}
     for name, corpus in corpora.items():
-        called = "task unlabeled" if name == UNLABELED else name
+        called = UNLABELED_TOLD if name == UNLABELED else name
         holding = sought.in_corpus(called, corpus, _rejects_file(rejects, name))
         if drop and holding.digests:
             if sum(holding.documents.values()) == corpus.facts.documents:

@@ -19,14 +19,14 @@ from acclimate.settings import OneOf, Settings
 from acclimate.tasks import KINDS
 from acclimate.tasks.general_text import GeneralText
 from acclimate.tasks.kind import TaskKind
-from acclimate.tasks.leaks import note_of, refuse_test_set
+from acclimate.tasks.leaks import UNLABELED_TOLD, note_of, refuse_test_set
 from acclimate.tasks.looked_through import UNLABELED, LookedThrough, look_through
 from acclimate.tasks.task import Task
 
 _ROLES = ("domain", "general", "transfer")
 _TASK_NAME = re.compile(r"\w(?:[\w .-]*[\w.-])?")  # what is made of a task stands in folders of its name
-# The rest name parts of the data in plans.
-_RESERVED = (*_ROLES, "task", "labels", "task text", "train text", "dev text", "test text", "general text")
+# The rest name parts of the data in plans, and places of leaks, as does what begins with "task ".
+_RESERVED = (*_ROLES, "task", "labels", "exam", "train", "train text", "dev text", "test text", "general text")
 
 
 def _one_of(kinds: tuple[type[TaskKind], ...]) -> tuple[OneOf, BeforeValidator]:
@@ -71,11 +71,13 @@ class DataSettings(Settings):
 
     @model_validator(mode="after")
     def _names(self) -> Self:
-        taken = [name for name in self.corpora if name in _RESERVED]
-        if taken:
-            raise ValueError(f"`corpora: {taken[0]}` takes a name that has a role; say `{taken[0]}:` directly under `data:`, or rename it")
+        for name in self.corpora:
+            if name in (*_ROLES, "task"):
+                raise ValueError(f"`corpora: {name}` takes a name that has a role; say `{name}:` directly under `data:`, or rename it")
+            if name in _RESERVED or name.startswith("task "):
+                raise ValueError(f"`corpora: {name}` takes a name that a part of the data has; rename it")
         for name, task in self.tasks.items():
-            if name in (*_RESERVED, *self.corpora):
+            if name in (*_RESERVED, *self.corpora) or name == "unlabeled":
                 raise ValueError(f"`tasks: {name}` takes a name that something else has; rename it")
             if not _TASK_NAME.fullmatch(name):
                 raise ValueError(f"`tasks: {name!r}` is no name: letters, digits, spaces, dots and dashes, the first a letter or digit")
@@ -222,7 +224,7 @@ class Data:
             DataError: one is, and is not read without its texts.
         """
         unlabeled = self.task.unlabeled if self.task is not None else None
-        for name, corpus in {**self.corpora, **({} if unlabeled is None else {"task unlabeled": unlabeled})}.items():
+        for name, corpus in {**self.corpora, **({} if unlabeled is None else {UNLABELED_TOLD: unlabeled})}.items():
             if self.task is not None and name in self.found.holdings:
                 refuse_test_set(self.task, self.found.holdings[name], corpus)
 
@@ -266,7 +268,7 @@ class Data:
         if not self.scanned:
             return {"files": len(corpus.files), "detected": corpus.detected}
         told = corpus.facts.as_dict()
-        holding = self.found.holdings.get("task unlabeled" if corpus is getattr(self.task, "unlabeled", None) else corpus.name)
+        holding = self.found.holdings.get(UNLABELED_TOLD if corpus is getattr(self.task, "unlabeled", None) else corpus.name)
         leaked = sum(holding.documents.values()) if holding is not None and holding.dropped else 0
         held = corpus.held_out - leaked
         # Of how many documents a corpus is must not look as if some were lost.

@@ -72,10 +72,14 @@ class Counts:
         return np.log1p((documents - holding + 0.5) / (holding + 0.5))
 
     def asked(self, texts: Ragged) -> list[IntArray]:
-        """Of each text the words by which it asks: each once, without those that most documents hold."""
+        """Of each text the words by which it asks: each once, without those that most documents hold.
+
+        Where nothing else is asked for, as where there is one document, those are.
+        """
         usual = self.holding > MOST_COMMON * self.documents
-        found = (np.unique(np.searchsorted(self.vocabulary, texts[row])) for row in range(len(texts)))
-        return [ids[~usual[ids]] for ids in found]
+        found = [np.unique(np.searchsorted(self.vocabulary, texts[row])) for row in range(len(texts))]
+        telling = [ids[~usual[ids]] for ids in found]
+        return telling if any(self.holding[ids].any() for ids in telling) else found
 
 
 def choose(texts: Sequence[str], candidates: Candidates, budget: Budget) -> Choice:

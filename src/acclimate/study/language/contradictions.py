@@ -66,6 +66,9 @@ def contradictions(study: "Study", whole: bool = True) -> Iterator[Mistake]:
         corpora = ", ".join(study.data.corpora_by_name()) or "NAME"
         mend = f"; held-out text is one, too: `task: {{kind: perplexity, on: [{corpora}]}}`" if answers else ""
         yield Mistake(("data",), f"there is no `task`, and {_some(reading, 'reads', 'read')} it{mend}")
+    if study.data.leaks == "drop" and not study.data.corpora_by_name() and not getattr(study.data.task, "unlabeled", None):
+        mend = "train stays as it is: what stands in it and in test word for word is dropped by `duplicates: drop` under `task:`"
+        yield Mistake(("data", "leaks"), f"`drop` reads corpora without what leaks, and there is none; {mend}")
     yield from selection_mistakes(study.data, study.base in (RANDOM, *study.table.baseline_names))
     yield from _unknown_scores(study)
     yield from unmeasurable(study)
