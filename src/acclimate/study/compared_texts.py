@@ -72,13 +72,13 @@ def compare_texts(asked: Asked, model: str, say: Callable[[str], None], threads:
     """
     corpora = _corpora(asked)
     source = resolve_base(model, Path.cwd())
+    tokenizer = read_tokenizer(source.folder / TOKENIZER)  # what cannot be used is refused before a text is read
     looked = {}
     for name, corpus in corpora.items():
         looked[name] = _look(corpus, asked, name)
         say(f"{name}: {looked[name].drawn:,} of {looked[name].documents:,} documents looked at")
     notes = [*(note for corpus in corpora.values() for note in corpus.notes), *_sizes(looked, asked.words)]
     read = {name: each.read.sample() for name, each in looked.items()}
-    tokenizer = read_tokenizer(source.folder / TOKENIZER)
     measured = {name: Measured.of(sample, tokenizer) for name, sample in read.items()}
     losses, missing = _losses(source, {name: sample.texts for name, sample in read.items()}, say, threads)
     texts = {
@@ -211,7 +211,7 @@ def _losses(
             say(f"{name}: masked loss")
             losses[name] = masked_loss(packed, each, folder, devices)
     few = [
-        f"the masked loss of {name} rests on {each.tokens} masked tokens: with another mask it may be quite another"
+        f"the masked loss of {name} rests on {each.tokens} masked token{'s' * (each.tokens > 1)}: with another mask it may be quite another"
         for name, each in losses.items()
         if 0 < each.tokens < FEW_MASKED
     ]
