@@ -217,6 +217,18 @@ def test_text_has_enough_contrast(html: str, scheme: str) -> None:
         for ground in ("page", "band", "mark"):
             # WCAG 2.1, level AA.
             assert _contrast(colors[ink], colors[ground]) >= 4.5, (ink, ground)
+    strengths = []
+    for shade in range(1, 10):
+        style = re.search(rf"\.shade{shade} {{([^}}]*)}}", html)[1]  # type: ignore[index]
+        strengths.append(int(found[1]) if (found := re.search(r"(\d+)%", style)) else 100)
+        text = colors["page" if "color: var(--page)" in style else "ink"]
+        assert _contrast(text, _mixed(colors["accent"], colors["page"], strengths[-1] / 100)) >= 4.5, shade
+    assert strengths == sorted(set(strengths))  # each is darker than the one before: a heat map tells 60 % from 100 %
+
+
+def _mixed(one: str, other: str, share: float) -> str:
+    parts = (round(share * int(one[place : place + 2], 16) + (1 - share) * int(other[place : place + 2], 16)) for place in (1, 3, 5))
+    return "#" + "".join(f"{part:02x}" for part in parts)
 
 
 def _contrast(one: str, other: str) -> float:

@@ -52,7 +52,7 @@ class Measure(Stage):
         assert text is not None, "the plan measures where there is text"
         with PeakMemory() as memory:
             ask, micro = asking(parent, context, None)
-            answers = scored(ask(text.documents, self.title()), text.split)
+            answers = scored(ask(text.documents, text.name), text.split)
         if context.runtime.devices.is_main:
             pq.write_table(pa.table({name: answers[name] for name in ("bits", "bytes")}), context.output / FILE)
         cost = Cost(seconds=time.monotonic() - began, peak_memory_bytes=memory.bytes, parameters=parent.parameters, disk_bytes=0)
