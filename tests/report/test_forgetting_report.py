@@ -58,11 +58,19 @@ def test_the_sentence_is_never_stronger_than_its_intervals(results_of: Callable[
         "“tfidf” began without a head that had learned to predict words, so only what came then is known: 2.500 bits per byte after "
         "pretrain on domain."
     )
+    same = [BASE, state("pretrain on domain", 1.5, (0.0, 0.0, 0.0))]
+    assert "nothing changed in “kept” and “tfidf”." in forgetting_sentence(made(results_of, {"kept": same, "tfidf": same}))
     assert forgetting_sentence(made(results_of, STAGES, smoke=True)) == ""
     assert forgetting_sentence(results_of(SCORES)) == ""
     alone = forgetting_sentence(made(results_of, STAGES), "DAPT")
     assert "“DAPT” forgot 0.100 bits per byte" in alone
     assert "kept" not in alone
+
+
+def test_a_base_that_was_not_measured_is_no_fresh_head(results_of: Callable[..., Results]) -> None:
+    results = made(results_of, {"kept": [state("pretrain on domain", 2.5, before=False)]})
+    results.study["forgetting"]["recipes"]["kept"]["knew_before"] = True
+    assert "“kept” could not be measured before anything was done, so only what came then is known: 2.500" in forgetting_sentence(results)
 
 
 def test_where_nothing_is_done_before_labels_it_is_what_they_cost_and_said_so(results_of: Callable[..., Results]) -> None:

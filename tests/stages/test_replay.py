@@ -48,6 +48,7 @@ def test_a_share_of_what_is_read_is_general_text_and_all_of_it_is_counted(folder
     assert made["metrics"]["epochs"] == pytest.approx(2, abs=0.05)
     (note,) = (note for note in made["notes"] if "replayed" in note)
     assert note.startswith(f"general: {read['general']:,} tokens were replayed, which is all of it")
+    assert note.endswith(f"{100 * read['general'] / sum(read.values()):.1f} % of what was read")
 
 
 def test_without_a_general_corpus_the_text_of_the_package_is_taken_and_that_is_said(folder):
@@ -72,6 +73,15 @@ def test_corpora_are_read_one_after_another_as_they_are_written(folder):
             name: facts["training_tokens"] for name, facts in metrics["corpora"].items()
         }
     assert first["heldout_loss_after"] != second["heldout_loss_after"]
+
+
+def test_the_last_of_them_is_begun_however_little_those_before_it_teach(folder):
+    harmful = {"lr": 2.0, "warmup": 0, "schedule": "constant", "patience": 1, "evaluations": 8, "heldout_share": 0.01, "max_length": 16}
+    settings = {**harmful, "epochs": 2, "order": "one after another", "corpus": {"domain": 1, "other": 0.5}, "batch_ramp": 0.25}
+    metrics = run(folder, "harmful", settings, "other").measured["metrics"]
+    assert metrics["kept"] == "before"
+    assert metrics["corpora"]["domain"]["read_tokens"] == 2 * metrics["corpora"]["domain"]["training_tokens"]
+    assert metrics["corpora"]["other"]["read_tokens"] > 0
 
 
 def test_the_order_in_which_they_are_written_is_part_of_the_key():

@@ -111,6 +111,15 @@ def test_a_fresh_head_and_random_weights_have_no_before(tiny_world, knowing, tmp
     assert measured(plan, "scratch") == [("pretrain", False), ("finetune", True)]
 
 
+def test_general_text_that_the_vocabulary_cannot_read_is_no_fault_of_the_base(knowing, tmp_path):
+    recipes = {"DAPT": [DAPT, {"finetune": SHORT}]}
+    prepared = prepare(study(knowing, recipes), tmp_path, tmp_path / "store")
+    (note,) = (note for note in prepared.readings.notes(prepared.plan) if "unknown to" in note)
+    assert note.startswith("DAPT: 7")
+    assert "% of the tokens of the general text are unknown to the vocabulary, and each byte of them is charged 8 bits" in note
+    assert "`forgetting: NAME` takes a corpus of `data` in the base's own language" in note
+
+
 def test_after_labels_only_the_largest_budget_is_measured(knowing, tmp_path):
     recipes = {"DAPT": [DAPT, {"finetune": SHORT}]}
     plan = prepare(study(knowing, recipes, labels=[30, 60]), tmp_path, tmp_path / "store").plan
@@ -201,3 +210,11 @@ def check_without_one(prepared, reports, its):
     assert [each["after"] for each in block["stages"]] == ["read the base model", "finetune"]
     assert block["after"] is None
     assert {row["status"] for row in rows(its, outcomes)} == {"done"}
+    # Neither does a base that could not be asked become one without a head.
+    first = replace(outcomes, measured={key: value for key, value in outcomes.measured.items() if key != plan.measured[run.nodes[0]]})
+    assert forgetting(first, prepared.data.general, "all")["recipes"]["DAPT"]["knew_before"]
+    # Of two trainings each goes back to its own.
+    one, other = (next(each.end for each in plan.runs if (each.recipe, each.seed) == ("plain", seed)) for seed in (0, 1))
+    known = {key: value for key, value in first.measured.items() if key != plan.measured[one]}
+    (alone,) = forgetting(replace(first, measured=known), prepared.data.general, "all")["recipes"]["plain"]["stages"]
+    assert alone["bits_per_byte"] == first.measured[plan.measured[other]]["metrics"]["general_bits_per_byte"]

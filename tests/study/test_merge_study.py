@@ -39,6 +39,7 @@ def test_several_weights_make_a_recipe_each():
         ({"weight": 1.5}, "a share from 0 to 1"),
         ({"weight": []}, "a share from 0 to 1"),
         ({"weight": [0.5, 0.5]}, "names a share twice"),
+        ({"weight": [0.5, 0.50000001]}, "names a share twice"),  # and so would two recipes be called
         ({"model": "nobody"}, "'nobody' is not a recipe"),
         ({"model": "DAPT"}, "goes in a circle: DAPT needs DAPT"),
         ({"weight": [0.5]}, "'DAPT @0.5' is two recipes"),
@@ -108,6 +109,15 @@ def test_another_architecture_or_vocabulary_is_refused_when_it_is_planned(tiny_w
     pruned = [{"prune": {"size": 30}}, "merge", {"finetune": SHORT}]
     with pytest.raises(SettingsError, match=r"recipes\.pruned: merge: base has 51 entries in its vocabulary, and the model 30"):
         prepare(study(tiny_world, {"pruned": pruned}), tmp_path, tmp_path / "store")
+
+
+def test_another_number_of_heads_is_refused_though_all_tensors_have_the_same_shapes(tiny_world, tmp_path):
+    shutil.copytree(tiny_world / "model", tmp_path / "other")
+    file = tmp_path / "other" / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"num_attention_heads": 4}))
+    recipes = {"theirs": {"base": str(tmp_path / "other"), "stages": [DAPT]}, "mine": [DAPT, {"merge": {"model": "theirs"}}, "finetune"]}
+    with pytest.raises(SettingsError, match=r"recipes\.mine: merge: theirs has another architecture, or other sizes"):
+        prepare(study(tiny_world, recipes), tmp_path, tmp_path / "store")
 
 
 def test_another_vocabulary_of_the_same_size_is_refused_when_it_is_planned(tiny_world, tmp_path):

@@ -44,6 +44,11 @@ class InTurn:
         """Of all parts."""
         return int(self._begins[-1])
 
+    @property
+    def last_begins(self) -> int:
+        """The step with which the last part begins."""
+        return int(self._begins[-2])
+
     def batch(self, step: int) -> IntArray:
         """The indices [B] of the sequences of this step."""
         number = self._at(step)

@@ -1,18 +1,22 @@
 """Measuring what a model knows of general text: what a byte of it costs before, between and after the stages of a recipe."""
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from acclimate.data.unknown import NOTED
 from acclimate.modeling.longest import LONGEST_DEFAULT
 from acclimate.stages.asked_documents import asking, operations
 from acclimate.stages.base import GENERAL_TEXT, Context, Outcome, Role, Stage
 from acclimate.stages.planned import Reads, Sizes, Work
 from acclimate.tasks.general_text import FILE
-from acclimate.tasks.metrics.texts import METRICS
+from acclimate.tasks.metrics.texts import METRICS, UNREAD_BITS
 from acclimate.tasks.perplexity import scored
 
 if TYPE_CHECKING:
     from acclimate.modeling.folder import ModelFolder
+
+MEND = "`forgetting: NAME` takes a corpus of `data` in the base's own language, and `false` measures nothing"
 
 
 class Measure(Stage):
@@ -36,6 +40,15 @@ class Measure(Stage):
 
     def keyed(self) -> dict[str, Any]:
         return super().keyed() | {"max_length": LONGEST_DEFAULT}
+
+    def notes(self, given: Sizes, reads: Callable[[], Reads]) -> tuple[str, ...]:
+        (found,) = reads().texts[GENERAL_TEXT]
+        if found.unknown_share <= NOTED:
+            return ()
+        charged = f"each byte of them is charged {UNREAD_BITS:g} bits, whatever is forgotten"
+        return (
+            f"{100 * found.unknown_share:.1f} % of the tokens of the general text are unknown to the vocabulary, and {charged}; {MEND}",
+        )
 
     def work(self, given: Sizes, reads: Reads) -> Work:
         (found,) = reads.texts[GENERAL_TEXT]

@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import model_validator
 
 from acclimate.errors import SettingsError
 from acclimate.modeling.base_files import NEW_FROM
+from acclimate.modeling.families import dimensions_of
 from acclimate.stages.base import OWN_BASE, Context, Outcome, Stage
 from acclimate.stages.planned import Sizes
 from acclimate.tasks.task import Task
@@ -30,14 +32,14 @@ class Merge(Stage):
         weights = self.weight if isinstance(self.weight, tuple) else (self.weight,)
         if not weights or not all(0 <= weight <= 1 for weight in weights):
             raise ValueError("`weight` is a share from 0 to 1, or a list of some")
-        if len(set(weights)) < len(weights):
+        if len({_named(weight) for weight in weights}) < len(weights):
             raise ValueError("`weight` names a share twice")
         return self
 
     def variants(self) -> Mapping[str, Stage]:
         if not isinstance(self.weight, tuple):
             return {}
-        return {f" @{weight:g}": self.model_copy(update={"weight": weight}) for weight in self.weight}
+        return {_named(weight): self.model_copy(update={"weight": weight}) for weight in self.weight}
 
     def title(self) -> str:
         assert isinstance(self.weight, float)
@@ -58,7 +60,7 @@ class Merge(Stage):
 
     def check(self, given: Sizes, task: Task | None) -> Sizes:
         other = given.beside[self.model]
-        if (other.config.get("model_type"), other.hidden, other.layers) != (given.config.get("model_type"), given.hidden, given.layers):
+        if _shape(other) != _shape(given):
             raise SettingsError(f"merge: {self.model} has another architecture, or other sizes: there is no mean of the two")
         if other.entries != given.entries and given.config.get(NEW_FROM) != other.entries:
             entries = f"{other.entries:,} entries in its vocabulary, and the model {given.entries:,}"
@@ -76,3 +78,12 @@ class Merge(Stage):
         began = time.monotonic()
         folder, measured = merged(parent, context.beside[self.model], self.weight, context.output / "model")
         return Outcome(measured, Cost(seconds=time.monotonic() - began, parameters=folder.parameters, disk_bytes=disk_bytes(folder.path)))
+
+
+def _named(weight: float) -> str:
+    return f" @{weight:g}"
+
+
+def _shape(sizes: Sizes) -> tuple[object, ...]:
+    # All but the vocabulary. Models of as many heads more, each narrower, have tensors of the same shapes, too.
+    return sizes.config.get("model_type"), replace(dimensions_of(sizes.config), vocabulary=0)

@@ -53,7 +53,9 @@ def fit_rows_first(
         return trainer.fit(objective, judge, course)
     with only_rows_learn(trainer.model, rows, new):
         first = trainer.fit(objective, None, Course(alone, alone), "new rows", pace)
-    result = trainer.fit(_From(objective, alone), judge, course._replace(steps=course.steps - alone))
+    result = trainer.fit(
+        _From(objective, alone), judge, course._replace(steps=course.steps - alone, patience_from=course.patience_from - alone)
+    )
     return replace(result, tokens=first.tokens + result.tokens)
 
 

@@ -146,7 +146,7 @@ class Pretrain(EncoderPace, Stage):
             "ramp_parts": RAMP_PARTS if self.batch_ramp else None,
             "whole_word": self.whole_word or self.masking == "words",
             # The order of a mapping is no part of a key.
-            **({"order": list(shares(self.corpus))} if self.in_turn else {}),
+            **({"in_turn": list(shares(self.corpus))} if self.in_turn else {}),
         }
 
     def sliver(self) -> Self:
@@ -224,7 +224,10 @@ class Pretrain(EncoderPace, Stage):
                 # In an order of its own: the training proper begins with texts and masks that the head has not just seen.
                 self._train_head(trainer, masked(seed_of(context.seed, "head alone"))[0], planned.steps)
             judge, before = heldout.judge(trainer.devices), Before(trainer, heldout)
-            course = Course(planned.steps, self.evaluate_every(planned.steps, planned.tokens, heldout.tokens), self.patience)
+            every = self.evaluate_every(planned.steps, planned.tokens, heldout.tokens)
+            # Text that is still to come is not left unread because that before it teaches nothing.
+            patience_from = planned.last_begins + every * (self.patience or 0) if self.in_turn else 0
+            course = Course(planned.steps, every, self.patience, patience_from)
             if self.new_rows_first:
                 result = fit_rows_first(trainer, parent, objective, judge, course, self.new_rows_first)
             else:

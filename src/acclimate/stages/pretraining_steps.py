@@ -25,6 +25,7 @@ class Steps:
     steps: int
     tokens: int  # of all steps
     epoch: int  # tokens of an epoch, replayed ones among them
+    last_begins: int  # the step from which on the last of several corpora is read; 0 where all are read together
 
     @classmethod
     def of(cls, stage: "Pretrain", lengths: Mapping[str, IntArray], longest: int, seed: int) -> "Steps":
@@ -49,9 +50,11 @@ class Steps:
         for name in stage.replays():
             order = Replayed(turns, lengths[name], first, stage.replay, seed_of(seed, "replay"))
         if parts == 1:
-            return cls(order, taken, tokens, total)
+            return cls(order, taken, tokens, total, turns.last_begins)
         steps = RampedOrder.steps(taken, parts, stage.batch_ramp)
-        return cls(RampedOrder(order, parts, round(stage.batch_ramp * steps)), steps, tokens, total)
+        grown = RampedOrder(order, parts, round(stage.batch_ramp * steps))
+        begins = next(step for step in range(steps + 1) if step == steps or grown.parts_until(step) >= turns.last_begins)
+        return cls(grown, steps, tokens, total, begins)
 
 
 def _own_tokens(stage: "Pretrain", tokens: int, longest: int) -> int:

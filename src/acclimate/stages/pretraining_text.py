@@ -92,7 +92,7 @@ class PretrainingText:
         for name in names:
             read, once = self.facts[name]["read_tokens"], self._once(name)
             times = f", which is all of it {read / once:.1f} times" if read > once else f" of {once:,}"
-            yield f"{name}: {read:,} tokens were replayed{times}, {read / max(1, whole):.1%} of what was read"
+            yield f"{name}: {read:,} tokens were replayed{times}, {100 * read / max(1, whole):.1f} % of what was read"
 
     def _once(self, name: str) -> int:
         facts = self.facts[name]

@@ -64,7 +64,8 @@ class GeneralText:
         if name not in corpora or corpora[name].path == GENERAL:
             held = of_files(GENERAL, CorpusSettings(path=str(general_heldout()), documents="line"), place, DOCUMENTS)
             return cls(GENERAL, _texts(held))
-        held = of_corpus(name, corpora[name], place, HELDOUT_SHARE, DOCUMENTS)
+        instead = "measure on the text that comes with acclimate: `forgetting: true`"
+        held = of_corpus(name, corpora[name], place, HELDOUT_SHARE, DOCUMENTS, "forgetting", instead)
         return cls(name, _texts(held), frozenset(document.digest for document in held.documents))
 
 

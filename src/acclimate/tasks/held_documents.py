@@ -72,8 +72,9 @@ def of_files(name: str, settings: CorpusSettings, place: Place, most: int | None
     return Held(name, smallest.first(), smallest.read, corpus, facts)
 
 
-def of_corpus(name: str, settings: CorpusSettings, place: Place, share: float, most: int) -> Held:
-    """A share of a corpus of the study: the documents with the smallest digests.
+def of_corpus(name: str, settings: CorpusSettings, place: Place, share: float, most: int, asked: str, instead: str) -> Held:
+    """A share of a corpus of the study: the documents with the smallest digests. `asked` is the setting that names it, and `instead` says
+    what would do as well.
 
     Raises:
         DataError: it cannot be read, or has too few documents for some to be held out.
@@ -82,8 +83,8 @@ def of_corpus(name: str, settings: CorpusSettings, place: Place, share: float, m
     facts = corpus.scan(None, smallest.add)
     if smallest.read < 2 * FEWEST:
         raise DataError(
-            f"on: the corpus {name!r} has {_documents(smallest.read)}, too few for some to be held out ({2 * FEWEST} at least); "
-            f"{smaller_documents(corpus)}, or name held-out text of its own: `on: {{{name}: FILE}}`"
+            f"{asked}: the corpus {name!r} has {_documents(smallest.read)}, too few for some to be held out ({2 * FEWEST} at least); "
+            f"{smaller_documents(corpus)}, or {instead}"
         )
     wanted = min(most, max(FEWEST, round(share * smallest.read)))
     return Held(name, smallest.first(wanted), smallest.read, corpus, facts)

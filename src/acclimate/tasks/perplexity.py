@@ -161,7 +161,9 @@ class Perplexity(TaskKind):
             if isinstance(self.on, dict):
                 each = of_files(name, self.on[name], place, self.documents)
             else:
-                each = of_corpus(name, self._corpus(name, place), place, self.heldout_share or HELDOUT_SHARE, self.documents or DOCUMENTS)
+                share, most = self.heldout_share or HELDOUT_SHARE, self.documents or DOCUMENTS
+                instead = f"name held-out text of its own: `on: {{{name}: FILE}}`"
+                each = of_corpus(name, self._corpus(name, place), place, share, most, "on", instead)
             held.append(each._replace(documents=tuple(document for document in each.documents if document.digest not in seen)))
             seen.update(document.digest for document in each.documents)
         return held

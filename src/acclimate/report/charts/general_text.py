@@ -11,7 +11,7 @@ from acclimate.report.words.text import listing, quoted
 def forgetting_chart(results: Results, rows: list[Row]) -> Figure | None:
     """What a byte of general text costs more than before, against the score; None where fewer than two recipes have both.
 
-    Where some recipe has no before, for its head was fresh, it is what a byte costs.
+    Where some recipe has no before, for its head was fresh, say, it is what a byte costs.
     """
     import altair as alt
 
@@ -32,8 +32,8 @@ def forgetting_chart(results: Results, rows: list[Row]) -> Figure | None:
         "were learned, with its 95 % interval. The line joins the recipes that no other one beats in both."
         if differences
         else "Score against general text: mean score with its standard deviation over seeds, by what a byte of general text costs before "
-        "labels were learned; some recipe began with a fresh head, so that what it forgot is not known. The line joins the recipes that no "
-        "other one beats in both."
+        "labels were learned; some recipe was not measured before, for its head was fresh, say, so that what it forgot is not "
+        "known. The line joins the recipes that no other one beats in both."
     )
     return Figure("forgetting", caption, says, trade_off(results, points, across))
 

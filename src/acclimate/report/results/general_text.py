@@ -28,7 +28,9 @@ class Known:
     recipe: str
     states: tuple[State, ...]
     began: bool
-    """The first state is what stood before anything; else the head was fresh, or the weights random, until the first pretraining."""
+    """The first state is what stood before anything."""
+    knew: bool
+    """Something was known before: where it did not begin with that it was not measured, else the head was fresh, or the weights random."""
 
     @property
     def last(self) -> State | None:
@@ -57,11 +59,12 @@ def general_facts(results: Results) -> GeneralFacts | None:
     block: Mapping[str, Any] | None = results.study.get("forgetting")
     if not block:
         return None
-    recipes = {name: _known(name, told["stages"]) for name, told in block["recipes"].items() if name in results.recipes}
+    recipes = {name: _known(name, told) for name, told in block["recipes"].items() if name in results.recipes}
     return GeneralFacts(one_line(str(block["text"])), int(block["documents"]), float(block["seconds"]), recipes) if recipes else None
 
 
-def _known(recipe: str, stages: list[Mapping[str, Any]]) -> Known:
+def _known(recipe: str, told: Mapping[str, Any]) -> Known:
+    stages: list[Mapping[str, Any]] = told["stages"]
     states = (
         State(
             one_line(str(each["after"])), float(each["bits_per_byte"]), each.get("difference"), each.get("low"), each.get("high"),
@@ -69,4 +72,5 @@ def _known(recipe: str, stages: list[Mapping[str, Any]]) -> Known:
         )
         for each in stages
     )  # fmt: skip
-    return Known(recipe, tuple(states), bool(stages[0]["before"]))
+    began = bool(stages[0]["before"])
+    return Known(recipe, tuple(states), began, bool(told.get("knew_before", began)))

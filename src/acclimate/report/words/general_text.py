@@ -1,6 +1,6 @@
 """What the recipes forgot of general text, in a sentence that is never stronger than its intervals."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from acclimate.report.results.finished import Results
 from acclimate.report.results.general_text import Known, State, general_facts
@@ -24,7 +24,7 @@ def forgetting_sentence(results: Results, only: str | None = None) -> str:
         changed = {name: known.tuned for name, known in recipes.items() if known.tuned is not None and known.began}
         when = " in fine-tuning, by the head that each carried along" if changed else ""
     known = {name: state for name, state in changed.items() if state is not None and recipes[name].began}
-    clauses = [*_forgot(known), *_unclear(known), *_gained(known), *_fresh(recipes)]
+    clauses = [*_forgot(known), *_same(known), *_unclear(known), *_gained(known), *_unknown(recipes)]
     if not clauses:
         return ""
     text = "; ".join(clauses)
@@ -40,8 +40,19 @@ def _forgot(states: dict[str, State]) -> list[str]:
     return [*told, *_more(found, "forgot some")]
 
 
+def _same(states: dict[str, State]) -> list[str]:
+    found = [name for name, state in states.items() if _is_same(state)]
+    return [f"nothing changed in {listing(list(map(quoted, found)))}"] if found else []
+
+
+def _is_same(state: State) -> bool:
+    # Not one document: weights from before were handed on, say.
+    return state.difference == state.low == state.high == 0
+
+
 def _unclear(states: dict[str, State]) -> list[str]:
-    found = {name: state for name, state in states.items() if state.low is None or state.high is None or state.low <= 0 <= state.high}
+    unclear = {name: state for name, state in states.items() if state.low is None or state.high is None or state.low <= 0 <= state.high}
+    found = {name: state for name, state in unclear.items() if not _is_same(state)}
     told = [
         f"{quoted(name)} ({signed(state.difference)}" + (")" if state.low is None else f", {interval(state.low, state.high)})")
         for name, state in _first(found).items()
@@ -60,12 +71,13 @@ def _gained(states: dict[str, State]) -> list[str]:
     return [*told, *_more(found, "know more than before")]
 
 
-def _fresh(recipes: Mapping[str, Known]) -> list[str]:
-    found = [known for known in recipes.values() if not known.began]
-    if not found:
-        return []
-    names, reached = (listing([each(known) for known in found]) for each in (lambda known: quoted(known.recipe), _first_value))
-    return [f"{names} began without a head that had learned to predict words, so only what came then is known: {reached}"]
+def _unknown(recipes: Mapping[str, Known]) -> Iterator[str]:
+    whys = {False: "began without a head that had learned to predict words", True: "could not be measured before anything was done"}
+    for knew, why in whys.items():
+        found = [known for known in recipes.values() if not known.began and known.knew is knew]
+        if found:
+            names, reached = (listing([each(known) for known in found]) for each in (lambda known: quoted(known.recipe), _first_value))
+            yield f"{names} {why}, so only what came then is known: {reached}"
 
 
 def _first_value(known: Known) -> str:

@@ -11,8 +11,8 @@ KIND, STAGE = "perplexity", "score"
 def with_task(study: Study) -> tuple[Study, str | None]:
     """The study as it is compared, and what is to be said of that.
 
-    Where it has no task, or none that a recipe reads, that is documents held out of the corpora of its pretrainings; recipes that end with
-    one are judged at their end.
+    Where it has no task, or none that a recipe reads, that is documents held out of the corpora of its pretrainings; those that read on
+    are judged at their end.
 
     Raises:
         SettingsError: no recipe answers the task, or there is none and no recipe is pretrained: nothing can be compared.
@@ -34,13 +34,15 @@ def with_task(study: Study) -> tuple[Study, str | None]:
             "a single model is made by `acclimate prune` or `acclimate pretrain`"
         )
 
-    def judged(recipe: Recipe) -> Recipe:
-        ends = bool(recipe.stages) and recipe.stages[-1].role == "pretrains"
+    def judged(name: str, recipe: Recipe) -> Recipe:
+        roles = [stage.role for stage in recipe.stages]
+        # What is merged or cut at last is judged as that leaves it, where it is not made for others alone.
+        ends = roles[-1:] == ["pretrains"] or ("pretrains" in roles and roles[-1] == "changes" and name in study.compared)
         return recipe.model_copy(update={"stages": (*recipe.stages, score())}) if ends else recipe
 
-    recipes = {name: judged(recipe) for name, recipe in study.recipes.items()}
+    recipes = {name: judged(name, recipe) for name, recipe in study.recipes.items()}
     held_out = kind.model_validate({"kind": KIND, "on": list(corpora)})
     written = f"task: {{kind: {KIND}, on: [{', '.join(corpora)}]}}"
     why = "there is no `task`" if task is None else "no recipe reads the `task`"
-    said = f"{why}: models are compared by held-out text, as by `{written}`, with `{STAGE}` behind every last pretraining"
+    said = f"{why}: models are compared by held-out text, as by `{written}`, with `{STAGE}` at the end of every recipe that pretrains"
     return study.model_copy(update={"data": study.data.model_copy(update={"task": held_out}), "recipes": recipes}), said

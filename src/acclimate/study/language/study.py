@@ -114,7 +114,8 @@ class Study(Settings):
         written: _Written | None = info.context
         document = written.document if written is not None else None
         try:
-            study, written_as = _each_variant(handler(value))
+            made = handler(value)
+            study, written_as = _each_variant(made)
             study = with_general(study)
             if study.number_of_runs > MOST_RUNS:
                 raise SettingsError(describe([too_many_runs(study)], document))
@@ -126,6 +127,10 @@ class Study(Settings):
             found[Mistake(as_written(place, value), mistake.message)] = None
         if found:
             raise SettingsError(describe(list(found), document))
+        if made is not value:
+            # Whoever calls `Study(...)` gets the object that was begun with, whatever is returned here.
+            made.__dict__.update(study.__dict__)
+            return made
         return study
 
 

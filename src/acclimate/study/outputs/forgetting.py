@@ -74,36 +74,40 @@ def _recipe(outcomes: Outcomes, runs: Sequence[Run], general: GeneralText) -> di
     """What became of a recipe, over its runs; None where none of its models was measured."""
     chains = [[*states(outcomes.plan, run)] for run in runs]
     stages: list[dict[str, Any]] = []
-    first: NDArray[np.float64] | None = None
+    first: int | None = None  # the place of the first state that is known
     for place, (node, carried) in enumerate(chains[0] if chains else ()):
-        nodes = {chain[place][0].key: chain[place][0] for chain in chains}  # seeds may share a training
-        known = [each for each in nodes.values() if _value(outcomes, each) is not None]
-        if not known:
+        ways = {chain[place][0].key: chain for chain in chains}  # seeds may share a training
+        known = {key: _documents(outcomes, chain[place][0], general) for key, chain in ways.items()}
+        each = {key: found for key, found in known.items() if found is not None}
+        if not each:
             continue
-        each_SN = np.stack([_documents(outcomes, each, general) for each in known])
-        told: dict[str, Any] = {"after": node.stage.title(), "carried_head": carried, "trainings": len(known)}
-        told[BITS.name] = float(each_SN.mean())
+        told: dict[str, Any] = {"before": node.stage.role == "start", "after": node.stage.title(), "carried_head": carried}
+        told |= {"trainings": len(each), BITS.name: float(np.mean([*each.values()]))}
         if first is None:
-            first = each_SN
+            first = place
         else:
-            told |= _difference(each_SN, first)
-        stages.append({"before": node.stage.role == "start"} | told)
+            # Of every training what it has more than the one that it goes back to.
+            began = {key: _documents(outcomes, ways[key][first][0], general) for key in each}
+            told |= _difference([each[key] - since for key, since in began.items() if since is not None])
+        stages.append(told)
     if not stages:
         return None
     own = [each for each in stages if not each["carried_head"]]
     tuned = [each for each in stages if each["carried_head"]]
     return {
         "before": stages[0][BITS.name] if stages[0]["before"] else None,
+        "knew_before": chains[0][0][0].stage.role == "start",  # known or not: a fresh head and random weights know nothing
         "after": own[-1] if own and own[-1] is not own[0] else None,
         "finetuned": tuned[-1] if tuned and tuned[-1] is stages[-1] else None,
         "stages": stages,
     }
 
 
-def _difference(each_SN: NDArray[np.float64], first_SN: NDArray[np.float64]) -> dict[str, float | None]:
-    # What was before is one model, or one for each seed: then each is compared with its own.
-    before = first_SN if len(first_SN) == len(each_SN) else first_SN.mean(axis=0, keepdims=True)
-    d_SN = each_SN - before
+def _difference(each: Sequence[NDArray[np.float64]]) -> dict[str, float | None]:
+    """Of each training [N] what its documents contribute to the difference: the mean, and its interval."""
+    if not each:
+        return {"difference": None, "low": None, "high": None}
+    d_SN = np.stack(each)
     if d_SN.shape[1] < 2:
         return {"difference": float(d_SN.mean()), "low": None, "high": None}
     from scipy.special import stdtrit
@@ -114,8 +118,10 @@ def _difference(each_SN: NDArray[np.float64], first_SN: NDArray[np.float64]) -> 
     return {"difference": spread.difference, "low": spread.difference - half, "high": spread.difference + half}
 
 
-def _documents(outcomes: Outcomes, node: Node, general: GeneralText) -> NDArray[np.float64]:
-    """[N] what each document contributes to the bits per byte."""
+def _documents(outcomes: Outcomes, node: Node, general: GeneralText) -> NDArray[np.float64] | None:
+    """[N] what each document contributes to the bits per byte; None where they were not measured."""
+    if _value(outcomes, node) is None:
+        return None
     table = pq.read_table(outcomes.store.path(outcomes.plan.measured[node.key]) / FILE)
     answers = {name: table[name].to_numpy() for name in table.column_names}
     return BITS.each(general.split, answers)

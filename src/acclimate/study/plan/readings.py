@@ -244,7 +244,11 @@ class Readings:
 
     def notes(self, plan: Plan) -> list[str]:
         """What should be said before anything is trained."""
-        told = {name: unknown_words({repr(part): share for part, share in parts.items()}) for name, parts in self.unknown(plan).items()}
+        # No stage learns from general text: what it means that it cannot be read is said by who measures on it.
+        learned = {
+            name: {repr(part): share for part, share in parts.items() if part != GENERAL_TEXT} for name, parts in self.unknown(plan).items()
+        }
+        told = {name: unknown_words(parts) for name, parts in learned.items()}
         return [*(f"base {name}: {words}" for name, words in told.items() if words), *self._of_stages(plan)]
 
     def _of_stages(self, plan: Plan) -> Iterator[str]:
