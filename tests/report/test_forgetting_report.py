@@ -8,7 +8,7 @@ import pytest
 from acclimate.cli import show
 from acclimate.report.charts import svg
 from acclimate.report.charts.general_text import forgetting_chart
-from acclimate.report.charts.trade_off import Point, front
+from acclimate.report.charts.trade_off import Point, front, vertical
 from acclimate.report.pages.as_markdown import markdown
 from acclimate.report.pages.page import render
 from acclimate.report.pages.view import View
@@ -83,8 +83,9 @@ def test_it_stands_in_every_table(results_of: Callable[..., Results], capsys: An
     results = made(results_of, STAGES)
     assert [row.general for row in table_rows(results)] == ["1.500", "1.600 (+0.100)", "1.502 (+0.002)", "–"]
     (grid,) = general_grids(results)
+    assert grid.rows[0] == ("fine-tune, DAPT, kept", "read the base mini", "1.500", "–", "–", "its own", "1")  # told once
     assert grid.rows[1] == ("fine-tune", "finetune", "1.750", "+0.250", "+0.200 to +0.300", "carried along", "1")
-    assert grid.rows[3] == ("DAPT", "pretrain on domain", "1.600", "+0.100", "+0.080 to +0.120", "its own", "1")
+    assert grid.rows[2] == ("DAPT", "pretrain on domain", "1.600", "+0.100", "+0.080 to +0.120", "its own", "1")
     show.results(results)
     printed = capsys.readouterr().out
     assert "general text [bits/byte]" in printed
@@ -111,6 +112,11 @@ def test_the_chart_sets_gain_against_forgetting(results_of: Callable[..., Result
     assert "more than before" not in absolute.svg
     alone = made(results_of, {"DAPT": STAGES["DAPT"]})
     assert forgetting_chart(alone, list(table_rows(alone))) is None
+
+
+def test_ticks_of_a_narrow_axis_of_scores_differ() -> None:
+    formats = [vertical("mean", "macro F1", ends).to_dict()["axis"]["format"] for ends in ((0.5, 0.9), (0.82, 0.86))]
+    assert formats == [".2f", ".3f"]
 
 
 def test_what_is_less_in_both_is_beaten() -> None:

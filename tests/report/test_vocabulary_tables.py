@@ -68,3 +68,9 @@ def test_what_was_not_timed_has_no_speed(results_of: Callable[..., Results]) -> 
     results = results_of(SCORES, stages=[stage("extend", "more words")], vocabularies={"extend-0": TEXTS})
     (texts,) = vocabulary_grids(results)
     assert "speed of the model" not in texts.headings
+
+
+def test_a_change_too_small_to_be_written_has_no_sign(results_of: Callable[..., Results]) -> None:
+    told = [text("domain", 90_000, tokens_before=100_000, tokens_after=99_999, unknown_before=0, unknown_after=0)]
+    (texts,) = vocabulary_grids(results_of(SCORES, stages=[stage("extend", "more words")], vocabularies={"extend-0": told}))
+    assert texts.rows[0][4] == "0.0 %"

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 620, 340
 LINE_HEIGHT = 14.0  # pixels a label needs
 LABEL_WIDTH = 150.0
+NARROW = 0.1  # of an axis of scores
 HALO: dict[str, Any] = {"stroke": PAGE, "strokeWidth": 4, "strokeJoin": "round"}  # behind the letters of a name
 
 
@@ -124,4 +125,6 @@ def vertical(field: str, title: str, ends: tuple[float, float]) -> "altair.Y":
     """The axis of scores."""
     import altair as alt
 
-    return alt.Y(f"{field}:Q", title=title, scale=alt.Scale(domain=list(ends), nice=False), axis=alt.Axis(tickCount=6, format=".2f"))
+    digits = 2 if ends[1] - ends[0] > NARROW else 3  # else neighbouring ticks would read alike
+    axis = alt.Axis(tickCount=6, format=f".{digits}f")
+    return alt.Y(f"{field}:Q", title=title, scale=alt.Scale(domain=list(ends), nice=False), axis=axis)

@@ -19,16 +19,20 @@ def general_cells(results: Results) -> dict[str, str]:
 
 
 def general_grids(results: Results) -> list[Grid]:
-    """A row for every recipe and stage; none where forgetting was not measured."""
+    """A row for every stage, with the recipes that share it; none where forgetting was not measured."""
     facts = general_facts(results)
     if facts is None:
         return []
-    rows = tuple(_row(known, state) for known in facts.recipes.values() for state in known.states)
+    shared: dict[tuple[int, tuple[str, ...]], list[str]] = {}  # recipes by what the how manyth came to: a base is measured and told once
+    for known in facts.recipes.values():
+        for place, state in enumerate(known.states):
+            shared.setdefault((place, _cells(state)), []).append(known.recipe)
+    rows = tuple((", ".join(recipes), *cells) for (_, cells), recipes in shared.items())
     caption = (
         f"General text that no stage read, {facts.documents:,} documents of {facts.text}: bits per byte (lower is better), and the "
         f"difference to before with its 95 % interval. Measuring took {duration(facts.seconds)}, which is no cost of a recipe"
     )
-    headings = ("recipe", "after", "bits per byte", "difference", "95 % interval", "head", "trainings")
+    headings = ("recipes", "after", "bits per byte", "difference", "95 % interval", "head", "trainings")
     return [Grid(caption, headings, rows, frozenset({0, 1, 5}))]
 
 
@@ -38,7 +42,6 @@ def _cell(state: State | None, known: Known | None) -> str:
     return score(state.value) + (f" ({signed(state.difference)})" if known.began and state.difference is not None else "")
 
 
-def _row(known: Known, state: State) -> tuple[str, ...]:
+def _cells(state: State) -> tuple[str, ...]:
     head = "carried along" if state.carried else "its own"
-    numbers = (score(state.value), signed(state.difference), interval(state.low, state.high))
-    return known.recipe, state.after, *numbers, head, str(state.trainings)
+    return state.after, score(state.value), signed(state.difference), interval(state.low, state.high), head, str(state.trainings)

@@ -73,7 +73,8 @@ def _rows(found: Iterable[Group]) -> Iterator[tuple[str, ...]]:
 
 def _change(ratio: float) -> str:
     """`−6.2 %`."""
-    return f"{100 * (ratio - 1):+.1f} %".replace("-", "\u2212")
+    told = f"{100 * (ratio - 1):+.1f} %".replace("-", "\u2212")
+    return "0.0 %" if told[1:] == "0.0 %" else told
 
 
 def _speed(stages: Iterable[StageFact]) -> str:
