@@ -123,6 +123,7 @@ def test_a_corpus_is_chosen_once_for_all_seeds_and_its_cost_is_that_of_those_who
         ("near: {{ select: {{ among: domian, tokens: 9 }} }}", r"there is no corpus 'domian' \(did you mean 'domain'\?\)"),
         ("near: {{ select: {{ among: near, tokens: 9 }} }}", "goes in a circle: near needs near"),
         ("a: {{ select: {{ among: b, tokens: 9 }} }}\n    b: {{ select: {{ like: a, tokens: 9 }} }}", "circle: a needs b needs a"),
+        ("a b: {{ select: {{ tokens: 9 }} }}\n    a_b: {{ select: {{ tokens: 8 }} }}", "the same file as 'a b', selected/a_b.parquet"),
         ("near: {{ select: {{ tokens: 9 }}, path: x }}", "stands in files .* or is chosen from others"),
         ("near: {{ select: {{ tokens: 9, metod: bm25 }} }}", r"unknown key 'metod' \(did you mean 'method'\?\)"),
         ("near: {{ select: {{ tokens: 9, method: knnn }} }}", "method: should be .*'bm25'"),

@@ -191,7 +191,7 @@ def write_results(prepared: Prepared, reports: dict[str, Report], options: Optio
         write_json(folder / BLOCKS, chosen_blocks(outcomes, task, handover.best))
         if _write_splits(prepared.data, folder / "splits"):
             mark_made(folder / "splits", "splits", task.fingerprint)
-        write_selected(prepared.data.chosen, folder)
+        write_selected(prepared.plan.selected, prepared.data.chosen, folder, out)
         write_study(prepared, out, folder)
         about = study_facts(prepared, outcomes, options.command) | {
             **({"forgetting": forgetting(outcomes, prepared.data.general, largest)} if prepared.data.general is not None else {}),

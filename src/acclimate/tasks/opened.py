@@ -192,7 +192,8 @@ class Data:
 
     def choosing(self, made: Mapping[str, tuple[str, Path]]) -> "Data":
         """With corpora that have been chosen by now: of each the key of what decides them, and the folder in which they stand."""
-        chosen = {name: Chosen(folder, key, self.selections[name].told()) for name, (key, folder) in made.items()}
+        by = self.selections
+        chosen = {name: Chosen(folder, key, by[name].told(), by[name].sources) for name, (key, folder) in made.items()}
         corpora = {**self.corpora, **{name: each.corpus(name) for name, each in chosen.items()}}
         return replace(self, corpora=corpora, chosen={**self.chosen, **chosen})
 

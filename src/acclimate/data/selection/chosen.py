@@ -1,5 +1,6 @@
 """What was chosen: the documents with where they stand and why, as a file, and what is to be known of them."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 FILE, FACTS = "chosen.parquet", "facts.json"
 EXAMPLES, SHOWN = 3, 160  # of the first choices, characters of each
 NEAR = ("near", "rank")  # where documents were chosen text by text
+KEY = b"key"  # in the facts of a file that says which documents were chosen: of what decides them
+SOURCES = b"sources"  # in the file's own facts: the names of the corpora that were chosen from
 
 
 def write_chosen(choice: Choice, candidates: Candidates, names: Sequence[str], tests: Sequence[str] | None, folder: Path) -> dict[str, Any]:
@@ -46,7 +49,8 @@ def write_chosen(choice: Choice, candidates: Candidates, names: Sequence[str], t
     overlap = None if tests is None else LeakFinder(Judged(tests))
     first = {int(place): rank for rank, place in enumerate(np.argsort(order)[:EXAMPLES])}  # by where it is written
     examples: dict[str, Any] = {}
-    with pq.ParquetWriter(folder / FILE, about.schema.append(pa.field("text", pa.string()))) as writer:
+    schema = about.schema.append(pa.field("text", pa.string())).with_metadata({SOURCES: json.dumps([*names]).encode()})
+    with pq.ParquetWriter(folder / FILE, schema) as writer:
         for chunk in candidates.chunks():
             texts = [chunk.texts[place] for place in np.flatnonzero(np.isin(chunk.numbers, numbers, assume_unique=True))]
             for row, text in enumerate(texts, done):
@@ -80,6 +84,8 @@ class Chosen:
     key: str
     told: str
     """By what, for people."""
+    sources: tuple[str, ...]
+    """What the corpora that were chosen from are called now: names are no part of the key, so they may have had others."""
 
     def corpus(self, name: str) -> Corpus:
         """Their texts, in the order in which they stand in the corpora that they come from."""
@@ -106,11 +112,24 @@ class Chosen:
     def facts(self) -> dict[str, Any]:
         """How many of how many were chosen by what, what was left out, and the first choices."""
         counts = {name: self._found[name] for name in ("chosen", "of", "tokens", "judged_by", "repeated")}
-        return {"by": {"how": self.told}, "documents": counts, "examples": dict(self._found["examples"])}
+        renamed, examples = self._renamed(), dict(self._found["examples"])
+        shown = {place: {**each, "corpus": renamed.get(each["corpus"], each["corpus"])} for place, each in examples.items()}
+        return {"by": {"how": self.told}, "documents": counts, "examples": shown}
 
     def without_texts(self) -> "pa.Table":
         """Corpus, number in it (from 0), score and tokens of each document, and the text to which it is near."""
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
         names = [name for name in pq.read_schema(self.folder / FILE).names if name != "text"]
-        return pq.read_table(self.folder / FILE, columns=names)
+        table, renamed = pq.read_table(self.folder / FILE, columns=names), self._renamed()
+        corpora = [renamed.get(name, name) for name in table["corpus"].to_pylist()]
+        place = table.schema.get_field_index("corpus")
+        return table.set_column(place, "corpus", pa.array(corpora, pa.string())).replace_schema_metadata({KEY: self.key})
+
+    def _renamed(self) -> dict[str, str]:
+        """From the names that the corpora had when they were chosen from to those that they have now."""
+        import pyarrow.parquet as pq
+
+        then = (pq.read_schema(self.folder / FILE).metadata or {}).get(SOURCES)
+        return {} if then is None else dict(zip(json.loads(then), self.sources, strict=True))

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from acclimate.data.selection.settings import LEARNING_TASK, Selection
+from acclimate.files import word_of
 from acclimate.study.language.mistakes import Mistake, did_you_mean
 from acclimate.study.language.yaml import Place
 from acclimate.tasks.opened import DataSettings
@@ -15,8 +16,11 @@ def selection_mistakes(data: DataSettings, base_is_none: bool) -> Iterator[Mista
     """
     selections = data.selections()
     circles = {name: way for name in selections if (way := _circle(selections, name))}
+    kept_as: dict[str, str] = {}
     for name, selection in selections.items():
         path: Place = ("data", "corpora", name, "select")
+        if (other := kept_as.setdefault(word_of(name), name)) != name:
+            yield Mistake(path, f"is kept in the same file as {other!r}, selected/{word_of(name)}.parquet; rename one of both")
         if selection.like == LEARNING_TASK and selection.method != "random" and (data.task is None or not data.task.learned):
             why = "there is no `task`" if data.task is None else f"a task of the kind {data.task.kind} has no texts to learn from"
             yield Mistake((*path, "like"), f"{why}; name a corpus that the chosen documents are to be like")
