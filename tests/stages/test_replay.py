@@ -62,6 +62,15 @@ def test_without_a_general_corpus_the_text_of_the_package_is_taken_and_that_is_s
     assert "general: what is replayed comes with acclimate, as by `data: {general: acclimate-general}`" in prepared.notes
 
 
+@pytest.mark.parametrize(("share", "said"), [(0.9, True), (0.5, False)])
+def test_a_step_that_replay_makes_longer_than_asked_for_is_told_before_anything_is_spent(folder, share, said):
+    data = {name: str(folder / f"{name}.txt") for name in ("domain", "general")}
+    recipe = [{"pretrain": {**FEW, "max_length": 64, "replay": share}}]
+    prepared = prepare(parse_study({"base": str(folder / "model"), "data": data, "recipes": {"r": recipe}}), folder, folder / "store")
+    told = any("replay: a step has about 640 tokens, not 128" in note for note in prepared.readings.notes(prepared.plan))
+    assert told == said
+
+
 def test_corpora_are_read_one_after_another_as_they_are_written(folder):
     settings = {"epochs": 1, "order": "one after another", "max_length": 16}
     first, second = (

@@ -51,7 +51,7 @@ class Pretrain(EncoderPace, Stage):
     often each is read in an epoch: `{wiki: 1, speeches: 0.25}` takes all of the one and a fixed quarter of the other."""
     order: Literal["mixed", "one after another"] = "mixed"
     """Several corpora: texts of all of them in every step, or all that the budget has of the first, then of the second, as they are
-    written; one schedule of the learning rate goes over them all."""
+    written; one schedule of the learning rate goes over them all, and it does not stop early before the last."""
     replay: float = Field(default=0.0, ge=0, lt=1)
     """Share of the tokens read that are text of `general`, against forgetting; each epoch takes other text of it, until all was read.
     Without a `general` in `data` it is the text that comes with acclimate."""

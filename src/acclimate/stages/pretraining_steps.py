@@ -37,7 +37,7 @@ class Steps:
         own = own if stage.in_turn else [np.concatenate(own)]
         whole = max(stage.batch_tokens, longest)
         parts = min(RAMP_PARTS, whole // max(int(each.max(initial=1)) for each in lengths.values())) if stage.batch_ramp else 1
-        cell = _own_tokens(stage, whole // parts, longest)
+        cell = own_tokens(stage, whole // parts, longest)
         total = round(sum(int(each.sum()) for each in own) / (1 - stage.replay))
         read, first = [], 0
         for number, each in enumerate(own):
@@ -57,7 +57,7 @@ class Steps:
         return cls(grown, steps, tokens, total, begins)
 
 
-def _own_tokens(stage: "Pretrain", tokens: int, longest: int) -> int:
+def own_tokens(stage: "Pretrain", tokens: int, longest: int) -> int:
     """Of a batch of so many tokens those that are not replayed: a window at least."""
     return max(min(tokens, longest), round(tokens * (1 - stage.replay)))
 
@@ -67,7 +67,7 @@ def planned_tokens(stage: "Pretrain", epochs: Sequence[float], longest_window: i
     epochs = epochs if stage.in_turn else [sum(epochs)]
     whole = max(stage.batch_tokens, longest_window)
     parts = min(RAMP_PARTS, whole // longest_window) if stage.batch_ramp else 1
-    cell, total = _own_tokens(stage, whole // parts, longest_window), sum(epochs) / (1 - stage.replay)
+    cell, total = own_tokens(stage, whole // parts, longest_window), sum(epochs) / (1 - stage.replay)
     batches = [max(1, int(epoch // cell)) for epoch in epochs]
     each = [stage.steps(max(1, round(total)), count) for count in batches]
     # Of a step on average, of whichever corpus: what is read in all, divided evenly.

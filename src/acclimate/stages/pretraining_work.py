@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from acclimate.stages.planned import Reads, Sizes, Work
-from acclimate.stages.pretraining_steps import planned_tokens
+from acclimate.stages.pretraining_steps import own_tokens, planned_tokens
 
 if TYPE_CHECKING:
     from acclimate.stages.pretrain import Pretrain
@@ -50,8 +50,15 @@ def work_of(stage: "Pretrain", given: Sizes, reads: Reads) -> Work:
 
 
 def notes_of(stage: "Pretrain", given: Sizes, reads: Reads) -> Iterator[str]:
-    """Whether what is replayed is too little to be read once."""
+    """Whether what is replayed is too little to be read once, or too much for a step."""
     if stage.replays():
+        longest = given.length(stage.max_length)
+        wanted = max(stage.batch_tokens, longest)
+        if (whole := own_tokens(stage, wanted, longest) / (1 - stage.replay)) > 1.1 * wanted:
+            yield (
+                f"replay: a step has about {whole:,.0f} tokens, not {wanted:,}: of the corpus itself it reads a window of {longest:,} at "
+                "least; raise `batch_tokens`, or replay less"
+            )
         read = _read(stage, given, reads)
         replayed = stage.replay * _tokens(stage, given, read)[0]
         for name in stage.replays():
