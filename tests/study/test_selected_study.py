@@ -138,6 +138,12 @@ def test_what_makes_no_sense_is_refused_with_its_line(corpora, said, tiny_world,
         load_study(tmp_path / "study.yaml")
 
 
+def test_forgetting_is_not_measured_on_text_that_is_still_to_be_chosen():
+    data = {"corpora": {"a": {"path": "a.txt"}, "near": {"select": {"method": "random", "among": "a", "tokens": 9}}}}
+    with pytest.raises(SettingsError, match="no corpus 'near' in files: it is chosen while the study runs; there are a,"):
+        Study(data=data, forgetting="near", recipes={"one": [{"pretrain": {"corpus": "near"}}]})
+
+
 @pytest.mark.parametrize(
     ("task", "said"),
     [

@@ -22,10 +22,11 @@ def whole_items(items: Sequence[Sequence[int]], every: Mapping[int, Sequence[Hol
 
     `items` are the numbers of the texts of each, `every` is what of these stands in texts to learn from, `each` of which are an item.
     """
-    found = {}
+    found, by_row = {}, {text: _by_row(holders, each) for text, holders in every.items()}
     for number, texts in enumerate(items):
-        rows = [_by_row(every.get(text, ()), each) for text in texts]
-        both = set(rows[0]).intersection(*rows[1:])
+        rows = [by_row.get(text, {}) for text in texts]
+        # From the rarer text on: the other may be one of a few that stand in every item, such as the name of a class.
+        both = [row for row in min(rows, key=len) if all(row in other for other in rows)]
         if both:
             least = {row: min(range(len(texts)), key=lambda text: rows[text][row].rank) for row in sorted(both)}
             plainest = {row: rows[text][row] for row, text in least.items()}

@@ -26,6 +26,8 @@ def unmeasurable(study: "Study") -> Iterator[Mistake]:
     known = (*study.data.corpora_by_name(), GENERAL)
     if isinstance(study.forgetting, str) and study.forgetting not in known:
         near = did_you_mean(study.forgetting, known)
+        if study.forgetting in study.data.selections():
+            near = " in files: it is chosen while the study runs"
         yield Mistake(("forgetting",), f"there is no corpus {study.forgetting!r}{near}; there are {', '.join(known)}")
     if study.forgetting and study.recipes and all(recipe.is_baseline for recipe in study.recipes.values()):
         yield Mistake(("forgetting",), "every recipe is a plain baseline, and none of these predicts words; leave it out")
