@@ -76,6 +76,8 @@ def test_a_base_that_was_not_measured_is_no_fresh_head(results_of: Callable[...,
 def test_where_nothing_is_done_before_labels_it_is_what_they_cost_and_said_so(results_of: Callable[..., Results]) -> None:
     said = forgetting_sentence(made(results_of, {"fine-tune": [BASE, TUNED]}))
     assert "in fine-tuning, by the head that each carried along, “fine-tune” forgot 0.250 bits per byte" in said
+    said = forgetting_sentence(made(results_of, {"fine-tune": STAGES["fine-tune"]}), "fine-tune")
+    assert "in fine-tuning, by the head that it carried along" in said
 
 
 def test_it_stands_in_every_table(results_of: Callable[..., Results], capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:

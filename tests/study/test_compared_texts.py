@@ -79,6 +79,7 @@ def test_what_cannot_be_compared_is_refused(acclimate, tiny_world, tmp_path):
         (domain, tmp_path / "nowhere.txt"): "nowhere.txt",
         (f"task={domain}", "--task", tiny_world): "is what the texts of --task are called",
         (domain, tiny_world / "dev.jsonl", "--kind", "tag"): "--kind tag: is said of a task",
+        (domain, "--task", tiny_world, "--kind", "perplexity"): "--kind perplexity: no kind of labelled examples",
         (domain, tiny_world / "dev.jsonl", "--out", tiny_world): "and acclimate did not make it",
     }.items():
         ran = acclimate("overlap", *words, "--model", model)

@@ -86,7 +86,7 @@ def test_what_leaks_is_dropped_from_corpora_when_told_and_a_worker_reads_the_sam
     assert facts["leaks"]["domain"] == kept.facts()["leaks"]["domain"] | {"dropped": True}
     assert (facts["corpora"]["domain"]["documents"], facts["corpora"]["domain"]["leaked"]) == (2, 4)
     assert facts["overlap"] == kept.facts()["overlap"]
-    assert any("it is read without the documents that hold them: 4, 180 words (`leaks: drop`)" in note for note in dropped.notes())
+    assert any("the 4 documents that hold them are not read, 180 words (`leaks: drop`)" in note for note in dropped.notes())
     worker = opened(root, dropped.fingerprints(), dropped.found.dropping, leaks="drop")
     assert list(worker.corpora["domain"].documents()) == [text("one"), text("four")]
 

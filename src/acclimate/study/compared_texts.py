@@ -138,7 +138,11 @@ def _of_task(path: str, reading: Mapping[str, Any], kind: str | None) -> Corpus:
     """The texts of a task's training split, as a corpus; without its kind no label is read."""
     if kind is not None:
         said = {"task": {"path": path, "kind": kind, **reading}}
-        settings = BUILT_IN.parse({"data": said, "recipes": {"looked at": {"base": DEFAULT, "stages": [{"finetune": {}}]}}}).data.task
+        recipes = {"looked at": {"base": DEFAULT, "stages": [{"finetune": {}}]}}
+        try:
+            settings = BUILT_IN.parse({"data": said, "recipes": recipes}).data.task
+        except SettingsError as error:
+            raise SettingsError(f"--kind {kind}: no kind of labelled examples whose texts could be compared ({error})") from None
         assert settings is not None
         train = Task.open(settings, Path.cwd()).train
         return Corpus.of_texts(TASK, train.documents(), train.text_fingerprint)

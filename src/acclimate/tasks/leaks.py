@@ -213,7 +213,8 @@ def note_of(task: Task, holding: Holding) -> str | None:
         told += f"stand in {where} ({', '.join(f'{counts[kind]:,} {HELD[kind]}' for kind in KINDS if counts[kind])})"
     if holding.dropped:
         documents, words = sum(holding.documents.values()), sum(holding.words.values())
-        return f"{told}; it is read without the documents that hold them: {documents:,}, {words:,} words (`leaks: drop`)"
+        held = "document that holds them is" if documents == 1 else "documents that hold them are"
+        return f"{told}; the {documents:,} {held} not read, {words:,} words (`leaks: drop`)"
     if holding.corpus == TRAIN:
         return f"{told}: models learn from them, which may flatter the scores; `acclimate leaks` shows them"
     if not holding.of_corpus:

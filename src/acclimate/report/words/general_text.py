@@ -22,7 +22,7 @@ def forgetting_sentence(results: Results, only: str | None = None) -> str:
     when = ""
     if not changed:
         changed = {name: known.tuned for name, known in recipes.items() if known.tuned is not None and known.began}
-        when = " in fine-tuning, by the head that each carried along" if changed else ""
+        when = f" in fine-tuning, by the head that {'each' if only is None else 'it'} carried along" if changed else ""
     known = {name: state for name, state in changed.items() if state is not None and recipes[name].began}
     clauses = [*_forgot(known), *_same(known), *_unclear(known), *_gained(known), *_unknown(recipes)]
     if not clauses:
