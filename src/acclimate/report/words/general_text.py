@@ -7,6 +7,7 @@ from acclimate.report.results.general_text import Known, State, general_facts
 from acclimate.report.words.text import interval, listing, quoted, score, signed
 
 MOST_TOLD = 3  # recipes that are told apart of each kind
+LEAST_TOLD = 0.001  # bits per byte; numbers are written to so many digits
 
 
 def forgetting_sentence(results: Results, only: str | None = None) -> str:
@@ -24,7 +25,9 @@ def forgetting_sentence(results: Results, only: str | None = None) -> str:
         changed = {name: known.tuned for name, known in recipes.items() if known.tuned is not None and known.began}
         when = f" in fine-tuning, by the head that {'each' if only is None else 'it'} carried along" if changed else ""
     known = {name: state for name, state in changed.items() if state is not None and recipes[name].began}
-    clauses = [*_forgot(known), *_same(known), *_unclear(known), *_gained(known), *_unknown(recipes)]
+    same = {name: state for name, state in known.items() if _is_same(state)}
+    told = {name: state for name, state in known.items() if name not in same}
+    clauses = [*_forgot(told), *_same(same), *_unclear(told), *_gained(told), *_unknown(recipes)]
     if not clauses:
         return ""
     text = "; ".join(clauses)
@@ -41,18 +44,16 @@ def _forgot(states: dict[str, State]) -> list[str]:
 
 
 def _same(states: dict[str, State]) -> list[str]:
-    found = [name for name, state in states.items() if _is_same(state)]
-    return [f"nothing changed in {listing(list(map(quoted, found)))}"] if found else []
+    return [f"less than {LEAST_TOLD:g} bits per byte changed in {listing([quoted(name) for name in states])}"] if states else []
 
 
 def _is_same(state: State) -> bool:
-    # Not one document: weights from before were handed on, say.
-    return state.difference == state.low == state.high == 0
+    # What is written as 0.000 is told as nothing: weights from before were handed on, say.
+    return all(end is not None and abs(end) < LEAST_TOLD / 2 for end in (state.difference, state.low, state.high))
 
 
 def _unclear(states: dict[str, State]) -> list[str]:
-    unclear = {name: state for name, state in states.items() if state.low is None or state.high is None or state.low <= 0 <= state.high}
-    found = {name: state for name, state in unclear.items() if not _is_same(state)}
+    found = {name: state for name, state in states.items() if state.low is None or state.high is None or state.low <= 0 <= state.high}
     told = [
         f"{quoted(name)} ({signed(state.difference)}" + (")" if state.low is None else f", {interval(state.low, state.high)})")
         for name, state in _first(found).items()
