@@ -85,6 +85,15 @@ def test_a_corpus_of_nothing_but_test_texts_is_shown_also_where_it_is_to_be_drop
     assert "leaks: drop" not in ran.stdout
 
 
+def test_further_tasks_and_unlabelled_texts_are_looked_through_whatever_stands_in_their_own_splits(acclimate, study):
+    task = "{train: train.jsonl, dev: dev.jsonl, test: test.jsonl"
+    unlabeled = "unlabeled: {path: domain.txt, documents: line}"
+    study.write_text(f"data: {{task: {task}, {unlabeled}}}, tasks: {{same: {task}}}}}}}\nrecipes: {{one: {{base: tfidf}}}}\n")
+    told = json.loads(acclimate("leaks", study, "--json").stdout)
+    assert list(told["corpora"]) == ["train", "task same", "task unlabeled"]
+    assert told["corpora"]["task same"]["test"]["exact"] == 1
+
+
 def test_where_train_alone_holds_something_nothing_is_to_be_dropped_from_corpora(acclimate, study):
     study.write_text("data: {task: {train: train.jsonl, dev: dev.jsonl, test: test.jsonl}}\nrecipes: {one: {base: tfidf}}\n")
     ran = acclimate("leaks", study)

@@ -2,14 +2,17 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from acclimate.data.leaks import FEWEST_WORDS
 from acclimate.study.language.implied import with_task
 from acclimate.study.language.study import Study, refuse_incomplete
+from acclimate.tasks.kind import TaskKind
 from acclimate.tasks.labelled_kind import LabelledKind
 from acclimate.tasks.leaks import JUDGING
 from acclimate.tasks.opened import Data
+
+T = TypeVar("T", bound=TaskKind | None)
 
 
 def look_for_leaks(study: Study, root: Path) -> Data:
@@ -23,13 +26,19 @@ def look_for_leaks(study: Study, root: Path) -> Data:
     """
     refuse_incomplete(study)
     study = with_task(study)[0] if study.data.task is None else study
-    task, drops = study.data.task, study.data.leaks == "drop"
-    if isinstance(task, LabelledKind) and task.duplicates == "error":
-        task = task.model_copy(update={"duplicates": "keep"})
-    data = Data.open(study.data.model_copy(update={"task": task, "leaks": "keep"}), root, general=study.general_text)
+    drops, tasks = study.data.leaks == "drop", {name: _kept(task) for name, task in study.data.tasks.items()}
+    shown = study.data.model_copy(update={"task": _kept(study.data.task), "tasks": tasks, "leaks": "keep"})
+    data = Data.open(shown, root, general=study.general_text)
     held = data.found.holdings
     found = {name: replace(each, dropped=drops and each.of_corpus and bool(each.digests)) for name, each in held.items()}
     return replace(data, found=replace(data.found, holdings=found))
+
+
+def _kept(task: T) -> T:
+    """A task whose texts may stand in train and in test."""
+    if isinstance(task, LabelledKind) and task.duplicates == "error":
+        return task.model_copy(update={"duplicates": "keep"})
+    return task
 
 
 def leaks_json(data: Data) -> dict[str, Any]:
