@@ -106,7 +106,8 @@ def enlarged(tokenizer: Tokenizer, words: Sequence[str]) -> tuple[Tokenizer, lis
     if there := [word for word in words if word in known]:
         raise ModelError(f"the vocabulary has the entry {there[0]!r} already")
     grow = {"WordPiece": _wordpiece, "BPE": _merged, "Unigram": _unigram}[model["type"]]
-    new = grow(model, words, [_pieces(tokenizer, word) for word in words], max(known.values()) + 1)
+    unknown = unknown_id(tokenizer)  # once: of Unigram it stands in the whole file, which is read anew
+    new = grow(model, words, [_pieces(tokenizer, word, unknown) for word in words], max(known.values()) + 1)
     larger = Tokenizer.from_str(json.dumps(written, ensure_ascii=False))
     if larger.get_vocab(with_added_tokens=True) != known | {entry.text: entry.id for entry in new}:
         raise ModelError("this tokenizer numbers its entries in another way when more are added; nothing is changed")
@@ -149,10 +150,10 @@ def _take_in_added_tokens(tokenizer: Tokenizer, model: dict[str, Any]) -> None:
             model["vocab"].setdefault(content, number)
 
 
-def _pieces(tokenizer: Tokenizer, entry: str) -> tuple[int, ...]:
+def _pieces(tokenizer: Tokenizer, entry: str, unknown: int | None) -> tuple[int, ...]:
     """Ids of the pieces that the model itself makes of a word as it would be written in the vocabulary."""
     made = [token.id for token in tokenizer.model.tokenize(entry)]
-    if not made or unknown_id(tokenizer) in made:
+    if not made or unknown in made:
         raise ModelError(f"the vocabulary cannot read all of {entry!r}, so no entry can stand for its pieces")
     return tuple(made)
 
