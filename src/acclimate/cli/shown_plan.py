@@ -49,7 +49,8 @@ def _stages(prepared: Prepared, estimates: Mapping[str, Estimate]) -> Table:
             table.add_row(Text(title), *_row(prepared, estimates, [node], seed, label_count(node.labels)))
     for title, nodes in groupby(measuring, lambda node: node.stage.title()):
         found = [*nodes]
-        table.add_row(Text(f"{one_line(title)}, {len(found)} model{'' if len(found) == 1 else 's'}"), *_row(prepared, estimates, found, "-", "-"))
+        told = f"{one_line(title)}, {len(found)} model{'' if len(found) == 1 else 's'}"
+        table.add_row(Text(told), *_row(prepared, estimates, found, "-", "-"))
     return table
 
 
