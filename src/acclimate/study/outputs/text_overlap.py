@@ -15,6 +15,8 @@ def text_overlap(data: Data) -> dict[str, Any] | None:
     None where there are no two texts, or none with a word that can be compared.
     """
     samples = _samples(data)
+    if len(samples) < 2:  # most studies: their words need not be counted, nor the list of stop words loaded
+        return None
     words = {name: words_of(sample.texts) for name, sample in samples.items()}
     words = {name: each for name, each in words.items() if each.top}
     if len(words) < 2:
