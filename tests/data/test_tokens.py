@@ -219,9 +219,9 @@ def test_documents_are_streamed_in_bounded_chunks(monkeypatch: pytest.MonkeyPatc
             most = max(most, held)
             yield "ten chars."
 
-    def counted(documents: Iterator[str]) -> Iterator[list[str]]:
+    def counted(documents: Iterator[str], *limits: int) -> Iterator[list[str]]:
         nonlocal held
-        for chunk in chunks(documents):
+        for chunk in chunks(documents, *limits):
             yield chunk
             held -= len(chunk)
 

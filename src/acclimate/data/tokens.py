@@ -8,7 +8,7 @@ The folder appears by one rename when it is complete. Special tokens are not sto
 document.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -224,7 +224,7 @@ def _write(folder: Path, documents: Iterator[str], tokenizer: Tokenizer, key: st
     unknown: IntArray = np.zeros(2, np.int64)
     with (folder / TOKENS_FILE).open("wb") as tokens_file, (folder / OFFSETS_FILE).open("wb") as offsets_file:
         offsets_file.write(np.zeros(1, OFFSET_TYPE).tobytes())
-        for chunk in chunks(documents):
+        for chunk in chunks(documents, CHUNK_DOCUMENTS, CHUNK_CHARACTERS):
             encode = encode or _encoder(plain_tokenizer, unread, dtype, chunk[:CHECKED_DOCUMENTS])
             ids, lengths = _encode(encode, chunk, count)
             unknown += encode.unread() if isinstance(encode, WordEncoder) else unread.counts(chunk, ids, lengths).sum(axis=0)
@@ -257,14 +257,14 @@ def _write_facts(
     seal_cache(folder, FACTS_FILE, {"key": key, "dtype": dtype.str, **counts}, (TOKENS_FILE, OFFSETS_FILE))
 
 
-def chunks(documents: Iterator[str]) -> Iterator[list[str]]:
-    """The documents in lists that are worth encoding at once."""
+def chunks(documents: Iterable[str], most_documents: int, most_characters: int) -> Iterator[list[str]]:
+    """The documents in lists of at most so many; one ends where it has so many characters."""
     chunk: list[str] = []
     characters = 0
     for document in documents:
         chunk.append(document)
         characters += len(document)
-        if characters >= CHUNK_CHARACTERS or len(chunk) == CHUNK_DOCUMENTS:
+        if characters >= most_characters or len(chunk) == most_documents:
             yield chunk
             chunk, characters = [], 0
     if chunk:

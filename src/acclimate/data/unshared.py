@@ -12,7 +12,7 @@ from acclimate.data.corpus import Corpus
 from acclimate.data.held_out import Stretches
 from acclimate.data.ragged import IntArray
 from acclimate.data.sentences import Digests, SentenceStore, among, sentences
-from acclimate.data.tokens import TokenStore, chunks, plain
+from acclimate.data.tokens import CHUNK_CHARACTERS, CHUNK_DOCUMENTS, TokenStore, chunks, plain
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,8 @@ def _encoded(part: Divided, numbers: IntArray, tokenizer: Tokenizer) -> Iterator
     wanted = set(numbers.tolist())
     ascending = iter(numbers.tolist())
     # To the end, where the corpus says whether it is still what was tokenised.
-    for chunk in chunks(text for number, text in enumerate(part.corpus.documents()) if number in wanted):
+    found = (text for number, text in enumerate(part.corpus.documents()) if number in wanted)
+    for chunk in chunks(found, CHUNK_DOCUMENTS, CHUNK_CHARACTERS):
         for text, encoded in zip(chunk, tokenizer.encode_batch(chunk, add_special_tokens=False), strict=True):
             yield next(ascending), text, encoded
 

@@ -1,6 +1,6 @@
 """The documents that may be chosen, streamed in chunks: each text once, and none that stands in dev or test."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ from acclimate.data.corpus import Corpus
 from acclimate.data.digests import text_hash
 from acclimate.data.ragged import IntArray, Ragged
 from acclimate.data.selection.words import words_of
+from acclimate.data.tokens import chunks
 
 CHUNK_DOCUMENTS, CHUNK_CHARACTERS = 16_384, 1 << 24  # of a chunk at most
 
@@ -50,7 +51,7 @@ class Candidates:
         """All candidates in order."""
         first_time, begin = not self.ends, 0
         seen = _Seen()
-        for place, texts in enumerate(_chunked(self._texts(first_time))):
+        for place, texts in enumerate(chunks(self._texts(first_time), CHUNK_DOCUMENTS, CHUNK_CHARACTERS)):
             if first_time:
                 self._may.append(self._allowed(texts, seen))
             may = self._may[place]
@@ -102,16 +103,3 @@ class _Seen:
         found = np.zeros(len(digests), dtype=bool)
         found[first[new]] = True
         return found
-
-
-def _chunked(texts: Iterable[str]) -> Iterator[list[str]]:
-    chunk: list[str] = []
-    size = 0
-    for text in texts:
-        chunk.append(text)
-        size += len(text)
-        if len(chunk) == CHUNK_DOCUMENTS or size >= CHUNK_CHARACTERS:
-            yield chunk
-            chunk, size = [], 0
-    if chunk:
-        yield chunk
