@@ -200,7 +200,8 @@ def _inert(text: str) -> None:
 def test_hostile_names_labels_and_commands_stay_text(results_of: Make) -> None:
     facts = {
         **FACTS, "name": f"{EVIL}\ud800", "labels": [EVIL, "x"], "command": f"acclimate study {EVIL}", "versions": {EVIL: EVIL},
-        "bases": [{**BASE, "name": EVIL, "hub": False, "license": None, "model_type": EVIL}], "machine": {"system": EVIL, "cpus": EVIL},
+        "bases": [{**BASE, "name": EVIL, "hub": False, "license": None, "model_type": EVIL}],
+        "machine": {"system": EVIL, "cpus": EVIL, "gpu": EVIL},
         "version": EVIL,
         "data": {
             "task": {

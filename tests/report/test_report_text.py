@@ -4,7 +4,19 @@ from hypothesis import strategies as st
 
 from acclimate.inert import inert, one_line
 from acclimate.report.pages.markdown import bullets
-from acclimate.report.words.text import amount, duration, interval, label_count, listing, percent, score, signed, size, with_labels
+from acclimate.report.words.text import (
+    amount,
+    duration,
+    interval,
+    label_count,
+    listing,
+    percent,
+    recipe_names,
+    score,
+    signed,
+    size,
+    with_labels,
+)
 
 AMOUNTS = {0: "0", 0.4: "0.4", 950: "950", 999.96: "1 k", 1000: "1 k", 12_345: "12.3 k", 999_949: "999.9 k", 999_951: "1 M"}
 MORE_AMOUNTS = {None: "–", 22_713_216: "22.7 M", 3.2e13: "32 T", 1e27: "1000000 Z"}
@@ -62,3 +74,8 @@ def test_ordinary_text_of_any_script_is_left_alone(text: str) -> None:
 
 def test_a_line_of_a_list_begins_no_list_of_its_own_and_a_number_stays_a_number() -> None:
     assert bullets(["1.3 % of it", "1. x", "12) y", "# h", "- z", "> q"]) == "- 1.3 % of it\n- 1\\. x\n- 12\\) y\n- \\# h\n- \\- z\n- \\> q"
+
+
+def test_names_of_recipes_are_told_apart_even_where_a_name_has_a_comma():
+    assert recipe_names(["DAPT", "TAPT"]) == "DAPT, TAPT"
+    assert recipe_names(["inference", "inference, words"]) == "inference; inference, words"

@@ -3,7 +3,7 @@
 import os
 import platform
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -213,7 +213,7 @@ def study_facts(prepared: Prepared, outcomes: Outcomes, command: str) -> dict[st
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": command,
         "smoke": prepared.smoke,
-        "machine": machine(),
+        "machine": machine() | gpus(prepared.store.record(key) for key in outcomes.measured),
         "versions": {name: version(name) for name in LIBRARIES},
         "metric": data.task.kind.metric(study.metric).name if data.task is not None else USUAL_SCORE,
         **(data.task.kind.about() if data.task is not None else {}),
@@ -243,6 +243,12 @@ def machine() -> dict[str, Any]:
         "cpus": os.cpu_count(),
         "memory_bytes": psutil.virtual_memory().total,
     }
+
+
+def gpus(records: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """The graphics cards that stages ran on, by their records, each with its precision: whoever compares seconds must know."""
+    found = {f"{record['device']} ({record['precision']})" for record in records if record.get("device", "cpu") != "cpu"}
+    return {"gpu": ", ".join(sorted(found))} if found else {}
 
 
 def _jobs(prepared: Prepared) -> list[Job]:

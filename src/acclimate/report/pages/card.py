@@ -244,7 +244,8 @@ def _cost(chain: Chain) -> str:
     )
     rows = [row for row in known if row[1] != "–"]
     machine: Mapping[str, Any] = chain.results.study.get("machine") or {}
-    where = f", on {plain(str(machine['system']))} with {plain(str(machine.get('cpus', '?')))} CPUs" if machine.get("system") else ""
+    card = f" and {plain(str(machine['gpu']))}" if machine.get("gpu") else ""
+    where = f", on {plain(str(machine['system']))} with {plain(str(machine.get('cpus', '?')))} CPUs{card}" if machine.get("system") else ""
     return f"## Cost\n\nOf this run{where}:\n\n{markdown.table(('what', 'how much'), rows)}" if rows else ""
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from acclimate.report.results.finished import Results, StageFact
 from acclimate.report.results.kind_facts import KindFacts
 from acclimate.report.tables.grid import Grid
-from acclimate.report.words.text import amount, label_count, percent, size
+from acclimate.report.words.text import amount, label_count, percent, recipe_names, size
 
 Facts = Mapping[str, Any]
 LEFT_OUT = {"left_out": "left out by patterns", "repeated": "repetitions left out", "leaked": "leaks dropped"}
@@ -128,7 +128,7 @@ def _cuts(results: Results) -> Grid:
     for (kind, labels, recipe), found in most.items():
         if any(found.values()):
             together.setdefault((kind, label_count(labels), *(_count(found.get(name)) for name in names)), []).append(recipe)
-    rows = tuple((kind, ", ".join(recipes), *others) for (kind, *others), recipes in together.items())
+    rows = tuple((kind, recipe_names(recipes), *others) for (kind, *others), recipes in together.items())
     headings = ("stage", "recipes", "labels", *(name.replace("_", " ") for name in names))
     return Grid("Tokens, or words, cut off or dropped", headings, rows, frozenset({0, 1}))
 
@@ -150,7 +150,7 @@ def _unknown(results: Results) -> Grid:
         for recipe, found in most.items():
             cells = tuple(percent(found[text]) if text in found else "–" for text in texts)
             together.setdefault(cells, []).append(recipe)
-    rows = tuple((", ".join(recipes), *cells) for cells, recipes in together.items())
+    rows = tuple((recipe_names(recipes), *cells) for cells, recipes in together.items())
     caption = "Tokens that are unknown to the vocabulary: no model can read them"
     return Grid(caption, ("recipes", *texts), rows, frozenset({0}))
 

@@ -3,7 +3,7 @@
 from acclimate.report.results.finished import Results
 from acclimate.report.results.general_text import Known, State, general_facts
 from acclimate.report.tables.grid import Grid
-from acclimate.report.words.text import duration, interval, score, signed
+from acclimate.report.words.text import duration, interval, recipe_names, score, signed
 
 HEADING = "general text [bits/byte]"
 
@@ -27,7 +27,7 @@ def general_grids(results: Results) -> list[Grid]:
     for known in facts.recipes.values():
         for place, state in enumerate(known.states):
             shared.setdefault((place, _cells(state)), []).append(known.recipe)
-    rows = tuple((", ".join(recipes), *cells) for (_, cells), recipes in shared.items())
+    rows = tuple((recipe_names(recipes), *cells) for (_, cells), recipes in shared.items())
     caption = (
         f"General text that no stage read, {facts.documents:,} documents of {facts.text}: bits per byte (lower is better), and the "
         f"difference to before with its 95 % interval. Measuring took {duration(facts.seconds)}, which is no cost of a recipe"

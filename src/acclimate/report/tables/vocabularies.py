@@ -7,7 +7,7 @@ from typing import Any
 from acclimate.report.results.finished import Results, StageFact
 from acclimate.report.results.groups import Group, groups
 from acclimate.report.tables.grid import Grid
-from acclimate.report.words.text import percent, score
+from acclimate.report.words.text import percent, recipe_names, score
 
 WORDS = frozenset({0, 1, 2})
 
@@ -48,7 +48,7 @@ def _texts(results: Results, found: Iterable[Group]) -> Iterator[tuple[str, ...]
             unknown = [(text.get(f"unknown_{when}") or 0) / max(1, count) for when, count in zip(("before", "after"), tokens, strict=True)]
             yield (
                 group.name,
-                ", ".join(group.recipes),
+                recipe_names(group.recipes),
                 str(text.get("text")),
                 " → ".join(f"{count / words:.3f}" for count in tokens),
                 _change(tokens[1] / max(1, tokens[0])),
@@ -64,7 +64,7 @@ def _rows(found: Iterable[Group]) -> Iterator[tuple[str, ...]]:
             cosines = [cosine for metrics in moved if (cosine := metrics.get("rows_cosine")) is not None]
             yield (
                 group.name,
-                ", ".join(group.recipes),
+                recipe_names(group.recipes),
                 f"{count:,}" if (count := max(metrics.get("new_rows") or 0 for metrics in moved)) else "–",
                 score(fmean(metrics["rows_moved"] for metrics in moved)),
                 score(fmean(cosines)) if cosines else "–",

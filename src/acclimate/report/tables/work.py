@@ -7,7 +7,7 @@ from statistics import fmean
 from acclimate.report.results.finished import Results, StageFact
 from acclimate.report.results.groups import groups, of_recipes
 from acclimate.report.tables.grid import Grid
-from acclimate.report.words.text import amount, duration, label_count, listing, score, size, with_labels
+from acclimate.report.words.text import amount, duration, label_count, listing, recipe_names, score, size, with_labels
 
 
 def stages_grid(results: Results) -> Grid:
@@ -15,7 +15,7 @@ def stages_grid(results: Results) -> Grid:
     rows = tuple(
         (
             group.name,
-            ", ".join(group.recipes) + (f" (shared by {len(group.recipes)})" if len(group.recipes) > 1 else ""),
+            recipe_names(group.recipes) + (f" (shared by {len(group.recipes)})" if len(group.recipes) > 1 else ""),
             label_count(group.labels or "–"),
             ", ".join(sorted({str(each.seed) for each in group.stages if each.seed is not None}, key=int)) or "–",
             f"{sum(each.status == 'done' for each in group.stages)} of {len(group.stages)}",

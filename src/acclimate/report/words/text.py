@@ -1,6 +1,7 @@
 """How a value is written for people: numbers with their units, and text from data made inert."""
 
 import unicodedata
+from collections.abc import Iterable
 
 from acclimate.inert import one_line
 from acclimate.settings import per_class
@@ -93,6 +94,12 @@ def labels_of(budget: str) -> str:
     if each is None:
         return f"{label_count(budget)} label{'' if budget == '1' else 's'}"
     return f"{each:,} label{'' if each == 1 else 's'} per class"
+
+
+def recipe_names(recipes: Iterable[str]) -> str:
+    """Names of recipes in a cell, one after the other: told apart by commas, or by semicolons where a name has a comma itself."""
+    listed = list(recipes)
+    return ("; " if any("," in name for name in listed) else ", ").join(listed)
 
 
 def listing(words: list[str]) -> str:
