@@ -18,7 +18,7 @@ from acclimate.errors import SettingsError
 from acclimate.modeling.architecture import kind_of
 from acclimate.modeling.attention_kernels import BackEnd
 from acclimate.modeling.dropout import cheapen
-from acclimate.modeling.families import family_of
+from acclimate.modeling.families import dimensions_of, family_of
 from acclimate.modeling.fast_paths import FastPaths
 from acclimate.modeling.layers import layers_of
 from acclimate.modeling.packed import attach, back_end
@@ -74,6 +74,11 @@ class Packed(nn.Module):
     def attention(self) -> BackEnd | None:
         """What computes packed attention on this device, within this autocast and in this mode (training or not); None where bucketed."""
         return back_end(self.model) if self.execution == "packed" else None
+
+    @property
+    def width(self) -> int:
+        """Of a token's vector, D."""
+        return dimensions_of(self.model.config.to_dict()).width
 
     def forward(self, batch: TensorBatch) -> Tensor:
         """Logits [M, V] at `batch.targets["target_index"]` of a masked language model, [M, L] there of a tagger, [B, L] of a classifier."""

@@ -37,6 +37,7 @@ from acclimate.modeling.base_files import (
 )
 from acclimate.modeling.families import Family, family_of
 from acclimate.modeling.links import PROBLEM_TYPE, PROBLEMS
+from acclimate.modeling.sentence_folder import write_sentence_folder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -229,12 +230,16 @@ def write_folder(
 
 
 def write_weights(output: Path, config: dict[str, Any], tensors: dict[str, Tensor], class_name: str) -> None:
-    """Write config.json and the weights, as float32, into a folder; the tokenizer is the caller's affair."""
+    """Write config.json and the weights, as float32, into a folder, and what sentence-transformers reads of an embedding model.
+
+    The tokenizer is the caller's affair.
+    """
     config = {key: value for key, value in config.items() if key not in ("torch_dtype", "_name_or_path", "transformers_version")}
     write_json(output / CONFIG, config | {"architectures": [class_name], "dtype": "float32"})
     single = {name: _float32(tensor) for name, tensor in tensors.items()}
     # transformers refuses files that do not say where their tensors come from.
     save_file(single, output / WEIGHTS, metadata={"format": "pt"})
+    write_sentence_folder(output, config, single)
 
 
 def without_labels(config: dict[str, Any]) -> dict[str, Any]:

@@ -37,6 +37,19 @@ def load_mlm(folder: ModelFolder, seed: int, dropout: float | None = 0.0) -> tup
     return model, fresh
 
 
+def load_body(folder: ModelFolder, dropout: float | None) -> PreTrainedModel:
+    """The encoder alone, without a head and without a pooler, as its own class (AutoModel)."""
+    model = _build(folder, "base", _configured(folder, dropout))
+    if pooler := family_of(model.config).pooler:
+        setattr(model, pooler, None)  # it is made for whole texts, of which nobody asks it here
+    prefix = folder.architecture.prefix
+    own = {name.removeprefix(prefix): tensor for name, tensor in folder.tensors().items() if name.startswith(prefix)}
+    if missing := sorted(set(model.state_dict()) - own.keys()):
+        raise ModelError(f"{folder.path}: {missing[0]} is missing; the folder is damaged")
+    model.load_state_dict({name: own[name] for name in model.state_dict()})
+    return model
+
+
 def load_classifier(
     folder: ModelFolder, labels: Sequence[str], head: HeadSettings, seed: int, dropout: float | None, link: Link = "softmax"
 ) -> PreTrainedModel:

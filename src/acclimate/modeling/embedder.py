@@ -1,0 +1,127 @@
+"""An encoder that gives a vector for every text: packed states, pooled, through a dense layer, normalised."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from acclimate.errors import ModelError
+from acclimate.modeling.embedding_form import DENSE, EMBEDDING, EmbeddingForm, Pooling
+from acclimate.modeling.execution import Packed
+from acclimate.modeling.fast_paths import FastPaths
+from acclimate.modeling.folder import ModelFolder, save_changed
+from acclimate.modeling.heads import load_body
+from acclimate.modeling.longest import sequence_length
+from acclimate.modeling.tensors import TensorBatch
+from acclimate.randomness import seed_of
+
+
+class Embedder(nn.Module):
+    """Called with flat batches: vectors [B, E] in float32, as `form` says."""
+
+    def __init__(self, encoder: Packed, form: EmbeddingForm, dense: nn.Linear | None, length: int) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.form = form
+        self.dense = dense
+        self.length = length
+        """Tokens of a text that are read, special ones included."""
+
+    @property
+    def width(self) -> int:
+        """E."""
+        return self.form.width(self.encoder.width)
+
+    def forward(self, batch: TensorBatch) -> Tensor:
+        """[B, E] float32; of what frozen layers gave [B, D] where the batch brings that."""
+        return self.projected(self.pooled(batch) if batch.hidden is None else batch.hidden)
+
+    def pooled(self, batch: TensorBatch) -> Tensor:
+        """[B, D] float32, before the dense layer."""
+        return pooled(self.encoder.states(batch).float(), batch.offsets, self.form.pooling)
+
+    def projected(self, pooled_BD: Tensor) -> Tensor:
+        """[B, E] float32 of pooled states."""
+        # Vectors are compared by their last digits: half precision stays inside of the encoder.
+        with torch.autocast(pooled_BD.device.type, enabled=False):
+            vectors_BE = pooled_BD.float()
+            if self.dense is not None:
+                vectors_BE = self.dense(vectors_BE)
+                vectors_BE = vectors_BE.tanh() if self.form.activation == "tanh" else vectors_BE
+            return nn.functional.normalize(vectors_BE) if self.form.normalize else vectors_BE
+
+
+def pooled(states_TD: Tensor, offsets: Tensor, pooling: Pooling) -> Tensor:
+    """[B, D] of the states of a stream of B texts; `offsets` [B+1]."""
+    if pooling == "cls":
+        return states_TD[offsets[:-1]]
+    return torch.segment_reduce(states_TD, pooling, offsets=offsets)
+
+
+def cut(vectors_BE: Tensor, dimensions: int, normalize: bool) -> Tensor:
+    """The first dimensions of vectors, of length 1 again where they were."""
+    first = vectors_BE[:, :dimensions]
+    return nn.functional.normalize(first) if normalize else first
+
+
+def load_embedder(
+    folder: ModelFolder, form: EmbeddingForm | None = None, dropout: float | None = None, seed: int = 0, fast: FastPaths = FastPaths()
+) -> Embedder:
+    """The embedding model of a folder, or of its encoder by another form.
+
+    `dropout` replaces every dropout of the architecture; None leaves them. A dense layer that the folder does not have is drawn: the
+    identity where it is as wide as the states, so that training begins with the encoder's own vectors, and else orthogonal, by the seed.
+
+    Raises:
+        ModelError: config.json names no form that can be read, or a dense layer that is not among the weights.
+        SettingsError: the form reads more tokens than the model has positions.
+    """
+    own = EmbeddingForm.of(folder.config)
+    form = form or own
+    encoder = Packed(load_body(folder, dropout), fast)
+    dense = None
+    if form.dense is not None:
+        dense = nn.Linear(encoder.width, form.dense)
+        if own.dense == form.dense:
+            dense.load_state_dict(dense_of(folder.tensors(), folder.path))
+        else:
+            _draw(dense, seed)
+    return Embedder(encoder, form, dense, sequence_length(form.max_length, folder))
+
+
+def dense_of(tensors: Mapping[str, Tensor], folder: Path) -> dict[str, Tensor]:
+    """The weights of the dense layer among those of a model.
+
+    Raises:
+        ModelError: they are not there.
+    """
+    found = {name: tensors[f"{DENSE}.{name}"] for name in ("weight", "bias") if f"{DENSE}.{name}" in tensors}
+    if len(found) < 2:
+        raise ModelError(f"{folder}: its config.json names a dense layer over the vectors, which is not among the weights")
+    return found
+
+
+def save_embedder(output: Path, parent: ModelFolder, embedder: Embedder) -> ModelFolder:
+    """Write the encoder and its dense layer over everything that `parent` carries, with the form in config.json.
+
+    The folder is one of sentence-transformers, too (`sentence_folder.py`).
+    """
+    tensors = {name: tensor for name, tensor in parent.tensors().items() if not name.startswith(f"{DENSE}.")}
+    prefix = parent.architecture.prefix
+    tensors |= {prefix + name: tensor for name, tensor in embedder.encoder.model.state_dict().items()}
+    if embedder.dense is not None:
+        tensors |= {f"{DENSE}.{name}": tensor for name, tensor in embedder.dense.state_dict().items()}
+    config: dict[str, Any] = {**parent.config, EMBEDDING: embedder.form.model_dump(mode="json")}
+    return save_changed(output, parent, config, tensors)
+
+
+def _draw(dense: nn.Linear, seed: int) -> None:
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(seed_of(seed, "init", DENSE))
+        if dense.in_features == dense.out_features:
+            nn.init.eye_(dense.weight)
+        else:
+            nn.init.orthogonal_(dense.weight)
+        nn.init.zeros_(dense.bias)

@@ -1,0 +1,67 @@
+"""How the vectors of texts are made from the states of an encoder, as it stands in its config.json. No torch."""
+
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
+
+from pydantic import Field, ValidationError
+
+from acclimate.errors import ModelError
+from acclimate.settings import Settings
+
+EMBEDDING = "acclimate_embedding"  # in config.json: an `EmbeddingForm`
+DENSE = "acclimate_dense"  # among the weights: the layer over the pooled states, as `acclimate_dense.weight` [E, D] and `.bias` [E]
+Pooling = Literal["mean", "cls", "max"]
+POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
+Side = Literal["query", "document"]
+
+
+class Prompts(Settings):
+    """What stands before every text of a side."""
+
+    query: str = ""
+    """Before what is asked."""
+    document: str = ""
+    """Before what answers."""
+
+
+class EmbeddingForm(Settings):
+    """From states [T, D] of the tokens of texts to their vectors [B, E]: pooled, through a dense layer, of length 1."""
+
+    pooling: Pooling = "mean"
+    """Of the states of all tokens of a text, special ones too, the mean or the highest of each column; or the state of the first token."""
+    normalize: bool = True
+    """Whether vectors have length 1, so that their products are cosines."""
+    dense: int | None = Field(default=None, gt=0)
+    """Width E of a layer over the pooled states; null: there is none."""
+    activation: Literal["identity", "tanh"] = "identity"
+    """What that layer's outputs go through."""
+    dimensions: tuple[int, ...] = ()
+    """How many of the first dimensions are vectors by themselves, because they were trained as such (Kusupati et al. 2022)."""
+    prompts: Prompts = Prompts()
+    """What stands before texts."""
+    max_length: int | None = Field(default=None, ge=3)
+    """Tokens of a text that are read, special ones included; null: the model's limit, at most 512."""
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> "EmbeddingForm":
+        """The form that a config.json names, or where it names none: the mean of the states, normalised.
+
+        Raises:
+            ModelError: what it names is no form.
+        """
+        try:
+            return cls.model_validate(config.get(EMBEDDING) or {})
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, (EMBEDDING, *first["loc"])))
+            raise ModelError(
+                f"config.json: {where}: {first['msg']}; the folder was written by another version, or changed since"
+            ) from error
+
+    def prompt(self, side: Side | None) -> str:
+        """What stands before a text of this side; nothing where it has none."""
+        return "" if side is None else str(getattr(self.prompts, side))
+
+    def width(self, states: int) -> int:
+        """E, the width of a vector made from states of width D."""
+        return self.dense or states
