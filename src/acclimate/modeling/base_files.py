@@ -25,6 +25,7 @@ THRESHOLDS = "acclimate_thresholds"  # in config.json: above which probability e
 FORM = "acclimate_form"  # in config.json: `tokens` where what was learnt is an answer for every word
 STRIDE = "acclimate_stride"  # in config.json: by how many tokens the windows of a longer text overlap, where it is not cut
 POOL = "acclimate_pool"  # in config.json: how the answers to the windows of a longer text become one, `mean` or `max`
+VECTORS = "acclimate_vectors"  # in config.json: how vectors of texts answer a task (`modeling/vector_heads.py`)
 NEW_FROM = "acclimate_new_from"  # in config.json: the first id of the entries that `extend` added
 TAGGER = "ForTokenClassification"  # in the name of an architecture that answers every token
 OTHER_WEIGHTS = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")

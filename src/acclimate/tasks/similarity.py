@@ -51,7 +51,7 @@ print(model.probabilities(["the first text"], ["the second text"]))  # a row a p
 
 
 def estimated(outputs_N1: Any, split: Split) -> Answers:
-    """The one number that a model gives for each item.
+    """The one number that a model gives for each item, or the cosine of two vectors.
 
     Raises:
         TrainingError: it is none.
@@ -81,7 +81,7 @@ class Similarity(LabelledKind):
     gold_is: ClassVar[str] = "gold scores"
     roles: ClassVar[tuple[ColumnRole, ...]] = (SCORE, TEXT, TEXT_B)
     metrics: ClassVar[tuple[Metric, ...]] = METRICS
-    answered: ClassVar[Mapping[Form, Callable[[Any, Split], Answers]]] = {"sequence": estimated}
+    answered: ClassVar[Mapping[Form, Callable[[Any, Split], Answers]]] = {"sequence": estimated, "embedding": estimated}
     blocks: ClassVar[tuple[Callable[[Judged], Block | None], ...]] = TOLD
     card: ClassVar[tuple[str, str]] = ("sentence-similarity", "gives a pair of texts a score, as the data it learned from does")
     limits: ClassVar[tuple[str, ...]] = (
@@ -179,7 +179,7 @@ class Similarity(LabelledKind):
         """One number."""
         if form not in self.answered:
             raise SettingsError(f"a model that gives {form} cannot answer similarity")
-        return Head("sequence", (SCORE.name,), "none", ("squared_error",))
+        return Head(form, (SCORE.name,), "none", ("squared_error",))
 
 
 def _number(value: object) -> float | str:

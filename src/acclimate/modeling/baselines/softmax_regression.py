@@ -1,5 +1,6 @@
-"""Multinomial logistic regression for labels that training may lack: what scikit-learn fits, as weights and bias for all of them."""
+"""Logistic regression for labels that training may lack: what scikit-learn fits, as weights and bias for all of them."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,4 +26,19 @@ def softmax_regression(
         bias[present] = np.concatenate([-regression.intercept_, regression.intercept_]) / 2
     else:
         weights[present], bias[present] = regression.coef_, regression.intercept_
+    return weights, bias
+
+
+def each_by_itself(
+    regression: Callable[[NDArray[np.bool_]], Any], matrix: Any, gold: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Weights [L, F] and bias [L] whose sigmoids are the probabilities of the labels of `gold` [N, L]: a regression for each.
+
+    `regression` makes the one to be fitted to items with and without a label [N].
+    """
+    weights = np.zeros((gold.shape[1], matrix.shape[1]))
+    bias = np.where(gold.all(axis=0), SURE, -SURE)
+    for number in np.flatnonzero(gold.any(axis=0) & ~gold.all(axis=0)):
+        fitted = regression(gold[:, number]).fit(matrix, gold[:, number])
+        weights[number], bias[number] = fitted.coef_[0], fitted.intercept_[0]
     return weights, bias

@@ -15,7 +15,7 @@ from safetensors.numpy import load_file, save_file
 from acclimate.errors import ModelError, SettingsError
 from acclimate.files import read_json, write_json
 from acclimate.modeling.baselines.pair_features import pair_features
-from acclimate.modeling.baselines.softmax_regression import SURE, softmax_regression
+from acclimate.modeling.baselines.softmax_regression import each_by_itself, softmax_regression
 from acclimate.modeling.baselines.table import TFIDF
 from acclimate.modeling.baselines.word_list import WORD, words_and_marks_of
 from acclimate.modeling.finite import check_finite
@@ -156,14 +156,11 @@ def _one_of_all(matrix: Any, gold: NDArray[np.int64], labels: int, strength: flo
 
 def _each_by_itself(matrix: Any, gold: NDArray[np.bool_], labels: int, strength: float, balanced: bool) -> tuple[Any, Any]:
     """Weights [L, F] and bias [L] whose sigmoids are the probabilities: one logistic regression a label."""
-    weights = np.zeros((labels, matrix.shape[1]))
-    bias = np.where(gold.all(axis=0), SURE, -SURE)
-    for number in np.flatnonzero(gold.any(axis=0) & ~gold.all(axis=0)):
-        with_label = gold[:, number]
-        weight = {True: (~with_label).sum() / with_label.sum()} if balanced else None
-        regression = _regression(strength, weight).fit(matrix, with_label)
-        weights[number], bias[number] = regression.coef_[0], regression.intercept_[0]
-    return weights, bias
+
+    def regression(with_label: NDArray[np.bool_]) -> Any:
+        return _regression(strength, {True: (~with_label).sum() / with_label.sum()} if balanced else None)
+
+    return each_by_itself(regression, matrix, gold)
 
 
 def _regression(strength: float, class_weight: Any) -> Any:
