@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from acclimate.evaluation.zero_shot_predictor import load_zero_shot
     from acclimate.modeling.named import packaged_base
     from acclimate.report.publish import publish
+    from acclimate.stages.as_is import AsIs
     from acclimate.stages.bilstm import Bilstm
     from acclimate.stages.finetune import Finetune
     from acclimate.stages.linear_tagger import LinearTagger
@@ -47,6 +48,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AcclimateError",
+    "AsIs",
     "Bilstm",
     "DataError",
     "DataSettings",
@@ -99,6 +101,7 @@ _HOMES = {
     "acclimate.evaluation.zero_shot_predictor": ("load_zero_shot",),
     "acclimate.modeling.named": ("packaged_base",),
     "acclimate.report.publish": ("publish",),
+    "acclimate.stages.as_is": ("AsIs",),
     "acclimate.stages.bilstm": ("Bilstm",),
     "acclimate.stages.finetune": ("Finetune",),
     "acclimate.stages.linear_tagger": ("LinearTagger",),

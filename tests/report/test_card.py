@@ -119,6 +119,14 @@ def test_what_answers_without_labels_names_no_data_of_the_task_and_no_number_of_
     assert "It learnt from" not in made.text
 
 
+def test_what_answers_after_it_has_learned_from_the_labels_is_no_recipe_without_labels(results_of: Make) -> None:
+    *before, end = steps()
+    answers = {**end, "key": "asked", "parent": end["key"], "stage": "zero_shot", "role": "answers"}
+    for about, without in ((None, False), ("nli", True)):
+        learned = [*before, {**end, "role": "learns", "about": about}, answers]
+        assert ("DAPT" in results_of(SCORES, BETTER, stages=learned, **FACTS).without_labels) == without
+
+
 def test_labels_counted_by_class_are_told_by_what_they_come_to(results_of: Make) -> None:
     scores = {recipe: {"8 per class": values["all"]} for recipe, values in SCORES.items()}
     facts = {**FACTS, "budget_sizes": {"8 per class": 16}}

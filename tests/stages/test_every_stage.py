@@ -65,7 +65,7 @@ class World:
             return next(world for world in self.others if world.breaks_words)
         if not stage.serves:
             return self
-        fit = (world for world in (self, *self.others) if world.classifier or not stage.asks_texts)
+        fit = (world for world in (self, *self.others) if world.classifier or not stage.asks_trained)
         fit = (world for world in fit if world.knows_words or stage.word() not in ASK_WORDS)
         return next(world for world in fit if stage.answers(world.data.task.kind))
 
@@ -78,6 +78,7 @@ EXAMPLES = {
     "extend": lambda stage, _: stage(size=3, min_count=2, batch_tokens=32, snippet_tokens=8, snippets=4, lr=1e-3),
     "pretrain": lambda stage, _: stage(batch_tokens=128, head_warmup=0.5),
     "zero_shot": lambda stage, _: stage(names={"sport": "match"}, template="the {}"),
+    "as_is": lambda stage, _: stage(names={"sport": "Entailment", "trade": "neutral", "music": "contradiction"}),
     "prompt": lambda stage, _: stage(template="{text} it was {mask}", names={"sport": "match", "trade": "bank", "music": ["song", "tune"]}),
     "bilstm": lambda stage, _: stage(embedding=8, hidden=8),
 }
@@ -95,6 +96,7 @@ KEYS = {
     "score": "c691c99166ef669d",
     "zero_shot": "99f67b564a949629",
     "prompt": "3fe5c1b6b9ce978a",
+    "as_is": "51b8ff67baedbfd0",
     "majority": "a70e10a88c6d5e03",
     "tfidf": "9c1e58d0d76445f7",
     "bilstm": "3a6c1a21c58cc1f8",

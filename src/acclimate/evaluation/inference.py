@@ -104,7 +104,9 @@ def class_probabilities(
 
 
 @torch.no_grad()
-def word_probabilities(model: nn.Module, texts: Sequences, names: Sequence[str], max_tokens: int, devices: Devices) -> NDArray[np.float64]:
+def word_probabilities(
+    model: nn.Module, texts: Sequences, names: Sequence[str], max_tokens: int, devices: Devices, told: Told | None = None
+) -> NDArray[np.float64]:
     """Probabilities [all words, L] of every word of the texts, one text after the other; a word's first piece answers for it.
 
     A word without a piece, of which the model sees nothing, is outside of everything, or has all tags alike where there is no such one.
@@ -115,9 +117,13 @@ def word_probabilities(model: nn.Module, texts: Sequences, names: Sequence[str],
     unseen_L = np.array([float(name == OUTSIDE) for name in names]) if OUTSIDE in names else np.full(len(names), 1 / len(names))
     probabilities_WL = np.tile(unseen_L, (texts.pieces.words, 1))
     asked = texts.answering()
-    for indices in evaluation_batches(asked.lengths, max_tokens):
+    lengths, done = asked.lengths, 0
+    for indices in evaluation_batches(lengths, max_tokens):
         logits_ML = torch.cat(in_parts(model, asked.batch(indices), devices))
         probabilities_WL[asked.asked(indices)[:, 0]] = softmax(logits_ML.double()).cpu().numpy()
+        done += int(lengths[indices].sum())
+        if told is not None:
+            told(done, int(lengths.sum()))
     assert asked.pieces is not None
     go_on(probabilities_WL, asked.pieces.shared, names)
     return probabilities_WL

@@ -47,7 +47,7 @@ class TransformerPredictor:
         self._packed = Packed(model).to(self._devices.device)
         self._length = sequence_length(self._folder.config.get(MAX_LENGTH), self._folder)
         self.unread = Unread(self._length)
-        self._stride, self._pool = _windows(self._folder.config, self._length, folder / CONFIG)
+        self._stride, self._pool = windows_of(self._folder.config, self._length, folder / CONFIG)
         self._max_tokens = max_tokens
 
     @property
@@ -91,8 +91,12 @@ class TransformerPredictor:
             return found if self._pool is None else pooled(found, sequences, self._pool, link)
 
 
-def _windows(config: Mapping[str, Any], length: int, where: Path) -> tuple[int, Pool | None]:
-    """By how many tokens the windows of a text overlap, and how their answers become one; None where texts are cut."""
+def windows_of(config: Mapping[str, Any], length: int, where: Path) -> tuple[int, Pool | None]:
+    """By how many tokens the windows of a text overlap, and how their answers become one; None where texts are cut.
+
+    Raises:
+        ModelError: config.json says what cannot be.
+    """
     pool: Pool | None = config.get(POOL)
     if pool not in (None, *POOLS):
         raise ModelError(f"{where}: {POOL} is {pool!r}; windows of a text are pooled by {' or '.join(POOLS)}")

@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from math import prod
 from pathlib import Path
@@ -26,6 +26,8 @@ FORM = "acclimate_form"  # in config.json: `tokens` where what was learnt is an 
 STRIDE = "acclimate_stride"  # in config.json: by how many tokens the windows of a longer text overlap, where it is not cut
 POOL = "acclimate_pool"  # in config.json: how the answers to the windows of a longer text become one, `mean` or `max`
 VECTORS = "acclimate_vectors"  # in config.json: how vectors of texts answer a task (`modeling/vector_heads.py`)
+DECIDES = (THRESHOLDS, STRIDE, POOL)
+"""What config.json says of how a trained model's numbers become answers."""
 NEW_FROM = "acclimate_new_from"  # in config.json: the first id of the entries that `extend` added
 TAGGER = "ForTokenClassification"  # in the name of an architecture that answers every token
 OTHER_WEIGHTS = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
@@ -36,6 +38,12 @@ TOKENIZER_FILES = (
     "spiece.model", "sentencepiece.bpe.model",
 )  # fmt: skip
 MOST_TOKENIZER_BYTES = 256 << 20  # the largest vocabularies of today take 40 MB
+
+
+def is_tagger(config: Mapping[str, Any]) -> bool:
+    """Whether the model of a config.json has learned an answer for every word."""
+    # Of another's model the class alone tells; ours may have learnt to predict words since.
+    return config.get(FORM) == "tokens" or any(str(name).endswith(TAGGER) for name in config.get("architectures") or ())
 
 
 def names_in(folder: Path) -> set[str]:

@@ -26,12 +26,12 @@ from acclimate.modeling.base_files import (
     MAX_LENGTH,
     POOL,
     STRIDE,
-    TAGGER,
     TEMPLATE,
     THRESHOLDS,
     TOKENIZER,
     WEIGHTS,
     ZERO_SHOT,
+    is_tagger,
     read_tokenizer,
     tokenizer_files,
 )
@@ -125,9 +125,7 @@ class ModelFolder:
         """The kind whose labels it knows; None where it knows none."""
         if not self.labels:
             return None
-        # Of another's model the class alone tells; ours may have learnt to predict words since.
-        by_class = any(str(name).endswith(TAGGER) for name in self.config.get("architectures") or ())
-        return "tagger" if by_class or self.config.get(FORM) == "tokens" else "classifier"
+        return "tagger" if is_tagger(self.config) else "classifier"
 
     @property
     def labels(self) -> tuple[str, ...]:

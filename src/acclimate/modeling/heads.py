@@ -110,6 +110,20 @@ def load_trained_tagger(folder: ModelFolder) -> PreTrainedModel:
     return _trained("tagger", folder)
 
 
+def relabelled(model: PreTrainedModel, labels: Sequence[str], rows: Sequence[int], link: Link) -> None:
+    """Let a trained classifier, or tagger, give `labels`, each by the row of its last layer that `rows` [L] names."""
+    last = model.get_submodule(_last(model))
+    linear = last[-1] if isinstance(last, nn.Sequential) else last
+    assert isinstance(linear, nn.Linear)
+    with torch.no_grad():
+        for parameter in linear.parameters():
+            parameter.copy_(parameter[list(rows)].clone())
+    model.config.id2label = dict(enumerate(labels))
+    model.config.label2id = {label: number for number, label in enumerate(labels)}
+    if kind_of(model) == "classifier":
+        model.config.problem_type = PROBLEMS[link]
+
+
 def _trained(kind: Kind, folder: ModelFolder) -> PreTrainedModel:
     if kind not in folder.parts:
         raise ModelError(f"{folder.path}: this model has no {kind}; fine-tune it first")
@@ -211,10 +225,15 @@ def _draw(model: PreTrainedModel, names: Sequence[str], seed: int, own_rules: bo
         setattr(parameters[name], INITIALIZED, True)
 
 
+def _last(model: PreTrainedModel) -> str:
+    # The name of the layer that gives the logits; where that is a deeper head, of the whole.
+    family = family_of(model.config)
+    return family.tagger_linear if kind_of(model) == "tagger" else family.last_linear
+
+
 def _deepen(model: PreTrainedModel, head: HeadSettings) -> str:
     # Puts a deeper head in the place of the last layer; says its name.
-    family = family_of(model.config)
-    name = family.tagger_linear if kind_of(model) == "tagger" else family.last_linear
+    name = _last(model)
     linear = model.get_submodule(name)
     assert isinstance(linear, nn.Linear)
     width = linear.in_features

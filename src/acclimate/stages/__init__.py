@@ -1,5 +1,6 @@
 """The stages a recipe can name, all in one place. A new stage is one new file and one line here."""
 
+from acclimate.stages.as_is import AsIs
 from acclimate.stages.base import Stage
 from acclimate.stages.bilstm import Bilstm
 from acclimate.stages.cut import Cut
@@ -21,6 +22,20 @@ from acclimate.stages.zero_shot import ZeroShot
 
 __all__ = ["BASELINES", "BASES", "STAGES", "Cut", "Measure", "Searching", "Selecting", "Start"]
 
-STAGES: tuple[type[Stage], ...] = (Prune, Extend, Merge, Pretrain, Finetune, Score, ZeroShot, Prompt, Majority, Tfidf, Bilstm, LinearTagger)
+STAGES: tuple[type[Stage], ...] = (
+    Prune,
+    Extend,
+    Merge,
+    Pretrain,
+    Finetune,
+    Score,
+    ZeroShot,
+    Prompt,
+    AsIs,
+    Majority,
+    Tfidf,
+    Bilstm,
+    LinearTagger,
+)
 BASELINES = tuple(stage for stage in STAGES if stage.role == "baseline")  # written as a base, and the only stage of their recipe
 BASES = (Start, Cut)  # what `base:` becomes, where it is no plain baseline

@@ -150,9 +150,9 @@ class Stage(Searchable):
     """What it can learn to give, and so which kinds of task it answers: those whose head (`TaskKind.head`) it can train."""
     most_texts: ClassVar[int] = 1
     """How many columns of text an item may have at most: those of a pair are two."""
-    asks_texts: ClassVar[int] = 0
-    """Not 0: it asks the trained classifier of the model before it, one of so many columns of text. A base then keeps its own, which is
-    left behind otherwise, and the stage may be written as a base: `base: {STAGE: MODEL or RECIPE, settings}`."""
+    asks_trained: ClassVar[bool] = False
+    """It asks the trained classifier of the model before it. A base then keeps its own, which is left behind otherwise, and the stage may
+    be written as a base: `base: {STAGE: MODEL or RECIPE, settings}`."""
     silent: ClassVar[Mapping[str, Any]] = {}
     """Settings that were added later -> the value (as in JSON) that means what was done before there was a choice: it leaves no trace in
     the key, so that what was computed then is found."""
@@ -235,6 +235,11 @@ class Stage(Searchable):
     def answers(cls, kind: TaskKind) -> bool:
         """Whether it can learn, or answer, this kind of task."""
         return kind.texts() <= cls.most_texts and cls._form(kind) is not None
+
+    @classmethod
+    def asked_texts(cls, kind: TaskKind) -> int:
+        """To answer this kind, how many columns of text the classifier must have learned that it asks: the kind's own, as a rule."""
+        return kind.texts()
 
     @classmethod
     def form(cls, kind: TaskKind) -> Form:

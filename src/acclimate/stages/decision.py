@@ -55,11 +55,15 @@ class Decision:
 
     def notes(self, scores: Mapping[str, Any]) -> list[str]:
         """What should be known of tuned thresholds, and what they changed; `scores` are those that were `taken`."""
+        return [] if self.thresholds is None else [*self._told(self.thresholds), *self.changed(scores)]
+
+    def changed(self, scores: Mapping[str, Any]) -> tuple[str, ...]:
+        """What tuned thresholds changed on test, whoever tuned them."""
         if self.thresholds is None:
-            return []
+            return ()
         usual = self.task.kind.metrics[0]
         before, after = (scores[f"test_{usual.name}{end}"] for end in (UNTUNED, ""))
-        return [*self._told(self.thresholds), f"tuned thresholds change {usual.words} on test from {before:.4f} to {after:.4f}"]
+        return (f"tuned thresholds change {usual.words} on test from {before:.4f} to {after:.4f}",)
 
     def _told(self, thresholds: Thresholds) -> list[str]:
         tuned = f"thresholds tuned on {len(self.task.dev):,} dev {many(self.task.kind.item)}"

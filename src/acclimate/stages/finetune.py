@@ -136,9 +136,11 @@ class Finetune(EncoderPace, LearnsByLoss):
                 raise SettingsError(f"train: {self.train} layers were asked for, and {given.source.name} has {given.layers}")
         if task is None:
             return given
-        if self.form(task.kind) != "sequence" or self.head.mlm is not None:
+        if self.head.mlm is not None:
             return replace(given, classifier=None)
-        return replace(given, classifier=Classifier(task.names, task.kind.texts(), given.length(self.max_length)))
+        head, long = task.kind.head(task.names, self.form(task.kind)), self._long(task, given.length(self.max_length))
+        learned = Classifier(head.names, task.kind.texts(), long.length, head.form, head.link, long.pooled)
+        return replace(given, classifier=learned)
 
     def check_texts(self, given: Sizes, reads: Callable[[], Reads]) -> None:
         if self.long == "error":

@@ -35,6 +35,8 @@ class LongTexts:
     pool: Pool | None
     template: bool = False
     """Whether texts stand in a template that asks for a word."""
+    settled: bool = False
+    """Whether a model that has learned decides it, and no `long` is there to be said."""
 
     @property
     def way(self) -> Long:
@@ -141,7 +143,7 @@ class LongTexts:
 
     @property
     def _remedy(self) -> str:
-        return LESS if self.kind.texts() > 1 or self.template else f"{WHOLE}, {LESS}"
+        return LESS if self.kind.texts() > 1 or self.template or self.settled else f"{WHOLE}, {LESS}"
 
 
 def told_of_cut(cut: Mapping[str, float], items: str, length: str, remedy: str = LESS) -> tuple[str, ...]:

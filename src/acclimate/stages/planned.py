@@ -13,13 +13,14 @@ from acclimate.modeling.families import Family, dimensions_of, family_of
 from acclimate.modeling.fast_paths import FastPaths
 from acclimate.modeling.longest import LONGEST_DEFAULT, check_length, longest
 from acclimate.modeling.source import Source
+from acclimate.tasks.kind import Form, Link
 from acclimate.tasks.task import Task
 
 BYTES = 4  # of a weight
 
 
 class Classifier(NamedTuple):
-    """What the trained classifier of a model gives, as far as is known before it is trained."""
+    """What the trained classifier, or tagger, of a model gives, as far as is known before it is trained."""
 
     names: tuple[str, ...]
     """Of its outputs, in their order."""
@@ -27,6 +28,10 @@ class Classifier(NamedTuple):
     """How many columns of text an item has; None where that is not known, as of a base's."""
     length: int | None = None
     """Tokens of the longest sequence that it learned from; None where that is not known."""
+    form: Form = "sequence"
+    link: Link = "softmax"
+    whole: bool = False
+    """It reads a longer text whole, in windows, and gives one answer."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +114,10 @@ class Sizes:
     def length(self, asked: int | None) -> int:
         """Tokens a sequence may have: what a stage asks for, or else the model's limit, at most 512."""
         return asked or min(longest(self.config), LONGEST_DEFAULT)
+
+    def classifier_length(self, asked: int | None) -> int:
+        """Tokens of a sequence that its classifier is asked about: what a stage asks for, what it learned with, or as `length`."""
+        return asked or (self.classifier.length if self.classifier is not None else None) or self.length(None)
 
     def check_training(self, max_length: int | None, checkpointing: bool) -> None:
         """Refuse what this architecture cannot do.

@@ -74,8 +74,8 @@ class Prompt(MlmHead, Stage):
         from acclimate.modeling.folder import save_model
         from acclimate.modeling.heads import load_asked
         from acclimate.modeling.longest import sequence_length
-        from acclimate.stages.trainer import forward_tokens
-        from acclimate.stages.untrained import Said, answered, stored
+        from acclimate.stages.trainer import forward_tokens, stored
+        from acclimate.stages.untrained import Said, answered
 
         assert parent is not None
         runtime, task = context.runtime, context.task()
@@ -84,7 +84,7 @@ class Prompt(MlmHead, Stage):
         length, micro = sequence_length(self.max_length, parent), forward_tokens(context, model, 0.0)
         packed = Packed(model, runtime.fast).to(runtime.devices.device)
 
-        def ask(split: Split, told: Told) -> Said:
+        def ask(_: str, split: Split, told: Told) -> Said:
             stores = [stored(context, parent, column) for column in asked.tokens.pattern.led(split.inputs)]
             texts = cloze_sequences(stores, asked.tokens.pattern, length)
             outputs = class_probabilities(packed, texts, len(task.names), micro, runtime.devices, told=told)

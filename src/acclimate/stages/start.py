@@ -10,11 +10,12 @@ from pydantic import Field
 
 from acclimate.errors import ModelError
 from acclimate.evaluation.cost import Cost, disk_bytes
-from acclimate.modeling.base_files import MAX_LENGTH
+from acclimate.modeling.base_files import DECIDES
 from acclimate.modeling.shape import Shape
-from acclimate.modeling.source import Source, classifier_names
+from acclimate.modeling.source import Source
 from acclimate.stages.base import Context, Outcome, Role, Stage
-from acclimate.stages.planned import Classifier, Sizes
+from acclimate.stages.brought import brought
+from acclimate.stages.planned import Sizes
 from acclimate.tasks.task import Task
 
 
@@ -23,7 +24,7 @@ class Start(Stage):
 
     libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers", "tokenizers")
     role: ClassVar[Role] = "start"
-    silent: ClassVar[Mapping[str, Any]] = {"classifier": False}
+    silent: ClassVar[Mapping[str, Any]] = {"classifier": False, "decides": False}
     stage: Literal["start"] = "start"
     digest: str
     """SHA-256 of the base's weights, configuration and tokenizer."""
@@ -31,6 +32,8 @@ class Start(Stage):
     """Keep architecture and tokenizer, draw the weights anew."""
     classifier: bool = False
     """Keep the trained classifier that the base brings; else it is left behind."""
+    decides: bool = False
+    """Keep by which thresholds, or in which windows, that one answers, where the base says so."""
     shape: Shape | None = None
     """The sizes of a model that does not exist yet; `folder` then holds its tokenizer."""
     name: str = Field(exclude=True)  # what the study calls it: not part of the key, the digest is
@@ -41,7 +44,8 @@ class Start(Stage):
         """The start of a recipe that begins with this base, or with its architecture alone; `classifier`: with the one that it brings."""
         kept = classifier and not random
         return cls(
-            digest=source.digest, random=random, classifier=kept, shape=source.shape, name=source.name, folder=str(source.folder)
+            digest=source.digest, random=random, classifier=kept, decides=kept and any(name in source.config for name in DECIDES),
+            shape=source.shape, name=source.name, folder=str(source.folder),
         )  # fmt: skip
 
     def title(self) -> str:
@@ -66,9 +70,7 @@ class Start(Stage):
         # A head of random weights is no fresh one: all that is learned above it is learned from the same start.
         if self.random:
             return replace(given, pretrained=True)
-        if self.classifier and given.source is not None and (names := classifier_names(given.source)):
-            return replace(given, classifier=Classifier(names, texts=None, length=given.config.get(MAX_LENGTH)))
-        return given
+        return replace(given, classifier=brought(given.source)) if self.classifier and given.source is not None else given
 
     def run(self, parent: object, context: Context) -> Outcome:
         from acclimate.modeling.imported_base import import_base, random_base

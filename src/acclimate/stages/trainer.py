@@ -6,7 +6,7 @@ return trainer.outcome(metrics, trainer.flops(mean_length))
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -20,6 +20,7 @@ from acclimate.data.corpus import Corpus
 from acclimate.data.hidden_outputs import Precision
 from acclimate.data.model_inputs import sequences_of, text_windows, word_sequences
 from acclimate.data.sequences import Sequences
+from acclimate.data.tokens import TokenStore
 from acclimate.evaluation.cost import Cost, PeakMemory, disk_bytes, training_flops
 from acclimate.evaluation.inference import LINKS, class_probabilities, inference_speed, word_probabilities
 from acclimate.modeling.execution import Packed, checkpoint_activations
@@ -199,18 +200,11 @@ class EncoderTrainer(Trainer):
         They are whole, in windows that overlap by `stride` tokens, or cut to one window where that is None; where the model is `asked` for
         the words of labels, they stand in its template.
         """
-        columns = split.inputs if asked is None else asked.tokens.pattern.led(split.inputs)
-        corpora = [Corpus.of_texts("labelled", column, text_digest(column)) for column in columns]
-        stores = [self.context.tokens(corpus, self._parent) for corpus in corpora]
-        tokenizer = self._parent.tokenizer()
-        if asked is not None:
-            texts: Sequences = cloze_sequences(stores, asked.tokens.pattern, self.length)
-        elif stride is None:
-            texts = sequences_of(stores, tokenizer, self.length)
-        elif split.words is None:
-            texts = text_windows(stores[0], tokenizer, self.length, stride)
+        if asked is None:
+            texts = split_sequences(self.context, self._parent, split, self.length, stride)
         else:
-            texts = word_sequences(stores[0], tokenizer, split.inputs[0], split.words, self.length, stride)
+            stores = [stored(self.context, self._parent, column) for column in asked.tokens.pattern.led(split.inputs)]
+            texts = cloze_sequences(stores, asked.tokens.pattern, self.length)
         return texts if self._frozen is None else self._frozen.read(texts, split)
 
     def outputs(self, texts: Sequences, head: Head) -> NDArray[np.float64]:
@@ -256,6 +250,21 @@ def _say_attention(context: Context, packed: Packed) -> None:
         found = packed.train().attention
     if found is not None and devices.device.type != "cpu":
         context.runtime.reporter.say(f"{context.title}: attention by {found.name}" + (f" ({found.reason})" if found.reason else ""))
+
+
+def stored(context: Context, parent: ModelFolder, texts: Sequence[str]) -> TokenStore:
+    """Texts in the vocabulary of a model, from the cache where they are there already."""
+    return context.tokens(Corpus.of_texts("labelled", texts, text_digest(texts)), parent)
+
+
+def split_sequences(context: Context, parent: ModelFolder, split: Split, length: int, stride: int | None) -> Sequences:
+    """The items of a split as a model reads them: whole, in windows that overlap by `stride` tokens, or cut to one where that is None."""
+    stores, tokenizer = [stored(context, parent, column) for column in split.inputs], parent.tokenizer()
+    if stride is None:
+        return sequences_of(stores, tokenizer, length)
+    if split.words is None:
+        return text_windows(stores[0], tokenizer, length, stride)
+    return word_sequences(stores[0], tokenizer, split.inputs[0], split.words, length, stride)
 
 
 def forward_tokens(context: Context, model: "PreTrainedModel", masked_share: float) -> int:

@@ -16,6 +16,7 @@ from acclimate.modeling.longest import check_length
 from acclimate.stages.base import Context, Outcome, Role, Serves, Stage
 from acclimate.stages.long_texts import LongTexts
 from acclimate.stages.planned import Reads, Sizes, Work
+from acclimate.tasks.kind import TaskKind
 from acclimate.tasks.split import Split
 from acclimate.tasks.task import Task
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from acclimate.modeling.folder import ModelFolder
 
 
+PAIR = 2
 MARKS = 16  # special tokens of a pair at most
 
 
@@ -34,7 +36,7 @@ class ZeroShot(Stage):
 
     role: ClassVar[Role] = "answers"
     serves: ClassVar[Serves] = {"sequence": ("softmax", "sigmoid")}
-    asks_texts: ClassVar[int] = 2
+    asks_trained: ClassVar[bool] = True
     stage: Literal["zero_shot"] = "zero_shot"
     template: str = TEMPLATE
     """The hypothesis; `{}` stands for a label."""
@@ -54,6 +56,11 @@ class ZeroShot(Stage):
         except SettingsError as error:
             raise ValueError(str(error).removeprefix("template: ")) from error
         return template
+
+    @classmethod
+    def asked_texts(cls, kind: TaskKind) -> int:
+        """A text and a hypothesis."""
+        return PAIR
 
     def title(self) -> str:
         return "zero-shot, no labels"
@@ -76,7 +83,7 @@ class ZeroShot(Stage):
     def check(self, given: Sizes, task: Task | None) -> Sizes:
         assert given.source is not None
         found = given.classifier
-        if found is None or found.texts not in (None, self.asks_texts):
+        if found is None or found.texts not in (None, PAIR):
             brings = "has no trained classifier" if found is None else "learned to classify single texts"
             raise SettingsError(
                 f"{self.word()}: the model before it ({given.source.name}) {brings}, and pairs of texts must be judged: take a model of "
@@ -93,13 +100,9 @@ class ZeroShot(Stage):
             self._check_room(hypotheses, given)
         return given
 
-    def _most(self, given: Sizes) -> int:
-        # Tokens of text and hypothesis: what is asked for, what the classifier learned with, or the model's limit.
-        return self.max_length or (given.classifier.length if given.classifier is not None else None) or given.length(None)
-
     def _check_room(self, hypotheses: Hypotheses, given: Sizes) -> None:
         assert given.source is not None
-        most, longest = self._most(given), max(len(sentence.encode()) for sentence in hypotheses.sentences)
+        most, longest = given.classifier_length(self.max_length), max(len(sentence.encode()) for sentence in hypotheses.sentences)
         if longest + MARKS >= most:  # else no vocabulary makes it too long
             tokenizer = read_tokenizer(given.source.folder / TOKENIZER)
             check_room(encoded(tokenizer, hypotheses.sentences)[1], pair_marks(tokenizer), most)
@@ -110,11 +113,12 @@ class ZeroShot(Stage):
         (measured, *_), kind = read.texts["task dev"], read.task.kind
         # As in `work`; beside the longest hypothesis least of a text is read.
         asked = round(max(measured.lengths(self.hypotheses(read.task).sentences))) + read.special + 1
-        return LongTexts(kind, self.form(kind), self._most(given), "cut", None, None, template=True).notes(read, asked)
+        most = given.classifier_length(self.max_length)
+        return LongTexts(kind, self.form(kind), most, "cut", None, None, template=True).notes(read, asked)
 
     def work(self, given: Sizes, reads: Reads) -> Work:
         assert reads.task is not None
-        tokens, most = 0.0, self._most(given)
+        tokens, most = 0.0, given.classifier_length(self.max_length)
         for name, split in (("dev", reads.task.dev), ("test", reads.task.test)):
             measured = reads.texts[f"task {name}"][0]
             length_N = np.fromiter(measured.lengths(split.documents()), np.float64)
@@ -130,8 +134,8 @@ class ZeroShot(Stage):
         from acclimate.modeling.execution import Packed
         from acclimate.modeling.heads import load_trained_classifier
         from acclimate.modeling.longest import sequence_length
-        from acclimate.stages.trainer import forward_tokens
-        from acclimate.stages.untrained import Said, answered, stored
+        from acclimate.stages.trainer import forward_tokens, stored
+        from acclimate.stages.untrained import Said, answered
 
         assert parent is not None
         runtime, hypotheses, model = context.runtime, self.hypotheses(context.task()), load_trained_classifier(parent)
@@ -140,7 +144,7 @@ class ZeroShot(Stage):
         packed = Packed(model, runtime.fast).to(runtime.devices.device)
         asked, tokenizer = stored(context, parent, hypotheses.sentences), parent.tokenizer()
 
-        def ask(split: Split, told: Told) -> Said:
+        def ask(_: str, split: Split, told: Told) -> Said:
             texts = stored(context, parent, split.inputs[0])
             pairs = crossed(texts, asked, tokenizer, length)
             outputs = entailments(packed, pairs, hypotheses, parent.labels, micro, runtime.devices, told)

@@ -268,9 +268,9 @@ class Results:
     @cached_property
     def without_labels(self) -> frozenset[str]:
         """The recipes that answer a task of labels and have learned from none of these: the same at every budget."""
-        if not self.kind.labelled:
-            return frozenset()
-        return frozenset(recipe for stage in self.stages if stage.role == "answers" for recipe in stage.recipes)
+        own = [stage for stage in self.stages if self.kind.labelled and stage.about is None]
+        learned, answered = ({name for stage in own if stage.role == role for name in stage.recipes} for role in ("learns", "answers"))
+        return frozenset(answered - learned)
 
     def best_on_dev(self, recipes: tuple[str, ...]) -> str | None:
         """Of these recipes, the one with the best mean dev score at the largest budget."""

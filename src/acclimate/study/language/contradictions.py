@@ -184,19 +184,21 @@ def _end_of(study: "Study", name: str) -> Iterator[Mistake]:
 
 def _asked(study: "Study", name: str) -> Iterator[Mistake]:
     # The classifier that a stage asks has learned before it, in this recipe or in those that it goes on from; else the base brings it.
+    own = study.data.task
     for place, stage in enumerate(study.recipes[name].stages):
-        if not stage.asks_texts:
+        if not stage.asks_trained or own is None:
             continue
-        path = ("recipes", name, "stages", place, stage.word())
+        texts, path = stage.asked_texts(own), ("recipes", name, "stages", place, stage.word())
+        what = "pairs of texts" if texts > 1 else "single texts"
+        mend = "[finetune, {}]" if texts == own.texts() else "[finetune: {{task: NAME}}, {}] with a task of pairs under `data: tasks:`"
+        mend = f"e.g. {mend.format(stage.word())}"
         learned, start = _learned_before(study, name, place)
         task = None if learned is None else _task(study, learned.about())
         if learned is None and (start == RANDOM or isinstance(start, New)):
-            yield Mistake(path, f"asks a model that has learned pairs of texts, and random weights have not; {_learn_pairs(stage)}")
-        elif learned is not None and task is not None and task.texts() != stage.asks_texts:
+            yield Mistake(path, f"asks a model that has learned {what}, and random weights have not; {mend}")
+        elif learned is not None and task is not None and task.texts() != texts:
             of = f"the task {learned.about()}" if learned.about() is not None else "the study's task"
-            yield Mistake(
-                path, f"asks a model that has learned pairs of texts, and {of}, of the kind {task.kind}, has none; {_learn_pairs(stage)}"
-            )
+            yield Mistake(path, f"asks a model that has learned {what}, and {of}, of the kind {task.kind}, has none; {mend}")
 
 
 def _learned_before(study: "Study", name: str, place: int) -> tuple[Stage | None, object]:
@@ -211,10 +213,6 @@ def _learned_before(study: "Study", name: str, place: int) -> tuple[Stage | None
         name = base.end_of
         seen.add(name)
         stages = study.recipes[name].stages
-
-
-def _learn_pairs(stage: Stage) -> str:
-    return f"e.g. [finetune: {{task: NAME}}, {stage.word()}] with a task of pairs under `data: tasks:`"
 
 
 def _beside(study: "Study", name: str) -> Iterator[Mistake]:

@@ -100,7 +100,7 @@ def _recipe(table: StageTable, definitions: dict[str, Any]) -> dict[str, Any]:
                     _reference(EndOf),
                     _reference(New),
                     _one_of(table.baselines),
-                    *(_asking(stage, definitions[stage.__name__]) for stage in table.stages if stage.asks_texts),
+                    *(_asking(stage, definitions[stage.__name__]) for stage in table.stages if stage.asks_trained),
                     {"type": "null"},
                 ],
                 "description": _description(described["base"]),

@@ -15,7 +15,7 @@ class StageTable:
     def __init__(self, stages: Sequence[type[Stage]]) -> None:
         self.stages = tuple(stages)
         self.baselines = tuple(stage for stage in stages if stage.role == "baseline")
-        self.asking_names = tuple(stage.word() for stage in stages if stage.asks_texts)
+        self.asking_names = tuple(stage.word() for stage in stages if stage.asks_trained)
         self.names = tuple(stage.word() for stage in self.stages)
         self.baseline_names = tuple(stage.word() for stage in self.baselines)
 
