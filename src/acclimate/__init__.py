@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from acclimate.stages.prune import Prune
     from acclimate.stages.search import Search
     from acclimate.stages.tfidf import Tfidf
+    from acclimate.stages.vectors import Vectors
     from acclimate.stages.zero_shot import ZeroShot
     from acclimate.study.language.recipe import Recipe
     from acclimate.study.language.study import Study, load_study
@@ -73,6 +74,7 @@ __all__ = [
     "Tfidf",
     "TrainingError",
     "UnreadableError",
+    "Vectors",
     "ZeroShot",
     "load_predictor",
     "load_study",
@@ -111,6 +113,7 @@ _HOMES = {
     "acclimate.stages.prune": ("Prune",),
     "acclimate.stages.search": ("Search",),
     "acclimate.stages.tfidf": ("Tfidf",),
+    "acclimate.stages.vectors": ("Vectors",),
     "acclimate.stages.zero_shot": ("ZeroShot",),
     "acclimate.study.language.recipe": ("Recipe",),
     "acclimate.study.language.study": ("Study", "load_study"),

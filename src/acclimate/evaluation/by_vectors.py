@@ -10,14 +10,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from acclimate.modeling.embedding_form import Side
 from acclimate.modeling.vector_heads import Cosine, VectorHead, Vectors, logistic, nearest
 from acclimate.tasks.kind import Form
 from acclimate.tasks.task import Task
 
-Side = Literal["query", "document"] | None
-"""Which of two things that are searched and found a text is; None where there is no such difference."""
-Encode = Callable[[Sequence[str], Side], Vectors]
-"""[N, D] float32, a vector a text."""
+Encode = Callable[[Sequence[str], Side | None], Vectors]
+"""[N, D] float32, a vector a text; the side says which of two things that are searched and found it is, None where they are alike."""
 Classifier = Literal["logistic", "knn"]
 EMBEDDING: Form = "embedding"
 
@@ -86,7 +85,7 @@ def fitted(
     return ByVectors(form, best, outputs, best.outputs(*test), {"strength": strength}, log)
 
 
-def encoded_columns(columns: Sequence[Sequence[str]], encode: Encode, side: Side = None) -> tuple[NDArray[Any], ...]:
+def encoded_columns(columns: Sequence[Sequence[str]], encode: Encode, side: Side | None = None) -> tuple[NDArray[Any], ...]:
     """[N, D] of each column of texts; every text is encoded once, however often it stands in them."""
     place = _places(text for column in columns for text in column)
     vectors = encode(list(place), side)

@@ -15,11 +15,13 @@ from acclimate.evaluation.stated import stated_kind, thresholds_of
 from acclimate.evaluation.trained_folder import Model, Predictor, checked, finite_weights, model_config, refuse_one_text
 from acclimate.evaluation.transformer_predictor import TransformerPredictor
 from acclimate.evaluation.unread import Unread
+from acclimate.evaluation.vector_predictor import VectorPredictor
 from acclimate.evaluation.zero_shot_predictor import ZeroShotPredictor, hypotheses_of
 from acclimate.modeling.base_files import CONFIG
 from acclimate.modeling.baselines.table import BASELINES, load_baseline
 from acclimate.modeling.label_words import Cloze
 from acclimate.modeling.links import PROBLEMS, ProblemType
+from acclimate.modeling.vector_heads import read_head
 from acclimate.tasks.kind import Link
 from acclimate.tasks.thresholds import Thresholds
 
@@ -48,6 +50,8 @@ def load_predictor(folder: Path | str, max_tokens: int = 8192, baselines: Mappin
 
 
 def _loaded(folder: Path, max_tokens: int, baseline: Any) -> Model:
+    if baseline is None and (kept := read_head(folder)) is not None:
+        return VectorPredictor(folder, max_tokens, *kept)
     if baseline is None:
         cloze = Cloze.read(model_config(folder), str(folder / CONFIG))
         return TransformerPredictor(folder, max_tokens) if cloze is None else ClozePredictor(folder, max_tokens, cloze)

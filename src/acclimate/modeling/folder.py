@@ -29,6 +29,7 @@ from acclimate.modeling.base_files import (
     TEMPLATE,
     THRESHOLDS,
     TOKENIZER,
+    VECTORS,
     WEIGHTS,
     ZERO_SHOT,
     is_tagger,
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 HEAD = "acclimate_head"  # in config.json: the settings of a deeper head
 CARRIED = "carried."
 """Two heads may share names: of those, what was not trained last is kept as `carried.<kind>.<name>`."""
-ANSWERING = (HEAD, KIND, THRESHOLDS, ZERO_SHOT, TEMPLATE, FORM, STRIDE, POOL)
+ANSWERING = (HEAD, KIND, THRESHOLDS, ZERO_SHOT, TEMPLATE, FORM, STRIDE, POOL, VECTORS)
 """What config.json says of how a model answers, besides its labels: it goes where another answers."""
 LEARNT: tuple[Kind, ...] = ("classifier", "tagger")
 """The kinds that learn from labels. A folder has the head of one of them, for these share names; where one was learnt, another goes."""

@@ -18,6 +18,7 @@ from acclimate.stages.searching import Searching
 from acclimate.stages.selecting import Selecting
 from acclimate.stages.start import Start
 from acclimate.stages.tfidf import Tfidf
+from acclimate.stages.vectors import Vectors
 from acclimate.stages.zero_shot import ZeroShot
 
 __all__ = ["BASELINES", "BASES", "STAGES", "Cut", "Measure", "Searching", "Selecting", "Start"]
@@ -32,6 +33,7 @@ STAGES: tuple[type[Stage], ...] = (
     ZeroShot,
     Prompt,
     AsIs,
+    Vectors,
     Majority,
     Tfidf,
     Bilstm,

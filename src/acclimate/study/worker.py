@@ -16,7 +16,7 @@ from acclimate.data.corpus import changed
 from acclimate.errors import AcclimateError, Interrupted
 from acclimate.files import read_json, write_json, write_text
 from acclimate.locks import Patience
-from acclimate.modeling.base_files import CONFIG, KIND, TEMPLATE, THRESHOLDS
+from acclimate.modeling.base_files import CONFIG, KIND, TEMPLATE, THRESHOLDS, VECTORS
 from acclimate.modeling.fast_paths import FastPaths
 from acclimate.randomness import seed_of
 from acclimate.stages.trials import FOUND
@@ -151,8 +151,8 @@ class Worker:
         # A trained model's folder must tell by itself how it is judged.
         task, config = self._data.task_called(node.stage.about()), output / "model" / CONFIG
         if task is not None and node.stage.serves and config.is_file():
-            # What fills masks could as well be asked for every token of a text, and its class does not tell.
-            told = task.kind.traced or TEMPLATE in read_json(config)
+            # What fills masks could as well be asked for every token of a text, and its class does not tell; so with vectors.
+            told = task.kind.traced or not {TEMPLATE, VECTORS}.isdisjoint(read_json(config))
             facts: dict[str, Any] = {KIND: task.kind.kind} if told else {}
             facts |= {THRESHOLDS: [*thresholds.values()]} if thresholds else {}
             if facts:

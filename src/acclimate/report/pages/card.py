@@ -15,11 +15,11 @@ from acclimate.data.windows import usual_stride
 from acclimate.evaluation.pooling import POOLS
 from acclimate.files import read_json, write_text
 from acclimate.inert import one_line
-from acclimate.modeling.base_files import CONFIG, MAX_LENGTH, POOL, STRIDE, TEMPLATE, THRESHOLDS
+from acclimate.modeling.base_files import CONFIG, MAX_LENGTH, POOL, STRIDE, TEMPLATE, THRESHOLDS, VECTORS
 from acclimate.modeling.hypotheses import Hypotheses
 from acclimate.modeling.label_words import Cloze
 from acclimate.modeling.links import PROBLEM_TYPE
-from acclimate.report.pages import cloze_use, long_text_use, markdown, zero_shot_use
+from acclimate.report.pages import cloze_use, long_text_use, markdown, vectors_use, zero_shot_use
 from acclimate.report.pages.front_matter import front_matter, hub_scores
 from acclimate.report.pages.markdown import bullets, escaped, named, plain
 from acclimate.report.results.chain import Chain
@@ -64,6 +64,8 @@ def write_card(model: Path, chain: Chain, role: str = "") -> Path:
         chain = _used(chain, zero_shot_use.told_of(hypotheses, length))
     elif Cloze.read(config, str(model / CONFIG)) is not None:
         chain = _used(chain, cloze_use.told_of(config[TEMPLATE], length))
+    elif isinstance(config.get(VECTORS), dict):
+        chain = _used(chain, vectors_use.told_of(config[VECTORS], chain.results.kind.card.own_use))
     elif config.get(POOL) in POOLS and length is not None:
         problem = config.get(PROBLEM_TYPE) or "single_label_classification"
         chain = _used(chain, long_text_use.told_of(config[POOL], int(config.get(STRIDE, usual_stride(length))), length, problem))

@@ -110,6 +110,7 @@ class StageFact:
     notes: tuple[str, ...]
     cost: Mapping[str, Any]
     role: str = ""  # what it is to its recipes: `stages.base.Role`
+    reads: tuple[str, ...] = ()  # of the data; empty where the files are older
     title: str = ""
     does: str = ""  # the title without whose it is
     parent: str | None = None  # the key of the stage it starts from
@@ -118,6 +119,11 @@ class StageFact:
     about: str | None = None  # the task that it learned, by name; None: the study's
     runs: int = 0  # that it is part of
     settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def learned(self) -> bool:
+        """Whether it learned from labels: what answers by vectors fits a classifier to some tasks, and nothing to others."""
+        return self.role == "learns" or ("labels" in self.reads and self.metrics.get("learned_from") != 0)
 
 
 @dataclass(frozen=True)
@@ -269,8 +275,8 @@ class Results:
     def without_labels(self) -> frozenset[str]:
         """The recipes that answer a task of labels and have learned from none of these: the same at every budget."""
         own = [stage for stage in self.stages if self.kind.labelled and stage.about is None]
-        learned, answered = ({name for stage in own if stage.role == role for name in stage.recipes} for role in ("learns", "answers"))
-        return frozenset(answered - learned)
+        answered = {name for stage in own if stage.role == "answers" for name in stage.recipes}
+        return frozenset(answered.difference(*(stage.recipes for stage in own if stage.learned)))
 
     def best_on_dev(self, recipes: tuple[str, ...]) -> str | None:
         """Of these recipes, the one with the best mean dev score at the largest budget."""
@@ -415,6 +421,7 @@ def _stage(row: dict[str, Any]) -> StageFact:
         key=str(row.get("key", "")),
         stage=str(row["stage"]),
         role=str(row.get("role") or ROLES.get(str(row["stage"]), "")),
+        reads=tuple(map(str, row.get("reads") or ())),
         recipes=tuple(map(str, row.get("recipes") or ())),
         seed=None if row.get("seed") is None else int(row["seed"]),
         labels=None if row.get("labels") is None else str(row["labels"]),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from acclimate.files import read_json
+from acclimate.modeling.base_files import VECTORS
 from acclimate.modeling.families import family_of
 from acclimate.owned import CARD, mark_made
 
@@ -64,6 +65,6 @@ def hand_over(candidates: Sequence[Candidate], out: Path) -> Handover:
 
 
 def loads_plainly(model: Path) -> bool:
-    """Whether `AutoModelForSequenceClassification.from_pretrained` gives the trained classifier: no baseline, no deep head."""
+    """Whether `AutoModelForSequenceClassification.from_pretrained` gives the trained classifier: no baseline, no head of our own."""
     config: dict[str, Any] = read_json(model / "config.json")
-    return family_of(config).supported and config.get("acclimate_head") is None
+    return family_of(config).supported and config.get("acclimate_head") is None and VECTORS not in config
