@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from acclimate.objectives.vocabulary_loss import summed_cross_entropy
+from acclimate.objectives.vocabulary_loss import asked_of_words, summed_cross_entropy
 
 
 @pytest.mark.parametrize("scale", [1.0, 100.0])
@@ -32,3 +32,25 @@ def test_logits_that_somebody_kept_are_an_error_and_no_wrong_gradient():
     loss = summed_cross_entropy(kept, torch.tensor([0, 1, 2]))
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         loss.backward()
+
+
+@pytest.mark.parametrize("chunk", [1, 120, 10**6])
+def test_logits_in_parts_come_to_the_loss_and_gradients_of_all_at_once(chunk):
+    torch.manual_seed(0)
+    states, words, bias = torch.randn(7, 8, requires_grad=True), torch.randn(50, 8, requires_grad=True), torch.randn(50, requires_grad=True)
+    target = torch.tensor([0, 49, 3, 3, 20, 7, 1])
+    logits = states @ words.T + bias
+    expected = cross_entropy(logits, target, reduction="sum")
+    found = asked_of_words(states, words, bias, target, chunk)
+    torch.testing.assert_close(found.loss, expected)
+    assert found.right == (logits.argmax(-1) == target).sum()
+    each = (states, words, bias)
+    torch.testing.assert_close(torch.autograd.grad(found.loss * 0.5, each), torch.autograd.grad(expected * 0.5, each), rtol=1e-5, atol=1e-5)
+
+
+def test_what_is_frozen_has_no_gradient_of_words():
+    states, words, bias = torch.randn(3, 8, requires_grad=True), torch.randn(50, 8), torch.zeros(50, requires_grad=True)
+    asked_of_words(states, words, bias, torch.tensor([1, 2, 3])).loss.backward()
+    assert states.grad is not None
+    assert bias.grad is not None
+    assert words.grad is None

@@ -1,14 +1,16 @@
-"""Cross-entropy over a large vocabulary in the memory of its logits alone.
+"""Cross-entropy over a large vocabulary in the memory of its logits alone, or of a part of them.
 
 Logits of some hundred masked tokens over 30,000 words are the largest tensor of a step. Torch keeps their log-softmax beside them, and a
 gradient of the same size beside both; here the gradient is computed at once, in the place of the logits, which nobody reads again.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+CHUNK = 1 << 24  # logits that are there at once, 64 MB of float32
 
 
 def summed_cross_entropy(logits_MV: Tensor, target_M: Tensor) -> Tensor:
@@ -36,3 +38,63 @@ class _Summed(torch.autograd.Function):
         gradient: Tensor = ctx.gradient
         del ctx.gradient
         return gradient.mul_(outer), None
+
+
+class Asked(NamedTuple):
+    """What the words of a vocabulary come to for M vectors."""
+
+    loss: Tensor
+    """The sum of -log softmax(logits)[target], nats."""
+    right: Tensor
+    """How many targets have the highest logit."""
+
+
+def asked_of_words(states_MD: Tensor, words_VD: Tensor, bias_V: Tensor, target_M: Tensor, chunk: int = CHUNK) -> Asked:
+    """The summed cross-entropy of the logits `states @ words.T + bias`, of which no more than `chunk` exist at a time.
+
+    The gradient is computed on the way, as above, part by part; half precision is for the products alone.
+    """
+    loss, right = _OfWords.apply(states_MD, words_VD, bias_V, target_M, chunk)  # type: ignore[no-untyped-call]
+    return Asked(loss, right)
+
+
+class _OfWords(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, states: Tensor, words: Tensor, bias: Tensor, target: Tensor, chunk: int) -> tuple[Tensor, Tensor]:
+        kind = states.device.type
+        half = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else words.dtype
+        asked_states, asked_words, asked_bias = ctx.needs_input_grad[:3]
+        total, right = torch.zeros((), device=states.device, dtype=words.dtype), torch.zeros((), device=states.device, dtype=torch.int64)
+        to_states = torch.empty_like(states) if asked_states else None
+        to_words, to_bias = (torch.zeros_like(each) if asked else None for each, asked in ((words, asked_words), (bias, asked_bias)))
+        with torch.autocast(kind, enabled=False):
+            rounded = words.to(half)
+            step = max(1, chunk // len(words))
+            for part in (slice(begin, begin + step) for begin in range(0, len(target), step)):
+                rows, column = states[part].to(half), target[part][:, None]
+                logits = (rows @ rounded.T).to(words.dtype).add_(bias)
+                picked = logits.gather(1, column)
+                highest = logits.amax(1, keepdim=True)
+                right += (picked == highest).sum()
+                sums = logits.sub_(highest).exp_().sum(1, keepdim=True)
+                total += (highest + sums.log() - picked).sum()
+                if to_states is None and to_words is None and to_bias is None:
+                    continue
+                logits.div_(sums).scatter_add_(1, column, logits.new_full((1, 1), -1.0).expand_as(picked))
+                if to_bias is not None:
+                    to_bias += logits.sum(0)
+                slope = logits.to(half)
+                if to_states is not None:
+                    to_states[part] = (slope @ rounded).to(states.dtype)
+                if to_words is not None:
+                    to_words += slope.T @ rows
+        ctx.gradients = (to_states, to_words, to_bias)
+        ctx.mark_non_differentiable(right)
+        return total, right
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, outer: Tensor, _: Any) -> tuple[Tensor | None, ...]:
+        gradients = ctx.gradients
+        del ctx.gradients
+        return (*(each if each is None else each.mul_(outer) for each in gradients), None, None)
