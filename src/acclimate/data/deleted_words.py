@@ -2,12 +2,29 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from tokenizers import Tokenizer
 
 from acclimate.data.batches import TARGET_INDEX, Batch
 from acclimate.data.ragged import offsets_of, ranges
+from acclimate.data.tokens import word_starts
+from acclimate.errors import SettingsError
 
 WHOLE = "target_ids"
 """Among the targets of a batch: the tokens of the whole texts, one text after the other. The position of each is its sequence's first."""
+
+
+def marked_words(tokenizer: Tokenizer) -> NDArray[np.bool_]:
+    """[V] which tokens begin a word.
+
+    Raises:
+        SettingsError: the vocabulary does not tell.
+    """
+    try:
+        return word_starts(tokenizer)
+    except SettingsError as error:
+        raise SettingsError(
+            "objective: tsdae deletes words, and this model's vocabulary does not mark where words begin — simcse asks for none"
+        ) from error
 
 
 def kept_tokens(

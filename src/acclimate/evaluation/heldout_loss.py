@@ -1,6 +1,6 @@
-"""How well a masked language model knows text that it was not trained on: with fixed masks, corpus by corpus and together."""
+"""How well a model does what it is trained for on text that it was not trained on, corpus by corpus and together: with fixed masks, say."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -10,20 +10,23 @@ from torch import nn
 from acclimate.data.batches import Batch
 from acclimate.data.tokens import TokenStore
 from acclimate.data.windows import Windows
-from acclimate.evaluation.inference import masked_scores, pooled
+from acclimate.evaluation.inference import MaskedScores, masked_scores, pooled
 from acclimate.objectives.mlm import Vocabulary, heldout_batches
 from acclimate.training.devices import Devices
 
 
 @dataclass(frozen=True)
 class Heldout:
-    """Masked batches of held-out text, by corpus."""
+    """Masked batches of held-out text, by corpus; or others, which `measure` asks for something else."""
 
     batches: Mapping[str, list[Batch]]
     silent: tuple[str, ...]
     """Corpora of whose held-out text no token can be masked (all unknown to the vocabulary, say): there is nothing to ask for."""
     beside: tuple[str, ...] = ()
     """Corpora that are measured, and have no say in what all together come to."""
+    measure: Callable[[nn.Module, Sequence[Batch], Devices], MaskedScores] = masked_scores
+    unasked: str = "no token of the held-out text of {} can be masked"
+    """What is said of those that are silent."""
 
     @classmethod
     def of(
@@ -41,7 +44,7 @@ class Heldout:
 
     def score(self, model: nn.Module, devices: Devices) -> dict[str, float]:
         """`heldout_loss` and `heldout_accuracy` of all together and, as `.../<corpus>`, of each of several; a higher `score` is better."""
-        each = {name: masked_scores(model, batches, devices) for name, batches in self.batches.items()}
+        each = {name: self.measure(model, batches, devices) for name, batches in self.batches.items()}
         together = pooled(scores for name, scores in each.items() if name not in self.beside)
         measured = {"heldout_loss": together.loss, "heldout_accuracy": together.accuracy, "score": -together.loss}
         if len(each) > 1:
@@ -62,4 +65,4 @@ class Heldout:
         """What should be known of it."""
         if not self.silent:
             return []
-        return [f"no token of the held-out text of {' and '.join(self.silent)} can be masked, so nothing is measured there"]
+        return [f"{self.unasked.format(' and '.join(self.silent))}, so nothing is measured there"]

@@ -62,6 +62,8 @@ class Family:
     """Every number whose name has one of these in it is a rate of dropout."""
     attention_dropout: str = "attention_probs_dropout_prob"
     """The rate at which weights of attention are dropped."""
+    drops_by_itself: bool = True
+    """transformers drops some of it in training where config.json says nothing of dropout."""
     pooling: str = ""
     """The field that says what of a text a classifier sees, `cls` or `mean`; where there is none, the first token."""
     per_layer: tuple[str, ...] = ()
@@ -132,6 +134,13 @@ class Family:
         """Whether a classifier's head sees the mean over a text's tokens instead of its first token."""
         return bool(config.get(self.pooling) == "mean")
 
+    def drops(self, config: Mapping[str, Any]) -> bool:
+        """Whether anything below its heads is dropped in training."""
+        heads = ("class", "pool", "qa_", "summary")
+        rates = {name: rate for name, rate in config.items() if any(word in name for word in self.dropout_words)}
+        said = [rate for name, rate in rates.items() if isinstance(rate, int | float) and not any(head in name for head in heads)]
+        return any(said) if said else self.drops_by_itself
+
     def with_layers(self, config: Mapping[str, Any], count: int) -> dict[str, Any]:
         """This config.json with so many layers."""
         usual = "num_hidden_layers"  # which transformers reads everywhere
@@ -196,6 +205,7 @@ FAMILIES = (
     replace(
         _BERT,
         model_type="albert",
+        drops_by_itself=False,
         sizes={
             "hidden_size": 4096, "num_hidden_layers": 12, "num_attention_heads": 64, "intermediate_size": 16384,
             "max_position_embeddings": 512, "vocab_size": 30000, "embedding_size": 128,
@@ -242,6 +252,7 @@ FAMILIES = (
     replace(
         _BERT,
         model_type="modernbert",
+        drops_by_itself=False,
         sizes={**_BERT.sizes, "num_hidden_layers": 22, "intermediate_size": 1152, "max_position_embeddings": 8192, "vocab_size": 50368},
         attention_dropout="attention_dropout",
         pooling="classifier_pooling",

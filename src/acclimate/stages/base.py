@@ -202,6 +202,10 @@ class Stage(Searchable):
         """The task that it learns or answers, by its name among `data: tasks:`; None: the study's."""
         return None
 
+    def teaches_words(self) -> bool:
+        """Whether the model that it leaves has just learned to predict words, by a head of its own for them."""
+        return self.role == "pretrains"
+
     def own_code(self) -> tuple[str, ...]:
         """Functions of the user's own that it calls, as `module:function`: whoever runs it must allow that."""
         return ()

@@ -1,49 +1,48 @@
-"""Continued pretraining by masked language modelling on the domain's or the task's text (Gururangan et al. 2020: DAPT, TAPT)."""
+"""Pretraining on the text of the domain or the task: on masked words (Gururangan et al. 2020: DAPT, TAPT), or for vectors of texts."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from acclimate.data.batches import RampedOrder
 from acclimate.data.corpus import Corpus
+from acclimate.data.deleted_words import marked_words
 from acclimate.data.mixture import Mixture, in_words, reads_of, shares
 from acclimate.data.tokens import word_starts
-from acclimate.data.unknown import nothing_to_mask, unknown_words
-from acclimate.errors import DataError, SettingsError
+from acclimate.errors import SettingsError
 from acclimate.files import digest_json
 from acclimate.modeling.base_files import NEW_FROM, TOKENIZER, read_tokenizer
 from acclimate.modeling.families import MASK_RATES
 from acclimate.modeling.longest import LONGEST_DEFAULT
-from acclimate.randomness import seed_of
 from acclimate.settings import MOST_EPOCHS
 from acclimate.stages.base import Context, Outcome, Role, Stage
-from acclimate.stages.pace import Course, EncoderPace
+from acclimate.stages.pace import EncoderPace
 from acclimate.stages.planned import Reads, Sizes, Work
-from acclimate.stages.pretraining_steps import RAMP_PARTS, Steps
+from acclimate.stages.pretraining_steps import RAMP_PARTS
 from acclimate.stages.pretraining_work import notes_of, work_of
+from acclimate.stages.without_labels import WithoutLabels, check_dropout
 from acclimate.tasks.opened import Data
 from acclimate.tasks.split import with_groups
 from acclimate.tasks.task import Task
 
 if TYPE_CHECKING:
     from acclimate.modeling.folder import ModelFolder
-    from acclimate.objectives.mlm import MaskedText
-    from acclimate.stages.pretraining_text import PretrainingText
-    from acclimate.stages.trainer import EncoderTrainer
 
 
 GENERAL = "general"  # the corpus that is replayed
 EPOCHS, TASK_EPOCHS = 1.0, 10.0  # where nothing is said
 
 
-class Pretrain(EncoderPace, Stage):
-    """Continue pretraining with masked language modelling on unlabelled text."""
+class Pretrain(WithoutLabels, EncoderPace, Stage):
+    """Continue pretraining on unlabelled text: to predict masked words, or (`objective`) for vectors of texts."""
 
     version: ClassVar[int] = 7
-    silent: ClassVar[Mapping[str, Any]] = {"new_rows_first": 0.0, "replay": 0.0, "order": "mixed", "masking": None, "mask_rate_end": None}
+    silent: ClassVar[Mapping[str, Any]] = {
+        "new_rows_first": 0.0, "replay": 0.0, "order": "mixed", "masking": None, "mask_rate_end": None,
+        "objective": "mlm", "texts": None, "pooling": None, "delete": None, "temperature": None,
+    }  # fmt: skip
     role: ClassVar[Role] = "pretrains"
     stage: Literal["pretrain"] = "pretrain"
     corpus: Mixture = "domain"
@@ -120,7 +119,11 @@ class Pretrain(EncoderPace, Stage):
         return self.order != "mixed"
 
     def title(self) -> str:
-        return f"{self.word()} on {in_words(self.corpus)}" + (f", replay {self.replay:g}" if self.replay else "")
+        by = "" if self.masks else f" by {self.objective}"
+        return f"{self.word()}{by} on {in_words(self.corpus)}" + (f", replay {self.replay:g}" if self.replay else "")
+
+    def teaches_words(self) -> bool:
+        return self.masks
 
     def reads(self) -> tuple[str, ...]:
         return (*reads_of(self.corpus), *(f"{split} text" for split in self.include), *self.replays())
@@ -137,14 +140,14 @@ class Pretrain(EncoderPace, Stage):
 
     def keyed(self) -> dict[str, Any]:
         # `seeds` only chooses seeds, which stand in the key themselves; words are masked however that is said.
-        apart = ("seeds", "masking") if self.masking != "spans" else ("seeds",)
+        apart = {"seeds", *self.others_own(), *(() if self.masking == "spans" else ("masking",))}
         settings = {name: value for name, value in super().keyed().items() if name not in apart}
+        masks = {"mask_rate": self.mask_rate or MASK_RATES, "whole_word": self.whole_word or self.masking == "words"}
         return settings | {
             "epochs": None if self.tokens is not None else self.passes(),
-            "mask_rate": self.mask_rate or MASK_RATES,
             "max_length": self.max_length or LONGEST_DEFAULT,
             "ramp_parts": RAMP_PARTS if self.batch_ramp else None,
-            "whole_word": self.whole_word or self.masking == "words",
+            **(masks if self.masks else self.keyed_objective()),
             # The order of a mapping is no part of a key.
             **({"in_turn": list(shares(self.corpus))} if self.in_turn else {}),
         }
@@ -179,12 +182,17 @@ class Pretrain(EncoderPace, Stage):
                 "two pretrainings read the same corpus and hold out different parts of it: the second would be "
                 "judged on what the first has learned; give both the same heldout_share and heldout_tokens"
             )
-        return replace(given, pretrained=True, heldout={**given.heldout, **held})
+        if self.objective == "simcse":
+            check_dropout(given, self.dropout)
+        return replace(given, pretrained=given.pretrained or self.masks, heldout={**given.heldout, **held})
 
     def check_texts(self, given: Sizes, reads: Callable[[], Reads]) -> None:
         if self.whole_word or self.masking in ("words", "spans"):
             assert given.source is not None
             word_starts(read_tokenizer(given.source.folder / TOKENIZER))  # which refuses vocabularies that do not mark them
+        if self.objective == "tsdae":
+            assert given.source is not None
+            marked_words(read_tokenizer(given.source.folder / TOKENIZER))
 
     def work(self, given: Sizes, reads: Reads) -> Work:
         return work_of(self, given, reads)
@@ -193,93 +201,12 @@ class Pretrain(EncoderPace, Stage):
         return tuple(notes_of(self, given, reads())) if self.replay else ()
 
     def run(self, parent: "ModelFolder | None", context: Context) -> Outcome:
-        from acclimate.evaluation.heldout_loss import Heldout
-        from acclimate.modeling.heads import load_mlm
-        from acclimate.modeling.longest import sequence_length
-        from acclimate.objectives.mlm import MaskedText, Vocabulary
-        from acclimate.stages.new_rows import fit_rows_first, watch_new_rows
-        from acclimate.stages.pretraining_kept import Before
-        from acclimate.stages.pretraining_text import read_text
-        from acclimate.stages.trainer import EncoderTrainer
-
         assert parent is not None
-        words = Vocabulary.of(parent.tokenizer(), self.whole_word or self.masking == "words", self.masking == "spans")
-        length, special = sequence_length(self.max_length, parent), len(words.prefix) + len(words.suffix)
-        corpora, held = self.documents(context.data), (self.heldout_share, self.heldout_tokens)
-        text = read_text(corpora, self.shares(), parent, context, length - special, *held).replaying(self.replays(), self.replay)
-        lengths = text.lengths(special)
-        rate = self.mask_rate or MASK_RATES.get(parent.config["model_type"], MASK_RATES["others"])
-
-        def masked(seed: int) -> tuple[MaskedText, Steps]:
-            steps = Steps.of(self, lengths, length, seed)
-            return MaskedText(text.store, text.training, steps.order, words, rate, seed, self.mask_rate_end, steps.steps), steps
-
-        objective, planned = masked(context.seed)
-        model, fresh = load_mlm(parent, context.seed, self.dropout)
-        rows_moved = watch_new_rows(model, parent)
-        with EncoderTrainer.of(context, parent, model, self, masked_share=max(rate, self.mask_rate_end or 0)) as trainer:
-            heldout = Heldout.of(text.store, text.heldout, words, trainer.micro, self.replays())
-            trainer.notes += [*self._notes(planned, text), *text.notes(), *heldout.notes()]
-            if fresh:
-                # In an order of its own: the training proper begins with texts and masks that the head has not just seen.
-                self._train_head(trainer, masked(seed_of(context.seed, "head alone"))[0], planned.steps)
-            judge, before = heldout.judge(trainer.devices), Before(trainer, heldout)
-            every = self.evaluate_every(planned.steps, planned.tokens, heldout.tokens)
-            # Text that is still to come is not left unread because that before it teaches nothing.
-            patience_from = planned.last_begins + every * (self.patience or 0) if self.in_turn else 0
-            course = Course(planned.steps, every, self.patience, patience_from)
-            if self.new_rows_first:
-                result = fit_rows_first(trainer, parent, objective, judge, course, self.new_rows_first)
-            else:
-                result = trainer.fit(objective, judge, course)
-            if result.passed_over == result.steps:
-                raise DataError(nothing_to_mask(in_words(self.corpus)))
-            best = before.best(result)
-            trainer.notes += before.notes(result)
-            text = text.after(planned.order, special, result.tokens)
-            trainer.notes += text.replayed(self.replays())
-            trainer.save()
-        metrics = {
-            "heldout_loss_before": before.loss,
-            "heldout_loss_after": best.get("heldout_loss"),
-            "heldout_accuracy": best.get("heldout_accuracy"),
-            "heldout_tokens": heldout.tokens,
-            **text.measured(best, heldout.batches.keys()),
-            "windows": len(text.training),
-            "steps_passed_over": result.passed_over,
-            **result.measured(),
-            **before.kept(result),
-            "tokens": trainer.tokens,
-            "micro_tokens": trainer.micro,
-            "epochs": round(result.tokens / planned.epoch, 3),
-            "fresh_mlm_head": fresh,
-            **rows_moved(),
-        }
-        return trainer.outcome(
-            metrics, trainer.flops(float(text.training.length.mean()) + special, masked_share=(rate + (self.mask_rate_end or rate)) / 2)
-        )
-
-    def _train_head(self, trainer: "EncoderTrainer", objective: "MaskedText", steps: int) -> None:
-        """Train a fresh head alone, before a training of so many steps: through random weights nothing but noise would reach the body."""
-        alone = max(1, round(steps * self.head_warmup)) if self.head_warmup else 0
-        trainer.notes.append(
-            f"the base has no MLM head: a fresh one, tied to its embeddings, was trained alone for {alone} steps first; "
-            "the held-out loss before is measured after that"
-        )
-        if alone:
-            trainer.model.base_model.requires_grad_(False)
-            pace = self.model_copy(update={"lr": self.head_lr, "schedule": "linear"})
-            trainer.fit(objective, None, Course(alone, alone), "head", pace)
-            trainer.model.requires_grad_(True)
-
-    def _notes(self, planned: "Steps", text: "PretrainingText") -> Iterator[str]:
-        """What should be known of what is read."""
-        if self.batch_ramp and not isinstance(planned.order, RampedOrder):
-            yield "batches did not grow: batch_tokens hold a single window of the longest"
-        if self.include:
-            yield f"the text of {' and '.join(self.include)} was read in pretraining, as asked"
-        if told := unknown_words({repr(name): facts["unknown_share"] for name, facts in text.facts.items()}):
-            yield told
+        if self.masks:
+            from acclimate.stages.pretraining_masks import pretrain_masks as pretrain
+        else:
+            from acclimate.stages.pretraining_vectors import pretrain_vectors as pretrain
+        return pretrain(self, parent, context)
 
     def documents(self, data: Data) -> dict[str, Corpus]:
         """The corpora this stage reads, by name, with the texts of dev or test only where the settings ask for them."""

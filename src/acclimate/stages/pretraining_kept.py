@@ -1,21 +1,49 @@
-"""Whether a pretraining gained anything: the best of its weights against those from before it, by the same held-out text and masks."""
+"""A fresh head learns alone first; and whether a pretraining gained anything: its best weights against those from before it."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from torch import nn
+
 from acclimate.evaluation.heldout_loss import Heldout
+from acclimate.stages.pace import Course
 from acclimate.training.checkpoint import Checkpoints
-from acclimate.training.loop import TrainResult
+from acclimate.training.loop import Objective, TrainResult
 
 if TYPE_CHECKING:
+    from acclimate.stages.pretrain import Pretrain
+    from acclimate.stages.pretraining_steps import Steps
     from acclimate.stages.trainer import Trainer
+
+
+def learn_alone(stage: "Pretrain", trainer: "Trainer", body: nn.Module, objective: Objective, steps: int) -> int:
+    """Train what is over a frozen `body` alone, before a training of so many steps; says in how many.
+
+    Through random weights nothing but noise would reach the body.
+    """
+    alone = max(1, round(steps * stage.head_warmup)) if stage.head_warmup else 0
+    if alone:
+        body.requires_grad_(False)
+        pace = stage.model_copy(update={"lr": stage.head_lr, "schedule": "linear"})
+        trainer.fit(objective, None, Course(alone, alone), "head", pace)
+        body.requires_grad_(True)
+    return alone
+
+
+def course_of(stage: "Pretrain", planned: "Steps", heldout: Heldout) -> Course:
+    """How long the training proper is, and how often it is judged."""
+    every = stage.evaluate_every(planned.steps, planned.tokens, heldout.tokens)
+    # Text that is still to come is not left unread because that before it teaches nothing.
+    patience_from = planned.last_begins + every * (stage.patience or 0) if stage.in_turn else 0
+    return Course(planned.steps, every, stage.patience, patience_from)
 
 
 class Before:
     """The model as it stands when the training proper begins; a fresh head has been trained alone by then."""
 
-    def __init__(self, trainer: "Trainer", heldout: Heldout) -> None:
-        self._trainer, self._heldout = trainer, heldout
+    def __init__(self, trainer: "Trainer", heldout: Heldout, unasked: str = "no token of their batches can be masked") -> None:
+        """`unasked` says why a step may be passed over."""
+        self._trainer, self._heldout, self._unasked = trainer, heldout, unasked
         self._kept = Checkpoints(trainer.context.work / "before")
         self.loss: float | None = None
         """Held-out, nats a masked token; None where there is nothing to judge by."""
@@ -49,7 +77,7 @@ class Before:
     def notes(self, result: TrainResult) -> Iterator[str]:
         """What should be known of how it ended."""
         if result.passed_over:
-            yield f"{result.passed_over:,} of {result.steps:,} steps were passed over: no token of their batches can be masked"
+            yield f"{result.passed_over:,} of {result.steps:,} steps were passed over: {self._unasked}"
         if self.is_better(result):
             assert result.best_score is not None
             yield (

@@ -1,19 +1,20 @@
 """What a pretraining reads: the windows of one corpus or a mixture of several, a part of each held out."""
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
+from acclimate.data.batches import RampedOrder
 from acclimate.data.corpus import Corpus
 from acclimate.data.held_out import Stretches, hold_out, take
 from acclimate.data.in_turn import Stepwise
 from acclimate.data.ragged import IntArray
 from acclimate.data.sentences import LEAST_WORDS
 from acclimate.data.tokens import TokenStore
-from acclimate.data.unknown import unknown_id
+from acclimate.data.unknown import unknown_id, unknown_words
 from acclimate.data.unshared import Divided, LeftOut, unshared
 from acclimate.data.windows import Windows, within
 from acclimate.errors import DataError
@@ -22,6 +23,10 @@ from acclimate.randomness import generator
 from acclimate.stages.base import Context
 from acclimate.tasks.grouping import numbered
 from acclimate.tasks.metrics.texts import UNREAD_BITS
+
+if TYPE_CHECKING:
+    from acclimate.stages.pretrain import Pretrain
+    from acclimate.stages.pretraining_steps import Steps
 
 
 class Sizes(NamedTuple):
@@ -58,7 +63,7 @@ class PretrainingText:
     read since they share a sentence with held-out text, of `left_out_documents`, `unknown_tokens` and `unknown_share` of all its tokens;
     special tokens not counted."""
     sizes: dict[str, "Sizes"]
-    """By corpus."""
+    """By corpus; none where the loss is not one of masked tokens."""
     windows: dict[str, int]
     """How many of those that are read belong to each corpus, in the order in which they stand there."""
 
@@ -120,20 +125,23 @@ class PretrainingText:
             loss = evaluation.get(f"heldout_loss{which}") if name in of else None
             found[name] = dict(facts)
             if loss is not None:
-                found[name] |= {
-                    "heldout_loss": loss,
-                    "heldout_accuracy": evaluation[f"heldout_accuracy{which}"],
-                    "bits_per_byte": self.sizes[name].bits_per_byte(loss),
-                }
+                found[name] |= {"heldout_loss": loss, "heldout_accuracy": evaluation[f"heldout_accuracy{which}"]}
+                found[name] |= {"bits_per_byte": self.sizes[name].bits_per_byte(loss)} if name in self.sizes else {}
         store = self.store
         whole = {"corpus_documents": store.documents, "corpus_tokens": store.total, "unknown_share": store.unknown_share}
         return {"corpora": found, **whole}
 
 
+def whole(_: str, stretches: Stretches) -> Stretches:
+    """Documents are not cut but where a window ends."""
+    return stretches
+
+
 def read_text(
-    corpora: dict[str, Corpus], shares: dict[str, float], parent: ModelFolder, context: Context, room: int, heldout: float, most: int
-) -> PretrainingText:
-    """The text of `corpora` in the parent's vocabulary, in windows of at most `room` tokens.
+    corpora: dict[str, Corpus], shares: dict[str, float], parent: ModelFolder, context: Context, room: int, heldout: float, most: int,
+    cut: Callable[[str, Stretches], Stretches] = whole,
+) -> PretrainingText:  # fmt: skip
+    """The text of `corpora` in the parent's vocabulary, in windows of at most `room` tokens, none across where `cut` cuts a corpus.
 
     `shares` says how often a corpus is read in an epoch. Of each corpus the share `heldout` is held out, at most `most` tokens, in whole
     groups where documents belong together: which text that is depends on the corpus alone, so it is the same in every mixture, and no later
@@ -151,7 +159,7 @@ def read_text(
     windows: dict[str, int] = {}
     begin = 0
     for name, part in parts.items():
-        store, kept, out = part.store, within(*part.read, room), within(*part.held, room)
+        store, kept, out = part.store, within(*cut(name, part.read), room), within(*cut(name, part.held), room)
         read = _repeated(kept, shares[name], name)
         if len(kept) and not len(read):
             raise DataError(f"corpus: nothing of {name!r} would be read: {shares[name]:g} of its {len(kept)} windows is less than one")
@@ -171,14 +179,24 @@ def read_text(
             "unknown_share": store.unknown_share,
         }
         begin += store.total
-    whole = Windows(np.concatenate([each.start for each in training]), np.concatenate([each.length for each in training]), 0, 0)
+    every = Windows(np.concatenate([each.start for each in training]), np.concatenate([each.length for each in training]), 0, 0)
     # Where a vocabulary drops what it does not know there is no token for it among the others.
     unknown = 0 if unknown_id(parent.tokenizer()) is None else 1
     sizes = {
         name: Sizes(part.store.total - unknown * part.store.unknown, part.store.bytes, part.store.unknown_bytes)
         for name, part in parts.items()
     }
-    return PretrainingText(joined, whole, held, facts, sizes, windows)
+    return PretrainingText(joined, every, held, facts, sizes, windows)
+
+
+def notes_on(stage: "Pretrain", planned: "Steps", text: PretrainingText) -> Iterator[str]:
+    """What should be known of what is read."""
+    if stage.batch_ramp and not isinstance(planned.order, RampedOrder):
+        yield "batches did not grow: batch_tokens hold a single window of the longest"
+    if stage.include:
+        yield f"the text of {' and '.join(stage.include)} was read in pretraining, as asked"
+    if told := unknown_words({repr(name): facts["unknown_share"] for name, facts in text.facts.items()}):
+        yield told
 
 
 def _divided(corpus: Corpus, parent: ModelFolder, context: Context, heldout: float, most: int) -> Divided:

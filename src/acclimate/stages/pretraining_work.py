@@ -3,8 +3,11 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from acclimate.data.cut_texts import begins_of
+from acclimate.data.sample import Measured
 from acclimate.stages.planned import Reads, Sizes, Work
 from acclimate.stages.pretraining_steps import own_tokens, planned_tokens
+from acclimate.stages.without_labels import DELETE
 
 if TYPE_CHECKING:
     from acclimate.stages.pretrain import Pretrain
@@ -16,10 +19,17 @@ def _read(stage: "Pretrain", given: Sizes, reads: Reads) -> dict[str, float]:
     for name in stage.shares():
         texts = reads.texts[name]
         tokens = sum(each.tokens for each in texts)
-        windows = sum(each.windows(max(1, given.length(stage.max_length) - reads.special)) for each in texts)
+        room = max(1, given.length(stage.max_length) - reads.special)
+        windows = sum(max(each.windows(room), 0.0 if stage.masks else _texts(stage, each)) for each in texts)
         held = min(stage.heldout_tokens, stage.heldout_share * tokens)
         found[name] = (tokens + reads.special * windows) * (1 - held / max(tokens, 1.0))
     return found
+
+
+def _texts(stage: "Pretrain", text: Measured) -> float:
+    """How many texts documents are cut into."""
+    found = sum(len(list(begins_of(each, stage.texts or "sentences"))) for each in text.sample.texts)
+    return found * text.sample.characters / max(1, sum(map(len, text.sample.texts)))
 
 
 def _tokens(stage: "Pretrain", given: Sizes, read: dict[str, float]) -> tuple[float, float]:
@@ -34,19 +44,29 @@ def work_of(stage: "Pretrain", given: Sizes, reads: Reads) -> Work:
     texts = [each for name in stage.shares() for each in reads.texts[name]]
     stored = sum(wide * each.tokens + 8 * each.sample.documents for each in texts)  # bytes of the text in the cache
     trained, warm = _tokens(stage, given, _read(stage, given, reads))
-    if not given.fresh_head or not stage.head_warmup:
+    if not (given.fresh_head if stage.masks else stage.objective == "tsdae") or not stage.head_warmup:
         warm = 0.0
-    rate = stage.mask_rate or given.family.mask_rate
-    head = (rate + (stage.mask_rate_end or rate)) / 2 * given.entries * given.hidden
+    body, head = _parameters(stage, given)
     assert given.source is not None
     return Work(
         given.bytes,
         tokens=round(trained + warm),
         # A fresh head learns alone first: the body runs forward only.
-        operations=6 * (given.body + head) * trained + (2 * given.body + 6 * head) * warm,
+        operations=6 * (body + head) * trained + (2 * body + 6 * head) * warm,
         cache_bytes=round(stored * (2 if len(stage.shares()) > 1 else 1)),  # several corpora are also kept as one
         cache_key=("tokens", given.source.digest, given.entries, reads.fingerprints),
     )
+
+
+def _parameters(stage: "Pretrain", given: Sizes) -> tuple[float, float]:
+    """That a token of a text goes through on average: of the encoder, and of what is over it."""
+    if stage.objective == "simcse":
+        return 2.0 * given.body, 0.0  # each text twice
+    if stage.objective == "tsdae":
+        # A layer has attention to itself, to the vector, and its wide part; the encoder sees the words that stay.
+        return (1 - (stage.delete or DELETE)) * given.body, given.entries * given.hidden + 16.0 * given.hidden**2
+    rate = stage.mask_rate or given.family.mask_rate
+    return given.body, (rate + (stage.mask_rate_end or rate)) / 2 * given.entries * given.hidden
 
 
 def notes_of(stage: "Pretrain", given: Sizes, reads: Reads) -> Iterator[str]:

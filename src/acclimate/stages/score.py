@@ -41,7 +41,7 @@ class Score(Stage):
         if given.fresh_head:
             raise SettingsError(
                 f"score: {given.source.name} has no head for masked language modelling, so there is nothing to predict words with; "
-                "`pretrain` before `score` trains one"
+                "`pretrain` before `score` trains one (by masks, as it does where nothing else is said)"
             )
         check_length(self.max_length, given.config)
         return given

@@ -15,7 +15,7 @@ def with_task(study: Study) -> tuple[Study, str | None]:
     are judged at their end.
 
     Raises:
-        SettingsError: no recipe answers the task, or there is none and no recipe is pretrained: nothing can be compared.
+        SettingsError: no recipe answers the task, or there is none and none learns to predict words: nothing can be compared.
     """
     task = study.data.task
     if task is not None and all(recipe.answers for recipe in study.compared.values()):
@@ -25,19 +25,23 @@ def with_task(study: Study) -> tuple[Study, str | None]:
         raise SettingsError(f"no recipe answers the task; {ends}; by text alone models are compared where no recipe reads the task")
     kind = next((kind for kind in study.kinds if kind.model_fields["kind"].default == KIND), None)
     score = next((stage for stage in study.table.stages if stage.word() == STAGE), None)
-    stages = (stage for recipe in study.recipes.values() for stage in recipe.stages if stage.role == "pretrains")
+    stages = (stage for recipe in study.recipes.values() for stage in recipe.stages if stage.teaches_words())
     read = dict.fromkeys(name for stage in stages for name in stage.reads() if name not in stage.replays())
     corpora = tuple(dict.fromkeys(source for name in read for source in study.data.sources(name)))
     if kind is None or score is None or not corpora:
+        some = any(stage.role == "pretrains" for recipe in study.recipes.values() for stage in recipe.stages)
+        why = "no recipe learns to predict words" if some else "no recipe is pretrained"
         raise SettingsError(
-            "there is no `task`, and no recipe is pretrained, so there is nothing by which recipes could be compared: name a `task`; "
+            f"there is no `task`, and {why}, so there is nothing by which recipes could be compared: name a `task`; "
             "a single model is made by `acclimate prune` or `acclimate pretrain`"
         )
 
     def judged(name: str, recipe: Recipe) -> Recipe:
-        roles = [stage.role for stage in recipe.stages]
+        if not any(stage.teaches_words() for stage in recipe.stages):
+            return recipe
         # What is merged or cut at last is judged as that leaves it, where it is not made for others alone.
-        ends = roles[-1:] == ["pretrains"] or ("pretrains" in roles and roles[-1] == "changes" and name in study.compared)
+        last = recipe.stages[-1].role
+        ends = last == "pretrains" or (last == "changes" and name in study.compared)
         return recipe.model_copy(update={"stages": (*recipe.stages, score())}) if ends else recipe
 
     recipes = {name: judged(name, recipe) for name, recipe in study.recipes.items()}

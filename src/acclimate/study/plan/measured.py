@@ -38,7 +38,7 @@ def with_measurements(plan: Plan, study: Study, data: Data) -> Plan:
 
 
 def states(plan: Plan, run: Run) -> Iterator[tuple[Node, bool]]:
-    """The stages of a run, from its start on, whose models have learned to predict words; and whether one has learned from labels since,
+    """The stages of a run, from its start on, whose models have learned to predict words; and whether one has learned something else since,
     so that the head that predicts them was only carried along.
 
     A fresh head knows nothing before a pretraining has warmed it up, and neither do random weights.
@@ -49,9 +49,9 @@ def states(plan: Plan, run: Run) -> Iterator[tuple[Node, bool]]:
         match node.stage.role:
             case "start":
                 knows = not node.stage.draws() and not plan.left[node.key].fresh_head
-            case "pretrains":
+            case "pretrains" if node.stage.teaches_words():
                 knows, carried = True, False
-            case "learns":
+            case "pretrains" | "learns":
                 carried = True
             case "changes":
                 pass

@@ -1,0 +1,84 @@
+"""What `pretrain` does on masked words (`objective: mlm`)."""
+
+from acclimate.data.mixture import in_words
+from acclimate.data.unknown import nothing_to_mask
+from acclimate.errors import DataError
+from acclimate.evaluation.heldout_loss import Heldout
+from acclimate.modeling.families import MASK_RATES
+from acclimate.modeling.folder import ModelFolder
+from acclimate.modeling.heads import load_mlm
+from acclimate.modeling.longest import sequence_length
+from acclimate.objectives.mlm import MaskedText, Vocabulary
+from acclimate.randomness import seed_of
+from acclimate.stages.base import Context, Outcome
+from acclimate.stages.new_rows import fit_rows_first, watch_new_rows
+from acclimate.stages.pretrain import Pretrain
+from acclimate.stages.pretraining_kept import Before, course_of, learn_alone
+from acclimate.stages.pretraining_steps import Steps
+from acclimate.stages.pretraining_text import notes_on, read_text
+from acclimate.stages.trainer import EncoderTrainer
+
+
+def pretrain_masks(stage: Pretrain, parent: ModelFolder, context: Context) -> Outcome:
+    """Train on masked words, as the stage says.
+
+    Raises:
+        DataError: no token of all that is read can be masked.
+    """
+    words = Vocabulary.of(parent.tokenizer(), stage.whole_word or stage.masking == "words", stage.masking == "spans")
+    length, special = sequence_length(stage.max_length, parent), len(words.prefix) + len(words.suffix)
+    corpora, held = stage.documents(context.data), (stage.heldout_share, stage.heldout_tokens)
+    text = read_text(corpora, stage.shares(), parent, context, length - special, *held).replaying(stage.replays(), stage.replay)
+    lengths = text.lengths(special)
+    rate = stage.mask_rate or MASK_RATES.get(parent.config["model_type"], MASK_RATES["others"])
+
+    def masked(seed: int) -> tuple[MaskedText, Steps]:
+        steps = Steps.of(stage, lengths, length, seed)
+        return MaskedText(text.store, text.training, steps.order, words, rate, seed, stage.mask_rate_end, steps.steps), steps
+
+    objective, planned = masked(context.seed)
+    model, fresh = load_mlm(parent, context.seed, stage.dropout)
+    rows_moved = watch_new_rows(model, parent)
+    with EncoderTrainer.of(context, parent, model, stage, masked_share=max(rate, stage.mask_rate_end or 0)) as trainer:
+        heldout = Heldout.of(text.store, text.heldout, words, trainer.micro, stage.replays())
+        trainer.notes += [*notes_on(stage, planned, text), *text.notes(), *heldout.notes()]
+        if fresh:
+            # In an order of its own: the training proper begins with texts and masks that the head has not just seen.
+            first = masked(seed_of(context.seed, "head alone"))[0]
+            alone = learn_alone(stage, trainer, trainer.model.base_model, first, planned.steps)
+            trainer.notes.append(
+                f"the base has no MLM head: a fresh one, tied to its embeddings, was trained alone for {alone} steps first; "
+                "the held-out loss before is measured after that"
+            )
+        judge, before = heldout.judge(trainer.devices), Before(trainer, heldout)
+        course = course_of(stage, planned, heldout)
+        if stage.new_rows_first:
+            result = fit_rows_first(trainer, parent, objective, judge, course, stage.new_rows_first)
+        else:
+            result = trainer.fit(objective, judge, course)
+        if result.passed_over == result.steps:
+            raise DataError(nothing_to_mask(in_words(stage.corpus)))
+        best = before.best(result)
+        trainer.notes += before.notes(result)
+        text = text.after(planned.order, special, result.tokens)
+        trainer.notes += text.replayed(stage.replays())
+        trainer.save()
+    metrics = {
+        "heldout_loss_before": before.loss,
+        "heldout_loss_after": best.get("heldout_loss"),
+        "heldout_accuracy": best.get("heldout_accuracy"),
+        "heldout_tokens": heldout.tokens,
+        **text.measured(best, heldout.batches.keys()),
+        "windows": len(text.training),
+        "steps_passed_over": result.passed_over,
+        **result.measured(),
+        **before.kept(result),
+        "tokens": trainer.tokens,
+        "micro_tokens": trainer.micro,
+        "epochs": round(result.tokens / planned.epoch, 3),
+        "fresh_mlm_head": fresh,
+        **rows_moved(),
+    }
+    return trainer.outcome(
+        metrics, trainer.flops(float(text.training.length.mean()) + special, masked_share=(rate + (stage.mask_rate_end or rate)) / 2)
+    )
