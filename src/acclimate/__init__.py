@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from acclimate.report.publish import publish
     from acclimate.stages.as_is import AsIs
     from acclimate.stages.bilstm import Bilstm
+    from acclimate.stages.doc2vec import Doc2vec
     from acclimate.stages.finetune import Finetune
     from acclimate.stages.linear_tagger import LinearTagger
     from acclimate.stages.majority import Majority
@@ -55,6 +56,7 @@ __all__ = [
     "DataSettings",
     "DiskFullError",
     "DivergedError",
+    "Doc2vec",
     "Finetune",
     "Interrupted",
     "LinearTagger",
@@ -105,6 +107,7 @@ _HOMES = {
     "acclimate.report.publish": ("publish",),
     "acclimate.stages.as_is": ("AsIs",),
     "acclimate.stages.bilstm": ("Bilstm",),
+    "acclimate.stages.doc2vec": ("Doc2vec",),
     "acclimate.stages.finetune": ("Finetune",),
     "acclimate.stages.linear_tagger": ("LinearTagger",),
     "acclimate.stages.majority": ("Majority",),

@@ -102,6 +102,7 @@ KEYS = {
     "tfidf": "9c1e58d0d76445f7",
     "bilstm": "3a6c1a21c58cc1f8",
     "linear_tagger": "4779c0a05fdaa7e1",
+    "doc2vec": "36fa94c807693ed4",
     "start": "d69e6c6d814ac861",
     "cut": "b4eecfdfd92a6df3",
     "measure": "02da6883278f20cf",

@@ -4,6 +4,7 @@ from acclimate.stages.as_is import AsIs
 from acclimate.stages.base import Stage
 from acclimate.stages.bilstm import Bilstm
 from acclimate.stages.cut import Cut
+from acclimate.stages.doc2vec import Doc2vec
 from acclimate.stages.extend import Extend
 from acclimate.stages.finetune import Finetune
 from acclimate.stages.linear_tagger import LinearTagger
@@ -38,6 +39,7 @@ STAGES: tuple[type[Stage], ...] = (
     Tfidf,
     Bilstm,
     LinearTagger,
+    Doc2Vec,
 )
 BASELINES = tuple(stage for stage in STAGES if stage.role == "baseline")  # written as a base, and the only stage of their recipe
 BASES = (Start, Cut)  # what `base:` becomes, where it is no plain baseline

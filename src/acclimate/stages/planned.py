@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple, Self
 
-from acclimate.data.sample import Measured
+from acclimate.data.sample import Measured, Sample
 from acclimate.errors import SettingsError
 from acclimate.files import digest_json
 from acclimate.modeling.base_files import NEW_FROM, TOKENIZER, has_tensors, read_tokenizer
@@ -147,6 +147,8 @@ class Reads:
     """Key of the stage before it."""
     fingerprints: tuple[str, ...]
     """Of what it reads."""
+    samples: Mapping[str, tuple[Sample, ...]] = field(default_factory=dict, repr=False, compare=False)
+    """The texts themselves under the names of `texts`, for plain baselines, which have no vocabulary in which they could be measured."""
     known: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
     """What the stage found out from it, under names of its own: it is asked more than once, and finds it here the next time."""
 

@@ -141,7 +141,8 @@ class Readings:
                 texts |= {f"task {name}": (self._counted(source, split),) for name, split in task.splits.items()}
         whole = task.kind.texts() if task is not None and "task test" in texts else 1
         special = self.special(source, whole) if source is not None and texts else 0
-        return Reads(texts, special, task, fast, node.parent, node.fingerprints, self._known.setdefault(node.key, {}))
+        samples = {} if source is not None else self.samples(node)
+        return Reads(texts, special, task, fast, node.parent, node.fingerprints, samples, self._known.setdefault(node.key, {}))
 
     def _counted(self, source: Source, split: Split) -> Measured:
         """A split in the vocabulary of a base, every text of it."""

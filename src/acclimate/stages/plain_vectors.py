@@ -1,0 +1,85 @@
+"""What plain baselines share that give texts vectors: make them, answer dev and test by them, keep both, and say what it cost."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from acclimate.errors import Interrupted
+from acclimate.evaluation.by_vectors import by_vectors
+from acclimate.evaluation.cost import Cost, PeakMemory, disk_bytes
+from acclimate.modeling.vector_heads import write_head
+from acclimate.stages.answers_by_vectors import AnswersByVectors
+from acclimate.stages.base import Context, Outcome
+from acclimate.stages.decision import Decision
+
+TOLD = 50  # times, at most, while texts are given vectors
+
+
+@dataclass(frozen=True)
+class Vectored:
+    """What gives texts vectors, and what making it told."""
+
+    vectors: Callable[[Sequence[str], Callable[[int], None]], NDArray[np.float32]]
+    """[N, D] of N texts; the second argument is called after every text, with its words."""
+    save: Callable[[Path], object]
+    """Writes it into a new folder, with a config.json."""
+    parameters: int
+    metrics: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    tokens: int = 0
+    """Words that it was trained on."""
+
+
+def vectors_outcome(context: Context, stage: AnswersByVectors, make: Callable[[], Vectored]) -> Outcome:
+    """Answer the run's task by what is made, keep it with what answers on it, and measure it.
+
+    Raises:
+        Interrupted: a stop was asked for.
+    """
+    began, task, texts, seconds = time.monotonic(), context.task(), 0, 0.0
+    with PeakMemory() as memory:
+        made = make()
+
+        def encode(asked: Sequence[str], _: object) -> NDArray[np.float32]:
+            nonlocal texts, seconds
+            started = time.monotonic()
+            vectors = made.vectors(asked, _told(context, len(asked)))
+            context.runtime.reporter.close()
+            texts, seconds = texts + len(asked), seconds + time.monotonic() - started
+            return vectors
+
+        found = by_vectors(task, stage.form(task.kind), encode, stage.head_settings())
+    decision = Decision.of(task, "half", found.dev, found.form)
+    scores = decision.taken(found.test, context.output / "predictions.parquet")
+    folder = context.output / "model"
+    made.save(folder)
+    if found.head is not None:
+        write_head(folder, found.head, task.kind.texts())
+    fitted = 0 if found.head is None else sum(tensor.size for tensor in found.head.tensors.values())
+    cost = Cost(
+        seconds=time.monotonic() - began, tokens=made.tokens, peak_memory_bytes=memory.bytes, parameters=made.parameters + fitted,
+        trained_parameters=made.parameters + fitted, disk_bytes=disk_bytes(folder),
+        inference_texts_per_second=texts / max(seconds, 1e-9),
+    )  # fmt: skip
+    return Outcome({**made.metrics, **stage.told_of(found, task), **scores}, cost, (*made.notes, *found.notes), found.log)
+
+
+def _told(context: Context, texts: int) -> Callable[[int], None]:
+    """Tells of every so many texts, and stops where that is asked."""
+    reporter, steps, done, read, began = context.runtime.reporter, min(TOLD, texts), 0, 0, time.monotonic()
+    reporter.start(f"{context.title} (vectors)", steps, 0)
+
+    def each(words: int) -> None:
+        nonlocal done, read
+        done, read = done + 1, read + words
+        if done * steps // texts > (done - 1) * steps // texts:
+            reporter.step(done * steps // texts, read / max(time.monotonic() - began, 1e-9), None)
+        if context.runtime.stop.asked:
+            raise Interrupted(f"{context.title}: stopped; it begins anew")
+
+    return each
