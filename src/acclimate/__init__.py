@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from acclimate.stages.prompt import Prompt
     from acclimate.stages.prune import Prune
     from acclimate.stages.search import Search
+    from acclimate.stages.static import Static
     from acclimate.stages.tfidf import Tfidf
     from acclimate.stages.vectors import Vectors
     from acclimate.stages.zero_shot import ZeroShot
@@ -71,6 +72,7 @@ __all__ = [
     "Recipe",
     "Search",
     "SettingsError",
+    "Static",
     "StoreError",
     "Study",
     "Tfidf",
@@ -115,6 +117,7 @@ _HOMES = {
     "acclimate.stages.prompt": ("Prompt",),
     "acclimate.stages.prune": ("Prune",),
     "acclimate.stages.search": ("Search",),
+    "acclimate.stages.static": ("Static",),
     "acclimate.stages.tfidf": ("Tfidf",),
     "acclimate.stages.vectors": ("Vectors",),
     "acclimate.stages.zero_shot": ("ZeroShot",),

@@ -103,6 +103,7 @@ KEYS = {
     "bilstm": "3a6c1a21c58cc1f8",
     "linear_tagger": "4779c0a05fdaa7e1",
     "doc2vec": "36fa94c807693ed4",
+    "static": "92f43efbf4967a5e",
     "start": "d69e6c6d814ac861",
     "cut": "b4eecfdfd92a6df3",
     "measure": "02da6883278f20cf",
@@ -112,6 +113,11 @@ KEYS = {
 def _number(stage):
     """The first of its settings that can be searched; None where none can."""
     return next((name for name in stage.model_fields if stage.unsearchable() is None and number_of(stage, (name,)) is not None), None)
+
+
+def from_nothing(tried):
+    """Whether it is given no model."""
+    return tried.role == "start" or (tried.role == "baseline" and tried.made_from() is None)
 
 
 def example(stage, world):
@@ -244,7 +250,7 @@ def run(world):
         its = world.of(stage)
         here = context(its, world.folder / stage.word() / name, stop_at)
         tried = example(stage, its).sliver()
-        outcome = tried.run(None if stage.role in ("start", "baseline") else its.parent, here)
+        outcome = tried.run(None if from_nothing(tried) else its.parent, here)
         return outcome, here.output
 
     return run
@@ -292,7 +298,7 @@ def test_the_plan_is_told_its_title_its_sizes_and_its_work(stage, world):
     tried = example(stage, world)
     assert tried.title()
     assert "\n" not in tried.title()
-    given = Sizes() if stage.role == "baseline" else world.given
+    given = Sizes() if from_nothing(tried) else world.given
     after = tried.check(given, world.data.task)
     assert isinstance(after, Sizes)
     assert after.bytes <= given.bytes or after.entries > given.entries
@@ -347,10 +353,10 @@ def test_a_number_of_what_learns_is_searched_without_a_look_at_test(stage, world
     tried = type(example(stage, its)).model_validate(example(stage, its).sliver().model_dump() | {name: {"search": {"of": [1, 2]}}})
     search = Searching(of=tried)
     here = context(its, world.folder / stage.word() / "searched")
-    outcome = search.run(None if stage.role == "baseline" else its.parent, here)
+    outcome = search.run(None if from_nothing(tried) else its.parent, here)
     assert outcome.metrics["found"][name] in (1, 2)
     assert [trial["values"] for trial in outcome.metrics["trials"]] == [{name: 1}, {name: 2}]
     assert not files(here.output)
-    given = Sizes() if stage.role == "baseline" else its.given
+    given = Sizes() if from_nothing(tried) else its.given
     reads = Readings(its.data).read_by(graph.Node("key", search, "parent", 0, "all", "", ()), given.source, FastPaths())
     assert search.work(given, reads).tokens == 2 * tried.work(given, reads).tokens

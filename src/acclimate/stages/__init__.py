@@ -18,6 +18,7 @@ from acclimate.stages.score import Score
 from acclimate.stages.searching import Searching
 from acclimate.stages.selecting import Selecting
 from acclimate.stages.start import Start
+from acclimate.stages.static import Static
 from acclimate.stages.tfidf import Tfidf
 from acclimate.stages.vectors import Vectors
 from acclimate.stages.zero_shot import ZeroShot
@@ -39,7 +40,8 @@ STAGES: tuple[type[Stage], ...] = (
     Tfidf,
     Bilstm,
     LinearTagger,
-    Doc2Vec,
+    Doc2vec,
+    Static,
 )
 BASELINES = tuple(stage for stage in STAGES if stage.role == "baseline")  # written as a base, and the only stage of their recipe
 BASES = (Start, Cut)  # what `base:` becomes, where it is no plain baseline

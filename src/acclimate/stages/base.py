@@ -198,6 +198,10 @@ class Stage(Searchable):
         """
         return ()
 
+    def made_from(self) -> str | None:
+        """Of a plain baseline, the model that it is made from, by its name, or `base` for the study's; None: it starts from nothing."""
+        return None
+
     def about(self) -> str | None:
         """The task that it learns or answers, by its name among `data: tasks:`; None: the study's."""
         return None

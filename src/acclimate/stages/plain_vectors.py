@@ -18,14 +18,16 @@ from acclimate.stages.base import Context, Outcome
 from acclimate.stages.decision import Decision
 
 TOLD = 50  # times, at most, while texts are given vectors
+NOTED = 0.1  # share of the words that are unknown from which it is said
+Each = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class Vectored:
     """What gives texts vectors, and what making it told."""
 
-    vectors: Callable[[Sequence[str], Callable[[int], None]], NDArray[np.float32]]
-    """[N, D] of N texts; the second argument is called after every text, with its words."""
+    vectors: Callable[[Sequence[str], Each], NDArray[np.float32]]
+    """[N, D] of N texts; the second argument is called after every text with its words, and how many of them are unknown."""
     save: Callable[[Path], object]
     """Writes it into a new folder, with a config.json."""
     parameters: int
@@ -41,16 +43,15 @@ def vectors_outcome(context: Context, stage: AnswersByVectors, make: Callable[[]
     Raises:
         Interrupted: a stop was asked for.
     """
-    began, task, texts, seconds = time.monotonic(), context.task(), 0, 0.0
+    began, task, read = time.monotonic(), context.task(), _Read()
     with PeakMemory() as memory:
         made = make()
 
         def encode(asked: Sequence[str], _: object) -> NDArray[np.float32]:
-            nonlocal texts, seconds
             started = time.monotonic()
-            vectors = made.vectors(asked, _told(context, len(asked)))
+            vectors = made.vectors(asked, _told(context, len(asked), read))
             context.runtime.reporter.close()
-            texts, seconds = texts + len(asked), seconds + time.monotonic() - started
+            read.seconds += time.monotonic() - started
             return vectors
 
         found = by_vectors(task, stage.form(task.kind), encode, stage.head_settings())
@@ -64,21 +65,41 @@ def vectors_outcome(context: Context, stage: AnswersByVectors, make: Callable[[]
     cost = Cost(
         seconds=time.monotonic() - began, tokens=made.tokens, peak_memory_bytes=memory.bytes, parameters=made.parameters + fitted,
         trained_parameters=made.parameters + fitted, disk_bytes=disk_bytes(folder),
-        inference_texts_per_second=texts / max(seconds, 1e-9),
+        inference_texts_per_second=read.texts / max(read.seconds, 1e-9),
     )  # fmt: skip
-    return Outcome({**made.metrics, **stage.told_of(found, task), **scores}, cost, (*made.notes, *found.notes), found.log)
+    metrics = {**made.metrics, **stage.told_of(found, task), "unknown_share": read.unknown_share}
+    return Outcome(metrics | scores, cost, (*made.notes, *read.notes(), *found.notes), found.log)
 
 
-def _told(context: Context, texts: int) -> Callable[[int], None]:
+@dataclass
+class _Read:
+    """What was read so far."""
+
+    texts: int = 0
+    words: int = 0
+    unknown: int = 0
+    seconds: float = 0.0
+
+    @property
+    def unknown_share(self) -> float:
+        return self.unknown / max(1, self.words)
+
+    def notes(self) -> tuple[str, ...]:
+        if self.unknown_share < NOTED:
+            return ()
+        return (f"{100 * self.unknown_share:.1f} % of the words of the labelled texts have no vector",)
+
+
+def _told(context: Context, texts: int, read: _Read) -> Each:
     """Tells of every so many texts, and stops where that is asked."""
-    reporter, steps, done, read, began = context.runtime.reporter, min(TOLD, texts), 0, 0, time.monotonic()
+    reporter, steps, done, before, began = context.runtime.reporter, min(TOLD, texts), 0, read.words, time.monotonic()
     reporter.start(f"{context.title} (vectors)", steps, 0)
 
-    def each(words: int) -> None:
-        nonlocal done, read
-        done, read = done + 1, read + words
+    def each(words: int, unknown: int) -> None:
+        nonlocal done
+        done, read.texts, read.words, read.unknown = done + 1, read.texts + 1, read.words + words, read.unknown + unknown
         if done * steps // texts > (done - 1) * steps // texts:
-            reporter.step(done * steps // texts, read / max(time.monotonic() - began, 1e-9), None)
+            reporter.step(done * steps // texts, (read.words - before) / max(time.monotonic() - began, 1e-9), None)
         if context.runtime.stop.asked:
             raise Interrupted(f"{context.title}: stopped; it begins anew")
 

@@ -121,10 +121,10 @@ class ParagraphVectors:
         """Numbers that were trained, the vectors of training documents aside."""
         return self.outputs.size + (self.inputs.size if self.trained is self.inputs else 0)
 
-    def vectors(self, texts: Sequence[str], draw: int = 0, each: Callable[[int], None] = lambda words: None) -> Vectors:
+    def vectors(self, texts: Sequence[str], draw: int = 0, each: Callable[[int, int], None] = lambda words, unknown: None) -> Vectors:
         """The vectors [N, D] of N texts; zeros where no word is known. Another `draw` gives others, as near as inference comes.
 
-        `each` is called after every text, with its words.
+        `each` is called after every text with its words, and how many of them are unknown.
 
         Raises:
             MissingExtraError: gensim is not installed.
@@ -132,9 +132,10 @@ class ParagraphVectors:
         found = np.zeros((len(texts), self.network.vector_size), dtype=np.float32)
         for row, text in enumerate(texts):
             words = self.network.read(text)
-            if known := [word for word in words if word in self._known]:
+            known = [word for word in words if word in self._known]
+            if known:
                 self._infer(known, draw, found[row : row + 1])
-            each(len(words))
+            each(len(words), len(words) - len(known))
         return found
 
     def _infer(self, words: list[str], draw: int, vector: Vectors) -> None:

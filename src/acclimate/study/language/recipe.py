@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, model_validator
 
 from acclimate.settings import OneOf, Settings
 from acclimate.stages import STAGES
-from acclimate.stages.base import ANSWERING, Stage
+from acclimate.stages.base import ANSWERING, OWN_BASE, Stage
 from acclimate.study.language.bases import NOT_BASELINES, RANDOM, Base, New
 from acclimate.study.language.counts import Seed
 from acclimate.study.language.stage_table import StageTable
@@ -24,7 +24,7 @@ class Recipe(Settings):
     base: Base | None = None
     """Where it starts: a hub id, a folder or a short name, `random` (the study's base with fresh weights), `random: {sizes}`,
     `{layers_of: model or recipe, keep: layers}`, `{end_of: recipe}`, a plain baseline (`majority`, `tfidf`, `bilstm`,
-    `linear_tagger`, `doc2vec`), or
+    `linear_tagger`, `doc2vec`, `static`), or
     `{zero_shot: model or recipe, settings}` (or `as_is`), short for that model's end and the stage; default the study's base."""
     stages: tuple[Annotated[Stage, OneOf("stage", TABLE.stages), BeforeValidator(TABLE.as_written)], ...] = ()
     """What is done to it, in this order: each a stage's name, or `name: {settings}`."""
@@ -45,7 +45,8 @@ class Recipe(Settings):
     @property
     def needs_base(self) -> bool:
         """Whether it takes anything from the study's base."""
-        return self.base in (None, RANDOM) or (isinstance(self.base, New) and self.base.random.tokenizer is None)
+        own = any(stage.made_from() == OWN_BASE for stage in self.stages)
+        return own or self.base in (None, RANDOM) or (isinstance(self.base, New) and self.base.random.tokenizer is None)
 
     @property
     def unsupervised(self) -> tuple[Stage, ...]:

@@ -106,7 +106,9 @@ class Chains:
 
     def _start_of(self, name: str, recipe: Recipe) -> Chain:
         if recipe.is_baseline:
-            return Chain()
+            made_from = recipe.stages[0].made_from()
+            named = self._study.base if made_from == OWN_BASE else made_from
+            return Chain() if named is None else self._start(name, named, recipe.draw)
         if isinstance(recipe.base, LayersOf):
             return self._cut(name, recipe.base, recipe.draw)
         # What pretrains or changes a model leaves its classifier with it, for what asks it then.
