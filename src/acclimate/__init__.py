@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         TrainingError,
         UnreadableError,
     )
+    from acclimate.evaluation.encoder import load_encoder
     from acclimate.evaluation.predictor import load_predictor
     from acclimate.evaluation.zero_shot_predictor import load_zero_shot
     from acclimate.modeling.named import packaged_base
@@ -80,6 +81,7 @@ __all__ = [
     "UnreadableError",
     "Vectors",
     "ZeroShot",
+    "load_encoder",
     "load_predictor",
     "load_study",
     "load_zero_shot",
@@ -103,6 +105,7 @@ _HOMES = {
         "TrainingError",
         "UnreadableError",
     ),
+    "acclimate.evaluation.encoder": ("load_encoder",),
     "acclimate.evaluation.predictor": ("load_predictor",),
     "acclimate.evaluation.zero_shot_predictor": ("load_zero_shot",),
     "acclimate.modeling.named": ("packaged_base",),

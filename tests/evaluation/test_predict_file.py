@@ -10,7 +10,7 @@ import pytest
 
 from acclimate.data.corpus import CorpusSettings
 from acclimate.errors import DataError, ModelError, SettingsError
-from acclimate.evaluation import apply
+from acclimate.evaluation import apply, asked_rows
 from acclimate.evaluation.apply import predict_file
 from acclimate.modeling.baselines.majority_model import MajorityModel
 
@@ -127,9 +127,9 @@ def test_rows_that_are_skipped_keep_their_numbers(here):
 def test_answers_do_not_depend_on_how_many_are_made_at_once(here, monkeypatch):
     (here / "new.txt").write_text("".join("\n" if number % 3 == 1 else f"text {number}\n" for number in range(20)))
     whole = predict("new.txt")
-    monkeypatch.setattr(apply, "CHUNK_TEXTS", 3)
+    monkeypatch.setattr(asked_rows, "CHUNK_TEXTS", 3)
     assert predict("new.txt") == whole
-    monkeypatch.setattr(apply, "CHUNK_CHARACTERS", 5)
+    monkeypatch.setattr(asked_rows, "CHUNK_CHARACTERS", 5)
     assert predict("new.txt") == whole
 
 

@@ -11,7 +11,7 @@ from tests.stages.test_zero_shot import LABELS, TEMPLATE, nli_model
 
 from acclimate import load_predictor
 from acclimate.data.readers.every_text import AskedFiles
-from acclimate.evaluation import apply
+from acclimate.evaluation import asked_rows
 from acclimate.evaluation.apply import evaluate_file, predict_file
 from acclimate.evaluation.unread import Unread
 from acclimate.evaluation.zero_shot_predictor import load_zero_shot
@@ -20,7 +20,7 @@ from acclimate.evaluation.zero_shot_predictor import load_zero_shot
 def test_predict_and_evaluate_tell_once_however_many_parts_a_file_is_answered_in(tmp_path, monkeypatch):
     folder, said = handed_over(tmp_path, "{text} w5 {mask} w6", 1), []
     (tmp_path / "long.jsonl").write_text("".join(json.dumps({"text": text, "label": "x"}) + "\n" for text in TEXTS))
-    monkeypatch.setattr(apply, "CHUNK_TEXTS", 1)
+    monkeypatch.setattr(asked_rows, "CHUNK_TEXTS", 1)
     predict_file(folder, AskedFiles(path=str(tmp_path / "long.jsonl")), None, io.BytesIO(), said.append)
     evaluate_file(folder, str(tmp_path / "long.jsonl"), {}, said.append)
     # Of 16 tokens the template takes 5.

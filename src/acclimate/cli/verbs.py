@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from acclimate.cli import looks, models, store, studies, use
+from acclimate.cli import looks, models, store, studies, use, vectors
 from acclimate.cli.guard import guarded
 
 VERBS = (
@@ -24,6 +24,8 @@ VERBS = (
     models.finetune,
     use.predict,
     use.evaluate,
+    vectors.encode,
+    vectors.search,
     looks.overlap,
     looks.leaks,
     looks.doctor,

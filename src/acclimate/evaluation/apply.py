@@ -15,10 +15,10 @@ from acclimate.data.ragged import Ragged
 from acclimate.data.readers.every_text import Asked, AskedFiles, RowTexts, asked_text, every_text
 from acclimate.data.readers.one_split import open_one
 from acclimate.data.readers.problems import Problems, place
-from acclimate.data.readers.read_files import file_notes
 from acclimate.data.readers.records import Source
 from acclimate.errors import DataError, ModelError, SettingsError
 from acclimate.evaluation.answers import AnswerForm, EntityForm, LabelForm
+from acclimate.evaluation.asked_rows import NAMED, by_line, chunks_of, notes_of, without_text
 from acclimate.evaluation.predictor import load_predictor, problem_of
 from acclimate.evaluation.stated import kind_of_model, stated_kind, texts_of
 from acclimate.evaluation.trained_folder import Predictor, model_config
@@ -32,11 +32,6 @@ from acclimate.tasks.labelled import read_labelled
 from acclimate.tasks.labelled_kind import LabelledKind
 from acclimate.tasks.task import split_of
 from acclimate.tasks.two_texts import asked_pair
-
-# Predicted at a time, so that a file larger than memory can be labelled.
-CHUNK_TEXTS = 4096
-CHUNK_CHARACTERS = 1 << 22
-NAMED = 3  # rows without text that are named at the end
 
 Say = Callable[[str], None]
 
@@ -64,7 +59,7 @@ def predict_file(
     """
     model, stated, load = _known(model)
     source, wanted = _texts(asked, split, stated, model)
-    for note in _notes(str(asked.path), source, wanted.columns):
+    for note in notes_of(str(asked.path), source, wanted.columns):
         say(note)
     folder = Path(str(asked.path)).expanduser()
     check_out(out, model, source.files, folder if folder.is_dir() else None)
@@ -88,7 +83,7 @@ def predict_file(
             writer.write(stands, form.none if answer is None else answer, words(row.problem) if answer is None else "")
     _say_unread(predictor, say)
     if bad:
-        say(_without_text(bad, count, named, "left out" if asked.skip_bad else "marked with a `problem` in the place of an answer"))
+        say(without_text(bad, count, named, "left out" if asked.skip_bad else "marked with a `problem` in the place of an answer"))
 
 
 def evaluate_file(
@@ -119,7 +114,7 @@ def evaluate_file(
     predictor = load()
     kind, found = kind.detect(source, predictor.labels)
     columns = _columns(model, kind, source)
-    for note in _notes(file, source, {role.name: columns[role.name] for role in reversed(kind.roles) if role.name in columns}):
+    for note in notes_of(file, source, {role.name: columns[role.name] for role in reversed(kind.roles) if role.name in columns}):
         say(note)
     if found:
         say(f"{file}: {', '.join(f'{name} {value}' for name, value in found.items())}")
@@ -181,8 +176,7 @@ def _texts(asked: CorpusSettings, split: str | None, kind: type[TaskKind] | None
     reading = replace(asked.reading, sentences=kind is not None and kind.every_word)
     source = open_one(str(asked.path), Path.cwd(), reading, split)
     _refuse_sentences(source, kind)
-    if source.format == "txt" and asked.documents is None:
-        source = replace(source, documents=dict.fromkeys(source.files, "line"))
+    source = by_line(source, asked)
     wanted = ask(source, named)
     source.check_columns(tuple(wanted.columns.values()))
     return source, wanted
@@ -197,15 +191,6 @@ def _form(predictor: Predictor, wanted: Asked) -> AnswerForm:
     if wanted.words is not None:
         return EntityForm(predictor.labels, wanted.tokens, predictor.thresholds)
     return LabelForm(predictor.labels, problem_of(predictor), predictor.thresholds)
-
-
-def _notes(path: str, source: Source, columns: Mapping[str, str]) -> Iterator[str]:
-    """What lies beside the files unread, and what was seen of them that is not the plain way."""
-    yield from file_notes(path, {}, source.unread)
-    seen = {name: value for name, value in source.detected.items() if name in ("encoding", "delimiter", "quoting")}
-    seen |= {f"{role} in column": repr(name) for role, name in columns.items() if source.format != "txt" and name != role}
-    if seen:
-        yield f"{path}: {', '.join(f'{name} {value}' for name, value in seen.items())}"
 
 
 def _look_through(source: Source, wanted: Asked, strict: bool) -> None:
@@ -223,7 +208,7 @@ def _answered(
     model: Path, predictor: Predictor, form: AnswerForm, wanted: Asked, rows: Iterator[RowTexts]
 ) -> Iterator[tuple[RowTexts, dict[str, Any] | None]]:
     """Every row with its answer, None for one without text."""
-    for chunk in _chunks(rows):
+    for chunk in chunks_of(rows):
         items = [row.texts for row in chunk if row.texts is not None]
         places = [(row.file, row.line) for row in chunk if row.texts is not None]
         found: Iterator[dict[str, Any]] = iter(())
@@ -242,19 +227,6 @@ def _say_unread(predictor: Predictor, say: Say) -> None:
         say(told)
 
 
-def _chunks(rows: Iterator[RowTexts]) -> Iterator[list[RowTexts]]:
-    chunk: list[RowTexts] = []
-    characters = 0
-    for row in rows:
-        chunk.append(row)
-        characters += sum(map(len, row.texts or ()))
-        if len(chunk) == CHUNK_TEXTS or characters >= CHUNK_CHARACTERS:
-            yield chunk
-            chunk, characters = [], 0
-    if chunk:
-        yield chunk
-
-
 def _check_finite(model: Path, outputs: NDArray[np.float64], places: Sequence[tuple[Path, int]], words: Ragged | None) -> None:
     """Refuse outputs [N, L] of items at `places`, or [all words, L], that are no numbers."""
     broken = np.flatnonzero(~np.isfinite(outputs).all(axis=1))
@@ -264,14 +236,6 @@ def _check_finite(model: Path, outputs: NDArray[np.float64], places: Sequence[tu
             f"{model}: the model is broken, not the data: its outputs are not finite numbers (NaN or infinite), "
             f"first for {place(*places[item])}; copy the folder again, or train the model again"
         )
-
-
-def _without_text(bad: Counter[str], rows: int, named: list[str], done: str) -> str:
-    count = sum(bad.values())
-    kinds = ", ".join(f"{kind} {number:,}" for kind, number in bad.most_common())
-    more = f"; and {count - len(named):,} more" if count > len(named) else ""
-    have = "row has" if rows == 1 else "rows has" if count == 1 else "rows have"
-    return f"{count:,} of {rows:,} {have} no text that could be read ({kinds}), {done}: {'; '.join(named)}{more}"
 
 
 def _named(source: Source) -> str:

@@ -69,16 +69,19 @@ class CsvWriter:
         self._writer.writerow([cell(inert(each)) if isinstance(each, str) else each for each in cells])
 
 
-def check_out(out: Path | None, model: Path, files: tuple[Path, ...], folder: Path | None) -> None:
-    """Refuse a file to write that is no table, is read itself, or stands where it would be lost or read the next time.
+def check_out(
+    out: Path | None, model: Path, files: tuple[Path, ...], folder: Path | None, endings: tuple[str, ...] = (".jsonl", ".csv"),
+    what: str = "predictions",
+) -> None:  # fmt: skip
+    """Refuse a file to write that has none of these endings, is read itself, or stands where it would be lost or read the next time.
 
     Raises:
         SettingsError: such a file.
     """
     if out is None:
         return
-    if out.suffix not in (".jsonl", ".csv"):
-        raise SettingsError(f"{out}: predictions are written as .jsonl or .csv")
+    if out.suffix not in endings:
+        raise SettingsError(f"{out}: {what} are written as {' or '.join(endings)}")
     if out.is_dir():
         raise SettingsError(f"{out}: this is a folder; name a file in it")
     same = next((file for file in files if _same(out, file)), None)

@@ -10,6 +10,8 @@ from torch import Tensor
 from acclimate.errors import ModelError, first_line
 from acclimate.modeling.architecture import AUTO, Architecture, Kind, quiet, untied
 from acclimate.modeling.base_files import CONFIG, alone
+from acclimate.modeling.dense_layers import dense_weights
+from acclimate.modeling.embedding_form import EMBEDDING, EmbeddingForm
 from acclimate.modeling.families import dimensions_of, family_of
 from acclimate.modeling.folder import ModelFolder, without_labels, write_folder
 from acclimate.modeling.source import Source
@@ -54,14 +56,23 @@ def _import(source: Source, folder: Path, config: dict[str, Any], output: Path) 
     if missing_in_mlm:
         # A head that pretraining makes is tied to the embeddings, whatever the lost one was.
         config = config | {"tie_word_embeddings": True}
+    if source.modules is not None:
+        tensors |= dense_weights(source.name, source.modules, dimensions_of(config).width)
+        notes += source.modules.notes
     _refuse_infinite(source, tensors)
     write_folder(output, folder, config, tensors, architecture.class_name("base" if missing_in_mlm else "mlm"), architecture)
     return ModelFolder(output, tuple(notes))
 
 
 def random_base(source: Source, output: Path, seed: int) -> ModelFolder:
-    """The source's architecture with fresh weights (body, pooler and MLM head), drawn from the seed alone; the tokenizer is kept."""
+    """The source's architecture with fresh weights (body, pooler and MLM head), drawn from the seed alone; the tokenizer is kept.
+
+    Of a form of vectors its dense layer and what it was trained for go, too.
+    """
     config = without_labels(source.config)
+    if EMBEDDING in config:
+        form = EmbeddingForm.of(config).model_copy(update={"dense": None, "activation": "identity", "dimensions": ()})
+        config |= {EMBEDDING: form.model_dump(mode="json")}
     with alone(source.files, config, output.parent) as folder:
         return _draw(Architecture.of(folder, source.name), folder, config, output, seed)
 

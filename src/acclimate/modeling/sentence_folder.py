@@ -14,8 +14,9 @@ from acclimate.files import write_json
 from acclimate.modeling.embedding_form import DENSE, EMBEDDING, POOLINGS, EmbeddingForm
 from acclimate.modeling.families import dimensions_of
 from acclimate.modeling.longest import LONGEST_DEFAULT, longest
+from acclimate.modeling.sentence_modules import MODULES, PROMPTS
 
-MODULES, PROMPTS, READING = "modules.json", "config_sentence_transformers.json", "sentence_bert_config.json"
+READING = "sentence_bert_config.json"
 CLASSES = "sentence_transformers.models."
 COLUMNS = {"mean": "mean_tokens", "cls": "cls_token", "max": "max_tokens"}
 ACTIVATIONS = {"identity": "torch.nn.modules.linear.Identity", "tanh": "torch.nn.modules.activation.Tanh"}

@@ -22,8 +22,10 @@ from acclimate.modeling.base_files import (
     tokenizer_files,
     weight_files,
 )
+from acclimate.modeling.embedding_form import EMBEDDING
 from acclimate.modeling.families import family_of
 from acclimate.modeling.named import NAMED, packaged_base
+from acclimate.modeling.sentence_modules import MODULES, SentenceModules, module_files, read_modules, transformer_place
 from acclimate.modeling.shape import Shape
 
 DOWNLOADED = ("*.json", "*.txt", "*.model", "model*.safetensors", "README.md")  # the last says the licence
@@ -50,6 +52,8 @@ class Source:
     """Its id on the hub; None for what is not known to stand there."""
     shape: Shape | None = None
     """Of a model that does not exist yet: its sizes. `folder` then holds the tokenizer alone."""
+    modules: SentenceModules | None = None
+    """Of a folder of sentence-transformers: what its modules say; `config` names the form that they come to."""
 
 
 def resolve_base(base: str, root: Path) -> Source:
@@ -58,11 +62,15 @@ def resolve_base(base: str, root: Path) -> Source:
     Pickles can run code when they are read, and so can models that bring their own classes: both are refused by the names of their files
     and by their config.json alone.
 
+    Of a folder of sentence-transformers the transformer is read, and how it makes vectors stands in `config` (`embedding_form.EMBEDDING`).
+
     Raises:
         ModelError: the model is refused, incomplete, of an unsupported type, or cannot be found.
         MissingExtraError: it goes by a short name, and its package is not installed.
     """
     folder, hub = _found(base, root)
+    modules = read_modules(base, folder)
+    folder = folder if modules is None else modules.transformer
     names = names_in(folder)
     refuse_files(base, names)
     check_files(base, [folder / name for name in (CONFIG, TOKENIZER_CONFIG) if name in names])
@@ -73,7 +81,13 @@ def resolve_base(base: str, root: Path) -> Source:
     check_files(base, files)
     parameters = sum(parameters_in(file) for file in weights if file.name != INDEX)
     check_weights(base, config, parameters)
-    return Source(base, folder, digest_of(files), files, config, parameters, sum(file.stat().st_size for file in weights), hub)
+    size = sum(file.stat().st_size for file in weights)
+    if modules is None:
+        return Source(base, folder, digest_of(files), files, config, parameters, size, hub)
+    modules = modules.settled(config)
+    config |= {EMBEDDING: modules.form.model_dump(mode="json")}
+    digest = digest_of(files, modules.digested())
+    return Source(base, folder, digest, files, config, parameters, size, hub, modules=modules)
 
 
 def classifier_names(source: Source) -> tuple[str, ...]:
@@ -149,7 +163,7 @@ def _download(base: str) -> Path:
 
     near = did_you_mean(base.lower().replace("_", "-"), list(NAMED))
     try:
-        names = {name for name in HfApi().list_repo_files(base) if "/" not in name}
+        listed = HfApi().list_repo_files(base)
     except (HfHubHTTPError, HFValidationError) as error:
         why = first_line(error)
         raise ModelError(f"base {base}: neither a folder here nor a model that the hub gives out ({why}){near}") from error
@@ -160,11 +174,18 @@ def _download(base: str) -> Path:
             raise ModelError(
                 f"base {base}: no folder here, not in the hub's local cache, and the hub is out of reach ({error}){near}"
             ) from missing
-    refuse_files(base, names)
     # The small files first: they decide whether the large ones are wanted.
+    place, more = "", list[str]()
+    if MODULES in listed:
+        whole = Path(hf_hub_download(base, MODULES)).parent
+        place = transformer_place(base, whole)
+        more = [*module_files(base, whole), *([f"{place}/{name}" for name in DOWNLOADED] if place else [])]
+    before = f"{place}/" if place else ""
+    names = {name.removeprefix(before) for name in listed if name.startswith(before) and "/" not in name.removeprefix(before)}
+    refuse_files(base, names)
     for name in (CONFIG, TOKENIZER_CONFIG):
         if name in names:
-            small = Path(hf_hub_download(base, name)).parent
+            small = Path(hf_hub_download(base, before + name)).parent
     configuration(base, small, names)
     require_tokenizer(base, names)
-    return Path(snapshot_download(base, allow_patterns=list(DOWNLOADED)))
+    return Path(snapshot_download(base, allow_patterns=[*DOWNLOADED, *more]))
