@@ -21,7 +21,7 @@ from acclimate.modeling.folder import ModelFolder
 from acclimate.modeling.source import Source, resolve_base
 from acclimate.modeling.trained_base import import_trained
 from acclimate.stages import BASES, STAGES, Measure, Searching
-from acclimate.stages.base import ANSWERING, GENERAL_TEXT, Context, Role, Runtime
+from acclimate.stages.base import ABOUT_TASKS, ANSWERING, GENERAL_TEXT, Context, Role, Runtime
 from acclimate.stages.planned import Classifier, Sizes, Work
 from acclimate.stages.searchable import number_of
 from acclimate.study.plan import graph
@@ -77,6 +77,7 @@ EXAMPLES = {
     "prune": lambda stage, _: stage(size=30),
     "extend": lambda stage, _: stage(size=3, min_count=2, batch_tokens=32, snippet_tokens=8, snippets=4, lr=1e-3),
     "pretrain": lambda stage, _: stage(batch_tokens=128, head_warmup=0.5),
+    "embed": lambda stage, _: stage(batch_size=16, dimensions=(4,)),
     "zero_shot": lambda stage, _: stage(names={"sport": "match"}, template="the {}"),
     "as_is": lambda stage, _: stage(names={"sport": "Entailment", "trade": "neutral", "music": "contradiction"}),
     "prompt": lambda stage, _: stage(template="{text} it was {mask}", names={"sport": "match", "trade": "bank", "music": ["song", "tune"]}),
@@ -92,6 +93,7 @@ KEYS = {
     "extend": "89a38568ef041e39",
     "merge": "bd0d801fd74033d4",
     "pretrain": "2bd20500c16ed2e0",
+    "embed": "5adb52e32b7cc74c",
     "finetune": "5193ce8dad4ca24a",
     "score": "c691c99166ef669d",
     "zero_shot": "99f67b564a949629",
@@ -284,9 +286,9 @@ def test_what_it_is_to_a_recipe_fits_what_it_reads(stage, world):
     world = world.of(stage)
     tried = example(stage, world)
     assert stage.role in get_args(Role)
-    assert stage.answers(world.data.task.kind) == bool(stage.serves)
-    assert bool(stage.serves) == (stage.role in ANSWERING) == bool({"labels", "exam"} & set(tried.reads()))
-    assert "labels" in tried.reads() or stage.role not in ("learns", "baseline")
+    assert stage.answers(world.data.task.kind) == bool(stage.serves) == (stage.role in ANSWERING)
+    assert stage.takes(world.data.task.kind) == (stage.role in ABOUT_TASKS) == bool({"labels", "exam"} & set(tried.reads()))
+    assert "labels" in tried.reads() or stage.role not in ("embeds", "learns", "baseline")
     assert set(tried.reads()) <= {"labels", "exam", "task text", "dev text", "test text", GENERAL_TEXT, *world.data.corpora}
     assert tried.beside() == () or all(tried.beside())
     assert not (tried.seeds_apart() is False and stage.serves), "what learns from labels learns from those of every seed"

@@ -5,6 +5,7 @@ from acclimate.stages.base import Stage
 from acclimate.stages.bilstm import Bilstm
 from acclimate.stages.cut import Cut
 from acclimate.stages.doc2vec import Doc2vec
+from acclimate.stages.embed import Embed
 from acclimate.stages.extend import Extend
 from acclimate.stages.finetune import Finetune
 from acclimate.stages.linear_tagger import LinearTagger
@@ -30,6 +31,7 @@ STAGES: tuple[type[Stage], ...] = (
     Extend,
     Merge,
     Pretrain,
+    Embed,
     Finetune,
     Score,
     ZeroShot,

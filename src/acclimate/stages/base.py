@@ -30,8 +30,9 @@ if TYPE_CHECKING:  # torch is loaded by the stages that run, not by reading a st
     from acclimate.training.progress import Reporter
 
 
-Role = Literal["start", "changes", "pretrains", "searches", "selects", "learns", "answers", "baseline", "measures"]
+Role = Literal["start", "changes", "pretrains", "embeds", "searches", "selects", "learns", "answers", "baseline", "measures"]
 ANSWERING = ("learns", "answers", "baseline")  # the roles of stages that leave answers to a task behind
+ABOUT_TASKS = ("embeds", *ANSWERING)  # and of all that are about one
 Serves = Mapping[Form, tuple[Link, ...]]
 USUAL_SCORE = "macro_f1"  # what keys say where `select_by` is silent, whatever the usual score of the kind of task is
 GENERAL_TEXT = "general text"  # what a stage reads that measures what a model knows of it
@@ -143,9 +144,10 @@ class Stage(Searchable):
     """What computes it: their versions are part of the key."""
     role: ClassVar[Role] = "changes"
     """What it is to a recipe: the model that it `start`s from, a step that `changes` a model without training it, one that `pretrains` it
-    on text, one that `learns` a task from labels, one that `answers` the task and trains nothing, or a plain `baseline`, which starts from
-    labelled texts and nothing else. One that `searches` settings of another, or that `selects` a corpus from others, stands beside the
-    recipe, and so does one that `measures` a model: it leaves none behind, and nothing goes on from it."""
+    on text, one that `embeds` texts and learns from labels which of them belong together, one that `learns` a task from labels, one that
+    `answers` the task and trains nothing, or a plain `baseline`, which starts from labelled texts and nothing else. One that `searches`
+    settings of another, or that `selects` a corpus from others, stands beside the recipe, and so does one that `measures` a model: it
+    leaves none behind, and nothing goes on from it."""
     serves: ClassVar[Serves] = {}
     """What it can learn to give, and so which kinds of task it answers: those whose head (`TaskKind.head`) it can train."""
     most_texts: ClassVar[int] = 1
@@ -161,7 +163,7 @@ class Stage(Searchable):
     def unsearchable(cls) -> str | None:
         if cls.role in ("learns", "baseline"):
             return None
-        why = "is judged by what is learned after it" if cls.role == "pretrains" else "learns no task"
+        why = "is judged by what is learned after it" if cls.role in ("pretrains", "embeds") else "learns no task"
         return f"{cls.word()} {why}, so dev cannot choose its settings; write a recipe for each value that is to be compared"
 
     @classmethod
@@ -248,6 +250,11 @@ class Stage(Searchable):
     def asked_texts(cls, kind: TaskKind) -> int:
         """To answer this kind, how many columns of text the classifier must have learned that it asks: the kind's own, as a rule."""
         return kind.texts()
+
+    @classmethod
+    def takes(cls, kind: TaskKind) -> bool:
+        """Whether it can learn from this kind of task, or answer it."""
+        return cls.answers(kind)
 
     @classmethod
     def form(cls, kind: TaskKind) -> Form:

@@ -9,6 +9,7 @@ from acclimate.data.readers.problems import Problems
 from acclimate.data.readers.records import Record
 from acclimate.data.readers.texts import checked_text
 from acclimate.tasks.one_name import OneNameKind
+from acclimate.tasks.relations import ByClass, Relation
 from acclimate.tasks.rows import Row
 from acclimate.tasks.split import Split
 
@@ -54,6 +55,7 @@ class Classify(OneNameKind):
     """What is to be learned: `classify` gives one of several labels to a text."""
 
     traced: ClassVar[bool] = False
+    relates: ClassVar[Relation | None] = ByClass()
     card: ClassVar[tuple[str, str]] = ("text-classification", "gives a text one of {count} labels")
     limits: ClassVar[tuple[str, ...]] = (
         "It gives every text one of its {count} labels, also a text that fits none of them.",

@@ -21,6 +21,7 @@ from acclimate.settings import Settings
 from acclimate.tasks.blocks import Block
 from acclimate.tasks.budgets import ClassesOf
 from acclimate.tasks.metrics.metric import Metric
+from acclimate.tasks.relations import Relation
 from acclimate.tasks.split import Answers, Column, Split
 from acclimate.tasks.thresholds import Choice, Thresholded, Thresholds
 
@@ -107,6 +108,8 @@ class TaskKind(Settings):
     """By form of model, how thresholds are tuned on dev and used; a form that is missing has none to tune."""
     right_is: ClassVar[str] = ""
     """What `right` says of an answer that may be right in part, in words; "" where an answer is right or wrong."""
+    relates: ClassVar[Relation | None] = None
+    """How its items tell which texts belong together, so that vectors are learned from them; None: they do not."""
     named: ClassVar[tuple[str, ...]] = ()
     """The columns of predictions that point into the names: results show the names themselves."""
     classed: ClassVar[bool] = False

@@ -13,6 +13,7 @@ from acclimate.data.readers.records import Record, Source
 from acclimate.tasks.kind import ColumnRole
 from acclimate.tasks.labels import label_name
 from acclimate.tasks.one_name import OneNameKind
+from acclimate.tasks.relations import ByLabel, Relation
 from acclimate.tasks.rows import Row
 from acclimate.tasks.split import Split
 from acclimate.tasks.two_texts import TEXT, TEXT_B, asked_pair, checked_texts, paired_columns, shared_first_texts
@@ -72,6 +73,7 @@ class Pair(OneNameKind):
 
     item: ClassVar[str] = "pair"
     roles: ClassVar[tuple[ColumnRole, ...]] = (LABEL, TEXT, TEXT_B)
+    relates: ClassVar[Relation | None] = ByLabel()
     card: ClassVar[tuple[str, str]] = ("text-classification", "gives a pair of texts one of {count} labels")
     limits: ClassVar[tuple[str, ...]] = (
         "It takes two texts, in this order, and gives every pair one of its {count} labels, also a pair that fits none of them.",

@@ -21,6 +21,7 @@ from acclimate.tasks.labels import is_missing
 from acclimate.tasks.metrics.correlation import METRICS, absolute_error
 from acclimate.tasks.metrics.metric import Metric
 from acclimate.tasks.one_name import refuse_not_finite
+from acclimate.tasks.relations import ByScore, Relation
 from acclimate.tasks.rows import Row, Rows
 from acclimate.tasks.score_blocks import TOLD
 from acclimate.tasks.split import Answers, Column, Split
@@ -83,6 +84,7 @@ class Similarity(LabelledKind):
     metrics: ClassVar[tuple[Metric, ...]] = METRICS
     answered: ClassVar[Mapping[Form, Callable[[Any, Split], Answers]]] = {"sequence": estimated, "embedding": estimated}
     blocks: ClassVar[tuple[Callable[[Judged], Block | None], ...]] = TOLD
+    relates: ClassVar[Relation | None] = ByScore()
     card: ClassVar[tuple[str, str]] = ("sentence-similarity", "gives a pair of texts a score, as the data it learned from does")
     limits: ClassVar[tuple[str, ...]] = (
         "It takes two texts, in this order, and gives a number on the scale of its training data, which may lie outside of it.",

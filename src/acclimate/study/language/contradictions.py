@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from acclimate.data.corpus import CorpusSettings
 from acclimate.errors import SettingsError
 from acclimate.settings import per_class
-from acclimate.stages.base import ANSWERING, LABELS_OF, OWN_BASE, Stage
+from acclimate.stages.base import ABOUT_TASKS, ANSWERING, LABELS_OF, OWN_BASE, Stage
 from acclimate.study.language.bases import RANDOM, EndOf, LayersOf, New
 from acclimate.study.language.general_text import unmeasurable
 from acclimate.study.language.mistakes import Mistake, did_you_mean
@@ -291,6 +291,6 @@ def _about(study: "Study", stage: Stage) -> Iterator[Mistake]:
         among = f"those in `data: tasks:` are {', '.join(tasks)}" if tasks else "`data` has no `tasks`"
         yield Mistake(("task",), f"there is no task {about!r}{did_you_mean(about, tasks)}; {among}")
     task = _task(study, about)
-    if task is not None and stage.role in ANSWERING and not stage.answers(task):
-        does = "answer" if stage.role == "answers" else "learn"
+    if task is not None and stage.role in ABOUT_TASKS and not stage.takes(task):
+        does = {"answers": "answer", "embeds": "learn vectors from"}.get(stage.role, "learn")
         yield Mistake((), f"{stage.word()} does not {does} tasks of the kind {task.kind}")

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, model_validator
 
 from acclimate.settings import OneOf, Settings
 from acclimate.stages import STAGES
-from acclimate.stages.base import ANSWERING, OWN_BASE, Stage
+from acclimate.stages.base import ABOUT_TASKS, ANSWERING, OWN_BASE, Stage
 from acclimate.study.language.bases import NOT_BASELINES, RANDOM, Base, New
 from acclimate.study.language.counts import Seed
 from acclimate.study.language.stage_table import StageTable
@@ -50,8 +50,8 @@ class Recipe(Settings):
 
     @property
     def unsupervised(self) -> tuple[Stage, ...]:
-        """The stages before the first that learns or answers a task: what a student of this recipe is cut from."""
-        return tuple(takewhile(lambda stage: stage.role not in ANSWERING, self.stages))
+        """The stages before the first that is about a task: what a student of this recipe is cut from."""
+        return tuple(takewhile(lambda stage: stage.role not in ABOUT_TASKS, self.stages))
 
     @model_validator(mode="before")
     @classmethod

@@ -112,7 +112,7 @@ class Chains:
         if isinstance(recipe.base, LayersOf):
             return self._cut(name, recipe.base, recipe.draw)
         # What pretrains or changes a model leaves its classifier with it, for what asks it then.
-        asks = next((stage.asks_trained for stage in recipe.stages if stage.role not in ("changes", "pretrains")), False)
+        asks = next((stage.asks_trained for stage in recipe.stages if stage.role not in ("changes", "pretrains", "embeds")), False)
         if isinstance(recipe.base, EndOf):
             return self._end(name, recipe.base.end_of, recipe.draw, asks)
         return self._start(name, recipe.base or self._study.base, recipe.draw, asks)

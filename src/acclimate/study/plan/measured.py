@@ -51,7 +51,7 @@ def states(plan: Plan, run: Run) -> Iterator[tuple[Node, bool]]:
                 knows = not node.stage.draws() and not plan.left[node.key].fresh_head
             case "pretrains" if node.stage.teaches_words():
                 knows, carried = True, False
-            case "pretrains" | "learns":
+            case "pretrains" | "embeds" | "learns":
                 carried = True
             case "changes":
                 pass
