@@ -66,6 +66,19 @@ def test_tsdaes_loss_is_that_of_the_same_modules_on_padded_texts(texts):
     torch.testing.assert_close(denoiser(to_tensors(batch, "cpu")), total, rtol=1e-5, atol=1e-5)
 
 
+def test_in_half_precision_tsdaes_loss_and_gradients_are_near(texts):
+    batch, found = to_tensors(deleting(texts).batch(0), "cpu"), []
+    for half in (False, True):
+        denoiser = Denoiser(embedder(normalize=False), decoder_for(embedder().encoder.model, 16, 20, seed=0)).eval()
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            loss = denoiser(batch)
+        loss.backward()
+        found.append((loss.detach(), torch.cat([gradient.flatten() for gradient in gradients(denoiser)])))
+    (loss, one), (rounded, other) = found
+    torch.testing.assert_close(loss, rounded, rtol=0.02, atol=0.1)
+    assert torch.cosine_similarity(one, other, dim=0) > 0.99
+
+
 def test_parts_of_a_batch_come_to_tsdaes_gradient_of_all_of_it(texts):
     objective = deleting(texts)
     batch, found = objective.batch(0), []

@@ -25,7 +25,9 @@ recipes:
       - prune: {{ corpus: domain, size: 40 }}
       - pretrain: {{ corpus: {{ domain: 1, labelled: 0.5 }}, tokens: 6000, batch_tokens: 512, batch_ramp: 0.5, max_length: 16, lr: 5e-3 }}
       - finetune: {{ lr: 1e-2, epochs: 2, min_steps: 0, dropout: 0.0 }}
-  top: [finetune: {{ train: 1, lr: 1e-2, epochs: 2, min_steps: 0, dropout: 0.0 }}]
+  top:
+    - pretrain: {{ objective: tsdae, tokens: 3000, batch_tokens: 512, lr: 5e-3 }}
+    - finetune: {{ train: 1, lr: 1e-2, epochs: 2, min_steps: 0, dropout: 0.0 }}
 """
 
 

@@ -30,9 +30,9 @@ def learn_alone(stage: "Pretrain", trainer: "Trainer", body: nn.Module, objectiv
     return alone
 
 
-def course_of(stage: "Pretrain", planned: "Steps", heldout: Heldout) -> Course:
-    """How long the training proper is, and how often it is judged."""
-    every = stage.evaluate_every(planned.steps, planned.tokens, heldout.tokens)
+def course_of(stage: "Pretrain", planned: "Steps", heldout_tokens: int) -> Course:
+    """How long the training proper is, and how often it is judged by so many tokens."""
+    every = stage.evaluate_every(planned.steps, planned.tokens, heldout_tokens)
     # Text that is still to come is not left unread because that before it teaches nothing.
     patience_from = planned.last_begins + every * (stage.patience or 0) if stage.in_turn else 0
     return Course(planned.steps, every, stage.patience, patience_from)

@@ -51,7 +51,7 @@ def pretrain_masks(stage: Pretrain, parent: ModelFolder, context: Context) -> Ou
                 "the held-out loss before is measured after that"
             )
         judge, before = heldout.judge(trainer.devices), Before(trainer, heldout)
-        course = course_of(stage, planned, heldout)
+        course = course_of(stage, planned, heldout.tokens)
         if stage.new_rows_first:
             result = fit_rows_first(trainer, parent, objective, judge, course, stage.new_rows_first)
         else:

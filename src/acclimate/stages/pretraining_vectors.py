@@ -62,29 +62,28 @@ def pretrain_vectors(stage: Pretrain, parent: ModelFolder, context: Context) -> 
     """
     form = EmbeddingForm.of(parent.config)
     form = form if stage.pooling is None else form.model_copy(update={"pooling": stage.pooling})
-    length, (prefix, suffix) = sequence_length(stage.max_length, parent), special_ids(parent.tokenizer())
-    special = len(prefix) + len(suffix)
+    # Text that a vector is not made of is not learned from either.
+    length = sequence_length(stage.max_length or form.max_length, parent)
+    special = sum(map(len, special_ids(parent.tokenizer())))
     text, cut_notes, texts = _read(stage, parent, context, length - special)
     lengths = text.lengths(special)
     planned = Steps.of(stage, lengths, length, context.seed)
     embedder = load_embedder(parent, form, stage.dropout, context.seed, context.runtime.fast)
     if stage.gradient_checkpointing:
         checkpoint_activations(embedder.encoder.model)
-    learned = (_tsdae if stage.objective == "tsdae" else _simcse)(stage, parent, embedder, text, context.seed)
+    learned = (_tsdae if stage.objective == "tsdae" else _simcse)(stage, parent, embedder, text, length, context.seed)
     with _VectorTrainer(stage, context, embedder, learned) as trainer:
         heldout = learned.heldout(trainer.micro)
         trainer.notes += [*notes_on(stage, planned, text), *text.notes(), *cut_notes, *heldout.notes()]
-        alone = 0
-        if stage.objective == "tsdae":
+        if stage.objective == "tsdae" and stage.head_warmup:
             seed = seed_of(context.seed, "head alone")
-            first = Steps.of(stage, lengths, length, seed)
-            alone = learn_alone(stage, trainer, embedder, learned.objective(first.order, seed), planned.steps)
-            trainer.notes.append(
-                f"the decoder was trained alone for {alone:,} steps first; the held-out loss before is measured after that"
-            )
-            trainer.read += _tokens(first.order, text, special, alone)
+            first = Steps.of(stage, lengths, length, seed).order
+            alone = learn_alone(stage, trainer, embedder, learned.objective(first, seed), planned.steps)
+            trainer.notes.append(f"the decoder was trained alone for {alone} steps first; the held-out loss before is measured after that")
+            trainer.read += _tokens(first, text, special, alone)
+        asked = sum(windows.tokens + special * len(windows) for windows in text.heldout.values())
         judge, before = heldout.judge(trainer.devices), Before(trainer, heldout, ALONE)
-        result = trainer.fit(learned.objective(planned.order, context.seed), judge, course_of(stage, planned, heldout))
+        result = trainer.fit(learned.objective(planned.order, context.seed), judge, course_of(stage, planned, asked))
         if result.passed_over == result.steps:
             raise DataError(f"objective: {stage.objective}: {ALONE}; raise batch_tokens, or give it other text")
         best = before.best(result)
@@ -98,7 +97,7 @@ def pretrain_vectors(stage: Pretrain, parent: ModelFolder, context: Context) -> 
         "heldout_loss_before": before.loss,
         "heldout_loss_after": best.get("heldout_loss"),
         "heldout_accuracy": best.get("heldout_accuracy"),
-        "heldout_tokens": heldout.tokens,
+        "heldout_tokens": asked,
         **text.measured(best, heldout.batches.keys()),
         **texts,
         "windows": len(text.training),
@@ -108,7 +107,6 @@ def pretrain_vectors(stage: Pretrain, parent: ModelFolder, context: Context) -> 
         "tokens": trainer.read + read,
         "micro_tokens": trainer.micro,
         "epochs": round(read / planned.epoch, 3),
-        "decoder_alone_steps": alone,
         "pooling": form.pooling,
     }
     trainer.tokens = trainer.read + read
@@ -142,10 +140,10 @@ def _read(stage: Pretrain, parent: ModelFolder, context: Context, room: int) -> 
     return PretrainingText(text.store, text.training, text.heldout, text.facts, {}, text.windows), notes, found
 
 
-def _tsdae(stage: Pretrain, parent: ModelFolder, embedder: Embedder, text: PretrainingText, seed: int) -> _Learned:
+def _tsdae(stage: Pretrain, parent: ModelFolder, embedder: Embedder, text: PretrainingText, length: int, seed: int) -> _Learned:
     # What the decoder sees of a text is its vector as it was pooled: its length says something, too.
     embedder.form = embedder.form.model_copy(update={"normalize": False})
-    model, length = embedder.encoder.model, sequence_length(stage.max_length, parent)
+    model = embedder.encoder.model
     decoder = decoder_for(model, embedder.width, length, seed)
     deletion = Deletion(stage.delete or DELETE, marked_words(parent.tokenizer()), *special_ids(parent.tokenizer()))
     words = sum(parameter.numel() for parameter in model.get_input_embeddings().parameters())
@@ -161,7 +159,7 @@ def _tsdae(stage: Pretrain, parent: ModelFolder, embedder: Embedder, text: Pretr
     return _Learned(Denoiser(embedder, decoder), objective, heldout, 2.0 * (layer + words))
 
 
-def _simcse(stage: Pretrain, parent: ModelFolder, embedder: Embedder, text: PretrainingText, seed: int) -> _Learned:
+def _simcse(stage: Pretrain, parent: ModelFolder, embedder: Embedder, text: PretrainingText, length: int, seed: int) -> _Learned:
     embedder.form = embedder.form.model_copy(update={"normalize": True})  # cosines
     affixes = special_ids(parent.tokenizer())
 
