@@ -79,9 +79,9 @@ class Outputs:
         return cls(_map(folder / VALUES_FILE, offsets, width, precision, "r"), offsets)
 
 
-def fits(folder: Path, size: int) -> bool:
-    """Whether outputs of `size` bytes are at `folder` already, or leave enough room on its disk."""
-    return (folder / FACTS_FILE).is_file() or size <= LARGEST_SHARE * shutil.disk_usage(folder.parent).free
+def fits(folder: Path, size: int, facts: str = FACTS_FILE) -> bool:
+    """Whether outputs of `size` bytes are at `folder` already, described by its file `facts`, or leave enough room on its disk."""
+    return (folder / facts).is_file() or size <= LARGEST_SHARE * shutil.disk_usage(folder.parent).free
 
 
 def _facts(key: str, offsets: npt.NDArray[np.int64], width: int, precision: Precision) -> dict[str, Any]:

@@ -27,7 +27,6 @@ from acclimate.training.interrupt import StopRequest, stop_on_signals
 from acclimate.training.progress import Reporter
 
 ENDINGS = (".npy", ".parquet")
-COUNTED = ("texts", "cut_texts", "units", "cut_units")
 
 
 @dataclass(frozen=True)
@@ -101,15 +100,12 @@ class _Work:
     def run(self, rows: Iterator[RowTexts], every: int, batch: int) -> None:
         """Encode what is left of the `every` rows."""
         first = self.file.rows
-        for name in COUNTED:
-            setattr(self.encoder.unread, name, self.file.state.get(name, 0))
-        self.encoder.unknown = self.file.state.get("unknown", 0)
+        self.encoder.count_from(self.file.state)
         self.reporter.start("encode", every, first)
         began, before = time.monotonic(), self.encoder.unread.units
         for chunk in chunks_of(islice(rows, first, None), batch):
             vectors = self._vectors(chunk)
-            counts = {name: getattr(self.encoder.unread, name) for name in COUNTED} | {"unknown": self.encoder.unknown}
-            self.file.add(vectors, len(chunk), counts)
+            self.file.add(vectors, len(chunk), self.encoder.counts)
             speed = (self.encoder.unread.units - before) / max(time.monotonic() - began, 1e-9)
             self.reporter.step(self.file.rows, speed, None)
         self.reporter.close()

@@ -1,7 +1,7 @@
 """A model ready to give the vectors of texts: any encoder that a study can begin with, whatever brought it about."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from acclimate.evaluation.inference import Told
 
 MICRO_TOKENS = 8192  # of a forward pass
+COUNTED = ("texts", "cut_texts", "units", "cut_units")  # of `Unread`
 RULES = 1  # raise it when the same weights would now give other vectors
 
 
@@ -92,27 +93,21 @@ class Encoding:
 class Encoder:
     """The vectors of texts; counts what it does not read of them."""
 
-    unread: Unread
-    """What was cut of the texts so far."""
-    unknown: int
-    """Tokens of the texts so far that are unknown to the vocabulary; where it drops what it does not know, the runs of characters."""
-
     def __init__(self, encoding: Encoding) -> None:
-        from acclimate.data.unknown import Unread as Unknown
+        from acclimate.evaluation.encoder_vectors import EncoderVectors
         from acclimate.evaluation.trained_folder import finite_weights
         from acclimate.modeling.embedder import load_embedder
         from acclimate.modeling.imported_base import import_base
         from acclimate.training.devices import Devices
 
         self._encoding = encoding
-        self._devices = Devices(encoding.precision)
+        devices = Devices(encoding.precision)
         with tempfile.TemporaryDirectory() as place:
             folder = import_base(encoding.source, Path(place) / "model")
-            self._embedder = load_embedder(folder, encoding.form).to(self._devices.device)
-            self._tokenizer = folder.tokenizer()
-        finite_weights(encoding.source.folder, self._embedder)
-        self._unknown = Unknown.by(self._tokenizer)
-        self.unread, self.unknown = Unread(self._embedder.length), 0
+            embedder, tokenizer = load_embedder(folder, encoding.form), folder.tokenizer()
+        finite_weights(encoding.source.folder, embedder)
+        cut = None if encoding.dimensions == embedder.width else encoding.dimensions
+        self._vectors = EncoderVectors(embedder, tokenizer, encoding.max_tokens, devices, cut)
 
     @property
     def dimensions(self) -> int:
@@ -124,6 +119,26 @@ class Encoder:
         """How vectors are made."""
         return self._encoding.form
 
+    @property
+    def unread(self) -> Unread:
+        """What was cut of the texts so far."""
+        return self._vectors.unread
+
+    @property
+    def unknown(self) -> int:
+        """Tokens of the texts so far that are unknown to the vocabulary; where it drops what it does not know, the runs of characters."""
+        return self._vectors.unknown
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """All that was counted so far."""
+        return {name: getattr(self.unread, name) for name in COUNTED} | {"unknown": self.unknown}
+
+    def count_from(self, counts: Mapping[str, int]) -> None:
+        """Go on counting from here; what is not named is 0."""
+        self._vectors.unread = Unread(self.unread.length, "tokens", *(counts.get(name, 0) for name in COUNTED))
+        self._vectors.unknown = counts.get("unknown", 0)
+
     def encode(self, texts: Sequence[str], side: Side | None = None, told: "Told | None" = None) -> NDArray[np.float32]:
         """The vectors [N, D] of N texts; with a `side`, `query` or `document`, of its prompt with the text behind it.
 
@@ -134,24 +149,8 @@ class Encoder:
             ModelError: vectors are no numbers.
             TypeError: one text stands in the place of several.
         """
-        import torch
-
-        from acclimate.data.model_inputs import sequences_of
-        from acclimate.data.ragged import offsets_of
-        from acclimate.data.tokens import TokenStore, encoded
-        from acclimate.evaluation.text_vectors import sequence_vectors
-        from acclimate.modeling.embedder import cut
-
         refuse_one_text(texts)
-        prompt = self.form.prompt(side)
-        read = [prompt + text for text in texts] if prompt else list(texts)
-        ids, counts = encoded(self._tokenizer, read)
-        sequences = sequences_of([TokenStore(ids.astype(np.uint32), offsets_of(counts))], self._tokenizer, self._embedder.length)
-        self.unread.add(sequences)
-        self.unknown += int(self._unknown.counts(read, ids, counts)[:, 0].sum())
-        vectors_NE = sequence_vectors(self._embedder, sequences, self._encoding.max_tokens, self._devices, told)
-        if self.dimensions < vectors_NE.shape[1]:
-            vectors_NE = cut(torch.from_numpy(vectors_NE), self.dimensions, self.form.normalize).numpy()
+        vectors_NE = self._vectors.of(texts, side, told)
         if not np.isfinite(vectors_NE).all():
             raise ModelError(f"{self._encoding.source.name}: the model is broken, not the data: its vectors are not finite numbers")
         return vectors_NE

@@ -13,7 +13,6 @@ from acclimate.data.readers.every_text import every_text
 from acclimate.errors import DataError, SettingsError
 from acclimate.evaluation.asked_rows import NAMED, chunks_of, notes_of, texts_of_files, without_text
 from acclimate.evaluation.encoder import Encoder, Encoding
-from acclimate.evaluation.unread import Unread
 from acclimate.training.progress import Reporter
 
 
@@ -53,7 +52,7 @@ def search(encoding: Encoding, documents: CorpusSettings, query: str, most: int,
     query_D = _unit(encoder.encode([query], "query"))[0]
     if encoder.unread.cut_texts:
         reporter.say(f"the query is longer than the {encoder.unread.length:,} tokens that this model reads, and was cut")
-    encoder.unread = Unread(encoder.unread.length)  # from here on of documents alone
+    encoder.count_from({})  # from here on of documents alone
     found: list[Hit] = []
     bad, named, count = Counter[str](), list[str](), 0
     for chunk in chunks_of(every_text(source, wanted)):

@@ -44,10 +44,18 @@ def text_vectors(
     Raises:
         DataError: a text is not valid Unicode.
     """
-    prompt = embedder.form.prompt(side)
-    ids, counts = encoded(tokenizer, [prompt + text for text in texts] if prompt else texts)
-    read = sequences_of([TokenStore(ids.astype(np.uint32), offsets_of(counts))], tokenizer, embedder.length)
+    read = read_texts(tokenizer, embedder.form.prompted(texts, side), embedder.length)
     return TextVectors(sequence_vectors(embedder, read, micro, devices, told), read.cut_texts, read.cut_tokens, read.tokens)
+
+
+def read_texts(tokenizer: Tokenizer, texts: Sequence[str], length: int) -> Sequences:
+    """The beginnings of texts, of `length` tokens at most, as a model reads them.
+
+    Raises:
+        DataError: a text is not valid Unicode.
+    """
+    ids, counts = encoded(tokenizer, texts)
+    return sequences_of([TokenStore(ids.astype(np.uint32), offsets_of(counts))], tokenizer, length)
 
 
 @torch.no_grad()

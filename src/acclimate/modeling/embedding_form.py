@@ -1,6 +1,6 @@
 """How the vectors of texts are made from the states of an encoder, as it stands in its config.json. No torch."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
 from pydantic import Field, ValidationError
@@ -61,6 +61,11 @@ class EmbeddingForm(Settings):
     def prompt(self, side: Side | None) -> str:
         """What stands before a text of this side; nothing where it has none."""
         return "" if side is None else str(getattr(self.prompts, side))
+
+    def prompted(self, texts: Sequence[str], side: Side | None) -> Sequence[str]:
+        """Each text behind what stands before those of this side."""
+        prompt = self.prompt(side)
+        return [prompt + text for text in texts] if prompt else texts
 
     def width(self, states: int) -> int:
         """E, the width of a vector made from states of width D."""

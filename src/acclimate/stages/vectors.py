@@ -98,13 +98,15 @@ class Vectors(AnswersByVectors):
         from acclimate.modeling.vector_heads import write_head
         from acclimate.stages.decision import Decision
         from acclimate.stages.trainer import forward_tokens
+        from acclimate.stages.vector_cache import vector_cache
         from acclimate.stages.watched import watched
 
         assert parent is not None
         runtime, task = context.runtime, context.task()
         embedder = load_embedder(parent, self.form_of(parent.config), 0.0, fast=runtime.fast)
         micro = forward_tokens(context, embedder.encoder.model, 0.0)
-        vectors = EncoderVectors(embedder, parent.tokenizer(), micro, runtime.devices, self.dimensions)
+        cache = vector_cache(context, parent, embedder.form)
+        vectors = EncoderVectors(embedder, parent.tokenizer(), micro, runtime.devices, self.dimensions, cache)
 
         def encode(texts: Sequence[str], side: Side | None) -> Any:
             found = vectors.of(texts, side, watched(context, f"{many(side)}" if side else "texts", micro))
