@@ -20,6 +20,8 @@ from acclimate.modeling.imported_base import import_base
 from acclimate.modeling.source import resolve_base
 from acclimate.stages import STAGES
 from acclimate.stages.planned import Sizes
+from acclimate.study.plan import graph
+from acclimate.study.plan.readings import Readings
 from acclimate.tasks.opened import Data, DataSettings
 from acclimate.training.devices import Devices
 
@@ -170,6 +172,13 @@ def test_a_batch_of_one_pair_is_taken_where_every_pair_has_a_hard_negative(world
     task = world.data["pair"].task
     only = replace(task, train=task.train.take(np.arange(2)))
     EMBED(batch_size=1).check(world.given, only)
+
+
+def test_pairs_are_read_text_by_text_so_that_no_vocabulary_needs_a_template_for_them(world):
+    stage, given = EMBED(), world.given
+    read = Readings(world.data["pair"]).read_by(graph.Node("key", stage, "parent", 0, "all", "", ()), given.source)
+    assert read.special == 2
+    assert stage.work(given, read).tokens > 0
 
 
 def test_a_setting_of_another_loss_is_refused():

@@ -152,6 +152,8 @@ class Stage(Searchable):
     """What it can learn to give, and so which kinds of task it answers: those whose head (`TaskKind.head`) it can train."""
     most_texts: ClassVar[int] = 1
     """How many columns of text an item may have at most: those of a pair are two."""
+    apart: ClassVar[bool] = False
+    """Whether it reads every text by itself, also the two of a pair."""
     asks_trained: ClassVar[bool] = False
     """It asks the trained classifier of the model before it. A base then keeps its own, which is left behind otherwise, and the stage may
     be written as a base: `base: {STAGE: MODEL or RECIPE, settings}`."""

@@ -34,6 +34,7 @@ class Embed(EncoderPace, Stage):
 
     role: ClassVar[Role] = "embeds"
     most_texts: ClassVar[int] = 2
+    apart: ClassVar[bool] = True
     stage: Literal["embed"] = "embed"
     task: str | None = None
     """The task whose labels it learns from, by its name among `data: tasks:`; the study's when not given."""

@@ -29,6 +29,7 @@ class Vectors(AnswersByVectors):
 
     libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers", "tokenizers", "numpy", "scikit-learn")
     role: ClassVar[Role] = "answers"
+    apart: ClassVar[bool] = True
     stage: Literal["vectors"] = "vectors"
     pooling: Pooling | None = None
     """How the states of a text's tokens become one vector, where the model does not say: `mean`, the default, `cls` or `max`."""

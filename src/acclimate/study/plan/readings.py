@@ -139,7 +139,7 @@ class Readings:
             texts = {name: tuple(self.of(source, part) for part in parts) for name, parts in self.parts(node).items()}
             if counted and task is not None:
                 texts |= {f"task {name}": (self._counted(source, split),) for name, split in task.splits.items()}
-        whole = task.kind.texts() if task is not None and "task test" in texts else 1
+        whole = task.kind.texts() if task is not None and "task test" in texts and not node.stage.apart else 1
         special = self.special(source, whole) if source is not None and texts else 0
         samples = {} if source is not None else self.samples(node)
         return Reads(texts, special, task, fast, node.parent, node.fingerprints, samples, self._known.setdefault(node.key, {}))
