@@ -87,6 +87,21 @@ def tag_outputs(split: Any, rng: np.random.Generator) -> Any:
     return np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
 
 
+def asked(number: int, rng: np.random.Generator) -> Mapping[str, Any]:
+    negatives = [f"document {number + 1000}"] if rng.random() < 0.3 else []
+    return {"query": f"words {number}", "positives": [f"document {number // 2}", f"text {number}"], "negatives": negatives}
+
+
+def rankings(split: Any, rng: np.random.Generator) -> Any:
+    """The relevant documents on ranks of their own, and others."""
+    count = len(split.collection)
+    scores = rng.normal(size=(len(split), count))
+    for row in range(len(split)):
+        scores[row, split.gold[row][:, 0]] += 3 * split.gold[row][:, 1]
+    found = np.argsort(-scores, axis=1)[:, :120]
+    return found, np.take_along_axis(scores, found, axis=1)
+
+
 def held_out(number: int, rng: np.random.Generator) -> Mapping[str, Any]:
     return {"text": f"document {number} " + " ".join(rng.choice(["one", "two", "three"], 5 + number % 7))}
 
@@ -142,6 +157,16 @@ EXAMPLES = {
         ),
         estimates,
         "e494f12b323963092d414c867aa84039fc9fa8b0774a2ac0305ab01cf43b10b5",
+    ),
+    "retrieve": Example(
+        asked,
+        (
+            {"query": "nothing is relevant", "positives": []}, {"query": "", "positives": ["a"]}, {"query": "null", "positives": None},
+            {"query": "both", "positives": ["a"], "negatives": ["a"]}, {"query": "an empty one", "positives": ["a", ""]},
+            {"query": "no key"},
+        ),
+        rankings,
+        "f1c7b3cf04d245cdd98b36d5dbc2c5b526fdd73835c7507147e15cf31b377e68", "embedding",
     ),
     "perplexity": Example(
         held_out, ({"text": ""}, {"text": None}, {"text": 1}), costs,

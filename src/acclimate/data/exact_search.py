@@ -1,5 +1,6 @@
 """The most similar of many vectors, by the exact products with all of them, block by block: nothing is approximated, memory is flat."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -28,15 +29,21 @@ def unit(vectors_ND: NDArray[np.floating]) -> NDArray[np.floating]:
 
 def most_similar(queries_QD: NDArray[np.floating], documents_ND: NDArray[np.floating], count: int) -> Found:
     """The `count` documents (all, where there are fewer) with the largest products with each query; `documents_ND` may be a memory map."""
-    kept = min(count, len(documents_ND))
-    rows, scores = np.zeros((len(queries_QD), kept), np.int64), np.zeros((len(queries_QD), kept), np.float32)
-    for first in range(0, len(queries_QD), QUERIES):
-        block = np.asarray(queries_QD[first : first + QUERIES], dtype=np.float32)
-        best = Found(np.zeros((len(block), 0), np.int64), np.zeros((len(block), 0), np.float32))
-        for start in range(0, len(documents_ND), DOCUMENTS):
-            best = _merged(best, block @ np.asarray(documents_ND[start : start + DOCUMENTS], dtype=np.float32).T, start, kept)
-        rows[first : first + QUERIES], scores[first : first + QUERIES] = best
-    return Found(rows, scores)
+    return most_similar_of(queries_QD, (documents_ND[start : start + DOCUMENTS] for start in range(0, len(documents_ND), DOCUMENTS)), count)
+
+
+def most_similar_of(queries_QD: NDArray[np.floating], blocks: Iterable[NDArray[np.floating]], count: int) -> Found:
+    """The same of documents that come in blocks [B, D], none of which is kept."""
+    parts = [np.asarray(queries_QD[first : first + QUERIES], dtype=np.float32) for first in range(0, len(queries_QD), QUERIES)]
+    best = [Found(np.zeros((len(part), 0), np.int64), np.zeros((len(part), 0), np.float32)) for part in parts]
+    start = 0
+    for block in blocks:
+        documents_DB = np.asarray(block, dtype=np.float32).T
+        best = [_merged(found, part @ documents_DB, start, count) for found, part in zip(best, parts, strict=True)]
+        start += len(block)
+    if not best:
+        return Found(np.zeros((0, min(count, start)), np.int64), np.zeros((0, min(count, start)), np.float32))
+    return Found(np.concatenate([found.rows for found in best]), np.concatenate([found.scores for found in best]))
 
 
 def _merged(best: Found, scores_QN: NDArray[np.float32], start: int, kept: int) -> Found:

@@ -10,15 +10,19 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from acclimate.data.exact_search import Found, most_similar_of, unit
 from acclimate.modeling.embedding_form import Side
 from acclimate.modeling.vector_heads import Cosine, VectorHead, Vectors, logistic, nearest
 from acclimate.tasks.kind import Form
+from acclimate.tasks.rankings import asked_for
+from acclimate.tasks.split import Split
 from acclimate.tasks.task import Task
 
 Encode = Callable[[Sequence[str], Side | None], Vectors]
 """[N, D] float32, a vector a text; the side says which of two things that are searched and found it is, None where they are alike."""
 Classifier = Literal["logistic", "knn"]
 EMBEDDING: Form = "embedding"
+AT_ONCE = 1 << 14  # documents whose vectors are held
 
 
 @dataclass(frozen=True)
@@ -52,12 +56,25 @@ def by_vectors(task: Task, form: Form, encode: Encode, settings: HeadSettings = 
 
     `form` is `sequence` where a head is fitted, `embedding` where the vectors themselves answer.
     """
+    if task.test.collection is not None:
+        of_dev, of_test = rankings((task.dev, task.test), task.test.collection.texts, encode)
+        return ByVectors(form, None, of_dev, of_test)
     if form == EMBEDDING:
         head = Cosine(task.kind.head(task.names, form).names)
         dev, test = (head.outputs(*encoded_columns(split.inputs, encode)) for split in (task.dev, task.test))
         return ByVectors(form, head, dev, test, notes=(NOT_ON_THE_SCALE,))
     columns = {name: encoded_columns(split.inputs, encode) for name, split in task.splits.items()}
     return fitted(task, form, columns["train"], columns["dev"], columns["test"], settings)
+
+
+def rankings(splits: Sequence[Split], documents: Sequence[str], encode: Encode) -> list[Found]:
+    """For each split of queries the most similar of the documents, by cosine; so many of these are encoded at a time, and none is kept."""
+    queries_QD = unit(encode([query for split in splits for query in split.inputs[0]], "query"))
+    blocks = (unit(encode(documents[start : start + AT_ONCE], "document")) for start in range(0, len(documents), AT_ONCE))
+    found = most_similar_of(queries_QD, blocks, asked_for(*splits))
+    ends = np.cumsum([len(split) for split in splits])[:-1]
+    parts = zip(*(np.split(column, ends) for column in found), strict=True)
+    return [Found(rows, scores) for rows, scores in parts]
 
 
 NOT_ON_THE_SCALE = "cosines are not on the scale of the scores: correlations compare them, errors (mae, mse) say nothing"

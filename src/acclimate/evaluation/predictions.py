@@ -59,6 +59,9 @@ def to_arrow(column: Column) -> pa.Array:
     """A column of items as arrow keeps it: numbers, texts, or lists."""
     if isinstance(column, tuple):
         return pa.array(column, pa.string())
+    if isinstance(column, Ragged) and column.values.ndim == 2:
+        vectors = to_arrow(column.values)  # of each row a list of vectors
+        return pa.LargeListArray.from_arrays(column.offsets, vectors).cast(pa.list_(vectors.type))
     if isinstance(column, Ragged):
         return pa.LargeListArray.from_arrays(column.offsets, column.values).cast(pa.list_(pa.array(column.values[:0]).type))
     if column.ndim == 1:
@@ -80,6 +83,9 @@ def from_arrow(column: pa.ChunkedArray, field: pa.Field) -> Column:
     whole = whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
     values, offsets = whole.flatten().to_numpy(zero_copy_only=False), whole.offsets.to_numpy().astype(np.int64)
     if field.metadata == RAGGED:
+        if pa.types.is_list(field.type.value_type):
+            count = int(offsets[-1] - offsets[0])
+            values = whole.flatten().flatten().to_numpy(zero_copy_only=False).reshape(count, -1)
         return Ragged(values, offsets - offsets[0])
     return np.asarray(values.reshape(len(whole), -1)) if len(whole) else np.zeros((0, 0))
 

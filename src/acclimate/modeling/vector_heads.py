@@ -185,11 +185,14 @@ def nearest(columns_ND: Sequence[Vectors], gold: NDArray[Any], labels: tuple[str
     return Nearest(labels, vectors_NF, gold_NL, min(neighbours, len(vectors_NF)), link)
 
 
-def write_head(folder: Path, head: VectorHead, texts: int, read: Mapping[str, Any] | None = None) -> None:
+def write_head(folder: Path, head: VectorHead | None, texts: int, read: Mapping[str, Any] | None = None) -> None:
     """Write a head into the folder of what makes the vectors, whose config.json is there; items have so many `texts`.
 
-    `read` says how texts are read where the folder itself does not.
+    `read` says how texts are read where the folder itself does not. None: the vectors are searched, and nothing judges them.
     """
+    if head is None:
+        write_json(folder / CONFIG, {**read_json(folder / CONFIG), VECTORS: {"head": None, "texts": texts, **(read or {})}})
+        return
     word = next(word for word, known in HEADS.items() if isinstance(head, known))
     told = {"head": word, "labels": list(head.labels), "texts": texts, **said(head.link), **head.told, **(read or {})}
     write_json(folder / CONFIG, {**read_json(folder / CONFIG), VECTORS: told})
@@ -202,10 +205,13 @@ def read_head(folder: Path) -> tuple[VectorHead, dict[str, Any]] | None:
 
     Raises:
         ModelError: its files do not belong together, or its numbers are not finite.
+        SettingsError: its vectors are searched, and nothing judges them.
     """
     told = read_json(folder / CONFIG).get(VECTORS)
     if told is None:
         return None
+    if isinstance(told, dict) and told.get("head") is None:
+        raise SettingsError(f"{folder}: this model finds documents by vectors; it is asked by `acclimate search` and `acclimate encode`")
     if not isinstance(told, dict) or told.get("head") not in HEADS:
         raise ModelError(f"{folder / CONFIG}: {VECTORS} names none of the heads {', '.join(HEADS)}")
     made = HEADS[told["head"]]

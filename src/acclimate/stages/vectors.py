@@ -121,8 +121,8 @@ class Vectors(AnswersByVectors):
         output = context.output / "model"
         if runtime.devices.is_main:
             save_embedder(output, parent, embedder)
-            if found.head is not None:
-                write_head(output, found.head, task.kind.texts(), {} if self.dimensions is None else {"dimensions": self.dimensions})
+            read = {} if self.dimensions is None else {"dimensions": self.dimensions}
+            write_head(output, found.head, task.kind.texts(), read)
         cost = Cost(
             seconds=time.monotonic() - context.began, peak_memory_bytes=memory.bytes, parameters=parent.parameters, trained_parameters=0,
             disk_bytes=disk_bytes(output) if runtime.devices.is_main else 0, inference_texts_per_second=vectors.speed,

@@ -5,7 +5,8 @@ from acclimate.tasks.kind import TaskKind
 from acclimate.tasks.multilabel import Multilabel
 from acclimate.tasks.pair import Pair
 from acclimate.tasks.perplexity import Perplexity
+from acclimate.tasks.retrieve import Retrieve
 from acclimate.tasks.similarity import Similarity
 from acclimate.tasks.tag import Tag
 
-KINDS: tuple[type[TaskKind], ...] = (Classify, Multilabel, Pair, Similarity, Tag, Perplexity)
+KINDS: tuple[type[TaskKind], ...] = (Classify, Multilabel, Pair, Similarity, Retrieve, Tag, Perplexity)

@@ -30,8 +30,8 @@ if TYPE_CHECKING:  # a task is of a kind
 
 T = TypeVar("T", bound="Task")
 
-Form = Literal["sequence", "tokens", "embedding", "text"]
-"""What a model gives for an item: numbers for the whole of it, numbers for every word, a vector, or written words."""
+Form = Literal["sequence", "tokens", "embedding", "ranking", "text"]
+"""What a model gives for an item: numbers for the whole of it, numbers for every word, a vector, documents in order, or written words."""
 
 
 Link = Literal["softmax", "sigmoid", "none"]

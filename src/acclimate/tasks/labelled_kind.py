@@ -1,13 +1,14 @@
 """A kind of task whose examples are labelled rows of files: where they are, how a row is read, what is right. No torch."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, GetJsonSchemaHandler, ValidationInfo, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from acclimate.data.corpus import CorpusSettings
+from acclimate.data.corpus import Corpus, CorpusSettings
 from acclimate.data.ragged import Ragged
 from acclimate.data.readers.columns import detect_column
 from acclimate.data.readers.problems import Problems
@@ -18,6 +19,7 @@ from acclimate.tasks.grouping import Group
 from acclimate.tasks.kind import ColumnRole, Place, T, TaskKind
 from acclimate.tasks.rows import Row, Rows
 from acclimate.tasks.split import Column, Split
+from acclimate.tasks.split_files import open_splits
 
 NO_PLACE = "a task needs either `path` (a folder, a dataset, or one file to be split) or `train`"
 
@@ -158,6 +160,24 @@ class LabelledKind(TaskKind, TableReading):
     def lacking(self, source: Source, columns: Mapping[str, str], train: Rows | None) -> str | None:
         """Why no row of a source says what is right, as benchmarks hide it; None where one does. `train`: as it was read."""
         return None
+
+    def sources(self, root: Path) -> dict[str, Source]:
+        """The files of each split that is there, train first.
+
+        Raises:
+            DataError: nothing is there, or it is not clear which file belongs to which split.
+        """
+        return open_splits({"train": self.train, "dev": self.dev, "test": self.test}, self.path, root, self.reading)
+
+    def gathered(
+        self, rows: Mapping[str, Rows], sources: Mapping[str, Source], root: Path, problems: Problems
+    ) -> tuple[dict[str, Rows], tuple[str, ...]]:
+        """The rows with what they have in common besides what each says, and what is to be known of that."""
+        return dict(rows), ()
+
+    def more_text(self, train: Split, place: Place) -> Corpus | None:
+        """Text of the task without labels, which the corpus `task` reads besides that of train."""
+        return Corpus.open("unlabeled", self.unlabeled, place.root, place.planned) if self.unlabeled else None
 
     def odd(self, rows: Mapping[str, Rows], columns: Mapping[str, str], problems: Problems) -> tuple[str, ...]:
         """Look at the whole of what was read; `problems` gets to know what is wrong, and what is to be known of it is returned."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from acclimate.data.readers.problems import Problems, place
 from acclimate.data.readers.read_files import if_empty
 from acclimate.data.readers.records import Record, Source
+from acclimate.tasks.collection import Collection
 
 
 class Row(NamedTuple):
@@ -34,6 +35,7 @@ class Rows:
     index: list[int]  # row in the source, from 0
     places: list[tuple[Path, int]]
     files: tuple[Path, ...]
+    collection: Collection | None = None  # the documents that are searched, where some are
 
     def __len__(self) -> int:
         return len(self.index)
@@ -48,6 +50,7 @@ class Rows:
             [self.index[row] for row in chosen],
             [self.places[row] for row in chosen],
             self.files,
+            self.collection,
         )
 
     def keys(self) -> Sequence[Hashable]:

@@ -5,13 +5,16 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from acclimate.data.digests import TextDigest
 from acclimate.data.ragged import Ragged
+
+if TYPE_CHECKING:  # a collection is told apart by digests of texts, too
+    from acclimate.tasks.collection import Collection
 
 Column = NDArray[Any] | Ragged | tuple[str, ...]
 """Values whose first axis are the items: numbers or vectors, rows of different lengths, or texts."""
@@ -37,6 +40,9 @@ class Split:
     words: Ragged | None = None
     """[N] rows of [W, 2]: where each word of the (only) text begins and ends, in characters, where every word is asked about; else None."""
 
+    collection: "Collection | None" = None
+    """The documents that are searched, into which gold points, where some are; else None."""
+
     def __len__(self) -> int:
         return len(self.index)
 
@@ -46,7 +52,7 @@ class Split:
         inputs = tuple(tuple(column[row] for row in chosen) for column in self.inputs)
         groups = None if self.groups is None else tuple(self.groups[row] for row in chosen)
         words = None if self.words is None else self.words.take(rows)
-        return Split(inputs, taken(self.gold, rows), self.index[rows], self.files, groups, self.names, words)
+        return Split(inputs, taken(self.gold, rows), self.index[rows], self.files, groups, self.names, words, self.collection)
 
     def keys(self) -> Sequence[Hashable]:
         """[N] what makes two items the same, whatever is said of them: for duplicates and leaks."""
@@ -83,6 +89,8 @@ class Split:
         digest.update(self.index.astype("<i8").tobytes())
         if self.words is not None:
             digest.update(column_bytes(self.words))
+        if self.collection is not None:
+            digest.update(self.collection.fingerprint.encode())
         return digest.hexdigest()
 
 

@@ -26,7 +26,7 @@ from acclimate.tasks.labelled_kind import NO_PLACE, LabelledKind
 from acclimate.tasks.repeated import Repeated, repeated_sentences, told
 from acclimate.tasks.rows import Rows, read_rows
 from acclimate.tasks.split import Split
-from acclimate.tasks.split_files import location, open_splits
+from acclimate.tasks.split_files import location
 from acclimate.tasks.splits import budget_order, carve, grouped_budget_order, units_of
 
 SPLITS = ("train", "dev", "test")
@@ -82,14 +82,15 @@ class Task:
         if not kind.placed:
             raise SettingsError(f"{NO_PLACE}; or give rows to `run_study`")
         root, rejects_folder = place.root, place.rejects
-        named = {"train": kind.train, "dev": kind.dev, "test": kind.test}
-        sources = open_splits(named, kind.path, root, kind.reading)
+        sources = kind.sources(root)
         kind, seen = kind.detect(sources["train"])
         columns, detected = kind.columns(sources["train"])
         dropped = dict.fromkeys(sources, 0)
         group_notes: tuple[str, ...] = ()
         with Problems(kind.skip_bad, rejects_folder / "task.jsonl" if rejects_folder else None) as problems:
             rows, noted = _read_splits(kind, sources, columns, root, problems)
+            rows, more = kind.gathered(rows, sources, root, problems)
+            noted += more
             if isinstance(kind.group, TextGroups):
                 rows, group_notes = grouped(rows, kind.group)
             duplicates = count_duplicates(rows)
@@ -134,8 +135,8 @@ class Task:
             test_drawn_from=whole_test if len(splits["test"]) < whole_test else None,
             **(group_facts(splits, kind.item, group_notes) or {"group_notes": kind.ungrouped(splits, made, columns)}),
         )
-        unlabeled = Corpus.open("unlabeled", kind.unlabeled, root, place.planned) if kind.unlabeled else None
-        return cls(kind, names, splits["train"], splits["dev"], splits["test"], unlabeled, facts, splits["train"].documents_fingerprint)
+        unlabeled, text = kind.more_text(splits["train"], place), splits["train"].documents_fingerprint
+        return cls(kind, names, splits["train"], splits["dev"], splits["test"], unlabeled, facts, text)
 
     @property
     def splits(self) -> dict[str, Split]:
@@ -290,4 +291,5 @@ def split_of(rows: Rows, kind: LabelledKind, names: tuple[str, ...]) -> Split:
         None if rows.groups is None else tuple(rows.groups),
         names,
         kind.words(rows.targets),
+        rows.collection,
     )

@@ -293,4 +293,5 @@ def _about(study: "Study", stage: Stage) -> Iterator[Mistake]:
     task = _task(study, about)
     if task is not None and stage.role in ABOUT_TASKS and not stage.takes(task):
         does = {"answers": "answer", "embeds": "learn vectors from"}.get(stage.role, "learn")
-        yield Mistake((), f"{stage.word()} does not {does} tasks of the kind {task.kind}")
+        ends = f"; {study.table.to_answer(task)}" if about is None and stage.role in ANSWERING else ""
+        yield Mistake((), f"{stage.word()} does not {does} tasks of the kind {task.kind}{ends}")

@@ -35,7 +35,8 @@ def relocated(resolved: dict[str, Any], root: Path, to: Path) -> dict[str, Any]:
         splits = {name: moved(task[name]) for name in SPLITS if name in task}
         texts = {"unlabeled": corpus(task["unlabeled"])} if "unlabeled" in task else {}
         held = {"on": {name: corpus(settings) for name, settings in task["on"].items()}} if isinstance(task.get("on"), dict) else {}
-        return {**task, **splits, **texts, **held}
+        more = {"documents": corpus(task["documents"])} if isinstance(task.get("documents"), dict) else {}
+        return {**task, **splits, **texts, **held, **more}
 
     if data.get("task"):
         data["task"] = of_task(data["task"])

@@ -1,0 +1,144 @@
+"""A retrieval set as BEIR keeps it (Thakur et al. 2021): corpus.jsonl, queries.jsonl, and qrels/train.tsv, dev.tsv, test.tsv."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from acclimate.data.readers.problems import Problems
+from acclimate.data.readers.reading import Reading
+from acclimate.data.readers.records import Record, Source, open_source
+from acclimate.data.readers.split_names import split_of
+from acclimate.data.readers.texts import checked_text
+from acclimate.errors import DataError
+from acclimate.tasks.collection import Collection
+
+CORPUS, QUERIES, JUDGED = "corpus.jsonl", "queries.jsonl", "qrels"
+COLUMNS = ("query-id", "corpus-id", "score")
+QUERY, RELEVANT = "query", "relevant"  # what a record of a query holds
+
+
+def is_beir(folder: Path) -> bool:
+    """Whether a folder is such a set."""
+    return _file(folder, CORPUS) is not None and _file(folder, QUERIES) is not None
+
+
+@dataclass(eq=False)
+class Beir:
+    """Queries and documents of a folder, each read once, when they are first asked for."""
+
+    folder: Path
+    _texts: dict[str, str] | None = field(default=None, repr=False)
+    _collection: Collection | None = field(default=None, repr=False)
+    _rows: dict[str, int] = field(default_factory=dict, repr=False)
+
+    def sources(self) -> dict[str, Source]:
+        """The judged queries of each split that is there; where there is no train, what comes first is the pool that is split.
+
+        Raises:
+            DataError: no file of judgements is there.
+        """
+        files = sorted((self.folder / JUDGED).glob("*.tsv*"))
+        by_split = {split: file for file in files if (split := split_of(Path(file.name.split(".")[0]))) is not None}
+        if not by_split:
+            raise DataError(f"{self.folder / JUDGED}: no train.tsv, dev.tsv or test.tsv here, which say what is relevant to which query")
+        detected = {"format": "BEIR"}
+        if "train" not in by_split:
+            pool = next(split for split in ("dev", "test") if split in by_split)
+            by_split = {"train": by_split.pop(pool), **by_split}
+            detected["train"] = f"taken out of {JUDGED}/{by_split['train'].name}, for there is no train.tsv"
+        order = [split for split in ("train", "dev", "test") if split in by_split]
+        return {split: JudgedQueries((by_split[split],), "tsv", detected=detected, beir=self) for split in order}
+
+    def queries(self, problems: Problems) -> Mapping[str, str]:
+        """The text of each query by its id."""
+        if self._texts is None:
+            self._texts = {key: text for key, text, _ in self._read(QUERIES, problems)}
+        return self._texts
+
+    def collection(self, problems: Problems) -> Collection:
+        """The documents: title and text."""
+        if self._collection is None:
+            documents = {key: text for key, text, _ in self._read(CORPUS, problems)}
+            self._collection = Collection(tuple(documents.values()), tuple(documents))
+            self._rows = {key: row for row, key in enumerate(documents)}
+        return self._collection
+
+    def row_of(self, key: str) -> int | None:
+        """The document of this id."""
+        return self._rows.get(key)
+
+    def _read(self, name: str, problems: Problems) -> Iterator[tuple[str, str, int]]:
+        file = _file(self.folder, name)
+        assert file is not None
+        seen: dict[str, int] = {}
+        for record in open_source((str(file),), self.folder, Reading(format="jsonl")).records(("_id", "text"), problems):
+            key, title = str(record.values["_id"]), record.values.get("title")
+            whole = f"{title} {record.values['text']}".strip() if isinstance(title, str) and title.strip() else record.values["text"]
+            text = checked_text(record._replace(values={"text": whole}), "text", problems)
+            if text is None:
+                continue
+            if key in seen:
+                message = f"the _id {key!r} stands there twice (first in line {seen[key]:,})"
+                problems.add("repeated _id", record.file, record.line, message, record.values)
+                continue
+            seen[key] = record.line
+            yield key, text, record.line
+
+
+@dataclass(frozen=True)
+class JudgedQueries(Source):
+    """The queries of one file of judgements, each a record with its text and its documents: rows of the collection with their grades."""
+
+    beir: Beir | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Of a record."""
+        return (QUERY, RELEVANT)
+
+    def records(self, columns: Sequence[str], problems: Problems) -> Iterator[Record]:
+        """Every query of which a document is judged; `problems` gets to know judgements of what is not there."""
+        assert self.beir is not None
+        texts, _ = self.beir.queries(problems), self.beir.collection(problems)
+        lines: dict[str, int] = {}
+        found: dict[str, dict[int, int]] = {}
+        judgements = open_source((str(self.files[0]),), self.beir.folder, Reading(format="tsv"))
+        for record in judgements.records(COLUMNS, problems):
+            key, judgement = str(record.values["query-id"]), self._judgement(record, texts, problems)
+            lines.setdefault(key, record.line)
+            if judgement is None:
+                continue
+            row, grade = judgement
+            if row in found.setdefault(key, {}):
+                message = f"the document {record.values['corpus-id']!r} is judged twice for the query {key!r}"
+                problems.add("judged twice", record.file, record.line, message, record.values)
+                continue
+            found[key][row] = grade
+        for number, (key, judged) in enumerate(found.items()):
+            yield Record(self.files[0], lines[key], number, {QUERY: texts[key], RELEVANT: tuple(judged.items())})
+
+    def _judgement(self, record: Record, texts: Mapping[str, str], problems: Problems) -> tuple[int, int] | None:
+        assert self.beir is not None
+        query, document, score = (str(record.values[name]) for name in COLUMNS)
+        row, grade = self.beir.row_of(document), _grade(score)
+        if query not in texts:
+            problems.add("unknown query", record.file, record.line, f"no query {query!r} in {QUERIES}", record.values)
+        elif row is None:
+            problems.add("unknown document", record.file, record.line, f"no document {document!r} in {CORPUS}", record.values)
+        elif grade is None:
+            problems.add("no grade", record.file, record.line, f"'score' is {score!r}, and a whole number is wanted", record.values)
+        else:
+            return row, grade
+        return None
+
+
+def _grade(score: Any) -> int | None:
+    try:
+        return max(0, int(score))
+    except ValueError:
+        return None
+
+
+def _file(folder: Path, name: str) -> Path | None:
+    return next((file for end in ("", ".gz", ".zst", ".xz", ".bz2") if (file := folder / f"{name}{end}").is_file()), None)
