@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from acclimate.errors import DataError, SettingsError
@@ -14,10 +15,10 @@ from acclimate.modeling.longest import LONGEST_DEFAULT
 from acclimate.objectives.vector_loss_settings import OF_VECTORS, VectorLoss, VectorLossSettings, named
 from acclimate.settings import MOST_EPOCHS
 from acclimate.stages.base import LABELS_OF, Context, Outcome, Role, Stage
-from acclimate.stages.long_texts import lengths, told_of_cut
+from acclimate.stages.long_texts import told_of_cut
 from acclimate.stages.pace import EncoderPace
 from acclimate.stages.planned import Reads, Sizes, Work
-from acclimate.tasks.kind import TaskKind, many
+from acclimate.tasks.kind import TaskKind
 from acclimate.tasks.relations import Examples, Relation, Told
 from acclimate.tasks.split import Split
 from acclimate.tasks.task import Task
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from acclimate.modeling.folder import ModelFolder
 
 LR, HEAD_LR = 5e-5, 1e-3
+EXAMPLES = "examples of train"  # among what is known of what it reads
 
 
 class Embed(EncoderPace, Stage):
@@ -40,7 +42,7 @@ class Embed(EncoderPace, Stage):
     """The task whose labels it learns from, by its name among `data: tasks:`; the study's when not given."""
     loss: VectorLoss | None = None
     """What is learned; default by the kind of task: `from_labels` of texts with labels, `cosent` of pairs with scores, `multiple_negatives`
-    of pairs where some are entailed (contradictions are hard negatives), else `contrastive`."""
+    of queries and their documents, and of pairs where some are entailed (contradictions are hard negatives), else `contrastive`."""
     train: Literal["all", "head"] | Annotated[int, Field(ge=1)] = "all"
     """`all` layers, the top N, or the `head` alone: a dense layer on a frozen encoder, whose vectors are computed once."""
     positive: str | tuple[str, ...] | None = None
@@ -180,32 +182,38 @@ class Embed(EncoderPace, Stage):
             raise SettingsError(f"{few} is too few for {loss.loss}: {loss.least_why}; at least {loss.least} are needed")
 
     def notes(self, given: Sizes, reads: Callable[[], Reads]) -> tuple[str, ...]:
-        read = reads()
-        assert read.task is not None
-        most, cut = self._length(given), {}
-        for name, texts in lengths(read).items():
-            cut[name] = float(np.maximum(texts + read.special - most * read.task.kind.texts(), 0).sum() / max(1.0, texts.sum()))
-        del cut["test"]  # which is not read here
-        return told_of_cut(cut, many(read.task.kind.item), f"{most:,} tokens")
+        _, whole_U = self._lengths(reads())
+        most = self._length(given)
+        cut = float(np.maximum(whole_U - most, 0).sum() / max(1.0, whole_U.sum()))
+        return told_of_cut({"train": cut}, "texts", f"{most:,} tokens")
 
     def _length(self, given: Sizes) -> int:
         """Tokens of a text that are read."""
         return given.length(self.max_length or EmbeddingForm.of(given.config).max_length)
 
+    def _lengths(self, reads: Reads) -> tuple[Examples, NDArray[np.float64]]:
+        """What is learned from train, and the tokens [U] of each of its texts."""
+        if EXAMPLES not in reads.known:
+            assert reads.task is not None
+            examples, (measured, *_) = self.examples(reads.task, reads.task.train), reads.texts["task train"]
+            reads.known[EXAMPLES] = (examples, np.fromiter(measured.lengths(examples.texts), np.float64) + reads.special)
+        found: tuple[Examples, NDArray[np.float64]] = reads.known[EXAMPLES]
+        return found
+
     def work(self, given: Sizes, reads: Reads) -> Work:
         assert reads.task is not None
-        long = {
-            name: np.minimum(texts + reads.special, self._length(given) * reads.task.kind.texts()) for name, texts in lengths(reads).items()
-        }
-        train, dev = (float(long[name].sum()) for name in ("train", "dev"))
-        items = len(reads.task.train)
-        passes = self.steps(items) * min(self.batch_size, items) / items
+        examples, whole_U = self._lengths(reads)
+        length_U = np.minimum(whole_U, self._length(given))
+        epoch = float(length_U[examples.rows[examples.rows >= 0]].sum())
+        dev = epoch * len(reads.task.dev) / max(1, len(reads.task.train))
+        passes = self.steps(len(examples)) * min(self.batch_size, len(examples)) / len(examples)
         share = 1.0 if self.train == "all" else 0.0 if self.train == "head" else min(1.0, self.train / given.layers)
         if not share:
-            dense = given.hidden * (self.dense or given.hidden)
-            return Work(given.bytes, tokens=round(train * passes), operations=2 * given.body * (train + dev) + 6 * dense * items * passes)
-        operations = given.body * (train * passes * (2 + 4 * share) + 2 * dev * self.evaluations)
-        return Work(given.bytes, tokens=round(train * passes), operations=operations)
+            dense = 6 * given.hidden * (self.dense or given.hidden) * examples.rows.size * passes
+            operations = 2 * given.body * (float(length_U.sum()) + dev) + dense
+        else:
+            operations = given.body * (epoch * passes * (2 + 4 * share) + 2 * dev * self.evaluations)
+        return Work(given.bytes, tokens=round(epoch * passes), operations=operations)
 
     def run(self, parent: "ModelFolder | None", context: Context) -> Outcome:
         from acclimate.stages.vector_training import trained
