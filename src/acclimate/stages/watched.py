@@ -14,14 +14,15 @@ def watched(context: Context, split: str, micro: int) -> Callable[[int, int], No
         Interrupted: from the function, where a stop was asked for.
     """
     reporter, began = context.runtime.reporter, time.monotonic()
-    passes = 0
+    begun = False
 
     def told(done: int, every: int) -> None:
-        nonlocal passes
-        if not passes:
+        nonlocal begun
+        if not begun:
             reporter.start(f"{context.title} ({split})", -(-every // micro), 0)
-        passes += 1
-        reporter.step(passes, done / max(time.monotonic() - began, 1e-9), None)
+        begun = True
+        # Passes are not all full: there are more of them than steps.
+        reporter.step(-(-done // micro), done / max(time.monotonic() - began, 1e-9), None)
         if context.runtime.stop.asked:
             raise Interrupted(f"{context.title}: stopped; it begins anew, for nothing is trained")
 
