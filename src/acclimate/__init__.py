@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from acclimate.report.publish import publish
     from acclimate.stages.as_is import AsIs
     from acclimate.stages.bilstm import Bilstm
+    from acclimate.stages.bm25 import Bm25
     from acclimate.stages.doc2vec import Doc2vec
     from acclimate.stages.finetune import Finetune
     from acclimate.stages.linear_tagger import LinearTagger
@@ -54,6 +55,7 @@ __all__ = [
     "AcclimateError",
     "AsIs",
     "Bilstm",
+    "Bm25",
     "DataError",
     "DataSettings",
     "DiskFullError",
@@ -112,6 +114,7 @@ _HOMES = {
     "acclimate.report.publish": ("publish",),
     "acclimate.stages.as_is": ("AsIs",),
     "acclimate.stages.bilstm": ("Bilstm",),
+    "acclimate.stages.bm25": ("Bm25",),
     "acclimate.stages.doc2vec": ("Doc2vec",),
     "acclimate.stages.finetune": ("Finetune",),
     "acclimate.stages.linear_tagger": ("LinearTagger",),

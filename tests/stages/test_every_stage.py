@@ -106,6 +106,7 @@ KEYS = {
     "linear_tagger": "4779c0a05fdaa7e1",
     "doc2vec": "36fa94c807693ed4",
     "static": "92f43efbf4967a5e",
+    "bm25": "647693313eb63395",
     "start": "d69e6c6d814ac861",
     "cut": "b4eecfdfd92a6df3",
     "measure": "02da6883278f20cf",
@@ -159,6 +160,7 @@ def world(tmp_path_factory):
             tagging(made, folder, rng),
             inferring(made, folder),
             breaking(made, folder),
+            retrieving(made, folder, rng),
         ),
     )
 
@@ -172,6 +174,16 @@ def tagging(made, folder, rng):
         rows = [{"tokens": [word for word, _ in row], "tags": [tag for _, tag in row]} for row in rows]
         write_jsonl(folder / f"tags-{split}.jsonl", rows)
         task[split] = str(folder / f"tags-{split}.jsonl")
+    settings = DataSettings.model_validate({"task": task, "domain": str(folder / "domain.jsonl")})
+    return replace(made, data=Data.open(settings, folder, folder / "rejects"))
+
+
+def retrieving(made, folder, rng):
+    """The world with another task: which sentence answers a word."""
+    for split, count in (("train", 24), ("dev", 8), ("test", 10)):
+        rows = [{"query": f"{split}{number}", "positive": f"{split}{number} {sentence('trade', rng)}"} for number in range(count)]
+        write_jsonl(folder / f"asked-{split}.jsonl", rows)
+    task = {"kind": "retrieve", **{split: str(folder / f"asked-{split}.jsonl") for split in ("train", "dev", "test")}}
     settings = DataSettings.model_validate({"task": task, "domain": str(folder / "domain.jsonl")})
     return replace(made, data=Data.open(settings, folder, folder / "rejects"))
 

@@ -153,5 +153,5 @@ def test_every_baseline_is_named_by_its_stage():
     assert (
         TABLE.baseline_names
         == tuple(stage.word() for stage in BASELINES)
-        == ("majority", "tfidf", "bilstm", "linear_tagger", "doc2vec", "static")
+        == ("majority", "tfidf", "bilstm", "linear_tagger", "doc2vec", "static", "bm25")
     )

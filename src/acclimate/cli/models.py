@@ -142,7 +142,7 @@ def finetune(
     base: Annotated[
         str,
         typer.Argument(
-            help="Hub id, folder or short name of a model, or a plain baseline (majority, tfidf, bilstm, linear_tagger, doc2vec, static).",
+            help="Hub id, folder or short name, or a plain baseline (majority, tfidf, bilstm, linear_tagger, doc2vec, static, bm25).",
             show_default=False,
         ),
     ],

@@ -3,6 +3,7 @@
 from acclimate.stages.as_is import AsIs
 from acclimate.stages.base import Stage
 from acclimate.stages.bilstm import Bilstm
+from acclimate.stages.bm25 import Bm25
 from acclimate.stages.cut import Cut
 from acclimate.stages.doc2vec import Doc2vec
 from acclimate.stages.embed import Embed
@@ -44,6 +45,7 @@ STAGES: tuple[type[Stage], ...] = (
     LinearTagger,
     Doc2vec,
     Static,
+    Bm25,
 )
 BASELINES = tuple(stage for stage in STAGES if stage.role == "baseline")  # written as a base, and the only stage of their recipe
 BASES = (Start, Cut)  # what `base:` becomes, where it is no plain baseline

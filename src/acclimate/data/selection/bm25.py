@@ -23,13 +23,18 @@ MOST_COMMON = 0.5  # share of the documents; words in more than that have an idf
 TEXTS_AT_ONCE = 64
 
 
+def is_installed() -> bool:
+    """Whether there is something to compute BM25."""
+    return importlib.util.find_spec("bm25s") is not None
+
+
 def check_installed() -> None:
     """Refuse BM25 where nothing is there to compute it.
 
     Raises:
         MissingExtraError: bm25s is not installed.
     """
-    if importlib.util.find_spec("bm25s") is None:
+    if not is_installed():
         raise MissingExtraError('select: `method: bm25` is computed by bm25s: pip install "acclimate[select]"')
 
 

@@ -24,7 +24,7 @@ class Recipe(Settings):
     base: Base | None = None
     """Where it starts: a hub id, a folder or a short name, `random` (the study's base with fresh weights), `random: {sizes}`,
     `{layers_of: model or recipe, keep: layers}`, `{end_of: recipe}`, a plain baseline (`majority`, `tfidf`, `bilstm`,
-    `linear_tagger`, `doc2vec`, `static`), or
+    `linear_tagger`, `doc2vec`, `static`, `bm25`), or
     `{zero_shot: model or recipe, settings}` (or `as_is`), short for that model's end and the stage; default the study's base."""
     stages: tuple[Annotated[Stage, OneOf("stage", TABLE.stages), BeforeValidator(TABLE.as_written)], ...] = ()
     """What is done to it, in this order: each a stage's name, or `name: {settings}`."""
