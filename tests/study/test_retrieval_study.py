@@ -53,6 +53,20 @@ def test_one_model_is_judged_by_its_vectors_and_the_report_shows_queries(study, 
     assert "acclimate search" in refused.stderr
 
 
+def test_the_plan_counts_the_documents(study, tmp_path):
+    from acclimate.study.language.study import load_study
+    from acclimate.study.plan.graph import Plan
+    from acclimate.study.plan.readings import Readings
+    from acclimate.tasks.opened import Data
+
+    asked = load_study(study("v: [vectors]"))
+    data = Data.open(asked.data, tmp_path, tmp_path / "cache")
+    plan = Plan.of(asked, data, tmp_path)
+    node, given = plan.nodes[plan.runs[-1].end], plan.given[plan.runs[-1].end]
+    words = sum(len(text.split()) + 2 for text in data.task.test.collection.texts)
+    assert node.stage.work(given, Readings(data).read_by(node, given.source)).operations > 2 * given.body * words
+
+
 @pytest.mark.parametrize("recipe", ["f: [finetune]", "t: {base: tfidf}"])
 def test_a_stage_that_ranks_nothing_is_refused_and_what_can_is_said(recipe, study, acclimate):
     refused = acclimate("plan", study("v: [vectors]", recipe))

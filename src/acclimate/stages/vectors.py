@@ -89,6 +89,9 @@ class Vectors(AnswersByVectors):
         assert reads.task is not None
         most = self._length(given) * reads.task.kind.texts()
         tokens = sum(float(np.minimum(texts + reads.special, most).sum()) for texts in lengths(reads).values())
+        if (collection := reads.task.test.collection) is not None:
+            documents = np.fromiter(reads.texts["task test"][0].lengths(collection.texts), np.float64)
+            tokens += float(np.minimum(documents + reads.special, most).sum())
         return Work(given.bytes, operations=2 * tokens * given.body, seconds=1.0)
 
     def run(self, parent: "ModelFolder | None", context: Context) -> Outcome:
