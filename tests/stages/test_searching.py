@@ -1,12 +1,8 @@
 """A search for a stage's settings: its trials, how it is stopped and goes on, and what it never sees."""
 
 import itertools
-import os
 import random
-import signal
-import subprocess
-import sys
-from pathlib import Path
+import shutil
 
 import pytest
 from tests.study.conftest import WORDS, sentence, write_jsonl
@@ -99,28 +95,21 @@ def test_stopped_anywhere_and_continued_it_makes_the_same_trials(at, straight, d
     assert [path.name for path in (tmp_path / "work").iterdir()] == ["trials.jsonl"]
 
 
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from tests.stages.test_searching import STAGE, Bilstm, Searching, context, world
-folder = Path(sys.argv[1])
-(folder / "data").mkdir()
-here = context(world(folder / "data"), folder, int(sys.argv[2]), lambda: os.kill(os.getpid(), signal.SIGKILL))
-Searching(of=Bilstm(**STAGE)).run(None, here)
-"""
-
-
-@pytest.mark.measured(0)
 def test_killed_in_the_middle_of_a_trial_it_goes_on_with_the_same_trials(straight, data, tmp_path):
-    root = Path(__file__).parents[2]
-    paths = os.pathsep.join((str(root), str(root / "src")))
-    ran = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path), "15"], env={**os.environ, "PYTHONPATH": paths}, check=False)
-    assert ran.returncode == -signal.SIGKILL
-    kept = (tmp_path / "work" / "trials.jsonl").read_text().splitlines()
-    assert 0 < len(kept) < 6
-    outcome = Searching(of=Bilstm(**STAGE)).run(None, context(data, tmp_path))
+    stage, kept = Searching(of=Bilstm(**STAGE)), tmp_path / "as it stood"
+
+    def kill():
+        # What stands on the disk at this moment is what a killed process leaves behind.
+        shutil.copytree(tmp_path / "killed", kept)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stage.run(None, context(data, tmp_path / "killed", 15, kill))
+    trials = (kept / "work" / "trials.jsonl").read_text().splitlines()
+    assert 0 < len(trials) < 6
+    outcome = stage.run(None, context(data, kept))
     assert timeless(outcome) == timeless(straight)
-    assert (tmp_path / "work" / "trials.jsonl").read_text().splitlines()[: len(kept)] == kept, "what was done is not done again"
+    assert (kept / "work" / "trials.jsonl").read_text().splitlines()[: len(trials)] == trials, "what was done is not done again"
 
 
 def test_no_trial_sees_the_test_set(data, tmp_path):

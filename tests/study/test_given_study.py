@@ -2,6 +2,7 @@
 
 import json
 import re
+from multiprocessing import get_context
 
 import datasets
 import pandas as pd
@@ -11,6 +12,8 @@ from acclimate.errors import DataError, SettingsError
 from acclimate.stages.finetune import Finetune
 from acclimate.stages.pretrain import Pretrain
 from acclimate.study import run
+from acclimate.study.engines import table
+from acclimate.study.engines.inline import Inline
 from acclimate.study.given import with_rows
 from acclimate.study.language.study import Study, load_study, parse_study
 from acclimate.study.outputs.output_folder import check_whole
@@ -243,7 +246,20 @@ def test_processes_of_torchrun_that_follow_read_the_same_rows(tmp_path, rows, mo
     assert seen == [expected]
 
 
-def test_workers_in_other_processes_read_the_rows(tmp_path, rows):
+def test_workers_in_other_processes_read_the_rows(tmp_path, rows, monkeypatch):
+    class Elsewhere(Inline):
+        """A process opens the data as a worker would; to train there would load torch once more."""
+
+        def run(self, jobs, setup, *more):
+            with get_context("spawn").Pool(1) as pool:
+                seen.append(pool.apply(Data.open, (setup.data, setup.root, None, setup.corpora)).task)
+            return super().run(jobs, setup, *more)
+
+    seen = []
+    monkeypatch.setitem(table.ENGINES, "local", Elsewhere)
     study = Study(data={"task": {}}, seeds=1, labels=(20, 40), recipes={"majority": {"base": "majority"}})
-    finished = run_study(study, tmp_path, options(tmp_path, engine="local", workers=1), task=pd.DataFrame(rows["train"]))
+    finished = run_study(study, tmp_path, options(tmp_path, engine="local"), task=pd.DataFrame(rows["train"]))
     assert (finished.runs, finished.failed) == (2, 0)
+    (there,) = seen
+    documents = {text for split in there.splits.values() for text in split.documents()}
+    assert documents == {row["text"] for row in rows["train"]}

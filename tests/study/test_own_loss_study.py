@@ -1,5 +1,9 @@
-"""A study runs a loss of its own where that is allowed, in every process and from any folder, and nothing else ever imports it."""
+"""A study runs a loss of its own where that is allowed, in every process and from any folder, and nothing else ever imports it.
 
+Processes that import torch take longest of all that is tested: what two workers make is seen here, too.
+"""
+
+import importlib.util
 import json
 import re
 import sys
@@ -18,7 +22,8 @@ STUDY = """
 seeds: 1
 recipes:
   own: [finetune: {{ loss: {{ mine.losses:weighed: {{ factor: 2.0 }} }}, lr: 1e-2, epochs: 1, min_steps: 0, class_weights: balanced }}]
-  usual: [finetune: {{ lr: 1e-2, epochs: 1, min_steps: 0 }}]
+  usual: [finetune: &usual {{ lr: 1e-2, epochs: 1, min_steps: 0 }}]
+  TAPT: [pretrain: {{ corpus: task, epochs: 1, batch_tokens: 256 }}, finetune: *usual]
 """
 LOSSES = """\
 from pathlib import Path
@@ -31,6 +36,8 @@ Path(__file__).with_name("imported").touch()
 def weighed(outputs, labels, *, factor):
     return factor * factors.EACH * cross_entropy(outputs, labels, reduction="none")
 """
+# The tracker is tensorboard, where it is installed: what it shows of a study is in test_tracked_study.py.
+FOLLOWED = ("--track", "tensorboard") if importlib.util.find_spec("tensorboard") else ()
 
 
 @pytest.fixture(autouse=True)
@@ -55,14 +62,15 @@ def folder(write_study, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def done(folder, acclimate, tmp_path_factory):
-    """The study, carried out by processes from another folder; what came of it."""
+    """The study, carried out by two workers from another folder and followed by a tracker; what came of it."""
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     imported = folder / "mine" / "imported"
     refused = acclimate("study", folder / "study.yaml", "--engine", "inline", folder=elsewhere)
     assert not imported.exists()
     planned = acclimate("plan", folder / "study.yaml", folder=elsewhere)
     assert not imported.exists()
-    ran = acclimate("study", folder / "study.yaml", "--allow-code", folder=elsewhere)
+    options = ("--engine", "local", "--workers", 2, "--threads", 1, *FOLLOWED)
+    ran = acclimate("study", folder / "study.yaml", "--allow-code", *options, folder=elsewhere)
     assert imported.exists()
     return refused, planned, ran
 
@@ -90,6 +98,25 @@ def test_with_it_workers_find_the_module_and_card_and_report_tell_of_it(done, fo
     assert str(folder) not in json.dumps(own)
 
 
+def artifacts(store):
+    return [json.loads(path.read_text()) for path in store.glob("artifacts/*/stage.json")]
+
+
+def test_two_workers_make_the_models_that_one_makes_and_are_followed_by_a_tracker(done, folder, tmp_path):
+    options = Options(tmp_path / "out", tmp_path / "store", engine="inline", threads=1, say=lambda _: None)
+    run_study(load_study(folder / "study.yaml"), folder, options, allow_code=True)
+    weights = [
+        {made["key"]: [digest for name, digest in made["files"].items() if name.endswith(".safetensors")] for made in artifacts(store)}
+        for store in (tmp_path / "store", folder / ".acclimate")
+    ]
+    assert len(weights[0]) == 5
+    assert all(weights[0].values())
+    assert weights[0] == weights[1]
+    if FOLLOWED:
+        learned = {made["title"].replace("/", "-") for made in artifacts(tmp_path / "store") if made["stage"]["stage"] != "start"}
+        assert {run.name for run in (folder / "results/study/tensorboard").iterdir()} == learned
+
+
 def test_whoever_looks_at_it_or_uses_its_model_never_imports_it(done, folder, tiny_world, acclimate, tmp_path):
     (folder / "mine" / "imported").unlink()
     out = folder / "results" / "study"
@@ -112,9 +139,9 @@ def test_an_allowed_run_goes_on_from_the_store_until_the_source_of_one_of_its_mo
         return next(line for line in said if "are there already" in line)
 
     (folder / "foreign.py").write_text("import mine.losses\n")
-    assert cached() == "3 stages for 2 runs; 3 are there already"
+    assert cached() == "5 stages for 3 runs; 5 are there already"
     (folder / "mine" / "factors.py").write_text("EACH = 2.0\n")
-    assert cached() == "3 stages for 2 runs; 2 are there already"
+    assert cached() == "5 stages for 3 runs; 4 are there already"
     assert sum(isinstance(finder, Digested) for finder in sys.meta_path) == 1
 
 

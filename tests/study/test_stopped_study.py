@@ -1,15 +1,21 @@
 """A study whose processes are killed or told to stop, and that the same command goes on with."""
 
+import itertools
 import json
 import os
 import signal
-import subprocess
 import sys
+from dataclasses import replace
 
 import pyarrow.parquet as pq
 import pytest
 
-pytestmark = pytest.mark.measured(0)
+from acclimate.study.watch.status import STILLNESS, read_status, write_status
+from acclimate.training.checkpoint import Checkpoints
+
+from .terminal import Terminal
+
+pytestmark = [pytest.mark.measured(0), pytest.mark.slow]
 
 OPTIONS = ("--checkpoint-seconds", "0", "--threads", "1")
 KILLED = """forgetting: false
@@ -51,9 +57,10 @@ def straight(acclimate, write_study, tmp_path_factory):
     return folder
 
 
-# The command, whose worker stops it as soon as so many states of training are saved.
+# The command, whose worker kills it as soon as so many states of training are saved.
 PROGRAM = """
 import os
+import signal
 
 if __name__ == "__main__":
     from contextlib import nullcontext
@@ -74,30 +81,48 @@ else:  # the worker, which imports the program that started it
         save_all(*what)
         left -= 1
         if left == 0:
-            os.kill(int(os.environ["STUDY"]), int(os.environ["SIGNAL"]))
+            os.kill(int(os.environ["STUDY"]), signal.SIGKILL)
 
     Checkpoints.save = save
 """
 
 
-# How it is stopped, and after how many saved states of the process that is stopped.
-STOPS = ((signal.SIGTERM, 14), (signal.SIGKILL, 30))
+def test_a_study_stopped_at_several_points_ends_bitwise_equal_and_does_nothing_twice(
+    acclimate, straight, write_study, tmp_path, monkeypatch
+):
+    study, out, work = write_study(tmp_path, KILLED), tmp_path / "results" / "study", tmp_path / ".acclimate" / "work"
+    with monkeypatch.context() as patch:
+        saves, save = itertools.count(1), Checkpoints.save
 
+        def save_and_stop(*what):
+            save(*what)
+            if next(saves) == 14:
+                os.kill(os.getpid(), signal.SIGTERM)
 
-@pytest.mark.slow
-def test_a_study_stopped_at_several_points_ends_bitwise_equal_and_does_nothing_twice(acclimate, straight, write_study, tmp_path):
-    study, program, work = write_study(tmp_path, KILLED), tmp_path / "program.py", tmp_path / ".acclimate" / "work"
+        patch.setattr(Checkpoints, "save", save_and_stop)
+        stopped = acclimate("study", study, *OPTIONS, "--engine", "inline")
+    assert stopped.returncode == 130, stopped.stderr
+    assert _saved_steps(work), "a stopped stage keeps its state"
+    before = {key: record["created"] for key, record in artifacts(tmp_path).items()}
+
+    program = tmp_path / "program.py"
     program.write_text(PROGRAM)
-    for number, saves in STOPS:
-        before = {key: record["created"] for key, record in artifacts(tmp_path).items()}
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "SAVES": str(saves), "SIGNAL": str(int(number))}
-        command = [sys.executable, program, "study", study, *OPTIONS]
-        # Its errors end when the worker, which has the same, is gone, too.
-        process = subprocess.run(command, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True)
-        assert process.returncode == (-9 if number == signal.SIGKILL else 130), process.stderr
-        saved = _saved_steps(work)
-        assert {key: record["created"] for key, record in artifacts(tmp_path).items()}.items() >= before.items()
-        assert saved, "a stopped stage keeps its state"
+    terminal = Terminal([sys.executable, program, "study", study, *OPTIONS], TERM="dumb", SAVES="30")
+    code, _ = terminal.end()
+    assert code == -signal.SIGKILL, terminal.shown
+    assert "done: " in terminal.shown
+    assert "\x1b" not in terminal.shown
+    saved = _saved_steps(work)
+    assert {key: record["created"] for key, record in artifacts(tmp_path).items()}.items() > before.items()
+    assert saved, "so does one that was killed"
+    # As it stands a while later: a file that was written a moment ago counts for more than a process that cannot be found.
+    status = read_status(out)
+    write_status(out, replace(status, updated=status.updated - 2 * STILLNESS))
+    for options in ([], ["--once"]):
+        dead = acclimate("watch", study, *options)
+        assert dead.returncode == 1
+        assert "died without finishing" in dead.stdout.splitlines()[-1]
+
     last = acclimate("study", study, *OPTIONS, "--engine", "inline")
     assert last.returncode == 0, last.stderr
     for step in saved.values():

@@ -1,6 +1,5 @@
 """Whole studies on a tiny model, by the commands that a user gives."""
 
-import importlib.util
 import json
 import shutil
 
@@ -237,36 +236,6 @@ def test_a_failed_run_is_kept_with_its_error_and_does_not_stop_the_others(acclim
     assert [rows["fine-tune", seed]["status"] for seed in (0, 1)] == ["done", "done"]
     assert "lower learning rate" in rows["diverges", 1]["error"]
     assert "2 of 4 runs failed" in process.stdout
-
-
-SHORT = """{head}
-seeds: 2
-recipes:
-  fine-tune: [finetune: &tune {{ lr: 5e-3, epochs: 2, min_steps: 0 }}]
-  head only: [finetune: {{ train: head, epochs: 2, min_steps: 0 }}]
-  TAPT: [pretrain: {{ corpus: task, epochs: 1, batch_tokens: 256 }}, finetune: *tune]
-"""
-
-
-@pytest.mark.measured(0)
-@pytest.mark.slow
-def test_two_workers_make_the_models_that_one_makes_and_are_followed_by_a_tracker(acclimate, write_study, tmp_path):
-    study, weights = write_study(tmp_path, SHORT), []
-    # The tracker is tensorboard, where it is installed: what it shows of a study is in test_tracked_study.py.
-    followed = ("--track", "tensorboard") if importlib.util.find_spec("tensorboard") else ()
-    for number, engine, track in ((1, "inline", ()), (2, "local", followed)):
-        store = tmp_path / f"{number}/.acclimate"
-        process = acclimate("study", study, "--engine", engine, "--workers", number, "--store", store, "--threads", 1, *track)
-        assert process.returncode == 0, process.stderr
-        made = artifacts(tmp_path / str(number)).values()
-        weights.append(
-            {record["key"]: [digest for name, digest in record["files"].items() if name.endswith(".safetensors")] for record in made}
-        )
-    assert len(weights[0]) == 9
-    assert weights[0] == weights[1]
-    if followed:
-        learned = {record["title"].replace("/", "-") for record in made if record["stage"]["stage"] != "start"}
-        assert {run.name for run in (tmp_path / "results/study/tensorboard").iterdir()} == learned
 
 
 @pytest.mark.measured(0)
