@@ -25,7 +25,7 @@ base: {world}/model
 data:
   task: {{ kind: multilabel, train: {folder}/train.csv, dev: {folder}/dev.jsonl, test: {folder}/test.jsonl }}
 seeds: 2
-labels: [60, all]
+labels: [all]
 reference: fine-tune
 metric: micro_f1
 recipes:

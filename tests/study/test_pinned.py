@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import runpy
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from acclimate.tasks.looked_through import LookedThrough
 from acclimate.tasks.one_name import highest
 from acclimate.tasks.opened import Data
 from acclimate.tasks.split import Split
+from acclimate.tasks.task import Task
 
 pytestmark = pytest.mark.measured(1)
 
@@ -98,6 +100,23 @@ def not_looked_through(task: object, corpora: dict[str, Corpus], *_: object) -> 
     return LookedThrough(), dict(corpora)
 
 
+@pytest.fixture(scope="module")
+def read_once() -> Iterator[None]:
+    """A task that several studies read in the same way is read for the first of them."""
+    read: dict[object, Task] = {}
+    opened_anew = Task.open
+
+    def opened_once(kind: Any, root: Path, *more: Any) -> Task:
+        asked = (type(kind), kind.model_dump_json(), root, repr(more))
+        if asked not in read:
+            read[asked] = opened_anew(kind, root, *more)
+        return read[asked]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Task, "open", opened_once)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def fixed_versions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(graph, "version", lambda name: f"the version of {name}")
@@ -115,6 +134,7 @@ def test_keys_of_a_study_of_every_stage_are_what_they_were(tmp_path: Path) -> No
 
 
 @pytest.mark.measured(0)
+@pytest.mark.usefixtures("read_once")
 @pytest.mark.parametrize("file", PUBLISHED)
 def test_keys_of_published_studies_are_what_they_were(file: str, shared: Path, tmp_path: Path) -> None:
     path = ROOT / "docs/results" / file
