@@ -43,7 +43,6 @@ UNREAD = {
     "generation_config.json": '{"max_length": 7}',
     "chat_template.jinja": "{{ messages }}",
     "preprocessor_config.json": "{}",
-    "modules.json": "[]",
     "pytorch_model.bin": "never read",
     "model.bin.index.json": "{}",
     "training_args.bin": "never read",

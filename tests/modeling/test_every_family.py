@@ -287,6 +287,10 @@ ELSEWHERE = {
             "attention_probs_dropout_prob",
         )
     },
+    **{
+        ("modeling/sentence_modules.py", word): "in names of files that sentence-transformers writes"
+        for word in ("albert", "bert", "camembert", "distilbert", "roberta", "xlm-roberta")
+    },
 }  # fmt: skip
 
 
