@@ -32,6 +32,7 @@ recipes:
   TAPT: [pretrain: {corpus: task}, finetune]
   DAPT: [pretrain: {tokens: 50_000_000, lr: 2e-5}, finetune: ]
 """
+BELOW = "10:3: recipes.fine-tune: a plain baseline is a base, and its settings stand below its name: write base: "
 TASK = {"train": "train.jsonl"}
 DATA: dict[str, Any] = {"task": TASK}
 
@@ -166,6 +167,31 @@ def test_resolved_writes_out_every_default_and_is_read_back() -> None:
         ("[finetune]", "[tfidf]", "10:15: recipes.fine-tune[0]: tfidf is a base"),
         ("[finetune]", "{base: tfidf, stages: [finetune]}", "10:3: recipes.fine-tune: tfidf is a plain baseline and takes no stages"),
         ("[finetune]", "{base: {tfidf: {}}, stages: [finetune]}", "10:3: recipes.fine-tune: tfidf is a plain baseline and takes no stages"),
+        (
+            "[finetune]",
+            "{base: doc2vec, corpus: domain, draw: 1}",
+            BELOW + "{doc2vec: {corpus: domain}}",
+        ),
+        (
+            "[finetune]",
+            "{base: {bilstm: , hidden: 8}}",
+            BELOW + "{bilstm: {hidden: 8}}",
+        ),
+        (
+            "[finetune]",
+            "{bilstm: {hidden: 8}}",
+            BELOW + "{bilstm: {hidden: 8}}",
+        ),
+        (
+            "[finetune]",
+            "{tfidf: }",
+            BELOW + "tfidf",
+        ),
+        (
+            "[finetune]",
+            "{base: tfidf, nothing: 8}",
+            "10:28: recipes.fine-tune: unknown key 'nothing'; the keys here are base, stages, draw",
+        ),
         (
             "[finetune]",
             "[bilstm: {hidden: 8}]",

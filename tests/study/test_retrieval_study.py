@@ -39,6 +39,14 @@ def test_one_model_is_judged_by_its_vectors_and_the_report_shows_queries(study, 
     found = pq.read_table(tmp_path / "out" / "predictions.parquet").to_pylist()
     assert {"predicted", "scores", "gold"} <= found[0].keys()
     assert all(len(row["predicted"]) == len(row["scores"]) == len(set(row["predicted"])) <= 100 for row in found)
+    searched = {row["id"]: row["text"] for row in pq.read_table(tmp_path / "out" / "searched_documents.parquet").to_pylist()}
+    rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
+    assert sorted(searched.values()) == sorted({row["document"] for row in rows})
+    right = {row["query"]: row["document"] for row in rows}  # the file names no ids, so documents are told by this table
+    for row in found:
+        (gold,) = row["gold"]
+        assert (searched[gold["document"]], gold["grade"]) == (right[rows[row["index"]]["query"]], 1)
+        assert set(row["predicted"]) <= searched.keys()
     runs = {(run["recipe"], run["labels"]): run for run in pq.read_table(tmp_path / "out" / "results.parquet").to_pylist()}
     assert 0 < runs["cut", "all"]["test_ndcg_at_10"] < runs["whole", "all"]["test_ndcg_at_10"] <= 1
     assert runs["whole", "20"]["test_ndcg_at_10"] == runs["whole", "all"]["test_ndcg_at_10"]
@@ -51,6 +59,42 @@ def test_one_model_is_judged_by_its_vectors_and_the_report_shows_queries(study, 
     refused = acclimate("evaluate", tmp_path / "out" / "best", tmp_path / "rows.jsonl")
     assert refused.returncode != 0
     assert "acclimate search" in refused.stderr
+
+
+def test_documents_of_a_beir_folder_are_told_by_their_ids_in_predictions_and_disagreements(tiny_world, acclimate, tmp_path):
+    rng = random.Random(0)
+    documents = {f"doc-{number}": sentence("sport", rng) + f" {number}" for number in range(20)}
+    write_jsonl(tmp_path / "corpus.jsonl", [{"_id": key, "text": text} for key, text in documents.items()])
+    write_jsonl(tmp_path / "queries.jsonl", [{"_id": str(number), "text": documents[f"doc-{number}"][4:]} for number in range(12)])
+    (tmp_path / "qrels").mkdir()
+    lines = "".join(f"{number}\tdoc-{number}\t{1 + number % 2}\n{number}\tdoc-{number + 1}\t0\n" for number in range(12))
+    (tmp_path / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n" + lines)
+    said = f"data: {{task: {{kind: retrieve, path: {tmp_path}, test_share: 0.4}}}}\nbase: {tiny_world}/model\nseeds: 1\nforgetting: false\n"
+    (tmp_path / "study.yaml").write_text(said + "recipes: {whole: [vectors], cut: [vectors: {dimensions: 1}]}\n")
+    made = acclimate("study", tmp_path / "study.yaml", "--out", tmp_path / "out", "--engine", "inline")
+    assert made.returncode == 0, made.stderr
+    for row in pq.read_table(tmp_path / "out" / "predictions.parquet").to_pylist():
+        assert set(row["predicted"]) <= documents.keys()
+        first, second = row["gold"]
+        number = int(first["document"].removeprefix("doc-"))
+        assert (first["grade"], second) == (1 + number % 2, {"document": f"doc-{number + 1}", "grade": 0})
+    assert not (tmp_path / "out" / "searched_documents.parquet").exists()
+    assert all(each["gold"].startswith("document doc-") for each in json.loads((tmp_path / "out" / "disagreements.json").read_text()))
+
+
+def test_a_further_task_of_retrieval_brings_its_documents(study, acclimate, tmp_path):
+    rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
+    write_jsonl(tmp_path / "more.jsonl", [{"text": f"further {number}"} for number in range(5)])
+    write_jsonl(tmp_path / "others.jsonl", [{"query": f"other {row['query']}", "document": row["document"]} for row in rows])
+    file = study("v: [vectors]", "e: [embed: {task: other, epochs: 1}, vectors]")
+    other = f"tasks: {{ other: {{ kind: retrieve, path: {tmp_path}/others.jsonl, documents: {tmp_path}/more.jsonl }} }}"
+    file.write_text(file.read_text().replace("rows.jsonl }", f"rows.jsonl }}, {other}"))
+    planned = acclimate("plan", file)
+    assert planned.returncode == 0, planned.stderr
+    with_text = file.read_text().replace("documents:", "unlabeled:")
+    file.write_text(with_text)
+    refused = acclimate("plan", file)
+    assert "the documents are the text of this task" in refused.stderr
 
 
 def test_the_plan_counts_the_documents(study, tmp_path):

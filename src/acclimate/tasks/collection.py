@@ -17,9 +17,17 @@ class Collection:
     texts: tuple[str, ...]
     ids: tuple[str, ...]
     """As their files call them, or their numbers."""
+    numbered: bool = False
+    """Whether ids are numbers that nobody but us gave."""
 
     def __len__(self) -> int:
         return len(self.texts)
+
+    @classmethod
+    def of(cls, texts: Iterable[str]) -> "Collection":
+        """Different texts in alphabetical order, numbered from 0: whoever deals the same rows to other files has the same collection."""
+        different = sorted(set(texts))
+        return cls(tuple(different), tuple(map(str, range(len(different)))), numbered=True)
 
     @cached_property
     def fingerprint(self) -> str:

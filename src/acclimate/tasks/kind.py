@@ -245,7 +245,7 @@ class TaskKind(Settings):
 
     @classmethod
     def shown(cls, column: Column, row: int, names: tuple[str, ...]) -> str:
-        """What is right for an item, or what a model said of it, in words."""
+        """What is right for an item, or what a model said of it, in words; `names`: classes, or ids of documents."""
         raise NotImplementedError
 
     @classmethod

@@ -83,7 +83,7 @@ class DataSettings(Settings):
                 raise ValueError(f"`tasks: {name!r}` is no name: letters, digits, spaces, dots and dashes, the first a letter or digit")
             if not task.learned:
                 raise ValueError(f"`tasks: {name}` is of the kind {task.kind}, which nothing learns: it can only be the study's `task`")
-            if task.corpora():
+            if getattr(task, "unlabeled", None) is not None:
                 raise ValueError(f"`tasks: {name}` has `unlabeled`, and only the study's task has: say it as a corpus under `corpora:`")
         return self
 
@@ -224,7 +224,9 @@ class Data:
         Raises:
             DataError: one is, and is not read without its texts.
         """
-        unlabeled = self.task.unlabeled if self.task is not None else None
+        # Documents that are searched are there to be read: that a query is one of them, word for word, tells no model what answers it.
+        searched = self.task is not None and self.task.test.collection is not None
+        unlabeled = self.task.unlabeled if self.task is not None and not searched else None
         for name, corpus in {**self.corpora, **({} if unlabeled is None else {UNLABELED_TOLD: unlabeled})}.items():
             if self.task is not None and name in self.found.holdings:
                 refuse_test_set(self.task, self.found.holdings[name], corpus)

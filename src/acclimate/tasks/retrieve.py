@@ -156,8 +156,7 @@ class Retrieve(LabelledKind):
         texts = {text for each in rows.values() for target in each.targets for text, _ in target}
         if self.documents is not None:
             texts.update(Corpus.open("documents", self.documents, root).documents())
-        # In an order of their own: whoever deals the same rows to other files has the same collection.
-        collection = Collection(tuple(sorted(texts)), tuple(map(str, range(len(texts)))))
+        collection = Collection.of(texts)
         place = {text: number for number, text in enumerate(collection.texts)}
         found = {}
         for split, each in merged.items():
@@ -197,12 +196,13 @@ class Retrieve(LabelledKind):
 
     @classmethod
     def shown(cls, column: Column, row: int, names: tuple[str, ...]) -> str:
-        """The relevant, or the first documents, by their numbers in the collection."""
+        """The relevant, or the first documents, by their ids (`names`)."""
         assert isinstance(column, Ragged)
         found = column[row]
         numbers = found[found[:, 1] > 0, 0] if found.ndim == 2 else found[:3]
         more = ", ..." if len(numbers) > 3 else ""
-        return f"document {', '.join(map(str, numbers[:3].tolist()))}{more}" if len(numbers) else "nothing"
+        called = [names[number] if names else str(number) for number in numbers[:3].tolist()]
+        return f"document {', '.join(called)}{more}" if called else "nothing"
 
     def head(self, names: tuple[str, ...], form: Form) -> Head:
         """A vector a text, or a ranking."""

@@ -1,5 +1,6 @@
 """One entry of `recipes`: a base and the stages that adapt it."""
 
+import json
 from collections.abc import Mapping
 from itertools import takewhile
 from typing import Annotated, Any, ClassVar
@@ -66,6 +67,8 @@ class Recipe(Settings):
             if name in cls.table.names and name not in cls.table.baseline_names:
                 raise ValueError(f"the stages of a recipe are a list: write [{name}: {{...}}]")
         base, stages = value.get("base"), value.get("stages")
+        if (meant := cls._meant(value)) is not None:
+            raise ValueError(f"a plain baseline is a base, and its settings stand below its name: write {meant}")
         if isinstance(base, Mapping):
             name = next(iter(base), None)
             asking = [word for word in base if word in cls.table.asking_names]
@@ -95,6 +98,27 @@ class Recipe(Settings):
         return {**value, "stages": ()} if stages is None else value
 
     @classmethod
+    def _meant(cls, value: Mapping[str, Any]) -> str | None:
+        """How a plain baseline is written whose settings stand beside its name (or it in the place of `base`); None where they do not."""
+        base = value.get("base")
+        for stage in cls.table.baselines:
+            name = stage.word()
+            known = stage.model_fields.keys() - {"stage"}
+            if base == name:
+                beside = {key: each for key, each in value.items() if key not in cls.model_fields}
+            elif isinstance(base, Mapping) and name in base:
+                beside = {key: each for key, each in base.items() if key != name}
+            elif name in value and base is None:
+                beside = value[name] if isinstance(value[name], Mapping) else {}
+                if not beside:
+                    return f"base: {name}"
+            else:
+                continue
+            if beside and beside.keys() <= known:
+                return f"base: {{{name}: {{{', '.join(f'{key}: {_flow(each)}' for key, each in beside.items())}}}}}"
+        return None
+
+    @classmethod
     def _asking(cls, word: str, base: Mapping[str, Any], stages: Any) -> dict[str, Any]:
         """`{zero_shot: NAME, settings}` as what it is short for: NAME at its end, and the stage."""
         if stages:
@@ -105,3 +129,10 @@ class Recipe(Settings):
             raise ValueError(f"base: {word}: should be a model (a hub id, a folder, a short name) or a recipe, not {base[word]!r}")
         settings = {key: setting for key, setting in base.items() if key != word}
         return {"base": {"end_of": base[word]}, "stages": (cls.table.as_written({word: settings}),)}
+
+
+def _flow(value: Any) -> str:
+    """A setting as YAML writes it on one line; JSON is YAML, and plain words need no quotes."""
+    return (
+        value if isinstance(value, str) and value.replace("-", "_").isidentifier() else json.dumps(value, ensure_ascii=False, default=str)
+    )

@@ -39,12 +39,13 @@ def disagreements(outcomes: Outcomes, task: Task, largest: str) -> list[dict[str
 def _told(number: int, task: Task, said: dict[str, list[Column]], right_RN: Any) -> dict[str, Any]:
     kind, test = task.kind, task.test
     text = test.shown(number)
-    agreed = {recipe: kind.agreed(seeds, number, task.names) for recipe, seeds in said.items()}
+    names = task.names if test.collection is None else test.collection.ids
+    agreed = {recipe: kind.agreed(seeds, number, names) for recipe, seeds in said.items()}
     return {
         "index": int(test.index[number]),
         "text": text[:LONGEST],
         "cut": max(0, len(text) - LONGEST),
-        "gold": kind.shown(test.gold, number, task.names),
+        "gold": kind.shown(test.gold, number, names),
         "recipes": {
             recipe: {"said": words, "right": float(right_RN[place, number])} for place, (recipe, words) in enumerate(agreed.items())
         },

@@ -109,14 +109,20 @@ def write_rows(table: list[dict[str, Any]], out: Path) -> None:
 
 
 def write_predictions(outcomes: Outcomes, task: Task, out: Path) -> None:
-    """Write `predictions.parquet`: recipe, seed, labels, split, index, gold and the answers; by name what has names."""
-    names = pa.array(task.names, pa.string())
+    """Write `predictions.parquet`: recipe, seed, labels, split, index, gold and the answers; by name what has names, documents by id.
+
+    Documents that have no ids of their own are written beside it once, `searched_documents.parquet`: id and text.
+    """
+    names, documents = pa.array(task.names, pa.string()), task.test.collection
+    ids = None if documents is None else pa.array(documents.ids, pa.string())
 
     def parts() -> Iterator[pa.Table]:
         for run in outcomes.plan.runs:
             if outcomes.error(run) is None:
                 part = pq.read_table(outcomes.store.path(run.end) / "predictions.parquet")
                 columns = {name: part[name] for name in part.column_names} | {name: _by_name(part[name], names) for name in task.kind.named}
+                if ids is not None:
+                    columns |= {name: _by_id(part[name], ids) for name in ("gold", "predicted")}
                 about = {"recipe": run.recipe, "seed": run.seed, "labels": run.labels}
                 yield pa.table({name: [value] * part.num_rows for name, value in about.items()} | columns)
 
@@ -126,6 +132,9 @@ def write_predictions(outcomes: Outcomes, task: Task, out: Path) -> None:
     with atomic_file(out / "predictions.parquet") as path, pq.ParquetWriter(path, first.schema) as writer:
         for part in chain((first,), rest):
             writer.write_table(part)
+    if documents is not None and documents.numbered:
+        with atomic_file(out / "searched_documents.parquet") as path:
+            pq.write_table(pa.table({"id": ids, "text": pa.array(documents.texts, pa.string())}), path)
 
 
 def verdicts(study: Study, outcomes: Outcomes, task: Task) -> list[Verdict]:
@@ -151,6 +160,18 @@ def _by_name(column: pa.ChunkedArray, names: pa.Array) -> Any:
     if not pa.types.is_boolean(column.type.value_type):
         return pa.array([[known[number] for number in row] for row in column.to_pylist()], pa.list_(pa.string()))
     return pa.array([[name for name, holds in zip(known, row, strict=True) if holds] for row in column.to_pylist()], pa.list_(pa.string()))
+
+
+def _by_id(column: pa.ChunkedArray, ids: pa.Array) -> pa.Array:
+    """Lists of documents, by number, as lists of their ids; with a grade each, as lists of {document, grade}."""
+    lists = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+    values = lists.flatten()
+    if pa.types.is_list(values.type):
+        both = values.flatten().to_numpy(zero_copy_only=False).reshape(-1, 2)
+        found = pa.StructArray.from_arrays([ids.take(pa.array(both[:, 0])), pa.array(both[:, 1])], names=["document", "grade"])
+    else:
+        found = ids.take(values)
+    return pa.ListArray.from_arrays(pa.array(lists.offsets.to_numpy() - lists.offsets[0].as_py(), pa.int32()), found)
 
 
 def candidates(outcomes: Outcomes, metric: Metric, largest: str) -> list[Candidate]:

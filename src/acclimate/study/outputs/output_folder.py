@@ -21,8 +21,8 @@ RECORD = "study.json"
 BLOCKS = "blocks.json"
 LABELLESS = "pretraining.json"  # of a study without a task, as acclimate wrote it before such studies were compared by held-out text
 RESULTS = (
-    "results.parquet", "results.csv", "predictions.parquet", "verdicts.json", "curves.parquet", "disagreements.json", BLOCKS,
-    LABELLESS, "trials.csv", "study.yaml",
+    "results.parquet", "results.csv", "predictions.parquet", "searched_documents.parquet", "verdicts.json", "curves.parquet",
+    "disagreements.json", BLOCKS, LABELLESS, "trials.csv", "study.yaml",
 )  # fmt: skip
 DATA = "data"  # rows that came from Python
 FOLDERS = ("best", "best_transformer", "models", "splits", SELECTED, DATA)
