@@ -8,7 +8,7 @@ import numpy as np
 
 from acclimate.errors import ModelError
 from acclimate.evaluation.trained_folder import model_config
-from acclimate.modeling.base_files import KIND, MAX_LENGTH, THRESHOLDS
+from acclimate.modeling.base_files import KIND, MAX_LENGTH, THRESHOLDS, VECTORS
 from acclimate.modeling.baselines.table import BASELINES
 from acclimate.modeling.links import PROBLEMS, ProblemType
 from acclimate.tasks import KINDS
@@ -71,7 +71,7 @@ def thresholds_of(folder: Path, labels: Sequence[str]) -> Thresholds | None:
     if not isinstance(said, list) or len(said) != len(labels) or not all(isinstance(each, int | float) for each in said):
         raise ModelError(f"{where}: {THRESHOLDS} must be {len(labels)} numbers, one for each label in order")
     found = np.array(said, dtype=np.float64)
-    several = config.get("problem_type") == PROBLEMS["sigmoid"]
+    several = (config.get(VECTORS) or config).get("problem_type") == PROBLEMS["sigmoid"]
     if not np.isfinite(found).all() or (found < 0).any() or not (several or found.all()):
         raise ModelError(f"{where}: {THRESHOLDS} must be finite and {'not negative' if several else 'above 0'}")
     return found

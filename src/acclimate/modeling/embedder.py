@@ -11,7 +11,7 @@ from acclimate.errors import ModelError
 from acclimate.modeling.embedding_form import DENSE, EMBEDDING, EmbeddingForm, Pooling
 from acclimate.modeling.execution import Packed
 from acclimate.modeling.fast_paths import FastPaths
-from acclimate.modeling.folder import ModelFolder, save_changed
+from acclimate.modeling.folder import ModelFolder, save_changed, unlearned
 from acclimate.modeling.heads import load_body
 from acclimate.modeling.longest import sequence_length
 from acclimate.modeling.tensors import TensorBatch
@@ -103,17 +103,19 @@ def dense_of(tensors: Mapping[str, Tensor], folder: Path) -> dict[str, Tensor]:
     return found
 
 
-def save_embedder(output: Path, parent: ModelFolder, embedder: Embedder) -> ModelFolder:
+def save_embedder(output: Path, parent: ModelFolder, embedder: Embedder, answers: bool = False) -> ModelFolder:
     """Write the encoder and its dense layer over everything that `parent` carries, with the form in config.json.
 
-    The folder is one of sentence-transformers, too (`sentence_folder.py`).
+    The folder is one of sentence-transformers, too (`sentence_folder.py`). Where it `answers` by its vectors, as `write_head` then says, a
+    classifier that `parent` learned is left out.
     """
-    tensors = {name: tensor for name, tensor in parent.tensors().items() if not name.startswith(f"{DENSE}.")}
+    own, carried = unlearned(parent) if answers else (parent.config, parent.tensors())
+    tensors = {name: tensor for name, tensor in carried.items() if not name.startswith(f"{DENSE}.")}
     prefix = parent.architecture.prefix
     tensors |= {prefix + name: tensor for name, tensor in embedder.encoder.model.state_dict().items()}
     if embedder.dense is not None:
         tensors |= {f"{DENSE}.{name}": tensor for name, tensor in embedder.dense.state_dict().items()}
-    config: dict[str, Any] = {**parent.config, EMBEDDING: embedder.form.model_dump(mode="json")}
+    config: dict[str, Any] = {**own, EMBEDDING: embedder.form.model_dump(mode="json")}
     return save_changed(output, parent, config, tensors)
 
 

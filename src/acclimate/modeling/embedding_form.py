@@ -41,6 +41,8 @@ class EmbeddingForm(Settings):
     """What stands before texts."""
     max_length: int | None = Field(default=None, ge=3)
     """Tokens of a text that are read, special ones included; null: the model's limit, at most 512."""
+    trained: bool = False
+    """Whether labels trained these vectors (the stage `embed`): a classifier after it stands on them where nothing else is said."""
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> "EmbeddingForm":

@@ -233,7 +233,8 @@ def write_weights(output: Path, config: dict[str, Any], tensors: dict[str, Tenso
 
     The tokenizer is the caller's affair.
     """
-    config = {key: value for key, value in config.items() if key not in ("torch_dtype", "_name_or_path", "transformers_version")}
+    # A head on vectors belongs to the very weights that it learned from: who writes one does it after this (`vector_heads.write_head`).
+    config = {key: value for key, value in config.items() if key not in ("torch_dtype", "_name_or_path", "transformers_version", VECTORS)}
     write_json(output / CONFIG, config | {"architectures": [class_name], "dtype": "float32"})
     single = {name: _float32(tensor) for name, tensor in tensors.items()}
     # transformers refuses files that do not say where their tensors come from.
@@ -244,6 +245,13 @@ def write_weights(output: Path, config: dict[str, Any], tensors: dict[str, Tenso
 def without_labels(config: dict[str, Any]) -> dict[str, Any]:
     """A config.json without what a trained classifier left in it."""
     return {key: value for key, value in config.items() if key not in ("id2label", "label2id", "problem_type", "num_labels", *ANSWERING)}
+
+
+def unlearned(folder: ModelFolder) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The config.json and the tensors of a model without the classifier, or tagger, that it learned."""
+    gone = (f"{folder.family.classifier}.", *(f"{CARRIED}{kind}." for kind in LEARNT))
+    tensors = {name: tensor for name, tensor in folder.tensors().items() if not name.startswith(gone)}
+    return {name: value for name, value in without_labels(folder.config).items() if name != MAX_LENGTH}, tensors
 
 
 def _float32(tensor: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """The head of what is fine-tuned; apart from the code that builds it, so that reading a study file does not load torch."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -15,10 +16,13 @@ from pydantic_core import CoreSchema
 
 from acclimate.data.cloze import check_template
 from acclimate.errors import SettingsError
+from acclimate.modeling.embedding_form import EmbeddingForm
 from acclimate.modeling.label_words import TEMPLATES, Cloze
 from acclimate.settings import Settings
+from acclimate.tasks.kind import Form
 
 MLM = "mlm"
+WORDS = {"vector": True, "architecture": False}  # what `head` says in one word -> `head: {vector: ...}`
 Word = Annotated[str, Field(pattern=r"\S")]
 
 
@@ -55,20 +59,26 @@ class MlmHead(Settings):
 
 
 class HeadSettings(Settings):
-    """Linear layers of the classifier, or `mlm`: the head for masked words, asked for the words of the labels."""
+    """Linear layers of the classifier; `vector`: one on the vectors of texts, `architecture`: none on these; or `mlm`: the head for masked
+    words, asked for the words of the labels."""
 
     layers: int = Field(default=1, ge=1, le=8)
     """1: one linear layer, as the architecture has it; more: hidden layers with GELU before it."""
     hidden: int | None = Field(default=None, gt=0)
     """Width of the hidden layers; default the model's."""
     dropout: float = Field(default=0.1, ge=0, lt=1)
-    """Dropout after each hidden layer."""
+    """Dropout after each hidden layer; on the vector where the head stands on one and the stage says none."""
+    vector: bool | None = None
+    """Whether it is one linear layer on the vector of a text, made as the model says (`acclimate_embedding`; else the mean of the states,
+    of length 1), or the architecture's own; default after `embed` the vector, where items are single texts and it is one layer."""
     mlm: MlmHead | None = None
     """No fresh classifier, but the base's own head for masked words, and a template (kinds `classify` and `pair`)."""
 
     @model_validator(mode="before")
     @classmethod
     def _by_its_word(cls, value: Any) -> Any:
+        if isinstance(value, str) and value in WORDS:
+            return {"vector": WORDS[value]}
         if value == MLM:
             return {MLM: MlmHead()}
         if isinstance(value, dict) and MLM in value and value[MLM] is None:
@@ -81,15 +91,27 @@ class HeadSettings(Settings):
             raise ValueError("`hidden` needs `layers` of 2 or more: one linear layer has no hidden width")
         if self.mlm is not None and (said := sorted(self.model_fields_set - {MLM})):
             raise ValueError(f"`{said[0]}` is said of a fresh classifier, and `mlm` is the head for masked words that the base has")
+        if self.vector and self.layers > 1:
+            raise ValueError("`vector` is one linear layer on the vector of a text; leave `layers` out, or `vector`")
         return self
+
+    def on_vector(self, config: Mapping[str, Any], form: Form, texts: int) -> bool:
+        """Whether the head of a model of this config.json stands on the vectors of its texts: as it is said, or where labels trained these.
+
+        `form`, `texts`: what an item is answered with, and how many texts it has.
+        """
+        if self.vector is not None or self.mlm is not None:
+            return bool(self.vector)
+        return self.layers == 1 and form == "sequence" and texts == 1 and EmbeddingForm.of(config).trained
 
     @model_serializer(mode="wrap")
     def _one_of_both(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         # What is silent leaves no trace: heads were written so before there was a choice.
         written: dict[str, Any] = write(self)
-        return {name: value for name, value in written.items() if (name == MLM) == (self.mlm is not None)}
+        silent = {"vector"} if self.vector is None else set()
+        return {name: value for name, value in written.items() if (name == MLM) == (self.mlm is not None) and name not in silent}
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         full = handler.resolve_ref_schema(handler(core_schema))
-        return {"anyOf": [{"const": MLM}, full], "description": full.get("description", "")}
+        return {"anyOf": [{"const": word} for word in (MLM, *WORDS)] + [full], "description": full.get("description", "")}

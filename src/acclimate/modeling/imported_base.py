@@ -71,7 +71,7 @@ def random_base(source: Source, output: Path, seed: int) -> ModelFolder:
     """
     config = without_labels(source.config)
     if EMBEDDING in config:
-        form = EmbeddingForm.of(config).model_copy(update={"dense": None, "activation": "identity", "dimensions": ()})
+        form = EmbeddingForm.of(config).model_copy(update={"dense": None, "activation": "identity", "dimensions": (), "trained": False})
         config |= {EMBEDDING: form.model_dump(mode="json")}
     with alone(source.files, config, output.parent) as folder:
         return _draw(Architecture.of(folder, source.name), folder, config, output, seed)

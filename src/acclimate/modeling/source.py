@@ -22,7 +22,7 @@ from acclimate.modeling.base_files import (
     tokenizer_files,
     weight_files,
 )
-from acclimate.modeling.embedding_form import EMBEDDING
+from acclimate.modeling.embedding_form import EMBEDDING, EmbeddingForm
 from acclimate.modeling.families import family_of
 from acclimate.modeling.named import NAMED, packaged_base
 from acclimate.modeling.sentence_modules import MODULES, SentenceModules, module_files, read_modules, transformer_place
@@ -85,7 +85,9 @@ def resolve_base(base: str, root: Path) -> Source:
     if modules is None:
         return Source(base, folder, digest_of(files), files, config, parameters, size, hub)
     modules = modules.settled(config)
-    config |= {EMBEDDING: modules.form.model_dump(mode="json")}
+    # Of all that the form says this alone is ours, and not told by the modules.
+    form = modules.form.model_copy(update={"trained": EmbeddingForm.of(config).trained})
+    config |= {EMBEDDING: form.model_dump(mode="json")}
     digest = digest_of(files, modules.digested())
     return Source(base, folder, digest, files, config, parameters, size, hub, modules=modules)
 

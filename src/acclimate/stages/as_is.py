@@ -8,6 +8,7 @@ from pydantic import Field, field_validator
 
 from acclimate.errors import SettingsError, did_you_mean
 from acclimate.modeling.base_files import CONFIG, MAX_LENGTH, STRIDE
+from acclimate.modeling.embedding_form import EmbeddingForm
 from acclimate.modeling.hypotheses import check_words
 from acclimate.modeling.longest import check_length
 from acclimate.stages.base import Context, Outcome, Role, Serves, Stage
@@ -60,8 +61,10 @@ class AsIs(Stage):
         assert given.source is not None
         found, model = given.classifier, f"{self.word()}: the model before it ({given.source.name})"
         if found is None:
+            # One on vectors is not part of the model that goes on.
+            learned = "finetune: {head: architecture}" if EmbeddingForm.of(given.config).trained else "finetune"
             raise SettingsError(
-                f"{model} has no trained classifier: take a base that brings one, or let one learn before, [finetune, {self.word()}]"
+                f"{model} has no trained classifier: take a base that brings one, or let one learn before, [{learned}, {self.word()}]"
             )
         check_length(self.max_length, given.config)
         if task is not None:

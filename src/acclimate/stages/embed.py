@@ -119,7 +119,7 @@ class Embed(EncoderPace, Stage):
         said = {name: getattr(self, name) for name in ("pooling", "normalize", "prompts", "max_length")}
         changed = {name: value for name, value in said.items() if value is not None}
         activation = own.activation if dense == own.dense else "identity"
-        return own.model_copy(update={**changed, "dense": dense, "activation": activation, "dimensions": self.dimensions})
+        return own.model_copy(update={**changed, "dense": dense, "activation": activation, "dimensions": self.dimensions, "trained": True})
 
     def relation(self, task: Task) -> Relation:
         """How the task says that texts belong together."""

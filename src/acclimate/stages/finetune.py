@@ -10,6 +10,7 @@ from pydantic import Field
 from acclimate.data.unknown import unknown_words
 from acclimate.errors import SettingsError
 from acclimate.evaluation.pooling import Pool
+from acclimate.modeling.embedding_form import EMBEDDING, EmbeddingForm
 from acclimate.modeling.head_settings import MLM, HeadSettings
 from acclimate.modeling.longest import LONGEST_DEFAULT
 from acclimate.objectives.class_weights import ClassWeights
@@ -22,11 +23,15 @@ from acclimate.stages.by_loss import LearnsByLoss
 from acclimate.stages.long_texts import Long, LongTexts, lengths
 from acclimate.stages.pace import Course, EncoderPace
 from acclimate.stages.planned import Classifier, Reads, Sizes, Work
+from acclimate.stages.vector_head import check_on_vector, told_of_head
+from acclimate.tasks.kind import Head
 from acclimate.tasks.task import Task
 from acclimate.tasks.thresholds import Choice
 
 if TYPE_CHECKING:
     from acclimate.modeling.folder import ModelFolder
+    from acclimate.stages.trainer import EncoderTrainer
+    from acclimate.stages.vector_trainer import ClassifierTrainer
 
 HEAD_LR = 1e-3  # a fresh head on frozen features needs far larger steps than pretrained layers
 LR = 5e-5
@@ -95,6 +100,7 @@ class Finetune(EncoderPace, LearnsByLoss):
     def title(self) -> str:
         what = self.word() if self.task is None else f"{self.word()} on {self.task}"
         parts = [] if self.head.mlm is None else [MLM]
+        parts += [] if self.head.vector is None else ["vector" if self.head.vector else "architecture"]
         top = self.searches["train"].told() if "train" in self.searches else self.train
         parts += [] if top == "all" else [top if top == "head" else f"top {top}"]
         return f"{what} ({', '.join(parts)})" if parts else what
@@ -124,7 +130,9 @@ class Finetune(EncoderPace, LearnsByLoss):
         if task is not None:
             self.check_learning(task)
             self._check_words(task)
-            self._long(task, given.length(self.max_length)).check()
+            if self._on_vector(given.config, task):
+                check_on_vector(self, task.kind)
+            self._long(task, self._length(given, task)).check()
         given.check_training(self.max_length, self.gradient_checkpointing)
         if self.head.mlm is not None:
             check_asking(self.head.mlm, given, task, self.max_length, ASKED)
@@ -138,7 +146,10 @@ class Finetune(EncoderPace, LearnsByLoss):
             return given
         if self.head.mlm is not None:
             return replace(given, classifier=None)
-        head, long = task.kind.head(task.names, self.form(task.kind)), self._long(task, given.length(self.max_length))
+        if self._on_vector(given.config, task):
+            form = EmbeddingForm.of(given.config).model_dump(mode="json")
+            return replace(given, classifier=None, config={**given.config, EMBEDDING: form})
+        head, long = task.kind.head(task.names, self.form(task.kind)), self._long(task, self._length(given, task))
         learned = Classifier(head.names, task.kind.texts(), long.length, head.form, head.link, long.pooled)
         return replace(given, classifier=learned)
 
@@ -146,14 +157,19 @@ class Finetune(EncoderPace, LearnsByLoss):
         if self.long == "error":
             counted = reads()
             assert counted.task is not None
-            self._long(counted.task, given.length(self.max_length)).refuse(counted, self._special(given, counted))
+            self._long(counted.task, self._length(given, counted.task)).refuse(counted, self._special(given, counted))
 
     def notes(self, given: Sizes, reads: Callable[[], Reads]) -> tuple[str, ...]:
         read = reads()
         assert read.task is not None
         asked = () if self.head.mlm is None else told_of_asking(self.head.mlm, given, read.task, ASKED)
-        cut = self._long(read.task, given.length(self.max_length)).notes(read, self._special(given, read))
-        return (*asked, *cut)
+        cut = self._long(read.task, self._length(given, read.task)).notes(read, self._special(given, read))
+        return (*told_of_head(self, given.config, read.task.kind), *asked, *cut)
+
+    def _length(self, given: Sizes, task: Task) -> int:
+        """Tokens of a text, or of a window, that are read."""
+        own = EmbeddingForm.of(given.config).max_length if self._on_vector(given.config, task) else None
+        return given.length(self.max_length or own)
 
     def _special(self, given: Sizes, reads: Reads) -> int:
         """Tokens around an item's texts: special ones, or those of the template."""
@@ -171,7 +187,7 @@ class Finetune(EncoderPace, LearnsByLoss):
 
     def work(self, given: Sizes, reads: Reads) -> Work:
         assert reads.task is not None
-        long = self._long(reads.task, given.length(self.max_length))
+        long = self._long(reads.task, self._length(given, reads.task))
         sequences = {name: long.sequences(texts, self._special(given, reads)) for name, texts in lengths(reads).items()}
         train, dev, test = (float(sequences[name].sum()) for name in ("train", "dev", "test"))
         texts = len(sequences["train"]) if long.form == "tokens" else len(reads.task.train)
@@ -179,14 +195,17 @@ class Finetune(EncoderPace, LearnsByLoss):
         whole, rest = divmod(self.steps(batches), batches)
         epochs = whole + min(1.0, rest * self.batch_size / texts)
         # What is frozen runs forward once over every text where its outputs are kept, what is trained in every epoch.
-        once = reads.fast.packed and reads.fast.frozen_cache and given.family.divisible
+        vector = self._on_vector(given.config, reads.task)
+        kept = reads.fast.frozen_cache and (vector or (reads.fast.packed and given.family.divisible))
+        once = self.train == "head" if vector else kept
         trained = self._trained_share(given.layers)
         passes = 1.0 if once else epochs
         frozen = (1 - trained) * 2 * given.body * (train * passes + dev * (passes if once else 1 + passes) + test)
         training = trained * given.body * (6 * train * epochs + 2 * (dev * (1 + epochs) + test))
-        one_row = long.form == "sequence" and self.head.mlm is None and self.train == "head" and not given.family.pools_mean(given.config)
+        one_row = long.form == "sequence" and self.head.mlm is None and self.train == "head"
+        one_row = one_row and (vector or not given.family.pools_mean(given.config))
         rows = sum(map(len, sequences.values())) if one_row else train + dev + test
-        cache = round(rows * given.hidden * np.dtype(self.frozen_precision).itemsize) if once and trained < 1 else 0
+        cache = round(rows * given.hidden * np.dtype(self.frozen_precision).itemsize) if once and kept and trained < 1 else 0
         return Work(
             given.bytes,
             tokens=round(train * epochs),
@@ -199,32 +218,22 @@ class Finetune(EncoderPace, LearnsByLoss):
         return 1.0 if self.train == "all" else 0.0 if self.train == "head" else min(1.0, self.train / layers)
 
     def run(self, parent: "ModelFolder | None", context: Context) -> Outcome:
-        from acclimate.modeling.heads import freeze, load_asked, load_classifier, load_tagger
         from acclimate.objectives.losses.chosen import chosen_loss
         from acclimate.objectives.supervised import Supervised
         from acclimate.objectives.whole_texts import WholeTexts
         from acclimate.stages.exam import Exam
-        from acclimate.stages.trainer import EncoderTrainer
 
         assert parent is not None
         task = context.task()
         head = task.kind.head(task.names, self.form(task.kind))
         asked = None if self.head.mlm is None else Asked.of(cloze_of(self.head.mlm, task, ASKED), parent)
-        if asked is not None:
-            model = load_asked(parent, asked.tokens.words, self.dropout)
-        elif head.form == "tokens":
-            model = load_tagger(parent, task.names, self.head, context.seed, self.dropout)
-        else:
-            model = load_classifier(parent, head.names, self.head, context.seed, self.dropout, head.link)
-        freeze(model, self.train)
-        kept, slower = self.frozen_precision, self.layer_decay
-        with EncoderTrainer.of(context, parent, model, self, kept=kept, layer_decay=slower) as trainer:
+        with self._trainer(parent, context, head, asked) as trainer:
             long = self._long(task, trainer.length)
             texts = {name: trainer.read(split, long.overlap, asked) for name, split in task.splits.items()}
             trained = texts["train"] if self.subwords == "all" else texts["train"].answering()
             if self.long == "error":
                 long.refuse_cut(texts)
-            trainer.notes += [*(() if asked is None else asked.notes), *long.told(texts)]
+            trainer.notes += [*told_of_head(self, parent.config, task.kind), *(() if asked is None else asked.notes), *long.told(texts)]
             unknown = {name: read.unknown_share for name, read in texts.items()}
             if told := unknown_words({f"the {name} texts": share for name, share in unknown.items()}):
                 trainer.notes.append(told)
@@ -243,6 +252,7 @@ class Finetune(EncoderPace, LearnsByLoss):
             **result.measured(),
             "epochs": round(result.steps / epoch, 3),
             "micro_tokens": trainer.micro,
+            **({"head": "vector"} if self._on_vector(parent.config, task) else {}),
             **{name: count for split, read in texts.items() for name, count in read.counted(split).items()},
             **{f"cut_tokens_{name}": read.cut_tokens for name, read in texts.items()},
             **{f"unknown_share_{name}": share for name, share in unknown.items()},
@@ -250,3 +260,24 @@ class Finetune(EncoderPace, LearnsByLoss):
         lengths = texts["train"].lengths
         once = None if texts["train"].hidden is None else int(lengths.sum())
         return trainer.outcome(metrics, trainer.flops(float(lengths.mean()), frozen_tokens=once))
+
+    def _trainer(self, parent: "ModelFolder", context: Context, head: Head, asked: Asked | None) -> "EncoderTrainer | ClassifierTrainer":
+        """The model with its head, what is not trained of it frozen, and what trains it."""
+        from acclimate.modeling.heads import freeze, load_asked, load_classifier, load_tagger
+        from acclimate.stages.trainer import EncoderTrainer
+        from acclimate.stages.vector_trainer import ClassifierTrainer
+
+        if self._on_vector(parent.config, context.task()):
+            return ClassifierTrainer(context, parent, self, head)
+        if asked is not None:
+            model = load_asked(parent, asked.tokens.words, self.dropout)
+        elif head.form == "tokens":
+            model = load_tagger(parent, head.names, self.head, context.seed, self.dropout)
+        else:
+            model = load_classifier(parent, head.names, self.head, context.seed, self.dropout, head.link)
+        freeze(model, self.train)
+        return EncoderTrainer.of(context, parent, model, self, kept=self.frozen_precision, layer_decay=self.layer_decay)
+
+    def _on_vector(self, config: Mapping[str, Any], task: Task) -> bool:
+        """Whether the head stands on the vectors that the model of a config.json makes of texts."""
+        return self.head.on_vector(config, self.form(task.kind), task.kind.texts())

@@ -1,111 +1,28 @@
 """How the stage that trains vectors runs: texts become sequences, an encoder learns by them, dev chooses its weights."""
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from torch import Tensor, nn
 
-from acclimate.data.corpus import Corpus
 from acclimate.data.even_order import CoupledOrder, EvenOrder
-from acclimate.data.hidden_outputs import Outputs
-from acclimate.data.model_inputs import sequences_of
 from acclimate.data.sequences import Sequences
 from acclimate.data.unknown import unknown_words
 from acclimate.errors import DataError
-from acclimate.evaluation.cost import training_flops
-from acclimate.evaluation.inference import inference_speed
 from acclimate.evaluation.text_vectors import sequence_vectors
-from acclimate.modeling.embedder import Embedder, load_embedder, save_embedder
 from acclimate.modeling.embedding_form import EmbeddingForm
-from acclimate.modeling.execution import checkpoint_activations
 from acclimate.modeling.families import dimensions_of
 from acclimate.modeling.folder import ModelFolder
-from acclimate.modeling.heads import freeze
 from acclimate.objectives.losses.of_vectors import VECTOR_LOSSES
 from acclimate.objectives.related_texts import RelatedTexts
 from acclimate.stages.base import Context, Outcome
 from acclimate.stages.long_texts import told_of_cut
-from acclimate.stages.pace import Course, EncoderPace, Pace
-from acclimate.stages.trainer import Trainer, forward_tokens
-from acclimate.stages.watched import watched
+from acclimate.stages.pace import Course
+from acclimate.stages.vector_trainer import EmbeddingTrainer
 from acclimate.tasks.relations import Examples
-from acclimate.tasks.split import text_digest
-from acclimate.training.groups import decayed, in_two
-from acclimate.training.loop import Group
 
 if TYPE_CHECKING:
     from acclimate.stages.embed import Embed
-
-
-class VectorTrainer(Trainer):
-    """A trainer of an embedding model; where its encoder is frozen, what that gives is computed once."""
-
-    def __init__(self, context: Context, parent: ModelFolder, embedder: Embedder, pace: EncoderPace) -> None:
-        """`embedder`'s frozen parameters are frozen already."""
-        model = embedder.encoder.model
-
-        def groups(pace: Pace) -> list[Group]:
-            head = [] if embedder.dense is None else in_two(embedder.dense.parameters(), pace.weight_decay)
-            body = decayed(model, pace.weight_decay) if any(each.requires_grad for each in model.parameters()) else []
-            return [*head, *body]
-
-        super().__init__(context, embedder, forward_tokens(context, model, 0.0), pace, groups, type(model).__name__)
-        self.embedder = embedder.to(self.devices.device)
-        self.frozen = not any(each.requires_grad for each in model.parameters())
-        self._parent = parent
-        if embedder.encoder.execution != "packed":
-            self.notes.append(embedder.encoder.reason)
-
-    @classmethod
-    def of(cls, context: Context, parent: ModelFolder, stage: "Embed", form: EmbeddingForm) -> Self:
-        """The trainer of what a stage makes of a model.
-
-        Raises:
-            SettingsError: it has too few positions, or cannot compute its activations again.
-        """
-        embedder = load_embedder(parent, form, stage.dropout, context.seed, context.runtime.fast)
-        model = embedder.encoder.model
-        if stage.gradient_checkpointing:
-            checkpoint_activations(model)
-        if stage.train == "head":
-            model.requires_grad_(False)
-        else:
-            freeze(model, stage.train)
-        return cls(context, parent, embedder, stage)
-
-    def read(self, examples: Examples, name: str) -> Sequences:
-        """[U] the texts of examples as the model reads them; with their pooled states where the encoder is frozen."""
-        corpus = Corpus.of_texts("labelled", examples.texts, text_digest(examples.texts))
-        store = self.context.tokens(corpus, self._parent)
-        texts = sequences_of([store], self._parent.tokenizer(), self.embedder.length)
-        if not self.frozen:
-            return texts
-        told = watched(self.context, f"{name}, once", self.micro)
-        states_UD = sequence_vectors(self.embedder, texts, self.micro, self.devices, told, self.embedder.pooled)
-        self.context.runtime.reporter.close()
-        return replace(texts, hidden=Outputs(states_UD, np.arange(len(texts) + 1)))
-
-    def save(self) -> None:
-        """Write the model, over everything that its parent carries."""
-        if self.devices.is_main:
-            save_embedder(self.context.output / "model", self._parent, self.embedder)
-
-    def time(self, texts: Sequences) -> None:
-        """Find out how fast the whole model is."""
-        whole = replace(texts, hidden=None)
-        self._speed = lambda: inference_speed(self.embedder, whole, self.micro, self.devices)
-
-    def flops(self, texts: Sequences) -> float:
-        """Operations of all that was trained."""
-        model = self.embedder.encoder.model
-        size = dimensions_of(model.config.to_dict())
-        embeddings = sum(each.numel() for each in model.get_input_embeddings().parameters())
-        parameters, trained = self.parameters
-        return training_flops(
-            parameters=parameters - embeddings, tokens=self.tokens, width=size.layers * size.width, length=float(texts.lengths.mean()),
-            trained_share=trained / parameters, frozen_tokens=int(texts.lengths.sum()) if self.frozen else None,
-        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -113,7 +30,7 @@ class DevLoss:
     """The mean loss of dev, over batches as large as those of training; the lower the better."""
 
     dev: RelatedTexts
-    trainer: VectorTrainer
+    trainer: EmbeddingTrainer
 
     def judge(self, _: nn.Module) -> dict[str, float]:
         """The loss, and as `score` its negative."""
@@ -148,7 +65,7 @@ def trained(stage: "Embed", parent: ModelFolder, context: Context) -> Outcome:
         dev: Examples | None = stage.examples(task, task.dev)
     except DataError as error:
         dev, why = None, str(error)
-    with VectorTrainer.of(context, parent, stage, form) as trainer:
+    with EmbeddingTrainer.of(context, parent, stage, form) as trainer:
         by = VECTOR_LOSSES[loss.loss].of(loss)
         widths = tuple(dict.fromkeys((*stage.dimensions, trainer.embedder.width)))
 
@@ -178,6 +95,7 @@ def trained(stage: "Embed", parent: ModelFolder, context: Context) -> Outcome:
             raise DataError(f"no batch of {stage.batch_size} examples has anything that {loss.loss} could compare; raise batch_size")
         trainer.time(learned.texts)
         trainer.save()
+    lengths = learned.texts.lengths
     metrics: dict[str, Any] = {
         "loss": loss.loss,
         **before,
@@ -192,7 +110,7 @@ def trained(stage: "Embed", parent: ModelFolder, context: Context) -> Outcome:
         **{f"cut_tokens_{name}": texts.cut_tokens for name, texts in read.items()},
         **{f"unknown_share_{name}": texts.unknown_share for name, texts in read.items()},
     }
-    return trainer.outcome(metrics, trainer.flops(learned.texts))
+    return trainer.outcome(metrics, trainer.flops(float(lengths.mean()), int(lengths.sum()) if trainer.frozen else None))
 
 
 def _told(read: dict[str, Sequences], length: int) -> list[str]:

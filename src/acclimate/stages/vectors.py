@@ -123,7 +123,7 @@ class Vectors(AnswersByVectors):
         scores = decision.taken(found.test, context.output / "predictions.parquet" if runtime.devices.is_main else None)
         output = context.output / "model"
         if runtime.devices.is_main:
-            save_embedder(output, parent, embedder)
+            save_embedder(output, parent, embedder, answers=True)
             read = {} if self.dimensions is None else {"dimensions": self.dimensions}
             write_head(output, found.head, task.kind.texts(), read)
         cost = Cost(

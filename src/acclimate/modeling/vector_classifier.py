@@ -1,0 +1,48 @@
+"""A classifier on the vectors of texts that learns by gradients: an embedding model, dropout, and one linear layer (docs/embeddings.md).
+
+transformers has no class for such a model. It is handed over as the stage `vectors` hands over what it fitted: the folder of the encoder,
+and the linear layer beside it (`vector_heads.Logistic`).
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from acclimate.modeling.embedder import Embedder
+from acclimate.modeling.tensors import TensorBatch
+from acclimate.modeling.vector_heads import Logistic
+from acclimate.randomness import seed_of
+from acclimate.tasks.kind import Link
+
+SPREAD = 0.02  # standard deviation of the fresh weights, as that of BERT's (Devlin et al. 2019)
+
+
+class VectorClassifier(nn.Module):
+    """Called with flat batches: logits [B, L] in float32."""
+
+    def __init__(self, embedder: Embedder, outputs: int, dropout: float, seed: int) -> None:
+        """With a fresh linear layer for L `outputs`, which depends on the seed alone."""
+        super().__init__()
+        self.embedder = embedder
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(embedder.width, outputs)
+        # Numbers of a vector of length 1 are small. As large as those of normalised states they learn at the rates that are usual for
+        # these; in what is handed over the factor is part of the weights.
+        self.scale = embedder.width**0.5 if embedder.form.normalize else 1.0
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            torch.manual_seed(seed_of(seed, "init", "vector classifier"))
+            self.linear.weight.normal_(0.0, SPREAD)
+            self.linear.bias.zero_()
+
+    def forward(self, batch: TensorBatch) -> Tensor:
+        """[B, L] float32; on the vectors [B, E] themselves where the batch brings them."""
+        vectors_BE = self.embedder(batch) if batch.hidden is None else batch.hidden
+        with torch.autocast(vectors_BE.device.type, enabled=False):
+            logits: Tensor = self.linear(self.dropout(self.scale * vectors_BE.float()))
+        return logits
+
+    def head(self, labels: Sequence[str], link: Link) -> Logistic:
+        """The linear layer as a head on the vectors."""
+        weights, bias = (parameter.detach().cpu().double().numpy() for parameter in (self.linear.weight, self.linear.bias))
+        return Logistic(tuple(labels), self.scale * weights, bias, link)
