@@ -97,7 +97,7 @@ def test_each_kind_is_learned_by_its_usual_loss(world, tmp_path, kind, loss):
     losses = [line["loss"] for line in outcome.log if "loss" in line]
     assert np.mean(losses[-3:]) < np.mean(losses[:3])
     assert len([line for line in outcome.log if "dev_loss" in line]) == 2
-    assert EmbeddingForm.of(folder.config) == EmbeddingForm()
+    assert EmbeddingForm.of(folder.config) == EmbeddingForm(trained=True)
     assert folder.parts == world.parent.parts
 
 

@@ -52,7 +52,11 @@ def labelled(world):  # noqa: F811
     return Data.open(DataSettings.model_validate({"task": task}), world.folder, world.folder / "rejects")
 
 
-@pytest.mark.parametrize("settings", [{"train": "head", "lr": 3e-2}, {"train": 1, "lr": 3e-3}, {"layer_decay": 0.9, "lr": 3e-3}], ids=["head", "top", "all"])
+@pytest.mark.parametrize(
+    "settings",
+    [{"train": "head", "lr": 3e-2}, {"train": 1, "lr": 3e-3}, {"layer_decay": 0.9, "lr": 3e-3}],
+    ids=["head", "top", "all"],
+)
 def test_after_embed_the_head_stands_on_the_vector_and_the_folder_answers_with_both(settings, embedded, tmp_path):
     from sentence_transformers import SentenceTransformer
 
@@ -90,7 +94,7 @@ def test_a_head_alone_learns_from_vectors_that_are_computed_once_and_found_by_th
     from acclimate.stages.vectors import Vectors
 
     world, _ = embedded  # noqa: F811
-    world = replace(world, folder=tmp_path)  # noqa: F811 - with a cache of its own
+    world = replace(world, folder=tmp_path)  # with a cache of its own
     passes, states = [], Packed.states
     monkeypatch.setattr(Packed, "states", lambda self, batch: passes.append(self.training) or states(self, batch))
     run(Finetune(train="head", **SHORT), world, tmp_path / "a")
@@ -117,7 +121,7 @@ def test_sets_of_labels_are_learned_with_thresholds_that_the_folder_keeps(embedd
     world = replace(embedded[0], data=labelled)  # noqa: F811
     outcome, output = run(Finetune(train="head", thresholds="tuned", **SHORT), world, tmp_path)
     config = json.loads((output / "model" / "config.json").read_text())
-    config["acclimate_thresholds"] = [*outcome.metrics["thresholds"].values()][:-1] + [0.0]  # as the worker writes them
+    config["acclimate_thresholds"] = [*[*outcome.metrics["thresholds"].values()][:-1], 0.0]  # as the worker writes them
     (output / "model" / "config.json").write_text(json.dumps(config))
     predictor = load_predictor(output / "model")
     assert predictor.problem == "multi_label_classification"

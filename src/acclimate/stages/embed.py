@@ -34,6 +34,7 @@ class Embed(EncoderPace, Stage):
     """Train vectors of texts by the task's labels: near where texts belong together, far where they do not. It leaves an embedding model,
     which `SentenceTransformer(path)` loads, too; a stage after it answers the task (`finetune: {train: head}`, `vectors`)."""
 
+    version: ClassVar[int] = 2
     role: ClassVar[Role] = "embeds"
     most_texts: ClassVar[int] = 2
     apart: ClassVar[bool] = True

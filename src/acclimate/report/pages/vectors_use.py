@@ -1,4 +1,4 @@
-"""What the card of a model tells that answers by vectors: how the vectors themselves are had, beside what is fitted on them."""
+"""What the card of a model tells that answers by vectors: how the vectors themselves are had, beside what stands on them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 VECTORS = """\
 from sentence_transformers import SentenceTransformer
 
-vectors = SentenceTransformer("."{cut}).encode(["a text"])  # the encoder alone, of which nothing was trained for these answers"""
+vectors = SentenceTransformer("."{cut}).encode(["a text"])  # what these answers are made from"""
 
 
 def told_of(written: Mapping[str, Any], own_use: str) -> dict[str, Any]:
