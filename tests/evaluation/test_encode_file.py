@@ -15,10 +15,14 @@ from acclimate import load_encoder
 from acclimate.data.corpus import CorpusSettings
 from acclimate.errors import DataError, Interrupted, ModelError, SettingsError, StoreError
 from acclimate.evaluation.encode_file import encode_file
-from acclimate.evaluation.encoder import Encoder, Encoding
+from acclimate.evaluation.encoder import Encoder, Encoding, encoding_of
+from acclimate.evaluation.plain_encoder import PlainEncoder
 from acclimate.evaluation.search import search
 from acclimate.evaluation.vector_file import VectorFile
 from acclimate.files import locked, write_json
+from acclimate.modeling.baselines.doc2vec_model import write_doc2vec
+from acclimate.modeling.baselines.paragraph_vectors import Network, ParagraphVectors
+from acclimate.modeling.baselines.static_model import from_file, write_static
 from acclimate.modeling.embedding_form import EMBEDDING
 from acclimate.training.progress import Silent
 
@@ -242,6 +246,63 @@ def test_the_nearest_documents_are_found_in_one_pass(here, monkeypatch):
     assert any("1 of 25 rows has no text that could be read (empty text 1), left out" in line for line in said.lines)
     with pytest.raises(SettingsError, match="the query is empty"):
         search(Encoding.of("form", None, None), CorpusSettings(path="docs.txt"), " ", 3, said)
+
+
+@pytest.fixture(params=["static", "doc2vec"])
+def plain(request, here):
+    """The folder of a plain baseline that knows w0 to w49, and the vectors that it gives to texts."""
+    words = tuple(f"w{number}" for number in range(50))
+    values = np.random.default_rng(0).normal(size=(50, 6)).astype(np.float32)
+    if request.param == "static":
+        (here / "words.txt").write_text("".join(f"{word} {' '.join(map(str, row))}\n" for word, row in zip(words, values, strict=True)))
+        made, _ = from_file(here / "words.txt", None, zipf=False)
+        write_static(here / "model", made)
+    else:
+        made = ParagraphVectors(Network(vector_size=6, inference_epochs=2), words, np.arange(50, 0, -1), np.zeros_like(values), values)
+        write_doc2vec(here / "model", made)
+    return SimpleNamespace(kind=request.param, vectors=made.vectors)
+
+
+def test_plain_baselines_that_give_vectors_are_encoded_with_searched_with_and_gone_on_with(plain, here, monkeypatch, acclimate):
+    (here / "odd.txt").write_text("".join(f"{text}\n" for text in [*TEXTS, "no word known", "w1 unknown"]))
+    whole = [*TEXTS, "no word known", "w1 unknown"]
+    expected = plain.vectors(whole)
+    ran = acclimate("encode", "model", "odd.txt", "--out", "vectors.npy")
+    assert ran.returncode == 0, ran.stderr
+    np.testing.assert_array_equal(np.load("vectors.npy"), expected)
+    unit = "tokens" if plain.kind == "static" else "words"
+    assert f" {unit} are unknown to this vocabulary" in ran.stderr
+    assert "1 of 25 texts have no word that the model knows: their vectors are nothing but zeros" in ran.stderr
+    np.testing.assert_array_equal(load_encoder("model").encode(whole, side="query"), expected)
+    cut = load_encoder("model", dimensions=3).encode(TEXTS)
+    np.testing.assert_allclose(
+        np.linalg.norm(cut, axis=1), 1 if plain.kind == "static" else np.linalg.norm(expected[:-2, :3], axis=1), 1e-6
+    )
+    hits = search(encoding_of("model"), CorpusSettings(path="odd.txt"), TEXTS[7], 2, Said())
+    assert (hits[0].index, hits[0].score) == (7, pytest.approx(1, abs=1e-5))
+    real, calls = PlainEncoder.encode, []
+
+    def killed(self, texts, side=None, told=None):
+        calls.append(len(texts))
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return real(self, texts, side, told)
+
+    monkeypatch.setattr(PlainEncoder, "encode", killed)
+    said = [Said(), Said()]
+    with pytest.raises(KeyboardInterrupt):
+        encode_file(encoding_of("model"), CorpusSettings(path="odd.txt"), Path("again.npy"), said[0], batch=5)
+    encode_file(encoding_of("model"), CorpusSettings(path="odd.txt"), Path("again.npy"), said[1], batch=5)
+    assert calls == [5] * 6  # two, the one that was killed, and what was left
+    assert (here / "again.npy").read_bytes() == (here / "vectors.npy").read_bytes()
+    assert "1 of 25 texts have no word that the model knows" in "\n".join(said[1].lines)
+    with pytest.raises(SettingsError, match="holds vectors of words, and no states of an encoder"):
+        encoding_of("model", pooling="cls")
+    with pytest.raises(SettingsError, match="have 6, and 1 to 6 of them can be taken"):
+        encoding_of("model", dimensions=7)
+    (here / "model" / "model.safetensors").write_bytes(b"torn")
+    with pytest.raises(ModelError, match="the model cannot be read"):
+        load_encoder("model")
 
 
 def test_the_verbs(here, acclimate):

@@ -6,6 +6,7 @@ import bm25s
 import numpy as np
 import pytest
 
+from acclimate import load_encoder
 from acclimate.errors import MissingExtraError, ModelError
 from acclimate.evaluation.predictor import load_predictor
 from acclimate.modeling.baselines import bm25_ranking
@@ -42,12 +43,14 @@ def test_few_documents_and_queries_without_a_known_word_are_answered_all_the_sam
     assert Bm25Ranking(["a << b", "a b"], 1.5, 0.75, marks=True).ranked(["<<"], 1)[1][0, 0] > 0
 
 
-def test_it_is_kept_as_what_it_was_made_with_and_is_no_model_for_other_texts(tmp_path):
+def test_it_is_kept_as_what_it_was_made_with_and_labels_no_texts(tmp_path):
     Bm25Ranking(["the ship", "the tree"], 1.5, 0.75).save(tmp_path)
     kept = json.loads((tmp_path / "config.json").read_text())
     assert kept == {"model_type": "acclimate-bm25", "documents": 2, "words": 3, "k1": 1.5, "b": 0.75, "marks": False}
-    with pytest.raises(ModelError, match="ranks the documents of its own task"):
+    with pytest.raises(ModelError, match="labels no texts, it ranks documents"):
         load_predictor(tmp_path)
+    with pytest.raises(ModelError, match="acclimate-bm25 gives texts no vectors; of the plain baselines static and doc2vec do"):
+        load_encoder(tmp_path)
 
 
 def test_without_bm25s_it_says_how_to_get_it(monkeypatch):

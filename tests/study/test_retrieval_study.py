@@ -7,6 +7,10 @@ import pyarrow.parquet as pq
 import pytest
 from tests.study.conftest import WORDS, sentence, write_jsonl
 
+from acclimate.report.pages.vectors_use import told_of
+from acclimate.study.store.artifacts import Store
+from acclimate.tasks.retrieve import Retrieve
+
 pytestmark = pytest.mark.measured(0)
 
 STUDY = """
@@ -56,22 +60,35 @@ def test_one_model_is_judged_by_its_vectors_and_the_report_shows_queries(study, 
     assert "Where the first right document stands" in page + told
     card = (tmp_path / "out" / "best" / "README.md").read_text()
     assert "encode_query" in card
-    refused = acclimate("evaluate", tmp_path / "out" / "best", tmp_path / "rows.jsonl")
-    assert refused.returncode != 0
-    assert "acclimate search" in refused.stderr
+    best = max((run for run in runs.values() if run["labels"] == "all"), key=lambda run: run["dev_ndcg_at_10"])
+    same = acclimate(
+        "evaluate", tmp_path / "out" / "best", tmp_path / "out" / "splits" / "test.jsonl", "--documents",
+        tmp_path / "out" / "searched_documents.parquet",
+    )  # fmt: skip
+    assert same.returncode == 0, same.stderr
+    assert scores_in(same.stdout)["ndcg_at_10"] == pytest.approx(best["test_ndcg_at_10"], abs=1e-4)
 
 
-def test_documents_of_a_beir_folder_are_told_by_their_ids_in_predictions_and_disagreements(tiny_world, acclimate, tmp_path):
+def scores_in(printed):
+    return {name: float(value) for name, value in (line.split() for line in printed.splitlines())}
+
+
+def test_a_beir_folder_is_told_by_its_ids_and_whatever_ranks_its_documents_is_evaluated_with_the_scores_of_the_study(
+    tiny_world, acclimate, tmp_path
+):
     rng = random.Random(0)
     documents = {f"doc-{number}": sentence("sport", rng) + f" {number}" for number in range(20)}
     write_jsonl(tmp_path / "corpus.jsonl", [{"_id": key, "text": text} for key, text in documents.items()])
     write_jsonl(tmp_path / "queries.jsonl", [{"_id": str(number), "text": documents[f"doc-{number}"][4:]} for number in range(12)])
     (tmp_path / "qrels").mkdir()
-    lines = "".join(f"{number}\tdoc-{number}\t{1 + number % 2}\n{number}\tdoc-{number + 1}\t0\n" for number in range(12))
-    (tmp_path / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n" + lines)
-    said = f"data: {{task: {{kind: retrieve, path: {tmp_path}, test_share: 0.4}}}}\nbase: {tiny_world}/model\nseeds: 1\nforgetting: false\n"
-    (tmp_path / "study.yaml").write_text(said + "recipes: {whole: [vectors], cut: [vectors: {dimensions: 1}]}\n")
-    made = acclimate("study", tmp_path / "study.yaml", "--out", tmp_path / "out", "--engine", "inline")
+    for split, numbers in (("train", range(4)), ("dev", range(4, 7)), ("test", range(7, 12))):
+        lines = "".join(f"{number}\tdoc-{number}\t{1 + number % 2}\n{number}\tdoc-{number + 1}\t0\n" for number in numbers)
+        (tmp_path / "qrels" / f"{split}.tsv").write_text("query-id\tcorpus-id\tscore\n" + lines)
+    said = f"data: {{task: {{kind: retrieve, path: {tmp_path}}}}}\nbase: {tiny_world}/model\nseeds: 1\nforgetting: false\n"
+    recipes = "{whole: [vectors], cut: [vectors: {dimensions: 2}], embed: [embed: {epochs: 1}, vectors], bm25: {base: bm25}, "
+    recipes += "static: {base: {static: {dimensions: 8}}}, doc2vec: {base: {doc2vec: {vector_size: 8, epochs: 2}}}}"
+    (tmp_path / "study.yaml").write_text(f"{said}recipes: {recipes}\n")
+    made = acclimate("study", tmp_path / "study.yaml", "--out", tmp_path / "out", "--store", tmp_path / "store", "--engine", "inline")
     assert made.returncode == 0, made.stderr
     for row in pq.read_table(tmp_path / "out" / "predictions.parquet").to_pylist():
         assert set(row["predicted"]) <= documents.keys()
@@ -80,6 +97,25 @@ def test_documents_of_a_beir_folder_are_told_by_their_ids_in_predictions_and_dis
         assert (first["grade"], second) == (1 + number % 2, {"document": f"doc-{number + 1}", "grade": 0})
     assert not (tmp_path / "out" / "searched_documents.parquet").exists()
     assert all(each["gold"].startswith("document doc-") for each in json.loads((tmp_path / "out" / "disagreements.json").read_text()))
+    (tmp_path / "documents.txt").write_text("".join(f"{text}\n" for text in documents.values()))
+    for run in pq.read_table(tmp_path / "out" / "results.parquet").to_pylist():
+        model = Store(tmp_path / "store").path(run["key"]) / "model"
+        judged = acclimate("evaluate", model, tmp_path, "--split", "test")
+        assert judged.returncode == 0, judged.stderr
+        found = scores_in(judged.stdout)
+        assert (found.pop("queries"), found.pop("documents")) == (5, 20)
+        assert found == pytest.approx({name: run[f"test_{name}"] for name in found}, abs=1e-4), run["recipe"]
+        use = told_of(json.loads((model / "config.json").read_text()), Retrieve.own_use)["own_use"]
+        assert ("sentence_transformers" in use, "load_encoder" in use) == {
+            "bm25": (False, False), "static": (False, True), "doc2vec": (False, True)
+        }.get(run["recipe"], (True, False))  # fmt: skip
+        searched = acclimate("search", model, tmp_path / "documents.txt", documents["doc-3"], "--json", "-k", "2")
+        assert searched.returncode == 0, searched.stderr
+        assert json.loads(searched.stdout)[0]["index"] == 3
+    unclear = acclimate("evaluate", model, tmp_path)
+    assert "name one with --split" in unclear.stderr
+    foreign = acclimate("evaluate", model, tmp_path, "--split", "test", "--label", "x")
+    assert "says nothing of documents that are found" in foreign.stderr
 
 
 def test_a_further_task_of_retrieval_brings_its_documents(study, acclimate, tmp_path):

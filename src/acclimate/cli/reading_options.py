@@ -61,6 +61,13 @@ LABELS = {
     **_TABLES,
 }
 """Of verbs that read labelled texts."""
+RANKED = {
+    "query": Annotated[str | None, _option("--query", "Column with the query, where documents are to be found. Default: detected.")],
+    "positive": Annotated[str | None, _option("--positive", "Column with the relevant document, or a list. Default: detected.")],
+    "negative": Annotated[str | None, _option("--negative", "Column with documents that are not relevant. Default: detected.")],
+    "documents": Annotated[str | None, _option("--documents", "A file of more documents that are searched.")],
+}
+"""Of those that judge what finds documents."""
 TASK = {
     "kind": Annotated[
         str | None,

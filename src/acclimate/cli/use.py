@@ -8,7 +8,7 @@ import typer
 
 from acclimate.cli import show
 from acclimate.cli.mends import in_options, options_of
-from acclimate.cli.reading_options import ASKED, LABELS, Reading, reads
+from acclimate.cli.reading_options import ASKED, LABELS, RANKED, Reading, reads
 from acclimate.cli.zero_shot_options import ZERO_SHOT, asked_model
 
 ModelFolder = Annotated[Path, typer.Argument(help="Folder of a trained model.", show_default=False)]
@@ -51,14 +51,17 @@ def predict(
     predict_file(asked, AskedFiles(path=file, **reading), out, sys.stdout.buffer, show.say, split, strict, words)
 
 
-@reads(LABELS | ZERO_SHOT)
+@reads(LABELS | RANKED | ZERO_SHOT)
 def evaluate(
     model: ModelFolder,
     file: Annotated[str, typer.Argument(help="Labelled texts: a file, a folder, a glob or a dataset.", show_default=False)],
     reading: Reading,
     split: SplitOption = None,
 ) -> None:
-    """Measure a trained model on labelled texts; with --zero-shot one of natural language inference, which is asked for their labels."""
+    """Measure a trained model on labelled texts; with --zero-shot one of natural language inference, which is asked for their labels.
+
+    A model of vectors, or one that ranks documents, is measured on queries: a BEIR folder, or rows with a query and its documents.
+    """
     from acclimate.evaluation.apply import evaluate_file
 
     asked, reading = asked_model(model, reading)

@@ -66,12 +66,12 @@ def encode(
     from acclimate.data.corpus import CorpusSettings
     from acclimate.errors import SettingsError
     from acclimate.evaluation.encode_file import encode_file
-    from acclimate.evaluation.encoder import MICRO_TOKENS, Encoding
+    from acclimate.evaluation.encoder import MICRO_TOKENS, encoding_of
 
     if strict and reading.get("skip_bad"):
         raise SettingsError("--strict stops at rows without text, --skip-bad leaves them out: say one of them")
     _set_threads(threads)
-    encoding = Encoding.of(model, pooling, dimensions, micro_tokens or MICRO_TOKENS, precision)
+    encoding = encoding_of(model, pooling, dimensions, micro_tokens or MICRO_TOKENS, precision)
     encode_file(encoding, CorpusSettings(path=file, **reading), out, _reporter(encode), side, split, strict, batch)
 
 
@@ -93,14 +93,23 @@ def search(
     precision: PrecisionOption = "float32",
     threads: ThreadsOption = None,
 ) -> None:
-    """Show the documents that are nearest to a query, by the cosine of their vectors, with their scores. A look: nothing is kept."""
+    """Show the documents that are nearest to a query, by the cosine of their vectors, with their scores. A look: nothing is kept.
+
+    A folder of BM25 ranks them by the words that they share with the query.
+    """
     from acclimate.data.corpus import CorpusSettings
-    from acclimate.evaluation.encoder import MICRO_TOKENS, Encoding
+    from acclimate.errors import SettingsError
+    from acclimate.evaluation.encoder import MICRO_TOKENS, encoding_of
     from acclimate.evaluation.search import search as nearest
+    from acclimate.evaluation.word_ranking import WordRanking
 
     _set_threads(threads)
-    encoding = Encoding.of(model, pooling, dimensions, micro_tokens or MICRO_TOKENS, precision)
-    hits = nearest(encoding, CorpusSettings(path=file, **reading), query, most, _reporter(search), split)
+    ranking = WordRanking.of(model)
+    for name, said in (("pooling", pooling), ("dimensions", dimensions)):
+        if ranking is not None and said is not None:
+            raise SettingsError(f"--{name} {said}: {model} ranks documents by their words, and has no vectors; leave it out")
+    asked = ranking or encoding_of(model, pooling, dimensions, micro_tokens or MICRO_TOKENS, precision)
+    hits = nearest(asked, CorpusSettings(path=file, **reading), query, most, _reporter(search), split)
     if as_json:
         show.plain([hit.as_json() for hit in hits])
     else:

@@ -19,6 +19,7 @@ from acclimate.data.readers.records import Source
 from acclimate.errors import DataError, ModelError, SettingsError
 from acclimate.evaluation.answers import AnswerForm, EntityForm, LabelForm
 from acclimate.evaluation.asked_rows import NAMED, by_line, chunks_of, notes_of, without_text
+from acclimate.evaluation.evaluate_ranking import evaluate_ranking, ranks
 from acclimate.evaluation.predictor import load_predictor, problem_of
 from acclimate.evaluation.stated import kind_of_model, stated_kind, texts_of
 from acclimate.evaluation.trained_folder import Predictor, model_config
@@ -92,13 +93,16 @@ def evaluate_file(
 ) -> dict[str, Any]:  # fmt: skip
     """Scores of a model on the labelled rows of a file, a folder, a glob or a dataset; `reading` says how it is read, where that is stated.
 
-    A masked language model is judged by the texts alone (`evaluate_text`). `kinds` of task and plain `baselines` are those that are known.
+    A masked language model is judged by the texts alone (`evaluate_text`), what finds documents by queries (`evaluate_ranking`). `kinds` of
+    task and plain `baselines` are those that are known.
 
     Raises:
         DataError: rows cannot be used, or their labels are unknown to the model.
         ModelError: the model answers no kind of task that can be judged, or its weights or outputs are not finite.
         SettingsError: `reading` says what this kind of task does not know.
     """
+    if isinstance(model, Path) and ranks(model, file):
+        return evaluate_ranking(model, file, reading, say, split)
     texts = 2 if "text_b" in reading else 1
     kind_class = model.kind if isinstance(model, AskedModel) else kind_of_model(model, kinds, texts)
     model, _, load = _known(model, baselines)

@@ -19,6 +19,7 @@ from acclimate.data.readers.records import Source
 from acclimate.errors import DataError, Interrupted
 from acclimate.evaluation.asked_rows import CHUNK_TEXTS, NAMED, chunks_of, notes_of, texts_of_files, without_text
 from acclimate.evaluation.encoder import Encoder, Encoding
+from acclimate.evaluation.plain_encoder import PlainEncoder, PlainEncoding
 from acclimate.evaluation.vector_file import VectorFile
 from acclimate.evaluation.writing import check_out
 from acclimate.files import atomic_file, digest_json
@@ -42,8 +43,8 @@ class Looked:
 
 
 def encode_file(
-    encoding: Encoding, asked: CorpusSettings, out: Path, reporter: Reporter, side: Side | None = None, split: str | None = None,
-    strict: bool = False, batch: int = CHUNK_TEXTS,
+    encoding: Encoding | PlainEncoding, asked: CorpusSettings, out: Path, reporter: Reporter, side: Side | None = None,
+    split: str | None = None, strict: bool = False, batch: int = CHUNK_TEXTS,
 ) -> Looked:  # fmt: skip
     """Write the vector of every row of the input, in order: an array [N, D] of float32 (.npy), or a table (.parquet).
 
@@ -63,13 +64,13 @@ def encode_file(
     for note in (*notes_of(str(asked.path), source, wanted.columns), *encoding.told()):
         reporter.say(note)
     folder = Path(str(asked.path)).expanduser()
-    check_out(out, encoding.source.folder, source.files, folder if folder.is_dir() else None, ENDINGS, "vectors")
+    check_out(out, encoding.folder, source.files, folder if folder.is_dir() else None, ENDINGS, "vectors")
     looked = _look_through(source, wanted, strict)
     kept = looked.texts if asked.skip_bad else looked.rows
     key = digest_json({"how": encoding.key(side), "texts": looked.digest, "batch": batch, "skip": bool(asked.skip_bad)})
     stop = StopRequest()
     with stop_on_signals(stop), VectorFile.begun(out, key, (kept, encoding.dimensions)) as file:
-        work = _Work(Encoder(encoding), file, side, bool(asked.skip_bad), reporter, stop)
+        work = _Work(encoding.load(), file, side, bool(asked.skip_bad), reporter, stop)
         work.run(every_text(source, wanted), looked.rows, batch)
         if out.suffix == ".npy":
             file.become(out)
@@ -90,7 +91,7 @@ def encode_file(
 class _Work:
     """The rows that are left to encode."""
 
-    encoder: Encoder
+    encoder: Encoder | PlainEncoder
     file: VectorFile
     side: Side | None
     skip: bool
@@ -147,13 +148,16 @@ def _look_through(source: Source, wanted: Asked, strict: bool) -> Looked:
     return Looked(rows, rows - sum(bad.values()), digest.hexdigest(), bad, tuple(named))
 
 
-def _counts(encoder: Encoder) -> Iterator[str]:
+def _counts(encoder: Encoder | PlainEncoder) -> Iterator[str]:
     if told := encoder.unread.told():
         yield told
     if encoder.unknown:
         units = max(encoder.unread.units, encoder.unknown)
         share = 100 * encoder.unknown / units
-        yield f"{encoder.unknown:,} of {units:,} tokens are unknown to this vocabulary ({share:.1f} %)"
+        yield f"{encoder.unknown:,} of {units:,} {encoder.unread.unit} are unknown to this vocabulary ({share:.1f} %)"
+    if encoder.empty:
+        texts = encoder.unread.texts
+        yield f"{encoder.empty:,} of {texts:,} texts have no word that the model knows: their vectors are nothing but zeros"
 
 
 def _write_table(out: Path, file: VectorFile, rows: Iterator[RowTexts], several: bool, skip: bool, batch: int) -> None:

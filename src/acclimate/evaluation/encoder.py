@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acclimate.errors import ModelError, SettingsError
+from acclimate.evaluation.plain_encoder import PlainEncoder, PlainEncoding
 from acclimate.evaluation.trained_folder import refuse_one_text
 from acclimate.evaluation.unread import Unread
 from acclimate.files import digest_json
+from acclimate.modeling.base_files import VECTORS
 from acclimate.modeling.embedding_form import EMBEDDING, EmbeddingForm, Pooling, Side
 from acclimate.modeling.families import dimensions_of
 from acclimate.modeling.source import Source, resolve_base
@@ -29,8 +31,10 @@ RULES = 1  # raise it when the same weights would now give other vectors
 def load_encoder(
     model: str | Path, pooling: Pooling | None = None, dimensions: int | None = None, max_tokens: int = MICRO_TOKENS,
     precision: Precision = "float32",
-) -> "Encoder":  # fmt: skip
+) -> "Encoder | PlainEncoder":  # fmt: skip
     """What gives the vectors of texts: a model's folder, a `best/` of a study, a folder of sentence-transformers, a short name or a hub id.
+
+    Static vectors and Doc2Vec are such models, too.
 
     `load_encoder("minilm").encode(texts)` is [N, D], float32; `encode(texts, side="query")` puts the prompt of that side before each.
     How vectors are made stands in the folder (`acclimate_embedding` in config.json, or modules.json); where nothing does, they are the
@@ -41,7 +45,16 @@ def load_encoder(
         ModelError: the model is refused (pickle, remote code, an unknown module), damaged, or cannot be found.
         SettingsError: `pooling` is said of a model that says it itself, or it has fewer `dimensions`.
     """
-    return Encoder(Encoding.of(model, pooling, dimensions, max_tokens, precision))
+    return encoding_of(model, pooling, dimensions, max_tokens, precision).load()
+
+
+def encoding_of(
+    model: str | Path, pooling: Pooling | None = None, dimensions: int | None = None, max_tokens: int = MICRO_TOKENS,
+    precision: Precision = "float32",
+) -> "Encoding | PlainEncoding":  # fmt: skip
+    """How texts are to become vectors, before the model is read; as `load_encoder` says."""
+    plain = PlainEncoding.of(model, pooling, dimensions, precision)
+    return plain if plain is not None else Encoding.of(model, pooling, dimensions, max_tokens, precision)
 
 
 class Encoding:
@@ -66,9 +79,25 @@ class Encoding:
                 raise SettingsError(f"`pooling:` {pooling}: {model} says itself how its vectors are made, {form.pooling}")
             form = form.model_copy(update={"pooling": pooling})
         width = form.width(dimensions_of(source.config).width)
+        if dimensions is None:
+            dimensions = (source.config.get(VECTORS) or {}).get("dimensions")  # those by which a study judged it
         if dimensions is not None and not 1 <= dimensions <= width:
             raise SettingsError(f"`dimensions:` {dimensions}: the vectors of {model} have {width}, and 1 to {width} of them can be taken")
         return cls(source, form, dimensions or width, max_tokens, precision, said)
+
+    @property
+    def name(self) -> str:
+        """What the user calls the model."""
+        return self.source.name
+
+    @property
+    def folder(self) -> Path:
+        """In which the model stands."""
+        return self.source.folder
+
+    def load(self) -> "Encoder":
+        """The model, ready to be asked."""
+        return Encoder(self)
 
     def told(self) -> list[str]:
         """What should be known of the vectors before any is made."""
@@ -128,6 +157,11 @@ class Encoder:
     def unknown(self) -> int:
         """Tokens of the texts so far that are unknown to the vocabulary; where it drops what it does not know, the runs of characters."""
         return self._vectors.unknown
+
+    @property
+    def empty(self) -> int:
+        """Texts without a vector of their own: none, an encoder gives one to each."""
+        return 0
 
     @property
     def counts(self) -> dict[str, int]:

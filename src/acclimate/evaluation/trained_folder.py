@@ -42,6 +42,7 @@ class Predictor(Model, Protocol):
 
 
 P = TypeVar("P", bound=Model)
+F = TypeVar("F")
 
 
 def model_config(folder: Path) -> dict[str, Any]:
@@ -64,8 +65,23 @@ def checked(folder: Path, load: Callable[[], P]) -> P:
     Raises:
         ModelError: files are missing or damaged, or its outputs have no names, or one name twice.
     """
+    predictor = checked_files(folder, load)
+    labels = predictor.labels
+    twice = next((name for name, count in Counter(labels).items() if count > 1), None)
+    if twice is not None or not labels:
+        names = f"two outputs the name {twice!r}; call them differently" if labels else "no output a name"
+        raise ModelError(f"{folder / 'config.json'}: gives {names}")
+    return predictor
+
+
+def checked_files(folder: Path, load: Callable[[], F]) -> F:
+    """What `load` makes of a model's folder.
+
+    Raises:
+        ModelError: files are missing or damaged.
+    """
     try:
-        predictor = load()
+        return load()
     except FileNotFoundError as error:
         others = [path.name for path in sorted(folder.iterdir()) if path.suffix in (".bin", ".pt", ".h5") or ".safetensors" in path.name]
         there = f"; of {', '.join(others)} nothing is read: save the model as one model.safetensors" if others else ""
@@ -73,12 +89,6 @@ def checked(folder: Path, load: Callable[[], P]) -> P:
     except (KeyError, TypeError, ValueError, SafetensorError) as error:
         what = f"{error} is missing" if isinstance(error, KeyError) else str(error).strip() or type(error).__name__
         raise ModelError(f"{folder}: the model cannot be read ({what.splitlines()[0]}); it is damaged, copy it again") from error
-    labels = predictor.labels
-    twice = next((name for name, count in Counter(labels).items() if count > 1), None)
-    if twice is not None or not labels:
-        names = f"two outputs the name {twice!r}; call them differently" if labels else "no output a name"
-        raise ModelError(f"{folder / 'config.json'}: gives {names}")
-    return predictor
 
 
 def refuse_one_text(*columns: Sequence[str]) -> None:

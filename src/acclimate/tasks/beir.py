@@ -1,7 +1,7 @@
 """A retrieval set as BEIR keeps it (Thakur et al. 2021): corpus.jsonl, queries.jsonl, and qrels/train.tsv, dev.tsv, test.tsv."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +32,8 @@ class Beir:
     _collection: Collection | None = field(default=None, repr=False)
     _rows: dict[str, int] = field(default_factory=dict, repr=False)
 
-    def sources(self) -> dict[str, Source]:
-        """The judged queries of each split that is there; where there is no train, what comes first is the pool that is split.
+    def judged(self) -> dict[str, "JudgedQueries"]:
+        """The judged queries of each split that is there.
 
         Raises:
             DataError: no file of judgements is there.
@@ -42,13 +42,21 @@ class Beir:
         by_split = {split: file for file in files if (split := split_of(Path(file.name.split(".")[0]))) is not None}
         if not by_split:
             raise DataError(f"{self.folder / JUDGED}: no train.tsv, dev.tsv or test.tsv here, which say what is relevant to which query")
-        detected = {"format": "BEIR"}
-        if "train" not in by_split:
-            pool = next(split for split in ("dev", "test") if split in by_split)
-            by_split = {"train": by_split.pop(pool), **by_split}
-            detected["train"] = f"taken out of {JUDGED}/{by_split['train'].name}, for there is no train.tsv"
         order = [split for split in ("train", "dev", "test") if split in by_split]
-        return {split: JudgedQueries((by_split[split],), "tsv", detected=detected, beir=self) for split in order}
+        return {split: JudgedQueries((by_split[split],), "tsv", detected={"format": "BEIR"}, beir=self) for split in order}
+
+    def sources(self) -> dict[str, Source]:
+        """The judged queries of each split that is there; where there is no train, what comes first is the pool that is split.
+
+        Raises:
+            DataError: no file of judgements is there.
+        """
+        found = self.judged()
+        if "train" in found:
+            return dict(found)
+        pool = found.pop(next(iter(found)))
+        detected = pool.detected | {"train": f"taken out of {JUDGED}/{pool.files[0].name}, for there is no train.tsv"}
+        return {split: replace(each, detected=detected) for split, each in {"train": pool, **found}.items()}
 
     def queries(self, problems: Problems) -> Mapping[str, str]:
         """The text of each query by its id."""

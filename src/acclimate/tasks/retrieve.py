@@ -101,10 +101,18 @@ class Retrieve(LabelledKind):
         folder = None if self.path is None else root / Path(self.path).expanduser()
         if folder is None or not folder.is_dir() or not is_beir(folder):
             return super().sources(root)
+        self.refuse_columns()
+        return Beir(folder).sources()
+
+    def refuse_columns(self) -> None:
+        """Refuse columns that are named of a BEIR folder.
+
+        Raises:
+            SettingsError: they are.
+        """
         said = [name for name in ("query", "positive", "negative", "documents", "group") if getattr(self, name) is not None]
         if said:
             raise SettingsError(f"{said[0]}: a BEIR folder says by itself what is a query and what a document; leave `{said[0]}` out")
-        return dict(Beir(folder).sources())
 
     def columns(self, source: Source) -> tuple[dict[str, str], dict[str, str]]:
         """Query and relevant documents, and those that are not relevant where a table has a column of them."""

@@ -47,7 +47,7 @@ def open_one(path: str, root: Path, reading: Reading, split: str | None) -> Sour
 
 
 def _of_dataset(splits: Mapping[str, Any], name: str, split: str | None) -> Source:
-    return source_of_dataset(dict(splits), name, (_chosen(splits, name, split),))
+    return source_of_dataset(dict(splits), name, (chosen_split(splits, name, split),))
 
 
 def _members(paths: Sequence[Path], top: Path, path: str, split: str | None) -> Sequence[Path] | None:
@@ -68,13 +68,17 @@ def _members(paths: Sequence[Path], top: Path, path: str, split: str | None) -> 
             f"{path}: has {only} ({groups[only][0].name}) and files of no split ({others[0].name}); "
             f"name the files themselves, or say --split {only}"
         )
-    chosen = groups[_chosen(groups, path, split)]
+    chosen = groups[chosen_split(groups, path, split)]
     by_split((each.relative_to(top) for each in chosen), path)  # refuses what is there twice, unpacked and packed for example
     return chosen
 
 
-def _chosen(splits: Iterable[str], name: str, split: str | None) -> str:
-    """The name of the split that is read."""
+def chosen_split(splits: Iterable[str], name: str, split: str | None) -> str:
+    """The name of the split that is read; `split` as in `open_one`.
+
+    Raises:
+        DataError: there are several and none was named, or the named one is not there.
+    """
     kinds = {known: split_of(Path(known)) for known in splits}
     in_order = sorted(kinds, key=lambda known: [*SPLIT_NAMES, None].index(kinds[known]))
     listed = listing(in_order)

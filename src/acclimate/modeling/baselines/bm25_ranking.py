@@ -70,12 +70,12 @@ class Bm25Ranking:
 
     @staticmethod
     def load(folder: Path) -> NoReturn:
-        """Say that there is no model.
+        """Say that it labels nothing.
 
         Raises:
             ModelError: always.
         """
-        raise ModelError(f"{folder}: BM25 ranks the documents of its own task, and is no model that could be asked for others")
+        raise ModelError(f"{folder}: BM25 labels no texts, it ranks documents; it is asked by `acclimate search` and `acclimate evaluate`")
 
     def _scores(self, query: str) -> NDArray[np.float64]:
         ids = self._ids(query)

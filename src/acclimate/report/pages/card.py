@@ -64,8 +64,8 @@ def write_card(model: Path, chain: Chain, role: str = "") -> Path:
         chain = _used(chain, zero_shot_use.told_of(hypotheses, length))
     elif Cloze.read(config, str(model / CONFIG)) is not None:
         chain = _used(chain, cloze_use.told_of(config[TEMPLATE], length))
-    elif isinstance(config.get(VECTORS), dict):
-        chain = _used(chain, vectors_use.told_of(config[VECTORS], chain.results.kind.card.own_use))
+    elif isinstance(config.get(VECTORS), dict) or config.get("model_type") in vectors_use.RANKINGS:
+        chain = _used(chain, vectors_use.told_of(config, chain.results.kind.card.own_use))
     elif config.get(POOL) in POOLS and length is not None:
         problem = config.get(PROBLEM_TYPE) or "single_label_classification"
         chain = _used(chain, long_text_use.told_of(config[POOL], int(config.get(STRIDE, usual_stride(length))), length, problem))
