@@ -15,10 +15,13 @@ from acclimate.data.corpus import Corpus
 from acclimate.data.interleaved import Part, interleaved
 from acclimate.errors import DataError, Interrupted, MissingExtraError
 from acclimate.evaluation.predictor import load_predictor
+from acclimate.files import read_json
 from acclimate.modeling.baselines import paragraph_vectors
 from acclimate.modeling.baselines.doc2vec_model import Doc2vecModel
 from acclimate.modeling.baselines.drift import Drift, mean_cosine
 from acclimate.modeling.baselines.paragraph_vectors import Network
+from acclimate.modeling.fast_paths import FastPaths
+from acclimate.stages import kept_paragraphs
 from acclimate.stages.base import Context, Runtime
 from acclimate.stages.doc2vec import Doc2vec
 from acclimate.tasks.classify import Classify
@@ -70,11 +73,11 @@ def data(tmp_path_factory):
     return Data(Task.open(Classify(path=str(folder)), folder), CORPORA)
 
 
-def run(stage, data, folder, stop=None):
+def run(stage, data, folder, stop=None, labels="all", cache=None, seed=3, fast=FastPaths()):
     for each in (folder / "work", folder / "output"):
         each.mkdir(parents=True)
-    machine = Runtime(Devices("float32"), Silent(), stop or StopRequest())
-    context = Context(data, "all", 3, "tried", folder, folder / "work", folder / "output", machine)
+    machine = Runtime(Devices("float32"), Silent(), stop or StopRequest(), fast=fast)
+    context = Context(data, labels, seed, "tried", cache or folder, folder / "work", folder / "output", machine)
     return stage.run(None, context), folder / "output" / "model"
 
 
@@ -92,11 +95,37 @@ def test_equal_seeds_give_bitwise_equal_vectors_in_another_process_with_other_ha
     asked = texts(4, 9)
     ask = f"print(Doc2vecModel.load(Path({str(folder)!r})).texts.vectors({asked!r}).tobytes().hex())"
     code = f"from pathlib import Path\nfrom {Doc2vecModel.__module__} import Doc2vecModel\n{ask}"
-    environment = {"PYTHONHASHSEED": "7", "PYTHONPATH": os.pathsep.join(sys.path)}
+    # The rest of the environment may choose the kernels of BLAS (OPENBLAS_CORETYPE), and with them the last bit.
+    environment = {**os.environ, "PYTHONHASHSEED": "7", "PYTHONPATH": os.pathsep.join(sys.path)}
     found = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     vectors = Doc2vecModel.load(folder).texts.vectors(asked)
     assert found.stdout.strip() == vectors.tobytes().hex()
     np.testing.assert_array_equal(Doc2vecModel.load(folder).texts.vectors(asked[::-1])[::-1], vectors)
+
+
+def test_label_budgets_and_classifiers_of_a_seed_share_one_training_and_give_what_each_would_alone(data, tmp_path, monkeypatch):
+    trainings = []
+    monkeypatch.setattr(kept_paragraphs, "train", lambda *given: trainings.append(given) or train(*given))
+    (tmp_path / "cache").mkdir()
+    stage = Doc2vec(vector_size=8, epochs=4, then="domain")
+    for labels in ("9", "18", "all"):
+        outcome, folder = run(stage, data, tmp_path / labels, labels=labels, cache=tmp_path / "cache")
+        assert len(trainings) == 1
+        off = FastPaths(frozen_cache=False)
+        alone, other = run(stage, data, tmp_path / f"{labels} alone", labels=labels, cache=tmp_path / "none", fast=off)
+        assert len(trainings) == 2
+        trainings.pop()
+        for name in ("config.json", "model.safetensors", "vectors.safetensors"):
+            assert (folder / name).read_bytes() == (other / name).read_bytes()
+        assert (alone.metrics, alone.notes, alone.cost.tokens) == (outcome.metrics, outcome.notes, outcome.cost.tokens)
+    run(stage.model_copy(update={"classify": "knn"}), data, tmp_path / "knn", cache=tmp_path / "cache")
+    assert len(trainings) == 1
+    run(stage, data, tmp_path / "other seed", cache=tmp_path / "cache", seed=4)
+    run(stage.model_copy(update={"epochs": 5}), data, tmp_path / "longer", cache=tmp_path / "cache")
+    assert len(trainings) == 3
+    facts = [read_json(file) for file in (tmp_path / "cache").glob("*/paragraphs.json")]
+    assert all(each["seconds"] > 0 for each in facts)
+    assert not (tmp_path / "none").exists()
 
 
 def test_it_learns_and_answers_as_it_is_kept_without_a_pickle(data, two_phases):

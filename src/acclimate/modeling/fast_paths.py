@@ -15,7 +15,7 @@ class FastPaths(Settings):
     sparse_last_layer: bool = True
     """The feed-forward part of the last layer at the head's positions only; off, or with `sparse_head` off: at every position."""
     frozen_cache: bool = True
-    """What frozen layers give is computed once and kept on disk; off: computed again at every step."""
+    """What frozen layers give, and what Doc2Vec trains, is computed once and kept on disk; off: computed wherever it is asked."""
     cheap_dropout: bool = True
     """On a CPU, dropout from random words instead of a draw for each number; off: torch's own dropout."""
     read_ahead: bool = True

@@ -177,15 +177,16 @@ class Doc2vec(AnswersByVectors):
 
     def run(self, parent: object, context: Context) -> Outcome:
         from acclimate.modeling.baselines.doc2vec_model import write_doc2vec
+        from acclimate.stages.kept_paragraphs import trained_once
         from acclimate.stages.plain_vectors import Vectored, vectors_outcome
-        from acclimate.training.paragraph_training import Watched, train
+        from acclimate.training.paragraph_training import Watched
 
         course, runtime = self.course(), context.runtime
         corpora = {name: context.data.documents(name) for name in sorted({name for phase in course.phases for name in phase.shares})}
         watched = Watched(context.title, runtime.reporter, runtime.stop)
 
         def make() -> Vectored:
-            trained = train(course, self.network(context.seed), corpora, context.work, context.seed, watched)
+            trained, seconds_before = trained_once(context, course, self.network(context.seed), corpora, watched)
             texts, drift = trained.texts, trained.drift
             metrics = {
                 "words": len(texts.words), "words_read": trained.words_read, "documents": trained.documents,
@@ -194,7 +195,7 @@ class Doc2vec(AnswersByVectors):
             notes = (*told_of_marks(self.words, context.task()), *self._told_of_workers(), *(() if drift is None else (drift.told(),)))
             return Vectored(
                 lambda asked, each: texts.vectors(asked, each=each), lambda folder: write_doc2vec(folder, texts), texts.parameters,
-                metrics, notes, trained.words_read,
+                metrics, notes, trained.words_read, seconds_before,
             )  # fmt: skip
 
         return vectors_outcome(context, self, make)

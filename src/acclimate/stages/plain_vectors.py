@@ -35,6 +35,8 @@ class Vectored:
     notes: tuple[str, ...] = ()
     tokens: int = 0
     """Words that it was trained on."""
+    seconds_before: float = 0.0
+    """That making it took at another time, where it was kept: a run costs what it needs, whoever came first."""
 
 
 def vectors_outcome(context: Context, stage: AnswersByVectors, make: Callable[[], Vectored]) -> Outcome:
@@ -63,8 +65,8 @@ def vectors_outcome(context: Context, stage: AnswersByVectors, make: Callable[[]
         write_head(folder, found.head, task.kind.texts())
     fitted = 0 if found.head is None else sum(tensor.size for tensor in found.head.tensors.values())
     cost = Cost(
-        seconds=time.monotonic() - began, tokens=made.tokens, peak_memory_bytes=memory.bytes, parameters=made.parameters + fitted,
-        trained_parameters=made.parameters + fitted, disk_bytes=disk_bytes(folder),
+        seconds=time.monotonic() - began + made.seconds_before, tokens=made.tokens, peak_memory_bytes=memory.bytes,
+        parameters=made.parameters + fitted, trained_parameters=made.parameters + fitted, disk_bytes=disk_bytes(folder),
         inference_texts_per_second=read.texts / max(read.seconds, 1e-9),
     )  # fmt: skip
     metrics = {**made.metrics, **stage.told_of(found, task), "unknown_share": read.unknown_share}
