@@ -24,6 +24,7 @@ from bench.root import ROOT
 CORPORA = ("general_wikipedia_en", "reviews_imdb_unsup", "cs_acl_anthology_abstracts")
 # Single sentences beside paragraphs, as the unlabelled text of a domain often comes: 50 tokens in the mean, the longest above 512.
 SENTENCES = ("biomed_pubmed_sentences_tokenized", "biomed_plos_fulltext")
+LONGER = 200  # characters: more than a sentence has in the mean
 TAGS, PAIRS = "ner_conll2003", "snli"  # news sentences with their entities; what of one sentence another one says
 TASK = "tos100"  # clauses of terms of service: 40 tokens in the mean, one in a hundred longer than 177, the longest above 400
 
@@ -96,6 +97,38 @@ def paired(data: str, train: int, dev: int, test: int) -> Labelled:
         found = ({"text": a, "text_b": b, "label": str(one == other)} for (a, one), (b, other) in pairwise(several))
     known = {(record["text"], record["text_b"]): record for record in found}
     return _parts(list(known.values()), train, dev, test)
+
+
+def belonging(data: str, count: int) -> list[tuple[str, str]]:
+    """So many pairs of short texts that belong together, no text twice; without real data, neighbouring paragraphs of an article."""
+    if data:
+        found = ((row["premise"], row["hypothesis"]) for row in _records(data, PAIRS) if row["label"] == "entailment")
+    else:
+        found = ((a, b) for (a, one), (b, other) in pairwise(_paragraphs()) if one == other)
+    seen: set[str] = set()
+    pairs = []
+    for pair in found:
+        if len(set(pair) - seen) == 2:
+            seen.update(pair)
+            pairs.append(pair)
+    random.Random(0).shuffle(pairs)
+    return pairs[:count]
+
+
+def short(data: str, count: int) -> list[str]:
+    """So many different sentences, or paragraphs where there is no real data."""
+    if data:
+        every = (row[side] for row in _records(data, PAIRS) for side in ("premise", "hypothesis"))
+    else:
+        every = (text for text, _ in _paragraphs())
+    found = list(dict.fromkeys(every))
+    random.Random(0).shuffle(found)
+    return found[:count]
+
+
+def sentences(data: str, count: int) -> list[str]:
+    """So many sentences of a domain, a few long ones among them; without real data, paragraphs."""
+    return documents(data, LONGER * count, SENTENCES[:1])[:count] if data else short(data, count)
 
 
 def _capitals(words: list[str]) -> list[str]:

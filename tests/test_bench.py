@@ -1,7 +1,9 @@
 """The benchmark's own machinery: rounds that alternate, bars, table and JSON; and one row carried out on a model of no size."""
 
 import json
+from contextlib import nullcontext
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -10,8 +12,10 @@ from bench import __main__ as command
 from bench import gpu, models, report
 from bench.measure import OURS, Bar, Bench, Options, Row, interleave, single, versus
 from bench.rows import ROWS
+from bench.rows import encode as encode_row
 from bench.rows import finetune as finetune_rows
 from bench.rows import kernels as kernels_row
+from bench.rows import vectors as vectors_rows
 
 
 def test_sides_alternate_and_see_the_number_of_the_round():
@@ -73,6 +77,10 @@ def test_every_bar_is_one_of_a_row_and_every_row_says_what_is_timed():
         "pairs",
         "head-only",
         "top-2",
+        "multiple-negatives",
+        "cached-negatives",
+        "tsdae",
+        "encode",
         "tokenise",
         "memory",
         "study",
@@ -103,6 +111,42 @@ def test_fine_tuning_is_timed_on_both_sides_and_both_say_how_well_they_did(work,
     assert cell.value > 0
     assert cell.details["scores"].keys() == {OURS, finetune_rows.DYNAMIC}
     assert all(0 <= score <= 1 for seen in cell.details["scores"].values() for score in seen)
+
+
+@pytest.fixture
+def here(tiny, bbc_folder, monkeypatch, tmp_path):
+    """A bench whose sides run in this process, on texts of the demo."""
+    for module in (vectors_rows, encode_row):
+        monkeypatch.setattr(module, "in_child", lambda bench, _, spec, module=module: module.child(bench, spec))
+    # What a process grows by says nothing where it has done the same before.
+    monkeypatch.setattr(vectors_rows, "Peak", lambda: nullcontext(SimpleNamespace(bytes=1e6)))
+    return Bench(Options(rounds=1, quick=True), tmp_path)
+
+
+@pytest.mark.measured(0)
+@pytest.mark.parametrize("work", [vectors_rows.RANKED[-1], replace(vectors_rows.CACHED[0], micro=100)], ids=lambda work: work.what)
+def test_both_sides_learn_vectors_from_the_same_pairs_by_the_same_loss(here, work):
+    speed, memory, apart = vectors_rows.compared(here, work)
+    assert speed.rounds.keys() == memory.rounds.keys() == {OURS, vectors_rows.PEER}
+    assert apart.value < 1e-4
+
+
+@pytest.mark.measured(0)
+def test_both_sides_give_the_same_texts_back_and_other_texts_are_noticed(here, monkeypatch):
+    (work,) = vectors_rows.DENOISED
+    cells = vectors_rows.compared(here, work)
+    assert {cell.variant for cell in cells if cell.value > 0} == ROWS["tsdae"].bars["cpu"].keys()
+    monkeypatch.setattr(vectors_rows.vector_ours, "denoised", lambda *_: vectors_rows.Learned(1.0, [1.0], [1]))
+    with pytest.raises(RuntimeError, match="not the tokens"):
+        vectors_rows.compared(here, replace(work, against=(vectors_rows.PEER,)))
+
+
+@pytest.mark.measured(0)
+def test_both_sides_give_the_same_vectors(here, monkeypatch):
+    monkeypatch.setattr(encode_row, "SIZES", (encode_row.USUAL,))
+    *_, apart = ROWS["encode"].run(here)
+    assert apart.variant == encode_row.APART
+    assert apart.value < 1e-5
 
 
 @pytest.mark.measured(0)
