@@ -1,6 +1,7 @@
 """Losses of vectors are those of sentence-transformers on the same vectors, in value and gradient, at every part of a batch."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 from tests.objectives.vectors import BY_NAME, N, Vectors, examples, objective
 
 from acclimate.objectives.losses.of_vectors import VECTOR_LOSSES
+from acclimate.objectives.related_texts import told_of
 from acclimate.objectives.vector_loss_settings import OF_VECTORS
 from acclimate.tasks.relations import Examples
 from acclimate.training.cached_gradients import accumulate
@@ -73,6 +75,30 @@ def test_contrast_of_labels_is_the_formula_of_its_paper():
 
 
 @pytest.mark.parametrize("name", BY_NAME)
+def test_a_text_of_several_examples_is_read_once_with_the_loss_and_gradient_of_reading_it_in_each(name):
+    few = examples(name)
+    made = replace(few, rows=few.rows % 3 + 3 * (np.arange(few.rows.shape[1]) > 0))  # each column has three texts
+    one = objective(name, made=made)
+    batch = one.of(np.arange(N))
+    assert batch.sequences == batch.tokens == len(np.unique(made.rows))
+    assert one.read(batch).tolist() == [*dict.fromkeys(made.rows.ravel().tolist())]
+    vectors = torch.randn(len(made.texts), 6, generator=torch.Generator().manual_seed(1))
+    loss, weight = ours(name, one, vectors)
+    model = Vectors(vectors)
+    accumulate(one, model, batch.micro(2), batch, one.count(batch), Devices("float32"), lambda _: nullcontext(), "tried")
+    each = vectors.clone().requires_grad_()
+    item, column = np.nonzero(made.rows >= 0)
+    told = {"item": item, "column": column, "text": made.rows[item, column], "gold": made.gold[item]}
+    told = {key: torch.from_numpy(values) for key, values in told.items()}
+    expected = one.by.summed(each[told["text"]], told) / one.by.count({key: values.numpy() for key, values in told.items()})
+    for found in (loss, expected):
+        found.backward()
+    torch.testing.assert_close(loss, expected, rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(weight.grad, each.grad, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(model.words.weight.grad, each.grad, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", BY_NAME)
 def test_cached_gradients_of_it_are_those_of_one_large_batch(name):
     one = objective(name, widths=(6, 3))
     vectors = torch.randn(len(one.examples.texts), 6, generator=torch.Generator().manual_seed(1))
@@ -130,6 +156,7 @@ def test_examples_of_different_sizes_are_one_flat_batch():
     made = examples("multiple_negatives")
     one = objective("multiple_negatives", made=Examples.of([["a", "c"], ["b", "d"], [None, "e"]]))
     batch = one.of(np.array([1, 0]))
-    assert batch.targets["text"].tolist() == [1, 3, 4, 0, 2]
-    assert batch.targets["column"].tolist() == [0, 1, 2, 0, 1]
+    told = told_of(batch.targets)
+    assert told["text"].tolist() == [1, 3, 4, 0, 2]
+    assert told["column"].tolist() == [0, 1, 2, 0, 1]
     assert made.rows.shape == (N, 3)

@@ -26,8 +26,9 @@ from acclimate.tasks.opened import Data, DataSettings
 from acclimate.training.devices import Devices
 
 (EMBED,) = (stage for stage in STAGES if stage.word() == "embed")
+(VECTORS,) = (stage for stage in STAGES if stage.word() == "vectors")
 SHORT = {"epochs": 1, "min_steps": 20, "batch_size": 12, "lr": 2e-3, "evaluations": 2}
-KINDS = ("classify", "similarity", "pair", "labels")
+KINDS = ("classify", "similarity", "pair", "labels", "retrieve")
 
 
 class World:
@@ -49,6 +50,7 @@ class World:
                 rows["classify"][split].append({"text": one, "label": topic})
                 score, label = number % 2, ("contradiction", "entailment", "neutral")[number % 3]
                 rows["similarity"][split].append({"text": one, "text_b": near if score else far, "score": 5.0 * score})
+                rows["retrieve"][split].append({"query": one, "positive": near})
                 rows["labels"][split].append({"text": one, "text_b": near if score else far, "label": score})
                 rows["pair"][split] += [
                     {"text": one, "text_b": near, "label": "entailment"},
@@ -145,6 +147,47 @@ def test_a_second_training_keeps_what_the_first_one_said_of_vectors(world, tmp_p
 
 
 @pytest.mark.parametrize(
+    ("kind", "score", "by"),
+    [("classify", "macro_f1", {"classify": "knn"}), ("similarity", "spearman", {}), ("retrieve", "ndcg_at_10", {})],
+)
+def test_dev_chooses_weights_by_the_score_that_the_stage_vectors_then_gives(world, tmp_path, kind, score, by):
+    outcome, folder = world.run(kind, tmp_path / "a", evaluations=5)
+    judged = [line for line in outcome.log if f"dev_{score}" in line]
+    assert len(judged) == 5
+    best = max(judged, key=lambda line: (line[f"dev_{score}"], -line["dev_loss"]))
+    assert outcome.metrics["best_step"] == best["step"]
+    assert outcome.metrics[f"dev_{score}"] == best[f"dev_{score}"]
+    assert 0 <= outcome.metrics[f"dev_{score}_before"] <= 1
+    tried = replace(replace_data(world, kind), parent=folder)
+    after = VECTORS.model_validate(by).run(folder, context(tried, tmp_path / "b"))
+    assert after.metrics[f"dev_{score}"] == pytest.approx(best[f"dev_{score}"])
+
+
+def test_of_equal_scores_the_lower_loss_is_kept_and_the_loss_alone_may_decide(world, tmp_path):
+    outcome, _ = world.run("classify", tmp_path / "a", evaluations=8, lr=1e-3)
+    judged = [line for line in outcome.log if "dev_macro_f1" in line]
+    top = [line for line in judged if line["dev_macro_f1"] == max(each["dev_macro_f1"] for each in judged)]
+    assert len(top) > 1
+    assert outcome.metrics["best_step"] == min(top, key=lambda line: line["dev_loss"])["step"]
+    by_loss, _ = world.run("classify", tmp_path / "b", evaluations=8, lr=1e-3, select_by="loss")
+    assert "dev_macro_f1" not in by_loss.metrics
+    assert (
+        by_loss.metrics["best_step"] == min((line for line in by_loss.log if "dev_loss" in line), key=lambda line: line["dev_loss"])["step"]
+    )
+
+
+def test_of_many_texts_or_documents_a_part_judges_with_all_that_dev_asks_for_and_it_is_said(world, tmp_path, monkeypatch):
+    from acclimate.stages import vector_judges
+
+    monkeypatch.setattr(vector_judges, "MOST_JUDGING", 20)
+    classify, _ = world.run("classify", tmp_path / "a", min_steps=1)
+    retrieve, _ = world.run("retrieve", tmp_path / "b", min_steps=1)
+    assert "dev chooses the weights by the nearest of 20 of the 36 training texts" in classify.notes
+    assert "dev chooses the weights by finding its documents among 20 of 72" in retrieve.notes
+    assert retrieve.metrics["dev_ndcg_at_10"] > 0
+
+
+@pytest.mark.parametrize(
     ("kind", "settings", "told"),
     [
         ("pair", {"batch_size": 1, "hard_negatives": 0}, "batch_size: 1 is too few for multiple_negatives: the negatives of a pair"),
@@ -159,6 +202,8 @@ def test_a_second_training_keeps_what_the_first_one_said_of_vectors(world, tmp_p
         ("classify", {"hard_negatives": 2}, "goes with multiple_negatives"),
         ("classify", {"positive": "sport"}, "names labels of pairs"),
         ("pair", {"positive": "entails"}, "no label of the task"),
+        ("pair", {"select_by": "macro_f1"}, "select_by: no vectors answer pair by themselves"),
+        ("similarity", {"select_by": "macro_f1"}, "is no score by which similarity is compared"),
         ("classify", {"train": 9}, "9 layers were asked for"),
         ("classify", {"train": "head", "dropout": 0.1}, "dropout: with `train: head`"),
     ],

@@ -66,18 +66,23 @@ def sequence_vectors(
     devices: Devices,
     told: Told | None = None,
     run: Callable[[TensorBatch], torch.Tensor] | None = None,
+    rows: NDArray[np.integer] | None = None,
 ) -> NDArray[np.float32]:
-    """[N, E] of texts that were made into sequences already; `run`: what is asked of a batch [B, ...] instead of the vectors."""
+    """[N, E] of texts that were made into sequences already, or of these `rows` of them.
+
+    `run`: what is asked of a batch [B, ...] instead of the vectors.
+    """
     embedder.eval()
-    lengths, done, rows = read.lengths, 0, []
+    chosen = np.arange(len(read)) if rows is None else rows
+    lengths, done, found = read.lengths[chosen], 0, []
     every, batches = int(lengths.sum()), evaluation_batches(lengths, micro)
     for indices in batches:
-        rows.append(torch.cat(in_parts(run or embedder, read.batch(indices), devices)).float().cpu().numpy())
+        found.append(torch.cat(in_parts(run or embedder, read.batch(chosen[indices]), devices)).float().cpu().numpy())
         done += int(lengths[indices].sum())
         if told is not None:
             told(done, every)
-    if not rows:
+    if not found:
         return np.zeros((0, embedder.width), dtype=np.float32)
-    vectors = np.empty((len(lengths), rows[0].shape[1]), dtype=np.float32)
-    vectors[np.concatenate(batches)] = np.concatenate(rows)
+    vectors = np.empty((len(lengths), found[0].shape[1]), dtype=np.float32)
+    vectors[np.concatenate(batches)] = np.concatenate(found)
     return vectors

@@ -19,6 +19,7 @@ from acclimate.stages.long_texts import told_of_cut
 from acclimate.stages.pace import EncoderPace
 from acclimate.stages.planned import Reads, Sizes, Work
 from acclimate.tasks.kind import TaskKind
+from acclimate.tasks.metrics.metric import Metric
 from acclimate.tasks.relations import Examples, Relation, Told
 from acclimate.tasks.split import Split
 from acclimate.tasks.task import Task
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from acclimate.modeling.folder import ModelFolder
 
 LR, HEAD_LR = 5e-5, 1e-3
+MOST_JUDGING = 2_000  # training texts, or documents, that are encoded besides dev each time that dev chooses
+LOSS = "loss"  # as `select_by` says it
 EXAMPLES = "examples of train"  # among what is known of what it reads
 
 
@@ -34,7 +37,7 @@ class Embed(EncoderPace, Stage):
     """Train vectors of texts by the task's labels: near where texts belong together, far where they do not. It leaves an embedding model,
     which `SentenceTransformer(path)` loads, too; a stage after it answers the task (`finetune: {train: head}`, `vectors`)."""
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     role: ClassVar[Role] = "embeds"
     most_texts: ClassVar[int] = 2
     apart: ClassVar[bool] = True
@@ -79,6 +82,10 @@ class Embed(EncoderPace, Stage):
     """How often dev is looked at; the best weights are kept."""
     patience: int | None = Field(default=None, gt=0)
     """Evaluations without a better dev before it stops; null: never."""
+    select_by: str | None = None
+    """What of dev decides which weights are kept: a score of what the vectors answer by themselves (of pairs with scores their cosines, of
+    queries a ranking of documents, of texts with labels the nearest ten of train), or `loss`. Default the task's own first score; of pairs
+    with labels, which no vectors answer by themselves, `loss`."""
 
     def title(self) -> str:
         what = self.word() if self.task is None else f"{self.word()} on {self.task}"
@@ -121,6 +128,19 @@ class Embed(EncoderPace, Stage):
         changed = {name: value for name, value in said.items() if value is not None}
         activation = own.activation if dense == own.dense else "identity"
         return own.model_copy(update={**changed, "dense": dense, "activation": activation, "dimensions": self.dimensions, "trained": True})
+
+    def chosen_by(self, task: Task) -> Metric | None:
+        """The score of dev by which weights are kept; None: the loss.
+
+        Raises:
+            SettingsError: there is no such score, or vectors do not answer the task by themselves.
+        """
+        answered = "embedding" in task.kind.answered or task.kind.texts() == 1
+        if self.select_by == LOSS or (self.select_by is None and not answered):
+            return None
+        if not answered:
+            raise SettingsError(f"select_by: no vectors answer {task.kind.kind} by themselves; leave it out (`{LOSS}`)")
+        return task.kind.metric(self.select_by)
 
     def relation(self, task: Task) -> Relation:
         """How the task says that texts belong together."""
@@ -173,6 +193,7 @@ class Embed(EncoderPace, Stage):
         if self.prompts is not None and not relation.sided:
             raise SettingsError(f"prompts: texts of {kind} have no sides, a query and a document; leave it out")
         relation.check(task.names, self.told)
+        self.chosen_by(task)
         try:
             examples = self.examples(task, task.train)
         except DataError as error:
@@ -206,7 +227,7 @@ class Embed(EncoderPace, Stage):
         examples, whole_U = self._lengths(reads)
         length_U = np.minimum(whole_U, self._length(given))
         epoch = float(length_U[examples.rows[examples.rows >= 0]].sum())
-        dev = epoch * len(reads.task.dev) / max(1, len(reads.task.train))
+        dev = epoch * len(reads.task.dev) / max(1, len(reads.task.train)) + self._judging(reads.task) * float(length_U.mean())
         passes = self.steps(len(examples)) * min(self.batch_size, len(examples)) / len(examples)
         share = 1.0 if self.train == "all" else 0.0 if self.train == "head" else min(1.0, self.train / given.layers)
         if not share:
@@ -215,6 +236,13 @@ class Embed(EncoderPace, Stage):
         else:
             operations = given.body * (epoch * passes * (2 + 4 * share) + 2 * dev * self.evaluations)
         return Work(given.bytes, tokens=round(epoch * passes), operations=operations)
+
+    def _judging(self, task: Task) -> int:
+        """How many texts besides those of dev are encoded each time that dev chooses."""
+        collection = task.dev.collection
+        if self.chosen_by(task) is None or (collection is None and "embedding" in task.kind.answered):
+            return 0
+        return min(MOST_JUDGING, len(task.train) if collection is None else len(collection.texts))
 
     def run(self, parent: "ModelFolder | None", context: Context) -> Outcome:
         from acclimate.stages.vector_training import trained

@@ -1,15 +1,12 @@
 """How the stage that trains vectors runs: texts become sequences, an encoder learns by them, dev chooses its weights."""
 
-from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
-
-from torch import Tensor, nn
 
 from acclimate.data.even_order import CoupledOrder, EvenOrder
 from acclimate.data.sequences import Sequences
 from acclimate.data.unknown import unknown_words
 from acclimate.errors import DataError
-from acclimate.evaluation.text_vectors import sequence_vectors
 from acclimate.modeling.embedding_form import EmbeddingForm
 from acclimate.modeling.families import dimensions_of
 from acclimate.modeling.folder import ModelFolder
@@ -18,33 +15,12 @@ from acclimate.objectives.related_texts import RelatedTexts
 from acclimate.stages.base import Context, Outcome
 from acclimate.stages.long_texts import told_of_cut
 from acclimate.stages.pace import Course
+from acclimate.stages.vector_judges import DevLoss, DevScore, judge_of
 from acclimate.stages.vector_trainer import EmbeddingTrainer
 from acclimate.tasks.relations import Examples
 
 if TYPE_CHECKING:
     from acclimate.stages.embed import Embed
-
-
-@dataclass(frozen=True)
-class DevLoss:
-    """The mean loss of dev, over batches as large as those of training; the lower the better."""
-
-    dev: RelatedTexts
-    trainer: EmbeddingTrainer
-
-    def judge(self, _: nn.Module) -> dict[str, float]:
-        """The loss, and as `score` its negative."""
-        embedder, dev = self.trainer.embedder, self.dev
-        vectors_UE = sequence_vectors(embedder, dev.texts, self.trainer.micro, self.trainer.devices)
-        summed, count = 0.0, 0.0
-        for step in range(dev.order.batches_per_epoch):
-            batch = dev.batch(step)
-            if divisor := dev.count(batch):
-                targets = {name: _tensor(values) for name, values in batch.targets.items()}
-                summed += float(dev.summed(_tensor(vectors_UE[batch.targets["text"]]), targets))
-                count += divisor
-        loss = summed / count if count else 0.0
-        return {"dev_loss": loss, "score": -loss}
 
 
 def trained(stage: "Embed", parent: ModelFolder, context: Context) -> Outcome:
@@ -88,8 +64,8 @@ def trained(stage: "Embed", parent: ModelFolder, context: Context) -> Outcome:
         trainer.notes += _told(read, trainer.embedder.length)
         steps = stage.steps(len(train))
         course = Course(steps, max(1, -(-steps // stage.evaluations)), stage.patience)
-        judge = None if judged is None else DevLoss(judged, trainer)
-        before = {} if judge is None else {"dev_loss_before": trainer.remember("before", lambda: judge.judge(trainer.module)["dev_loss"])}
+        judge = None if judged is None else judge_of(stage, task, trainer, learned, judged, prompts, context.seed)
+        before = {} if judge is None else _before(judge, trainer)
         result = trainer.fit(learned, None if judge is None else judge.judge, course)
         if result.passed_over == result.steps:
             raise DataError(f"no batch of {stage.batch_size} examples has anything that {loss.loss} could compare; raise batch_size")
@@ -113,14 +89,14 @@ def trained(stage: "Embed", parent: ModelFolder, context: Context) -> Outcome:
     return trainer.outcome(metrics, trainer.flops(float(lengths.mean()), int(lengths.sum()) if trainer.frozen else None))
 
 
+def _before(judge: DevLoss | DevScore, trainer: EmbeddingTrainer) -> dict[str, float]:
+    """What the untrained vectors come to on dev, measured once, also when the stage is stopped and goes on."""
+    measured = cache(lambda: judge.judge(trainer.module))
+    return {f"{name}_before": trainer.remember(f"{name} before", lambda name=name: measured()[name]) for name in judge.tells}
+
+
 def _told(read: dict[str, Sequences], length: int) -> list[str]:
     """What of the texts the model does not read."""
     cut = {name: texts.cut_tokens / max(1, texts.tokens) for name, texts in read.items()}
     unknown = unknown_words({f"the {name} texts": texts.unknown_share for name, texts in read.items()})
     return [*told_of_cut(cut, "texts", f"{length:,} tokens"), *([unknown] if unknown else [])]
-
-
-def _tensor(values: Any) -> Tensor:
-    import torch
-
-    return torch.as_tensor(values)
