@@ -15,7 +15,9 @@ from acclimate.evaluation.text_vectors import text_vectors
 from acclimate.modeling.base_files import CONFIG
 from acclimate.modeling.embedder import load_embedder
 from acclimate.modeling.embedding_form import EMBEDDING, EmbeddingForm
+from acclimate.modeling.fast_paths import FastPaths
 from acclimate.modeling.folder import ModelFolder
+from acclimate.modeling.frozen import Divided
 from acclimate.modeling.imported_base import import_base
 from acclimate.modeling.source import resolve_base
 from acclimate.stages import STAGES
@@ -68,9 +70,10 @@ class World:
     def given(self):
         return Sizes.of(self.source)
 
-    def run(self, kind, place, **settings):
+    def run(self, kind, place, fast=FastPaths(), **settings):
         stage = EMBED.model_validate({**SHORT, **settings})
-        outcome = stage.run(self.parent, context(replace_data(self, kind), place))
+        here = context(replace_data(self, kind), place)
+        outcome = stage.run(self.parent, replace(here, cache=place, runtime=replace(here.runtime, fast=fast)))
         return outcome, ModelFolder(place / "output" / "model")
 
 
@@ -136,6 +139,24 @@ def test_a_head_alone_is_trained_on_vectors_that_are_computed_once(world, tmp_pa
     assert after.keys() - before.keys() == {"acclimate_dense.weight", "acclimate_dense.bias"}
     assert outcome.cost.trained_parameters == sum(after[name].numel() for name in after.keys() - before.keys())
     assert outcome.metrics["dev_loss"] < outcome.metrics["dev_loss_before"]
+
+
+def test_frozen_layers_run_once_over_each_text_and_without_that_it_learns_the_same(world, tmp_path, monkeypatch):
+    read, hidden = [], Divided.hidden
+    monkeypatch.setattr(Divided, "hidden", lambda self, batch: read.append(len(batch.lengths)) or hidden(self, batch))
+    settings = {"train": 1, "dropout": 0.0, "evaluations": 4, "dense": 12, "pooling": "max"}
+    usual, folder = world.run("retrieve", tmp_path / "kept", **settings)
+    texts, documents = usual.metrics["texts"], len(world.data["retrieve"].task.dev.collection)
+    # Train, the examples of dev, its queries with all documents; and to find out how fast the whole model is.
+    assert sum(read) == texts + 2 * 18 + 18 + documents + min(64, texts)
+    expected = vectors(folder, ["w sport", "trade"])
+    for name, fast in (("again", FastPaths(frozen_cache=False)), ("padded", FastPaths(packed=False))):
+        plain, other = world.run("retrieve", tmp_path / name, fast=fast, **settings)
+        losses = [[line["loss"] for line in each.log if "loss" in line] for each in (usual, plain)]
+        np.testing.assert_allclose(*losses, rtol=1e-3)
+        np.testing.assert_allclose(vectors(other, ["w sport", "trade"]), expected, atol=1e-3)
+        assert plain.cost.trained_parameters == usual.cost.trained_parameters
+        assert plain.cost.parameters == usual.cost.parameters
 
 
 def test_a_second_training_keeps_what_the_first_one_said_of_vectors(world, tmp_path):

@@ -105,7 +105,7 @@ def test_a_head_alone_learns_from_vectors_that_are_computed_once_and_found_by_th
     assert len(passes) == 3 + 1 + 1
 
 
-@pytest.mark.parametrize(("train", "stop_at"), [("head", 2), ("all", 4)])
+@pytest.mark.parametrize(("train", "stop_at"), [("head", 2), ("all", 4), (1, 4)])
 def test_stopped_and_continued_it_ends_bitwise_equal(train, stop_at, embedded, tmp_path):
     world, _ = embedded  # noqa: F811
     stage = Finetune(train=train, dropout=0.2, **SHORT)

@@ -14,6 +14,7 @@ from acclimate.data.ragged import offsets_of
 from acclimate.data.sequences import Sequences
 from acclimate.data.tokens import TokenStore, encoded
 from acclimate.evaluation.inference import Told, in_parts
+from acclimate.modeling.divided_embedder import DividedEmbedder
 from acclimate.modeling.embedder import Embedder
 from acclimate.modeling.embedding_form import Side
 from acclimate.modeling.tensors import TensorBatch
@@ -60,7 +61,7 @@ def read_texts(tokenizer: Tokenizer, texts: Sequence[str], length: int) -> Seque
 
 @torch.no_grad()
 def sequence_vectors(
-    embedder: Embedder,
+    embedder: Embedder | DividedEmbedder,
     read: Sequences,
     micro: int,
     devices: Devices,

@@ -4,6 +4,7 @@ Both parts share their tensors with the whole model, so training the upper part 
 dropout: only so is what it gives the same each time (frameworks that keep dropout there draw anew in each epoch).
 """
 
+from collections.abc import Callable
 from copy import deepcopy
 from itertools import chain
 from typing import Any
@@ -44,13 +45,19 @@ class Divided(nn.Module):
 
     def forward(self, batch: TensorBatch) -> Tensor:
         """Logits as of the whole model; `batch.hidden` is what `hidden` gave for it, or None."""
+        return self._from_given(batch, lambda: self.above(batch.pooled() if self.one_row else batch))
+
+    def states(self, batch: TensorBatch) -> Tensor:
+        """The last hidden states [T, D] of every token, as of the whole model."""
+        return self._from_given(batch, lambda: self.above.states(batch))
+
+    def _from_given(self, batch: TensorBatch, run: Callable[[], Tensor]) -> Tensor:
         hidden = self.hidden(batch) if batch.hidden is None else batch.hidden
         self._given.hidden = hidden[None].to(self._given.dtype)
         try:
-            logits: Tensor = self.above(batch.pooled() if self.one_row else batch)
+            return run()
         finally:
             self._given.hidden = None
-        return logits
 
     @torch.no_grad()
     def hidden(self, batch: TensorBatch) -> Tensor:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from acclimate.modeling.divided_embedder import DividedEmbedder
 from acclimate.modeling.embedder import Embedder
 from acclimate.modeling.tensors import TensorBatch
 from acclimate.modeling.vector_heads import Logistic
@@ -21,12 +22,14 @@ SPREAD = 0.02  # standard deviation of the fresh weights, as that of BERT's (Dev
 class VectorClassifier(nn.Module):
     """Called with flat batches: logits [B, L] in float32."""
 
-    def __init__(self, embedder: Embedder, outputs: int, dropout: float, seed: int) -> None:
+    def __init__(self, embedder: Embedder | DividedEmbedder, outputs: int, dropout: float, seed: int) -> None:
         """With a fresh linear layer for L `outputs`, which depends on the seed alone."""
         super().__init__()
         self.embedder = embedder
         self.dropout = nn.Dropout(dropout)
         self.linear = nn.Linear(embedder.width, outputs)
+        self.on_given = not any(parameter.requires_grad for parameter in embedder.parameters())
+        """Nothing of the vectors is trained: where a batch brings something, it is these."""
         # Numbers of a vector of length 1 are small. As large as those of normalised states they learn at the rates that are usual for
         # these; in what is handed over the factor is part of the weights.
         self.scale = embedder.width**0.5 if embedder.form.normalize else 1.0
@@ -36,8 +39,8 @@ class VectorClassifier(nn.Module):
             self.linear.bias.zero_()
 
     def forward(self, batch: TensorBatch) -> Tensor:
-        """[B, L] float32; on the vectors [B, E] themselves where the batch brings them."""
-        vectors_BE = self.embedder(batch) if batch.hidden is None else batch.hidden
+        """[B, L] float32."""
+        vectors_BE = batch.hidden if self.on_given and batch.hidden is not None else self.embedder(batch)
         with torch.autocast(vectors_BE.device.type, enabled=False):
             logits: Tensor = self.linear(self.dropout(self.scale * vectors_BE.float()))
         return logits

@@ -17,7 +17,7 @@ from acclimate.settings import MOST_EPOCHS
 from acclimate.stages.base import LABELS_OF, Context, Outcome, Role, Stage
 from acclimate.stages.long_texts import told_of_cut
 from acclimate.stages.pace import EncoderPace
-from acclimate.stages.planned import Reads, Sizes, Work
+from acclimate.stages.planned import BYTES, Reads, Sizes, Work
 from acclimate.tasks.kind import TaskKind
 from acclimate.tasks.metrics.metric import Metric
 from acclimate.tasks.relations import Examples, Relation, Told
@@ -48,7 +48,7 @@ class Embed(EncoderPace, Stage):
     """What is learned; default by the kind of task: `from_labels` of texts with labels, `cosent` of pairs with scores, `multiple_negatives`
     of queries and their documents, and of pairs where some are entailed (contradictions are hard negatives), else `contrastive`."""
     train: Literal["all", "head"] | Annotated[int, Field(ge=1)] = "all"
-    """`all` layers, the top N, or the `head` alone: a dense layer on a frozen encoder, whose vectors are computed once."""
+    """`all` layers, the top N, or the `head` alone: a dense layer on a frozen encoder. What frozen layers give is computed once."""
     positive: str | tuple[str, ...] | None = None
     """Of pairs with labels, those labels that say two texts belong together; default by their usual names (entailment, duplicate, ...).
     Contradictions, or where there are none all other labels, say that they do not."""
@@ -233,9 +233,18 @@ class Embed(EncoderPace, Stage):
         if not share:
             dense = 6 * given.hidden * (self.dense or given.hidden) * examples.rows.size * passes
             operations = 2 * given.body * (float(length_U.sum()) + dev) + dense
-        else:
-            operations = given.body * (epoch * passes * (2 + 4 * share) + 2 * dev * self.evaluations)
-        return Work(given.bytes, tokens=round(epoch * passes), operations=operations)
+            return Work(given.bytes, tokens=round(epoch * passes), operations=operations)
+        # What is frozen runs forward once over every text where its outputs are kept.
+        once = share < 1 and reads.fast.packed and reads.fast.frozen_cache and given.family.divisible
+        forward = float(length_U.sum()) + dev if once else epoch * passes + dev * self.evaluations
+        operations = given.body * (2 * (1 - share) * forward + share * (6 * epoch * passes + 2 * dev * self.evaluations))
+        return Work(
+            given.bytes,
+            tokens=round(epoch * passes),
+            operations=operations,
+            cache_bytes=round(forward * given.hidden * BYTES) if once else 0,
+            cache_key=(reads.parent, self.train, "vectors", reads.fingerprints) if once else None,
+        )
 
     def _judging(self, task: Task) -> int:
         """How many texts besides those of dev are encoded each time that dev chooses."""

@@ -196,8 +196,9 @@ class Finetune(EncoderPace, LearnsByLoss):
         epochs = whole + min(1.0, rest * self.batch_size / texts)
         # What is frozen runs forward once over every text where its outputs are kept, what is trained in every epoch.
         vector = self._on_vector(given.config, reads.task)
-        kept = reads.fast.frozen_cache and (vector or (reads.fast.packed and given.family.divisible))
-        once = self.train == "head" if vector else kept
+        divided = reads.fast.packed and given.family.divisible
+        kept = reads.fast.frozen_cache and (divided or (vector and self.train == "head"))
+        once = kept or (vector and self.train == "head")
         trained = self._trained_share(given.layers)
         passes = 1.0 if once else epochs
         frozen = (1 - trained) * 2 * given.body * (train * passes + dev * (passes if once else 1 + passes) + test)

@@ -23,7 +23,6 @@ from acclimate.modeling.base_files import CONFIG, TOKENIZER, WEIGHTS
 from acclimate.modeling.families import dimensions_of
 from acclimate.modeling.frozen import Divided
 from acclimate.stages.base import Context
-from acclimate.tasks.split import Split
 from acclimate.training.remembered import remembered
 from acclimate.versions import version
 
@@ -45,8 +44,10 @@ class FrozenLayers:
     context: Context
     notes: list[str]
 
-    def read(self, texts: Sequences, split: Split) -> Sequences:
+    def read(self, texts: Sequences, fingerprint: str, columns: int = 1) -> Sequences:
         """The texts with what the frozen layers give for them; without it where that is switched off or the disk has no room (noted).
+
+        `fingerprint` is that of the texts themselves, of all in a row where an item has several `columns`.
 
         Raises:
             Interrupted: a stop was asked for; this pass begins anew.
@@ -57,9 +58,7 @@ class FrozenLayers:
         counts = np.ones(len(texts), dtype=np.int64) if self.parts.one_row else texts.lengths
         width = dimensions_of(self.parts.whole.model.config.to_dict()).width
         size = int(counts.sum()) * width * np.dtype(self.precision).itemsize
-        # Of several columns the fingerprint is that of all texts in a row, as they would be those of one.
-        columns = {"columns": len(split.inputs)} if len(split.inputs) > 1 else {}
-        read = {"texts": split.text_fingerprint, "longest": int(texts.lengths.max(initial=0)), **columns}
+        read = {"texts": fingerprint, "longest": int(texts.lengths.max(initial=0)), **({"columns": columns} if columns > 1 else {})}
         read |= texts.frame
         if len(texts) > texts.texts:  # long texts stand in several windows
             read["windows"] = hashlib.sha256(texts.windows.start.tobytes()).hexdigest()

@@ -205,7 +205,7 @@ class EncoderTrainer(Trainer):
         else:
             stores = [stored(self.context, self._parent, column) for column in asked.tokens.pattern.led(split.inputs)]
             texts = cloze_sequences(stores, asked.tokens.pattern, self.length)
-        return texts if self._frozen is None else self._frozen.read(texts, split)
+        return texts if self._frozen is None else self._frozen.read(texts, split.text_fingerprint, len(split.inputs))
 
     def outputs(self, texts: Sequences, head: Head) -> NDArray[np.float64]:
         """As of any network; how fast it is, whole."""

@@ -135,7 +135,7 @@ def _ranking(task: Task, trainer: "EmbeddingTrainer", prompts: tuple[str, str], 
     texts, rows = trainer.read(examples, "documents"), examples.rows[:, 0]
 
     def answer(_: Vectors) -> Found:
-        vectors_UE = unit(sequence_vectors(trainer.embedder, texts, trainer.micro, trainer.devices))
+        vectors_UE = unit(sequence_vectors(trainer.network, texts, trainer.micro, trainer.devices))
         found = most_similar(vectors_UE[rows[: len(queries)]], vectors_UE[rows[len(queries) :]], asked_for(dev))
         return Found(chosen[found.rows], found.scores)
 
@@ -143,7 +143,7 @@ def _ranking(task: Task, trainer: "EmbeddingTrainer", prompts: tuple[str, str], 
 
 
 def _encoded(trainer: "EmbeddingTrainer", texts: RelatedTexts, rows: NDArray[np.integer] | None = None) -> Vectors:
-    return sequence_vectors(trainer.embedder, texts.texts, trainer.micro, trainer.devices, rows=rows)
+    return sequence_vectors(trainer.network, texts.texts, trainer.micro, trainer.devices, rows=rows)
 
 
 def _drawn(count: int, most: int, seed: int) -> NDArray[np.int64]:

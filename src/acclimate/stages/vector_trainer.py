@@ -18,6 +18,7 @@ from acclimate.data.sequences import Sequences
 from acclimate.evaluation.cost import training_flops
 from acclimate.evaluation.inference import inference_speed
 from acclimate.evaluation.text_vectors import sequence_vectors
+from acclimate.modeling.divided_embedder import DividedEmbedder, in_parts
 from acclimate.modeling.embedder import Embedder, load_embedder, save_embedder
 from acclimate.modeling.embedding_form import EmbeddingForm
 from acclimate.modeling.execution import checkpoint_activations
@@ -28,6 +29,7 @@ from acclimate.modeling.tensors import TensorBatch
 from acclimate.modeling.vector_classifier import VectorClassifier
 from acclimate.modeling.vector_heads import write_head
 from acclimate.stages.base import Context
+from acclimate.stages.frozen_cache import FrozenLayers
 from acclimate.stages.pace import EncoderPace, Pace
 from acclimate.stages.trainer import Trainer, forward_tokens, split_sequences
 from acclimate.stages.vector_cache import vector_cache
@@ -44,13 +46,22 @@ if TYPE_CHECKING:
 
 
 class VectorTrainer(Trainer):
-    """A trainer of an embedding model, or of a network that has one as its `embedder`."""
+    """A trainer of an embedding model, or of a network over one; what its frozen layers give for a text is computed once."""
 
     def __init__(
-        self, context: Context, parent: ModelFolder, module: nn.Module, embedder: Embedder, pace: EncoderPace, layer_decay: float = 1.0
+        self,
+        context: Context,
+        parent: ModelFolder,
+        embedder: Embedder,
+        pace: EncoderPace,
+        over: Callable[[Embedder | DividedEmbedder], nn.Module] = lambda network: network,
+        layer_decay: float = 1.0,
     ) -> None:
-        """What is frozen of `module` is so already."""
-        model = embedder.encoder.model
+        """`over` makes what is trained of what gives the vectors; what is frozen of `embedder` is so already."""
+        self.embedder = embedder.to(context.runtime.devices.device)
+        self.network = in_parts(self.embedder)
+        """What gives the vectors, in training as after it."""
+        model, module = embedder.encoder.model, over(self.network).to(context.runtime.devices.device)
         inside = {id(parameter) for parameter in model.parameters()}
 
         def groups(pace: Pace) -> list[Group]:
@@ -59,13 +70,19 @@ class VectorTrainer(Trainer):
             return [*in_two(above, pace.weight_decay), *body]
 
         super().__init__(context, module, forward_tokens(context, model, 0.0), pace, groups, type(model).__name__)
-        self.module.to(self.devices.device)
-        self.embedder = embedder
         self.length = embedder.length
         self.frozen = not any(each.requires_grad for each in model.parameters())
         self._parent = parent
+        parts = self.network.parts if isinstance(self.network, DividedEmbedder) else None
+        self._below = None if parts is None else FrozenLayers(parts, parent, "float32", self.micro, context, self.notes)
         if embedder.encoder.execution != "packed":
             self.notes.append(embedder.encoder.reason)
+
+    @property
+    def parameters(self) -> tuple[int, int]:
+        """(all, those that are trained)."""
+        every = {id(each): each for each in (*self.embedder.parameters(), *self.module.parameters())}.values()
+        return sum(p.numel() for p in every), sum(p.numel() for p in every if p.requires_grad)
 
     def time(self, texts: Sequences) -> None:
         """Find out how fast the whole model is."""
@@ -102,13 +119,15 @@ class EmbeddingTrainer(VectorTrainer):
             SettingsError: it has too few positions, or cannot compute its activations again.
         """
         embedder = _prepared(context, parent, stage, form)
-        return cls(context, parent, embedder, embedder, stage)
+        return cls(context, parent, embedder, stage)
 
     def read(self, examples: Examples, name: str) -> Sequences:
-        """[U] the texts of examples as the model reads them; with their pooled states where the encoder is frozen."""
+        """[U] the texts of examples as the model reads them; with what frozen layers give, their pooled states where all of them are."""
         corpus = Corpus.of_texts("labelled", examples.texts, text_digest(examples.texts))
         store = self.context.tokens(corpus, self._parent)
         texts = sequences_of([store], self._parent.tokenizer(), self.length)
+        if self._below is not None:
+            return self._below.read(texts, corpus.fingerprint)
         return replace(texts, hidden=_rows(self._once(texts, name, self.embedder.pooled))) if self.frozen else texts
 
     def save(self) -> None:
@@ -131,12 +150,18 @@ class ClassifierTrainer(VectorTrainer):
         if stage.train == "head":
             embedder.requires_grad_(False)  # its dense layer makes vectors, too
         dropout = stage.head.dropout if stage.dropout is None else stage.dropout
-        self._classifier, self._head = VectorClassifier(embedder, len(head.names), dropout, context.seed), head
-        super().__init__(context, parent, self._classifier, embedder, stage, stage.layer_decay)
+
+        def over(network: Embedder | DividedEmbedder) -> nn.Module:
+            return VectorClassifier(network, len(head.names), dropout, context.seed)
+
+        super().__init__(context, parent, embedder, stage, over, stage.layer_decay)
+        self._head = head
 
     def read(self, split: Split, *_: Any) -> Sequences:
-        """The texts of a split as the model reads them, cut to its length; with their vectors where nothing of these is trained."""
+        """The texts of a split as the model reads them, cut to its length; with what frozen layers give, or where all is their vectors."""
         texts = split_sequences(self.context, self._parent, split, self.length, None)
+        if self._below is not None:
+            return self._below.read(texts, split.text_fingerprint)
         if any(each.requires_grad for each in self.embedder.parameters()):
             return texts
         cache = vector_cache(self.context, self._parent, self.embedder.form)
@@ -156,9 +181,10 @@ class ClassifierTrainer(VectorTrainer):
     def save(self, **_: Any) -> None:
         """Write the model and its head, over everything that its parent carries but an earlier classifier."""
         if self.devices.is_main:
+            assert isinstance(self.module, VectorClassifier)
             output = self.context.output / "model"
             save_embedder(output, self._parent, self.embedder, answers=True)
-            write_head(output, self._classifier.head(self._head.names, self._head.link), texts=1)
+            write_head(output, self.module.head(self._head.names, self._head.link), texts=1)
 
 
 def _prepared(context: Context, parent: ModelFolder, stage: "Embed | Finetune", form: EmbeddingForm) -> Embedder:

@@ -86,7 +86,7 @@ def trained(stage: "Embed", parent: ModelFolder, context: Context) -> Outcome:
         **{f"cut_tokens_{name}": texts.cut_tokens for name, texts in read.items()},
         **{f"unknown_share_{name}": texts.unknown_share for name, texts in read.items()},
     }
-    return trainer.outcome(metrics, trainer.flops(float(lengths.mean()), int(lengths.sum()) if trainer.frozen else None))
+    return trainer.outcome(metrics, trainer.flops(float(lengths.mean()), int(lengths.sum()) if learned.texts.hidden is not None else None))
 
 
 def _before(judge: DevLoss | DevScore, trainer: EmbeddingTrainer) -> dict[str, float]:
