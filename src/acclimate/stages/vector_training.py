@@ -1,6 +1,6 @@
 """How the stage that trains vectors runs: texts become sequences, an encoder learns by them, dev chooses its weights."""
 
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from acclimate.data.even_order import CoupledOrder, EvenOrder
@@ -92,7 +92,7 @@ def trained(stage: "Embed", parent: ModelFolder, context: Context) -> Outcome:
 def _before(judge: DevLoss | DevScore, trainer: EmbeddingTrainer) -> dict[str, float]:
     """What the untrained vectors come to on dev, measured once, also when the stage is stopped and goes on."""
     measured = cache(lambda: judge.judge(trainer.module))
-    return {f"{name}_before": trainer.remember(f"{name} before", lambda name=name: measured()[name]) for name in judge.tells}
+    return {f"{name}_before": trainer.remember(f"{name} before", partial(lambda at: measured()[at], name)) for name in judge.tells}
 
 
 def _told(read: dict[str, Sequences], length: int) -> list[str]:
