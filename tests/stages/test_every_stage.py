@@ -93,7 +93,7 @@ KEYS = {
     "extend": "89a38568ef041e39",
     "merge": "bd0d801fd74033d4",
     "pretrain": "2bd20500c16ed2e0",
-    "embed": "4762dadc12720c0f",
+    "embed": "1de5659102be4be8",
     "finetune": "5193ce8dad4ca24a",
     "score": "c691c99166ef669d",
     "zero_shot": "99f67b564a949629",

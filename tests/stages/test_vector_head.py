@@ -17,6 +17,7 @@ from acclimate.modeling.folder import ModelFolder
 from acclimate.stages import STAGES
 from acclimate.stages.finetune import Finetune
 from acclimate.stages.planned import Classifier
+from acclimate.stages.vector_head import told_of_head
 from acclimate.tasks.opened import Data, DataSettings
 
 (EMBED,) = (stage for stage in STAGES if stage.word() == "embed")
@@ -130,6 +131,35 @@ def test_sets_of_labels_are_learned_with_thresholds_that_the_folder_keeps(embedd
     assert predictor.probabilities(list(labelled.task.test.inputs[0])) == pytest.approx(said, abs=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["pair", "similarity"])
+def test_a_head_alone_answers_pairs_by_the_vectors_of_both_texts(kind, embedded, tmp_path):
+    world, rows = embedded[0], {}  # noqa: F811
+    for split, texts in world.data.task.splits.items():
+        both = zip(texts.inputs[0], texts.inputs[0][1:], strict=False)
+        right = ("same", "other") if kind == "pair" else (4.5, 0.5)
+        rows[split] = [{"text": one, "text_b": other, "label" if kind == "pair" else "score": right[place % 2]}
+                       for place, (one, other) in enumerate(both)]  # fmt: skip
+        write_jsonl(tmp_path / f"{split}.jsonl", rows[split])
+    task = {"kind": kind, **{split: str(tmp_path / f"{split}.jsonl") for split in rows}}
+    world = replace(world, data=Data.open(DataSettings.model_validate({"task": task}), tmp_path, tmp_path / "rejects"))
+    outcome, output = run(Finetune(train="head", lr=3e-2, max_length=8, **SHORT), world, tmp_path)
+    test = world.data.task.test
+    assert outcome.metrics["head"] == "vector"
+    assert outcome.metrics["cut_tokens_test"] == sum(max(0, len(text.split()) - 6) for column in test.inputs for text in column)
+    said = read_predictions(output / "predictions.parquet")["test"]
+    found = load_predictor(output / "model").probabilities(*test.inputs)
+    assert (found if kind == "pair" else found[:, 0]) == pytest.approx(said["probabilities" if kind == "pair" else "predicted"], abs=1e-5)
+    with pytest.raises(SettingsError, match="answers pairs"):
+        load_predictor(output / "model").probabilities(test.inputs[0])
+    sizes = Finetune(train="head").check(embedded[1], world.data.task)
+    assert sizes.classifier is None
+    with pytest.raises(SettingsError, match="texts is trained alone, with `train: head`"):
+        Finetune(head="vector").check(embedded[1], world.data.task)
+    (told,) = told_of_head(Finetune(), embedded[1].config, world.data.task.kind)
+    assert "reads both texts together" in told
+    assert told_of_head(Finetune(train="head"), embedded[1].config, world.data.task.kind) == ()
+
+
 def test_the_vector_is_taken_where_labels_trained_it_or_where_it_is_said(world, embedded, tmp_path):  # noqa: F811
     trained, silent = embedded[1].config, world.given.config
     assert EmbeddingForm.of(trained).trained
@@ -138,9 +168,10 @@ def test_the_vector_is_taken_where_labels_trained_it_or_where_it_is_said(world, 
         (trained, {}, True), (trained, "architecture", False), (trained, {"layers": 2}, False), (trained, "mlm", False),
         (silent, {}, False), (silent, "vector", True), (says_so, {}, False), (says_so, "vector", True),
     ):  # fmt: skip
-        assert Finetune(head=head).head.on_vector(config, "sequence", 1) is taken, (head, taken)
-    assert not Finetune().head.on_vector(trained, "sequence", 2)
-    assert not Finetune().head.on_vector(trained, "tokens", 1)
+        assert Finetune(head=head).head.on_vector(config, "sequence", 1, False) is taken, (head, taken)
+    assert not Finetune().head.on_vector(trained, "sequence", 2, False)
+    assert Finetune().head.on_vector(trained, "sequence", 2, True)
+    assert not Finetune().head.on_vector(trained, "tokens", 1, True)
     outcome, output = run(Finetune(head="architecture", train="head", **SHORT), embedded[0], tmp_path)
     assert "head" not in outcome.metrics
     assert ModelFolder(output / "model").learnt == "classifier"

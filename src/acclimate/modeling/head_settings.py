@@ -69,8 +69,9 @@ class HeadSettings(Settings):
     dropout: float = Field(default=0.1, ge=0, lt=1)
     """Dropout after each hidden layer; on the vector where the head stands on one and the stage says none."""
     vector: bool | None = None
-    """Whether it is one linear layer on the vector of a text, made as the model says (`acclimate_embedding`; else the mean of the states,
-    of length 1), or the architecture's own; default after `embed` the vector, where items are single texts and it is one layer."""
+    """Whether it is one linear layer on the vector of a text (of pairs both, their difference and product), made as the model says
+    (`acclimate_embedding`; else the mean of the states, of length 1), or the architecture's own; default after `embed` the vector, of
+    pairs with `train: head` alone."""
     mlm: MlmHead | None = None
     """No fresh classifier, but the base's own head for masked words, and a template (kinds `classify` and `pair`)."""
 
@@ -95,14 +96,15 @@ class HeadSettings(Settings):
             raise ValueError("`vector` is one linear layer on the vector of a text; leave `layers` out, or `vector`")
         return self
 
-    def on_vector(self, config: Mapping[str, Any], form: Form, texts: int) -> bool:
+    def on_vector(self, config: Mapping[str, Any], form: Form, texts: int, alone: bool) -> bool:
         """Whether the head of a model of this config.json stands on the vectors of its texts: as it is said, or where labels trained these.
 
-        `form`, `texts`: what an item is answered with, and how many texts it has.
+        `form`, `texts`: what an item is answered with, and how many texts it has; of two it does so where it is trained `alone`, for what
+        learns with it gains from reading both together.
         """
         if self.vector is not None or self.mlm is not None:
             return bool(self.vector)
-        return self.layers == 1 and form == "sequence" and texts == 1 and EmbeddingForm.of(config).trained
+        return self.layers == 1 and form == "sequence" and (texts == 1 or alone) and EmbeddingForm.of(config).trained
 
     @model_serializer(mode="wrap")
     def _one_of_both(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:

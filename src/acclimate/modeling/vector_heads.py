@@ -69,10 +69,12 @@ class Logistic:
         return {}
 
     def outputs(self, *columns_ND: Vectors) -> NDArray[np.float64]:
-        """Probabilities."""
+        """Probabilities; or the numbers themselves."""
         from scipy.special import expit, softmax
 
         outputs_NL = features(columns_ND) @ self.weights.T + self.bias
+        if self.link == "none":
+            return outputs_NL
         return np.asarray(expit(outputs_NL) if self.link == "sigmoid" else softmax(outputs_NL, axis=1))
 
     @classmethod

@@ -37,7 +37,7 @@ class Embed(EncoderPace, Stage):
     """Train vectors of texts by the task's labels: near where texts belong together, far where they do not. It leaves an embedding model,
     which `SentenceTransformer(path)` loads, too; a stage after it answers the task (`finetune: {train: head}`, `vectors`)."""
 
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     role: ClassVar[Role] = "embeds"
     most_texts: ClassVar[int] = 2
     apart: ClassVar[bool] = True

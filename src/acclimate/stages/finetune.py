@@ -157,14 +157,22 @@ class Finetune(EncoderPace, LearnsByLoss):
         if self.long == "error":
             counted = reads()
             assert counted.task is not None
+            if self._apart(given, counted.task):
+                return  # lengths are those of both texts together, and each is cut by itself: the run refuses them
             self._long(counted.task, self._length(given, counted.task)).refuse(counted, self._special(given, counted))
 
     def notes(self, given: Sizes, reads: Callable[[], Reads]) -> tuple[str, ...]:
         read = reads()
         assert read.task is not None
         asked = () if self.head.mlm is None else told_of_asking(self.head.mlm, given, read.task, ASKED)
+        if self._apart(given, read.task):
+            return ()
         cut = self._long(read.task, self._length(given, read.task)).notes(read, self._special(given, read))
         return (*told_of_head(self, given.config, read.task.kind), *asked, *cut)
+
+    def _apart(self, given: Sizes, task: Task) -> bool:
+        """Whether items have several texts of which each is read by itself."""
+        return task.kind.texts() > 1 and self._on_vector(given.config, task)
 
     def _length(self, given: Sizes, task: Task) -> int:
         """Tokens of a text, or of a window, that are read."""
@@ -205,7 +213,7 @@ class Finetune(EncoderPace, LearnsByLoss):
         training = trained * given.body * (6 * train * epochs + 2 * (dev * (1 + epochs) + test))
         one_row = long.form == "sequence" and self.head.mlm is None and self.train == "head"
         one_row = one_row and (vector or not given.family.pools_mean(given.config))
-        rows = sum(map(len, sequences.values())) if one_row else train + dev + test
+        rows = sum(map(len, sequences.values())) * (reads.task.kind.texts() if vector else 1) if one_row else train + dev + test
         cache = round(rows * given.hidden * np.dtype(self.frozen_precision).itemsize) if once and kept and trained < 1 else 0
         return Work(
             given.bytes,
@@ -269,7 +277,7 @@ class Finetune(EncoderPace, LearnsByLoss):
         from acclimate.stages.vector_trainer import ClassifierTrainer
 
         if self._on_vector(parent.config, context.task()):
-            return ClassifierTrainer(context, parent, self, head)
+            return ClassifierTrainer(context, parent, self, head, context.task().kind.texts())
         if asked is not None:
             model = load_asked(parent, asked.tokens.words, self.dropout)
         elif head.form == "tokens":
@@ -281,4 +289,4 @@ class Finetune(EncoderPace, LearnsByLoss):
 
     def _on_vector(self, config: Mapping[str, Any], task: Task) -> bool:
         """Whether the head stands on the vectors that the model of a config.json makes of texts."""
-        return self.head.on_vector(config, self.form(task.kind), task.kind.texts())
+        return self.head.on_vector(config, self.form(task.kind), task.kind.texts(), self.train == "head")

@@ -21,10 +21,10 @@ def check_on_vector(stage: "Finetune", kind: TaskKind) -> None:
     """
     if stage.form(kind) != "sequence":
         raise SettingsError(f"head: `vector` is one vector a text, and {kind.kind} asks about every word; leave `head` out")
-    if kind.texts() > 1:
+    if kind.texts() > 1 and stage.train != "head":
         raise SettingsError(
-            f"head: `vector` is one vector a text, and an item of {kind.kind} has {kind.texts()} texts; the stage `vectors` answers by "
-            "those of both, or leave `head` out: both are then read together"
+            f"head: `vector` of items with {kind.texts()} texts is trained alone, with `train: head`; or leave `head` out: both are then "
+            "read together"
         )
     if stage.long == "windows":
         raise SettingsError(f"long: the vector of a text is made of its beginning, and none of its windows; {ELSE}")
@@ -37,8 +37,8 @@ def told_of_head(stage: "Finetune", config: Mapping[str, Any], kind: TaskKind) -
     head = stage.head
     if head.vector is not None or head.mlm is not None or not EmbeddingForm.of(config).trained or stage.form(kind) != "sequence":
         return ()
-    if kind.texts() > 1:
-        return ("the head reads both texts together, and does not stand on the vectors that `embed` trained; `vectors` answers by these",)
+    if kind.texts() > 1 and stage.train != "head":
+        return ("the head reads both texts together, and does not stand on the vectors that `embed` trained; with `train: head` it does",)
     if head.layers > 1:
         return (
             f"a head of {head.layers} layers is the architecture's, and does not stand on the vectors that `embed` trained; "

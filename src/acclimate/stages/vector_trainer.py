@@ -4,6 +4,7 @@ Where the encoder is frozen, what it gives is computed once.
 """
 
 from collections.abc import Callable
+from collections.abc import Sequence as TextList
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -11,16 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from acclimate.data.apart import ApartSequences
 from acclimate.data.corpus import Corpus
 from acclimate.data.hidden_outputs import Outputs
 from acclimate.data.model_inputs import sequences_of
 from acclimate.data.sequences import Sequences
+from acclimate.evaluation.by_vectors import encoded_columns
 from acclimate.evaluation.cost import training_flops
 from acclimate.evaluation.inference import inference_speed
 from acclimate.evaluation.text_vectors import sequence_vectors
 from acclimate.modeling.divided_embedder import DividedEmbedder, in_parts
 from acclimate.modeling.embedder import Embedder, load_embedder, save_embedder
-from acclimate.modeling.embedding_form import EmbeddingForm
+from acclimate.modeling.embedding_form import EmbeddingForm, Side
 from acclimate.modeling.execution import checkpoint_activations
 from acclimate.modeling.families import dimensions_of
 from acclimate.modeling.folder import ModelFolder
@@ -31,7 +34,7 @@ from acclimate.modeling.vector_heads import write_head
 from acclimate.stages.base import Context
 from acclimate.stages.frozen_cache import FrozenLayers
 from acclimate.stages.pace import EncoderPace, Pace
-from acclimate.stages.trainer import Trainer, forward_tokens, split_sequences
+from acclimate.stages.trainer import Trainer, forward_tokens, stored
 from acclimate.stages.vector_cache import vector_cache
 from acclimate.stages.watched import watched
 from acclimate.tasks.kind import Head
@@ -139,8 +142,8 @@ class EmbeddingTrainer(VectorTrainer):
 class ClassifierTrainer(VectorTrainer):
     """A trainer of a classifier on the vectors of texts; `finetune` uses it as it does `EncoderTrainer`."""
 
-    def __init__(self, context: Context, parent: ModelFolder, stage: "Finetune", head: Head) -> None:
-        """Of a fresh `head` on the vectors that the model makes, with what the stage trains of it.
+    def __init__(self, context: Context, parent: ModelFolder, stage: "Finetune", head: Head, texts: int) -> None:
+        """Of a fresh `head` on the vectors that the model makes of the `texts` of an item, with what the stage trains of it.
 
         Raises:
             SettingsError: it has too few positions or layers, or cannot compute its activations again.
@@ -152,24 +155,37 @@ class ClassifierTrainer(VectorTrainer):
         dropout = stage.head.dropout if stage.dropout is None else stage.dropout
 
         def over(network: Embedder | DividedEmbedder) -> nn.Module:
-            return VectorClassifier(network, len(head.names), dropout, context.seed)
+            return VectorClassifier(network, len(head.names), dropout, context.seed, texts)
 
         super().__init__(context, parent, embedder, stage, over, stage.layer_decay)
-        self._head = head
+        self._head, self._texts = head, texts
 
     def read(self, split: Split, *_: Any) -> Sequences:
         """The texts of a split as the model reads them, cut to its length; with what frozen layers give, or where all is their vectors."""
-        texts = split_sequences(self.context, self._parent, split, self.length, None)
+        columns = [self._sequences(column) for column in split.inputs]
+        texts = ApartSequences.of(*columns) if len(columns) == 2 else columns[0]
         if self._below is not None:
             return self._below.read(texts, split.text_fingerprint)
         if any(each.requires_grad for each in self.embedder.parameters()):
             return texts
         cache = vector_cache(self.context, self._parent, self.embedder.form)
 
-        def compute() -> NDArray[np.float32]:
-            return self._once(texts, "vectors")
+        def encode(several: TextList[str], _: Side | None) -> NDArray[np.floating]:
+            read = self._sequences(several)
+            if cache is None:
+                return self._once(read, "vectors")
+            return cache.of(read, self.embedder.width, lambda: self._once(read, "vectors")).vectors
 
-        return replace(texts, hidden=_rows(compute() if cache is None else cache.of(texts, self.embedder.width, compute).vectors))
+        return replace(texts, hidden=_rows(np.concatenate(encoded_columns(split.inputs, encode), axis=1)))
+
+    def _sequences(self, texts: TextList[str]) -> Sequences:
+        return sequences_of([stored(self.context, self._parent, texts)], self._parent.tokenizer(), self.length)
+
+    def time(self, texts: Sequences) -> None:
+        """As of any text; of pairs by how fast the first ones are read."""
+        if not isinstance(texts, ApartSequences):
+            return super().time(texts)
+        self._speed = lambda: inference_speed(self.embedder, texts.first, self.micro, self.devices) / 2
 
     def outputs(self, texts: Sequences, head: Head) -> NDArray[np.float64]:
         """As of any network; how fast it is, whole."""
@@ -184,7 +200,7 @@ class ClassifierTrainer(VectorTrainer):
             assert isinstance(self.module, VectorClassifier)
             output = self.context.output / "model"
             save_embedder(output, self._parent, self.embedder, answers=True)
-            write_head(output, self.module.head(self._head.names, self._head.link), texts=1)
+            write_head(output, self.module.head(self._head.names, self._head.link), self._texts)
 
 
 def _prepared(context: Context, parent: ModelFolder, stage: "Embed | Finetune", form: EmbeddingForm) -> Embedder:
