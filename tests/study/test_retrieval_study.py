@@ -86,7 +86,7 @@ def test_a_beir_folder_is_told_by_its_ids_and_whatever_ranks_its_documents_is_ev
         (tmp_path / "qrels" / f"{split}.tsv").write_text("query-id\tcorpus-id\tscore\n" + lines)
     said = f"data: {{task: {{kind: retrieve, path: {tmp_path}}}}}\nbase: {tiny_world}/model\nseeds: 1\nforgetting: false\n"
     recipes = "{whole: [vectors], cut: [vectors: {dimensions: 2}], embed: [embed: {epochs: 1}, vectors], bm25: {base: bm25}, "
-    recipes += "static: {base: {static: {dimensions: 8}}}, doc2vec: {base: {doc2vec: {vector_size: 8, epochs: 2}}}}"
+    recipes += "tfidf: {base: tfidf}, static: {base: {static: {dimensions: 8}}}, doc2vec: {base: {doc2vec: {vector_size: 8, epochs: 2}}}}"
     (tmp_path / "study.yaml").write_text(f"{said}recipes: {recipes}\n")
     made = acclimate("study", tmp_path / "study.yaml", "--out", tmp_path / "out", "--store", tmp_path / "store", "--engine", "inline")
     assert made.returncode == 0, made.stderr
@@ -107,7 +107,7 @@ def test_a_beir_folder_is_told_by_its_ids_and_whatever_ranks_its_documents_is_ev
         assert found == pytest.approx({name: run[f"test_{name}"] for name in found}, abs=1e-4), run["recipe"]
         use = told_of(json.loads((model / "config.json").read_text()), Retrieve.own_use)["own_use"]
         assert ("sentence_transformers" in use, "load_encoder" in use) == {
-            "bm25": (False, False), "static": (False, True), "doc2vec": (False, True)
+            "bm25": (False, False), "tfidf": (False, False), "static": (False, True), "doc2vec": (False, True)
         }.get(run["recipe"], (True, False))  # fmt: skip
         searched = acclimate("search", model, tmp_path / "documents.txt", documents["doc-3"], "--json", "-k", "2")
         assert searched.returncode == 0, searched.stderr
@@ -147,7 +147,7 @@ def test_the_plan_counts_the_documents(study, tmp_path):
     assert node.stage.work(given, Readings(data).read_by(node, given.source)).operations > 2 * given.body * words
 
 
-@pytest.mark.parametrize("recipe", ["f: [finetune]", "t: {base: tfidf}"])
+@pytest.mark.parametrize("recipe", ["f: [finetune]", "t: {base: majority}"])
 def test_a_stage_that_ranks_nothing_is_refused_and_what_can_is_said(recipe, study, acclimate):
     refused = acclimate("plan", study("v: [vectors]", recipe))
     assert refused.returncode != 0

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from acclimate.tasks.split import Split
 
 MAJORITY, TFIDF, BILSTM, LINEAR_TAGGER = "acclimate-majority", "acclimate-tfidf", "acclimate-bilstm", "acclimate-linear-tagger"
-DOC2VEC, STATIC, BM25 = "acclimate-doc2vec", "acclimate-static", "acclimate-bm25"
+DOC2VEC, STATIC, BM25, TFIDF_RANKING = "acclimate-doc2vec", "acclimate-static", "acclimate-bm25", "acclimate-tfidf-ranking"
 BASELINES: Mapping[str, str] = {
     MAJORITY: "acclimate.modeling.baselines.majority_model:MajorityModel",
     TFIDF: "acclimate.modeling.baselines.tfidf_model:TfidfModel",
@@ -23,6 +23,7 @@ BASELINES: Mapping[str, str] = {
     DOC2VEC: "acclimate.modeling.baselines.doc2vec_model:Doc2vecModel",
     STATIC: "acclimate.modeling.baselines.static_model:StaticModel",
     BM25: "acclimate.modeling.baselines.bm25_ranking:Bm25Ranking",
+    TFIDF_RANKING: "acclimate.modeling.baselines.tfidf_ranking:TfidfRanking",
 }
 """`module:class`; the class has a static `load(folder)`, which gives a `PlainModel`, or a torch module over flat batches that has `labels`
 and says by `sequences(texts)` how it reads texts. Either may say by `link` what its numbers mean (`Link`): silent, that one label holds."""

@@ -53,7 +53,7 @@ class TfidfModel:
     def features(self, *columns: Sequence[str]) -> Any:
         """The sparse matrix [N, F] of items of these columns of texts."""
         vocabulary = {term: number for number, term in enumerate(self.terms)}
-        vectorizer = _vectorizer(Terms(self.ngrams, None, self.marks), vocabulary)
+        vectorizer = vectorizer_of(Terms(self.ngrams, None, self.marks), vocabulary)
         vectorizer.idf_ = self.idf
         return _features(vectorizer, columns)
 
@@ -122,7 +122,7 @@ def fit_each(
     balanced: bool, link: Link = "softmax",
 ) -> Iterator[tuple[float, TfidfModel]]:  # fmt: skip
     """Each strength with what `fit` makes of it; the terms of the texts, which take most of the time, are counted once."""
-    vectorizer = _vectorizer(terms)
+    vectorizer = vectorizer_of(terms)
     if len(columns) == 1:
         matrix = vectorizer.fit_transform(columns[0])  # in one go: twice as fast
     else:
@@ -169,7 +169,8 @@ def _regression(strength: float, class_weight: Any) -> Any:
     return LogisticRegression(C=strength, max_iter=2000, class_weight=class_weight)
 
 
-def _vectorizer(terms: Terms, vocabulary: dict[str, int] | None = None) -> Any:
+def vectorizer_of(terms: Terms, vocabulary: dict[str, int] | None = None) -> Any:
+    """scikit-learn's vectorizer of these terms; with a `vocabulary` of just those that it holds."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     read = {"tokenizer": words_and_marks_of, "token_pattern": None} if terms.marks else {"token_pattern": WORD}

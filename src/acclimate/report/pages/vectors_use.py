@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from acclimate.modeling.base_files import VECTORS as VECTORS_FACTS
-from acclimate.modeling.baselines.table import BM25, DOC2VEC, STATIC
+from acclimate.modeling.baselines.table import BM25, DOC2VEC, STATIC, TFIDF_RANKING
 
 VECTORS = """\
 from sentence_transformers import SentenceTransformer
@@ -15,7 +15,7 @@ PLAIN = """\
 from acclimate import load_encoder
 
 vectors = load_encoder(".").encode(["a text", "another one"])  # [2, D]"""
-PLAIN_VECTORS, RANKINGS = (STATIC, DOC2VEC), (BM25,)
+PLAIN_VECTORS, RANKINGS = (STATIC, DOC2VEC), (BM25, TFIDF_RANKING)
 
 
 def told_of(config: Mapping[str, Any], own_use: str) -> dict[str, Any]:
