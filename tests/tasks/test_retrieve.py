@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from acclimate.errors import DataError, SettingsError
+from acclimate.errors import DataError, SettingsError, TrainingError
 from acclimate.tasks.metrics.ranking import DEPTH
 from acclimate.tasks.opened import Data, DataSettings
 from acclimate.tasks.relations import Told
@@ -59,6 +59,41 @@ def test_a_beir_folder_is_read_with_grades_and_the_title_before_the_text(beir):
     assert task.test.collection.ids == tuple(f"d{number}" for number in range(30))
 
 
+def test_a_title_stands_for_a_document_without_a_text(beir):
+    documents = [{"_id": "d0", "title": "A title", "text": None}, {"_id": "d1", "title": " Another ", "text": ""}, *DOCUMENTS[2:]]
+    assert opened(beir(documents)).test.collection.texts[:2] == ("A title", "Another")
+
+
+def test_a_copy_of_judgements_is_not_read_and_a_second_file_of_one_split_is_refused(beir):
+    folder = beir()
+    whole = said(opened(folder))
+    (folder / "qrels" / "test.tsv.bak").write_text("query-id\tcorpus-id\tscore\nq15\td1\t1\n")
+    assert said(opened(folder)) == whole
+    (folder / "qrels" / "validation.tsv").write_text("query-id\tcorpus-id\tscore\nq15\td1\t1\n")
+    with pytest.raises(DataError, match=r"validation.tsv: dev.tsv says what is relevant in dev, too"):
+        opened(folder)
+
+
+def test_a_document_that_a_row_names_twice_has_the_higher_grade_and_none_is_beyond_all_measure(tmp_path):
+    twice = [{"text": "document 0", "grade": 3}, "document 0"]
+    rows = [{"query": f"query {number}", "positive": twice if number == 0 else f"document {number}"} for number in range(20)]
+    jsonl(tmp_path / "rows.jsonl", rows)
+    assert said(Task.open(Retrieve(path="rows.jsonl"), tmp_path))["query 0"] == {"document 0": 3}
+    jsonl(tmp_path / "rows.jsonl", [*rows, {"query": "odd", "positive": {"text": "document 1", "grade": 10**30}}])
+    with pytest.raises(DataError, match=r"rows.jsonl:21: the grade of a document is 10{30}, and a whole number up to 1,000,000"):
+        Task.open(Retrieve(path="rows.jsonl"), tmp_path)
+
+
+def test_a_document_whose_vector_is_no_number_is_an_error_and_not_passed_over(beir):
+    from acclimate.evaluation.by_vectors import by_vectors
+
+    def encode(texts, side):
+        return np.array([[np.nan if text == "document 7" else len(text), 1.0] for text in texts], dtype=np.float32)
+
+    with pytest.raises(TrainingError, match="vectors of document texts are not numbers"):
+        by_vectors(opened(beir()), "embedding", encode)
+
+
 def test_packed_files_are_read(beir):
     folder = beir()
     whole = said(opened(folder))
@@ -88,6 +123,8 @@ def test_without_a_train_split_the_queries_that_are_there_are_dealt_to_all_three
         ({"corpus": [*DOCUMENTS, DOCUMENTS[3]]}, r"corpus.jsonl:31: the _id 'd3' stands there twice \(first in line 4\)"),
         ({"queries": [*QUERIES, QUERIES[0]]}, r"queries.jsonl:21: the _id 'q0' stands there twice"),
         ({"corpus": [*DOCUMENTS, {"_id": "d30", "text": ""}]}, r"corpus.jsonl:31: 'text' is empty"),
+        ({"corpus": [*DOCUMENTS, {"_id": None, "text": "none"}]}, r"corpus.jsonl:31: the _id is None, and a word or number is wanted"),
+        ({"test": [f"q16\td17\t{10**30}"]}, r"qrels/test.tsv:7: 'score' is '10{30}', and a whole number is wanted"),
     ],
 )
 def test_what_does_not_fit_together_is_told_with_file_and_line(changed, told, beir):

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acclimate.data.exact_search import Found, most_similar_of, unit
+from acclimate.errors import TrainingError
 from acclimate.modeling.embedding_form import Side
 from acclimate.modeling.vector_heads import Cosine, VectorHead, Vectors, logistic, nearest
 from acclimate.tasks.kind import Form
@@ -68,9 +69,20 @@ def by_vectors(task: Task, form: Form, encode: Encode, settings: HeadSettings = 
 
 
 def rankings(splits: Sequence[Split], documents: Sequence[str], encode: Encode) -> list[Found]:
-    """For each split of queries the most similar of the documents, by cosine; so many of these are encoded at a time, and none is kept."""
-    queries_QD = unit(encode([query for split in splits for query in split.inputs[0]], "query"))
-    blocks = (unit(encode(documents[start : start + AT_ONCE], "document")) for start in range(0, len(documents), AT_ONCE))
+    """For each split of queries the most similar of the documents, by cosine; so many of these are encoded at a time, and none is kept.
+
+    Raises:
+        TrainingError: vectors are not numbers.
+    """
+
+    def units(texts: Sequence[str], side: Side) -> Vectors:
+        vectors = encode(texts, side)
+        if not np.isfinite(vectors).all():  # a document of such a vector would be found by no query, and nobody would know
+            raise TrainingError(f"vectors of {side} texts are not numbers: the model's weights grew without bound in training")
+        return unit(vectors)
+
+    queries_QD = units([query for split in splits for query in split.inputs[0]], "query")
+    blocks = (units(documents[start : start + AT_ONCE], "document") for start in range(0, len(documents), AT_ONCE))
     found = most_similar_of(queries_QD, blocks, asked_for(*splits))
     ends = np.cumsum([len(split) for split in splits])[:-1]
     parts = zip(*(np.split(column, ends) for column in found), strict=True)

@@ -11,9 +11,10 @@ from acclimate.data.readers.records import Record, Source, open_source
 from acclimate.data.readers.split_names import split_of
 from acclimate.data.readers.texts import checked_text
 from acclimate.errors import DataError
-from acclimate.tasks.collection import Collection
+from acclimate.tasks.collection import HIGHEST, Collection
 
 CORPUS, QUERIES, JUDGED = "corpus.jsonl", "queries.jsonl", "qrels"
+PACKED = ("", ".gz", ".zst", ".xz", ".bz2")
 COLUMNS = ("query-id", "corpus-id", "score")
 QUERY, RELEVANT = "query", "relevant"  # what a record of a query holds
 
@@ -38,8 +39,14 @@ class Beir:
         Raises:
             DataError: no file of judgements is there.
         """
-        files = sorted((self.folder / JUDGED).glob("*.tsv*"))
-        by_split = {split: file for file in files if (split := split_of(Path(file.name.split(".")[0]))) is not None}
+        by_split: dict[str, Path] = {}
+        for file in sorted((self.folder / JUDGED).glob("*.tsv*")):
+            name, _, packed = file.name.partition(".tsv")
+            split = split_of(Path(name)) if packed in PACKED else None  # an editor's test.tsv.bak is none
+            if split is not None and split in by_split:
+                raise DataError(f"{file}: {by_split[split].name} says what is relevant in {split}, too; remove one of them")
+            if split is not None:
+                by_split[split] = file
         if not by_split:
             raise DataError(f"{self.folder / JUDGED}: no train.tsv, dev.tsv or test.tsv here, which say what is relevant to which query")
         order = [split for split in ("train", "dev", "test") if split in by_split]
@@ -81,8 +88,13 @@ class Beir:
         assert file is not None
         seen: dict[str, int] = {}
         for record in open_source((str(file),), self.folder, Reading(format="jsonl")).records(("_id", "text"), problems):
-            key, title = str(record.values["_id"]), record.values.get("title")
-            whole = f"{title} {record.values['text']}".strip() if isinstance(title, str) and title.strip() else record.values["text"]
+            said, title, body = (record.values.get(name) for name in ("_id", "title", "text"))
+            if said is None or said == "" or isinstance(said, dict | list):
+                problems.add("no _id", record.file, record.line, f"the _id is {said!r}, and a word or number is wanted", record.values)
+                continue
+            key = str(said)
+            titled = isinstance(title, str) and title.strip() and isinstance(body, str | None)
+            whole = f"{title} {body or ''}".strip() if titled else body
             text = checked_text(record._replace(values={"text": whole}), "text", problems)
             if text is None:
                 continue
@@ -143,10 +155,11 @@ class JudgedQueries(Source):
 
 def _grade(score: Any) -> int | None:
     try:
-        return max(0, int(score))
+        grade = max(0, int(score))
     except ValueError:
         return None
+    return grade if grade <= HIGHEST else None
 
 
 def _file(folder: Path, name: str) -> Path | None:
-    return next((file for end in ("", ".gz", ".zst", ".xz", ".bz2") if (file := folder / f"{name}{end}").is_file()), None)
+    return next((file for end in PACKED if (file := folder / f"{name}{end}").is_file()), None)

@@ -9,6 +9,8 @@ import numpy as np
 from acclimate.data.ragged import Ragged
 from acclimate.tasks.split import Split, text_digest
 
+HIGHEST = 1_000_000  # grade; more are no grades but numbers of something else
+
 
 @dataclass(frozen=True, eq=False)
 class Collection:

@@ -17,7 +17,7 @@ from acclimate.data.readers.texts import checked_text
 from acclimate.errors import SettingsError
 from acclimate.tasks.beir import QUERY, RELEVANT, Beir, JudgedQueries, is_beir
 from acclimate.tasks.blocks import Block
-from acclimate.tasks.collection import Collection, judged
+from acclimate.tasks.collection import HIGHEST, Collection, judged
 from acclimate.tasks.kind import ColumnRole, Form, Head, Judged, Place
 from acclimate.tasks.labelled_kind import LabelledKind
 from acclimate.tasks.metrics.metric import Metric
@@ -233,12 +233,11 @@ def _documents(record: Record, column: str, grade: int, problems: Problems) -> t
         text = checked_text(record._replace(values={column: said}), column, problems)
         if text is None:
             return None
-        if not isinstance(its, int) or isinstance(its, bool) or its < 0:
-            problems.add(
-                "no grade", record.file, record.line, f"the grade of a document is {its!r}, and a whole number is wanted", record.values
-            )
+        if not isinstance(its, int) or isinstance(its, bool) or not 0 <= its <= HIGHEST:
+            message = f"the grade of a document is {its!r}, and a whole number up to {HIGHEST:,} is wanted"
+            problems.add("no grade", record.file, record.line, message, record.values)
             return None
-        found[text] = its
+        found[text] = max(its, found.get(text, 0))
     return tuple(found.items())
 
 
