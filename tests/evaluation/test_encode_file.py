@@ -244,6 +244,8 @@ def test_the_nearest_documents_are_found_in_one_pass(here, monkeypatch):
     assert [hit.rank for hit in hits] == [1, 2, 3]
     assert hits[0].score == pytest.approx(float(scores.max()), abs=1e-5)
     assert any("1 of 25 rows has no text that could be read (empty text 1), left out" in line for line in said.lines)
+    with pytest.raises(SettingsError, match="the query is not valid text"):
+        search(Encoding.of("form", None, None), CorpusSettings(path="docs.txt"), "w1 \udcff", 3, said)
     with pytest.raises(SettingsError, match="the query is empty"):
         search(Encoding.of("form", None, None), CorpusSettings(path="docs.txt"), " ", 3, said)
 

@@ -15,8 +15,9 @@ from acclimate.evaluation.by_vectors import rankings
 from acclimate.evaluation.encoder import encoding_of
 from acclimate.evaluation.trained_folder import model_config
 from acclimate.evaluation.word_ranking import WordRanking
-from acclimate.modeling.base_files import KIND, VECTORS
+from acclimate.modeling.base_files import FORM, KIND, TEMPLATE, VECTORS, ZERO_SHOT
 from acclimate.modeling.embedding_form import EMBEDDING, Side
+from acclimate.modeling.links import PROBLEM_TYPE
 from acclimate.tasks.beir import Beir, is_beir
 from acclimate.tasks.collection import Collection
 from acclimate.tasks.kind import Form
@@ -27,6 +28,7 @@ from acclimate.tasks.split import Split
 from acclimate.tasks.task import split_of
 
 Say = Callable[[str], None]
+ANSWERS = (PROBLEM_TYPE, KIND, FORM, TEMPLATE, VECTORS, ZERO_SHOT)  # in the config.json of a model that answers something by itself
 
 
 def ranks(model: Path, file: str) -> bool:
@@ -34,10 +36,11 @@ def ranks(model: Path, file: str) -> bool:
     config = model_config(model)
     if config.get(KIND) == Retrieve.model_fields["kind"].default:
         return True
-    if any(str(name).endswith("Classification") for name in config.get("architectures") or ()) and EMBEDDING not in config:
-        return False
-    vectors_alone = EMBEDDING in config and VECTORS not in config and KIND not in config
-    return vectors_alone or is_beir(Path.cwd() / Path(file).expanduser())
+    learned = any(str(name).endswith("Classification") for name in config.get("architectures") or ())
+    if EMBEDDING in config and not learned and not any(config.get(name) for name in ANSWERS):
+        return True
+    gives_vectors = EMBEDDING in config or VECTORS in config or not learned
+    return gives_vectors and is_beir(Path.cwd() / Path(file).expanduser())
 
 
 def evaluate_ranking(model: Path, file: str, reading: Mapping[str, Any], say: Say, split: str | None) -> dict[str, Any]:

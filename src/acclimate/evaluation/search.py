@@ -72,12 +72,14 @@ def search(
     are in memory then. Rows without a text are left out and counted.
 
     Raises:
-        SettingsError: the query is empty.
+        SettingsError: the query is empty, or no valid text.
         DataError: the files cannot be read, or there is no text in them.
         ModelError: the model cannot be read, or its vectors are not finite.
     """
     if not query.strip():
         raise SettingsError("the query is empty; write what is looked for, in quotes")
+    if not query.isprintable() and any("\ud800" <= character <= "\udfff" for character in query):
+        raise SettingsError("the query is not valid text: it holds bytes that are no UTF-8, or half of a surrogate pair")
     source, wanted = texts_of_files(documents, split)
     for note in (*notes_of(str(documents.path), source, wanted.columns), *encoding.told()):
         reporter.say(note)

@@ -213,7 +213,7 @@ def read_head(folder: Path) -> tuple[VectorHead, dict[str, Any]] | None:
     if told is None:
         return None
     if isinstance(told, dict) and told.get("head") is None:
-        raise SettingsError(f"{folder}: this model finds documents by vectors; it is asked by `acclimate search` and `acclimate encode`")
+        raise SettingsError(f"{folder}: this model finds documents by vectors; it is asked by `acclimate search`, `encode` and `evaluate`")
     if not isinstance(told, dict) or told.get("head") not in HEADS:
         raise ModelError(f"{folder / CONFIG}: {VECTORS} names none of the heads {', '.join(HEADS)}")
     made = HEADS[told["head"]]

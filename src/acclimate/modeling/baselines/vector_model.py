@@ -34,7 +34,8 @@ class VectorModel:
         """
         kept = read_head(folder)
         if kept is None:
-            raise ModelError(f"{folder}: gives texts vectors, and answers no task: nothing was fitted on them")
+            why = "gives texts vectors, and answers no task: nothing was fitted on them"
+            raise ModelError(f"{folder}: {why}; it is asked by `acclimate search`, `encode` and `evaluate`")
         head, told = kept
         return cls(texts, head, int(told["texts"]))
 
