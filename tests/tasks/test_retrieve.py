@@ -90,7 +90,7 @@ def test_a_document_whose_vector_is_no_number_is_an_error_and_not_passed_over(be
     def encode(texts, side):
         return np.array([[np.nan if text == "document 7" else len(text), 1.0] for text in texts], dtype=np.float32)
 
-    with pytest.raises(TrainingError, match="vectors of document texts are not numbers"):
+    with pytest.raises(TrainingError, match="vectors of texts are not numbers"):
         by_vectors(opened(beir()), "embedding", encode)
 
 

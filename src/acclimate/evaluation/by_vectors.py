@@ -56,7 +56,11 @@ def by_vectors(task: Task, form: Form, encode: Encode, settings: HeadSettings = 
     """Answer dev and test of a task by vectors; of train its labels and texts are read where its items have classes.
 
     `form` is `sequence` where a head is fitted, `embedding` where the vectors themselves answer.
+
+    Raises:
+        TrainingError: vectors are not numbers.
     """
+    encode = _finite(encode)
     if task.test.collection is not None:
         of_dev, of_test = rankings((task.dev, task.test), task.test.collection.texts, encode)
         return ByVectors(form, None, of_dev, of_test)
@@ -69,20 +73,10 @@ def by_vectors(task: Task, form: Form, encode: Encode, settings: HeadSettings = 
 
 
 def rankings(splits: Sequence[Split], documents: Sequence[str], encode: Encode) -> list[Found]:
-    """For each split of queries the most similar of the documents, by cosine; so many of these are encoded at a time, and none is kept.
+    """For each split of queries the most similar of the documents, by cosine; so many of these are encoded at a time, and none is kept."""
 
-    Raises:
-        TrainingError: vectors are not numbers.
-    """
-
-    def units(texts: Sequence[str], side: Side) -> Vectors:
-        vectors = encode(texts, side)
-        if not np.isfinite(vectors).all():  # a document of such a vector would be found by no query, and nobody would know
-            raise TrainingError(f"vectors of {side} texts are not numbers: the model's weights grew without bound in training")
-        return unit(vectors)
-
-    queries_QD = units([query for split in splits for query in split.inputs[0]], "query")
-    blocks = (units(documents[start : start + AT_ONCE], "document") for start in range(0, len(documents), AT_ONCE))
+    queries_QD = unit(encode([query for split in splits for query in split.inputs[0]], "query"))
+    blocks = (unit(encode(documents[start : start + AT_ONCE], "document")) for start in range(0, len(documents), AT_ONCE))
     found = most_similar_of(queries_QD, blocks, asked_for(*splits))
     ends = np.cumsum([len(split) for split in splits])[:-1]
     parts = zip(*(np.split(column, ends) for column in found), strict=True)
@@ -119,6 +113,16 @@ def encoded_columns(columns: Sequence[Sequence[str]], encode: Encode, side: Side
     place = _places(text for column in columns for text in column)
     vectors = encode(list(place), side)
     return tuple(vectors[[place[text] for text in column]] for column in columns)
+
+
+def _finite(encode: Encode) -> Encode:
+    def checked(texts: Sequence[str], side: Side | None) -> Vectors:
+        vectors = encode(texts, side)
+        if not np.isfinite(vectors).all():  # a document of such a vector would be found by no query, and nobody would know
+            raise TrainingError("vectors of texts are not numbers: the model's weights grew without bound in training")
+        return vectors
+
+    return checked
 
 
 def _places(texts: Iterable[str]) -> dict[str, int]:

@@ -79,8 +79,9 @@ class Encoding:
                 raise SettingsError(f"`pooling:` {pooling}: {model} says itself how its vectors are made, {form.pooling}")
             form = form.model_copy(update={"pooling": pooling})
         width = form.width(dimensions_of(source.config).width)
-        if dimensions is None:
-            dimensions = (source.config.get(VECTORS) or {}).get("dimensions")  # those by which a study judged it
+        answering = source.config.get(VECTORS)
+        if dimensions is None and isinstance(answering, dict):
+            dimensions = answering.get("dimensions")  # those by which a study judged it
         if dimensions is not None and not 1 <= dimensions <= width:
             raise SettingsError(f"`dimensions:` {dimensions}: the vectors of {model} have {width}, and 1 to {width} of them can be taken")
         return cls(source, form, dimensions or width, max_tokens, precision, said)
