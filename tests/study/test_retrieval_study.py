@@ -102,6 +102,7 @@ def test_a_beir_folder_is_told_by_its_ids_and_whatever_ranks_its_documents_is_ev
         model = Store(tmp_path / "store").path(run["key"]) / "model"
         judged = acclimate("evaluate", model, tmp_path, "--split", "test")
         assert judged.returncode == 0, judged.stderr
+        assert "20 documents are searched" in judged.stderr
         found = scores_in(judged.stdout)
         assert (found.pop("queries"), found.pop("documents")) == (5, 20)
         assert found == pytest.approx({name: run[f"test_{name}"] for name in found}, abs=1e-4), run["recipe"]

@@ -95,7 +95,7 @@ def search(
 ) -> None:
     """Show the documents that are nearest to a query, by the cosine of their vectors, with their scores. A look: nothing is kept.
 
-    A folder of BM25 ranks them by the words that they share with the query.
+    A folder of bm25 or tfidf ranks them by the words that they share with the query.
     """
     from acclimate.data.corpus import CorpusSettings
     from acclimate.errors import SettingsError
@@ -105,7 +105,7 @@ def search(
 
     _set_threads(threads)
     ranking = WordRanking.of(model)
-    for name, said in (("pooling", pooling), ("dimensions", dimensions)):
+    for name, said in (("pooling", pooling), ("dimensions", dimensions), ("precision", None if precision == "float32" else precision)):
         if ranking is not None and said is not None:
             raise SettingsError(f"--{name} {said}: {model} ranks documents by their words, and has no vectors; leave it out")
     asked = ranking or encoding_of(model, pooling, dimensions, micro_tokens or MICRO_TOKENS, precision)

@@ -53,20 +53,20 @@ def evaluate_ranking(model: Path, file: str, reading: Mapping[str, Any], say: Sa
         ModelError: the model cannot be read, or its vectors are not finite.
         SettingsError: `reading` says what retrieval does not know.
     """
-    judged, columns, source, rejected = _opened(file, reading, split)
+    judged, source, notes, rejected = _opened(file, reading, split)
     collection = judged.collection
     assert isinstance(collection, Collection)
-    for note in notes_of(file, source, columns):
+    for note in notes:
         say(note)
     left_out = f"; {rejected:,} rows that could not be used are left out" if rejected else ""
-    say(f"evaluated on {len(judged):,} queries of {source.files[0]}, {len(collection):,} documents{left_out}")
+    say(f"evaluated on {len(judged):,} queries of {source.files[0]}{left_out}")
     form, found = _found(model, judged, collection.texts, say)
     answers = Retrieve.decoded(form, found, judged)
     return {"queries": len(judged), "documents": len(collection), **Retrieve.scores(judged, answers)}
 
 
-def _opened(file: str, reading: Mapping[str, Any], split: str | None) -> tuple[Split, dict[str, str], Source, int]:
-    """Queries with their documents, by role the columns of rows, where they were read, and how many rows were left out."""
+def _opened(file: str, reading: Mapping[str, Any], split: str | None) -> tuple[Split, Source, tuple[str, ...], int]:
+    """Queries with their documents, where they were read, what is to be known of them, and how many rows were left out."""
     folder = Path.cwd() / Path(file).expanduser()
     whole = is_beir(folder)
     kind = _read_as({"path" if whole else "train": file, **reading})
@@ -80,10 +80,10 @@ def _opened(file: str, reading: Mapping[str, Any], split: str | None) -> tuple[S
     columns, _ = kind.columns(source)
     with Problems(kind.skip_bad) as problems:
         rows = {"train": read_rows(source, kind.read, columns, kind.texts(), None, problems)}
-        rows, _ = kind.gathered(rows, {"train": source}, Path.cwd(), problems)
+        rows, notes = kind.gathered(rows, {"train": source}, Path.cwd(), problems)
     if not len(rows["train"]):
         raise DataError(f"{source.files[0]}: there is no query to evaluate on")
-    return split_of(rows["train"], kind, ()), {} if whole else columns, source, problems.rejected
+    return split_of(rows["train"], kind, ()), source, (*notes_of(file, source, {} if whole else columns), *notes), problems.rejected
 
 
 def _read_as(said: Mapping[str, Any]) -> Retrieve:
