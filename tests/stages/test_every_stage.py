@@ -106,7 +106,7 @@ KEYS = {
     "linear_tagger": "4779c0a05fdaa7e1",
     "doc2vec": "36fa94c807693ed4",
     "static": "92f43efbf4967a5e",
-    "bm25": "647693313eb63395",
+    "bm25": "78d0a0a734bac90f",
     "start": "d69e6c6d814ac861",
     "cut": "b4eecfdfd92a6df3",
     "measure": "02da6883278f20cf",

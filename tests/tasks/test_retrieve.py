@@ -185,6 +185,27 @@ def test_a_query_that_is_a_document_is_no_answer_to_itself_unless_it_is_said_to_
     assert answers["scores"].lengths.tolist() == answers["predicted"].lengths.tolist()
 
 
+def test_by_words_a_document_without_one_of_the_query_is_not_found(beir):
+    task = opened(beir())
+    rows, scores = np.tile(np.arange(30), (5, 1)), np.zeros((5, 30))
+    scores[0, :2], scores[2, 0] = (0.5, 0.1), 2.0
+    answers = task.kind.decoded("ranking", (rows, scores), task.test)
+    assert [answers["predicted"][row].tolist() for row in range(5)] == [[0, 1], [], [0], [], []]
+    assert answers["scores"].values.tolist() == [0.5, 0.1, 2.0]
+    assert task.kind.scores(task.test, answers)["recall_at_100"] == 0
+
+
+def test_ndcg_gains_the_grade_of_a_document_and_is_one_for_the_best_ranking_only(beir):
+    task = opened(beir(test=["q15\td0\t3", "q15\td1\t1", "q15\td2\t0"]))
+    rows = np.tile(np.array([1, 2, 0, 15]), (5, 1))  # grades of query 15: 1, 0, 3, 2
+    answers = task.kind.decoded("embedding", (rows, np.tile(np.array([0.4, 0.3, 0.2, 0.2]), (5, 1))), task.test)
+    found = 1 / np.log2(2) + 3 / np.log2(4) + 2 / np.log2(5)
+    best = 3 / np.log2(2) + 2 / np.log2(3) + 1 / np.log2(4)
+    assert task.kind.right(task.test, answers).tolist() == pytest.approx([found / best, 0, 0, 0, 0])
+    first = task.kind.decoded("embedding", (rows[:, [2, 3, 0, 1]], np.tile(np.array([0.4, 0.3, 0.2, 0.2]), (5, 1))), task.test)
+    assert task.kind.right(task.test, first)[0] == pytest.approx(1)
+
+
 def test_a_query_of_test_in_train_is_refused_or_dropped(beir):
     folder = beir(train=["q15\td1\t1"])
     with pytest.raises(DataError, match="identical query in train and test"):

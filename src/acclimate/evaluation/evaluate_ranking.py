@@ -104,7 +104,7 @@ def _found(model: Path, judged: Split, documents: Sequence[str], say: Say) -> tu
     if (ranking := WordRanking.of(model)) is not None:
         ranked = ranking.over(documents)
         if lost := ranked.without_words(judged.inputs[0]):
-            say(f"{lost:,} queries share no word with any document: their documents stand in the order of the files")
+            say(f"{lost:,} queries share no word with any document: nothing is found for them")
         return "ranking", ranked.ranked(judged.inputs[0], asked_for(judged))
     encoding = encoding_of(model)
     for note in encoding.told():

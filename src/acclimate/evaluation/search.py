@@ -88,7 +88,7 @@ def search(
         found = _by_words(encoding, rows, query, most, reporter)
     else:
         found = _by_vectors(encoding, rows, query, most, reporter)
-    if not found:
+    if rows.count == sum(rows.bad.values()):
         raise DataError(f"{source.files[0]}: there is no text to search{f' ({rows.named[0]})' if rows.named else ''}")
     if rows.bad:
         reporter.say(without_text(rows.bad, rows.count, rows.named, "left out"))
@@ -121,9 +121,9 @@ def _by_words(ranking: WordRanking, rows: _Rows, query: str, most: int, reporter
         return []
     ranked = ranking.over([text for _, text in every])
     if ranked.without_words([query]):
-        reporter.say("the query shares no word with any document: they stand in the order of the file")
+        reporter.say("the query shares no word with any document: nothing is found")
     found, scores = ranked.ranked([query], most)
-    return [_hit(every[at], float(score)) for at, score in zip(found[0].tolist(), scores[0].tolist(), strict=True)]
+    return [_hit(every[at], score) for at, score in zip(found[0].tolist(), scores[0].tolist(), strict=True) if score > 0]
 
 
 def _hit(good: Good, score: float) -> Hit:

@@ -13,6 +13,7 @@ from acclimate.tasks.task import Task
 class Bm25(Stage):
     """BM25 on the documents of the task, as Lucene and bm25s compute it (Robertson & Zaragoza 2009); needs `acclimate[select]`."""
 
+    version: ClassVar[int] = 2
     libraries: ClassVar[tuple[str, ...]] = ("bm25s", "scipy", "numpy")
     role: ClassVar[Role] = "baseline"
     serves: ClassVar[Serves] = {"ranking": ("none",)}

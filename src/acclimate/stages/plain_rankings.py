@@ -57,7 +57,7 @@ def ranking_outcome(context: Context, make: Callable[[Sequence[str]], Ranking]) 
         disk_bytes=disk_bytes(folder), inference_texts_per_second=len(task.test) / max(time.monotonic() - started, 1e-9),
     )  # fmt: skip
     lost = ranking.without_words([query for split in splits.values() for query in split.inputs[0]])
-    notes = (f"{lost:,} queries share no word with any document: their documents stand in the order of the files",) if lost else ()
+    notes = (f"{lost:,} queries share no word with any document: nothing is found for them",) if lost else ()
     return Outcome({"documents": len(collection), **scores}, cost, notes)
 
 

@@ -37,6 +37,21 @@ def ranked(found: Any, split: Split) -> Answers:
     return {"predicted": Ragged(every.values[kept], offsets), "scores": Ragged(scores_NK.ravel()[kept].astype(np.float64), offsets)}
 
 
+def ranked_by_words(found: Any, split: Split) -> Answers:
+    """As `ranked`, of scores by shared words: a document whose score is 0 shares none with the query, and is not found by it.
+
+    Else the order of the files would decide what comes behind the last match, and a relevant document that stands early there be found.
+    """
+    answers = ranked(found, split)
+    documents, scores = answers["predicted"], answers["scores"]
+    assert isinstance(documents, Ragged)
+    assert isinstance(scores, Ragged)
+    kept = scores.values > 0
+    query = np.repeat(np.arange(len(scores)), scores.lengths)
+    offsets = offsets_of(np.bincount(query[kept], minlength=len(scores)))
+    return {"predicted": Ragged(documents.values[kept], offsets), "scores": Ragged(scores.values[kept], offsets)}
+
+
 def _itself(split: Split) -> Ragged:
     collection = split.collection
     assert isinstance(collection, Collection)

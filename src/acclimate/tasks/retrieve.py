@@ -23,7 +23,7 @@ from acclimate.tasks.labelled_kind import LabelledKind
 from acclimate.tasks.metrics.metric import Metric
 from acclimate.tasks.metrics.ranking import METRICS, NDCG
 from acclimate.tasks.ranking_blocks import TOLD
-from acclimate.tasks.rankings import ranked
+from acclimate.tasks.rankings import ranked, ranked_by_words
 from acclimate.tasks.relations import Relation
 from acclimate.tasks.relevance import ByRelevance
 from acclimate.tasks.rows import Row, Rows
@@ -68,7 +68,7 @@ class Retrieve(LabelledKind):
     gold_is: ClassVar[str] = "relevant documents"
     roles: ClassVar[tuple[ColumnRole, ...]] = (QUERIES, POSITIVE)
     metrics: ClassVar[tuple[Metric, ...]] = METRICS
-    answered: ClassVar[Mapping[Form, Callable[[Any, Split], Answers]]] = {"embedding": ranked, "ranking": ranked}
+    answered: ClassVar[Mapping[Form, Callable[[Any, Split], Answers]]] = {"embedding": ranked, "ranking": ranked_by_words}
     relates: ClassVar[Relation | None] = ByRelevance()
     blocks: ClassVar[tuple[Callable[[Judged], Block | None], ...]] = TOLD
     card: ClassVar[tuple[str, str]] = ("sentence-similarity", "finds the documents that are relevant to a query")
