@@ -84,6 +84,13 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
             measuring.start()
 
 
+def pytest_sessionstart() -> None:
+    """pytest-cov asks coverage for its report twice, first for the total alone: each file is taken apart once for both."""
+    control = sys.modules.get("coverage.control")
+    if hasattr(control, "PythonFileReporter"):  # what it has read of a file is kept in it
+        control.PythonFileReporter = cache(control.PythonFileReporter)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """With --dist=loadgroup: tests one by one, but those of a file together that has a fixture of its own, so that it is set up once.

@@ -7,6 +7,7 @@ import pytest
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
+from acclimate.evaluation import speed
 from acclimate.report.charts import svg
 
 WORDS = {
@@ -48,6 +49,14 @@ def charts_are_not_drawn():
     """To draw the charts takes as long as to train what they show; that they are drawn well is promised in tests/report."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(svg, "_svg", lambda specification: '<svg xmlns="http://www.w3.org/2000/svg"/>')
+        yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def models_are_timed_once():
+    """What `prune` and `extend` gain is timed in fifteen rounds, which takes longer than all else that they do here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(speed, "ROUNDS", 1)
         yield
 
 
