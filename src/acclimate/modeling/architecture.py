@@ -18,6 +18,7 @@ from transformers import (
     PreTrainedConfig,
     PreTrainedModel,
 )
+from transformers.initialization import no_init_weights
 from transformers.utils import logging
 
 from acclimate.errors import ModelError, first_line
@@ -60,7 +61,7 @@ class Architecture:
 
     def on_meta(self, kind: Kind) -> PreTrainedModel:
         """A model of this kind without memory for its weights."""
-        with torch.device("meta"):
+        with torch.device("meta"), no_init_weights():  # no draw lands anywhere, and torch's stand-ins for them take longest
             return self.build(kind)
 
     def class_name(self, kind: Kind) -> str:
