@@ -21,6 +21,7 @@ def values(path):
     return [record.values for record in read(path)[0]]
 
 
+@pytest.mark.measured(0)
 @pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
 @pytest.mark.parametrize(
     "write",

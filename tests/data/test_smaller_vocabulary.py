@@ -81,6 +81,7 @@ def trained(kind, sentences):
     return tokenizer
 
 
+@pytest.mark.measured(0)
 @pytest.mark.parametrize("kind", ["wordpiece", "bytes", "unigram"])
 def test_a_trained_vocabulary_keeps_the_pieces_of_what_it_is_cut_to(kind, bbc, tmp_path):
     documents = [text for text, _ in bbc[:150]]

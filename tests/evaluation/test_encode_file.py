@@ -99,6 +99,7 @@ def test_every_row_has_its_vector_in_order(here):
     assert sorted(path.name for path in here.iterdir()) == ["form", "plain", "texts.txt", "vectors.npy", "vectors.parquet"]
 
 
+@pytest.mark.measured(0)
 @pytest.mark.parametrize("saved", ["at the end", "long before"])
 @pytest.mark.parametrize("ending", ["npy", "parquet"])
 def test_a_killed_run_goes_on_and_gives_the_same_bytes(here, counted, monkeypatch, ending, saved):
@@ -138,6 +139,7 @@ def test_ctrl_c_keeps_what_is_done_and_says_so(here, counted):
     assert sum(counted.texts) == len(TEXTS) - 10
 
 
+@pytest.mark.measured(0)
 @pytest.mark.parametrize("change", ["texts", "side", "model", "dimensions", "batch"])
 def test_what_was_begun_otherwise_is_not_gone_on_with(here, counted, change):
     counted.last = 2

@@ -181,6 +181,7 @@ def test_what_groups_contribute_has_the_score_as_its_mean(rows):
         assert found == pytest.approx(np.array(each), abs=1e-12)
 
 
+@pytest.mark.measured(0)
 @pytest.mark.parametrize("most", [1, 3, 12])
 @pytest.mark.parametrize("metric", ["accuracy", "macro_f1"])
 def test_groups_give_the_standard_error_that_resampling_groups_gives(most, metric):

@@ -12,6 +12,8 @@ from acclimate.modeling.merged import merged
 from .test_grown_vocabulary import grown, with_rows
 from .test_vocabulary import imported
 
+pytestmark = pytest.mark.measured(0)
+
 WORDS = "bert.embeddings.word_embeddings.weight"
 
 

@@ -82,6 +82,7 @@ def in_old_form(folder):
     write_json(folder / "0_Transformer" / "sentence_bert_config.json", {"max_seq_length": 9, "do_lower_case": False})
 
 
+@pytest.mark.measured(0)
 @pytest.mark.parametrize("old", [False, True])
 def test_vectors_are_those_of_the_library(full, tmp_path, old):
     if old:

@@ -22,6 +22,8 @@ from acclimate.report.words.sentences import recipe_sentences
 from acclimate.report.words.verdict import verdict_sentences
 from acclimate.tasks.blocks import Examples, Matrix, Table, to_json
 
+pytestmark = pytest.mark.measured(0)
+
 Make = Callable[..., Results]
 EVIL = "<b>x</b> [l](http://e.example) {{ 7*7 }} \u202egnp"
 METRICS: dict[str, Any] = {

@@ -47,6 +47,7 @@ def opened(browser: Any) -> Iterator[Any]:
         context.close()
 
 
+@pytest.mark.measured(0)
 def test_hostile_text_does_nothing(opened: Any, written: Path) -> None:
     page, said = opened(written / "report.html")
     assert page.locator("img").count() == 0

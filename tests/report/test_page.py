@@ -66,6 +66,7 @@ def page(html: str) -> Page:
     return Page(html)
 
 
+@pytest.mark.measured(0)
 def test_the_page_is_well_formed(page: Page) -> None:
     assert page.open == []
     assert [tag for tag, _ in page.elements[:2]] == ["html", "head"]

@@ -155,6 +155,7 @@ def the_same(one, other):
     return pq.read_table(one / "predictions.parquet").equals(pq.read_table(other / "predictions.parquet"))
 
 
+@pytest.mark.measured(0)
 @pytest.mark.parametrize("between", [None, MERGE(weight=1.0), EXTEND(words=["w1w2"], init="mean")], ids=["", "merge", "extend"])
 def test_after_a_finetune_it_gives_exactly_its_answers_also_when_the_model_was_saved_since(between, learned):
     world, outcome, output = learned

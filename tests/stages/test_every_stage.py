@@ -345,6 +345,7 @@ def test_a_sliver_runs_and_tells_what_it_came_to(stage, straight):
     assert any(name.startswith("test_") for name in outcome.metrics) == bool(stage.serves)
 
 
+@pytest.mark.measured(0)
 @pytest.mark.parametrize("stop_at", [1, 2, 3])
 @every_stage
 def test_stopped_at_any_step_and_continued_it_ends_bitwise_equal(stage, run, straight, stop_at):

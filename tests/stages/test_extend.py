@@ -95,6 +95,7 @@ def extended(tmp_path, texts, **settings):
 TEXTS = ["the matches of the scorees", "matches in a coaches league", "coaches and coaches"] * 3
 
 
+@pytest.mark.measured(0)
 def test_words_are_added_that_save_most_and_the_plan_names_them(tmp_path):
     made, tokenizer, said = extended(tmp_path, TEXTS, size=2, epochs=20, batch_tokens=64, lr=0.01)
     measured = made["metrics"]
@@ -109,6 +110,7 @@ def test_words_are_added_that_save_most_and_the_plan_names_them(tmp_path):
     assert "new words: 2 words of domain would save 26.3 % of its tokens: coaches (2 pieces, 9 times), matches (2 pieces, 6 times)" in told
 
 
+@pytest.mark.measured(0)
 def test_given_words_are_added_and_those_without_a_snippet_keep_the_mean(tmp_path):
     made, tokenizer, said = extended(tmp_path, TEXTS, words=["goales", "coaches"])
     assert made["metrics"]["words"] == ["goales", "coaches"]
@@ -164,6 +166,7 @@ def test_a_base_without_a_fast_tokenizer_is_refused(tmp_path):
         words_to_add(str(tmp_path / "model"), {}, {"path": str(tmp_path / "domain.txt")})
 
 
+@pytest.mark.measured(0)
 def test_the_plan_mines_its_sample_once(tmp_path, monkeypatch):
     counted = []
     monkeypatch.setattr(choice, "count_chunks", lambda texts: counted.append(1) or count_chunks(texts))

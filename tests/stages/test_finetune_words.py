@@ -31,6 +31,7 @@ def run(stage, world, folder, stop_at=0):  # noqa: F811
     return stage.run(world.parent, here), here.output
 
 
+@pytest.mark.measured(0)
 @pytest.mark.parametrize(
     "more",
     [{}, {"train": "head"}, {"train": 1, "layer_decay": 0.8, "dropout": 0.2, "class_weights": "balanced", "loss": "focal"}],

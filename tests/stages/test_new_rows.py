@@ -12,6 +12,8 @@ from acclimate.stages.pretrain import Pretrain
 from acclimate.study.run import Options
 from acclimate.study.single import run_stage
 
+pytestmark = pytest.mark.measured(0)
+
 ROWS = "bert.embeddings.word_embeddings.weight"
 
 

@@ -6,6 +6,8 @@ from tests.stages.test_new_rows import FEW, ROWS, extended, run  # noqa: F401 - 
 
 from acclimate.modeling.folder import ModelFolder
 
+pytestmark = pytest.mark.measured(0)
+
 HARMFUL = {**FEW, "lr": 2.0, "warmup": 0, "schedule": "constant", "heldout_share": 0.1}
 
 

@@ -110,6 +110,7 @@ def test_the_top_layers_of_a_student_are_counted_in_the_student(plan_of):
         plan_of("a: {{base: {{layers_of: {world}/model, keep: 1}}, stages: [finetune: {{train: 2}}]}}")
 
 
+@pytest.mark.measured(0)
 def test_a_study_runs_students_and_new_models_and_repeats_itself(study_of, tmp_path, write_study):
     study = study_of(
         [

@@ -60,6 +60,7 @@ def test_a_study_predicts_the_same_without_the_shortcut(usual, switch, write_stu
         assert np.allclose(usual[key], probabilities, rtol=1e-3, atol=1e-4), key
 
 
+@pytest.mark.measured(0)
 def test_frozen_layers_run_once_over_each_text_for_all_seeds_and_epochs(write_study, tmp_path, monkeypatch):
     texts = []
     hidden = Divided.hidden

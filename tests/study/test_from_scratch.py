@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 
 from acclimate.cli.verbs import app
 
-pytestmark = pytest.mark.measured(1)
+pytestmark = pytest.mark.measured(0)
 
 SIZES = ["--layers", "1", "--hidden", "12", "--heads", "3", "--feed-forward", "20", "--positions", "32"]
 SHORT = ["--set", "tokens=2000", "--set", "batch_tokens=256", "--set", "max_length=16", "--set", "lr=1e-2", "--set", "patience=null"]

@@ -12,6 +12,8 @@ from acclimate.modeling.source import resolve_base
 from acclimate.study.outputs.origins import base_facts, hub_datasets, license_of
 from acclimate.tasks.opened import DataSettings
 
+pytestmark = pytest.mark.measured(0)
+
 STUDY = """
 {head}
 seeds: 1

@@ -16,6 +16,8 @@ from acclimate.study.language.study import Study, resolved
 from acclimate.tasks import KINDS
 from acclimate.tasks.classify import Classify
 
+pytestmark = pytest.mark.measured(0)
+
 DATA = {"task": {"train": "train.jsonl"}}
 
 

@@ -138,6 +138,7 @@ def test_another_vocabulary_of_the_same_size_is_refused_when_it_is_planned(tiny_
     prepare(study(tiny_world, recipes), tmp_path, tmp_path / "store")
 
 
+@pytest.mark.measured(0)
 def test_the_base_and_what_became_of_it_are_merged(tiny_world, tmp_path):
     recipes = {
         "DAPT": [DAPT, {"finetune": SHORT}],

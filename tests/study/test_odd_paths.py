@@ -12,6 +12,8 @@ from acclimate.report.results.finished import Results
 from acclimate.study.language.study import load_study
 from acclimate.study.run import Options, run_study
 
+pytestmark = pytest.mark.measured(0)
+
 PLAIN = """
 data:
   task: {{ path: {world}/train.jsonl }}

@@ -125,6 +125,7 @@ def test_text_of_which_nothing_can_be_masked_is_refused_when_it_is_planned(tmp_p
     assert needed(load_study(file), tmp_path, tmp_path / "store")  # whoever only asks for keys is not kept from them
 
 
+@pytest.mark.measured(0)
 def test_a_single_word_that_is_known_is_found_though_no_sample_holds_it(tmp_path, write_study):
     file = write_study(tmp_path, KHMER)
     (tmp_path / "khmer.txt").write_text("ចចភ នថឍគ ទគខភឝបម ឡដឋតណខ\n" * 20_001 + "market\n" + "បឋឈហ\n" * 20_000)

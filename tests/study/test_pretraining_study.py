@@ -214,6 +214,7 @@ def test_a_vocabulary_cut_twice_must_shrink_each_time(tmp_path, write_study):
     assert "size: 40 entries were asked for, and there are 30 by then" in result.output
 
 
+@pytest.mark.measured(0)
 def test_a_text_that_is_read_again_comes_in_another_order_with_other_masks(tmp_path, write_study, monkeypatch):
     seen = {}
     whole = MaskedText.batch

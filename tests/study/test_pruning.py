@@ -53,6 +53,7 @@ def test_a_size_that_the_base_does_not_exceed_is_refused_before_anything_runs(pl
         plan_of(HEAD + "recipes: {{ a: [prune, finetune] }}")
 
 
+@pytest.mark.measured(0)
 def test_a_study_with_prunings_runs_and_says_what_was_lost(write_study, tmp_path):
     file = write_study(tmp_path, HEAD + RECIPES)
     study = load_study(file)

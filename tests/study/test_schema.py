@@ -46,6 +46,7 @@ def validator() -> jsonschema.Draft202012Validator:
     return jsonschema.Draft202012Validator(schema)
 
 
+@pytest.mark.measured(0)
 def test_what_one_writes_and_what_is_resolved_from_it_fit_the_schema(validator: jsonschema.Draft202012Validator) -> None:
     validator.validate(STUDY)
     validator.validate(STUDY | {"data": {"domain": "a.txt", "task": "task"}})

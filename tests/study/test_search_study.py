@@ -59,6 +59,7 @@ def test_its_cost_is_charged_to_the_recipe(ran):
     assert rows["searched", 1, "all"]["seconds_shared_once"] < rows["searched", 1, "all"]["seconds"]
 
 
+@pytest.mark.measured(0)
 def test_the_plan_shows_a_search_and_the_same_command_finds_it_done(ran, acclimate):
     told = acclimate("plan", ran / "study.yaml").stdout
     assert told.count("search of lr for bilstm, 3 trials") == 2

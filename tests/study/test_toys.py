@@ -25,6 +25,8 @@ from acclimate.study.plan.prepared import prepare
 from acclimate.study.run import Options, run_study
 from acclimate.tasks import KINDS
 
+pytestmark = pytest.mark.measured(0)
+
 LANGUAGE = language(stages=(*STAGES, Louder, Lengths))
 WITH_LENGTHS = {**BASELINES, MODEL_TYPE: "tests.toys.lengths:LengthsModel"}
 STUDY = """

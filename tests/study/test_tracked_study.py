@@ -90,6 +90,7 @@ def in_order(lines):
     return sorted(lines, key=lambda line: (line["step"], "loss" not in line))
 
 
+@pytest.mark.measured(0)
 def test_a_tracker_gets_every_line_of_the_log_and_the_final_metrics_and_changes_nothing(write_study, tmp_path, kept):
     tracked = study(write_study, tmp_path / "tracked", ("keeping",))
     del kept["class"]

@@ -39,6 +39,7 @@ def out(finished):
     return finished / "results" / "study"
 
 
+@pytest.mark.measured(0)
 def test_a_study_leaves_a_row_a_run_with_metrics_and_costs(out):
     rows = rows_of(out)
     assert {(row["recipe"], row["seed"], row["labels"]) for row in rows} == {
@@ -189,6 +190,7 @@ def test_the_best_model_predicts_in_plain_transformers_what_the_study_predicted(
     assert labels == [row["predicted"] for row in rows]
 
 
+@pytest.mark.measured(0)
 def test_the_same_command_again_computes_nothing(acclimate, finished):
     before = {key: record["created"] for key, record in artifacts(finished).items()}
     again = acclimate("study", finished / "study.yaml")
