@@ -15,6 +15,13 @@ pytestmark = pytest.mark.measured(0)
 
 SHARES = np.array([0.5, 0.3, 0.15, 0.05])  # of the classes: imbalanced
 CLASSES = len(SHARES)
+INVERSE = np.linspace(1e-9, 1.0, 5001)  # of degrees of freedom
+EXACT = t.ppf(0.975, 1 / INVERSE)
+
+
+def critical(freedom):
+    """Student's t for 95 %, to seven digits: between many that are exact, as twenty thousand at a time take longest of all here."""
+    return np.interp(1 / np.asarray(freedom), INVERSE, EXACT)
 
 
 def error(rate, trials):
@@ -114,14 +121,14 @@ def test_intervals_cover_93_of_a_hundred_truths_and_false_alarms_stay_under_six_
                 seeds,
                 texts,
             )
-            missed = np.mean(np.abs(rng.normal(0, 1, trials)) > t.ppf(0.975, freedom) * np.sqrt(variance))
+            missed = np.mean(np.abs(rng.normal(0, 1, trials)) > critical(freedom) * np.sqrt(variance))
             limit = 0.06 if text_share == 0 else 0.07
             # One-sided, at 2.3 standard errors; the method itself misses at most 5.2 %.
             assert missed <= limit - 2.3 * error(limit, trials), f"texts {text_share}, seeds {seed_share:.2f}: {missed:.4f}"
 
 
 @pytest.mark.parametrize("texts", [140, 1000])
-@pytest.mark.parametrize("seeds", [3, 5, 10])
+@pytest.mark.parametrize("seeds", [3, 10])
 @pytest.mark.parametrize("seed_sd", [0.0, 0.08, 0.4], ids=["texts dominate", "both", "seeds dominate"])
 @pytest.mark.parametrize("own_sd", [0.0, 0.5], ids=["other seeds", "other recipe"])
 def test_equal_recipes_are_called_different_in_at_most_six_of_a_hundred_studies(texts, seeds, seed_sd, own_sd):
