@@ -73,7 +73,7 @@ def test_on_a_cpu_half_precision_is_computed_in_float32(rules, dtype):
         assert (one.float() - other).abs().max() <= 2 * rounding * other.abs().max()
 
 
-@pytest.mark.measured(0)
+@pytest.mark.measured(1)
 @pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
 @pytest.mark.parametrize("rules", RULES)
 def test_the_block_mask_keeps_to_documents_window_and_causality(rules):

@@ -71,7 +71,7 @@ def test_a_file_too_large_for_a_study_is_refused_without_being_read(tmp_path):
         load_study(tmp_path / "study.yaml")
 
 
-@pytest.mark.measured(0)
+@pytest.mark.measured(1)
 @pytest.mark.parametrize(
     "text",
     ["[" * 100_000, "{a: " * 5_000, "a: &a [x, x]\nb: &b [*a, *a]\n" + "".join(f"c{n}: &c{n} [{'*b, ' * 9}*b]\n" for n in range(2600))],
