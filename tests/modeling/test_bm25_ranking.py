@@ -1,6 +1,8 @@
 """BM25 as a baseline of retrieval: the order is bm25s's own, and a study says what is not better than it."""
 
+import importlib
 import json
+import sys
 
 import bm25s
 import numpy as np
@@ -57,3 +59,17 @@ def test_without_bm25s_it_says_how_to_get_it(monkeypatch):
     monkeypatch.setattr(bm25_ranking, "is_installed", lambda: False)
     with pytest.raises(MissingExtraError, match=r'bm25 needs bm25s: pip install "acclimate\[select\]"'):
         bm25_ranking.check_installed()
+
+
+def test_bm25s_is_imported_without_jax_which_would_take_the_memory_of_a_gpu(tmp_path, monkeypatch):
+    (tmp_path / "jax").mkdir()
+    (tmp_path / "jax" / "__init__.py").write_text("")
+    (tmp_path / "jax" / "lax.py").write_text("def top_k(scores, count):\n    raise AssertionError('three quarters of a GPU are taken')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in [name for name in sys.modules if name.split(".")[0] in ("bm25s", "jax")]:
+        monkeypatch.delitem(sys.modules, name)
+    assert Bm25Ranking(["the ship", "the tree"], 1.5, 0.75).ranked(["ship"], 1)[0].tolist() == [[0]]
+    assert "jax" not in sys.modules
+    assert importlib.import_module("jax.lax").top_k  # whoever else wants it has it
+    for name in [name for name in sys.modules if name.split(".")[0] in ("bm25s", "jax")]:
+        monkeypatch.delitem(sys.modules, name)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from acclimate.data.corpus import changed
-from acclimate.errors import AcclimateError, Interrupted
+from acclimate.errors import AcclimateError, Interrupted, TrainingError
 from acclimate.files import read_json, write_json, write_text
 from acclimate.locks import Patience
 from acclimate.modeling.base_files import CONFIG, KIND, TEMPLATE, THRESHOLDS, VECTORS
@@ -87,9 +87,17 @@ class Worker:
         except AcclimateError as error:
             return self._failed(Report(key, "failed", str(error), error.exit_code))
         except Exception as error:
+            if (told := self._memory_told(error, node)) is not None:
+                return self._failed(Report(key, "failed", str(told), told.exit_code))
             # Not a user's mistake: the whole story is kept with the run.
             return self._failed(Report(key, "failed", f"{type(error).__name__}: {error}\n{traceback.format_exc()}"))
         return Report(key, "done")
+
+    def _memory_told(self, error: Exception, node: Node) -> TrainingError | None:
+        from acclimate.training.memory import beyond_passes, is_out_of_memory
+
+        runtime: Runtime | None = self.__dict__.get("_runtime")
+        return beyond_passes(node.title, runtime.devices.device) if runtime is not None and is_out_of_memory(error) else None
 
     def _failed(self, report: Report) -> Report:
         runtime: Runtime | None = self.__dict__.get("_runtime")  # None where a device could not be set up, which is what failed

@@ -11,7 +11,7 @@ from acclimate.modeling.families import dimensions_of
 USED_SHARE = 0.6  # of the free memory; the rest is for what the estimate does not know
 MOST = {"cpu": 8192, "cuda": 65536}  # tokens: enough to keep every core of the device busy; more would only cost memory
 FEWEST = 256
-SIGNS = ("DefaultCPUAllocator", "CUBLAS_STATUS_ALLOC_FAILED")  # of missing memory in an error that is not called so
+SIGNS = ("DefaultCPUAllocator", "CUBLAS_STATUS_ALLOC_FAILED", "CUDA error: out of memory")  # in an error that is not called so
 
 
 def micro_tokens(config: dict[str, Any], free: int, device: str, trained_bytes: int, masked_share: float = 0.0) -> int:
@@ -112,4 +112,17 @@ def nothing_smaller(title: str, model: str, longest: int, device: torch.device) 
         f"{title}: out of memory with a single sequence of {longest} tokens through {model} on {device} "
         f"({free_bytes(device) / 2**30:.1f} GiB free) — "
         "lower max_length, set gradient_checkpointing, train fewer layers, or choose a smaller base"
+    )
+
+
+def beyond_passes(title: str, device: torch.device) -> TrainingError:
+    """The error where memory ran out outside of a forward or backward pass, as when weights or their moments are put on the device."""
+    room = f"{free_bytes(device) / 2**30:.1f} GiB"
+    if device.type == "cuda":
+        free, whole = torch.cuda.mem_get_info(device)
+        others = (whole - free - torch.cuda.memory_reserved(device)) / 2**30  # the libraries of this process among them
+        room += f" of {whole / 2**30:.1f}, and {others:.1f} are held by what is not this training"
+    return TrainingError(
+        f"{title}: out of memory where smaller passes would not help ({device}: free are {room}) — "
+        "end what else runs there, ask for fewer --workers, or choose a smaller base; the same command goes on"
     )

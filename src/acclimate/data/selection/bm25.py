@@ -5,6 +5,7 @@ pass: bm25s takes the mean length through its parameters, and the columns of its
 """
 
 import importlib.util
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ from acclimate.errors import MissingExtraError
 K1, B = 1.5, 0.75  # bm25s's own, of Lucene's variant
 MOST_COMMON = 0.5  # share of the documents; words in more than that have an idf below 0.7, and are most of the work
 TEXTS_AT_ONCE = 64
+JAX = ("jax", "jax.lax")
 
 
 def is_installed() -> bool:
@@ -36,6 +38,22 @@ def check_installed() -> None:
     """
     if not is_installed():
         raise MissingExtraError('select: `method: bm25` is computed by bm25s: pip install "acclimate[select]"')
+
+
+def library() -> Any:
+    """bm25s, imported as if there were no JAX: where it finds that, it runs it at once, and JAX takes three quarters of a GPU's memory.
+
+    Of what JAX would do for it, the choice of the highest scores, nothing is asked here.
+    """
+    kept = {name: sys.modules[name] for name in JAX if name in sys.modules}
+    sys.modules.update(dict.fromkeys(JAX))  # type: ignore[arg-type]  # None: such an import fails
+    try:
+        import bm25s
+    finally:
+        for name in JAX:
+            del sys.modules[name]
+        sys.modules.update(kept)
+    return bm25s
 
 
 @dataclass
@@ -114,8 +132,7 @@ def _add(nearest: Nearest, numbers: IntArray, words: Ragged, counts: Counts, ask
 
 def chunk_index(words: Ragged, counts: Counts) -> Any:
     """bm25s's index of a chunk of documents, with the scores that they have among all documents."""
-    import bm25s
-
+    bm25s = library()
     ids, vocabulary = counts.ids(words), len(counts.vocabulary)
     here, whole = len(ids) / len(words), counts.words / counts.documents
     # k1 * (1 - b + b * length / whole), said in terms of the chunk's own mean length

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from acclimate.data.selection.bm25 import is_installed
+from acclimate.data.selection.bm25 import is_installed, library
 from acclimate.errors import MissingExtraError, ModelError
 from acclimate.files import write_json
 from acclimate.modeling.baselines.table import BM25
@@ -102,8 +102,7 @@ class Bm25Ranking:
     @cached_property
     def _index(self) -> Any:
         check_installed()
-        import bm25s
-
+        bm25s = library()
         ids, vocabulary = self._words
         # A collection without any word still has an index.
         index = bm25s.BM25(k1=self.k1, b=self.b, method="lucene", csc_backend="scipy")
