@@ -16,6 +16,7 @@ from acclimate.evaluation.text_vectors import text_vectors
 from acclimate.files import write_json
 from acclimate.modeling.embedder import load_embedder
 from acclimate.modeling.embedding_form import EMBEDDING, EmbeddingForm
+from acclimate.modeling.folder import ModelFolder
 from acclimate.modeling.imported_base import import_base, random_base
 from acclimate.modeling.named import packaged_base
 from acclimate.modeling.source import resolve_base
@@ -172,6 +173,10 @@ REFUSED = {
     "activation": ("2_Dense/config.json", {"activation_function": "evil.Function"}, "activation_function: evil.Function; those"),
     "residual": ("2_Dense/config.json", {"use_residual": True}, "use_residual"),
     "width": ("2_Dense/config.json", {"out_features": 9}, "8 wide, and 9 in its config.json"),
+    "no word for pooling": ("1_Pooling/config.json", {"pooling_mode": 5}, "not told as sentence-transformers tells them"),
+    "no name of a prompt": ("config_sentence_transformers.json", {"default_prompt_name": ["query"]}, "not told as sentence-transformers"),
+    "no arguments": ("sentence_bert_config.json", {"model_args": "rotary"}, "not told as sentence-transformers tells them"),
+    "less than nothing": ("config_sentence_transformers.json", {"truncate_dim": -5}, "its modules: dimensions.0: .* greater than 0"),
     "another model": ("config_sentence_transformers.json", {"model_type": "SparseEncoder"}, "a SparseEncoder, which gives something else"),
 }  # fmt: skip
 
@@ -187,6 +192,14 @@ def test_what_is_not_known_here_is_refused(name, full, tmp_path):
         change(full / file, **changes)
     with pytest.raises(ModelError, match=message):
         imported(full, tmp_path)
+
+
+def test_a_dense_layer_that_config_json_makes_larger_than_its_weights_is_refused_before_there_is_one(full, tmp_path):
+    folder = imported(full, tmp_path)
+    said = json.loads((folder.path / "config.json").read_text())
+    write_json(folder.path / "config.json", said | {EMBEDDING: said[EMBEDDING] | {"dense": 10**9}})
+    with pytest.raises(ModelError, match=r"names a dense layer \[1000000000, 16\] over the vectors, and its weights have \[8, 16\]"):
+        load_embedder(ModelFolder(folder.path))
 
 
 def test_pickled_weights_of_a_module_are_refused(full, tmp_path):

@@ -11,7 +11,9 @@ from torch import nn
 
 from acclimate.data.batches import Batch, CountOrder
 from acclimate.errors import DiskFullError, Interrupted, TrainingError
+from acclimate.evaluation.heldout_texts import views
 from acclimate.evaluation.inference import in_parts
+from acclimate.modeling.tensors import to_tensors
 from acclimate.training import checkpoint as checkpoint_module
 from acclimate.training.checkpoint import Checkpoints
 from acclimate.training.devices import Devices
@@ -271,6 +273,24 @@ def test_evaluation_runs_in_halves_where_memory_is_short(monkeypatch):
     tight_room = batch.select(batch.lengths.argsort()[-1:])
     with pytest.raises(TrainingError, match="single sequence"):
         in_parts(lambda _: (_ for _ in ()).throw(torch.OutOfMemoryError("no")), tight_room, devices)
+
+
+def test_views_of_held_out_texts_are_made_in_halves_where_memory_is_short():
+    batch, sizes = Toys(CountOrder(TEXTS, 8, seed=3)).batch(0), []
+    model = Toy()
+
+    def tight(tensors):
+        if len(tensors.input_ids) > 8:
+            raise torch.OutOfMemoryError("no")
+        sizes.append(len(tensors.lengths))
+        return model(tensors)
+
+    with torch.no_grad():
+        found = views(tight, batch, 0, Devices("float32"), 10_000)
+        torch.testing.assert_close(found, model(to_tensors(batch, "cpu")))
+    assert len(sizes) > 1
+    with pytest.raises(TrainingError, match="single sequence"):
+        views(lambda _: (_ for _ in ()).throw(torch.OutOfMemoryError("no")), batch, 0, Devices("float32"), 10_000)
 
 
 def test_every_line_of_the_log_is_given_as_it_comes_and_after_a_resume_once_more_from_the_start(tmp_path):

@@ -15,6 +15,7 @@ from acclimate.objectives.simcse import TwoViews
 from acclimate.objectives.tsdae import Denoiser
 from acclimate.randomness import seed_of
 from acclimate.training.devices import Devices, seeded
+from acclimate.training.memory import is_out_of_memory, nothing_smaller
 
 
 @torch.no_grad()
@@ -44,15 +45,35 @@ def told_apart(model: nn.Module, batches: Sequence[Batch], devices: Devices, obj
     model.train()
     total = torch.zeros(2, dtype=torch.float64, device=devices.device)
     for number in range(devices.rank, len(batches), devices.world):
-        batch, vectors = batches[number], []
-        for place, part in enumerate(batch.micro(max_tokens)):
-            with seeded(seed_of("held-out views", number, place), devices.device), devices.autocast():
-                vectors.append(model(to_tensors(part, devices.device)))
-        likeness, itself = objective.likeness(torch.cat(vectors).double(), target_tensors(batch, devices.device))
+        batch = batches[number]
+        vectors = views(model, batch, number, devices, max_tokens)
+        likeness, itself = objective.likeness(vectors.double(), target_tensors(batch, devices.device))
         loss = nn.functional.cross_entropy(likeness, itself, reduction="sum")
         total += torch.stack([loss, (likeness.argmax(1) == itself).sum().double()])
     model.eval()
     return _scores(total, sum(batch.sequences // 2 for batch in batches), devices)
+
+
+def views(model: nn.Module, batch: Batch, number: int, devices: Devices, max_tokens: int) -> Tensor:
+    """[2B, E] the vectors of the batch with this number, under dropout; where memory does not hold a pass, once more in halves.
+
+    Raises:
+        TrainingError: memory does not hold a single sequence.
+    """
+    vectors, parts = [], batch.micro(max_tokens)
+    try:
+        for place, part in enumerate(parts):
+            with seeded(seed_of("held-out views", number, place), devices.device), devices.autocast():
+                vectors.append(model(to_tensors(part, devices.device)))
+        return torch.cat(vectors)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+    vectors.clear()
+    devices.free_unused()
+    if all(part.sequences == 1 for part in parts):
+        raise nothing_smaller("held-out texts", "the model", max(part.tokens for part in parts), devices.device)
+    return views(model, batch, number, devices, min(max_tokens, max(part.tokens for part in parts)) // 2)
 
 
 def _scores(total: Tensor, count: int, devices: Devices) -> MaskedScores:

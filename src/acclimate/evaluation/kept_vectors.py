@@ -65,7 +65,7 @@ class VectorCache:
         def write(temporary: Path) -> None:
             vectors, seconds = computed(compute)
             with (temporary / VALUES_FILE).open("wb") as file:
-                file.write(np.ascontiguousarray(vectors, FLOAT).tobytes())
+                file.write(np.ascontiguousarray(vectors, FLOAT).data)
             seal_cache(temporary, FACTS_FILE, {**facts, "seconds": seconds}, (VALUES_FILE,))
 
         made_once(folder, FACTS_FILE, lambda found: all(found.get(name) == value for name, value in facts.items()), write, self.patience)

@@ -75,15 +75,15 @@ def sequence_vectors(
     """
     embedder.eval()
     chosen = np.arange(len(read)) if rows is None else rows
-    lengths, done, found = read.lengths[chosen], 0, []
+    lengths, done = read.lengths[chosen], 0
     every, batches = int(lengths.sum()), evaluation_batches(lengths, micro)
+    vectors = np.zeros((0, embedder.width), dtype=np.float32)
     for indices in batches:
-        found.append(torch.cat(in_parts(run or embedder, read.batch(chosen[indices]), devices)).float().cpu().numpy())
+        found = torch.cat(in_parts(run or embedder, read.batch(chosen[indices]), devices)).float().cpu().numpy()
+        if not len(vectors):
+            vectors = np.empty((len(lengths), found.shape[1]), dtype=np.float32)
+        vectors[indices] = found
         done += int(lengths[indices].sum())
         if told is not None:
             told(done, every)
-    if not found:
-        return np.zeros((0, embedder.width), dtype=np.float32)
-    vectors = np.empty((len(lengths), found[0].shape[1]), dtype=np.float32)
-    vectors[np.concatenate(batches)] = np.concatenate(found)
     return vectors

@@ -83,23 +83,30 @@ def load_embedder(
     encoder = Packed(load_body(folder, dropout), fast)
     dense = None
     if form.dense is not None:
+        # Read before one is made: its size is what a config.json says.
+        kept = dense_of(folder.tensors(), folder.path, (form.dense, encoder.width)) if own.dense == form.dense else None
         dense = nn.Linear(encoder.width, form.dense)
-        if own.dense == form.dense:
-            dense.load_state_dict(dense_of(folder.tensors(), folder.path))
+        if kept is not None:
+            dense.load_state_dict(kept)
         else:
             _draw(dense, seed)
     return Embedder(encoder, form, dense, sequence_length(form.max_length, folder))
 
 
-def dense_of(tensors: Mapping[str, Tensor], folder: Path) -> dict[str, Tensor]:
-    """The weights of the dense layer among those of a model.
+def dense_of(tensors: Mapping[str, Tensor], folder: Path, shape: tuple[int, int]) -> dict[str, Tensor]:
+    """The weights of the dense layer among those of a model; its weight has this `shape` (E, D).
 
     Raises:
-        ModelError: they are not there.
+        ModelError: they are not there, or of another shape.
     """
     found = {name: tensors[f"{DENSE}.{name}"] for name in ("weight", "bias") if f"{DENSE}.{name}" in tensors}
     if len(found) < 2:
         raise ModelError(f"{folder}: its config.json names a dense layer over the vectors, which is not among the weights")
+    if tuple(found["weight"].shape) != shape or tuple(found["bias"].shape) != shape[:1]:
+        raise ModelError(
+            f"{folder}: its config.json names a dense layer {list(shape)} over the vectors, and its weights have "
+            f"{list(found['weight'].shape)} and a bias {list(found['bias'].shape)}; copy the folder again"
+        )
     return found
 
 

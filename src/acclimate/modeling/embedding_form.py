@@ -1,7 +1,7 @@
 """How the vectors of texts are made from the states of an encoder, as it stands in its config.json. No torch."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, ValidationError
 
@@ -35,7 +35,7 @@ class EmbeddingForm(Settings):
     """Width E of a layer over the pooled states; null: there is none."""
     activation: Literal["identity", "tanh"] = "identity"
     """What that layer's outputs go through."""
-    dimensions: tuple[int, ...] = ()
+    dimensions: tuple[Annotated[int, Field(gt=0)], ...] = ()
     """How many of the first dimensions are vectors by themselves, because they were trained as such (Kusupati et al. 2022)."""
     prompts: Prompts = Prompts()
     """What stands before texts."""

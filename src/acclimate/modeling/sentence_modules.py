@@ -102,6 +102,13 @@ def read_modules(base: str, folder: Path) -> SentenceModules | None:
     """
     if not (folder / MODULES).is_file():
         return None
+    try:
+        return _read(base, folder)
+    except (TypeError, ValueError, AttributeError) as error:  # of whatever stands in the place of a word or a number
+        raise ModelError(f"base {base}: its modules are not told as sentence-transformers tells them ({error})") from error
+
+
+def _read(base: str, folder: Path) -> SentenceModules:
     (_, place), *others = _modules(base, folder)
     transformer = folder / place
     said: dict[str, Any] = {"pooling": "mean", "normalize": False}
