@@ -17,7 +17,9 @@ from tokenizers import Tokenizer, processors
 
 from acclimate.errors import Interrupted
 from acclimate.modeling.fast_paths import FastPaths
-from acclimate.modeling.folder import ModelFolder
+from acclimate.modeling.folder import ModelFolder, save_model
+from acclimate.modeling.head_settings import HeadSettings
+from acclimate.modeling.heads import load_classifier
 from acclimate.modeling.source import Source, resolve_base
 from acclimate.modeling.trained_base import import_trained
 from acclimate.stages import BASES, STAGES, Measure, Searching
@@ -42,6 +44,8 @@ class World:
     source: Source
     data: Data
     parent: ModelFolder | None = None
+    teacher: ModelFolder | None = None
+    """The same model with a classifier for the labels of its task."""
     knows_words: bool = False
     """The model has a head that predicts masked words."""
     others: tuple["World", ...] = ()
@@ -56,7 +60,8 @@ class World:
         base = Sizes.of(self.source)
         # What a recipe starts from is something else by then.
         before = replace(base, pretrained=not self.knows_words)
-        return replace(base, pretrained=self.knows_words, classifier=self.classifier, beside={"base": before})
+        learned = replace(base, classifier=Classifier(tuple(WORDS), 1))
+        return replace(base, pretrained=self.knows_words, classifier=self.classifier, beside={"base": before, "teacher": learned})
 
     def of(self, stage):
         if stage.role == "measures":
@@ -78,6 +83,7 @@ EXAMPLES = {
     "extend": lambda stage, _: stage(size=3, min_count=2, batch_tokens=32, snippet_tokens=8, snippets=4, lr=1e-3),
     "pretrain": lambda stage, _: stage(batch_tokens=128, head_warmup=0.5),
     "embed": lambda stage, _: stage(batch_size=16, dimensions=(4,)),
+    "distill": lambda stage, _: stage(teacher="teacher", corpus={"task": 1, "domain": 0.5}),
     "zero_shot": lambda stage, _: stage(names={"sport": "match"}, template="the {}"),
     "as_is": lambda stage, _: stage(names={"sport": "Entailment", "trade": "neutral", "music": "contradiction"}),
     "prompt": lambda stage, _: stage(template="{text} it was {mask}", names={"sport": "match", "trade": "bank", "music": ["song", "tune"]}),
@@ -94,6 +100,7 @@ KEYS = {
     "merge": "bd0d801fd74033d4",
     "pretrain": "2bd20500c16ed2e0",
     "embed": "1de5659102be4be8",
+    "distill": "bc494ce298fcecf2",
     "finetune": "5193ce8dad4ca24a",
     "score": "c691c99166ef669d",
     "zero_shot": "99f67b564a949629",
@@ -150,10 +157,13 @@ def world(tmp_path_factory):
     held_out = {"kind": "perplexity", "on": {"held": {"path": str(folder / "test.jsonl"), "text": "text"}}}
     settings = DataSettings.model_validate({"task": held_out, "domain": str(folder / "domain.jsonl")})
     knows = ModelFolder(folder / "random" / "output" / "model")
+    start_of = ModelFolder(folder / "start" / "output" / "model")
+    teacher = save_model(folder / "teacher" / "model", start_of, load_classifier(start_of, sorted(WORDS), HeadSettings(), 1, None))
+    made = replace(made, teacher=teacher)
     judging = replace(made, data=Data.open(settings, folder, folder / "rejects"), parent=knows, knows_words=True)
     return replace(
         made,
-        parent=ModelFolder(folder / "start" / "output" / "model"),
+        parent=start_of,
         others=(
             judging,
             replace(made, parent=knows, knows_words=True),
@@ -247,7 +257,7 @@ def context(world, folder, stop_at=0):
         each.mkdir(parents=True, exist_ok=True)
     stop = StopRequest()
     machine = Runtime(Devices("float32"), Watching(stop, stop_at), stop, checkpoint_seconds=3600.0)
-    beside = {"base": world.parent} if world.parent is not None else {}
+    beside = {"base": world.parent, "teacher": world.teacher} if world.parent is not None else {}
     return Context(world.data, "all", 3, "tried", world.folder / "cache", work, output, machine, beside=beside)
 
 

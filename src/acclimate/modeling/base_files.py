@@ -26,6 +26,7 @@ FORM = "acclimate_form"  # in config.json: `tokens` where what was learnt is an 
 STRIDE = "acclimate_stride"  # in config.json: by how many tokens the windows of a longer text overlap, where it is not cut
 POOL = "acclimate_pool"  # in config.json: how the answers to the windows of a longer text become one, `mean` or `max`
 VECTORS = "acclimate_vectors"  # in config.json: how vectors of texts answer a task (`modeling/vector_heads.py`)
+DISTILLED = "acclimate_distilled"  # in config.json: a teacher trained the classifier, and labels may go on from it
 DECIDES = (THRESHOLDS, STRIDE, POOL)
 """What config.json says of how a trained model's numbers become answers."""
 NEW_FROM = "acclimate_new_from"  # in config.json: the first id of the entries that `extend` added

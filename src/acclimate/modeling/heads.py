@@ -96,18 +96,18 @@ def _with_fresh_head(
     return model
 
 
-def load_trained_classifier(folder: ModelFolder) -> PreTrainedModel:
-    """The folder's own classifier, linear or deep, ready to predict.
+def load_trained_classifier(folder: ModelFolder, dropout: float | None = None) -> PreTrainedModel:
+    """The folder's own classifier, linear or deep, ready to predict; `dropout` where it goes on learning.
 
     Raises:
         ModelError: the folder has no classifier, or its weights do not fit its config.json.
     """
-    return _trained("classifier", folder)
+    return _trained("classifier", folder, dropout)
 
 
-def load_trained_tagger(folder: ModelFolder) -> PreTrainedModel:
+def load_trained_tagger(folder: ModelFolder, dropout: float | None = None) -> PreTrainedModel:
     """The same for a folder whose model answers every token."""
-    return _trained("tagger", folder)
+    return _trained("tagger", folder, dropout)
 
 
 def relabelled(model: PreTrainedModel, labels: Sequence[str], rows: Sequence[int], link: Link) -> None:
@@ -124,11 +124,11 @@ def relabelled(model: PreTrainedModel, labels: Sequence[str], rows: Sequence[int
         model.config.problem_type = PROBLEMS[link]
 
 
-def _trained(kind: Kind, folder: ModelFolder) -> PreTrainedModel:
+def _trained(kind: Kind, folder: ModelFolder, dropout: float | None) -> PreTrainedModel:
     if kind not in folder.parts:
         raise ModelError(f"{folder.path}: this model has no {kind}; fine-tune it first")
     head = HeadSettings.model_validate(folder.head) if folder.head else None
-    model = _build(folder, kind, _configured(folder, None))
+    model = _build(folder, kind, _configured(folder, dropout))
     if head is not None:
         _deepen(model, head)
     try:

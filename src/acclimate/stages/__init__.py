@@ -5,6 +5,7 @@ from acclimate.stages.base import Stage
 from acclimate.stages.bilstm import Bilstm
 from acclimate.stages.bm25 import Bm25
 from acclimate.stages.cut import Cut
+from acclimate.stages.distill import Distill
 from acclimate.stages.doc2vec import Doc2vec
 from acclimate.stages.embed import Embed
 from acclimate.stages.extend import Extend
@@ -34,6 +35,7 @@ STAGES: tuple[type[Stage], ...] = (
     Pretrain,
     Embed,
     Finetune,
+    Distill,
     Score,
     ZeroShot,
     Prompt,

@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from acclimate.errors import SettingsError, did_you_mean
+from acclimate.errors import SettingsError
 from acclimate.modeling.base_files import CONFIG, MAX_LENGTH, STRIDE
 from acclimate.modeling.embedding_form import EmbeddingForm
-from acclimate.modeling.hypotheses import check_words
 from acclimate.modeling.longest import check_length
 from acclimate.stages.base import Context, Outcome, Role, Serves, Stage
 from acclimate.stages.long_texts import Long, LongTexts, lengths
-from acclimate.stages.planned import Classifier, Reads, Sizes, Work
-from acclimate.tasks.kind import Link
+from acclimate.stages.planned import Reads, Sizes, Work
+from acclimate.stages.trained_labels import check_fit, rows_of
 from acclimate.tasks.labels import label_name
 from acclimate.tasks.split import Split
 from acclimate.tasks.task import Task
@@ -22,7 +21,7 @@ from acclimate.tasks.task import Task
 if TYPE_CHECKING:
     from acclimate.modeling.folder import ModelFolder
 
-GIVES: dict[Link, str] = {"softmax": "one of its labels", "sigmoid": "each of its labels by itself", "none": "a number"}
+NAMES = "`names: {{{label}: ITS LABEL}}`, and so of every label that it calls something else"
 
 
 class AsIs(Stage):
@@ -68,26 +67,12 @@ class AsIs(Stage):
             )
         check_length(self.max_length, given.config)
         if task is not None:
-            self._check_fit(found, task, model)
+            check_fit(found, task, self.form(task.kind), model, f"let it learn this task, [finetune, {self.word()}]")
             try:
                 self.rows(task, found.names)
             except SettingsError as error:
                 raise SettingsError(f"{model}: {error}") from error
         return given
-
-    def _check_fit(self, found: Classifier, task: Task, model: str) -> None:
-        kind, mend = task.kind, f"let it learn this task, [finetune, {self.word()}]"
-        form, texts, link = self.form(kind), kind.texts(), kind.head(task.names, self.form(kind)).link
-        if found.form != form:
-            learned, asks = ("words", "a text as a whole") if found.form == "tokens" else ("texts as a whole", "every word")
-            raise SettingsError(f"{model} learned to answer {learned}, and {kind.kind} asks about {asks}; {mend}")
-        if found.texts not in (None, texts):
-            learned, asks = ("pairs of texts", "single texts") if texts == 1 else ("single texts", "pairs of texts")
-            raise SettingsError(f"{model} learned to answer {learned}, and {kind.kind} asks about {asks}; {mend}")
-        if found.link != link:
-            raise SettingsError(
-                f"{model} gives {GIVES[found.link]}, and {kind.kind} asks for {GIVES[link]} (`problem_type` in its config.json); {mend}"
-            )
 
     def rows(self, task: Task, outputs: Sequence[str]) -> tuple[int, ...]:
         """[L] for each output that the task needs, in order, which one of the model's `outputs` it is.
@@ -95,40 +80,7 @@ class AsIs(Stage):
         Raises:
             SettingsError: these are not the labels of the task, by their names or by `names`.
         """
-        head = task.kind.head(task.names, self.form(task.kind))
-        if head.link == "none":
-            if self.names:
-                raise SettingsError(f"names: {task.kind.kind} has no labels; leave `names` out")
-            if len(outputs) != len(head.names):
-                raise SettingsError(f"it gives {len(outputs)} numbers, and {task.kind.kind} asks for one")
-            return (0,)
-        check_words(self.names, head.names)
-        rows = tuple(self._row(label, head.names, outputs) for label in head.names)
-        if left := [name for number, name in enumerate(outputs) if number not in rows]:
-            raise SettingsError(
-                f"it also gives {', '.join(left)}, which no label of the task is: those are {', '.join(head.names)}; "
-                "name every label that there may be with `labels:` under `task:`, or take a model of these alone"
-            )
-        if len(set(rows)) < len(rows):
-            raise SettingsError(
-                f"two labels of the task ({', '.join(head.names)}) are the same label of the model; `names` tells them apart"
-            )
-        return rows
-
-    def _row(self, label: str, labels: Sequence[str], outputs: Sequence[str]) -> int:
-        wanted = self.names.get(label, label)
-        exact = [number for number, name in enumerate(outputs) if name == wanted]
-        found = exact or [number for number, name in enumerate(outputs) if name.casefold() == wanted.casefold()]
-        if len(found) == 1:
-            return found[0]
-        if label in self.names:
-            raise SettingsError(
-                f"names: the model has no label {wanted!r}{did_you_mean(wanted, list(outputs))}; its labels are {_some(outputs)}"
-            )
-        raise SettingsError(
-            f"its labels are {_some(outputs)}, and none of them is {label!r} of the task's {_some(labels)}; where they mean the same, say "
-            f"`names: {{{label}: ITS LABEL}}`, and so of every label that it calls something else"
-        )
+        return rows_of(task, self.form(task.kind), outputs, self.names, NAMES)
 
     def _long(self, given: Sizes, task: Task) -> LongTexts:
         assert given.classifier is not None
@@ -188,7 +140,3 @@ class AsIs(Stage):
         return answered(
             context, parent, (length, micro), ask, write, form=head.form, thresholds=None if thresholds is None else thresholds[list(rows)]
         )
-
-
-def _some(names: Sequence[str], most: int = 12) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")

@@ -10,6 +10,7 @@ from pydantic import Field
 from acclimate.data.unknown import unknown_words
 from acclimate.errors import SettingsError
 from acclimate.evaluation.pooling import Pool
+from acclimate.modeling.base_files import DISTILLED
 from acclimate.modeling.embedding_form import EMBEDDING, EmbeddingForm
 from acclimate.modeling.head_settings import MLM, HeadSettings
 from acclimate.modeling.longest import LONGEST_DEFAULT
@@ -272,20 +273,37 @@ class Finetune(EncoderPace, LearnsByLoss):
 
     def _trainer(self, parent: "ModelFolder", context: Context, head: Head, asked: Asked | None) -> "EncoderTrainer | ClassifierTrainer":
         """The model with its head, what is not trained of it frozen, and what trains it."""
-        from acclimate.modeling.heads import freeze, load_asked, load_classifier, load_tagger
+        from acclimate.modeling.heads import (
+            freeze,
+            load_asked,
+            load_classifier,
+            load_tagger,
+            load_trained_classifier,
+            load_trained_tagger,
+        )
         from acclimate.stages.trainer import EncoderTrainer
         from acclimate.stages.vector_trainer import ClassifierTrainer
 
         if self._on_vector(parent.config, context.task()):
             return ClassifierTrainer(context, parent, self, head, context.task().kind.texts())
+        goes_on = False
         if asked is not None:
             model = load_asked(parent, asked.tokens.words, self.dropout)
+        elif goes_on := self._goes_on(parent, head):
+            model = (load_trained_tagger if head.form == "tokens" else load_trained_classifier)(parent, self.dropout)
         elif head.form == "tokens":
             model = load_tagger(parent, head.names, self.head, context.seed, self.dropout)
         else:
             model = load_classifier(parent, head.names, self.head, context.seed, self.dropout, head.link)
         freeze(model, self.train)
-        return EncoderTrainer.of(context, parent, model, self, kept=self.frozen_precision, layer_decay=self.layer_decay)
+        trainer = EncoderTrainer.of(context, parent, model, self, kept=self.frozen_precision, layer_decay=self.layer_decay)
+        trainer.notes += ["the head goes on from what the teacher made of it"] if goes_on else []
+        return trainer
+
+    def _goes_on(self, parent: "ModelFolder", head: Head) -> bool:
+        """Whether it goes on from the classifier that a teacher trained for this task; all others begin with a fresh one."""
+        same = parent.labels == head.names and (parent.learnt == "tagger") == (head.form == "tokens")
+        return same and bool(parent.config.get(DISTILLED)) and self.task is None and self.head.layers == 1
 
     def _on_vector(self, config: Mapping[str, Any], task: Task) -> bool:
         """Whether the head stands on the vectors that the model of a config.json makes of texts."""

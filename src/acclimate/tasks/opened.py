@@ -54,7 +54,7 @@ class DataSettings(Settings):
     general: CorpusSettings | None = None
     """General text: a corpus under this name."""
     transfer: CorpusSettings | None = None
-    """Text of a field next door: a corpus under this name."""
+    """Text without labels of which students ask their teacher (`distill`), or of a field next door: a corpus under this name."""
     corpora: dict[str, AnyCorpus] = Field(default_factory=dict)
     """Further corpora under names of your own: in files, or chosen from other corpora (`select`)."""
     leaks: Literal["keep", "drop"] = "keep"

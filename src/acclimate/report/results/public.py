@@ -9,7 +9,7 @@ from acclimate.study.language.yaml import dump, parse
 
 _FOLDERS = re.compile(r"(?<![\w.…~-])/(?:[^/\n\"',\]]+/)+")  # of an absolute path
 # Keys of a study file whose text may be a path.
-_FILES = frozenset(["path", "train", "dev", "test", "domain", "general", "transfer", "base", "layers_of", "tokenizer"])
+_FILES = frozenset(["path", "train", "dev", "test", "domain", "general", "transfer", "base", "layers_of", "tokenizer", "teacher"])
 
 
 def without_folders(sentence: str) -> str:

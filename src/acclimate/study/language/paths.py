@@ -57,7 +57,23 @@ def relocated(resolved: dict[str, Any], root: Path, to: Path) -> dict[str, Any]:
                 return {"random": {**shape, "tokenizer": moved(folder)}}
         return base
 
-    recipes = {name: {**recipe, "base": start(recipe.get("base"))} for name, recipe in resolved["recipes"].items()}
+    def teacher(name: str) -> str:
+        return name if name in resolved["recipes"] else moved(name)
+
+    def stages(written: list[Any]) -> list[Any]:
+        # What stages need besides is a recipe, or (of a teacher) a model by name.
+        return [
+            {
+                word: {**settings, "teacher": teacher(settings["teacher"])} if "teacher" in settings else settings
+                for word, settings in stage.items()
+            }
+            for stage in written
+        ]
+
+    recipes = {
+        name: {**recipe, "base": start(recipe.get("base")), **({"stages": stages(recipe["stages"])} if "stages" in recipe else {})}
+        for name, recipe in resolved["recipes"].items()
+    }
     return {**resolved, "base": moved(resolved["base"]), "data": data, "recipes": recipes}
 
 
@@ -97,3 +113,5 @@ def _bases(study: Study) -> Iterator[str]:
                 yield recipe.base.end_of
             case New() if recipe.base.random.tokenizer is not None:
                 yield recipe.base.random.tokenizer
+        besides = (name for stage in recipe.stages if stage.beside_models for name in stage.beside())
+        yield from (name for name in besides if name not in study.recipes)

@@ -91,12 +91,22 @@ class Chains:
     def _with(self, chain: Chain, recipe: str, stages: tuple[Stage, ...], draw: int) -> Chain:
         for stage in stages:
             task = self._data.task_called(stage.about())
-            beside = {name: self._sizes_of(name, chain) for name in stage.beside()}
+            beside = {name: self._sizes_of(name, chain, recipe) for name in stage.beside()}
             chain = chain.then(self._located(stage, recipe), recipe, draw, task, beside)
         return chain
 
-    def _sizes_of(self, name: str, chain: Chain) -> Sizes:
-        return chain.start if name == OWN_BASE else self.of(name).end
+    def _sizes_of(self, name: str, chain: Chain, recipe: str) -> Sizes:
+        if name == OWN_BASE:
+            return chain.start
+        return (self.of(name) if name in self._study.recipes else self.named(name, recipe)).end
+
+    def named(self, model: str, recipe: str) -> Chain:
+        """The chain of a model by name, with the classifier that it brings, which a recipe needs besides its own.
+
+        Raises:
+            ModelError: it is refused, or there is none.
+        """
+        return self._by_name(recipe, model, 0, classifier=True)
 
     def _located(self, stage: Stage, recipe: str) -> Stage:
         try:
@@ -123,12 +133,16 @@ class Chains:
             # What answers and trains nothing leaves the model as it was.
             learned = [place for place, link in enumerate(chain.links) if link.stage.role != "answers"]
             return replace(chain, links=chain.links[: learned[-1] + 1])
+        return self._by_name(name, end_of, draw, asks)
+
+    def _by_name(self, recipe: str, model: str, draw: int, classifier: bool) -> Chain:
+        """The start that a model makes which is no recipe, said of `recipe`."""
         try:
-            return self._start(name, end_of, draw, asks)
+            return self._start(recipe, model, draw, classifier)
         except ModelError as error:
-            there = (self._root / Path(end_of).expanduser()).is_dir()
+            there = (self._root / Path(model).expanduser()).is_dir()
             recipes = "" if there else f"; nor is it a recipe: those are {', '.join(self._study.recipes)}"
-            raise ModelError(f"recipes.{name}: {error}{recipes}") from error
+            raise ModelError(f"recipes.{recipe}: {error}{recipes}") from error
 
     def _start(self, name: str, base: str | New, draw: int, classifier: bool = False) -> Chain:
         if isinstance(base, New):
