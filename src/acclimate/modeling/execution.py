@@ -48,6 +48,7 @@ class Packed(nn.Module):
         self.family = family_of(model.config)
         self.reason = _obstacle(model) if fast.packed else "fast_paths: packed is switched off"
         self.execution = "bucketed" if self.reason else "packed"
+        self.seen: Callable[[Tensor, Tensor, Tensor], None] | None = None  # gets to know what each attention compares
         self.by_position = kind_of(model) != "classifier"
         self.pools_mean = not self.by_position and self.family.pools_mean(model.config.to_dict())
         self._shift = _padding_id(model) + 1 if self.family.shifted_positions else 0
@@ -107,7 +108,7 @@ class Packed(nn.Module):
         inputs = {"input_ids": batch.input_ids[None], "position_ids": batch.position_ids[None] + self._shift}
         if self._takes_types and batch.token_type_ids is not None:
             inputs["token_type_ids"] = batch.token_type_ids[None]
-        return {**inputs, "packing": Packing.of(batch, self.fast.cheap_dropout)}
+        return {**inputs, "packing": Packing.of(batch, self.fast.cheap_dropout, self.seen)}
 
     def _packed(self, batch: TensorBatch) -> Tensor:
         # Classifiers pool, so a stream of many texts must be cut into rows for them: their positions are always chosen.

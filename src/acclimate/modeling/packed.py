@@ -56,6 +56,8 @@ def attention(
     half plus one), and none after it where `is_causal`, or else the module, says so.
     """
     causal = bool(getattr(module, "is_causal", False) if is_causal is None else is_causal)
+    if packing is not None and packing.seen is not None:
+        packing.seen(query, key, value)
     groups = query.shape[1] // key.shape[1]
     if groups > 1:
         key, value = key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)

@@ -1,5 +1,6 @@
 """Where the sequences of a flat stream lie: what attention needs to know of a batch, each part computed when it is asked for."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
@@ -20,11 +21,12 @@ class Packing:
     offsets: Tensor  # [B+1]
     position_ids: Tensor  # [T] from 0 in each sequence
     cheap_dropout: bool = True  # of attention's weights, where there is a cheap one
+    seen: Callable[[Tensor, Tensor, Tensor], None] | None = None  # gets to know the queries, keys and values of each layer
 
     @staticmethod
-    def of(batch: TensorBatch, cheap_dropout: bool = True) -> "Packing":
+    def of(batch: TensorBatch, cheap_dropout: bool = True, seen: Callable[[Tensor, Tensor, Tensor], None] | None = None) -> "Packing":
         """The packing of a batch."""
-        return Packing(batch.lengths, batch.offsets, batch.position_ids, cheap_dropout)
+        return Packing(batch.lengths, batch.offsets, batch.position_ids, cheap_dropout, seen)
 
     @cached_property
     def runs(self) -> tuple[tuple[int, int], ...]:

@@ -7,14 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import kl_div, log_softmax, logsigmoid
 
-from acclimate.data.batches import PER_POSITION, Batch, CountOrder
+from acclimate.data.batches import PER_POSITION, TARGET_INDEX, Batch, CountOrder
 from acclimate.data.ragged import IntArray
 from acclimate.data.sequences import Sequences
 from acclimate.modeling.tensors import TensorBatch
+from acclimate.objectives.inner_likeness import Inside
 from acclimate.objectives.losses.loss import Loss
 from acclimate.tasks.kind import Link
 from acclimate.tasks.split import Split
@@ -67,6 +69,9 @@ class Distilled:
     known_N: NDArray[np.bool_]
     hard: Loss
     alpha: float
+    inside: Inside | None = None
+    """What inside of the student is to be like its teacher's, too; `texts` carry this."""
+    inside_weight: float = 1.0
 
     def batch(self, step: int) -> Batch:
         """The global batch of a step."""
@@ -82,7 +87,13 @@ class Distilled:
 
     def loss(self, model: nn.Module, batch: TensorBatch) -> Tensor:
         """The summed loss, nats."""
-        return self.summed(model(batch), batch.targets)
+        if self.inside is None:
+            return self.summed(model(batch), batch.targets)
+        outputs, apart_B = self.inside.apart(model, batch)
+        if self.texts.pieces is not None:  # a window counts as often as words of it are asked about
+            places = torch.searchsorted(batch.targets[TARGET_INDEX], batch.offsets)
+            apart_B = apart_B * places.diff()
+        return self.summed(outputs, batch.targets) + self.inside_weight * apart_B.sum()
 
     def summed(self, outputs: Tensor, targets: Mapping[str, Tensor]) -> Tensor:
         """The summed loss of the student's outputs [B, L]."""

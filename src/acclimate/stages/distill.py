@@ -1,7 +1,7 @@
 """Distillation: a student learns what a trained teacher says of text that needs no labels (Hinton et al. 2015; Turc et al. 2019)."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
 
@@ -14,6 +14,7 @@ from acclimate.errors import SettingsError
 from acclimate.modeling.longest import LONGEST_DEFAULT
 from acclimate.settings import MOST_EPOCHS
 from acclimate.stages.base import USUAL_SCORE, Context, Outcome, Role, Serves, Stage
+from acclimate.stages.inside import bytes_inside, check_inside
 from acclimate.stages.long_texts import lengths, told_of_cut
 from acclimate.stages.pace import EncoderPace
 from acclimate.stages.planned import BYTES, Classifier, Reads, Sizes, Work
@@ -37,6 +38,7 @@ class Distill(EncoderPace, Stage):
     serves: ClassVar[Serves] = {"sequence": ("softmax", "sigmoid", "none"), "tokens": ("softmax",)}
     most_texts: ClassVar[int] = 2
     beside_models: ClassVar[bool] = True
+    silent: ClassVar[Mapping[str, Any]] = {"hidden": "none", "hidden_weight": 1.0, "relation_heads": None}
     stage: Literal["distill"] = "distill"
     teacher: str = Field(min_length=1)
     """Whose answers are learned: another recipe, as it is at its end with the same seed and label budget, or a model with a trained
@@ -52,6 +54,15 @@ class Distill(EncoderPace, Stage):
     alpha: float | None = Field(default=None, gt=0, le=1)
     """Of a text of the corpus `task` with a label within the label budget, the weight of what the teacher says; the label's is the rest.
     Default 0.9 (Hinton et al. 2015: labels count little); 1 learns from the teacher alone."""
+    hidden: Literal["none", "layers", "relations"] = "none"
+    """What inside of the student is to be like its teacher's, where both have the same vocabulary: the state of a text's first token after
+    each layer but the last (`layers`: Sun et al. 2019; both of the same width), or how the tokens of a text stand to each other in the last
+    attention (`relations`: Wang et al. 2021, MiniLMv2; of any width)."""
+    hidden_weight: float = Field(default=1.0, gt=0)
+    """Of that, beside the rest of the loss."""
+    relation_heads: int | None = Field(default=None, gt=0)
+    """With `relations`, into how many heads what is compared is divided; default as many as the teacher has, or the next smaller number
+    that divides both widths."""
     lr: float = Field(default=1e-4, gt=0)
     """Peak learning rate."""
     epochs: float = Field(default=3.0, gt=0, le=MOST_EPOCHS)
@@ -100,6 +111,7 @@ class Distill(EncoderPace, Stage):
         if task is None:
             return given
         self._check_teacher(given.beside[self.teacher], task)
+        check_inside(self, given, given.beside[self.teacher], self.form(task.kind))
         others = [name for name in shares(self.corpus) if name != TASK]
         if task.kind.texts() > 1 and others:
             raise SettingsError(
@@ -169,14 +181,17 @@ class Distill(EncoderPace, Stage):
         judged = {name: np.minimum(each + reads.special, given.length(self.max_length)).sum() for name, each in lengths(reads).items()}
         answered = float(judged["dev"] * (1 + self.evaluations) + judged["test"])
         # The teacher reads every text of a corpus once, however often the student does.
-        asked = sum(text[name].tokens for name in often)
+        asked, asked_items = (sum(getattr(text[name], each) for name in often) for each in ("tokens", "items"))
         outputs = len(reads.task.kind.head(reads.task.names, self.form(reads.task.kind)).names)
         return Work(
             given.bytes,
             tokens=round(trained),
-            operations=given.body * (6 * trained + 2 * answered) + 2 * given.beside[self.teacher].body * asked,
-            cache_bytes=round(BYTES * outputs * sum(each.answers for each in text.values())),
-            cache_key=("teacher", self.teacher, reads.fingerprints),
+            operations=given.body * (6 * trained + 2 * answered)
+            + 2 * given.beside[self.teacher].body * asked * (1 if self.hidden == "none" else 2),
+            cache_bytes=round(
+                BYTES * outputs * sum(each.answers for each in text.values()) + bytes_inside(self, given, asked_items, asked)
+            ),
+            cache_key=("teacher", self.teacher, self.hidden, reads.fingerprints),
         )
 
     def run(self, parent: "ModelFolder | None", context: Context) -> Outcome:

@@ -1,6 +1,7 @@
 """The training of a distillation: the teacher is asked, the student learns, dev says which of its weights are kept."""
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from acclimate.data.batches import CountOrder
@@ -16,6 +17,7 @@ from acclimate.stages.exam import Exam
 from acclimate.stages.long_texts import LongTexts
 from acclimate.stages.pace import Course
 from acclimate.stages.teacher import Teacher, in_a_row
+from acclimate.stages.teacher_inside import inside_of
 from acclimate.stages.trainer import EncoderTrainer
 from acclimate.stages.transfer_text import TransferText
 
@@ -49,7 +51,11 @@ def distilled(stage: "Distill", parent: "ModelFolder", context: Context) -> Outc
         rows = text.sequences(transfer)
         order = CountOrder(len(rows), stage.batch_size, context.seed)
         soft, hard = SoftLabels(head.link, stage.softened), chosen_loss(stage.losses(), None, "none", head, task.train)
-        objective = Distilled(transfer, rows, order, said, soft, gold, known, hard, stage.weight)
+        inside = None
+        if stage.hidden != "none":
+            kept, inside = inside_of(stage, trainer.packed, parent, teacher, transfer, text.whole.fingerprint)
+            transfer = replace(transfer, hidden=kept)
+        objective = Distilled(transfer, rows, order, said, soft, gold, known, hard, stage.weight, inside, stage.hidden_weight)
         exam = Exam(task, head, texts, trainer, select_by=stage.select_by)
         steps = stage.steps(order.batches_per_epoch)
         result = trainer.fit(objective, exam.judge, Course(steps, math.ceil(steps / stage.evaluations), stage.patience))

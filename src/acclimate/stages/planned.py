@@ -77,6 +77,11 @@ class Sizes:
         return dimensions_of(self.config).width
 
     @property
+    def heads(self) -> int:
+        """Of attention, in each layer."""
+        return dimensions_of(self.config).heads
+
+    @property
     def entries(self) -> int:
         """Of the vocabulary."""
         return dimensions_of(self.config).vocabulary

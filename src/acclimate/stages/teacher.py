@@ -57,7 +57,7 @@ class Teacher:
         """
         words = None if items.words is None else items.words.lengths
         counts = np.ones(count, dtype=np.int64) if words is None else words
-        key = digest_json(self._facts | {"texts": items.fingerprint})
+        key = digest_json(self.facts | {"texts": items.fingerprint})
         context = self.context
         kept = Outputs.build(
             context.cache / key[:32], key, counts, len(self.rows), "float32", self._computed(items, count), context.patience
@@ -66,7 +66,7 @@ class Teacher:
         return found
 
     @property
-    def _facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, Any]:
         """All that decides what it says of a text."""
         runtime = self.context.runtime
         return {
@@ -78,19 +78,28 @@ class Teacher:
             "libraries": {name: version(name) for name in ("torch", "transformers", "tokenizers")},
         }
 
+    def loaded(self) -> tuple[Packed, int]:
+        """The model, its outputs those of the task, and how many tokens go through it at a time.
+
+        Raises:
+            ModelError: the weights are not finite, or do not fit config.json.
+        """
+        runtime = self.context.runtime
+        model = (load_trained_tagger if self.head.form == "tokens" else load_trained_classifier)(self.folder)
+        finite_weights(self.folder.path, model)
+        relabelled(model, self.head.names, self.rows, self.head.link)
+        device = runtime.devices.device
+        # Nothing is to be remembered of it, and nobody to be asked: processes that train along wait until a pass is done.
+        micro = runtime.micro_tokens or micro_tokens(model.config.to_dict(), free_bytes(device) // runtime.sharing, device.type, 0)
+        return Packed(model, runtime.fast).to(device), micro
+
     def _computed(self, items: Items, count: int) -> Iterator[tuple[NDArray[np.integer], NDArray[np.floating[Any]]]]:
         runtime, folder, words = self.context.runtime, self.folder, self.head.form == "tokens"
-        model = (load_trained_tagger if words else load_trained_classifier)(folder)
-        finite_weights(folder.path, model)
-        relabelled(model, self.head.names, self.rows, self.head.link)
+        packed, micro = self.loaded()
         length = sequence_length(folder.config.get(MAX_LENGTH), folder)
         overlap, pool = windows_of(folder.config, length, folder.path / CONFIG)
         texts = items.read(self.context, folder, length, overlap if words or pool else None)
-        device = runtime.devices.device
-        # Nothing is to be remembered of it, and nobody to be asked: processes that train along wait until this pass is done.
-        micro = runtime.micro_tokens or micro_tokens(model.config.to_dict(), free_bytes(device) // runtime.sharing, device.type, 0)
-        packed, title = Packed(model, runtime.fast).to(device), f"{self.context.title}: the teacher's answers"
-        runtime.reporter.start(title, int(texts.lengths.sum()), 0)
+        runtime.reporter.start(f"{self.context.title}: the teacher's answers", int(texts.lengths.sum()), 0)
         began = time.monotonic()
 
         def told(done: int, _: int) -> None:

@@ -164,7 +164,7 @@ class EncoderTrainer(Trainer):
         if packed.execution != "packed":
             self.notes.append(packed.reason)
         self._parent = parent
-        self._packed = packed
+        self.packed = packed
         # What is frozen runs once over each text, and what is trained starts from there.
         self._frozen = None if parts is None else FrozenLayers(parts, parent, kept, micro, context, self.notes)
 
@@ -212,7 +212,7 @@ class EncoderTrainer(Trainer):
         found = super().outputs(texts, head)
         if texts.hidden is not None:  # then they did not go through the whole model
             whole = replace(texts.answering(), hidden=None)
-            self._speed = lambda: inference_speed(self._packed, whole, self.micro, self.devices)
+            self._speed = lambda: inference_speed(self.packed, whole, self.micro, self.devices)
         return found
 
     def save(self, **facts: Any) -> None:
