@@ -40,6 +40,32 @@ class _Summed(torch.autograd.Function):
         return gradient.mul_(outer), None
 
 
+def summed_soft_cross_entropy(logits_MV: Tensor, words_MK: Tensor, shares_MK: Tensor) -> Tensor:
+    """The sum over M of -sum_k share_k log softmax(logits)[word_k], nats; shares sum to 1, words may be named twice. The logits are
+    overwritten."""
+    loss: Tensor = _SummedSoft.apply(logits_MV, words_MK, shares_MK)  # type: ignore[no-untyped-call]
+    return loss
+
+
+class _SummedSoft(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, words: Tensor, shares: Tensor) -> Tensor:
+        picked = (logits.gather(1, words) * shares).sum(1, keepdim=True)
+        highest = logits.amax(1, keepdim=True)
+        sums = logits.sub_(highest).exp_().sum(1, keepdim=True)
+        if ctx.needs_input_grad[0]:
+            logits.div_(sums).scatter_add_(1, words, -shares.to(logits.dtype))
+            ctx.gradient = logits.detach()
+        return (highest + sums.log() - picked).sum()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, outer: Tensor) -> tuple[Tensor, None, None]:
+        gradient: Tensor = ctx.gradient
+        del ctx.gradient
+        return gradient.mul_(outer), None, None
+
+
 class Asked(NamedTuple):
     """What the words of a vocabulary come to for M vectors."""
 

@@ -157,8 +157,9 @@ class Stage(Searchable):
     asks_trained: ClassVar[bool] = False
     """It asks the trained classifier of the model before it. A base then keeps its own, which is left behind otherwise, and the stage may
     be written as a base: `base: {STAGE: MODEL or RECIPE, settings}`."""
-    beside_models: ClassVar[bool] = False
-    """Whether a model that it needs besides (`beside`) may be one by name, a folder or a hub id, with the classifier that it brings."""
+    beside_models: ClassVar[Literal["none", "bare", "trained"]] = "none"
+    """Whether a model that it needs besides (`beside`) may be one by name, a folder or a hub id: as a base is, or with the classifier that
+    it brings."""
     silent: ClassVar[Mapping[str, Any]] = {}
     """Settings that were added later -> the value (as in JSON) that means what was done before there was a choice: it leaves no trace in
     the key, so that what was computed then is found."""
@@ -200,7 +201,7 @@ class Stage(Searchable):
     def beside(self) -> tuple[str, ...]:
         """The recipes whose models it needs besides its parent's: each as it is at its end, of the same seed and label budget.
 
-        `base` (OWN_BASE) is what its own recipe starts from; where `beside_models`, a name that no recipe has is a model's.
+        `base` (OWN_BASE) is what its own recipe starts from; where `beside_models` allows, a name that no recipe has is a model's.
         """
         return ()
 

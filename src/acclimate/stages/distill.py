@@ -37,7 +37,7 @@ class Distill(EncoderPace, Stage):
     role: ClassVar[Role] = "learns"
     serves: ClassVar[Serves] = {"sequence": ("softmax", "sigmoid", "none"), "tokens": ("softmax",)}
     most_texts: ClassVar[int] = 2
-    beside_models: ClassVar[bool] = True
+    beside_models: ClassVar[Literal["none", "bare", "trained"]] = "trained"
     silent: ClassVar[Mapping[str, Any]] = {"hidden": "none", "hidden_weight": 1.0, "relation_heads": None}
     stage: Literal["distill"] = "distill"
     teacher: str = Field(min_length=1)

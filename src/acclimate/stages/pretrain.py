@@ -23,6 +23,7 @@ from acclimate.stages.planned import Reads, Sizes, Work
 from acclimate.stages.pretraining_steps import RAMP_PARTS
 from acclimate.stages.pretraining_work import notes_of, work_of
 from acclimate.stages.without_labels import WithoutLabels, check_dropout
+from acclimate.stages.word_teacher import WordTeacher
 from acclimate.tasks.opened import Data
 from acclimate.tasks.split import with_groups
 from acclimate.tasks.task import Task
@@ -41,9 +42,10 @@ class Pretrain(WithoutLabels, EncoderPace, Stage):
     version: ClassVar[int] = 7
     silent: ClassVar[Mapping[str, Any]] = {
         "new_rows_first": 0.0, "replay": 0.0, "order": "mixed", "masking": None, "mask_rate_end": None,
-        "objective": "mlm", "texts": None, "pooling": None, "delete": None, "temperature": None,
+        "objective": "mlm", "texts": None, "pooling": None, "delete": None, "temperature": None, "teacher": None,
     }  # fmt: skip
     role: ClassVar[Role] = "pretrains"
+    beside_models: ClassVar[Literal["none", "bare", "trained"]] = "bare"
     stage: Literal["pretrain"] = "pretrain"
     corpus: Mixture = "domain"
     """A corpus of `data`, or `task`: the texts of the whole training split and of the task's unlabelled files. Several at once with how
@@ -99,6 +101,10 @@ class Pretrain(WithoutLabels, EncoderPace, Stage):
     head_lr: float = Field(default=1e-3, gt=0)
     """Peak learning rate of that warm-up."""
 
+    teacher: WordTeacher | None = None
+    """A model whose answers for masked words are learned beside the words (Sanh et al. 2019), such as a large one of the domain: a
+    recipe, a model by name, or `{model: NAME, weight: 0.5}`. It reads every batch, for masks are others in each."""
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.tokens is not None and self.epochs is not None:
@@ -120,13 +126,17 @@ class Pretrain(WithoutLabels, EncoderPace, Stage):
 
     def title(self) -> str:
         by = "" if self.masks else f" by {self.objective}"
-        return f"{self.word()}{by} on {in_words(self.corpus)}" + (f", replay {self.replay:g}" if self.replay else "")
+        taught = "" if self.teacher is None else f", taught by {self.teacher.model}"
+        return f"{self.word()}{by} on {in_words(self.corpus)}{taught}" + (f", replay {self.replay:g}" if self.replay else "")
 
     def teaches_words(self) -> bool:
         return self.masks
 
     def reads(self) -> tuple[str, ...]:
         return (*reads_of(self.corpus), *(f"{split} text" for split in self.include), *self.replays())
+
+    def beside(self) -> tuple[str, ...]:
+        return () if self.teacher is None else (self.teacher.model,)
 
     def replays(self) -> tuple[str, ...]:
         return (GENERAL,) if self.replay else ()
@@ -148,6 +158,7 @@ class Pretrain(WithoutLabels, EncoderPace, Stage):
             "max_length": self.max_length or LONGEST_DEFAULT,
             "ramp_parts": RAMP_PARTS if self.batch_ramp else None,
             **(masks if self.masks else self.keyed_objective()),
+            **({} if self.teacher is None else {"teacher": self.teacher.keyed()}),
             # The order of a mapping is no part of a key.
             **({"in_turn": list(shares(self.corpus))} if self.in_turn else {}),
         }
@@ -184,6 +195,8 @@ class Pretrain(WithoutLabels, EncoderPace, Stage):
             )
         if self.objective == "simcse":
             check_dropout(given, self.dropout)
+        if self.teacher is not None:
+            self.teacher.check(given, self.max_length)
         return replace(given, pretrained=given.pretrained or self.masks, heldout={**given.heldout, **held})
 
     def check_texts(self, given: Sizes, reads: Callable[[], Reads]) -> None:

@@ -1,14 +1,18 @@
 """What `pretrain` does on masked words (`objective: mlm`)."""
 
+from collections.abc import Callable
+
 from acclimate.data.mixture import in_words
 from acclimate.data.unknown import nothing_to_mask
-from acclimate.errors import DataError
+from acclimate.errors import DataError, SettingsError
 from acclimate.evaluation.heldout_loss import Heldout
+from acclimate.modeling.execution import Packed
 from acclimate.modeling.families import MASK_RATES
 from acclimate.modeling.folder import ModelFolder
 from acclimate.modeling.heads import load_mlm
 from acclimate.modeling.longest import sequence_length
 from acclimate.objectives.mlm import MaskedText, Vocabulary
+from acclimate.objectives.taught_words import TaughtWords
 from acclimate.randomness import seed_of
 from acclimate.stages.base import Context, Outcome
 from acclimate.stages.new_rows import fit_rows_first, watch_new_rows
@@ -17,6 +21,7 @@ from acclimate.stages.pretraining_kept import Before, course_of, learn_alone
 from acclimate.stages.pretraining_steps import Steps
 from acclimate.stages.pretraining_text import notes_on, read_text
 from acclimate.stages.trainer import EncoderTrainer
+from acclimate.training.loop import Objective
 
 
 def pretrain_masks(stage: Pretrain, parent: ModelFolder, context: Context) -> Outcome:
@@ -39,7 +44,10 @@ def pretrain_masks(stage: Pretrain, parent: ModelFolder, context: Context) -> Ou
     objective, planned = masked(context.seed)
     model, fresh = load_mlm(parent, context.seed, stage.dropout)
     rows_moved = watch_new_rows(model, parent)
-    with EncoderTrainer.of(context, parent, model, stage, masked_share=max(rate, stage.mask_rate_end or 0)) as trainer:
+    share = max(rate, stage.mask_rate_end or 0)
+    taught = _taught(stage, parent, context)
+    # A teacher's logits are there beside the student's.
+    with EncoderTrainer.of(context, parent, model, stage, masked_share=share * (1 if stage.teacher is None else 2)) as trainer:
         heldout = Heldout.of(text.store, text.heldout, words, trainer.micro, stage.replays())
         trainer.notes += [*notes_on(stage, planned, text), *text.notes(), *heldout.notes()]
         if fresh:
@@ -53,9 +61,9 @@ def pretrain_masks(stage: Pretrain, parent: ModelFolder, context: Context) -> Ou
         judge, before = heldout.judge(trainer.devices), Before(trainer, heldout)
         course = course_of(stage, planned, heldout.tokens)
         if stage.new_rows_first:
-            result = fit_rows_first(trainer, parent, objective, judge, course, stage.new_rows_first)
+            result = fit_rows_first(trainer, parent, taught(objective), judge, course, stage.new_rows_first)
         else:
-            result = trainer.fit(objective, judge, course)
+            result = trainer.fit(taught(objective), judge, course)
         if result.passed_over == result.steps:
             raise DataError(nothing_to_mask(in_words(stage.corpus)))
         best = before.best(result)
@@ -82,3 +90,22 @@ def pretrain_masks(stage: Pretrain, parent: ModelFolder, context: Context) -> Ou
     return trainer.outcome(
         metrics, trainer.flops(float(text.training.length.mean()) + special, masked_share=(rate + (stage.mask_rate_end or rate)) / 2)
     )
+
+
+def _taught(stage: Pretrain, student: ModelFolder, context: Context) -> Callable[[MaskedText], Objective]:
+    """What is learned of masked text: its words, or these as a teacher would fill them in, too.
+
+    Raises:
+        SettingsError: the teacher has another vocabulary, or no head for masked words.
+    """
+    settings = stage.teacher
+    if settings is None:
+        return lambda text: text
+    folder = context.beside[settings.model]
+    if folder.tokenizer().get_vocab(with_added_tokens=True) != student.tokenizer().get_vocab(with_added_tokens=True):
+        raise SettingsError(f"teacher: {settings.model} has another vocabulary than the student")
+    model, fresh = load_mlm(folder, context.seed)
+    if fresh:
+        raise SettingsError(f"teacher: {settings.model} has no whole head for masked words; let it learn one first, in a recipe of its own")
+    teacher = Packed(model, context.runtime.fast).to(context.runtime.devices.device).requires_grad_(False).eval()
+    return lambda text: TaughtWords(text, teacher, settings.weight, settings.likeliest)

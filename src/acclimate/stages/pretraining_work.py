@@ -47,12 +47,14 @@ def work_of(stage: "Pretrain", given: Sizes, reads: Reads) -> Work:
     if not (given.fresh_head if stage.masks else stage.objective == "tsdae") or not stage.head_warmup:
         warm = 0.0
     body, head = _parameters(stage, given)
+    asked = stage.mask_rate or given.family.mask_rate
+    said = 0.0 if stage.teacher is None else stage.teacher.operations(given, trained, asked)
     assert given.source is not None
     return Work(
         given.bytes,
         tokens=round(trained + warm),
         # A fresh head learns alone first: the body runs forward only.
-        operations=6 * (body + head) * trained + (2 * body + 6 * head) * warm,
+        operations=6 * (body + head) * trained + (2 * body + 6 * head) * warm + said,
         cache_bytes=round(stored * (2 if len(stage.shares()) > 1 else 1)),  # several corpora are also kept as one
         cache_key=("tokens", given.source.digest, given.entries, reads.fingerprints),
     )

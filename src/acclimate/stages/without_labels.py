@@ -13,7 +13,7 @@ from acclimate.stages.planned import Sizes
 
 DELETE, TEMPERATURE = 0.6, 0.05  # where nothing is said: Wang et al. 2021; Gao et al. 2021
 OWN: Mapping[str, tuple[str, ...]] = {
-    "mlm": ("masking", "mask_rate", "mask_rate_end", "whole_word", "new_rows_first", "head_warmup", "head_lr"),
+    "mlm": ("masking", "mask_rate", "mask_rate_end", "whole_word", "new_rows_first", "head_warmup", "head_lr", "teacher"),
     "tsdae": ("texts", "pooling", "delete", "head_warmup", "head_lr"),
     "simcse": ("texts", "pooling", "temperature"),
 }

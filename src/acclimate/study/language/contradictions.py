@@ -225,14 +225,14 @@ def _beside(study: "Study", name: str) -> Iterator[Mistake]:
                 if other in recipes:
                     meant = f"what {name} starts from, or the recipe of that name"
                     yield Mistake(path, f"model: {other} may be {meant}; call the recipe something else")
-            elif stage.beside_models and (
+            elif stage.beside_models != "none" and (
                 study.recipes[other].is_baseline if other in study.recipes else other in study.table.baseline_names
             ):
                 yield Mistake(
                     path,
-                    f"{other} is a plain baseline, and what is needed here is a transformer that learned the task; name a recipe of one",
+                    f"{other} is a plain baseline, and what is needed here is a transformer; name a recipe of one",
                 )
-            elif other not in study.recipes and not stage.beside_models:
+            elif other not in study.recipes and stage.beside_models == "none":
                 yield Mistake(path, f"{other!r} is not a recipe{did_you_mean(other, recipes)}; recipes are {', '.join(recipes)}")
             elif way := _way(study, other, name):
                 yield Mistake(path, f"goes in a circle: {name} needs {' needs '.join(way)}")

@@ -57,17 +57,17 @@ def relocated(resolved: dict[str, Any], root: Path, to: Path) -> dict[str, Any]:
                 return {"random": {**shape, "tokenizer": moved(folder)}}
         return base
 
-    def teacher(name: str) -> str:
-        return name if name in resolved["recipes"] else moved(name)
+    def teacher(said: Any) -> Any:
+        if isinstance(said, dict):
+            return {**said, "model": teacher(said["model"])}
+        return said if said in resolved["recipes"] else moved(said)
 
     def stages(written: list[Any]) -> list[Any]:
         # What stages need besides is a recipe, or (of a teacher) a model by name.
         return [
-            {
-                word: {**settings, "teacher": teacher(settings["teacher"])} if "teacher" in settings else settings
-                for word, settings in stage.items()
-            }
+            {word: {**settings, "teacher": teacher(settings["teacher"])} if "teacher" in settings else settings}
             for stage in written
+            for word, settings in stage.items()
         ]
 
     recipes = {
@@ -113,5 +113,5 @@ def _bases(study: Study) -> Iterator[str]:
                 yield recipe.base.end_of
             case New() if recipe.base.random.tokenizer is not None:
                 yield recipe.base.random.tokenizer
-        besides = (name for stage in recipe.stages if stage.beside_models for name in stage.beside())
+        besides = (name for stage in recipe.stages if stage.beside_models != "none" for name in stage.beside())
         yield from (name for name in besides if name not in study.recipes)

@@ -91,22 +91,22 @@ class Chains:
     def _with(self, chain: Chain, recipe: str, stages: tuple[Stage, ...], draw: int) -> Chain:
         for stage in stages:
             task = self._data.task_called(stage.about())
-            beside = {name: self._sizes_of(name, chain, recipe) for name in stage.beside()}
+            beside = {name: self._sizes_of(name, chain, recipe, stage) for name in stage.beside()}
             chain = chain.then(self._located(stage, recipe), recipe, draw, task, beside)
         return chain
 
-    def _sizes_of(self, name: str, chain: Chain, recipe: str) -> Sizes:
+    def _sizes_of(self, name: str, chain: Chain, recipe: str, stage: Stage) -> Sizes:
         if name == OWN_BASE:
             return chain.start
-        return (self.of(name) if name in self._study.recipes else self.named(name, recipe)).end
+        return (self.of(name) if name in self._study.recipes else self.named(name, recipe, stage)).end
 
-    def named(self, model: str, recipe: str) -> Chain:
-        """The chain of a model by name, with the classifier that it brings, which a recipe needs besides its own.
+    def named(self, model: str, recipe: str, stage: Stage) -> Chain:
+        """The chain of a model by name that a stage of a recipe needs besides its own.
 
         Raises:
             ModelError: it is refused, or there is none.
         """
-        return self._by_name(recipe, model, 0, classifier=True)
+        return self._by_name(recipe, model, 0, classifier=stage.beside_models == "trained")
 
     def _located(self, stage: Stage, recipe: str) -> Stage:
         try:

@@ -173,7 +173,7 @@ class _Paths:
         apart = False  # whether this seed's way differs from the others'
         for place, link in enumerate(links):
             stage, its_seed = link.stage, first if place <= shared else seed
-            beside = tuple((name, self._beside(name, start, its_seed, labels, recipe)) for name in stage.beside())
+            beside = tuple((name, self._beside(name, start, its_seed, labels, recipe, stage)) for name in stage.beside())
             if same := [name for name, key in beside if before is not None and key == before.key]:
                 raise SettingsError(f"recipes.{recipe}: {stage.word()}: nothing stands between {same[0]} and this model: the two are one")
             apart = apart or (place > shared and (stage.draws() or "labels" in stage.reads() or bool(beside)))
@@ -193,12 +193,12 @@ class _Paths:
         assert before is not None, "a chain has a stage at least"
         return before.key
 
-    def _beside(self, name: str, start: str, seed: int, labels: str, recipe: str) -> str:
+    def _beside(self, name: str, start: str, seed: int, labels: str, recipe: str, stage: Stage) -> str:
         if name == OWN_BASE:
             return start
         if name in self.study.recipes:
             return self.end(name, seed, labels)
-        return self._of_data(self.chains.named(name, recipe).links[0], None).key
+        return self._of_data(self.chains.named(name, recipe, stage).links[0], None).key
 
     def _kept(self, node: Node, link: ChainLink, recipe: str, apart: bool) -> Node:
         """The node with its title, or the one that is there already."""
