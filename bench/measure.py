@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import torch
 
+from acclimate.modeling.products import times
 from acclimate.training.devices import M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, Devices
 
 OURS = "acclimate"
@@ -161,14 +162,13 @@ def product_rate(kind: Kind, seconds: float = 0.7) -> float:
     size = 8192 if kind == "gpu" else 2048
     device, dtype = ("cuda", torch.bfloat16) if kind == "gpu" else ("cpu", torch.float32)
     left, right = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(2))
-    out = torch.empty(size, size, device=device, dtype=dtype)
-    torch.mm(left, right, out=out)
+    times(left, right)
     rates: list[float] = []
     began = time.perf_counter()
     while time.perf_counter() - began < seconds or len(rates) < 3:
         synchronise()
         start = time.perf_counter()
-        torch.mm(left, right, out=out)
+        times(left, right)
         synchronise()
         rates.append(2 * size**3 / (time.perf_counter() - start))
     return statistics.median(rates)

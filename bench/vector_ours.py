@@ -14,6 +14,7 @@ from acclimate.evaluation.text_vectors import read_texts
 from acclimate.modeling.embedder import Embedder, load_embedder
 from acclimate.modeling.embedding_form import EmbeddingForm
 from acclimate.modeling.folder import ModelFolder
+from acclimate.modeling.products import quicken
 from acclimate.modeling.text_decoder import decoder_for
 from acclimate.objectives.losses.of_vectors import VECTOR_LOSSES
 from acclimate.objectives.related_texts import RelatedTexts
@@ -92,7 +93,9 @@ def denoised(bench: Bench, folder: ModelFolder, texts: Sequence[str], course: Co
     read, seconds = _read(folder, embedder, texts)
     deletion = Deletion.of(folder.tokenizer(), DELETED)
     objective = GivenBack(read.store, read.windows, order(course), deletion, course.seed)
-    module = Denoiser(embedder, decoder_for(embedder.encoder.model, embedder.width, embedder.length, course.seed))
+    decoder = decoder_for(embedder.encoder.model, embedder.width, embedder.length, course.seed)
+    quicken(decoder)
+    module = Denoiser(embedder, decoder)
     return _learned(bench, module, embedder, objective, course, seconds, lambda step: int(objective.count(objective.batch(step))))
 
 

@@ -14,6 +14,7 @@ from acclimate.modeling.fast_paths import FastPaths
 from acclimate.modeling.folder import ModelFolder, save_changed, unlearned
 from acclimate.modeling.heads import load_body
 from acclimate.modeling.longest import sequence_length
+from acclimate.modeling.products import quicken
 from acclimate.modeling.tensors import TensorBatch
 from acclimate.randomness import seed_of
 
@@ -90,7 +91,10 @@ def load_embedder(
             dense.load_state_dict(kept)
         else:
             _draw(dense, seed)
-    return Embedder(encoder, form, dense, sequence_length(form.max_length, folder))
+    embedder = Embedder(encoder, form, dense, sequence_length(form.max_length, folder))
+    if fast.onednn:
+        quicken(embedder)
+    return embedder
 
 
 def dense_of(tensors: Mapping[str, Tensor], folder: Path, shape: tuple[int, int]) -> dict[str, Tensor]:

@@ -23,6 +23,7 @@ from acclimate.modeling.fast_paths import FastPaths
 from acclimate.modeling.layers import layers_of
 from acclimate.modeling.packed import attach, back_end
 from acclimate.modeling.packing import Packing
+from acclimate.modeling.products import quicken
 from acclimate.modeling.tensors import TensorBatch
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class Packed(nn.Module):
         )
         if fast.cheap_dropout:
             cheapen(model)
+        if fast.onednn:
+            quicken(model)
         if self.execution == "packed":
             attach(model)
 

@@ -18,6 +18,8 @@ class FastPaths(Settings):
     """What frozen layers give, and what Doc2Vec trains, is computed once and kept on disk; off: computed wherever it is asked."""
     cheap_dropout: bool = True
     """On a CPU, dropout from random words instead of a draw for each number; off: torch's own dropout."""
+    onednn: bool = True
+    """On CPUs with AVX-512 that are not Intel's, float32 matrix products by oneDNN, which uses it; off: torch's own (by MKL)."""
     read_ahead: bool = True
     """The next batch is assembled while a step runs; off: before each step."""
 

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from acclimate.modeling.products import times
+
 CHUNK = 1 << 24  # logits that are there at once, 64 MB of float32
 
 
@@ -98,7 +100,7 @@ class _OfWords(torch.autograd.Function):
             step = max(1, chunk // len(words))
             for part in (slice(begin, begin + step) for begin in range(0, len(target), step)):
                 rows, column = states[part].to(half), target[part][:, None]
-                logits = (rows @ rounded.T).to(words.dtype).add_(bias)
+                logits = times(rows, rounded.T).to(words.dtype).add_(bias)
                 picked = logits.gather(1, column)
                 highest = logits.amax(1, keepdim=True)
                 right += (picked == highest).sum()
@@ -111,7 +113,7 @@ class _OfWords(torch.autograd.Function):
                     to_bias += logits.sum(0)
                 slope = logits.to(half)
                 if to_states is not None:
-                    to_states[part] = (slope @ rounded).to(states.dtype)
+                    to_states[part] = times(slope, rounded).to(states.dtype)
                 if to_words is not None:
                     to_words += slope.T @ rows
         ctx.gradients = (to_states, to_words, to_bias)

@@ -23,6 +23,7 @@ from acclimate.modeling.execution import checkpoint_activations
 from acclimate.modeling.families import Dimensions, dimensions_of
 from acclimate.modeling.folder import ModelFolder
 from acclimate.modeling.longest import sequence_length
+from acclimate.modeling.products import quicken
 from acclimate.modeling.text_decoder import decoder_for
 from acclimate.objectives.simcse import TwoViews
 from acclimate.objectives.tsdae import Deletion, Denoiser, GivenBack, heldout_texts
@@ -72,6 +73,8 @@ def pretrain_vectors(stage: Pretrain, parent: ModelFolder, context: Context) -> 
     if stage.gradient_checkpointing:
         checkpoint_activations(embedder.encoder.model)
     learned = (_tsdae if stage.objective == "tsdae" else _simcse)(stage, parent, embedder, text, length, context.seed)
+    if context.runtime.fast.onednn:
+        quicken(learned.module)  # the decoder: the encoder is already
     with _VectorTrainer(stage, context, embedder, learned) as trainer:
         heldout = learned.heldout(trainer.micro)
         trainer.notes += [*notes_on(stage, planned, text), *text.notes(), *cut_notes, *heldout.notes()]
