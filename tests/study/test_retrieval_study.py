@@ -8,6 +8,9 @@ import pytest
 from tests.study.conftest import WORDS, sentence, write_jsonl
 
 from acclimate.report.pages.vectors_use import told_of
+from acclimate.study.language.study import load_study
+from acclimate.study.plan.prepared import prepare
+from acclimate.study.plan.smoke import sliver
 from acclimate.study.store.artifacts import Store
 from acclimate.tasks.retrieve import Retrieve
 
@@ -154,3 +157,19 @@ def test_a_stage_that_ranks_nothing_is_refused_and_what_can_is_said(recipe, stud
     assert refused.returncode != 0
     assert "does not learn tasks of the kind retrieve" in refused.stderr
     assert "vectors" in refused.stderr
+
+
+def test_a_sliver_searches_few_documents_and_asks_the_same_of_them(study, tmp_path):
+    file = study("whole: [vectors]")
+    write_jsonl(tmp_path / "more.jsonl", [{"text": f"nobody asks for paper {number}"} for number in range(200)])
+    file.write_text(file.read_text().replace("rows.jsonl }", f"rows.jsonl, documents: {tmp_path}/more.jsonl }}"))
+    whole = prepare(load_study(file), tmp_path, tmp_path / "store").data.task
+    few = sliver(prepare(load_study(file), tmp_path, tmp_path / "store").data).task
+    asked = {query: whole.kind.written(split, row) for split in whole.splits.values() for row, query in enumerate(split.inputs[0])}
+    judged = 0
+    for split in few.splits.values():
+        assert split.collection is few.train.collection
+        for row, query in enumerate(split.inputs[0]):
+            assert few.kind.written(split, row) == asked[query]
+            judged += 1
+    assert judged < len(few.train.collection) == judged + 64 < len(whole.train.collection)

@@ -1,8 +1,9 @@
 """The documents among which queries find theirs: the same for all splits of a task."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 
 import numpy as np
 
@@ -52,6 +53,23 @@ def judged(split: Split) -> tuple[Ragged, Ragged]:
     assert isinstance(gold, Ragged)
     values_M2 = gold.values.reshape(-1, 2)
     return Ragged(values_M2[:, 0], gold.offsets), Ragged(values_M2[:, 1], gold.offsets)
+
+
+def among_fewer(splits: Sequence[Split], more: int) -> list[Split]:
+    """The same queries, among the documents that somebody judged for one of them and `more` others."""
+    collection = splits[0].collection
+    assert collection is not None
+    wanted = {int(document) for split in splits for document in judged(split)[0].values}
+    others = (number for number in range(len(collection)) if number not in wanted)
+    kept = np.array(sorted(wanted.union(islice(others, more))), dtype=np.int64)
+    numbers = kept.tolist()
+    fewer = replace(collection, texts=tuple(collection.texts[n] for n in numbers), ids=tuple(collection.ids[n] for n in numbers))
+    found = []
+    for split in splits:
+        documents, grades = judged(split)
+        gold = np.stack([np.searchsorted(kept, documents.values), grades.values], axis=1)
+        found.append(replace(split, gold=Ragged(gold, documents.offsets), collection=fewer))
+    return found
 
 
 def relevance(split: Split, documents: Ragged) -> Ragged:

@@ -1,6 +1,6 @@
 """The plan: the graph of stages that a study needs, each with the key of what it will compute; what recipes share is there once."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -173,7 +173,7 @@ class _Paths:
         apart = False  # whether this seed's way differs from the others'
         for place, link in enumerate(links):
             stage, its_seed = link.stage, first if place <= shared else seed
-            beside = tuple(self._beside(stage, start, its_seed, labels, recipe))
+            beside = tuple((name, self._beside(name, start, its_seed, labels, recipe, stage)) for name in stage.beside())
             if same := [name for name, key in beside if before is not None and key == before.key]:
                 raise SettingsError(f"recipes.{recipe}: {stage.word()}: nothing stands between {same[0]} and this model: the two are one")
             apart = apart or (place > shared and (stage.draws() or "labels" in stage.reads() or bool(beside)))
@@ -193,17 +193,12 @@ class _Paths:
         assert before is not None, "a chain has a stage at least"
         return before.key
 
-    def _beside(self, stage: Stage, start: str, seed: int, labels: str, recipe: str) -> Iterator[tuple[str, str]]:
-        """The name and the key of each model that a stage needs besides its own."""
-        for name in stage.beside():
-            if name == OWN_BASE:
-                yield name, start
-            elif name not in self.study.recipes:
-                yield name, self._of_data(self.chains.named(name, recipe, stage).links[0], None).key
-            elif stage.beside_every_seed():
-                yield from ((f"{name}, seed {each}", self.end(name, each, labels)) for each in self.study.seed_list)
-            else:
-                yield name, self.end(name, seed, labels)
+    def _beside(self, name: str, start: str, seed: int, labels: str, recipe: str, stage: Stage) -> str:
+        if name == OWN_BASE:
+            return start
+        if name in self.study.recipes:
+            return self.end(name, seed, labels)
+        return self._of_data(self.chains.named(name, recipe, stage).links[0], None).key
 
     def _kept(self, node: Node, link: ChainLink, recipe: str, apart: bool) -> Node:
         """The node with its title, or the one that is there already."""

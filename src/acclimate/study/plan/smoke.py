@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from acclimate.study.language.study import Study
+from acclimate.tasks.collection import among_fewer
 from acclimate.tasks.opened import Data
 from acclimate.tasks.split import Split
 from acclimate.tasks.task import Task
@@ -36,7 +37,10 @@ def sliver(data: Data) -> Data:
 def _sliver(task: Task) -> Task:
     wanted = min(TEXTS, len(task.train))
     train = task.budget(max(wanted, len(task.names)), seed=0).train if wanted < len(task.train) else task.train
-    return replace(task, train=train, dev=_some(task, task.dev), test=_some(task, task.test), text=train.documents_fingerprint)
+    dev, test = _some(task, task.dev), _some(task, task.test)
+    if train.collection is not None:  # all of it would be read by every recipe
+        train, dev, test = among_fewer((train, dev, test), TEXTS)
+    return replace(task, train=train, dev=dev, test=test, text=train.documents_fingerprint)
 
 
 def _some(task: Task, split: Split) -> Split:
