@@ -31,8 +31,8 @@ def test_no_article_stands_in_two_parts(demo):
     assert {split: len(parts[split]) for split in SIZES} == SIZES
     everything = [text for found in parts.values() for text in found]
     assert len(everything) == len(set(everything)) > 2000
-    assert load_study(folder / "study.yaml").base == "acclimate-mini"
-    assert f"{len(parts['unlabelled']):,} unlabelled articles" in (folder / "study.yaml").read_text()
+    assert load_study(folder / "study.yaml").base == "minilm"
+    assert f"{len(parts['unlabelled']):,} more articles" in (folder / "study.yaml").read_text()
 
 
 def test_it_starts_from_the_base_one_names(demo, tiny_world):
@@ -41,8 +41,8 @@ def test_it_starts_from_the_base_one_names(demo, tiny_world):
 
 def test_a_demo_with_another_base_is_not_mistaken_for_this_one(demo, tiny_world):
     file = demo()
-    assert demo() == demo("acclimate-mini") == file
-    with pytest.raises(SettingsError, match="is a demo that starts from acclimate-mini; choose another --out"):
+    assert demo() == demo("minilm") == file
+    with pytest.raises(SettingsError, match="is a demo that starts from minilm; choose another --out"):
         demo(str(tiny_world / "model"))
 
 
@@ -58,26 +58,20 @@ def test_a_real_study_of_real_articles_from_a_real_model(demo, monkeypatch):
     articles = demo_module._articles()[::4]
     monkeypatch.setattr(demo_module, "_articles", lambda: articles)
     file = demo("acclimate-tiny")
-    # The smaller the model, the larger the rate and the more steps: for one recipe, as they take most of the time here.
     text = file.read_text()
+    # The smaller the model, the larger the rate; only what learns vectors takes all of its steps.
     for before, after in {
-        "seeds: 3": "seeds: 1",
-        "lr: 0.0005": "lr: 0.002",
-        "min_steps: 60, epochs: 4": "min_steps: 10, epochs: 1",
+        "seeds: 5": "seeds: 1",
+        "lr: 0.0002": "lr: 0.002",
+        "min_steps: 60, epochs: 12": "min_steps: 10, epochs: 1",
         "base: tfidf": "base: { tfidf: { strengths: [1], ngrams: 1 } }",
     }.items():
         assert before in text
         text = text.replace(before, after)
-    others, _, tapt = text.partition("TAPT:")
-    file.write_text(f"{others}TAPT:{tapt.replace('min_steps: 10', 'min_steps: 120', 1)}")
+    file.write_text(text)
     result = CliRunner().invoke(app, ["study", str(file), "--engine", "inline"])
     assert result.exit_code == 0, result.output
-    results = file.parent / "results/study"
-    rows = pq.read_table(results / "results.parquet").to_pylist()
+    rows = pq.read_table(file.parent / "results/study/results.parquet").to_pylist()
     scores = {row["recipe"]: row["test_accuracy"] for row in rows}
-    assert scores.keys() == {"fine-tune", "tfidf", "head only", "TAPT", "DAPT + TAPT"}
-    assert scores["TAPT"] > 0.5  # five sections: chance is a fifth
-    stages = json.loads((results / "study.json").read_text())["stages"]
-    losses = [stage["metrics"] for stage in stages if stage["role"] == "pretrains"]
-    assert len(losses) == 3
-    assert all(each["heldout_loss_after"] < each["heldout_loss_before"] < 6 for each in losses)  # a true MLM: a fresh head stands near 9.7
+    assert scores.keys() == {"head only", "tfidf", "static", "fine-tune", "contrastive"}
+    assert scores["tfidf"] > 0.5 and scores["contrastive"] > max(0.3, scores["head only"])  # five sections: chance is a fifth

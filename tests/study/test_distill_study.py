@@ -11,7 +11,7 @@ from transformers import AutoModelForSequenceClassification
 
 from acclimate.errors import AcclimateError
 from acclimate.modeling.folder import ModelFolder
-from acclimate.stages import distilling, teacher
+from acclimate.stages import teacher
 from acclimate.stages.distill import Distill
 from acclimate.stages.transfer_text import TransferText
 from acclimate.study.language.study import Study, parse_study, resolved
@@ -197,36 +197,3 @@ def test_a_folder_teaches_by_the_names_of_its_labels_and_another_seed_asks_it_no
     np.testing.assert_allclose(given[0][0], [by_name[name] for name in sorted(WORDS)], atol=1e-5)
     assert measured(prepared, nodes["student"][-1])["metrics"]["transfer_items"] == 300
     assert resolved(parse_study(resolved(made))) == resolved(made)
-
-
-def test_several_teachers_say_the_mean_of_their_probabilities(tiny_world, tmp_path, monkeypatch):
-    given, says = [], teacher.Teacher.says
-    monkeypatch.setattr(teacher.Teacher, "says", lambda self, items, count: given.append(found := says(self, items, count)) or found)
-    learned, plain = [], distilling.together
-    monkeypatch.setattr(distilling, "together", lambda said, link: learned.append(found := plain(said, link)) or found)
-    recipes = {
-        "teacher": TEACHER,
-        "again": {"draw": 1, "stages": TEACHER},
-        "of two": {"base": "random", "stages": student(teacher=["teacher", "again"], corpus="task")["stages"]},
-        "of seeds": {"base": "random", "stages": student(teacher={"ensemble": "teacher"}, corpus="task")["stages"]},
-    }
-    made = study(tiny_world, recipes, seeds=2)
-    assert resolved(parse_study(resolved(made))) == resolved(made)
-    prepared = prepare(made, tmp_path, tmp_path / "store")
-    ends = {(run.recipe, run.seed): prepared.plan.nodes[run.end] for run in prepared.plan.runs}
-    assert [dict(ends["of two", seed].beside) for seed in (0, 1)] == [
-        {name: ends[name, seed].key for name in ("teacher", "again")} for seed in (0, 1)
-    ]
-    every = {f"teacher, seed {seed}": ends["teacher", seed].key for seed in (0, 1)}
-    assert dict(ends["of seeds", 0].beside) == dict(ends["of seeds", 1].beside) == every
-    assert any("have seen more of them than a student" in note for note in prepared.readings.notes(prepared.plan))
-    done(prepared, tmp_path)
-    for number in range(4):
-        one, other = (torch.tensor(each).softmax(-1) for each in given[2 * number : 2 * number + 2])
-        np.testing.assert_allclose(torch.tensor(learned[number]).softmax(-1), (one + other) / 2, atol=1e-6)
-    for settings, said in (
-        ({"teacher": {"ensemble": "nobody"}}, "'nobody' is not a recipe"),
-        ({"teacher": ["teacher", "again"], "hidden": "layers"}, "several teachers"),
-    ):
-        with pytest.raises(AcclimateError, match=said):
-            prepare(study(tiny_world, recipes | {"student": student(**settings)}), tmp_path, tmp_path / "store")

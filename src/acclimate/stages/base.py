@@ -205,10 +205,6 @@ class Stage(Searchable):
         """
         return ()
 
-    def beside_every_seed(self) -> bool:
-        """Whether it needs those recipes with every seed of the study, not its own alone; each is then called `NAME, seed N`."""
-        return False
-
     def made_from(self) -> str | None:
         """Of a plain baseline, the model that it is made from, by its name, or `base` for the study's; None: it starts from nothing."""
         return None

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 from pydantic import Field
@@ -12,7 +12,7 @@ from acclimate.data.mixture import Mixture, in_words, reads_of, shares
 from acclimate.data.sample import Measured
 from acclimate.errors import SettingsError
 from acclimate.modeling.longest import LONGEST_DEFAULT
-from acclimate.settings import MOST_EPOCHS, Settings
+from acclimate.settings import MOST_EPOCHS
 from acclimate.stages.base import USUAL_SCORE, Context, Outcome, Role, Serves, Stage
 from acclimate.stages.inside import bytes_inside, check_inside
 from acclimate.stages.long_texts import lengths, told_of_cut
@@ -26,22 +26,8 @@ if TYPE_CHECKING:
     from acclimate.modeling.folder import ModelFolder
 
 TEMPERATURE, ALPHA = 2.0, 0.9
-SEEDS = (
-    "teacher: each seed has labels of its own where `labels` is a budget, so that all seeds of a recipe have seen more of them than a "
-    "student; recipes that differ in `draw` alone, `teacher: [a, b]`, have seen the same"
-)
 TASK, SLIVER = "task", 64  # texts of each corpus
 MEND = "the same name in the data; or let a recipe of this study learn the task, and name that"
-
-
-Named = Annotated[str, Field(min_length=1)]
-
-
-class Ensemble(Settings):
-    """Several teachers that are one recipe."""
-
-    ensemble: Named
-    """The recipe, every seed of which teaches."""
 
 
 class Distill(EncoderPace, Stage):
@@ -54,10 +40,9 @@ class Distill(EncoderPace, Stage):
     beside_models: ClassVar[Literal["none", "bare", "trained"]] = "trained"
     silent: ClassVar[Mapping[str, Any]] = {"hidden": "none", "hidden_weight": 1.0, "relation_heads": None}
     stage: Literal["distill"] = "distill"
-    teacher: Named | Annotated[tuple[Named, ...], Field(min_length=1)] | Ensemble
+    teacher: str = Field(min_length=1)
     """Whose answers are learned: another recipe, as it is at its end with the same seed and label budget, or a model with a trained
-    classifier (a folder, a hub id). It answers the study's task, and may have another architecture and another tokenizer. Of several,
-    `[a, b]`, or all seeds of a recipe, `{ensemble: a}`, the mean of their probabilities is learned."""
+    classifier (a folder, a hub id). It answers the study's task, and may have another architecture and another tokenizer."""
     corpus: Mixture = TASK
     """The text: `task` (the whole training split, whatever the label budget, and the task's unlabelled files), or any corpus of `data`, or
     several with how often each is read in an epoch, `{task: 1, transfer: 0.25}`. Where items have two texts, `task` alone."""
@@ -96,23 +81,13 @@ class Distill(EncoderPace, Stage):
     """The dev score that decides which weights are kept; the task's own first one (macro F1) when not given."""
 
     def title(self) -> str:
-        return f"{self.word()} {self.called} on {in_words(self.corpus)}"
+        return f"{self.word()} {self.teacher} on {in_words(self.corpus)}"
 
     def reads(self) -> tuple[str, ...]:
         return (*reads_of(self.corpus), "labels")
 
     def beside(self) -> tuple[str, ...]:
-        if isinstance(self.teacher, Ensemble):
-            return (self.teacher.ensemble,)
-        return (self.teacher,) if isinstance(self.teacher, str) else tuple(dict.fromkeys(self.teacher))
-
-    def beside_every_seed(self) -> bool:
-        return isinstance(self.teacher, Ensemble)
-
-    @property
-    def called(self) -> str:
-        """Its teacher, or teachers, by name."""
-        return f"all seeds of {self.teacher.ensemble}" if isinstance(self.teacher, Ensemble) else ", ".join(self.beside())
+        return (self.teacher,)
 
     def keyed(self) -> dict[str, Any]:
         # What the teacher is called decides nothing: its key is part of this one's.
@@ -135,9 +110,8 @@ class Distill(EncoderPace, Stage):
         given.check_training(self.max_length, self.gradient_checkpointing)
         if task is None:
             return given
-        for name in self.beside():
-            self._check_teacher(name, given.beside[name], task)
-        check_inside(self, given, self.form(task.kind))
+        self._check_teacher(given.beside[self.teacher], task)
+        check_inside(self, given, given.beside[self.teacher], self.form(task.kind))
         others = [name for name in shares(self.corpus) if name != TASK]
         if task.kind.texts() > 1 and others:
             raise SettingsError(
@@ -151,8 +125,8 @@ class Distill(EncoderPace, Stage):
             raise SettingsError(f"alpha: no text of {in_words(self.corpus)} has a label; leave it out, or read `task`, too")
         return replace(given, classifier=Classifier(head.names, task.kind.texts(), given.length(self.max_length), head.form, head.link))
 
-    def _check_teacher(self, name: str, teacher: Sizes, task: Task) -> None:
-        named, form = f"teacher: {name}", self.form(task.kind)
+    def _check_teacher(self, teacher: Sizes, task: Task) -> None:
+        named, form = f"teacher: {self.teacher}", self.form(task.kind)
         if teacher.classifier is None:
             raise SettingsError(
                 f"{named} has no trained classifier of its own; name a recipe that ends with finetune (not by label words, nor on "
@@ -184,9 +158,7 @@ class Distill(EncoderPace, Stage):
         return self.alpha or ALPHA
 
     def notes(self, given: Sizes, reads: Callable[[], Reads]) -> tuple[str, ...]:
-        return (*self._cut(given, reads()), *((SEEDS,) if self.beside_every_seed() else ()))
-
-    def _cut(self, given: Sizes, read: Reads) -> tuple[str, ...]:
+        read = reads()
         assert read.task is not None
         if self.form(read.task.kind) == "tokens":  # texts are read whole, in windows
             return ()
@@ -215,11 +187,11 @@ class Distill(EncoderPace, Stage):
             given.bytes,
             tokens=round(trained),
             operations=given.body * (6 * trained + 2 * answered)
-            + 2 * sum(given.beside[name].body for name in self.beside()) * asked * (1 if self.hidden == "none" else 2),
+            + 2 * given.beside[self.teacher].body * asked * (1 if self.hidden == "none" else 2),
             cache_bytes=round(
                 BYTES * outputs * sum(each.answers for each in text.values()) + bytes_inside(self, given, asked_items, asked)
             ),
-            cache_key=("teacher", self.called, self.hidden, reads.fingerprints),
+            cache_key=("teacher", self.teacher, self.hidden, reads.fingerprints),
         )
 
     def run(self, parent: "ModelFolder | None", context: Context) -> Outcome:

@@ -16,7 +16,7 @@ from acclimate.stages.base import Context, Outcome
 from acclimate.stages.exam import Exam
 from acclimate.stages.long_texts import LongTexts
 from acclimate.stages.pace import Course
-from acclimate.stages.teacher import Teacher, in_a_row, together
+from acclimate.stages.teacher import Teacher, in_a_row
 from acclimate.stages.teacher_inside import inside_of
 from acclimate.stages.trainer import EncoderTrainer
 from acclimate.stages.transfer_text import TransferText
@@ -28,14 +28,11 @@ if TYPE_CHECKING:
 
 def distilled(stage: "Distill", parent: "ModelFolder", context: Context) -> Outcome:
     """The student's classifier, or tagger, trained by its teacher, in `context.output`."""
-    task = context.task()
+    task, folder = context.task(), context.beside[stage.teacher]
     head = task.kind.head(task.names, stage.form(task.kind))
     text = TransferText.of(stage.corpus, stage.texts, head.form, context)
-    # Of all seeds of a recipe each has a name of its own, and nothing else stands beside.
-    folders = [context.beside[name] for name in (context.beside if stage.beside_every_seed() else stage.beside())]
-    teachers = [Teacher(folder, head, stage.rows(task, folder.labels), context) for folder in folders]
-    parts = list(zip(text.parts, text.counts, strict=True))
-    said = together([in_a_row([teacher.says(part, count) for part, count in parts]) for teacher in teachers], head.link)
+    teacher = Teacher(folder, head, stage.rows(task, folder.labels), context)
+    said = in_a_row([teacher.says(part, count) for part, count in zip(text.parts, text.counts, strict=True)])
     gold, known = text.gold(context.data, task)
     if head.form == "tokens":
         model = load_tagger(parent, head.names, HeadSettings(), context.seed, stage.dropout)
@@ -56,7 +53,7 @@ def distilled(stage: "Distill", parent: "ModelFolder", context: Context) -> Outc
         soft, hard = SoftLabels(head.link, stage.softened), chosen_loss(stage.losses(), None, "none", head, task.train)
         inside = None
         if stage.hidden != "none":
-            kept, inside = inside_of(stage, trainer.packed, parent, teachers[0], transfer, text.whole.fingerprint)
+            kept, inside = inside_of(stage, trainer.packed, parent, teacher, transfer, text.whole.fingerprint)
             transfer = replace(transfer, hidden=kept)
         objective = Distilled(transfer, rows, order, said, soft, gold, known, hard, stage.weight, inside, stage.hidden_weight)
         exam = Exam(task, head, texts, trainer, select_by=stage.select_by)

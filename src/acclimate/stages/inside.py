@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 HALF = 2  # bytes of a number that is kept for every token
 
 
-def check_inside(stage: "Distill", given: Sizes, form: Form) -> None:
+def check_inside(stage: "Distill", given: Sizes, teacher: Sizes, form: Form) -> None:
     """Refuse a teacher whose inside this student cannot be compared with.
 
     Raises:
@@ -24,19 +24,16 @@ def check_inside(stage: "Distill", given: Sizes, form: Form) -> None:
         raise SettingsError("relation_heads: goes with `hidden: relations`; leave it out")
     if stage.hidden == "none":
         return
-    if not isinstance(stage.teacher, str):
-        raise SettingsError(f"{what}: the inside of several teachers is none that a student could be like; name one, or leave `hidden` out")
-    teacher = given.beside[stage.teacher]
     words = (given.vocabulary, teacher.vocabulary)
     if given.entries != teacher.entries or (None not in words and words[0] != words[1]):
         raise SettingsError(
-            f"{what} compares token by token, and {stage.called} has another vocabulary than the student; leave `hidden` out: what a "
+            f"{what} compares token by token, and {stage.teacher} has another vocabulary than the student; leave `hidden` out: what a "
             "teacher says of whole texts, or of words, is learned with any vocabulary"
         )
     if stage.gradient_checkpointing:
         raise SettingsError(f"{what}: states that are compared are kept, so `gradient_checkpointing` would save nothing; leave one out")
     if given.length(stage.max_length) > longest(teacher.config):
-        raise SettingsError(f"{what}: {stage.called} has {longest(teacher.config)} positions; say `max_length: {longest(teacher.config)}`")
+        raise SettingsError(f"{what}: {stage.teacher} has {longest(teacher.config)} positions; say `max_length: {longest(teacher.config)}`")
     if stage.hidden == "layers":
         _check_layers(stage, given, teacher, form)
     elif unpacked := next((each.family for each in (given, teacher) if each.family.unpacked), None):
@@ -51,7 +48,7 @@ def _check_layers(stage: "Distill", given: Sizes, teacher: Sizes, form: Form) ->
         raise SettingsError(f"{what} compares the first token of a text, which says nothing of single words; take `relations`")
     if given.hidden != teacher.hidden:
         raise SettingsError(
-            f"{what}: states of the student are {given.hidden} wide, and those of {stage.called} {teacher.hidden}; `relations` compares "
+            f"{what}: states of the student are {given.hidden} wide, and those of {stage.teacher} {teacher.hidden}; `relations` compares "
             "models of any width"
         )
     if given.family.shares_layers or teacher.family.shares_layers:
@@ -82,7 +79,7 @@ def relation_heads(stage: "Distill", student: int, teacher: int, heads: int) -> 
 
 def bytes_inside(stage: "Distill", given: Sizes, items: float, tokens: float) -> float:
     """That are kept of a teacher's inside."""
-    width = max(given.beside[name].hidden for name in stage.beside())
+    width = given.beside[stage.teacher].hidden
     if stage.hidden == "layers":
         return items * BYTES * width * (given.layers - 1)
     return tokens * HALF * 3 * width if stage.hidden == "relations" else 0.0

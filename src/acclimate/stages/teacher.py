@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from acclimate.data.hidden_outputs import Outputs
@@ -25,7 +24,7 @@ from acclimate.modeling.heads import load_trained_classifier, load_trained_tagge
 from acclimate.modeling.longest import sequence_length
 from acclimate.stages.base import Context
 from acclimate.stages.transfer_text import Items
-from acclimate.tasks.kind import Head, Link
+from acclimate.tasks.kind import Head
 from acclimate.training.memory import free_bytes, micro_tokens
 from acclimate.versions import version
 
@@ -119,7 +118,7 @@ class Teacher:
         yield np.arange(count), found
 
 
-def logits(outputs_NL: NDArray[np.float64], link: Link) -> NDArray[np.float64]:
+def logits(outputs_NL: NDArray[np.float64], link: str) -> NDArray[np.float64]:
     """[N, L] whose probabilities these are, by the `link` of a head."""
     if link == "none":
         return outputs_NL
@@ -130,13 +129,3 @@ def logits(outputs_NL: NDArray[np.float64], link: Link) -> NDArray[np.float64]:
 def in_a_row(parts: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     """What was said of several corpora, one after the other; of one as it lies on the disk."""
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-
-def together(said: Sequence[NDArray[np.float32]], link: Link) -> NDArray[np.float32]:
-    """[N, L] what several teachers say, each by its logits: those of the mean of their probabilities; of one as it lies on the disk."""
-    if len(said) == 1:
-        return said[0]
-    total = np.zeros(said[0].shape)
-    for each in said:
-        total += LINKS[link](torch.from_numpy(np.array(each, dtype=np.float64))).numpy()
-    return logits(total / len(said), link).astype(np.float32)

@@ -41,7 +41,7 @@ def inside_of(
         Interrupted: a stop was asked for; the pass begins anew.
     """
     if folder.tokenizer().get_vocab(with_added_tokens=True) != teacher.folder.tokenizer().get_vocab(with_added_tokens=True):
-        raise SettingsError(f"hidden: {stage.called} has another vocabulary than the student; leave `hidden` out")
+        raise SettingsError(f"hidden: {stage.teacher} has another vocabulary than the student; leave `hidden` out")
     own, theirs = (dimensions_of(config) for config in (folder.config, teacher.folder.config))
     pairs = paired(own.layers, theirs.layers)
     inside: Inside

@@ -232,7 +232,7 @@ def _beside(study: "Study", name: str) -> Iterator[Mistake]:
                     path,
                     f"{other} is a plain baseline, and what is needed here is a transformer; name a recipe of one",
                 )
-            elif other not in study.recipes and (stage.beside_models == "none" or stage.beside_every_seed()):
+            elif other not in study.recipes and stage.beside_models == "none":
                 yield Mistake(path, f"{other!r} is not a recipe{did_you_mean(other, recipes)}; recipes are {', '.join(recipes)}")
             elif way := _way(study, other, name):
                 yield Mistake(path, f"goes in a circle: {name} needs {' needs '.join(way)}")

@@ -58,10 +58,8 @@ def relocated(resolved: dict[str, Any], root: Path, to: Path) -> dict[str, Any]:
         return base
 
     def teacher(said: Any) -> Any:
-        if isinstance(said, dict):  # of a recipe alone there are several seeds
-            return {**said, "model": teacher(said["model"])} if "model" in said else said
-        if isinstance(said, list):
-            return [teacher(each) for each in said]
+        if isinstance(said, dict):
+            return {**said, "model": teacher(said["model"])}
         return said if said in resolved["recipes"] else moved(said)
 
     def stages(written: list[Any]) -> list[Any]:

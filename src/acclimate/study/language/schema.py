@@ -189,7 +189,7 @@ def _blocks(annotation: Any, seen: set[type[Settings]]) -> list[tuple[str, str, 
 _TITLES = {
     "DataSettings": "`data`", "Classify": "`data.task`", "CorpusSettings": "A corpus", "SelectedCorpus": "`{select}`",
     "Selection": "`select`", "HeadSettings": "`finetune.head`",
-    "MlmHead": "`finetune.head.mlm`", "WordTeacher": "`pretrain.teacher`", "Ensemble": "`distill.teacher`",
+    "MlmHead": "`finetune.head.mlm`", "WordTeacher": "`pretrain.teacher`",
     "TextGroups": "`group: {text_without}`", "LayersOf": "`base: {layers_of, keep}`", "EndOf": "`base: {end_of}`",
     "New": "`base: {random: {...}}`", "Values": "`{of: [values]}`",
     "Shape": "The sizes of a new model",
