@@ -74,4 +74,5 @@ def test_a_real_study_of_real_articles_from_a_real_model(demo, monkeypatch):
     rows = pq.read_table(file.parent / "results/study/results.parquet").to_pylist()
     scores = {row["recipe"]: row["test_accuracy"] for row in rows}
     assert scores.keys() == {"head only", "tfidf", "static", "fine-tune", "contrastive"}
-    assert scores["tfidf"] > 0.5 and scores["contrastive"] > max(0.3, scores["head only"])  # five sections: chance is a fifth
+    assert scores["tfidf"] > 0.5  # five sections: chance is a fifth
+    assert scores["contrastive"] > max(0.3, scores["head only"])

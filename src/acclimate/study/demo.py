@@ -22,8 +22,8 @@ BASE = "minilm"
 def write_demo(folder: Path, base: str | None = None) -> Path:
     """Write the demo's data and study file into `folder` unless they are there; returns the study file.
 
-    BBC News (Greene & Cunningham 2006): 2,225 articles in 5 sections; a part of them with labels is the task, the rest lies beside it without
-    labels. `base` is what studies say: a short name, a folder (relative to the working directory) or a hub id; default `minilm`.
+    BBC News (Greene & Cunningham 2006): 2,225 articles in 5 sections; a part of them with labels is the task, the rest lies beside it,
+    without labels. `base` is what studies say: a short name, a folder (relative to the working directory) or a hub id; default `minilm`.
 
     Raises:
         MissingExtraError: the package with the articles, or the one with the base, is not installed.
@@ -60,7 +60,7 @@ def write_demo(folder: Path, base: str | None = None) -> Path:
 _HEADER = """\
 # BBC News, five sections, 8 labels of each: is a head on a frozen sentence encoder enough, or what is better?
 # The budgets are tiny so that two CPU cores answer within minutes; what this study says holds for these budgets and no others.
-# data/unlabelled.jsonl holds {unlabelled:,} more articles, to pretrain on: say `domain: data/unlabelled.jsonl` under `data:`, and add the recipe
+# data/unlabelled.jsonl holds {unlabelled:,} more articles: say `domain: data/unlabelled.jsonl` under `data:` and add a recipe such as
 #   domain first: [pretrain: {{ corpus: domain, tokens: 100_000 }}, finetune]
 """
 
