@@ -67,8 +67,8 @@ def test_single_texts_and_pairs_are_not_taken_for_each_other():
 def test_every_strength_is_fitted_as_if_alone_and_terms_are_counted_once(columns, monkeypatch):
     asked = (np.array([0, 1, 0]), ("no", "yes"))
     alone = {strength: fit(columns, *asked, strength, Terms(2, 100), False) for strength in (0.1, 1.0, 10.0)}
-    made, vectorizer = [], tfidf_model._vectorizer
-    monkeypatch.setattr(tfidf_model, "_vectorizer", lambda *how, **more: made.append(how) or vectorizer(*how, **more))
+    made, vectorizer = [], tfidf_model.vectorizer_of
+    monkeypatch.setattr(tfidf_model, "vectorizer_of", lambda *how, **more: made.append(how) or vectorizer(*how, **more))
     together = dict(fit_each(columns, *asked, tuple(alone), Terms(2, 100), False))
     assert len(made) == 1
     assert together.keys() == alone.keys()
