@@ -136,8 +136,10 @@ def losses_of(out):
 
 def test_a_loss_from_outside_whose_items_see_each_other_trains_alike_in_passes_of_any_size(write_study, tmp_path):
     stages = (*(stage for stage in STAGES if stage is not Finetune), FinetuneByContrast)
+    # oneDNN's products of a row differ in the last bit by the number of rows, which Adam would magnify further.
     text = (
-        "{head}\nseeds: 1\nrecipes:\n  contrast: [finetune: {{ lr: 1e-2, epochs: 3, min_steps: 0, dropout: 0.0 }}]\n"
+        "{head}\nseeds: 1\nfast_paths: {{ onednn: false }}\nrecipes:\n"
+        "  contrast: [finetune: {{ lr: 1e-2, epochs: 3, min_steps: 0, dropout: 0.0 }}]\n"
         "  top: [finetune: {{ train: 1, lr: 1e-2, epochs: 1, min_steps: 0, dropout: 0.0 }}]\n"
     )
     found = []
