@@ -2,8 +2,8 @@
 
 python docs/results/make_acl_titles.py FOLDER/cs_acl_anthology_abstracts.txt.zst docs/results/acl-titles
 
-A line of the file is a title and its abstract. 8,000 papers, drawn by their text, are the collection, without their titles; the titles of
-3,000 of them are the queries of train, of 500 those of dev, and of 1,500 those of test. With every query of train stand four abstracts of
+A line of the file is a title and its abstract. 4,000 papers, drawn by their text, are the collection, without their titles; the titles of
+1,000 of them are the queries of train, of 300 those of dev, and of 1,000 those of test. With every query of train stand four abstracts of
 other papers that BM25 finds best for it. All other papers are domain.txt, text to pretrain on, in which nothing of the collection stands.
 The texts are not part of this repository.
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 import bm25s
 import zstandard
 
-TRAIN, DEV, TEST, COLLECTION, HARD = 3000, 500, 1500, 8000, 4
+TRAIN, DEV, TEST, COLLECTION, HARD = 1000, 300, 1000, 4000, 4
 SHORTEST = 200  # characters of an abstract; a few lines are titles alone, or cut
 
 
