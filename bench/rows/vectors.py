@@ -52,7 +52,7 @@ class Work:
 
 
 RANKED = (Work("ranked", 32, 12, 2, None), Work("ranked", 64, 10, 2, None), Work("ranked", 64, 8, 2, 0.0))
-CACHED = (Work("cached", 1024, 2, 1, 0.0, micro=512),)
+CACHED = (Work("cached", 1024, 2, 1, 0.0, micro=1024),)
 DENOISED = (Work("denoised", 32, 8, 2, None, (PEER, ONE_LAYER)),)
 
 
