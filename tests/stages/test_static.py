@@ -2,6 +2,8 @@
 
 import json
 import random
+import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from tests.study.conftest import WORDS, sentence, tiny_model
 from acclimate.errors import SettingsError
 from acclimate.evaluation.predictor import load_predictor
 from acclimate.modeling.baselines.static_model import read_static
+from acclimate.modeling.fast_paths import FastPaths
 from acclimate.modeling.source import resolve_base
 from acclimate.stages import BASES
 from acclimate.stages.base import OWN_BASE, Context, Runtime
@@ -75,6 +78,34 @@ def test_entries_have_what_the_encoder_gives_for_each_alone(classes, encoder, tm
     distances = [np.linalg.norm(each[:, None] - each[None], axis=2) for each in (rows[place], given)]
     np.testing.assert_allclose(*distances, atol=1e-4)
     assert not rows[vocabulary["[PAD]"]].any()
+
+
+def test_a_vocabulary_is_distilled_once_for_all_runs_with_what_it_took(classes, encoder, tmp_path, monkeypatch):
+    distilled, distil = [], Static._distilled
+
+    def slowly(*given):
+        distilled.append(given)
+        time.sleep(0.2)
+        return distil(*given)
+
+    monkeypatch.setattr(Static, "_distilled", slowly)
+
+    def run(name, stage, **fast):
+        here = context(classes, tmp_path / name)
+        runtime = replace(here.runtime, fast=FastPaths(**fast))
+        outcome = stage.run(encoder, replace(here, cache=tmp_path / "cache", runtime=runtime))
+        return read_static(here.output / "model").rows, outcome.cost.seconds
+
+    first, _ = run("first", Static())
+    second, costs = run("second", Static())
+    assert len(distilled) == 1
+    assert costs >= 0.2  # a run costs what it needs, whoever came first
+    np.testing.assert_array_equal(first, second)
+    run("other settings", Static(zipf=False))
+    assert len(distilled) == 2
+    anew, _ = run("not kept", Static(), frozen_cache=False)
+    assert len(distilled) == 3
+    np.testing.assert_array_equal(anew, first)
 
 
 def test_a_file_of_vectors_answers_classes_and_pairs_without_an_encoder(classes, tmp_path):

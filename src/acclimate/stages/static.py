@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from acclimate.modeling.folder import ModelFolder
 
 TOKENS_OF_ENTRY = 3  # with the special ones around it
-OPERATIONS_A_SECOND = 5e9
+OPERATIONS_A_SECOND = 5e10
 DIMENSIONS = 256
 
 
@@ -82,18 +82,21 @@ class Static(AnswersByVectors):
 
     def run(self, parent: "ModelFolder | None", context: Context) -> Outcome:
         from acclimate.modeling.baselines.static_model import from_file, write_static
+        from acclimate.stages.kept_static import distilled_once
         from acclimate.stages.plain_vectors import Vectored, vectors_outcome
 
         def make() -> Vectored:
-            repeated = 0
+            repeated, before, dimensions = 0, 0.0, self.dimensions or DIMENSIONS
             if parent is not None:
-                texts = self._distilled(parent, context)
+                texts, before = distilled_once(context, parent, dimensions, self.zipf, lambda: self._distilled(parent, context))
             else:
                 assert self.vectors is not None
-                texts, repeated = from_file(Path(self.vectors), self.dimensions or DIMENSIONS, self.zipf)
+                texts, repeated = from_file(Path(self.vectors), dimensions, self.zipf)
             told = (f"{repeated:,} lines of {Path(self.vectors or '').name} repeat a word; the first one counts",) if repeated else ()
             metrics = {"entries": len(texts.rows), "dimensions": texts.rows.shape[1]}
-            return Vectored(texts.vectors, lambda folder: write_static(folder, texts), texts.rows.size, metrics, told)
+            return Vectored(
+                texts.vectors, lambda folder: write_static(folder, texts), texts.rows.size, metrics, told, seconds_before=before
+            )  # fmt: skip
 
         return vectors_outcome(context, self, make)
 
