@@ -2,12 +2,15 @@
 
 import json
 import shutil
+from dataclasses import asdict, replace
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 from acclimate.evaluation.predictor import load_predictor
+from acclimate.report.results.contributions import Compared
+from acclimate.report.results.finished import Results
 from acclimate.study.language.study import load_study
 from acclimate.study.plan.prepared import prepare
 from acclimate.study.plan.smoke import sliver
@@ -89,6 +92,17 @@ def test_verdicts_compare_every_recipe_with_the_reference_at_every_budget(out):
         assert each["verdict"] in ("better", "worse", "cannot tell")
         assert each["low"] <= each["difference"] <= each["high"]
         assert each["p_holm"] >= each["p"]
+
+
+def test_what_items_contribute_gives_the_scores_and_the_verdicts_again(out):
+    rows = pq.read_table(out / "contributions.parquet").to_pandas()
+    for row in rows_of(out):
+        own = rows[(rows.recipe == row["recipe"]) & (rows.seed == row["seed"]) & (rows.labels == row["labels"])]
+        assert own.contribution.mean() == pytest.approx(row["test_macro_f1"])
+        assert sorted(own["index"]) == list(range(60))
+    results = Results.load(out)
+    again = Compared(replace(results, reference="somebody else"), "all").verdict("tfidf", "fine-tune")
+    assert asdict(again) == pytest.approx(asdict(results.verdict_of("tfidf", "all")))
 
 
 def test_shared_stages_exist_once_and_run_for_the_seeds_they_should(out):

@@ -141,3 +141,30 @@ def report(
     for folder in folders:
         show.results(Results.load(folder))
     show.say(f"Report: {page}")
+
+
+def verdict(
+    study: Annotated[Path, typer.Argument(help="A study's output folder, or its study file.", show_default=False)],
+    recipe: Annotated[str | None, typer.Option("--recipe", help="Which recipe. Default: the one that dev chose.")] = None,
+    at_least: Annotated[
+        float | None,
+        typer.Option("--at-least", help="What the lower end of its score's 95 % interval must reach (at most, where lower is better)."),
+    ] = None,
+    better_than: Annotated[
+        str | None, typer.Option("--better-than", help="A recipe than which it must be better. Default, without --at-least: the reference.")
+    ] = None,
+    labels: Annotated[
+        list[str] | None,
+        typer.Option("--labels", help="Label budget, as the study names it; may be repeated, or `every`. Default: the largest."),
+    ] = None,
+) -> None:
+    """Say in one line whether a finished study showed that a recipe is good enough; exit code 0 if so, 1 if not: a gate for pipelines."""
+    from acclimate.report.gate import Asked, gate
+    from acclimate.report.results.finished import Results
+    from acclimate.study.language.study import load_study
+
+    folder = _out(study, load_study(study).name, None, False) if study.is_file() else study
+    answer = gate(Results.load(folder), Asked(recipe, at_least, better_than, tuple(labels or ())))
+    show.plain(answer.line)
+    if not answer.passed:
+        raise typer.Exit(1)

@@ -17,6 +17,7 @@ VERBS = (
     studies.study,
     studies.watch,
     studies.report,
+    studies.verdict,
     models.pretrain,
     models.prune,
     models.extend,

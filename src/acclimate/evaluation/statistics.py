@@ -16,20 +16,45 @@ import sys
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from acclimate.data.ragged import IntArray
 from acclimate.tasks.grouping import numbered
-from acclimate.tasks.metrics.metric import Metric
 
 Word = Literal["better", "worse", "cannot tell"]
 POWER = 0.8  # with which `detectable` would be found
 BOUND = 0.8  # confidence of the upper bound with which the seeds' variance enters the degrees of freedom
 Contributions = Mapping[int, NDArray[np.float64]]
 """By seed, what every item contributes to the score [N] (`Metric.each`); the mean is the score."""
+
+
+class Score(Protocol):
+    """What is asked of a score here: a `Metric` answers it, and so does what result files say of one."""
+
+    @property
+    def name(self) -> str:
+        """As it stands in result files."""
+
+    @property
+    def span(self) -> float:
+        """From worst to best."""
+
+    @property
+    def lower_is_better(self) -> bool:
+        """Whether less of it is more."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """A recipe's score by itself, with its 95 % interval over seeds and items; None where seeds or items are too few to give one."""
+
+    mean: float
+    low: float | None
+    high: float | None
+    seeds: int
 
 
 @dataclass(frozen=True)
@@ -95,7 +120,7 @@ class Spread:
 def compare(
     each: Mapping[str, Contributions],
     reference: str,
-    metric: Metric,
+    metric: Score,
     *,
     labels: str = "all",
     seeds: Sequence[int] | None = None,
@@ -134,6 +159,24 @@ def compare(
         spread = two_way(np.stack([each[name][seed] - each[reference][seed] for seed in common]), metric.span)
         found.append(_with_numbers(blank, spread, alpha))
     return _judged(found, alpha, metric.lower_is_better)
+
+
+def level(runs: Contributions, span: float = 1.0, alpha: float = 0.05, groups: Sequence[Hashable] | None = None) -> Level:
+    """The score of a recipe from what every item contributes to it, by seed [N], with the interval of the model above.
+
+    With one seed, or one item (or group), there is no interval: nothing would be known of another.
+    """
+    from scipy.special import stdtrit
+
+    score = float(np.mean([values.mean() for values in runs.values()]))
+    if groups is not None:
+        unit_of = numbered(groups)
+        runs = {seed: by_group(values, unit_of) for seed, values in runs.items()}
+    if len(runs) < 2 or min(map(len, runs.values())) < 2:
+        return Level(score, None, None, len(runs))
+    spread = two_way(np.stack([*runs.values()]), span)
+    half = float(stdtrit(spread.freedom, 1 - alpha / 2)) * spread.error
+    return Level(score, score - half, score + half, len(runs))
 
 
 def by_group(each: NDArray[np.float64], units: IntArray) -> NDArray[np.float64]:

@@ -177,13 +177,14 @@ def write_results(prepared: Prepared, reports: dict[str, Report], options: Optio
     table = with_general(rows(study, outcomes), outcomes)
     assert prepared.data.task is not None, "a study compares recipes on a task"
     task, metric = prepared.data.task, prepared.data.task.kind.metric(study.metric)
-    found, largest = verdicts(study, outcomes, task), [*prepared.budget_sizes][-1]
-    facts = {"study": study.name, "metric": f"test_{metric.name}", "reference": study.reference_name, "verdicts": verdict_facts(found)}
+    largest = [*prepared.budget_sizes][-1]
+    facts = {"study": study.name, "metric": f"test_{metric.name}", "reference": study.reference_name}
     failed = [row for row in table if row["status"] == "failed"]
     with replaced_results(out) as folder:
         write_rows(table, folder)
         write_predictions(outcomes, task, folder)
-        write_json(folder / "verdicts.json", facts)
+        found = verdicts(study, outcomes, task, folder)
+        write_json(folder / "verdicts.json", facts | {"verdicts": verdict_facts(found)})
         handover = hand_over(candidates(outcomes, metric, largest), folder)
         write_curves(outcomes, metric.name, folder)
         write_trials(outcomes, folder)

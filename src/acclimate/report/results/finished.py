@@ -166,7 +166,7 @@ class Results:
                 metric=str(verdicts["metric"]),
                 reference=str(verdicts["reference"]),
                 runs=tuple(_run(row) for row in runs.to_pylist()),
-                verdicts=tuple(_verdict(row, lower) for row in verdicts["verdicts"]),
+                verdicts=tuple(verdict_of_row(row, lower) for row in verdicts["verdicts"]),
                 stages=tuple(_stage(row) for row in study.get("stages", ())),
                 study=study,
                 study_yaml=(folder / "study.yaml").read_text(encoding="utf-8"),
@@ -392,7 +392,8 @@ def _run(row: dict[str, Any]) -> Run:
     )
 
 
-def _verdict(row: dict[str, Any], lower: bool) -> Verdict:
+def verdict_of_row(row: Mapping[str, Any], lower: bool) -> Verdict:
+    """A verdict as `verdicts.json` has it; `lower` says that less of the metric is more."""
     return Verdict(
         recipe=str(row["recipe"]),
         reference=str(row["reference"]),

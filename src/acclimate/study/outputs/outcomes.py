@@ -20,6 +20,7 @@ from acclimate.inert import cell, inert
 from acclimate.study.engines.reports import Report
 from acclimate.study.language.study import Study
 from acclimate.study.outputs.best import Candidate
+from acclimate.study.outputs.contributions import written_contributions
 from acclimate.study.plan.graph import Plan, Run
 from acclimate.study.store.artifacts import Store
 from acclimate.tasks.metrics.metric import Metric
@@ -137,18 +138,23 @@ def write_predictions(outcomes: Outcomes, task: Task, out: Path) -> None:
             pq.write_table(pa.table({"id": ids, "text": pa.array(documents.texts, pa.string())}), path)
 
 
-def verdicts(study: Study, outcomes: Outcomes, task: Task) -> list[Verdict]:
-    """Compare every recipe with the reference, budget by budget, on the predictions of test."""
+def verdicts(study: Study, outcomes: Outcomes, task: Task, out: Path) -> list[Verdict]:
+    """Compare every recipe with the reference, budget by budget, on the predictions of test.
+
+    What every test item contributes to the score of each run is kept in `contributions.parquet`: any other pair follows from it.
+    """
     found: list[Verdict] = []
     metric = task.kind.metric(study.metric)
-    for labels in study.label_budgets:
-        each: dict[str, dict[int, NDArray[np.float64]]] = {name: {} for name in study.compared}
-        for run in outcomes.plan.runs:
-            if run.labels == labels and outcomes.error(run) is None:
-                answers = read_answers(outcomes.store.path(run.end) / "predictions.parquet", "test", metric.reads)
-                each[run.recipe][run.seed] = metric.each(task.test, answers)
-        if any(each.values()):
-            found += compare(each, study.reference_name, metric, labels=labels, seeds=study.seed_list, groups=task.test.groups)
+    with written_contributions(out, task.test) as write:
+        for labels in study.label_budgets:
+            each: dict[str, dict[int, NDArray[np.float64]]] = {name: {} for name in study.compared}
+            for run in outcomes.plan.runs:
+                if run.labels == labels and outcomes.error(run) is None:
+                    answers = read_answers(outcomes.store.path(run.end) / "predictions.parquet", "test", metric.reads)
+                    each[run.recipe][run.seed] = metric.each(task.test, answers)
+                    write(run.recipe, run.seed, labels, each[run.recipe][run.seed])
+            if any(each.values()):
+                found += compare(each, study.reference_name, metric, labels=labels, seeds=study.seed_list, groups=task.test.groups)
     return found
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from acclimate.errors import SettingsError, StoreError
 from acclimate.files import TEMPORARY_PREFIX, digest_file, disk_errors, flush_files, flush_folder, is_temporary, read_json, write_json
 from acclimate.owned import MARK, heal, is_marked, mark, refuse_foreign, refuse_holding, refuse_inside, remove_own, swap
+from acclimate.study.outputs.contributions import NAME as CONTRIBUTIONS
 from acclimate.study.outputs.selected import FOLDER as SELECTED
 from acclimate.study.watch.status import read_status
 
@@ -21,8 +22,8 @@ RECORD = "study.json"
 BLOCKS = "blocks.json"
 LABELLESS = "pretraining.json"  # of a study without a task, as acclimate wrote it before such studies were compared by held-out text
 RESULTS = (
-    "results.parquet", "results.csv", "predictions.parquet", "searched_documents.parquet", "verdicts.json", "curves.parquet",
-    "disagreements.json", BLOCKS, LABELLESS, "trials.csv", "study.yaml",
+    "results.parquet", "results.csv", "predictions.parquet", "searched_documents.parquet", CONTRIBUTIONS, "verdicts.json",
+    "curves.parquet", "disagreements.json", BLOCKS, LABELLESS, "trials.csv", "study.yaml",
 )  # fmt: skip
 DATA = "data"  # rows that came from Python
 FOLDERS = ("best", "best_transformer", "models", "splits", SELECTED, DATA)
