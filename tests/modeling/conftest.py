@@ -12,6 +12,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import (
     AutoConfig,
     AutoModel,
+    AutoModelForCausalLM,
     AutoModelForMaskedLM,
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
@@ -50,20 +51,36 @@ KINDS: dict[str, dict[str, Any]] = {
     "roberta": {**COMMON, **WIDE, "pad_token_id": 1, "type_vocab_size": 2},
     "xlm-roberta": {**COMMON, **WIDE, "pad_token_id": 1, "type_vocab_size": 2},
 }  # fmt: skip
+# Queries share keys and values, heads are not as wide as usual, and layers take turns with and without a window: where a family can.
+# Norms before attention let it saturate where weights are as wide as above.
+_DECODER = {**COMMON, "initializer_range": 0.2, "pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 3}
+_GROUPED = {**_DECODER, "num_attention_heads": 4, "num_key_value_heads": 2}
+_TURNS = {"sliding_window": 6, "layer_types": ["full_attention", "sliding_attention", "full_attention"]}
+DECODERS: dict[str, dict[str, Any]] = {
+    "gemma": {**_GROUPED, "num_key_value_heads": 1, "head_dim": 8},
+    "gemma3_text": {**_GROUPED, **_TURNS, "head_dim": 8, "query_pre_attn_scalar": 8, "rope_theta": 10_000.0},
+    "gpt2": {"initializer_range": 0.2, "vocab_size": VOCABULARY, "n_embd": 16, "n_layer": 3, "n_head": 2, "n_positions": 48, "num_labels": 3,
+             "bos_token_id": 3, "eos_token_id": 3, "pad_token_id": 0},
+    "gpt_neox": _DECODER,
+    "llama": {**_GROUPED, "rms_norm_eps": 1e-6},
+    "qwen2": {**_GROUPED, **_TURNS, "use_sliding_window": True},
+    "qwen3": {**_GROUPED, **_TURNS, "use_sliding_window": True, "head_dim": 8, "tie_word_embeddings": True},
+}  # fmt: skip
 NO_DROPOUT = (
     "hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout_prob", "dropout", "attention_dropout", "seq_classif_dropout",
-    "mlp_dropout", "embedding_dropout", "classifier_dropout", "pooler_dropout",
+    "mlp_dropout", "embedding_dropout", "classifier_dropout", "pooler_dropout", "hidden_dropout", "resid_pdrop", "embd_pdrop", "attn_pdrop",
 )  # fmt: skip
 
 
 def build_tiny(name: str, kind: str, seed: int = 0, dropout: float = 0.0, **changes: Any) -> PreTrainedModel:
-    config = AutoConfig.for_model(name, **KINDS[name] | changes)
+    config = AutoConfig.for_model(name, **(DECODERS if name in DECODERS else KINDS)[name] | changes)
     for field in NO_DROPOUT:
         if hasattr(config, field):
             setattr(config, field, dropout)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model = AUTO[kind].from_config(config)
+        auto = AutoModelForCausalLM if kind == "mlm" and name in DECODERS else AUTO[kind]
+        model = auto.from_config(config)
         # Biases and norms start as zeros and ones, which would hide a mistake with them.
         for parameter in {id(p): p for p in model.parameters() if p.ndim == 1}.values():
             parameter.data += 0.1 * torch.randn_like(parameter)

@@ -1,4 +1,4 @@
-"""What documents cost a masked language model: every token of each asked for once, added up by document."""
+"""What documents cost a language model: every token of each asked for once, masked or after those before it, added up by document."""
 
 import tempfile
 from collections.abc import Callable, Sequence
@@ -15,6 +15,7 @@ from acclimate.data.tokens import TokenStore, encoded
 from acclimate.data.unknown import Unread
 from acclimate.evaluation.inference import Told, in_parts
 from acclimate.modeling.tensors import TensorBatch
+from acclimate.objectives.clm import Borders, EveryNextToken, NextTokens
 from acclimate.objectives.every_token import DOCUMENT, EveryToken
 from acclimate.objectives.mlm import Vocabulary
 from acclimate.training.devices import Devices
@@ -29,16 +30,17 @@ def document_sums(
     max_tokens: int,
     devices: Devices,
     told: Told | None = None,
+    borders: Borders | None = None,
 ) -> NDArray[np.float64]:
     """[N, 5] of each text: nats and number of the tokens asked for, how many of these were found, its bytes, and its unread bytes.
 
-    `model` takes flat batches and gives logits [M, V] at their targets; windows have at most `max_length` tokens, special ones included.
+    `model` takes flat batches and gives logits [M, V] at their targets, or is asked for next tokens (`NextTokens`), then with the `borders`
+    of texts; windows have at most `max_length` tokens, special ones included.
     """
     model.eval()
-    words = Vocabulary.of(tokenizer, whole_word=False)
     with tempfile.TemporaryDirectory() as folder:
         store = TokenStore.build(Path(folder) / "tokens", iter(texts), tokenizer, "scored")
-        asked = EveryToken.of(store, words, max_length - len(words.prefix) - len(words.suffix))
+        asked = _masked(store, tokenizer, max_length) if borders is None else EveryNextToken.of(store, borders, max_length - 1)
         sums_N5 = np.zeros((len(texts), 5))
         done, every = 0, asked.tokens
         for batch in asked.batches(max_tokens):
@@ -54,9 +56,16 @@ def document_sums(
     return sums_N5
 
 
+def _masked(store: TokenStore, tokenizer: Tokenizer, max_length: int) -> EveryToken:
+    words = Vocabulary.of(tokenizer, whole_word=False)
+    return EveryToken.of(store, words, max_length - len(words.prefix) - len(words.suffix))
+
+
 def _of_model(model: nn.Module) -> Callable[[TensorBatch], Tensor]:
     def asked(batch: TensorBatch) -> Tensor:
         """[M, 2] nats, and whether the most probable token is the right one."""
+        if isinstance(model, NextTokens):
+            return model.nats(batch)
         logits_MV, wanted_M = model(batch).float(), batch.targets["target_ids"]
         right_M = logits_MV.argmax(-1) == wanted_M
         return torch.stack([cross_entropy(logits_MV, wanted_M, reduction="none").double(), right_M.double()], dim=1)

@@ -1,4 +1,4 @@
-"""How well an encoder of texts does what it is trained for without labels, on text that it was not trained on."""
+"""How well a model does what else it is trained for than masked words, on text that it was not trained on."""
 
 import math
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ from acclimate.data.deleted_words import WHOLE
 from acclimate.evaluation.inference import MaskedScores, in_parts
 from acclimate.modeling.embedder import Embedder
 from acclimate.modeling.tensors import TensorBatch, target_tensors, to_tensors
+from acclimate.objectives.clm import NextTokens
 from acclimate.objectives.simcse import TwoViews
 from acclimate.objectives.tsdae import Denoiser
 from acclimate.randomness import seed_of
@@ -74,6 +75,23 @@ def views(model: nn.Module, batch: Batch, number: int, devices: Devices, max_tok
     if all(part.sequences == 1 for part in parts):
         raise nothing_smaller("held-out texts", "the model", max(part.tokens for part in parts), devices.device)
     return views(model, batch, number, devices, min(max_tokens, max(part.tokens for part in parts)) // 2)
+
+
+@torch.no_grad()
+def next_words(model: nn.Module, batches: Sequence[Batch], devices: Devices) -> MaskedScores:
+    """Loss a token that is predicted from those before it, and the share of tokens that are guessed right."""
+    assert isinstance(model, NextTokens)
+    model.eval()
+
+    def sums(batch: TensorBatch) -> Tensor:
+        asked = model.asked(batch)
+        return torch.stack([asked.loss.double(), asked.right.double()])
+
+    total = torch.zeros(2, dtype=torch.float64, device=devices.device)
+    for batch in batches[devices.rank :: devices.world]:
+        for part in in_parts(sums, batch, devices):
+            total += part
+    return _scores(total, sum(len(batch.targets["target_ids"]) for batch in batches), devices)
 
 
 def _scores(total: Tensor, count: int, devices: Devices) -> MaskedScores:

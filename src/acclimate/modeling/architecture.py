@@ -1,6 +1,6 @@
 """What transformers knows of an architecture: its classes, and which of their tensors belong to which part."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from torch import Tensor
 from transformers import (
     AutoConfig,
     AutoModel,
+    AutoModelForCausalLM,
     AutoModelForMaskedLM,
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
@@ -26,12 +27,18 @@ from acclimate.modeling.base_files import TAGGER
 from acclimate.modeling.families import family_of
 
 Kind = Literal["base", "mlm", "classifier", "tagger"]
-AUTO: dict[Kind, Any] = {
+"""`mlm` is the model with its head for words: masked ones, or of a decoder the next ones."""
+_AUTO: dict[Kind, Any] = {
     "base": AutoModel,
     "mlm": AutoModelForMaskedLM,
     "classifier": AutoModelForSequenceClassification,
     "tagger": AutoModelForTokenClassification,
 }
+
+
+def auto_class(kind: Kind, config: Mapping[str, Any] | PreTrainedConfig) -> Any:
+    """transformers' own chooser of the class for a kind of model of this configuration."""
+    return AutoModelForCausalLM if kind == "mlm" and family_of(config).decoder else _AUTO[kind]
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,8 @@ class Architecture:
 
     def build(self, kind: Kind, config: PreTrainedConfig | None = None) -> PreTrainedModel:
         """A model of this kind; its weights are drawn from torch's global generator."""
-        return AUTO[kind].from_config(deepcopy(config or self.config), dtype=torch.float32)  # type: ignore[no-any-return]
+        config = deepcopy(config or self.config)
+        return auto_class(kind, config).from_config(config, dtype=torch.float32)  # type: ignore[no-any-return]
 
     def on_meta(self, kind: Kind) -> PreTrainedModel:
         """A model of this kind without memory for its weights."""

@@ -60,7 +60,7 @@ def configuration(base: str, folder: Path, names: set[str]) -> dict[str, Any]:
     for name, most in (*family_of(config).limits(), *MAY_BE_ZERO.items()):
         _check_size(base, name, config.get(name), 0 if name in MAY_BE_ZERO else 1, most)
     sizes = dimensions_of(config)
-    if sizes.width % sizes.heads:
+    if sizes.width % sizes.heads and sizes.head == sizes.width // sizes.heads:
         raise ModelError(f"base {base}: config.json: a width of {sizes.width:,} cannot be divided into {sizes.heads:,} heads")
     return config
 
@@ -85,7 +85,8 @@ def _least_parameters(config: dict[str, Any]) -> int:
     # Matrices alone: never more than the model really needs.
     sizes = dimensions_of(config)
     positions = sizes.positions if family_of(config).learned_positions else 0
-    layer = 4 * sizes.width * sizes.width + 2 * sizes.width * sizes.feed_forward
+    # Heads of a decoder may share their keys and values.
+    layer = (2 if family_of(config).decoder else 4) * sizes.width * sizes.width + 2 * sizes.width * sizes.feed_forward
     return (sizes.vocabulary + positions) * sizes.embedding + sizes.distinct * layer
 
 

@@ -1,7 +1,7 @@
 """Running a plain Hugging Face model on flat batches: packed where its attention allows, on length-bucketed padded batches elsewhere.
 
 Output heads are applied to the positions that need them only: the masked ones for MLM, the asked ones of a tagger, one per sequence for a
-classifier. The feed-forward part of the last layer needs no others either, so where an architecture allows, positions are chosen right
+classifier (the first, or of a decoder the last). The feed-forward part of the last layer needs no others either, so where an architecture allows, positions are chosen right
 after the last attention. All this is done from outside by a forward hook, and equals the untouched model on padded batches.
 """
 
@@ -33,7 +33,7 @@ SHORTEST_SHARE = 0.75  # of a bucket's longest sequence: at most a quarter of a 
 
 
 class Packed(nn.Module):
-    """A model for masked language modelling, sequence or token classification, called with flat batches.
+    """A model for masked or causal language modelling, sequence or token classification, called with flat batches.
 
     `execution` says how it runs and `reason`, for the log, why it is not packed (empty where it is). `model` is the Hugging Face model
     itself, whose parameters these are.
@@ -54,10 +54,10 @@ class Packed(nn.Module):
         self.pools_mean = not self.by_position and self.family.pools_mean(model.config.to_dict())
         self._shift = _padding_id(model) + 1 if self.family.shifted_positions else 0
         self._checkpointed = any(getattr(module, "gradient_checkpointing", False) for module in model.modules())
-        # Where there is one segment, or none, all tokens are of it, whatever a tokenizer says.
-        self._takes_types = (
-            "token_type_ids" in inspect.signature(model.forward).parameters and getattr(model.config, "type_vocab_size", 2) > 1
-        )
+        # Where there is one segment, or none, all tokens are of it, whatever a tokenizer says. A decoder that takes segments (GPT-2) has
+        # no embeddings for them: it would add those of words.
+        takes = "token_type_ids" in inspect.signature(model.forward).parameters and not self.family.decoder
+        self._takes_types = takes and getattr(model.config, "type_vocab_size", 2) > 1
         if fast.cheap_dropout:
             cheapen(model)
         if fast.onednn:
@@ -85,7 +85,11 @@ class Packed(nn.Module):
         return dimensions_of(self.model.config.to_dict()).width
 
     def forward(self, batch: TensorBatch) -> Tensor:
-        """Logits [M, V] at `batch.targets["target_index"]` of a masked language model, [M, L] there of a tagger, [B, L] of a classifier."""
+        """Logits [M, V] at `batch.targets["target_index"]` of a language model, [M, L] there of a tagger, [B, L] of a classifier."""
+        if self.family.decoder and not self.by_position:
+            # Its own class looks for the last token of a row by its id, and a stream is one row.
+            head = self.model.get_submodule(self.family.last_linear)
+            return head(self.states(batch)[batch.offsets[1:] - 1])  # type: ignore[no-any-return]
         return self._packed(batch) if self.execution == "packed" else self._bucketed(batch)
 
     def states(self, batch: TensorBatch) -> Tensor:
@@ -108,9 +112,11 @@ class Packed(nn.Module):
         return hidden_1TD
 
     def _inputs(self, batch: TensorBatch) -> dict[str, Any]:
-        inputs = {"input_ids": batch.input_ids[None], "position_ids": batch.position_ids[None] + self._shift}
+        inputs: dict[str, Any] = {"input_ids": batch.input_ids[None], "position_ids": batch.position_ids[None] + self._shift}
         if self._takes_types and batch.token_type_ids is not None:
             inputs["token_type_ids"] = batch.token_type_ids[None]
+        if self.family.decoder:
+            inputs["use_cache"] = False  # of keys and values, for tokens that never come
         return {**inputs, "packing": Packing.of(batch, self.fast.cheap_dropout, self.seen)}
 
     def _packed(self, batch: TensorBatch) -> Tensor:
@@ -231,8 +237,10 @@ def _padding_id(model: "PreTrainedModel") -> int:
 def _obstacle(model: "PreTrainedModel") -> str:
     family = family_of(model.config)
     why = family.unpacked
-    if not why and getattr(model.config, "is_decoder", False):
+    if not why and not family.decoder and getattr(model.config, "is_decoder", False):
         why = "configured as a decoder, and only heads of encoders are verified"
+    if not why and getattr(model.config, "use_bidirectional_attention", False):
+        why = "configured to look both ways"
     return why and f"{family.model_type}: {why}, so it runs on length-bucketed padded batches: slower, with the same results"
 
 

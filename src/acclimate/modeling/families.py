@@ -12,7 +12,7 @@ WIDTH, LAYERS, HEADS, POSITIONS, ENTRIES = 1 << 17, 1_000, 4_096, 1 << 20, 1 << 
 LARGEST = {
     "hidden_size": WIDTH, "embedding_size": WIDTH, "pooler_hidden_size": WIDTH, "intermediate_size": 8 * WIDTH,
     "num_hidden_layers": LAYERS, "num_hidden_groups": LAYERS, "inner_group_num": LAYERS, "num_attention_heads": HEADS,
-    "max_position_embeddings": POSITIONS, "vocab_size": ENTRIES,
+    "max_position_embeddings": POSITIONS, "vocab_size": ENTRIES, "num_key_value_heads": HEADS, "head_dim": WIDTH,
 }  # fmt: skip
 """The largest values that are taken for sizes; far beyond any model of these types."""
 OWN_ATTENTION = "its attention does not go through transformers' attention interface"
@@ -47,6 +47,9 @@ class Family:
     """What config.json calls it."""
     supported: bool = True
     """Whether a base of this type is taken; the others are only read where somebody hands a trained classifier over."""
+    decoder: bool = False
+    """It reads from left to right: a token sees those before it, its head for words predicts the next one, and a text's last token answers
+    for the text. Elsewhere each token sees all, the head predicts masked words, and the first token answers."""
 
     # config.json
     sizes: Mapping[str, int] = field(
@@ -58,6 +61,8 @@ class Family:
     """transformers' own sizes by their usual names, where config.json does not say; without `embedding_size` it is `hidden_size`."""
     renamed: Mapping[str, str] = field(default_factory=dict)
     """What its config.json calls the sizes that have another name there than usual."""
+    head: int = 0
+    """Width of a head of attention where config.json does not say; 0: the width of a token's vector, divided by the heads."""
     dropout_words: tuple[str, ...] = ("dropout",)
     """Every number whose name has one of these in it is a rate of dropout."""
     attention_dropout: str = "attention_probs_dropout_prob"
@@ -87,7 +92,7 @@ class Family:
     tagger_linear: str = "classifier"
     """The layer that gives the logits of every token, inside the model for token classification."""
     mlm_head: tuple[str, ...] = ("cls.predictions.",)
-    """What the names of the tensors of its head for masked language modelling begin with, in checkpoints."""
+    """What the names of the tensors of its head for words (masked, or next ones) begin with, in checkpoints."""
     last_attention: str = "attention"
     """The module of a layer after which each position goes its own way; empty where residuals are added outside of modules."""
     asked_of_layers: tuple[str, ...] = ()
@@ -118,7 +123,7 @@ class Family:
     @property
     def divisible(self) -> bool:
         """Whether frozen layers can be run apart from the rest."""
-        return not self.unpacked and not self.shares_layers
+        return not self.unpacked and not self.shares_layers and not self.decoder
 
     @property
     def stack(self) -> str:
@@ -171,7 +176,7 @@ class Family:
             distinct=min(layers, size("num_hidden_groups", 1)) if self.shares_layers else layers,
             width=width,
             heads=heads,
-            head=int(config.get("head_dim") or width // heads),
+            head=int(config.get("head_dim") or self.head or width // heads),
             feed_forward=size("intermediate_size", 4 * width),
             embedding=size("embedding_size", width),
             positions=positions,
@@ -197,6 +202,52 @@ _DEBERTA = replace(
     mlm_head=("cls.predictions.", "lm_predictions."),
     learned_positions=False,
     unpacked=OWN_ATTENTION,
+)
+_GPT_NEOX = replace(
+    _BERT,
+    model_type="gpt_neox",
+    decoder=True,
+    sizes={
+        "hidden_size": 6144,
+        "num_hidden_layers": 44,
+        "num_attention_heads": 64,
+        "intermediate_size": 24576,
+        "max_position_embeddings": 2048,
+        "vocab_size": 50432,
+    },
+    attention_dropout="attention_dropout",
+    drops_by_itself=False,
+    layers="layers",
+    below=("embed_in",),
+    pooler="",
+    last_norm="final_layer_norm",
+    classifier="score",
+    last_linear="score",
+    mlm_head=("embed_out.", "lm_head."),  # the first in checkpoints from before transformers 5
+    last_attention="",
+    learned_positions=False,
+)
+_LLAMA = replace(
+    _GPT_NEOX,
+    model_type="llama",
+    sizes={
+        "hidden_size": 4096,
+        "num_hidden_layers": 32,
+        "num_attention_heads": 32,
+        "intermediate_size": 11008,
+        "max_position_embeddings": 2048,
+        "vocab_size": 32000,
+    },
+    below=("embed_tokens",),
+    last_norm="norm",
+    tagger_linear="score",
+    mlm_head=("lm_head.",),
+)
+_QWEN2 = replace(
+    _LLAMA,
+    model_type="qwen2",
+    sizes={**_LLAMA.sizes, "intermediate_size": 22016, "max_position_embeddings": 32768, "vocab_size": 151936},
+    per_layer=("layer_types",),
 )
 # Loaded as somebody's classifier, never as a base.
 _FOREIGN = replace(_ROBERTA, supported=False, unpacked="packed execution is not verified for this architecture", head_by_position=False)
@@ -250,6 +301,46 @@ FAMILIES = (
         mlm_head=("generator_",),
     ),
     replace(
+        _LLAMA,
+        model_type="gemma",
+        sizes={
+            "hidden_size": 3072, "num_hidden_layers": 28, "num_attention_heads": 16, "intermediate_size": 24576,
+            "max_position_embeddings": 8192, "vocab_size": 256000,
+        },
+        head=256,
+    ),
+    replace(
+        _LLAMA,
+        model_type="gemma3_text",
+        sizes={
+            "hidden_size": 2304, "num_hidden_layers": 26, "num_attention_heads": 8, "intermediate_size": 9216,
+            "max_position_embeddings": 131072, "vocab_size": 262208,
+        },
+        head=256,
+        per_layer=("layer_types",),
+    ),
+    replace(
+        _GPT_NEOX,
+        model_type="gpt2",
+        sizes={
+            "hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "max_position_embeddings": 1024, "vocab_size": 50257,
+        },
+        renamed={
+            "hidden_size": "n_embd", "num_hidden_layers": "n_layer", "num_attention_heads": "n_head", "intermediate_size": "n_inner",
+            "max_position_embeddings": "n_positions",
+        },
+        dropout_words=("dropout", "pdrop"),
+        attention_dropout="attn_pdrop",
+        drops_by_itself=True,
+        layers="h",
+        below=("wte", "wpe"),
+        last_norm="ln_f",
+        mlm_head=("lm_head.",),
+        learned_positions=True,
+    ),
+    _GPT_NEOX,
+    _LLAMA,
+    replace(
         _BERT,
         model_type="modernbert",
         drops_by_itself=False,
@@ -275,6 +366,8 @@ FAMILIES = (
         unpacked=OWN_ATTENTION,
         checkpointing=False,
     ),
+    _QWEN2,
+    replace(_QWEN2, model_type="qwen3"),
     _ROBERTA,
     replace(_ROBERTA, model_type="xlm-roberta", sizes=_BERT.sizes),
     replace(_FOREIGN, model_type="data2vec-text", sizes=_BERT.sizes),

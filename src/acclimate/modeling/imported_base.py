@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from acclimate.errors import ModelError, first_line
-from acclimate.modeling.architecture import AUTO, Architecture, Kind, quiet, untied
+from acclimate.modeling.architecture import Architecture, Kind, auto_class, quiet, untied
 from acclimate.modeling.base_files import CONFIG, alone
 from acclimate.modeling.dense_layers import dense_weights
 from acclimate.modeling.embedding_form import EMBEDDING, EmbeddingForm
@@ -43,6 +43,11 @@ def _import(source: Source, folder: Path, config: dict[str, Any], output: Path) 
             f"e.g. {missing_in_body[0]}; the checkpoint is incomplete or of another model type"
         )
     _refuse_more_layers(source, unused)
+    if missing_in_mlm and family_of(config).decoder:
+        raise ModelError(
+            f"base {source.name}: it is a decoder without a head that predicts words ({sorted(missing_in_mlm)[0]} is not in its weights); "
+            "take the checkpoint that it was made of"
+        )
     notes = []
     tensors = {name: tensor for name, tensor in body.items() if name.startswith(prefix)}
     if not missing_in_mlm:
@@ -114,7 +119,7 @@ def _read(source: Source, folder: Path, kind: Kind) -> tuple[dict[str, Tensor], 
     # (state without tied names, names that the checkpoint lacks, names that were not used). transformers knows every old spelling of names.
     with torch.random.fork_rng(devices=[]), quiet():
         try:
-            model, info = AUTO[kind].from_pretrained(
+            model, info = auto_class(kind, source.config).from_pretrained(
                 folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, local_files_only=True,
                 output_loading_info=True,
             )  # fmt: skip

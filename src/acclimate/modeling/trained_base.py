@@ -8,7 +8,7 @@ import torch
 
 from acclimate.errors import ModelError, first_line
 from acclimate.files import TEMPORARY_PREFIX, write_json
-from acclimate.modeling.architecture import AUTO, Kind, quiet
+from acclimate.modeling.architecture import Kind, auto_class, quiet
 from acclimate.modeling.base_files import CONFIG, MAX_LENGTH, POOL, STRIDE, THRESHOLDS, alone, is_tagger
 from acclimate.modeling.finite import check_finite
 from acclimate.modeling.folder import HEAD, ModelFolder, save_model
@@ -49,7 +49,7 @@ def _classifier(source: Source, folder: Path, kind: Kind) -> "PreTrainedModel":
         return (load_trained_tagger if kind == "tagger" else load_trained_classifier)(ModelFolder(folder))
     with torch.random.fork_rng(devices=[]), quiet():
         try:
-            model, info = AUTO[kind].from_pretrained(
+            model, info = auto_class(kind, source.config).from_pretrained(
                 folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, local_files_only=True,
                 output_loading_info=True,
             )  # fmt: skip

@@ -86,6 +86,19 @@ def asked_of_words(states_MD: Tensor, words_VD: Tensor, bias_V: Tensor, target_M
     return Asked(loss, right)
 
 
+@torch.no_grad()
+def nats_of_words(states_MD: Tensor, words_VD: Tensor, bias_V: Tensor, target_M: Tensor, chunk: int = CHUNK) -> Tensor:
+    """[M, 2] float64 of each target: -log softmax(logits)[target] in nats, and whether it has the highest logit; in parts, as above."""
+    found = [torch.zeros(0, 2, device=states_MD.device, dtype=torch.float64)]
+    step = max(1, chunk // len(words_VD))
+    for part in (slice(begin, begin + step) for begin in range(0, len(target_M), step)):
+        logits = torch.nn.functional.linear(states_MD[part], words_VD).float().add_(bias_V)
+        picked = logits.gather(1, target_M[part][:, None])[:, 0]
+        right = picked == logits.amax(1)
+        found.append(torch.stack([(logits.logsumexp(1) - picked).double(), right.double()], dim=1))
+    return torch.cat(found)
+
+
 class _OfWords(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, states: Tensor, words: Tensor, bias: Tensor, target: Tensor, chunk: int) -> tuple[Tensor, Tensor]:

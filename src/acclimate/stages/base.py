@@ -160,6 +160,8 @@ class Stage(Searchable):
     beside_models: ClassVar[Literal["none", "bare", "trained"]] = "none"
     """Whether a model that it needs besides (`beside`) may be one by name, a folder or a hub id: as a base is, or with the classifier that
     it brings."""
+    reads_decoders: ClassVar[bool] = False
+    """Whether its model may be a decoder, which reads from left to right."""
     silent: ClassVar[Mapping[str, Any]] = {}
     """Settings that were added later -> the value (as in JSON) that means what was done before there was a choice: it leaves no trace in
     the key, so that what was computed then is found."""
@@ -282,6 +284,14 @@ class Stage(Searchable):
 
     def sliver(self) -> Self:
         """The same stage cut down to a few steps, to see that it works."""
+        return self
+
+    def settled(self, given: Sizes) -> Self:
+        """The same stage with those defaults settled that the model decides; the plan does so before it checks or keys anything.
+
+        Raises:
+            SettingsError: its settings do not fit that model.
+        """
         return self
 
     def check(self, given: Sizes, task: Task | None) -> Sizes:

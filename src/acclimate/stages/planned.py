@@ -99,9 +99,15 @@ class Sizes:
         return BYTES * (self.body + self.embeddings)
 
     @property
+    def tied_head(self) -> bool:
+        """Whether its head for words is the embeddings once more, and not among the weights of its body."""
+        made = self.source is None or self.source.shape is not None
+        return made or not has_tensors(self.source.name, self.source.folder, self.family.mlm_head)  # type: ignore[union-attr]
+
+    @property
     def fresh_head(self) -> bool:
-        """Whether it has no head for masked language modelling yet."""
-        if self.pretrained or self.source is None:
+        """Whether it has no head for masked language modelling yet; a decoder that has none for its words is no base."""
+        if self.pretrained or self.source is None or self.family.decoder:
             return False
         return not has_tensors(self.source.name, self.source.folder, self.family.mlm_head)
 

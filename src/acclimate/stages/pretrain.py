@@ -1,4 +1,4 @@
-"""Pretraining on the text of the domain or the task: on masked words (Gururangan et al. 2020: DAPT, TAPT), or for vectors of texts."""
+"""Pretraining on the text of the domain or the task: on masked words (Gururangan et al. 2020: DAPT, TAPT), next ones, or vectors of texts."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -37,14 +37,15 @@ EPOCHS, TASK_EPOCHS = 1.0, 10.0  # where nothing is said
 
 
 class Pretrain(WithoutLabels, EncoderPace, Stage):
-    """Continue pretraining on unlabelled text: to predict masked words, or (`objective`) for vectors of texts."""
+    """Continue pretraining on unlabelled text: to predict masked words (of a decoder, next ones), or (`objective`) for vectors of texts."""
 
     version: ClassVar[int] = 7
     silent: ClassVar[Mapping[str, Any]] = {
         "new_rows_first": 0.0, "replay": 0.0, "order": "mixed", "masking": None, "mask_rate_end": None,
-        "objective": "mlm", "texts": None, "pooling": None, "delete": None, "temperature": None, "teacher": None,
+        "objective": "mlm", "windows": None, "texts": None, "pooling": None, "delete": None, "temperature": None, "teacher": None,
     }  # fmt: skip
     role: ClassVar[Role] = "pretrains"
+    reads_decoders: ClassVar[bool] = True
     beside_models: ClassVar[Literal["none", "bare", "trained"]] = "bare"
     stage: Literal["pretrain"] = "pretrain"
     corpus: Mixture = "domain"
@@ -130,7 +131,10 @@ class Pretrain(WithoutLabels, EncoderPace, Stage):
         return f"{self.word()}{by} on {in_words(self.corpus)}{taught}" + (f", replay {self.replay:g}" if self.replay else "")
 
     def teaches_words(self) -> bool:
-        return self.masks
+        return self.learns_words
+
+    def settled(self, given: Sizes) -> Self:
+        return self.for_model(given.family)
 
     def reads(self) -> tuple[str, ...]:
         return (*reads_of(self.corpus), *(f"{split} text" for split in self.include), *self.replays())
@@ -149,6 +153,8 @@ class Pretrain(WithoutLabels, EncoderPace, Stage):
         return (self.seeds or ("all" if self.corpus == "task" else "first")) == "all"
 
     def keyed(self) -> dict[str, Any]:
+        if self.objective is None:
+            return self.model_copy(update={"objective": "mlm"}).keyed()
         # `seeds` only chooses seeds, which stand in the key themselves; words are masked however that is said.
         apart = {"seeds", *self.others_own(), *(() if self.masking == "spans" else ("masking",))}
         settings = {name: value for name, value in super().keyed().items() if name not in apart}
@@ -184,6 +190,8 @@ class Pretrain(WithoutLabels, EncoderPace, Stage):
         return math.ceil(steps / min(self.evaluations, max(1, affordable)))
 
     def check(self, given: Sizes, task: Task | None) -> Sizes:
+        if given.source is not None and self.objective is not None:
+            self.check_objective(given.family, given.source.name)
         given.check_training(self.max_length, self.gradient_checkpointing)
         if self.new_rows_first and NEW_FROM not in given.config:
             raise SettingsError("new_rows_first: no `extend` stands before it, so no row is new; leave it out")
@@ -197,7 +205,7 @@ class Pretrain(WithoutLabels, EncoderPace, Stage):
             check_dropout(given, self.dropout)
         if self.teacher is not None:
             self.teacher.check(given, self.max_length)
-        return replace(given, pretrained=given.pretrained or self.masks, heldout={**given.heldout, **held})
+        return replace(given, pretrained=given.pretrained or self.learns_words, heldout={**given.heldout, **held})
 
     def check_texts(self, given: Sizes, reads: Callable[[], Reads]) -> None:
         if self.whole_word or self.masking in ("words", "spans"):
@@ -215,11 +223,14 @@ class Pretrain(WithoutLabels, EncoderPace, Stage):
 
     def run(self, parent: "ModelFolder | None", context: Context) -> Outcome:
         assert parent is not None
-        if self.masks:
+        stage = self.for_model(parent.family)
+        if stage.masks:
             from acclimate.stages.pretraining_masks import pretrain_masks as pretrain
+        elif stage.learns_words:
+            from acclimate.stages.pretraining_next import pretrain_next as pretrain
         else:
             from acclimate.stages.pretraining_vectors import pretrain_vectors as pretrain
-        return pretrain(self, parent, context)
+        return pretrain(stage, parent, context)
 
     def documents(self, data: Data) -> dict[str, Corpus]:
         """The corpora this stage reads, by name, with the texts of dev or test only where the settings ask for them."""

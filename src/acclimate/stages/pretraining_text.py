@@ -9,6 +9,7 @@ import numpy as np
 
 from acclimate.data.batches import RampedOrder
 from acclimate.data.corpus import Corpus
+from acclimate.data.ended import ended, ended_stretches
 from acclimate.data.held_out import Stretches, hold_out, take
 from acclimate.data.in_turn import Stepwise
 from acclimate.data.ragged import IntArray
@@ -139,9 +140,11 @@ def whole(_: str, stretches: Stretches) -> Stretches:
 
 def read_text(
     corpora: dict[str, Corpus], shares: dict[str, float], parent: ModelFolder, context: Context, room: int, heldout: float, most: int,
-    cut: Callable[[str, Stretches], Stretches] = whole,
+    cut: Callable[[str, Stretches], Stretches] = whole, end: int | None = None,
 ) -> PretrainingText:  # fmt: skip
     """The text of `corpora` in the parent's vocabulary, in windows of at most `room` tokens, none across where `cut` cuts a corpus.
+
+    Behind each document stands the token `end`, where there is one; it is a token of the text like others.
 
     `shares` says how often a corpus is read in an epoch. Of each corpus the share `heldout` is held out, at most `most` tokens, in whole
     groups where documents belong together: which text that is depends on the corpus alone, so it is the same in every mixture, and no later
@@ -153,6 +156,8 @@ def read_text(
     parts = {name: _divided(corpus, parent, context, heldout, most) for name, corpus in corpora.items()}
     parts, left = _apart(parts, parent)
     joined = context.joined(corpora.values(), parent)
+    if end is not None:
+        parts, joined = {name: _ended(part, end) for name, part in parts.items()}, ended(joined, end)
     training: list[Windows] = []
     held: dict[str, Windows] = {}
     facts: dict[str, dict[str, Any]] = {}
@@ -220,6 +225,11 @@ def _apart(parts: dict[str, Divided], parent: ModelFolder) -> tuple[dict[str, Di
             "words or more with what is held out of the other corpora; leave it out"
         )
     return {name: replace(part, read=found[name][0]) for name, part in parts.items()}, {name: left for name, (_, left) in found.items()}
+
+
+def _ended(part: Divided, end: int) -> Divided:
+    read, held = (ended_stretches(each, part.store.offsets) for each in (part.read, part.held))
+    return replace(part, store=ended(part.store, end), read=read, held=held)
 
 
 def _whole(part: Divided) -> Divided:

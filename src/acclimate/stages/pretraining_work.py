@@ -20,7 +20,7 @@ def _read(stage: "Pretrain", given: Sizes, reads: Reads) -> dict[str, float]:
         texts = reads.texts[name]
         tokens = sum(each.tokens for each in texts)
         room = max(1, given.length(stage.max_length) - reads.special)
-        windows = sum(max(each.windows(room), 0.0 if stage.masks else _texts(stage, each)) for each in texts)
+        windows = sum(max(each.windows(room), 0.0 if stage.learns_words else _texts(stage, each)) for each in texts)
         held = min(stage.heldout_tokens, stage.heldout_share * tokens)
         found[name] = (tokens + reads.special * windows) * (1 - held / max(tokens, 1.0))
     return found
@@ -67,6 +67,8 @@ def _parameters(stage: "Pretrain", given: Sizes) -> tuple[float, float]:
     if stage.objective == "tsdae":
         # A layer has attention to itself, to the vector, and its wide part; the encoder sees the words that stay.
         return (1 - (stage.delete or DELETE)) * given.body, given.entries * given.hidden + 16.0 * given.hidden**2
+    if not stage.masks:  # next words: every token is asked for
+        return given.body, float(given.entries * given.hidden) if given.tied_head else 0.0
     rate = stage.mask_rate or given.family.mask_rate
     return given.body, (rate + (stage.mask_rate_end or rate)) / 2 * given.entries * given.hidden
 

@@ -22,6 +22,7 @@ class Score(Stage):
     """Judge a masked language model by held-out text (`kind: perplexity`); nothing is trained, and the model is handed on as it is."""
 
     role: ClassVar[Role] = "answers"
+    reads_decoders: ClassVar[bool] = True
     serves: ClassVar[Serves] = {"tokens": ("none",)}
     stage: Literal["score"] = "score"
     max_length: int | None = Field(default=None, ge=8)

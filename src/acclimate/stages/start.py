@@ -24,6 +24,7 @@ class Start(Stage):
 
     libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers", "tokenizers")
     role: ClassVar[Role] = "start"
+    reads_decoders: ClassVar[bool] = True
     silent: ClassVar[Mapping[str, Any]] = {"classifier": False, "decides": False}
     stage: Literal["start"] = "start"
     digest: str

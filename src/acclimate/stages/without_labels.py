@@ -1,4 +1,4 @@
-"""The settings of `pretrain` that are about vectors of texts, and what of the others goes with them. No torch."""
+"""What `pretrain` can learn without labels, and the settings that only some of that has. No torch."""
 
 from collections.abc import Mapping
 from typing import Any, Literal, Self
@@ -8,12 +8,14 @@ from pydantic import Field, model_validator
 from acclimate.data.cut_texts import Texts
 from acclimate.errors import SettingsError
 from acclimate.modeling.embedding_form import Pooling
+from acclimate.modeling.families import Family
 from acclimate.settings import Settings
 from acclimate.stages.planned import Sizes
 
 DELETE, TEMPERATURE = 0.6, 0.05  # where nothing is said: Wang et al. 2021; Gao et al. 2021
 OWN: Mapping[str, tuple[str, ...]] = {
     "mlm": ("masking", "mask_rate", "mask_rate_end", "whole_word", "new_rows_first", "head_warmup", "head_lr", "teacher"),
+    "clm": ("windows",),
     "tsdae": ("texts", "pooling", "delete", "head_warmup", "head_lr"),
     "simcse": ("texts", "pooling", "temperature"),
 }
@@ -23,9 +25,13 @@ OWN: Mapping[str, tuple[str, ...]] = {
 class WithoutLabels(Settings):
     """What a pretraining learns, and what is said of vectors of texts where it learns these."""
 
-    objective: Literal["mlm", "tsdae", "simcse"] = "mlm"
-    """What is learned: to predict masked words; or vectors of texts without labels, by giving back a text from the vector of a few of its
-    words (`tsdae`: Wang et al. 2021), or by telling texts apart under dropout (`simcse`: Gao et al. 2021)."""
+    objective: Literal["mlm", "clm", "tsdae", "simcse"] | None = None
+    """What is learned: to predict masked words (`mlm`, an encoder's default), or each next word (`clm`, a decoder's); or vectors of texts
+    without labels, by giving back a text from the vector of a few of its words (`tsdae`: Wang et al. 2021), or by telling texts apart under
+    dropout (`simcse`: Gao et al. 2021)."""
+    windows: Literal["within", "across"] | None = None
+    """clm: windows end where their document does (`within`, the default), or hold what comes after it, too (`across`): all of the same
+    length, in which a token also sees the documents before its own."""
     texts: Texts | None = None
     """tsdae, simcse: what a vector is learned of, `sentences` (the default), `lines`, or whole `documents`; those longer than `max_length`
     are read in several windows, and counted."""
@@ -45,26 +51,71 @@ class WithoutLabels(Settings):
 
     @model_validator(mode="after")
     def _goes_together(self) -> Self:
-        for name in self.others_own():
-            if getattr(self, name) != type(self).model_fields[name].default:
-                others = next(each for each, names in OWN.items() if name in names)
-                raise ValueError(f"`{name}` goes with `objective: {others}`, and this is {self.objective}; leave one of them out")
+        # Where no objective is written the model decides between these two.
+        if wrong := self.foreign() if self.objective else self.foreign("mlm", "clm"):
+            raise ValueError(f"{wrong}, and this is {self.objective or 'mlm'}; leave one of them out")
         if self.objective == "simcse" and getattr(self, "dropout") == 0:  # noqa: B009 - a field of the stage
             raise ValueError("`dropout: 0` would make both views of a text equal, and simcse learns from how they differ; leave it out")
         return self
 
     @property
     def masks(self) -> bool:
-        """Whether masked words are learned."""
-        return self.objective == "mlm"
+        """Whether masked words are learned, as they are where nobody said anything and the model is not known yet."""
+        return self.objective in (None, "mlm")
 
-    def others_own(self) -> tuple[str, ...]:
-        """The settings that only other objectives have."""
-        return tuple(dict.fromkeys(name for names in OWN.values() for name in names if name not in OWN[self.objective]))
+    @property
+    def learns_words(self) -> bool:
+        """Whether words are learned, masked or next ones, by a head that the model keeps."""
+        return self.masks or self.objective == "clm"
+
+    def for_model(self, family: Family) -> Self:
+        """The same with the objective that is the default for an architecture, where none was written.
+
+        Raises:
+            SettingsError: settings of another objective were.
+        """
+        if self.objective is not None:
+            return self
+        settled = self.model_copy(update={"objective": "clm" if family.decoder else "mlm"})
+        if wrong := settled.foreign():
+            form = "a decoder, which learns next words (`objective: clm`)" if family.decoder else "an encoder, which learns masked words"
+            raise SettingsError(f"{wrong}, and {family.model_type} is {form}; leave it out")
+        return settled
+
+    def check_objective(self, family: Family, name: str) -> None:
+        """Refuse an objective that this architecture cannot learn; `name` is the base's.
+
+        Raises:
+            SettingsError: masked words or vectors of texts, and a decoder; next words, and an encoder.
+        """
+        if family.decoder and self.objective != "clm":
+            raise SettingsError(
+                f"objective: {self.objective}: {name} is a decoder ({family.model_type}), whose tokens see those before them alone; "
+                "take `objective: clm` (its default), or an encoder"
+            )
+        if self.objective == "clm" and not family.decoder:
+            raise SettingsError(
+                f"objective: clm: {name} is an encoder ({family.model_type}), whose tokens see those after them; "
+                "take `objective: mlm` (its default), or a decoder"
+            )
+
+    def foreign(self, *objectives: str) -> str:
+        """What is said of the first setting that goes with none of these objectives (default: its own); empty where there is none."""
+        for name in self.others_own(*objectives):
+            if getattr(self, name) != type(self).model_fields[name].default:
+                others = next(each for each, names in OWN.items() if name in names)
+                return f"`{name}` goes with `objective: {others}`"
+        return ""
+
+    def others_own(self, *objectives: str) -> tuple[str, ...]:
+        """The settings that only other objectives have than these (default: its own)."""
+        own = {name for each in objectives or (self.objective or "mlm",) for name in OWN[each]}
+        return tuple(dict.fromkeys(name for names in OWN.values() for name in names if name not in own))
 
     def keyed_objective(self) -> dict[str, Any]:
-        """What stands in the key of vectors of texts: every setting of theirs as what it comes to."""
-        defaults = {"texts": "sentences", "delete": DELETE, "temperature": TEMPERATURE}
+        """What stands in the key where no masked words are learned: every setting of the objective as what it comes to."""
+        assert self.objective is not None
+        defaults = {"texts": "sentences", "delete": DELETE, "temperature": TEMPERATURE, "windows": "within"}
         return {name: getattr(self, name) or defaults.get(name) for name in ("objective", *OWN[self.objective])}
 
 

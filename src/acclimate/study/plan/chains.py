@@ -45,6 +45,8 @@ class Chain:
         """
         given = replace(self.end, beside=beside)
         try:
+            _refuse_decoder(stage, given)
+            stage = stage.settled(given)
             after = stage.check(given, task)
             if stage.searches:
                 Searching(of=stage).check(given, task)
@@ -173,3 +175,11 @@ class Chains:
             source = look()
             self._seen[key] = self.sources.setdefault(source.digest, source)
         return self._seen[key]
+
+
+def _refuse_decoder(stage: Stage, given: Sizes) -> None:
+    if given.source is not None and given.family.decoder and not stage.reads_decoders:
+        raise SettingsError(
+            f"{stage.word()}: {given.source.name} is a decoder ({given.family.model_type}), and {stage.word()} is there for encoders only; "
+            "what decoders can do: docs/decoders.md"
+        )
