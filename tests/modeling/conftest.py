@@ -59,8 +59,8 @@ _TURNS = {"sliding_window": 6, "layer_types": ["full_attention", "sliding_attent
 DECODERS: dict[str, dict[str, Any]] = {
     "gemma": {**_GROUPED, "num_key_value_heads": 1, "head_dim": 8},
     "gemma3_text": {**_GROUPED, **_TURNS, "head_dim": 8, "query_pre_attn_scalar": 8, "rope_theta": 10_000.0},
-    "gpt2": {"initializer_range": 0.2, "vocab_size": VOCABULARY, "n_embd": 16, "n_layer": 3, "n_head": 2, "n_positions": 48, "num_labels": 3,
-             "bos_token_id": 3, "eos_token_id": 3, "pad_token_id": 0},
+    "gpt2": {"initializer_range": 0.2, "vocab_size": VOCABULARY, "n_embd": 16, "n_layer": 3, "n_head": 2, "n_positions": 48,
+             "num_labels": 3, "bos_token_id": 3, "eos_token_id": 3, "pad_token_id": 0},
     "gpt_neox": _DECODER,
     "llama": {**_GROUPED, "rms_norm_eps": 1e-6},
     "qwen2": {**_GROUPED, **_TURNS, "use_sliding_window": True},

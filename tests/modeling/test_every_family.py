@@ -280,12 +280,13 @@ ELSEWHERE = {
     ("cli/live.py", "dim"): "a style of the terminal",
     ("cli/models.py", "bert"): "words of help",
     ("cli/models.py", "roberta"): "words of help",
+    ("cli/models.py", "gpt2"): "an option's value",
     ("modeling/folder.py", "pooler"): "a part that a model's folder can carry, whatever an architecture calls it",
     **{
-        ("modeling/shape.py", word): "the config.json of the one architecture that is made here from sizes"
+        ("modeling/shape.py", word): "the config.json of the two architectures that are made here from sizes"
         for word in (
             "bert", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "max_position_embeddings",
-            "attention_probs_dropout_prob",
+            "attention_probs_dropout_prob", "gpt2", "n_embd", "n_layer", "n_head", "n_inner", "n_positions", "attn_pdrop",
         )
     },
     **{

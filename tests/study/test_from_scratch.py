@@ -1,10 +1,11 @@
 """`acclimate pretrain --from-scratch`: a model from random weights, as large as one says."""
 
 import pytest
-from transformers import AutoModelForMaskedLM
+from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
 from typer.testing import CliRunner
 
 from acclimate.cli.verbs import app
+from acclimate.modeling.shape import Shape
 
 pytestmark = pytest.mark.measured(0)
 
@@ -38,6 +39,20 @@ def test_a_new_architecture_takes_the_vocabulary_and_learns(pretrain, tiny_world
     assert float(shown["heldout_loss_after"]) < float(shown["heldout_loss_before"])
     assert float(shown["corpora.domain.heldout_accuracy"]) == float(shown["heldout_accuracy"])
     assert shown["fresh_mlm_head"] == "False"
+
+
+def test_a_decoder_takes_the_vocabulary_and_learns_next_words(pretrain, tiny_world, tmp_path):
+    result = pretrain(tiny_world / "model", "--from-scratch", *SIZES, "--architecture", "gpt2", "--set", "windows=across")
+    assert result.exit_code == 0, result.output
+    model, info = AutoModelForCausalLM.from_pretrained(tmp_path / "out", output_loading_info=True)
+    assert not info["missing_keys"]
+    config = model.config
+    assert (config.n_layer, config.n_embd, config.n_inner, config.n_positions) == (1, 12, 20, 32)
+    assert (config.bos_token_id, config.eos_token_id, config.pad_token_id) == (2, 3, 0)
+    shown = dict(line.rsplit(maxsplit=1) for line in result.stdout.splitlines() if " " in line)
+    assert float(shown["heldout_loss_after"]) < float(shown["heldout_loss_before"])
+    shape = Shape(layers=1, hidden=12, heads=3, feed_forward=20, positions=32, architecture="gpt2")
+    assert shape.parameters(config.vocab_size) == sum(parameter.numel() for parameter in model.parameters())
 
 
 def test_a_folder_with_a_tokenizer_alone_is_enough(pretrain, tiny_world, tmp_path):

@@ -40,13 +40,20 @@ def pretrain(
     heads: Annotated[int | None, _size("heads")] = None,
     feed_forward: Annotated[int | None, _size("feed-forward")] = None,
     positions: Annotated[int | None, _size("positions")] = None,
+    architecture: Annotated[
+        Literal["bert", "gpt2"] | None,
+        typer.Option("--architecture", help="With --from-scratch: an encoder (the default) or a decoder.", rich_help_panel="From scratch"),
+    ] = None,
 ) -> None:
-    """Pretrain a model on a corpus (masked language modelling): go on with it, or start from scratch."""
+    """Pretrain a model on a corpus (masked words; of a decoder, next ones): go on with it, or start from scratch."""
     from acclimate.errors import SettingsError
     from acclimate.study.language.yaml import parse_settings
     from acclimate.study.single import run_stage, scratch
 
-    sizes = {"layers": layers, "hidden": hidden, "heads": heads, "feed_forward": feed_forward, "positions": positions}
+    sizes: dict[str, int | str | None] = {
+        "layers": layers, "hidden": hidden, "heads": heads, "feed_forward": feed_forward, "positions": positions,
+        "architecture": architecture,
+    }  # fmt: skip
     if not from_scratch and any(sizes.values()):
         raise SettingsError("--layers, --hidden and the like are sizes of a new architecture: say --from-scratch")
     start = scratch(base, sizes) if from_scratch else None

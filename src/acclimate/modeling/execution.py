@@ -1,8 +1,9 @@
 """Running a plain Hugging Face model on flat batches: packed where its attention allows, on length-bucketed padded batches elsewhere.
 
 Output heads are applied to the positions that need them only: the masked ones for MLM, the asked ones of a tagger, one per sequence for a
-classifier (the first, or of a decoder the last). The feed-forward part of the last layer needs no others either, so where an architecture allows, positions are chosen right
-after the last attention. All this is done from outside by a forward hook, and equals the untouched model on padded batches.
+classifier (the first, or of a decoder the last). The feed-forward part of the last layer needs no others either, so where an architecture
+allows, positions are chosen right after the last attention. All this is done from outside by a forward hook, and equals the untouched model
+on padded batches.
 """
 
 import inspect

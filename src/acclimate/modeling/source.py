@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from acclimate.data.tokens import special_ids
 from acclimate.errors import ModelError, did_you_mean, first_line
 from acclimate.modeling.base_config import check_weights, configuration
 from acclimate.modeling.base_files import (
@@ -30,6 +31,7 @@ from acclimate.modeling.shape import Shape
 
 DOWNLOADED = ("*.json", "*.txt", "*.model", "model*.safetensors", "README.md")  # the last says the licence
 PADDING_NAMES = ("[PAD]", "<pad>")
+END_NAMES = ("<|endoftext|>", "</s>", "[SEP]")
 MOST_PARAMETERS = 20_000_000_000  # of a model that is made here
 
 
@@ -115,8 +117,8 @@ def new_source(shape: Shape, tokenizer: str, root: Path) -> Source:
     if not (folder / TOKENIZER).is_file():
         folder = resolve_base(tokenizer, root).folder
     check_files(tokenizer, tokenizer_files(folder))
-    vocabulary, padding = _vocabulary(tokenizer, folder)
-    config = shape.config(vocabulary, padding)
+    config = _config(shape, tokenizer, folder)
+    vocabulary = config["vocab_size"]
     files = tuple(tokenizer_files(folder))
     # Whose vocabulary it is called does not decide what the model will be.
     shape = shape.model_copy(update={"tokenizer": None})
@@ -130,13 +132,24 @@ def new_source(shape: Shape, tokenizer: str, root: Path) -> Source:
     return Source(name, folder, digest_of(files, {CONFIG: config}), files, config, parameters, 4 * parameters, shape=shape)
 
 
-def _vocabulary(name: str, folder: Path) -> tuple[int, int]:
-    # (ids, the padding token's), from the tokenizer's own file.
-    words = read_tokenizer(folder / TOKENIZER).get_vocab(with_added_tokens=True)
+def _config(shape: Shape, name: str, folder: Path) -> dict[str, Any]:
+    # With the ids of the tokenizer's own file.
+    tokenizer = read_tokenizer(folder / TOKENIZER)
+    words = tokenizer.get_vocab(with_added_tokens=True)
     padding = next((words[token] for token in PADDING_NAMES if token in words), None)
+    begin, end = (ids[0] if ids else None for ids in special_ids(tokenizer)) if shape.decoder else (None, None)
+    if shape.decoder:
+        named = next((words[token] for token in END_NAMES if token in words), None)
+        begin, end = (next((each for each in ids if each is not None), None) for ids in ((begin, named, end), (end, named, begin)))
+        if end is None:
+            raise ModelError(
+                f"tokenizer {name}: puts nothing around texts, and has no token that ends them (looked for {', '.join(END_NAMES)}), "
+                "which a decoder must have"
+            )
+        padding = end if padding is None else padding
     if padding is None:
         raise ModelError(f"tokenizer {name}: has no padding token (looked for {', '.join(PADDING_NAMES)})")
-    return max(words.values()) + 1, padding
+    return shape.config(max(words.values()) + 1, padding, begin, end)
 
 
 def _found(base: str, root: Path) -> tuple[Path, str | None]:

@@ -41,7 +41,7 @@ class Borders:
 
     @classmethod
     def of(cls, folder: ModelFolder) -> Self:
-        """Those of a model: what its tokenizer puts around texts, else what its config.json calls begin and end, each for want of the other.
+        """Those of a model: what its tokenizer puts around texts, else what its config.json calls begin and end; one serves as both.
 
         Raises:
             ModelError: there is neither.
@@ -52,7 +52,7 @@ class Borders:
         end = _first(suffix, config.eos_token_id, tokenizer)
         if begin is None and end is None:
             raise ModelError(
-                f"{folder.path}: neither its tokenizer nor its config.json (bos_token_id, eos_token_id) names a token that begins or ends a text"
+                f"{folder.path}: neither tokenizer nor config.json (bos_token_id, eos_token_id) name a token that begins or ends texts"
             )
         either = begin if end is None else end
         assert either is not None

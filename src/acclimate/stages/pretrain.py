@@ -1,4 +1,4 @@
-"""Pretraining on the text of the domain or the task: on masked words (Gururangan et al. 2020: DAPT, TAPT), next ones, or vectors of texts."""
+"""Pretraining on text of the domain or the task: on masked words (Gururangan et al. 2020: DAPT, TAPT), next ones, or for vectors."""
 
 import math
 from collections.abc import Callable, Mapping

@@ -1,6 +1,7 @@
 """One stage on its own: the verbs `prune`, `pretrain` and `finetune` are studies with one recipe and one seed, minus the comparison."""
 
 import shutil
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,7 @@ class Made:
     parent: Path | None = None  # the model folder that the stage began with; None for plain baselines, and where it is no longer kept
 
 
-def scratch(base: str, sizes: dict[str, int | None]) -> Any:
+def scratch(base: str, sizes: Mapping[str, int | str | None]) -> Any:
     """Where a pretraining from scratch starts: the architecture of `base` with random weights, or a new one of these sizes that takes
     from `base` the vocabulary alone.
 
