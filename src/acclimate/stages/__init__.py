@@ -6,6 +6,7 @@ from acclimate.stages.bilstm import Bilstm
 from acclimate.stages.bm25 import Bm25
 from acclimate.stages.cut import Cut
 from acclimate.stages.distill import Distill
+from acclimate.stages.distill_vectors import DistillVectors
 from acclimate.stages.doc2vec import Doc2vec
 from acclimate.stages.embed import Embed
 from acclimate.stages.extend import Extend
@@ -36,6 +37,7 @@ STAGES: tuple[type[Stage], ...] = (
     Embed,
     Finetune,
     Distill,
+    DistillVectors,
     Score,
     ZeroShot,
     Prompt,

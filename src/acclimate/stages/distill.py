@@ -3,23 +3,23 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field
 
 from acclimate.data.mixture import Mixture, in_words, reads_of, shares
-from acclimate.data.sample import Measured
 from acclimate.errors import SettingsError
 from acclimate.modeling.longest import LONGEST_DEFAULT
 from acclimate.settings import MOST_EPOCHS
+from acclimate.stages.asked_text import AskedText
 from acclimate.stages.base import USUAL_SCORE, Context, Outcome, Role, Serves, Stage
 from acclimate.stages.inside import bytes_inside, check_inside
 from acclimate.stages.long_texts import lengths, told_of_cut
 from acclimate.stages.pace import EncoderPace
 from acclimate.stages.planned import BYTES, Classifier, Reads, Sizes, Work
 from acclimate.stages.trained_labels import check_fit, rows_of
-from acclimate.tasks.kind import Form, many
+from acclimate.tasks.kind import many
 from acclimate.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -130,7 +130,8 @@ class Distill(EncoderPace, Stage):
         if teacher.classifier is None:
             raise SettingsError(
                 f"{named} has no trained classifier of its own; name a recipe that ends with finetune (not by label words, nor on "
-                "vectors), or the folder of a model that was fine-tuned on this task"
+                "vectors), or the folder of a model that was fine-tuned on this task; the vectors of a sentence encoder are learned by "
+                "`distill_vectors`"
             )
         mend = "name one that learned this task"
         check_fit(teacher.classifier, task, form, named, mend)
@@ -165,11 +166,12 @@ class Distill(EncoderPace, Stage):
         found = {name: text.cut_share for name, text in self._text(given, read).items()}
         return told_of_cut(found, many(read.task.kind.item), f"{given.length(self.max_length):,} tokens")
 
-    def _text(self, given: Sizes, reads: Reads) -> dict[str, "_Text"]:
+    def _text(self, given: Sizes, reads: Reads) -> dict[str, AskedText]:
         """What is read of each corpus at all, roughly."""
         assert reads.task is not None
-        length, form = given.length(self.max_length), self.form(reads.task.kind)
-        whole = {name: _Text.of(reads.texts[name], reads, length, form) for name in shares(self.corpus)}
+        length, kind = given.length(self.max_length), reads.task.kind
+        of = (reads.special, length, kind.texts(), self.form(kind))
+        whole = {name: AskedText.of(reads.texts[name], *of) for name in shares(self.corpus)}
         return {name: whole[name].part(share, self.texts) for name, share in shares(self.corpus).items()}
 
     def work(self, given: Sizes, reads: Reads) -> Work:
@@ -199,34 +201,3 @@ class Distill(EncoderPace, Stage):
 
         assert parent is not None
         return distilled(self, parent, context)
-
-
-class _Text(NamedTuple):
-    """A corpus as a student reads it, roughly."""
-
-    items: float
-    tokens: float
-    """That are read of it once, special ones included."""
-    cut_share: float
-    """Of its tokens, that are not read."""
-    answers: float
-    """That a teacher gives: one an item, or one a word."""
-
-    @classmethod
-    def of(cls, parts: tuple[Measured, ...], reads: Reads, length: int, form: Form) -> Self:
-        """From its samples, in the student's vocabulary."""
-        assert reads.task is not None
-        columns = reads.task.kind.texts()
-        items = sum(part.sample.documents for part in parts) / columns
-        whole = sum(part.tokens for part in parts)
-        if form == "tokens":
-            windows = sum(part.windows(max(1, length - reads.special)) for part in parts)
-            return cls(items, whole + reads.special * windows, 0.0, whole)
-        counts = columns * np.concatenate([part.counts for part in parts]).astype(np.float64)
-        kept = float(np.minimum(counts, length - reads.special).sum() / max(1.0, counts.sum()))
-        return cls(items, kept * whole + reads.special * items, 1 - kept, items)
-
-    def part(self, share: float, most: int | None) -> Self:
-        """What is read of it at all where it is read so often, and so many items at most."""
-        kept = min(1.0, share) * min(1.0, (most or self.items) / max(1.0, self.items))
-        return self._replace(items=kept * self.items, tokens=kept * self.tokens, answers=kept * self.answers)

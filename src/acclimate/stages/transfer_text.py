@@ -84,19 +84,20 @@ class TransferText:
     """[items] which row of the whole training split each is; -1 where it is none."""
 
     @classmethod
-    def of(cls, mixture: Mixture, most: int | None, form: Form, context: Context) -> Self:
-        """The text of a stage that reads at most so many items of each corpus."""
-        whole = context.data.task
-        assert whole is not None
+    def of(cls, mixture: Mixture, most: int | None, form: Form, context: Context, apart: bool = False) -> Self:
+        """The text of a stage that reads at most so many items of each corpus; where each text is an item by itself (`apart`), no label
+        is looked at, and no task is needed."""
+        whole = None if apart else context.data.task
         parts, read, row = list[Items](), list[IntArray](), list[IntArray]()
         counts: list[int] = []
         for name, share in shares(mixture).items():
-            every = _task_items(whole, context, form) if name == TASK else _corpus_items(context.data.documents(name), form)
+            task = whole if name == TASK else None
+            every = _corpus_items(context.data.documents(name), form) if task is None else _task_items(task, context, form)
             count = every.count
             kept = np.sort(generator("share of a corpus", name).permutation(count)[: read_of(count, share, most)])
             parts.append(every if len(kept) == count else every.taken(kept))
             read.append(sum(counts) + repeated(len(kept), share, name))
-            row.append(np.where(kept < len(whole.train), kept, -1) if name == TASK else np.full(len(kept), -1))
+            row.append(np.full(len(kept), -1) if task is None else np.where(kept < len(task.train), kept, -1))
             counts.append(len(kept))
         return cls(tuple(parts), tuple(counts), np.concatenate(read), np.concatenate(row).astype(np.int64))
 
