@@ -62,16 +62,19 @@ def results(found: "Results") -> None:
     from acclimate.report.tables.comparison import console_table
     from acclimate.report.tables.general_text import general_grids
     from acclimate.report.tables.grid import console_grid
+    from acclimate.report.tables.speeds import speeds_grids
     from acclimate.report.tables.vocabularies import vocabulary_grids
     from acclimate.report.words.general_text import forgetting_sentence
     from acclimate.report.words.searches import unequal_searches
+    from acclimate.report.words.speeds import speed_sentence
     from acclimate.report.words.verdict import verdict_sentences
 
     page = console()
     page.print(console_table(found))
-    for grid in (*vocabulary_grids(found), *general_grids(found)):
+    for grid in (*vocabulary_grids(found), *general_grids(found), *speeds_grids(found)):
         page.print(console_grid(grid))
-    for sentence in filter(None, (*verdict_sentences(found), unequal_searches(found), forgetting_sentence(found))):
+    said = (*verdict_sentences(found), unequal_searches(found), forgetting_sentence(found), speed_sentence(found))
+    for sentence in filter(None, said):
         page.print(inert(sentence), markup=False, highlight=False)
 
 
@@ -158,6 +161,23 @@ def scores(metrics: dict[str, Any]) -> None:
             # A learning rate that was found is far below what four digits behind the point show.
             digits = ".4g" if isinstance(value, float) and 0 < abs(value) < SMALL else ".4f"
             print(f"{name:{wide}} {value:{digits}}" if isinstance(value, float) else f"{name:{wide}} {value}")
+
+
+def speeds(found: dict[str, dict[str, Any]]) -> None:
+    """How large and how fast models are, by their folders."""
+    from acclimate.evaluation.answer_speed import doubt
+    from acclimate.report.tables.grid import Grid
+    from acclimate.report.words.text import amount, moment
+
+    rows = []
+    for model, told in found.items():
+        speed = (moment(told["latency_seconds"]), f"{told['texts_per_second']:,.0f}")
+        rows.append((model, amount(told["parameters"]), size(told["disk_bytes"]), *speed, told["by"], told["device"]))
+    caption = "Size and speed, from texts to answers: median time of one text alone, and texts a second in batches of 32"
+    headings = ("model", "parameters", "on disk", "one text", "texts/s", "answered by", "device")
+    _table(Grid(caption, headings, tuple(rows), frozenset({0, 5, 6})))
+    if said := doubt(max(float(told["busy"]) for told in found.values())):
+        print(f"note: {said}")
 
 
 def entries(found: "list[Entry]", done: str = "") -> None:

@@ -8,6 +8,7 @@ import typer
 
 from acclimate.cli import show
 from acclimate.cli.mends import in_options, options_of
+from acclimate.cli.options import ThreadsOption
 from acclimate.cli.reading_options import ASKED, LABELS, RANKED, Reading, reads
 from acclimate.cli.zero_shot_options import ZERO_SHOT, asked_model
 
@@ -66,3 +67,28 @@ def evaluate(
 
     asked, reading = asked_model(model, reading)
     show.scores(evaluate_file(asked, file, reading, show.say, split))
+
+
+@reads(ASKED)
+def speed(
+    models: Annotated[list[Path], typer.Argument(help="Folders of trained models.", show_default=False)],
+    data: Annotated[
+        str, typer.Option("--data", help="Texts of the kind that they answer: a file, a folder or a glob.", show_default=False)
+    ],
+    reading: Reading,
+    split: SplitOption = None,
+    threads: ThreadsOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
+) -> None:
+    """Say how large trained models are and how fast they answer here: one text alone, and batches of 32.
+
+    The first 2,000 rows that have a text are what it is measured on. Nothing else should run on the machine meanwhile.
+    """
+    from acclimate.data.readers.every_text import AskedFiles
+    from acclimate.evaluation.apply import speed_of_file
+
+    found = {str(model): speed_of_file(model, AskedFiles(path=data, **reading), show.say, split, threads) for model in models}
+    if as_json:
+        show.plain(found)
+    else:
+        show.speeds(found)

@@ -25,6 +25,7 @@ VERBS = (
     models.finetune,
     use.predict,
     use.evaluate,
+    use.speed,
     vectors.encode,
     vectors.search,
     looks.overlap,

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,6 +18,7 @@ from acclimate.data.readers.one_split import open_one
 from acclimate.data.readers.problems import Problems, place
 from acclimate.data.readers.records import Source
 from acclimate.errors import DataError, ModelError, SettingsError
+from acclimate.evaluation.answer_speed import Items, answer_speed, model_bytes
 from acclimate.evaluation.answers import AnswerForm, EntityForm, LabelForm
 from acclimate.evaluation.asked_rows import NAMED, by_line, chunks_of, notes_of, without_text
 from acclimate.evaluation.evaluate_ranking import evaluate_ranking, ranks
@@ -25,7 +27,7 @@ from acclimate.evaluation.stated import kind_of_model, stated_kind, texts_of
 from acclimate.evaluation.trained_folder import Predictor, model_config
 from acclimate.evaluation.writing import check_out, opened, writer_of
 from acclimate.evaluation.zero_shot_predictor import AskedModel
-from acclimate.modeling.base_files import KIND
+from acclimate.modeling.base_files import KIND, parameters_in
 from acclimate.modeling.baselines.table import BASELINES, outputs_of
 from acclimate.tasks import KINDS
 from acclimate.tasks.kind import TaskKind, many
@@ -35,6 +37,7 @@ from acclimate.tasks.task import split_of
 from acclimate.tasks.two_texts import asked_pair
 
 Say = Callable[[str], None]
+TIMED_ROWS = 2000  # from which those are taken that a model is timed on
 
 
 def predict_file(
@@ -85,6 +88,28 @@ def predict_file(
     _say_unread(predictor, say)
     if bad:
         say(without_text(bad, count, named, "left out" if asked.skip_bad else "marked with a `problem` in the place of an answer"))
+
+
+def speed_of_file(model: Path, asked: CorpusSettings, say: Say, split: str | None = None, threads: int | None = None) -> dict[str, Any]:
+    """How large a model's folder is and how fast it answers the first rows of the input that have a text: what `AnswerSpeed` says, ready
+    for JSON, and `parameters` and `disk_bytes`.
+
+    Raises:
+        DataError: the files cannot be read, no row has a text, or it is not clear which split or column is meant.
+        ModelError: the model cannot be read, or answers no text by itself.
+    """
+    model, stated, _ = _known(model)
+    source, wanted = _texts(asked, split, stated, model)
+    for note in notes_of(str(asked.path), source, wanted.columns):
+        say(note)
+    texts = [row.texts for row in islice(every_text(source, wanted), TIMED_ROWS) if row.texts is not None]
+    if not texts:
+        raise DataError(f"{source.files[0]}: none of its first {TIMED_ROWS:,} rows has a text to answer")
+    columns = tuple(zip(*texts, strict=True))
+    items = Items(columns, None if wanted.words is None else wanted.words(columns[0]))
+    speed = answer_speed(model, items, threads)
+    weights = model.rglob("*.safetensors")
+    return {"parameters": sum(map(parameters_in, weights)), "disk_bytes": model_bytes(model), **speed.to_json()}
 
 
 def evaluate_file(

@@ -53,7 +53,7 @@ class Packed(nn.Module):
         self.seen: Callable[[Tensor, Tensor, Tensor], None] | None = None  # gets to know what each attention compares
         self.by_position = kind_of(model) != "classifier"
         self.pools_mean = not self.by_position and self.family.pools_mean(model.config.to_dict())
-        self._shift = _padding_id(model) + 1 if self.family.shifted_positions else 0
+        self._shift = padding_id(model) + 1 if self.family.shifted_positions else 0
         self._checkpointed = any(getattr(module, "gradient_checkpointing", False) for module in model.modules())
         # Where there is one segment, or none, all tokens are of it, whatever a tokenizer says. A decoder that takes segments (GPT-2) has
         # no embeddings for them: it would add those of words.
@@ -176,7 +176,7 @@ class Packed(nn.Module):
         real_BL = column_L < batch.offsets.diff()[chosen][:, None]
         source_BL = (batch.offsets[chosen][:, None] + column_L) * real_BL
         inputs = {
-            "input_ids": torch.where(real_BL, batch.input_ids[source_BL], _padding_id(self.model)),
+            "input_ids": torch.where(real_BL, batch.input_ids[source_BL], padding_id(self.model)),
             "attention_mask": real_BL.long(),
         }
         if self._takes_types and batch.token_type_ids is not None:
@@ -230,7 +230,8 @@ def last_attention(base: nn.Module) -> nn.Module | None:
     return getattr(layers_of(base)[-1], name, None) if name else None
 
 
-def _padding_id(model: "PreTrainedModel") -> int:
+def padding_id(model: "PreTrainedModel") -> int:
+    """Of the token that fills a padded batch."""
     built_in = family_of(model.config).padding_id
     return int(model.config.pad_token_id or 0) if built_in is None else built_in
 

@@ -3,7 +3,7 @@
 import os
 import platform
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -39,6 +39,7 @@ from acclimate.study.outputs.outcomes import (
 )
 from acclimate.study.outputs.output_folder import BLOCKS, RECORD, claim, refuse_foreign_data, replaced_results, take
 from acclimate.study.outputs.selected import write_selected
+from acclimate.study.outputs.speeds import answer_speeds, speed_facts, speed_notes, with_speeds
 from acclimate.study.outputs.text_overlap import text_overlap
 from acclimate.study.outputs.trials_table import write_trials
 from acclimate.study.outputs.vocabularies import vocabulary_facts
@@ -174,7 +175,8 @@ def write_results(prepared: Prepared, reports: dict[str, Report], options: Optio
     prepared = prepared.with_chosen()
     study, out = prepared.study, options.out
     outcomes = Outcomes.read(prepared.plan, prepared.store, reports)
-    table = with_general(rows(study, outcomes), outcomes)
+    speeds = answer_speeds(prepared, outcomes, options.threads, options.say)
+    table = with_speeds(with_general(rows(study, outcomes), outcomes), speeds)
     assert prepared.data.task is not None, "a study compares recipes on a task"
     task, metric = prepared.data.task, prepared.data.task.kind.metric(study.metric)
     largest = [*prepared.budget_sizes][-1]
@@ -194,7 +196,8 @@ def write_results(prepared: Prepared, reports: dict[str, Report], options: Optio
             mark_made(folder / "splits", "splits", task.fingerprint)
         write_selected(prepared.plan.selected, prepared.data.chosen, folder, out)
         write_study(prepared, out, folder)
-        about = study_facts(prepared, outcomes, options.command) | {
+        about = study_facts(prepared, outcomes, options.command, speed_notes(speeds)) | {
+            **({"speeds": speed_facts(speeds, outcomes, largest)} if speeds is not None else {}),
             **({"forgetting": forgetting(outcomes, prepared.data.general, largest)} if prepared.data.general is not None else {}),
             "best": _about(handover, metric.name),
             "failed": [{name: row[name] for name in ("recipe", "seed", "labels", "error")} for row in failed],
@@ -203,7 +206,7 @@ def write_results(prepared: Prepared, reports: dict[str, Report], options: Optio
     return Finished(out, len(failed), len(table), handover)
 
 
-def study_facts(prepared: Prepared, outcomes: Outcomes, command: str) -> dict[str, Any]:
+def study_facts(prepared: Prepared, outcomes: Outcomes, command: str, notes: Sequence[str] = ()) -> dict[str, Any]:
     """What `study.json` says of a study besides how its comparison came out: data, stages, bases, versions, how to repeat it."""
     study, data = prepared.study, prepared.data
     about: list[tuple[str | None, Task]] = [*([(None, data.task)] if data.task is not None else []), *data.tasks.items()]
@@ -230,7 +233,7 @@ def study_facts(prepared: Prepared, outcomes: Outcomes, command: str) -> dict[st
         "bases": base_facts(prepared.plan.sources.values()),
         "stages": stage_facts(outcomes, set(prepared.cached), usual),
         "vocabularies": vocabulary_facts(outcomes, prepared.readings, data),
-        "notes": [*prepared.notes, *_notes(outcomes, prepared), *failures(outcomes)],
+        "notes": [*prepared.notes, *_notes(outcomes, prepared), *failures(outcomes), *notes],
     }
 
 

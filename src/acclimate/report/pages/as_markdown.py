@@ -24,9 +24,9 @@ def markdown(view: View) -> str:
     for budget in view.budgets:
         said = bullets(escaped(f"{each.sentence} {each.advice}".strip()) for each in budget.said)
         parts += [f"**{with_labels(budget.labels).capitalize()}:**", said] if len(view.budgets) > 1 else [said]
-    for figure in (view.pareto, view.efficiency):
-        if figure is not None:
-            parts.append(_image(figure))
+    parts += [escaped(view.faster)] if view.faster else []
+    parts += [_image(figure) for figure in (*(figure for _, figure in view.axes), view.efficiency) if figure is not None]
+    parts += _grids(view.speeds)
     sections: list[tuple[str, list[str]]] = [
         ("What was forgotten", [*([_image(view.forgetting)] if view.forgetting is not None else []), *_grids(view.general)]),
         ("All scores", _grids(view.scores)),

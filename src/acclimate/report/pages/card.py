@@ -26,11 +26,12 @@ from acclimate.report.results.chain import Chain
 from acclimate.report.results.finished import Results, StageFact
 from acclimate.report.results.kind_facts import CardFacts, counted
 from acclimate.report.results.searches import searches
+from acclimate.report.results.speeds import batch_of
 from acclimate.report.tables.comparison import markdown_table, table_rows
 from acclimate.report.tables.data_facts import data_facts
 from acclimate.report.words.cautions import limits
 from acclimate.report.words.sentences import recipe_sentences
-from acclimate.report.words.text import amount, duration, labels_of, listing, percent, score, size, with_labels
+from acclimate.report.words.text import amount, duration, labels_of, listing, moment, percent, score, size, with_labels
 from acclimate.study.outputs.best import loads_plainly
 
 NAME = "README.md"
@@ -234,7 +235,7 @@ def _cost(chain: Chain) -> str:
     values = chain.run.values
     trained, whole = values.get("trained_parameters"), values.get("parameters")
     share = f" ({percent(trained / whole)} trained last)" if trained and whole and trained < whole else ""
-    speed = values.get("inference_texts_per_second")
+    speed, latency, batches = (values.get(name) for name in ("inference_texts_per_second", "latency_seconds", "batch_texts_per_second"))
     known = (
         ("time, the whole chain of stages", duration(values.get("seconds"))),
         ("tokens in training", amount(values.get("tokens"))),
@@ -243,6 +244,8 @@ def _cost(chain: Chain) -> str:
         ("parameters", amount(whole) + share),
         ("size on disk", size(values.get("disk_bytes"))),
         (f"inference, {chain.results.kind.items} a second", "–" if speed is None else f"{speed:,.0f}"),
+        (f"time for one {chain.results.kind.item} alone, median", "–" if latency is None else moment(latency)),
+        (f"{chain.results.kind.items} a second in batches of {batch_of(chain.results)}", "–" if batches is None else f"{batches:,.0f}"),
     )
     rows = [row for row in known if row[1] != "–"]
     machine: Mapping[str, Any] = chain.results.study.get("machine") or {}

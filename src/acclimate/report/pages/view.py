@@ -11,6 +11,7 @@ from acclimate.report.charts import drawn as charts
 from acclimate.report.charts.curves import Curves, curves
 from acclimate.report.charts.forest import Axis, Mark, axis_of
 from acclimate.report.charts.general_text import forgetting_chart
+from acclimate.report.charts.speeds import latency_chart, size_chart
 from acclimate.report.charts.svg import Figure, NotDrawn, unchecked
 from acclimate.report.charts.trials import trials_figures
 from acclimate.report.results.finished import Results, Run
@@ -21,6 +22,7 @@ from acclimate.report.tables.data_facts import DataFacts, data_facts
 from acclimate.report.tables.general_text import general_grids
 from acclimate.report.tables.grid import Grid
 from acclimate.report.tables.leaks import leak_grids
+from acclimate.report.tables.speeds import speeds_grids
 from acclimate.report.tables.text_overlap import matrices, texts_grid
 from acclimate.report.tables.tree import Branch, Saving, saving, tree
 from acclimate.report.tables.trials import trials_grids
@@ -30,6 +32,7 @@ from acclimate.report.words import text
 from acclimate.report.words.general_text import forgetting_sentence
 from acclimate.report.words.searches import unequal_searches
 from acclimate.report.words.sentences import Said, recipe_sentences
+from acclimate.report.words.speeds import speed_sentence
 from acclimate.report.words.verdict import verdict_sentences
 from acclimate.tasks.blocks import Examples, Marked, Matrix, Points, Table
 
@@ -102,6 +105,26 @@ class View:
     @cached_property
     def pareto(self) -> Figure | None:
         return self._drawn(lambda: charts.pareto(self.results, self._largest))
+
+    @cached_property
+    def axes(self) -> list[tuple[str, Figure]]:
+        """Cost against quality by each cost that is known, with what to call it: time of a run, time for one text, size on disk."""
+        known = {
+            "training time": self.pareto,
+            f"time for one {self.results.kind.item}": self._drawn(lambda: latency_chart(self.results, self._largest)),
+            "size on disk": self._drawn(lambda: size_chart(self.results, self._largest)),
+        }
+        return [(name, figure) for name, figure in known.items() if figure is not None]
+
+    @cached_property
+    def speeds(self) -> tuple[Grid, ...]:
+        """How large and how fast the models are; none where they were not timed."""
+        return speeds_grids(self.results)
+
+    @cached_property
+    def faster(self) -> str:
+        """How much smaller and faster they are than the teacher, or the largest; empty where they were not timed."""
+        return speed_sentence(self.results)
 
     @cached_property
     def forgetting(self) -> Figure | None:
@@ -287,7 +310,8 @@ class View:
     @property
     def figures(self) -> list[Figure]:
         """Every chart, for the folder of plots."""
-        alone = [figure for figure in (self.differences, self.pareto, self.efficiency, self.forgetting) if figure is not None]
+        costs = [figure for _, figure in self.axes]
+        alone = [figure for figure in (self.differences, *costs, self.efficiency, self.forgetting) if figure is not None]
         told = [each for each in (*self.told, *self.searched) if isinstance(each, Figure)]
         return [*alone, *told, *(figure for group in self.curves for figure in group.figures)]
 

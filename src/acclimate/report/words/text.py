@@ -55,6 +55,12 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
+def moment(seconds: float) -> str:
+    """A short time with three digits: `0.21 ms`, `34.2 ms`, `1.25 s`."""
+    value, unit = (seconds, "s") if seconds >= 1 else (1000 * seconds, "ms")
+    return f"{value:.{2 if value < 10 else 1 if value < 100 else 0}f} {unit}"
+
+
 def amount(value: float | None) -> str:
     """A count with a thousands suffix: `950`, `12.3 k`, `22.7 M`, `3 P`."""
     if value is None:

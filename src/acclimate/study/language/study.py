@@ -70,6 +70,9 @@ class Study(Settings):
     """Whether every model on the way is asked for held-out general text, in bits per byte: before, after each stage that pretrains or
     changes it, and after fine-tuning, with the head that it carried along. `true`, on text that comes with acclimate; or a corpus of
     `data`, some documents of which no stage reads then; default `true` where a recipe pretrains or changes a model, else `false`."""
+    speed: bool | None = None
+    """Whether the model of each recipe is timed on test once all runs are done: one text alone, and batches of 32 (a few seconds a model,
+    kept in the store); default `true` where one transformer is a tenth larger than another, else `false`."""
     fast_paths: FastPaths = FastPaths()
     """Shortcuts of the engine, to switch off: the results are the same up to rounding."""
     recipes: dict[str, Recipe] = Field(min_length=1)
