@@ -1,7 +1,7 @@
 """Our side: the training loop with its public pieces, and the stage `finetune` as a study runs it."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +23,7 @@ from acclimate.modeling.execution import Packed
 from acclimate.modeling.folder import ModelFolder
 from acclimate.objectives.mlm import MaskedText, Vocabulary
 from acclimate.stages.base import Context, Outcome, Runtime
+from acclimate.stages.distill import Distill
 from acclimate.stages.finetune import Finetune
 from acclimate.tasks.classify import Classify
 from acclimate.tasks.labelled_kind import LabelledKind
@@ -176,7 +177,7 @@ class Span:
 
 @contextmanager
 def span() -> Iterator[Span]:
-    """Note when the stage that runs in the block has loaded its model, and when it begins to save it."""
+    """Note when the stage that runs in the block has loaded its model (of a distillation its teacher), and when it begins to save it."""
     measured = Span()
     save = folders.save_model
 
@@ -184,7 +185,7 @@ def span() -> Iterator[Span]:
         def loaded(*arguments: Any, **named: Any) -> Any:
             model = load(*arguments, **named)
             synchronise()
-            measured.begin = time.perf_counter()
+            measured.begin = measured.begin or time.perf_counter()  # a student is loaded when its teacher has been asked
             return model
 
         return loaded
@@ -197,6 +198,7 @@ def span() -> Iterator[Span]:
     with (
         mock.patch.object(heads, "load_classifier", noting(heads.load_classifier)),
         mock.patch.object(heads, "load_tagger", noting(heads.load_tagger)),
+        mock.patch("acclimate.stages.teacher.load_trained_classifier", noting(heads.load_trained_classifier)),
         mock.patch("acclimate.stages.trainer.save_model", saving),
     ):
         yield measured
@@ -210,15 +212,22 @@ def task_data(place: Path, rows: texts.Labelled, kind: type[LabelledKind] = Clas
     return Data.open(DataSettings(task=task), place)
 
 
-def finetune(bench: Bench, folder: ModelFolder, data: Data, stage: Finetune, seed: int) -> tuple[float, Outcome]:
-    """The stage as a study runs it; seconds from the loaded model and tokenised texts to the trained, evaluated model."""
+def finetune(
+    bench: Bench, folder: ModelFolder, data: Data, stage: Finetune | Distill, seed: int, beside: Mapping[str, ModelFolder] = {},
+    keep: Path | None = None,
+) -> tuple[float, Outcome]:  # fmt: skip
+    """The stage as a study runs it; seconds from the loaded model and tokenised texts to the trained, evaluated model.
+
+    `beside` are the models that it needs besides; `keep` is where what it leaves is kept.
+    """
     runtime = Runtime(bench.devices, Silent(), StopRequest())
-    # Texts stay tokenised from one run to the next; what frozen layers give is part of what is timed.
+    # Texts stay tokenised from one run to the next; what frozen layers and teachers give is part of what is timed.
     for facts in (bench.work / "cache").glob(f"*/{OUTPUTS}"):
         rmtree(facts.parent)
     with TemporaryDirectory(dir=bench.work) as place, span() as measured:
-        output = Path(place) / "output"
-        output.mkdir()
-        context = Context(data, "all", seed, "bench", bench.work / "cache", Path(place) / "work", output, runtime)
+        output = keep or Path(place) / "output"
+        output.mkdir(parents=True)
+        work = Path(place) / "work"
+        context = Context(data, "all", seed, "bench", bench.work / "cache", work, output, runtime, beside=beside)
         outcome = stage.run(folder, context)
     return measured.seconds, outcome

@@ -15,6 +15,7 @@ import torch
 import transformers
 from datasets import Dataset, concatenate_datasets
 from torch import Tensor
+from torch.nn.functional import kl_div, log_softmax
 
 from acclimate.data.ragged import Ragged
 from acclimate.modeling.heads import freeze
@@ -76,6 +77,24 @@ class Counting(transformers.Trainer):
     def training_step(self, model: Any, inputs: Any, *rest: Any, **named: Any) -> Tensor:
         self.real.append(inputs["attention_mask"].sum())
         return super().training_step(model, inputs, *rest, **named)
+
+
+class Taught(transformers.Trainer):
+    """The Trainer, which with a teacher learns from that, asked in each step (Hinton et al. 2015)."""
+
+    teacher: Any = None
+    temperature: float = 1.0
+
+    def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, *rest: Any, **named: Any) -> Any:
+        if self.teacher is None or not model.training:
+            return super().compute_loss(model, inputs, return_outputs, *rest, **named)
+        inputs.pop("labels")
+        with torch.no_grad():
+            said = log_softmax(self.teacher(**inputs).logits / self.temperature, dim=-1)
+        outputs = model(**inputs)
+        student = log_softmax(outputs.logits / self.temperature, dim=-1)
+        loss = self.temperature**2 * kl_div(student, said, reduction="batchmean", log_target=True)
+        return (loss, outputs) if return_outputs else loss
 
 
 def tokenizer(base: Base) -> Any:
@@ -189,9 +208,11 @@ class Tuned(NamedTuple):
 
 def finetune(
     bench: Bench, base: Base, splits: dict[str, Dataset], labels: list[str], *, train: Any, epochs: float, batch_size: int, lr: float,
-    dropout: float | None, by_length: bool, seed: int, learns: Learns,
+    dropout: float | None, by_length: bool, seed: int, learns: Learns, teacher: Base | None = None, temperature: float = 1.0,
 ) -> Tuned:  # fmt: skip
     """Seconds from the loaded model and tokenised texts to the trained, evaluated model, its best dev score, and that of test.
+
+    With a `teacher` what that says is learned, and no label.
 
     Dev is evaluated after each epoch, the best epoch's weights are kept and loaded at the end, test is predicted once: what the stage
     `finetune` does too.
@@ -201,6 +222,7 @@ def finetune(
     named = {"num_labels": len(labels)}
     trained = model(learns.auto, base, dropout, **named)
     freeze(trained, train)
+    asked = None if teacher is None else model(learns.auto, teacher, None, **named).eval()
     words = tokenizer(base)
     synchronise()
     began = time.perf_counter()
@@ -212,10 +234,11 @@ def finetune(
             save_only_model=True, load_best_model_at_end=True, metric_for_best_model=learns.score,
             train_sampling_strategy="group_by_length" if by_length else "random",
         )  # fmt: skip
-        trainer = transformers.Trainer(
+        trainer = Taught(
             trained, chosen, data_collator=learns.collator(words), processing_class=words,
             train_dataset=splits["train"], eval_dataset=splits["dev"], compute_metrics=learns.scores(labels),
         )  # fmt: skip
+        trainer.teacher, trainer.temperature = asked, temperature
         trainer.remove_callback(transformers.PrinterCallback)
         trainer.train()
         test = trainer.predict(splits["test"])

@@ -77,6 +77,7 @@ def test_every_bar_is_one_of_a_row_and_every_row_says_what_is_timed():
         "pairs",
         "head-only",
         "top-2",
+        "distill",
         "multiple-negatives",
         "cached-negatives",
         "tsdae",

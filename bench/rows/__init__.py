@@ -1,10 +1,42 @@
 """The rows of the benchmark, a file for one or for a few that belong together; `ROWS` has them in the order of the table."""
 
 from bench.measure import Row
-from bench.rows import ddp, encode, finetune, kernels, looks, memory, mlm, replay, resume, scaling, study, tokenise, vectors, vocabulary
+from bench.rows import (
+    ddp,
+    distill,
+    encode,
+    finetune,
+    kernels,
+    looks,
+    memory,
+    mlm,
+    replay,
+    resume,
+    scaling,
+    study,
+    tokenise,
+    vectors,
+    vocabulary,
+)
 
 ROWS: dict[str, Row] = {
     row.name: row
-    for module in (mlm, finetune, vectors, encode, tokenise, vocabulary, memory, resume, scaling, study, looks, replay, kernels, ddp)
+    for module in (
+        mlm,
+        finetune,
+        distill,
+        vectors,
+        encode,
+        tokenise,
+        vocabulary,
+        memory,
+        resume,
+        scaling,
+        study,
+        looks,
+        replay,
+        kernels,
+        ddp,
+    )
     for row in module.ROWS
 }

@@ -61,7 +61,7 @@ def compared(bench: Bench, work: Work) -> list[Cell]:
     data = ours.task_data(bench.work / f"task {work.kind.__name__}", rows, work.kind)
     assert data.task is not None
     names, batch = list(data.task.names), 32  # as the Trainer's examples have it
-    given = {split: _records(part, getattr(rows, split)) for split, part in data.task.splits.items()}
+    given = {split: records(part, getattr(rows, split)) for split, part in data.task.splits.items()}
     for name in models.names(bench):
         base = models.base(bench, name)
         splits = {split: work.learns.rows(base, records, names, ours.LENGTH) for split, records in given.items()}
@@ -79,14 +79,14 @@ def compared(bench: Bench, work: Work) -> list[Cell]:
             note = f"{len(tokens)} texts of {sum(tokens) / len(tokens):.0f} tokens in the mean, {max(tokens)} at most; {batch} a step"
             dropped = "own dropout" if dropout is None else f"dropout {dropout:g}"
             for peer in work.against:
-                told = "; ".join(f"{side} {_spread(scores[side])}" for side in (OURS, peer))
+                told = "; ".join(f"{side} {spread(scores[side])}" for side in (OURS, peer))
                 both = {side: scores[side] for side in (OURS, peer)}
                 noted = f"{note}; test {work.learns.score.replace('_', ' ')}: {told}"
                 cells.append(versus(f"{dropped}, {peer}", rounds, peer, "s", model=name, note=noted, scores=both))
     return cells
 
 
-def _records(part: Split, records: list[Record]) -> list[Record]:
+def records(part: Split, records: list[Record]) -> list[Record]:
     """What the peer is given: the same items, and tags as both sides learn them, whatever scheme the files have."""
     if part.words is None:
         return [records[row] for row in part.index.tolist()]
@@ -95,7 +95,8 @@ def _records(part: Split, records: list[Record]) -> list[Record]:
     return [{"tokens": text.split(" "), "tags": of_text} for text, of_text in zip(part.inputs[0], tags, strict=True)]
 
 
-def _spread(scores: list[float]) -> str:
+def spread(scores: list[float]) -> str:
+    """The mean of some scores, and how far they are apart."""
     apart = f" ± {np.std(scores, ddof=1):.3f}" if len(scores) > 1 else ""
     return f"{statistics.fmean(scores):.3f}{apart}"
 

@@ -182,6 +182,74 @@ def finetune(
     show.measured(made.measured, out)
 
 
+TeacherOption = Annotated[
+    str, typer.Option("--teacher", help="The model that teaches: a folder, hub id or short name.", show_default=False)
+]
+StudentArgument = Annotated[str, typer.Argument(help="The student: hub id, folder or short name of a model.", show_default=False)]
+
+
+@reads(TASK)
+def distill(
+    base: StudentArgument,
+    task: Annotated[str, typer.Argument(help="A labelled file, or a folder with train, dev and test files.", show_default=False)],
+    teacher: TeacherOption,
+    out: Annotated[Path, typer.Option("--out", help="Folder for the model.", show_default=False)],
+    reading: Reading,
+    transfer: Annotated[
+        list[str] | None, typer.Option("--transfer", help="Text without labels that is learned from, too: files, globs; may be repeated.")
+    ] = None,
+    settings: SetOption = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1)] = 0,
+    store: Annotated[Path, typer.Option("--store", help="Where artifacts are kept.")] = Path(".acclimate"),
+    threads: ThreadsOption = None,
+    precision: PrecisionOption = "auto",
+    micro_tokens: MicroOption = None,
+) -> None:
+    """Teach a small model what a model that learned the task says of its texts, and of text without labels, and write its model card."""
+    from acclimate.report.pages.card import write_card
+    from acclimate.report.results.chain import Chain
+    from acclimate.report.results.finished import Results
+    from acclimate.study.language.yaml import parse_settings
+    from acclimate.study.single import run_stage
+
+    data: dict[str, Any] = {"task": {"path": task, **reading}}
+    chosen: dict[str, Any] = {"teacher": teacher}
+    if transfer:
+        data["transfer"] = {"path": transfer if len(transfer) > 1 else transfer[0]}
+        chosen["corpus"] = {"task": 1, "transfer": 1}
+    told = {"precision": precision} if precision != "auto" else {}
+    also = {"transfer": transfer} if transfer else {}
+    command = show.command("distill", base, task, teacher=teacher, out=out, seed=seed, **also, **reading, set=settings or [], **told)
+    options = _single(out, store, threads, precision, micro_tokens, command)
+    made = run_stage(base, "distill", {**chosen, **parse_settings(settings or [])}, data, seed, options)
+    write_card(out, Chain.of_run(Results.of_run(made.row, made.facts)))
+    show.measured(made.measured, out)
+
+
+@reads(TEXTS)
+def distill_vectors(
+    base: StudentArgument,
+    corpus: Annotated[list[str], typer.Argument(help="Text files, globs or folders.", show_default=False)],
+    teacher: TeacherOption,
+    out: Annotated[Path, typer.Option("--out", help="Folder for the model.", show_default=False)],
+    reading: Reading,
+    settings: SetOption = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1)] = 0,
+    store: Annotated[Path, typer.Option("--store", help="Where artifacts are kept.")] = Path(".acclimate"),
+    threads: ThreadsOption = None,
+    precision: PrecisionOption = "auto",
+    micro_tokens: MicroOption = None,
+) -> None:
+    """Teach a small model the vectors that a sentence encoder gives to texts, without labels."""
+    from acclimate.study.language.yaml import parse_settings
+    from acclimate.study.single import run_stage
+
+    chosen = {"teacher": teacher, **parse_settings(settings or [])}
+    options = _single(out, store, threads, precision, micro_tokens)
+    made = run_stage(base, "distill_vectors", chosen, {"domain": _source(corpus, reading)}, seed, options)
+    show.measured(made.measured, out)
+
+
 def _single(out: Path, store: Path, threads: int | None, precision: str, micro_tokens: int | None, command: str = "") -> Any:
     from acclimate.study.run import Options
 

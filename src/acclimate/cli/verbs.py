@@ -23,6 +23,8 @@ VERBS = (
     models.extend,
     models.tokenizer,
     models.finetune,
+    models.distill,
+    models.distill_vectors,
     use.predict,
     use.evaluate,
     use.speed,

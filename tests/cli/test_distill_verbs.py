@@ -1,0 +1,38 @@
+"""`acclimate distill` and `distill-vectors`: one student, without a study."""
+
+import json
+
+import pytest
+from sentence_transformers import SentenceTransformer
+from tests.study.conftest import tiny_world  # noqa: F401
+
+pytestmark = pytest.mark.measured(0)
+
+SHORT = ("--set", "min_steps=0", "--set", "epochs=1", "--set", "lr=1e-2")
+
+
+def test_a_teacher_teaches_its_answers_and_its_vectors(acclimate, tiny_world, tmp_path, monkeypatch):  # noqa: F811
+    monkeypatch.chdir(tmp_path)
+    task, model, text = tmp_path / "task", tiny_world / "model", tiny_world / "domain.jsonl"
+    task.mkdir()
+    for split in ("train", "dev", "test"):
+        (task / f"{split}.jsonl").write_bytes((tiny_world / f"{split}.jsonl").read_bytes())
+    made = acclimate("finetune", model, task, "--out", "teacher", *SHORT)
+    assert made.returncode == 0, made.stderr
+    made = acclimate("distill", model, task, "--teacher", "teacher", "--transfer", text, "--out", "student", *SHORT)
+    assert made.returncode == 0, made.stderr
+    assert "transfer_items" in made.stdout
+    assert "390" in made.stdout
+    card = (tmp_path / "student" / "README.md").read_text()
+    assert "--teacher teacher --out student" in card
+    said = acclimate("predict", "student", task / "test.jsonl", "--out", "said.jsonl")
+    assert said.returncode == 0, said.stderr
+    assert len((tmp_path / "said.jsonl").read_text().splitlines()) == 60
+    made = acclimate("distill-vectors", model, text, "--teacher", "teacher", "--out", "encoder", *SHORT)
+    assert made.returncode == 0, made.stderr
+    assert SentenceTransformer(str(tmp_path / "encoder")).encode(["the match"]).shape == (1, 16)
+    refused = acclimate("distill", model, task, "--teacher", "encoder", "--out", "other")
+    assert refused.returncode != 0
+    assert "has no trained classifier of its own" in refused.stderr
+    assert "`distill_vectors`" in refused.stderr
+    assert not json.loads((tmp_path / "encoder" / "config.json").read_text()).get("acclimate_distilled")
