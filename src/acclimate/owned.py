@@ -22,7 +22,7 @@ MADE_BY = "acclimate"
 LONGEST_NAME = 200  # bytes: it is written beside under a longer name
 CARD = "README.md"  # a model's card, written when its folder stands already
 
-Kind = Literal["study", "demo", "model", "models", "splits", "selected", "data", "overlap"]
+Kind = Literal["study", "demo", "model", "models", "splits", "selected", "data", "overlap", "export"]
 
 _EXCHANGE = 2  # RENAME_EXCHANGE of renameat2(2)
 _HERE = -100  # AT_FDCWD

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from acclimate.cli.doctor import Finding
     from acclimate.data.vocabularies.choice import Choice
     from acclimate.data.vocabularies.learned import Learned
+    from acclimate.export.export_model import Exported
     from acclimate.report.results.finished import Results
     from acclimate.report.tables.grid import Grid
     from acclimate.study.run import Finished
@@ -204,6 +205,26 @@ def overlap(facts: dict[str, Any], page: Path | None) -> None:
         print(f"note: {note}")
     if page is not None:
         print(f"Report: {page}")
+
+
+def exported(found: "Exported", out: Path) -> None:
+    """The forms of a model that was exported, side by side."""
+    from acclimate.export.timing import TOGETHER
+    from acclimate.report.tables.grid import Grid
+
+    best = next((form.score for form in found.forms), None)
+    rows = []
+    for form in found.forms:
+        cells = [form.name, size(form.bytes), f"{form.speed.milliseconds:.1f} ms", f"{form.speed.texts_per_second:,.0f} texts/s"]
+        cells.append("–" if form.difference is None else f"{form.difference:.1e}")
+        if found.metric is not None and form.score is not None and best is not None:
+            cells.append(f"{form.score:.4f}" + ("" if form is found.forms[0] else f" ({form.score - best:+.4f})"))
+        rows.append(tuple(cells))
+    headings = ["form", "size", "one at a time", f"{TOGETHER} together", "largest difference", *([found.metric] if found.metric else [])]
+    threads = f"{found.threads} CPU thread{'s' if found.threads > 1 else ''}"
+    caption = f"Compared on {found.texts:,} {found.of}; from token ids to outputs, padded, {threads}"
+    _table(Grid(caption=caption, headings=tuple(headings), rows=tuple(rows), words=frozenset({0})))
+    print(f"Exported: {out}")
 
 
 def _table(grid: "Grid") -> None:

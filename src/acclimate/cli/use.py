@@ -92,3 +92,33 @@ def speed(
         show.plain(found)
     else:
         show.speeds(found)
+
+
+@reads(LABELS)
+def export(
+    model: Annotated[
+        str, typer.Argument(help="Folder of a trained model, or of a sentence encoder (its short name or hub id, too).", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Folder for what is exported.", show_default=False)],
+    reading: Reading,
+    onnx: Annotated[bool, typer.Option("--onnx", help="As a graph of ONNX; there is no other form yet.")] = False,
+    int8: Annotated[bool, typer.Option("--int8", help="Also with weights in 8-bit integers: a quarter of the size.")] = False,
+    data: Annotated[
+        str | None, typer.Option("--data", help="Labelled texts that the export is compared on, and what int8 costs in score.")
+    ] = None,
+    split: SplitOption = None,
+) -> None:
+    """Export a model to run without torch, by onnxruntime; its outputs are compared with the model's own before anything is kept.
+
+    Beside the graph lie tokenizer, labels and a file of Python that needs onnxruntime, tokenizers and numpy alone.
+    """
+    from acclimate.errors import SettingsError
+    from acclimate.export.installed import check_installed
+
+    if not onnx:
+        raise SettingsError("say into what: --onnx")
+    check_installed()
+    from acclimate.export.export_model import export_model
+
+    options = options_of(export)
+    show.exported(export_model(model, out, int8, data, reading, lambda line: show.say(in_options(line, options)), split), out)

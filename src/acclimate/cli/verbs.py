@@ -28,6 +28,7 @@ VERBS = (
     use.predict,
     use.evaluate,
     use.speed,
+    use.export,
     vectors.encode,
     vectors.search,
     looks.overlap,

@@ -9,7 +9,6 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from acclimate.data.corpus import CorpusSettings
 from acclimate.data.ragged import Ragged
@@ -22,18 +21,17 @@ from acclimate.evaluation.answer_speed import Items, answer_speed, model_bytes
 from acclimate.evaluation.answers import AnswerForm, EntityForm, LabelForm
 from acclimate.evaluation.asked_rows import NAMED, by_line, chunks_of, notes_of, without_text
 from acclimate.evaluation.evaluate_ranking import evaluate_ranking, ranks
+from acclimate.evaluation.labelled_file import LabelledFile, refuse_sentences
 from acclimate.evaluation.predictor import load_predictor, problem_of
 from acclimate.evaluation.stated import kind_of_model, stated_kind, texts_of
 from acclimate.evaluation.trained_folder import Predictor, model_config
 from acclimate.evaluation.writing import check_out, opened, writer_of
 from acclimate.evaluation.zero_shot_predictor import AskedModel
-from acclimate.modeling.base_files import KIND, parameters_in
+from acclimate.modeling.base_files import parameters_in
 from acclimate.modeling.baselines.table import BASELINES, outputs_of
 from acclimate.tasks import KINDS
 from acclimate.tasks.kind import TaskKind, many
-from acclimate.tasks.labelled import read_labelled
 from acclimate.tasks.labelled_kind import LabelledKind
-from acclimate.tasks.task import split_of
 from acclimate.tasks.two_texts import asked_pair
 
 Say = Callable[[str], None]
@@ -135,45 +133,15 @@ def evaluate_file(
         from acclimate.evaluation.evaluate_text import evaluate_text
 
         return evaluate_text(model, file, reading, say, split)
-    kind = _read_as(kind_class, {"train": file, **reading})
-    source = open_one(file, Path.cwd(), kind.reading, split)
-    if source.format == "txt":
-        raise DataError(f"{source.files[0]}: scores need labels, and a txt file has none; say {kind.reading.with_labels}")
-    _refuse_sentences(source, kind_class)
+    opened_file = LabelledFile.open(kind_class, file, reading, split)
     predictor = load()
-    kind, found = kind.detect(source, predictor.labels)
-    columns = _columns(model, kind, source)
-    for note in notes_of(file, source, {role.name: columns[role.name] for role in reversed(kind.roles) if role.name in columns}):
-        say(note)
-    if found:
-        say(f"{file}: {', '.join(f'{name} {value}' for name, value in found.items())}")
-    rows, rejected = read_labelled(source, kind, columns, predictor.labels)
-    say(
-        f"evaluated on {len(rows):,} {many(kind.item)} of {_named(source)}"
-        + (f"; {rejected:,} rows that could not be used are left out" if rejected else "")
-    )
-    if lower := [metric.name for metric in kind.metrics if metric.lower_is_better]:
+    judged = opened_file.rows(model, predictor.labels, say)
+    if lower := [metric.name for metric in judged.kind.metrics if metric.lower_is_better]:
         say(f"lower is better for {', '.join(lower)}")
-    judged = split_of(rows, kind, predictor.labels)
-    outputs = outputs_of(predictor, judged)
-    _check_finite(model, outputs, rows.places, judged.words)
+    outputs = outputs_of(predictor, judged.split)
+    _check_finite(model, outputs, judged.rows.places, judged.split.words)
     _say_unread(predictor, say)
-    answers = kind.decoded("sequence" if judged.words is None else "tokens", outputs, judged, predictor.thresholds)
-    return {many(kind.item): len(rows), **kind.scores(judged, answers)}
-
-
-def _columns(model: Path, kind: LabelledKind, source: Source) -> dict[str, str]:
-    """The column of each role."""
-    try:
-        return kind.columns(source)[0]
-    except DataError as error:
-        if KIND in model_config(model) or kind.problem != "regression":
-            raise
-        # Whoever made it said no more of it than that it gives a number: of one text, perhaps.
-        raise ModelError(
-            f"{model}: this model gives numbers (problem_type: regression); only models that give a text labels are evaluated, and such a "
-            f"one on pairs with a score: {error}"
-        ) from error
+    return {many(judged.kind.item): len(judged.rows), **judged.scores(outputs, predictor.thresholds)}
 
 
 def _known(
@@ -185,16 +153,6 @@ def _known(
     return model, stated_kind(model_config(model)), lambda: load_predictor(model, baselines=baselines)
 
 
-def _read_as(kind: type[LabelledKind], said: Mapping[str, Any]) -> LabelledKind:
-    try:
-        return kind.model_validate(said)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        setting, answers = ".".join(map(str, first["loc"])), kind.model_fields["kind"].default
-        why = f"says nothing of {answers}, which this model answers" if first["type"] == "extra_forbidden" else first["msg"]
-        raise SettingsError(f"`{setting}:` {why}") from error
-
-
 def _texts(asked: CorpusSettings, split: str | None, kind: type[TaskKind] | None, model: Path) -> tuple[Source, Asked]:
     """The source, and what of its rows a model of some kind is asked about; a line of txt is a text where nothing else is said."""
     said = {"text": asked.text, "text_b": asked.text_b if isinstance(asked, AskedFiles) else None}
@@ -204,16 +162,11 @@ def _texts(asked: CorpusSettings, split: str | None, kind: type[TaskKind] | None
     ask = kind.asked if kind is not None else asked_pair if "text_b" in named else asked_text
     reading = replace(asked.reading, sentences=kind is not None and kind.every_word)
     source = open_one(str(asked.path), Path.cwd(), reading, split)
-    _refuse_sentences(source, kind)
+    refuse_sentences(source, kind)
     source = by_line(source, asked)
     wanted = ask(source, named)
     source.check_columns(tuple(wanted.columns.values()))
     return source, wanted
-
-
-def _refuse_sentences(source: Source, kind: type[TaskKind] | None) -> None:
-    if source.format == "conll" and (kind is None or not kind.every_word):
-        raise DataError(f"{source.files[0]}: a word a line (CoNLL), which models that tag words are asked about; this one answers texts")
 
 
 def _form(predictor: Predictor, wanted: Asked) -> AnswerForm:
@@ -265,8 +218,3 @@ def _check_finite(model: Path, outputs: NDArray[np.float64], places: Sequence[tu
             f"{model}: the model is broken, not the data: its outputs are not finite numbers (NaN or infinite), "
             f"first for {place(*places[item])}; copy the folder again, or train the model again"
         )
-
-
-def _named(source: Source) -> str:
-    files = sorted({str(file) for file in source.files})
-    return files[0] if len(files) == 1 else f"{len(files)} files ({files[0]}, ...)"

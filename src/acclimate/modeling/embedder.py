@@ -47,11 +47,14 @@ class Embedder(nn.Module):
         """[B, E] float32 of pooled states."""
         # Vectors are compared by their last digits: half precision stays inside of the encoder.
         with torch.autocast(pooled_BD.device.type, enabled=False):
-            vectors_BE = pooled_BD.float()
-            if self.dense is not None:
-                vectors_BE = self.dense(vectors_BE)
-                vectors_BE = vectors_BE.tanh() if self.form.activation == "tanh" else vectors_BE
-            return nn.functional.normalize(vectors_BE) if self.form.normalize else vectors_BE
+            return self.through(pooled_BD.float())
+
+    def through(self, vectors_BE: Tensor) -> Tensor:
+        """The same of float32 alone, in whatever precision is set."""
+        if self.dense is not None:
+            vectors_BE = self.dense(vectors_BE)
+            vectors_BE = vectors_BE.tanh() if self.form.activation == "tanh" else vectors_BE
+        return nn.functional.normalize(vectors_BE) if self.form.normalize else vectors_BE
 
 
 def pooled(states_TD: Tensor, offsets: Tensor, pooling: Pooling) -> Tensor:

@@ -1,0 +1,210 @@
+"""A trained model as a folder that runs without torch: written, asked the same texts as the model itself, and only then put in its place.
+
+model.onnx, model_int8.onnx   the graph with its weights
+tokenizer.json                as the model reads texts
+acclimate_onnx.json           labels, kind, thresholds, length, inputs, and what the comparison found
+head.npz                      of a model that answers by vectors, the head on them
+onnx_model.py                 runs it with onnxruntime, tokenizers and numpy
+"""
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from acclimate.data.exact_search import unit
+from acclimate.data.ragged import Ragged
+from acclimate.errors import ModelError, SettingsError
+from acclimate.evaluation.labelled_file import Judged, LabelledFile
+from acclimate.evaluation.stated import kind_of_model
+from acclimate.export import onnx_model
+from acclimate.export.asked_texts import AskedTexts, of_file, of_judged, of_sample
+from acclimate.export.graph import Exportable
+from acclimate.export.onnx_model import FACTS, FORMAT, HEAD, OnnxModel
+from acclimate.export.subject import Subject
+from acclimate.export.timing import SINGLE, TOGETHER, Speed, speeds
+from acclimate.export.to_onnx import OPSET, write_int8, write_onnx
+from acclimate.files import locked, write_json
+from acclimate.modeling.base_files import TOKENIZER
+from acclimate.owned import own_folder, refuse_foreign, refuse_holding
+from acclimate.tasks.labelled_kind import LabelledKind
+from acclimate.versions import version
+
+FLOAT32, INT8 = "model.onnx", "model_int8.onnx"
+TOLERANCE = 1e-4
+"""Most that a probability, a coordinate of a vector, or a number (of one above 1 this share of it) may differ from the model's own."""
+
+
+COSINE = "mean cosine with torch's"
+
+
+@dataclass(frozen=True)
+class Form:
+    """One form of the model, as measured."""
+
+    name: str
+    bytes: int
+    speed: Speed
+    difference: float | None
+    """The largest, from the model's own outputs."""
+    score: float | None
+    """Of the labelled items, where there were some; of vectors the mean cosine with the model's own."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export came to."""
+
+    forms: tuple[Form, ...]
+    texts: int
+    """By which they were compared."""
+    of: str
+    """Where these are from."""
+    metric: str | None
+    threads: int
+
+
+def export_model(
+    model: str, out: Path, int8: bool, data: str | None, reading: Mapping[str, Any], say: Callable[[str], None], split: str | None = None
+) -> Exported:
+    """Export a model into the folder `out`, which appears when all is done and the outputs equal the model's own.
+
+    They are compared on the labelled items of `data`, of a sentence encoder on its texts; where there is none, on texts that come along.
+
+    Raises:
+        DataError: `data` cannot be read, or has labels that the model does not know.
+        ModelError: the model is of a sort that is not exported, is damaged, has an operator that ONNX lacks, or differs from its export.
+        SettingsError: `out` is somebody's folder, or holds what is read.
+    """
+    subject = Subject.of(model)
+    refuse_holding(out, {"the model": [subject.folder], "the data": [Path(data).expanduser()] if data is not None else []})
+    if subject.folder.resolve() in out.resolve().parents:
+        raise SettingsError(f"{out}: is inside of the model's folder; choose another --out")
+    refuse_foreign(out, "export")
+    if data is None and reading:
+        raise SettingsError(f"--{next(iter(reading)).replace('_', '-')} says how --data is read, and there is none")
+    opened = _opened(subject, data, reading, split)
+    place = out.resolve()
+    with (
+        locked(place.with_name(f".{place.name}.lock"), timeout=0),
+        subject.exportable() as exportable,
+        own_folder(place, "export") as folder,
+    ):
+        judged = None if opened is None else opened.rows(subject.folder, tuple(exportable.facts["labels"]), say)
+        asked = _texts(subject, exportable, judged, data, reading, split)
+        say(f"exporting {subject.name} ({subject.kind}, opset {OPSET})")
+        facts = _write(folder, exportable, subject, int8)
+        return _compared(folder, facts, subject, exportable, judged, asked, int8, say)
+
+
+def _opened(subject: Subject, data: str | None, reading: Mapping[str, Any], split: str | None) -> LabelledFile | None:
+    if data is None or subject.way == "vectors":
+        return None
+    kind = kind_of_model(subject.folder, texts=2 if "text_b" in reading else 1)
+    assert issubclass(kind, LabelledKind)
+    return LabelledFile.open(kind, data, reading, split)
+
+
+def _texts(
+    subject: Subject, exportable: Exportable, judged: Judged | None, data: str | None, reading: Mapping[str, Any], split: str | None
+) -> AskedTexts:  # fmt: skip
+    if judged is not None:
+        return of_judged(judged, str(data))
+    if data is not None:
+        return of_file(data, reading, split)
+    return of_sample(exportable.facts["texts"] or 1, exportable.facts["output"] == "tokens")
+
+
+def _write(folder: Path, exportable: Exportable, subject: Subject, int8: bool) -> dict[str, Any]:
+    write_onnx(exportable, folder / FLOAT32)
+    if int8:
+        write_int8(folder / FLOAT32, folder / INT8)
+    exportable.folder.tokenizer().save(str(folder / TOKENIZER))
+    shutil.copyfile(str(onnx_model.__file__), folder / "onnx_model.py")
+    if exportable.arrays:
+        np.savez(folder / HEAD, **exportable.arrays)  # type: ignore[arg-type]
+    files = {"float32": FLOAT32} | ({"int8": INT8} if int8 else {})
+    made = {"format": FORMAT, "made_by": f"acclimate {version('acclimate')}", "kind": subject.kind, "opset": OPSET, "files": files}
+    facts = made | dict(exportable.facts)
+    write_json(folder / FACTS, facts)
+    return facts
+
+
+def _compared(
+    folder: Path, facts: dict[str, Any], subject: Subject, exportable: Exportable, judged: Judged | None, asked: AskedTexts, int8: bool,
+    say: Callable[[str], None],
+) -> Exported:  # fmt: skip
+    threads = torch.get_num_threads()
+    runs = {"onnx": OnnxModel(folder, threads=threads)} | ({"int8": OnnxModel(folder, int8=True, threads=threads)} if int8 else {})
+    say(f"comparing on {asked.count:,} {asked.what}")
+    outputs = {"torch": subject.torch_outputs(asked.columns, asked.words)}
+    outputs |= {name: _outputs(run, asked.columns, asked.words) for name, run in runs.items()}
+    differences = {name: difference(outputs["torch"], outputs[name]) for name in runs}
+    if not differences["onnx"] <= TOLERANCE:  # nor where it is no number
+        raise ModelError(
+            f"{subject.name}: its export to ONNX gives other outputs: they differ by {differences['onnx']:.2g}, and {TOLERANCE:g} is what "
+            "rounding may come to; nothing was written. Please report it with the model's config.json"
+        )
+    metric, scores = _scores(judged, subject, outputs, runs["onnx"].thresholds)
+    written = {name: {"largest_difference": differences[name], "score": scores.get(name)} for name in runs}
+    write_json(folder / FACTS, facts | {"compared": {"texts": asked.count, "tolerance": TOLERANCE, "metric": metric, **written}})
+    timed = _timed(exportable, runs, asked.columns)
+    sizes = {"torch": _bytes(exportable), "onnx": (folder / FLOAT32).stat().st_size}
+    sizes |= {"int8": (folder / INT8).stat().st_size} if int8 else {}
+    forms = tuple(Form(name, sizes[name], timed[name], differences.get(name), scores.get(name)) for name in outputs)
+    return Exported(forms, asked.count, asked.what, metric, threads)
+
+
+def difference(one: NDArray[Any], other: NDArray[Any]) -> float:
+    """The largest between two arrays of outputs; of a number above 1 as a share of it.
+
+    Raises:
+        ModelError: they are of different shapes.
+    """
+    if one.shape != other.shape:
+        raise ModelError(f"the export gives outputs of shape {list(other.shape)} where the model gives {list(one.shape)}")
+    return float((np.abs(one - other) / np.maximum(1, np.abs(one))).max(initial=0.0))
+
+
+def _outputs(run: OnnxModel, columns: Sequence[Sequence[str]], words: Ragged | None) -> NDArray[Any]:
+    if run.facts["output"] == "vectors" and run.facts["head"] is None:
+        return run.encode(columns[0])
+    spans = None if words is None else [words[number].reshape(-1, 2).tolist() for number in range(len(words))]
+    return run.probabilities(*columns, words=spans)
+
+
+def _scores(
+    judged: Judged | None, subject: Subject, outputs: Mapping[str, NDArray[Any]], thresholds: NDArray[np.float64] | None
+) -> tuple[str | None, dict[str, float]]:  # fmt: skip
+    """The usual score of labelled items; of vectors, how near they are to the model's own; of neither nothing."""
+    if judged is not None:
+        name = judged.kind.metric(None).name
+        return name, {form: judged.scores(found, thresholds)[name] for form, found in outputs.items()}
+    if subject.way != "vectors":
+        return None, {}
+    own = unit(outputs["torch"])
+    return COSINE, {form: float((own * unit(found)).sum(axis=1).mean()) for form, found in outputs.items()}
+
+
+def _timed(exportable: Exportable, runs: Mapping[str, OnnxModel], columns: Sequence[Sequence[str]]) -> dict[str, Speed]:
+    run = next(iter(runs.values()))
+    texts = columns if run.facts["output"] == "logits" else columns[:1]  # vectors are made of each text alone
+    count = len(texts[0])
+    spread = np.linspace(0, count - 1, TOGETHER).astype(int).tolist()
+    rows = run.sequences(*([column[number] for number in spread] for column in texts))
+
+    @torch.inference_mode()
+    def by_torch(feeds: dict[str, NDArray[np.int64]]) -> Any:
+        return exportable.module(*(torch.from_numpy(feeds[name]) for name in exportable.inputs))
+
+    ways: dict[str, Any] = {"torch": by_torch} | {name: each.run for name, each in runs.items()}
+    return speeds(ways, [run.feeds([row]) for row in rows[:: TOGETHER // SINGLE]], run.feeds(rows))
+
+
+def _bytes(exportable: Exportable) -> int:
+    return sum(parameter.numel() * parameter.element_size() for parameter in exportable.module.parameters())

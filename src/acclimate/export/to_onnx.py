@@ -1,0 +1,76 @@
+"""A module of torch as a file of ONNX, and that in 8-bit integers; by torch.onnx, onnxscript and onnxruntime (the extra `onnx`)."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from acclimate.errors import ModelError, first_line
+from acclimate.export.graph import Exportable
+
+OPSET = 20
+LARGEST = 2_000_000_000  # bytes of weights: a file of ONNX holds 2 GB, and weights beside it are not written
+
+
+def write_onnx(exportable: Exportable, file: Path) -> None:
+    """Write the graph with its weights; batch and length of its inputs are free.
+
+    Raises:
+        ModelError: the exporter does not know an operator of this architecture, or the weights do not fit into one file.
+    """
+    module, inputs = exportable.module, exportable.inputs
+    size = sum(parameter.numel() * parameter.element_size() for parameter in module.parameters())
+    if size > LARGEST:
+        raise ModelError(f"{exportable.folder.path}: its weights have {size:,} bytes, and a file of ONNX holds {LARGEST:,} of them")
+    batch, length = torch.export.Dim("batch"), torch.export.Dim("length", max=exportable.positions)
+    # Numbers that are told apart from 0 and 1, which the exporter takes for fixed ones.
+    example = tuple(torch.ones((2, 8), dtype=torch.int64) for _ in inputs)
+    try:
+        with _quiet():
+            program = torch.onnx.export(
+                module, example, dynamo=True, opset_version=OPSET, input_names=list(inputs), output_names=["outputs"],
+                dynamic_shapes=tuple({0: batch, 1: length} for _ in inputs), external_data=False, verbose=False,
+            )  # fmt: skip
+            assert program is not None
+            program.save(str(file), external_data=False)
+    except Exception as error:  # of torch.export, torch.onnx or onnxscript, each of which has its own
+        raise ModelError(_why(error, exportable)) from error
+
+
+def write_int8(model: Path, file: Path) -> None:
+    """Write the model with weights in 8 bits; what goes through it is quantised as it comes (dynamic quantisation)."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    with _quiet():
+        # Weights of 7 bits: on processors without VNNI sums of 8-bit products would overflow. A scale for each row costs next to nothing.
+        quantize_dynamic(str(model), str(file), weight_type=QuantType.QInt8, per_channel=True, reduce_range=True)
+
+
+def _why(error: Exception, exportable: Exportable) -> str:
+    found: BaseException = error
+    while found.__cause__ is not None:  # the first of them names the operator
+        found = found.__cause__
+    kind = exportable.folder.family.model_type
+    return (
+        f"{exportable.folder.path}: torch.onnx cannot export this {kind} model: {type(found).__name__}: {first_line(found)[:300]}; "
+        "serve it by acclimate, or export a model of another architecture (docs/export.md names those that were tried)"
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    # Exporter and quantiser tell their steps, and warn of what they do inside of torch.
+    names = ("torch.onnx", "onnxscript", "onnx_ir", "root")
+    levels = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)

@@ -1,0 +1,148 @@
+"""`acclimate export`: what it writes, what it measures, and what it refuses before anything is written."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from tests.export.conftest import TEXTS, base_of, pair_classifier, say_in_config
+from tests.modeling.conftest import build_tiny
+
+from acclimate.errors import DataError, MissingExtraError, ModelError, SettingsError
+from acclimate.evaluation.text_vectors import read_texts, sequence_vectors
+from acclimate.export import export_model as exporting
+from acclimate.export import installed
+from acclimate.export.export_model import FLOAT32, INT8, export_model
+from acclimate.export.graph import PLAIN, Exportable, Logits, Vectors
+from acclimate.export.onnx_model import FACTS
+from acclimate.export.subject import Subject
+from acclimate.export.to_onnx import OPSET, write_onnx
+from acclimate.modeling.baselines.majority_model import MajorityModel
+from acclimate.modeling.embedder import load_embedder
+from acclimate.modeling.embedding_form import EmbeddingForm
+from acclimate.modeling.families import SUPPORTED
+from acclimate.modeling.folder import ModelFolder
+from acclimate.training.devices import Devices
+
+
+@pytest.mark.measured(1)
+@pytest.mark.parametrize("family", SUPPORTED)
+def test_every_family_gives_the_same_of_any_batch_and_length(family, tmp_path):
+    import onnxruntime
+
+    layers = {"n_layers": 1} if family == "distilbert" else {"num_hidden_layers": 1}
+    model = build_tiny(family, "classifier", **layers).eval()
+    exportable = Exportable(Logits(model), ("input_ids", "attention_mask"), 40, ModelFolder(tmp_path), {})
+    write_onnx(exportable, tmp_path / FLOAT32)
+    session = onnxruntime.InferenceSession(str(tmp_path / FLOAT32), providers=["CPUExecutionProvider"])
+    rng = np.random.default_rng(0)
+    for batch, length in ((1, 1), (3, 7), (5, 40)):
+        ids, real = rng.integers(5, 60, (batch, length)), np.ones((batch, length), dtype=np.int64)
+        real[batch // 2, 1 + length // 2 :] = 0
+        with torch.no_grad():
+            wanted = exportable.module(torch.tensor(ids), torch.tensor(real)).numpy()
+        (found,) = session.run(None, {"input_ids": ids, "attention_mask": real})
+        np.testing.assert_allclose(found, wanted, atol=2e-5)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "cls", "max"])
+def test_padded_vectors_are_those_of_packed_texts(pooling, tmp_path):
+    base = base_of(tmp_path)
+    form = EmbeddingForm(pooling=pooling, max_length=12)
+    read = read_texts(base.tokenizer(), TEXTS, 12)
+    packed = sequence_vectors(load_embedder(base, form), read, 1000, Devices())
+    module = Vectors(load_embedder(base, form, fast=PLAIN), None).eval()
+    ids, real = torch.zeros((len(TEXTS), 12), dtype=torch.int64), torch.zeros((len(TEXTS), 12), dtype=torch.int64)
+    for row in range(len(TEXTS)):
+        own = torch.from_numpy(read.batch(np.array([row])).input_ids.astype(np.int64))
+        ids[row, : len(own)], real[row, : len(own)] = own, 1
+    with torch.no_grad():
+        np.testing.assert_allclose(module(ids, real).numpy(), packed, atol=1e-5)
+
+
+class Odd(torch.nn.Module):
+    def forward(self, input_ids, attention_mask):
+        return torch.special.airy_ai(input_ids.float() * attention_mask)
+
+
+def test_an_operator_that_the_exporter_lacks_is_named(tmp_path):
+    folder = base_of(tmp_path)
+    with pytest.raises(ModelError, match=r"torch\.onnx cannot export this bert model: .*airy_ai"):
+        write_onnx(Exportable(Odd(), ("input_ids", "attention_mask"), 40, folder, {}), tmp_path / FLOAT32)
+
+
+@pytest.fixture
+def reused(exported, monkeypatch):
+    """Exports take the graph of a model that was exported before."""
+    _, out = exported("classify")
+    monkeypatch.setattr(exporting, "write_onnx", lambda exportable, file: shutil.copyfile(out / FLOAT32, file))
+    monkeypatch.setattr(exporting, "write_int8", lambda model, file: shutil.copyfile(out / INT8, file))
+
+
+def test_the_verb_tells_size_speed_difference_and_score(exported, reused, tmp_path, acclimate):
+    model, _ = exported("classify")
+    data = tmp_path / "dev.jsonl"
+    data.write_text("".join(json.dumps({"text": f"w{n} w{n + 1}", "label": "abc"[n % 3]}) + "\n" for n in range(30)))
+    ended = acclimate("export", model, "--onnx", "--int8", "--out", tmp_path / "out", "--data", data)
+    assert ended.code == 0, ended.err
+    assert "Compared on 30 texts of" in ended.out
+    lines = {line.split("│")[1].strip(): line for line in ended.out.splitlines() if line.startswith("│")}
+    assert list(lines) == ["torch", "onnx", "int8"]
+    assert "(+0.0000)" in lines["onnx"]
+    facts = json.loads((tmp_path / "out" / FACTS).read_text())
+    assert facts["kind"] == "classify"
+    assert facts["opset"] == OPSET
+    assert facts["labels"] == ["a", "b", "c"]
+    assert facts["thresholds"] == [0.2, 0.5, 0.9]
+    assert facts["compared"]["texts"] == 30
+    assert facts["compared"]["metric"] == "macro_f1"
+    names = {FACTS, FLOAT32, INT8, "onnx_model.py", "tokenizer.json", ".acclimate.json"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == names
+    assert {path.name for path in tmp_path.iterdir()} - {".out.lock"} == {"dev.jsonl", "out"}
+
+
+def test_an_export_that_differs_is_not_kept(exported, reused, tmp_path, monkeypatch):
+    model, _ = exported("classify")
+    own = Subject.torch_outputs
+    monkeypatch.setattr(Subject, "torch_outputs", lambda *asked: own(*asked) + 2e-4)
+    with pytest.raises(ModelError, match=r"gives other outputs: they differ by 0\.0002, and 0\.0001"):
+        export_model(str(model), tmp_path / "out", False, None, {}, lambda line: None)
+    assert not list(tmp_path.glob("**/*.onnx"))
+
+
+def test_folders_of_others_and_of_the_model_are_left_alone(exported, tmp_path):
+    model, out = exported("classify")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("dear")
+    for place, why in ((tmp_path / "mine", "acclimate did not make it"), (model, "is the model"), (model / "onnx", "inside of the model")):
+        with pytest.raises(SettingsError, match=why):
+            export_model(str(model), place, False, None, {}, lambda line: None)
+    with pytest.raises(ModelError, match="is an exported model already"):
+        export_model(str(out), tmp_path / "out", False, None, {}, lambda line: None)
+
+
+def test_what_is_not_exported_says_so(tmp_path):
+    MajorityModel(("a", "b"), (0.5, 0.5)).save(tmp_path / "majority")
+    asked = {"bert": {}, "inference": {"acclimate_zero_shot": {}}, "words": {"acclimate_template": {}}}
+    for name, said in asked.items():
+        base = pair_classifier(tmp_path / name)
+        say_in_config(base, **said)
+    for name, why in (("majority", "a plain baseline"), ("inference/model", "sentences about them"), ("words/model", "mask of a template")):
+        with pytest.raises(ModelError, match=why):
+            Subject.of(str(tmp_path / name))
+    assert Subject.of(str(tmp_path / "bert" / "model")).kind == "pair"
+
+
+def test_mistakes_are_told_before_any_work(exported, tmp_path, acclimate, monkeypatch):
+    model, _ = exported("classify")
+    monkeypatch.setattr(exporting, "write_onnx", lambda *_: pytest.fail("an export was begun"))
+    assert "say into what: --onnx" in acclimate("export", model, "--out", tmp_path / "out").err
+    assert "--text says how --data is read" in acclimate("export", model, "--onnx", "--text", "t", "--out", tmp_path / "out").err
+    (tmp_path / "dev.jsonl").write_text('{"text": "w1", "label": "zebra"}\n')
+    with pytest.raises(DataError, match="zebra"):
+        export_model(str(model), tmp_path / "out", False, str(tmp_path / "dev.jsonl"), {}, lambda line: None)
+    monkeypatch.setattr(installed, "PACKAGES", ("onnx", "nothing_of_this_name"))
+    with pytest.raises(MissingExtraError, match=r'needs nothing_of_this_name: pip install "acclimate\[onnx\]"'):
+        installed.check_installed()
+    assert not (tmp_path / "out").exists()
