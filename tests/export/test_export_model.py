@@ -138,7 +138,7 @@ def test_mistakes_are_told_before_any_work(exported, tmp_path, acclimate, monkey
     model, _ = exported("classify")
     monkeypatch.setattr(exporting, "write_onnx", lambda *_: pytest.fail("an export was begun"))
     assert "say into what: --onnx" in acclimate("export", model, "--out", tmp_path / "out").err
-    assert "--text says how --data is read" in acclimate("export", model, "--onnx", "--text", "t", "--out", tmp_path / "out").err
+    assert "--text says how the data are read" in acclimate("export", model, "--onnx", "--text", "t", "--out", tmp_path / "out").err
     (tmp_path / "dev.jsonl").write_text('{"text": "w1", "label": "zebra"}\n')
     with pytest.raises(DataError, match="zebra"):
         export_model(str(model), tmp_path / "out", False, str(tmp_path / "dev.jsonl"), {}, lambda line: None)

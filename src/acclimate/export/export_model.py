@@ -86,8 +86,8 @@ def export_model(
     if subject.folder.resolve() in out.resolve().parents:
         raise SettingsError(f"{out}: is inside of the model's folder; choose another --out")
     refuse_foreign(out, "export")
-    if data is None and reading:
-        raise SettingsError(f"--{next(iter(reading)).replace('_', '-')} says how --data is read, and there is none")
+    if data is None and (said := [*reading, *(["split"] if split is not None else [])]):
+        raise SettingsError(f"`{said[0]}:` says how the data are read, and none are named (--data)")
     opened = _opened(subject, data, reading, split)
     place = out.resolve()
     with (

@@ -55,8 +55,9 @@ class OnnxModel:
         self._tokenizer = Tokenizer.from_file(str(_inside(self.folder, "tokenizer.json")))
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
-        self._pairs = Tokenizer.from_str(self._tokenizer.to_str())
-        self._pairs.enable_truncation(self.facts["max_length"])  # the longer text is cut first
+        self._pairs = Tokenizer.from_str(self._tokenizer.to_str()) if self.facts["texts"] != 1 else self._tokenizer
+        if self._pairs is not self._tokenizer:
+            self._pairs.enable_truncation(self.facts["max_length"])  # the longer text is cut first
         name = self.facts["files"].get("int8" if int8 else "float32")
         if name is None:
             raise ValueError(f"{folder}: holds no model in int8; export it with --int8")
