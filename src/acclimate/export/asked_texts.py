@@ -1,8 +1,9 @@
 """The texts on which an export is compared with its model."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 from acclimate.data.corpus import CorpusSettings
 from acclimate.data.found_words import found_words
@@ -18,7 +19,8 @@ MOST = 1_000  # texts of a file without labels
 DOCUMENTS, SENTENCES = 4, 28  # of what comes along: some as long as a model reads, and beginnings of others
 
 
-class AskedTexts(NamedTuple):
+@dataclass(frozen=True)
+class AskedTexts:
     """Columns of texts [N]."""
 
     columns: Sequence[Sequence[str]]

@@ -151,7 +151,7 @@ def _compared(
             "rounding may come to; nothing was written. Please report it with the model's config.json"
         )
     metric, scores = _scores(judged, subject, outputs, runs["onnx"].thresholds)
-    written = {name: {"largest_difference": differences[name], "score": scores.get(name)} for name in runs}
+    written: dict[str, Any] = {name: {"largest_difference": differences[name], "score": scores.get(name)} for name in runs}
     write_json(folder / FACTS, facts | {"compared": {"texts": asked.count, "tolerance": TOLERANCE, "metric": metric, **written}})
     timed = _timed(exportable, runs, asked.columns)
     sizes = {"torch": _bytes(exportable), "onnx": (folder / FLOAT32).stat().st_size}
@@ -174,7 +174,7 @@ def difference(one: NDArray[Any], other: NDArray[Any]) -> float:
 def _outputs(run: OnnxModel, columns: Sequence[Sequence[str]], words: Ragged | None) -> NDArray[Any]:
     if run.facts["output"] == "vectors" and run.facts["head"] is None:
         return run.encode(columns[0])
-    spans = None if words is None else [words[number].reshape(-1, 2).tolist() for number in range(len(words))]
+    spans = None if words is None else [[(begin, end) for begin, end in words[number].tolist()] for number in range(len(words))]
     return run.probabilities(*columns, words=spans)
 
 
