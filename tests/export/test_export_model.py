@@ -21,13 +21,13 @@ from acclimate.export.to_onnx import OPSET, write_onnx
 from acclimate.modeling.baselines.majority_model import MajorityModel
 from acclimate.modeling.embedder import load_embedder
 from acclimate.modeling.embedding_form import EmbeddingForm
-from acclimate.modeling.families import SUPPORTED
+from acclimate.modeling.families import FAMILIES
 from acclimate.modeling.folder import ModelFolder
 from acclimate.training.devices import Devices
 
 
 @pytest.mark.measured(1)
-@pytest.mark.parametrize("family", SUPPORTED)
+@pytest.mark.parametrize("family", [each.model_type for each in FAMILIES if each.supported and not each.decoder])
 def test_every_family_gives_the_same_of_any_batch_and_length(family, tmp_path):
     import onnxruntime
 
@@ -124,11 +124,12 @@ def test_folders_of_others_and_of_the_model_are_left_alone(exported, tmp_path):
 
 def test_what_is_not_exported_says_so(tmp_path):
     MajorityModel(("a", "b"), (0.5, 0.5)).save(tmp_path / "majority")
-    asked = {"bert": {}, "inference": {"acclimate_zero_shot": {}}, "words": {"acclimate_template": {}}}
+    asked = {"bert": {}, "inference": {"acclimate_zero_shot": {}}, "words": {"acclimate_template": {}}, "left": {"model_type": "gpt2"}}
     for name, said in asked.items():
         base = pair_classifier(tmp_path / name)
         say_in_config(base, **said)
-    for name, why in (("majority", "a plain baseline"), ("inference/model", "sentences about them"), ("words/model", "mask of a template")):
+    whys = {"majority": "a plain baseline", "inference/model": "sentences about them", "words/model": "mask of a template"}
+    for name, why in {**whys, "left/model": "a decoder"}.items():
         with pytest.raises(ModelError, match=why):
             Subject.of(str(tmp_path / name))
     assert Subject.of(str(tmp_path / "bert" / "model")).kind == "pair"

@@ -19,6 +19,7 @@ from acclimate.evaluation.trained_folder import checked_files, model_config
 from acclimate.export.onnx_model import FACTS
 from acclimate.modeling.base_files import CONFIG, TEMPLATE, VECTORS, WEIGHTS, ZERO_SHOT
 from acclimate.modeling.baselines.table import BASELINES
+from acclimate.modeling.families import family_of
 
 Way = Literal["labels", "vectors with a head", "vectors"]
 
@@ -59,11 +60,12 @@ class Subject:
         for found, what in (
             (config.get("model_type") in BASELINES, "a plain baseline, and no transformer"),
             (ZERO_SHOT in config, "a model of inference that is asked for labels by sentences about them, a pass for each"),
+            (family_of(config).decoder, "a decoder, which reads from left to right"),
             (TEMPLATE in config, "a masked language model that gives labels by its words at the mask of a template"),
         ):
             if found:
                 raise ModelError(
-                    f"{model}: is {what}, which is not exported; exported are classifiers, taggers, models of pairs and sentence encoders"
+                    f"{model}: is {what}, which is not exported; exported are classifiers, taggers, models of pairs and encoders of texts"
                 )
         if (config.get(VECTORS) or {}).get("head"):
             return cls(model, folder, "vectors with a head")
