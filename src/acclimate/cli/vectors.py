@@ -70,7 +70,7 @@ def encode(
 
     if strict and reading.get("skip_bad"):
         raise SettingsError("--strict stops at rows without text, --skip-bad leaves them out: say one of them")
-    _set_threads(threads)
+    set_threads(threads)
     encoding = encoding_of(model, pooling, dimensions, micro_tokens or MICRO_TOKENS, precision)
     encode_file(encoding, CorpusSettings(path=file, **reading), out, _reporter(encode), side, split, strict, batch)
 
@@ -103,7 +103,7 @@ def search(
     from acclimate.evaluation.search import search as nearest
     from acclimate.evaluation.word_ranking import WordRanking
 
-    _set_threads(threads)
+    set_threads(threads)
     ranking = WordRanking.of(model)
     for name, said in (("pooling", pooling), ("dimensions", dimensions), ("precision", None if precision == "float32" else precision)):
         if ranking is not None and said is not None:
@@ -134,7 +134,8 @@ def _reporter(verb: Callable[..., None]) -> "Reporter":
     return Lines(lambda line: show.say(in_options(line, options)))
 
 
-def _set_threads(threads: int | None) -> None:
+def set_threads(threads: int | None) -> None:
+    """Of torch, where it is said."""
     if threads is not None:
         import torch
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from acclimate.cli import looks, models, store, studies, use, vectors
+from acclimate.cli import looks, models, serve, store, studies, use, vectors
 from acclimate.cli.guard import guarded
 
 VERBS = (
@@ -31,6 +31,7 @@ VERBS = (
     use.export,
     vectors.encode,
     vectors.search,
+    serve.serve,
     looks.overlap,
     looks.leaks,
     looks.doctor,

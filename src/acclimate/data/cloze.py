@@ -180,9 +180,9 @@ class ClozeSequences(Sequences):
         return sum(windows.cut_tokens for _, windows in self.columns)
 
     @property
-    def cut_texts(self) -> int:
-        """How many items have a text that is not read to its end."""
-        return int(np.any([np.diff(store.offsets) > windows.length for store, windows in self.columns], axis=0).sum())
+    def cut(self) -> npt.NDArray[np.bool_]:
+        """[N] whether an item has a text that is not read to its end."""
+        return np.asarray(np.any([np.diff(store.offsets) > windows.length for store, windows in self.columns], axis=0))
 
     @property
     def tokens(self) -> int:

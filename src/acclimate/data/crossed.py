@@ -1,6 +1,7 @@
 """Every text with every hypothesis, as pairs: where both are too long the text is cut, never the hypothesis (as `only_first` does)."""
 
 import numpy as np
+import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from acclimate.data.pairs import PairMarks, PairSequences, pair_marks
@@ -31,10 +32,12 @@ def crossed(texts: TokenStore, hypotheses: TokenStore, tokenizer: Tokenizer, len
     )  # fmt: skip
 
 
-def cut_texts(pairs: PairSequences, texts: TokenStore) -> int:
-    """How many of the texts that are `crossed` are not read to their end beside every hypothesis."""
+def cut_texts(pairs: PairSequences, texts: TokenStore) -> npt.NDArray[np.bool_]:
+    """[N] which of the texts that are `crossed` are not read to their end beside every hypothesis."""
     whole_N = np.diff(texts.offsets)
-    return int((whole_N > pairs.windows.length.reshape(len(whole_N), -1).min(axis=1)).sum()) if len(whole_N) else 0
+    if not len(whole_N):
+        return np.zeros(0, dtype=np.bool_)
+    return np.asarray(whole_N > pairs.windows.length.reshape(len(whole_N), -1).min(axis=1))
 
 
 def check_room(hypothesis_L: IntArray, marks: PairMarks, length: int) -> IntArray:

@@ -105,10 +105,10 @@ class PairSequences(Sequences):
         return super().cut_tokens + self.other_windows.cut_tokens
 
     @property
-    def cut_texts(self) -> int:
-        """How many pairs have a text that is not read to its end."""
+    def cut(self) -> npt.NDArray[np.bool_]:
+        """[N] whether a pair has a text that is not read to its end."""
         read = ((self.store, self.windows), (self.other, self.other_windows))
-        return int(np.logical_or(*(np.diff(store.offsets) > windows.length for store, windows in read)).sum())
+        return np.asarray(np.logical_or(*(np.diff(store.offsets) > windows.length for store, windows in read)))
 
     @property
     def tokens(self) -> int:

@@ -83,9 +83,16 @@ class Sequences:
         return self.windows.dropped_tokens
 
     @property
+    def cut(self) -> npt.NDArray[np.bool_]:
+        """[texts] whether a text is not read to its end."""
+        if self.document is not None:
+            return np.zeros(self.texts, dtype=np.bool_)
+        return np.asarray(np.diff(self.store.offsets) > self.windows.length)
+
+    @property
     def cut_texts(self) -> int:
         """How many texts are not read to their end."""
-        return 0 if self.document is not None else int((np.diff(self.store.offsets) > self.windows.length).sum())
+        return int(self.cut.sum())
 
     @property
     def tokens(self) -> int:

@@ -1,6 +1,9 @@
 """What a model does not read of the texts that it is asked about: counted as they go through it, and told once for all of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
 
 from acclimate.data.sequences import Sequences
 
@@ -21,10 +24,13 @@ class Unread:
     """Of all texts, read or not."""
     cut_units: int = 0
     """That were not read."""
+    cut: NDArray[np.bool_] | None = field(default=None, compare=False, repr=False, kw_only=True)
+    """[N] which of the texts, or pairs, that were asked about last were not read to their end; None where that is not known."""
 
     def add(self, read: Sequences) -> None:
         """Count these, too."""
-        self.count(read.texts, read.cut_texts, read.tokens, read.cut_tokens)
+        self.cut = read.cut
+        self.count(read.texts, int(self.cut.sum()), read.tokens, read.cut_tokens)
 
     def count(self, texts: int, cut_texts: int, units: int, cut_units: int) -> None:
         """Count so many more."""

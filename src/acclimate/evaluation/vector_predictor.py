@@ -1,5 +1,6 @@
 """A model that answers by the vectors of texts, ready to be asked: an encoder, and a head that is not part of it."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from acclimate.evaluation.by_vectors import encoded_columns
 from acclimate.evaluation.trained_folder import finite_weights, refuse_one_text
 from acclimate.evaluation.unread import Unread
+from acclimate.modeling.embedding_form import Side
 from acclimate.modeling.vector_heads import VectorHead, refuse_columns
 from acclimate.tasks.kind import Link
 
@@ -56,4 +58,15 @@ class VectorPredictor:
         refuse_columns(len(columns), self._texts)
         if not columns[0]:
             return np.zeros((0, len(self.labels)))
-        return self._head.outputs(*encoded_columns(columns, self._vectors.of))
+        cut: set[str] = set()
+
+        def encode(texts: Sequence[str], side: Side | None) -> NDArray[np.float32]:
+            found = self._vectors.of(texts, side)
+            assert self.unread.cut is not None
+            cut.update(itertools.compress(texts, self.unread.cut))
+            return found
+
+        outputs = self._head.outputs(*encoded_columns(columns, encode))
+        # What stands in several items was asked about once.
+        self.unread.cut = np.array([not cut.isdisjoint(item) for item in zip(*columns, strict=True)])
+        return outputs

@@ -77,7 +77,9 @@ class ZeroShotPredictor:
 
             column = stored("texts", texts)
             pairs = crossed(column, stored("hypotheses", self.hypotheses.sentences), tokenizer, self._length)
-            self.unread.count(len(texts), cut_texts(pairs, column), column.total, pairs.cut_tokens)
+            cut_N = cut_texts(pairs, column)
+            self.unread.count(len(texts), int(cut_N.sum()), column.total, pairs.cut_tokens)
+            self.unread.cut = cut_N
             return entailments(self._packed, pairs, self.hypotheses, self._folder.labels, self._max_tokens, self._devices)
 
 

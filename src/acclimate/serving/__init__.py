@@ -1,0 +1,1 @@
+"""A trained model behind a small local HTTP endpoint."""

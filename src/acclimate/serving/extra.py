@@ -1,0 +1,16 @@
+"""Whether what a server is made of is installed; imported before anything of it is."""
+
+from importlib.util import find_spec
+
+from acclimate.errors import MissingExtraError
+
+
+def check_installed() -> None:
+    """Look for the libraries.
+
+    Raises:
+        MissingExtraError: one of them is not there.
+    """
+    for name in ("starlette", "uvicorn"):
+        if find_spec(name) is None:
+            raise MissingExtraError(f'acclimate serve needs {name}: pip install "acclimate[serve]"')
