@@ -85,7 +85,8 @@ class Predicting:
     def told(self) -> dict[str, Any]:
         """Its labels, and what it answers."""
         problem = "token_classification" if self.words else problem_of(self.predictor)
-        return {"model": self.name, "kind": self.kind, "problem": problem, "labels": list(self.predictor.labels)}
+        kind = {} if self.kind is None else {"kind": self.kind}
+        return {"model": self.name, **kind, "problem": problem, "labels": list(self.predictor.labels)}
 
     def answer(self, way: Way, items: Sequence[Item]) -> Answered:
         """As `predict_file`."""
