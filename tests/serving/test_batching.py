@@ -161,7 +161,15 @@ def test_what_the_model_cannot_do_is_told_as_the_servers_matter(error, problem, 
 def test_a_server_that_is_full_is_not_ready(served):
     client = served(waiting=1)
     assert client.get("/ready").status_code == 200
-    client.app.state.answering.batcher.open = 1
+    batcher = client.app.state.answering.batcher
+    batcher.open = 1
     assert (client.get("/ready").status_code, client.get("/health").status_code) == (503, 200)
     refused = client.post("/predict", json={"texts": ["a"]})
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+
+
+def test_a_server_whose_model_nothing_asks_any_more_says_so(served):
+    client = served()
+    batcher = client.app.state.answering.batcher
+    client.portal.call(batcher.stop)
+    assert client.get("/health").status_code == 500

@@ -19,6 +19,7 @@ from acclimate.serving.app import make_app
 from acclimate.serving.gate import Allowed
 from acclimate.serving.limits import Limits
 from acclimate.serving.server import Stoppable, address_of, config_of, listen
+from bench.http_load import load
 
 POST = b"POST /predict HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s"
 BODY = json.dumps({"texts": ["a", "much longer"]}).encode()
@@ -106,6 +107,41 @@ def test_who_is_refused_and_sends_on_is_let_go(monkeypatch):
                 connection.sendall(b"5\r\naaaaa\r\n")
                 time.sleep(0.01)
         assert ask(port)[1]["label"] == "long"
+
+
+def test_who_does_not_read_its_answers_is_let_go():
+    with listening(seconds=0.1) as (port, _, server), socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        many = POST % (len(body := json.dumps({"texts": ["a"] * 250}).encode()), body)
+        with contextlib.suppress(OSError):
+            while True:  # requests without end, until the server closes
+                connection.sendall(many)
+        while server.server_state.connections:
+            time.sleep(0.01)
+        assert ask(port)[1]["label"] == "long"
+
+
+def test_what_is_too_large_is_told_to_a_client_that_sends_all_of_it_first():
+    with listening(body=1_000) as (port, _, _):
+        connection = http.client.HTTPConnection("127.0.0.1", port)
+        for body in (b"x" * 3_000_000, iter([b"x" * 1_000_000] * 3)):
+            connection.request("POST", "/predict", body, {"content-type": "application/json"})
+            response = connection.getresponse()
+            assert (response.status, b"larger than 1,000 bytes" in response.read()) == (413, True)
+        connection.request("POST", "/predict", BODY, {"content-type": "application/json"})
+        assert connection.getresponse().status == 200, "the connection serves further requests"
+
+
+def test_under_load_every_request_is_answered_or_told_to_come_again():
+    with listening() as (port, _, _):
+        found = load(port, ["a", "much longer"], 6, 0.3)
+        assert found.lost == 0
+        assert found.statuses.keys() == {200}
+        assert found.percentile(0.5) <= found.percentile(0.99)
+    with listening(Lengths(lambda texts: time.sleep(0.01)), waiting=1) as (port, _, _):
+        crowded = load(port, ["a"], 6, 0.3)
+        assert crowded.lost == 0
+        assert crowded.statuses.keys() == {200, 503}
 
 
 def test_there_are_only_so_many_connections():

@@ -31,6 +31,7 @@ BODIES = {
     b'{"texts": null}': "texts: is null",
     b'{"texts": []}': "there is none",
     b'{"texts": ["a"], "texts": ["b"]}': "'texts' stands there twice",
+    b"{" + b",".join(b'"a%d": 1' % number for number in range(100_000)) + b', "a99999": 1}': "'a99999' stands there twice",
     b'{"text": ["a"]}': "'text' is not known here; did you mean 'texts'?",
     b'{"texts": ["a"], "texts_b": ["b"]}': "'texts_b' is not known here",
     b'{"\\ud800": 1}': "is not known here",

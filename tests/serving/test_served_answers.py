@@ -20,6 +20,7 @@ from acclimate.modeling.base_files import CONFIG, KIND
 from acclimate.modeling.baselines.majority_model import MajorityModel
 from acclimate.modeling.baselines.static_model import StaticVectors, write_static
 from acclimate.modeling.embedding_form import EMBEDDING
+from acclimate.modeling.vector_heads import Cosine, Logistic, write_head
 from acclimate.serving.service import answers_itself, encoding, predicting
 
 
@@ -58,7 +59,20 @@ def majority(folder):
     return folder
 
 
+def by_vectors(folder, columns):
+    """An encoder of 9 tokens of a text, and a head on its vectors that was fitted on nothing."""
+    make_base(folder, build_tiny("bert", "mlm"))
+    write_json(
+        folder / CONFIG,
+        json.loads((folder / CONFIG).read_text()) | {EMBEDDING: {"max_length": 9}, KIND: ("classify", "similarity")[columns - 1]},
+    )
+    write_head(folder, Cosine(("score",)) if columns == 2 else Logistic(("a", "b"), np.eye(2, 16), np.zeros(2)), columns)
+    return folder
+
+
 MODELS = {
+    "vectors": (lambda folder: by_vectors(folder, 1), ("text",)),
+    "vectors of pairs": (lambda folder: by_vectors(folder, 2), ("text", "text_b")),
     "classify": (classifier, ("text",)),
     "multilabel": (several, ("text",)),
     "tag": (tagger, ("text",)),
@@ -122,12 +136,15 @@ def test_static_vectors_are_served_and_a_ranking_by_words_is_refused(tmp_path, s
         answers_itself(str(tmp_path / "bm25"))
 
 
-@pytest.mark.parametrize("kind", ["classify", "tag", "inference", "majority"])
+@pytest.mark.parametrize("kind", ["classify", "tag", "inference", "majority", "vectors"])
 def test_a_folder_tells_that_it_answers(kind, tmp_path, served):
     folder = MODELS[kind][0](tmp_path / "model")
     assert answers_itself(str(folder))
     told = served(predicting(folder)).get("/model").json()
     assert told["model"] == "model"
     assert told["labels"]
+    if kind == "vectors":  # that are searched
+        write_head(folder, None, 1)
+        assert not answers_itself(str(folder))
     assert ("texts_b" in told["asked"]["fields"]) == (kind in ("classify", "inference"))  # transformers does not say how many
     assert ("tokens" in told["asked"]["fields"]) == (kind == "tag")

@@ -90,7 +90,9 @@ class Answering:
         return Response(as_json({**self.service.told, "asked": asked, "limits": bounds}), media_type=JSON)
 
     async def health(self, request: Request) -> Response:
-        """The process lives."""
+        """The process lives, and so does what asks the model."""
+        if not self.batcher.alive:
+            return Refused(500, "nothing asks the model any more", "start the server again").response()
         return JSONResponse({"status": "ok"})
 
     async def ready(self, request: Request) -> Response:
@@ -101,6 +103,7 @@ class Answering:
 
     async def _answered(self, request: Request) -> Response:
         _check_form(request)
+        self._check_size(int(request.headers.get("content-length", "0")))
         size = 0
         try:
             body = bytearray()
@@ -124,7 +127,7 @@ class Answering:
     def _check_size(self, size: int) -> None:
         if size > self.limits.body:
             why = f"the body is larger than {self.limits.body:,} bytes"
-            raise Refused(413, why, "ask in several requests", headers={"connection": "close"})
+            raise Refused(413, why, "ask in several requests")  # what still comes is read and dropped: else nobody would see this
         if self.held > self.limits.held:
             raise busy("the bodies of all requests together are too large just now")
 

@@ -109,11 +109,11 @@ def _object(body: bytes, shape: Shape) -> dict[str, Any]:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for number, name in enumerate(names) if name in set(names[:number]))
-        raise Refused(400, f"{twice[:80]!r} stands there twice", "say it once")
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise Refused(400, f"{name[:80]!r} stands there twice", "say it once")
+        found[name] = value
     return found
 
 

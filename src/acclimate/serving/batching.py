@@ -54,6 +54,11 @@ class Batcher:
         """Whether there is no room for another request."""
         return self.open >= self._limits.waiting
 
+    @property
+    def alive(self) -> bool:
+        """Whether requests are taken."""
+        return self._worker is not None and not self._worker.done()
+
     def start(self) -> None:
         """Begin to answer."""
         self._worker = asyncio.get_running_loop().create_task(self._work())

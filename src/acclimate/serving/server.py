@@ -18,7 +18,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from acclimate.errors import SettingsError
 from acclimate.serving.limits import Limits
 from acclimate.serving.refusals import RETRY_AFTER
-from acclimate.training.interrupt import wanted_stops
+from acclimate.training.interrupt import leave_terminal_on_hangup, wanted_stops
 
 BACKLOG = 2048
 KEEP_ALIVE = 5  # seconds between two requests of a connection
@@ -99,6 +99,7 @@ class Stoppable(uvicorn.Server):
             yield  # whoever runs it there ends it by `should_exit`
             return
         previous = {number: signal.signal(number, self.handle_exit) for number in wanted_stops()}
+        leave_terminal_on_hangup(then=self.handle_exit)
         try:
             yield
         finally:
@@ -113,6 +114,7 @@ class Bounded(H11Protocol):
         super().__init__(*args, **named)
         self._limits = limits
         self._clock: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take it, or say that there are too many."""
@@ -130,16 +132,32 @@ class Bounded(H11Protocol):
         if self.conn.their_state in (DONE, MUST_CLOSE, CLOSED):
             self._stop()
 
+    def pause_writing(self) -> None:
+        """The client does not read its answers as fast as they come; they are held for so long only."""
+        super().pause_writing()
+        self._unread = self.loop.call_later(self._limits.seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """It has read what was held."""
+        super().resume_writing()
+        self._read()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """It is over."""
         self._stop()
         super().connection_lost(exc)
+        self._read()
 
     def on_response_complete(self) -> None:
         """The next request, which may have come already, has its own time."""
         super().on_response_complete()
         if self.conn.their_state in (DONE, MUST_CLOSE, CLOSED):
             self._stop()
+
+    def _read(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def _start(self) -> None:
         self._stop()

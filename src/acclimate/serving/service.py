@@ -177,8 +177,11 @@ def answers_itself(model: str) -> bool:
         )
     if config.get(KIND) == Retrieve.model_fields["kind"].default:
         return False
+    by_vectors = config.get(VECTORS)
+    if isinstance(by_vectors, dict):
+        return by_vectors.get("head") is not None  # else they are searched
     if kind in BASELINES:
-        return kind not in (STATIC, DOC2VEC) or bool(config.get(VECTORS))
+        return kind not in (STATIC, DOC2VEC)
     learned = any(str(name).endswith("Classification") for name in config.get("architectures") or ())
     return learned or any(config.get(name) for name in ANSWERS)
 
