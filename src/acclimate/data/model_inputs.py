@@ -11,6 +11,7 @@ from acclimate.data.sequences import Sequences
 from acclimate.data.tokens import TokenStore, special_ids
 from acclimate.data.windows import first, overlapping, usual_stride
 from acclimate.data.word_pieces import Pieces, aligned
+from acclimate.errors import DataError
 
 
 def sequences_of(columns: Sequence[TokenStore], tokenizer: Tokenizer, length: int) -> Sequences:
@@ -19,6 +20,7 @@ def sequences_of(columns: Sequence[TokenStore], tokenizer: Tokenizer, length: in
     `columns`: one store a column.
 
     Raises:
+        DataError: a text is empty, and has no special tokens around it.
         ModelError: the tokenizer knows no pairs, and these are some.
         SettingsError: `length` leaves no room for text.
     """
@@ -26,6 +28,12 @@ def sequences_of(columns: Sequence[TokenStore], tokenizer: Tokenizer, length: in
         return pair_sequences(columns[0], columns[1], tokenizer, length)
     (store,) = columns
     prefix, suffix = special_ids(tokenizer)
+    if not (prefix or suffix) and not np.diff(store.offsets).all():
+        empty = np.flatnonzero(np.diff(store.offsets) == 0)
+        raise DataError(
+            f"{len(empty):,} of {len(store):,} texts have no token (the first is number {empty[0] + 1:,}), and this tokenizer puts none "
+            "around them: no model can answer; leave them out"
+        )
     return Sequences(store, first(store, length - len(prefix) - len(suffix)), prefix, suffix)
 
 

@@ -186,6 +186,8 @@ def save_model(
         for name in (*ANSWERING, *((PROBLEM_TYPE,) if kind != "classifier" else ())):
             config.pop(name, None)
         config[MAX_LENGTH] = max_length
+        if kind == "classifier":
+            config |= _padding(architecture)
         if kind == "tagger":
             config |= {FORM: "tokens", STRIDE: stride}
         if pool is not None:
@@ -198,6 +200,14 @@ def save_model(
         config = {name: value for name, value in without_labels(config).items() if name != MAX_LENGTH}
     write_folder(output, parent.path, config, tensors, type(model).__name__, architecture)
     return ModelFolder(output)
+
+
+def _padding(architecture: Architecture) -> dict[str, int]:
+    """What plain transformers needs of a decoder that has no padding token (GPT-2): it looks for the last token that is not padding."""
+    config = architecture.config
+    ends = config.eos_token_id
+    end = ends[0] if isinstance(ends, list) and ends else ends
+    return {"pad_token_id": end} if family_of(config).decoder and config.pad_token_id is None and isinstance(end, int) else {}
 
 
 def save_changed(output: Path, parent: ModelFolder, config: dict[str, Any], tensors: dict[str, Tensor]) -> ModelFolder:

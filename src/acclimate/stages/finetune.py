@@ -46,6 +46,7 @@ class Finetune(EncoderPace, LearnsByLoss):
     role: ClassVar[Role] = "learns"
     serves: ClassVar[Serves] = {"sequence": ("softmax", "sigmoid", "none"), "tokens": ("softmax",)}
     most_texts: ClassVar[int] = 2
+    reads_decoders: ClassVar[bool] = True
     silent: ClassVar[Mapping[str, Any]] = {
         "thresholds": "half", "subwords": "all", "stride": None, "sampler": "none", "loss": None, "long": None, "pool": None,
     }  # fmt: skip
@@ -135,6 +136,8 @@ class Finetune(EncoderPace, LearnsByLoss):
                 check_on_vector(self, task.kind)
             self._long(task, self._length(given, task)).check()
         given.check_training(self.max_length, self.gradient_checkpointing)
+        if given.family.decoder:
+            self._check_decoder(given, task)
         if self.head.mlm is not None:
             check_asking(self.head.mlm, given, task, self.max_length, ASKED)
         if isinstance(self.train, int):
@@ -186,6 +189,17 @@ class Finetune(EncoderPace, LearnsByLoss):
             return reads.special
         assert reads.task is not None
         return template_tokens(self.head.mlm, given, reads.task, ASKED)
+
+    def _check_decoder(self, given: Sizes, task: Task | None) -> None:
+        # What answers for a text is its last token, under a linear head.
+        assert given.source is not None
+        what = f"{given.source.name} is a decoder ({given.family.model_type})"
+        if self.head.mlm is not None:
+            raise SettingsError(f"{ASKED}: {what}, which has no head for masked words; leave `head` out")
+        if self.head.vector:
+            raise SettingsError(f"head: vector: {what}, whose last token answers for a text; leave `head` out")
+        if task is not None and self.form(task.kind) == "tokens":
+            raise SettingsError(f"finetune: {what}, and to answer every word is not learned with one so far; take an encoder")
 
     def _check_words(self, task: Task) -> None:
         if self.subwords != "all" and self.form(task.kind) != "tokens":

@@ -1,0 +1,99 @@
+"""`finetune` on decoders: the last token answers for the text, as in transformers' own classes, also where nothing is there to pad with."""
+
+import json
+import random
+from dataclasses import replace
+
+import pytest
+import torch
+from tests.modeling.conftest import build_tiny, make_base
+from tests.stages.test_every_stage import World, context
+from tests.study.conftest import write_jsonl
+from torch.nn.utils.rnn import pad_sequence
+from transformers import AutoModelForSequenceClassification
+
+from acclimate.data.model_inputs import sequences_of
+from acclimate.data.ragged import offsets_of
+from acclimate.data.tokens import TokenStore
+from acclimate.errors import DataError, SettingsError
+from acclimate.evaluation.predictor import load_predictor
+from acclimate.modeling.folder import ModelFolder
+from acclimate.modeling.source import resolve_base
+from acclimate.stages import BASES
+from acclimate.stages.finetune import Finetune
+from acclimate.stages.planned import Sizes
+from acclimate.tasks.opened import Data, DataSettings
+
+# What stands in a tokenizer.json for `[CLS] A [SEP] B [SEP]`.
+PAIR = [
+    *({"SpecialToken": {"id": "[CLS]", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}),
+    *({"SpecialToken": {"id": "[SEP]", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}),
+    {"SpecialToken": {"id": "[SEP]", "type_id": 1}},
+]
+
+
+def a_world(folder, name, kind):
+    """A tiny decoder, and texts or pairs whose label is told by a word in them; GPT-2 has no token for padding, and none around texts."""
+    rng = random.Random(0)
+
+    def row():
+        label = rng.choice(["low", "high"])
+        text = " ".join(f"w{rng.randrange(*((0, 20) if label == 'low' else (30, 50)))}" for _ in range(rng.randint(2, 9)))
+        return {"text": text, "label": label} if kind == "classify" else {"text": "w25 w26", "text_b": text, "label": label}
+
+    for split, count in (("train", 80), ("dev", 30), ("test", 30)):
+        write_jsonl(folder / f"{split}.jsonl", [row() for _ in range(count)])
+    task = {"kind": kind, **{split: str(folder / f"{split}.jsonl") for split in ("train", "dev", "test")}}
+    data = Data.open(DataSettings.model_validate({"task": task}), folder, folder / "rejects")
+    place = make_base(folder / "base", build_tiny(name, "mlm", **({"pad_token_id": None} if name == "gpt2" else {}))).folder
+    said = json.loads((place / "tokenizer.json").read_text())
+    said["post_processor"] = None if name == "gpt2" else {**said["post_processor"], "pair": PAIR}
+    (place / "tokenizer.json").write_text(json.dumps(said))
+    source = resolve_base(str(place), place)
+    world = World(folder, source, data)
+    (start,) = (stage for stage in BASES if stage.role == "start")
+    start.of(source, random=False).run(None, context(world, folder / "start"))
+    return replace(world, parent=ModelFolder(folder / "start" / "output" / "model"))
+
+
+@pytest.mark.parametrize(("name", "kind"), [("gpt2", "classify"), ("qwen3", "pair")])
+def test_what_was_learned_is_what_plain_transformers_answers_to_padded_batches(name, kind, tmp_path):
+    world = a_world(tmp_path, name, kind)
+    stage = Finetune(lr=1e-2, epochs=4, min_steps=0, batch_size=16, train="all" if kind == "classify" else 2)
+    given = Sizes.of(world.source)
+    assert stage.check(given, world.data.task).classifier.names == ("high", "low")
+    here = context(world, tmp_path / "tuned")
+    outcome = stage.run(world.parent, here)
+    assert outcome.metrics["test_accuracy"] > 0.8
+    output = here.output / "model"
+    assert ModelFolder(output).parts == {"encoder", "mlm", "classifier"}
+    columns = [list(column[:12]) for column in world.data.task.test.inputs]
+    found = load_predictor(output).probabilities(*columns)
+    plain, info = AutoModelForSequenceClassification.from_pretrained(output, output_loading_info=True)
+    assert not info["missing_keys"]
+    pad = plain.config.pad_token_id
+    assert pad == (3 if name == "gpt2" else 0)
+    asked = columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
+    ids = [torch.tensor(encoded.ids) for encoded in ModelFolder(output).tokenizer().encode_batch(asked)]
+    for side in ("left", "right"):
+        rows = pad_sequence(ids, True, pad, side)
+        mask = pad_sequence([torch.ones_like(row) for row in ids], True, 0, side)
+        with torch.no_grad():
+            logits = plain.eval()(input_ids=rows, attention_mask=mask, position_ids=(mask.cumsum(1) - 1).clamp(min=0)).logits
+        torch.testing.assert_close(torch.from_numpy(found).float(), logits.softmax(-1), rtol=1e-4, atol=1e-5)
+
+
+def test_heads_that_a_decoder_has_not_are_refused(tmp_path):
+    world = a_world(tmp_path, "qwen3", "classify")
+    given = Sizes.of(world.source)
+    with pytest.raises(SettingsError, match=r"head: vector: .* is a decoder"):
+        Finetune(head="vector").check(given, world.data.task)
+    with pytest.raises(SettingsError, match=r"head: mlm: .* is a decoder"):
+        Finetune(head={"mlm": {"template": "{text} {mask}", "names": {"low": "w1", "high": "w2"}}}).check(given, world.data.task)
+
+
+def test_a_text_without_a_token_is_refused_where_nothing_stands_around_it(tmp_path):
+    tokenizer = a_world(tmp_path, "gpt2", "classify").parent.tokenizer()
+    store = TokenStore(torch.tensor([7, 8, 9]).numpy().astype("uint16"), offsets_of([2, 0, 1]))
+    with pytest.raises(DataError, match=r"1 of 3 texts have no token \(the first is number 2"):
+        sequences_of([store], tokenizer, 8)
