@@ -17,6 +17,8 @@ from acclimate.data.ragged import offsets_of
 from acclimate.data.tokens import TokenStore
 from acclimate.errors import DataError, SettingsError
 from acclimate.evaluation.predictor import load_predictor
+from acclimate.files import write_json
+from acclimate.modeling.base_files import CONFIG, KIND
 from acclimate.modeling.folder import ModelFolder
 from acclimate.modeling.source import resolve_base
 from acclimate.stages import BASES
@@ -66,6 +68,7 @@ def test_what_was_learned_is_what_plain_transformers_answers_to_padded_batches(n
     outcome = stage.run(world.parent, here)
     assert outcome.metrics["test_accuracy"] > 0.8
     output = here.output / "model"
+    write_json(output / CONFIG, ModelFolder(output).config | {KIND: kind})  # as a model is handed over
     assert ModelFolder(output).parts == {"encoder", "mlm", "classifier"}
     columns = [list(column[:12]) for column in world.data.task.test.inputs]
     found = load_predictor(output).probabilities(*columns)
