@@ -1,4 +1,4 @@
-"""A masked language model on files of text: what a byte of it costs."""
+"""A language model, masked or a decoder, on files of text: what a byte of it costs."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -21,7 +21,7 @@ MOST_TOKENS = 8192  # of a forward pass
 
 
 def evaluate_text(model: Path, file: str, reading: Mapping[str, Any], say: Callable[[str], None], split: str | None) -> dict[str, Any]:
-    """The scores of a masked language model on the documents of a file, a folder, a glob or a dataset, read as a corpus is.
+    """The scores of a language model on the documents of a file, a folder, a glob or a dataset, read as a corpus is.
 
     Raises:
         DataError: records cannot be used, or there are none.
@@ -61,6 +61,7 @@ def _sums(folder: Path, texts: tuple[str, ...]) -> Any:
     from acclimate.modeling.folder import ModelFolder
     from acclimate.modeling.heads import load_mlm
     from acclimate.modeling.longest import sequence_length
+    from acclimate.objectives.clm import Borders, NextTokens
     from acclimate.training.devices import Devices
 
     found = ModelFolder(folder)
@@ -70,4 +71,6 @@ def _sums(folder: Path, texts: tuple[str, ...]) -> Any:
     check_finite(folder, ((name, bool(values.isfinite().all())) for name, values in model.named_parameters()))
     devices = Devices()
     packed = Packed(model).to(devices.device)
-    return document_sums(packed, texts, found.tokenizer(), sequence_length(None, found), MOST_TOKENS, devices)
+    borders = Borders.of(found) if packed.family.decoder else None
+    asked = packed if borders is None else NextTokens(packed)
+    return document_sums(asked, texts, found.tokenizer(), sequence_length(None, found), MOST_TOKENS, devices, borders=borders)

@@ -50,6 +50,8 @@ class WordTeacher(Settings):
                 f"{named} has another vocabulary than the student, and masked words are asked for by their entries; `distill` learns what "
                 "a teacher says of whole texts, with any vocabulary"
             )
+        if teacher.family.decoder:
+            raise SettingsError(f"{named} is a decoder ({teacher.family.model_type}), which knows next words and no masked ones")
         if teacher.fresh_head:
             raise SettingsError(f"{named} has no head for masked words; let it learn one first, e.g. [pretrain] in a recipe of its own")
         if given.length(length) > longest(teacher.config):

@@ -18,6 +18,7 @@ from acclimate.data.sample import Measured, Spread
 from acclimate.data.shared_words import STOP_WORDS, Words, compared, words_of
 from acclimate.errors import DataError, SettingsError
 from acclimate.modeling.base_files import TOKENIZER, read_tokenizer
+from acclimate.modeling.families import family_of
 from acclimate.modeling.named import DEFAULT
 from acclimate.modeling.source import Source, resolve_base
 from acclimate.randomness import generator
@@ -203,6 +204,8 @@ def _losses(
     from acclimate.modeling.imported_base import import_base
     from acclimate.training.devices import Devices
 
+    if family_of(source.config).decoder:
+        return {}, [f"{source.name} is a decoder, which fills no masks, so there is no masked loss"]
     with tempfile.TemporaryDirectory() as temporary:
         folder = import_base(source, Path(temporary) / "model")
         model, fresh = load_mlm(folder, 0)

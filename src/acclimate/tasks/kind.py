@@ -132,7 +132,7 @@ class TaskKind(Settings):
     """What its names are called in tables."""
     counted: ClassVar[str] = ""
     """What is counted by name (`counts`) where it is not items."""
-    architecture: ClassVar[str | None] = None
+    architecture: ClassVar[str | tuple[str, ...] | None] = None
     """How the names of transformers' classes end whose models answer this kind, where that tells."""
     every_word: ClassVar[bool] = False
     """Whether every word of a text is asked about (`Split.words`), and answers are what words make: entities."""

@@ -96,7 +96,7 @@ class Perplexity(TaskKind):
         "What it puts into a gap is what is likely there in texts like those it has read, true or not.",
         "To be of use for a task it is fine-tuned first; that it knows a text well does not say how much is gained by it.",
     )
-    architecture: ClassVar[str | None] = "ForMaskedLM"
+    architecture: ClassVar[str | tuple[str, ...] | None] = ("ForMaskedLM", "ForCausalLM", "LMHeadModel")
     plain_use: ClassVar[str] = PLAIN_USE
     whole_use: ClassVar[str] = "acclimate evaluate FOLDER texts.txt"
 

@@ -104,7 +104,7 @@ class Tag(LabelledKind):
     thresholded: ClassVar[Mapping[Form, Thresholded]] = {"tokens": Thresholded(most_likely, tuned)}
     blocks: ClassVar[tuple[Callable[[Judged], Block | None], ...]] = TOLD
     named: ClassVar[tuple[str, ...]] = ("gold", "predicted")
-    architecture: ClassVar[str | None] = "ForTokenClassification"
+    architecture: ClassVar[str | tuple[str, ...] | None] = "ForTokenClassification"
     every_word: ClassVar[bool] = True
     card: ClassVar[tuple[str, str]] = (
         "token-classification",

@@ -16,10 +16,11 @@ from acclimate.evaluation.pooling import POOLS
 from acclimate.files import read_json, write_text
 from acclimate.inert import one_line
 from acclimate.modeling.base_files import CONFIG, MAX_LENGTH, POOL, STRIDE, TEMPLATE, THRESHOLDS, VECTORS
+from acclimate.modeling.families import family_of
 from acclimate.modeling.hypotheses import Hypotheses
 from acclimate.modeling.label_words import Cloze
 from acclimate.modeling.links import PROBLEM_TYPE
-from acclimate.report.pages import cloze_use, long_text_use, markdown, vectors_use, zero_shot_use
+from acclimate.report.pages import cloze_use, decoder_use, long_text_use, markdown, vectors_use, zero_shot_use
 from acclimate.report.pages.front_matter import front_matter, hub_scores
 from acclimate.report.pages.markdown import bullets, escaped, named, plain
 from acclimate.report.results.chain import Chain
@@ -65,6 +66,8 @@ def write_card(model: Path, chain: Chain, role: str = "") -> Path:
         chain = _used(chain, zero_shot_use.told_of(hypotheses, length))
     elif Cloze.read(config, str(model / CONFIG)) is not None:
         chain = _used(chain, cloze_use.told_of(config[TEMPLATE], length))
+    elif family_of(config).decoder and not chain.results.kind.labelled:
+        chain = _used(chain, decoder_use.TOLD)
     elif isinstance(config.get(VECTORS), dict) or config.get("model_type") in vectors_use.RANKINGS:
         chain = _used(chain, vectors_use.told_of(config, chain.results.kind.card.own_use))
     elif config.get(POOL) in POOLS and length is not None:

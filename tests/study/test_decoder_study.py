@@ -1,0 +1,83 @@
+"""Whole studies of decoders: judged by held-out text, and by labels after pretraining, with what they forget; cards and verbs say what they are."""
+
+import json
+
+import pytest
+from transformers import AutoModelForCausalLM
+from typer.testing import CliRunner
+
+from acclimate.cli.verbs import app
+from acclimate.errors import SettingsError
+from acclimate.modeling.base_files import CONFIG
+from acclimate.study.language.study import load_study
+from acclimate.study.plan.graph import Plan
+from acclimate.tasks.opened import Data
+
+NEW = "{{ random: {{ architecture: gpt2, layers: 1, hidden: 16, heads: 2, positions: 32, tokenizer: {world}/model }} }}"
+HELD_OUT = (
+    """forgetting: false
+base: {world}/model
+data:
+  task: {{ kind: perplexity, on: {{ held: {{ path: {world}/test.jsonl, text: text }} }} }}
+  domain: {world}/domain.jsonl
+seeds: 1
+recipes:
+  next:
+    base: """
+    + NEW
+    + """
+    stages: [pretrain: {{ tokens: 2000, batch_tokens: 256, lr: 1e-2 }}, score]
+"""
+)
+LABELS = """forgetting: acclimate-general
+base: {model}
+data:
+  domain: {world}/domain.jsonl
+  task: {{ train: {world}/train.jsonl, dev: {world}/dev.jsonl, test: {world}/test.jsonl }}
+seeds: 1
+recipes:
+  DAPT: [pretrain: {{ corpus: domain, tokens: 1000, batch_tokens: 256, lr: 5e-3 }}, finetune: {{ lr: 1e-2, epochs: 2, min_steps: 0 }}]
+"""
+
+
+def run(*words):
+    return CliRunner().invoke(app, [*map(str, words)])
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, write_study):
+    """The study by held-out text; its best model is the base of the others."""
+    folder = tmp_path_factory.mktemp("decoders")
+    result = run("study", write_study(folder, HELD_OUT), "--engine", "inline")
+    assert result.exit_code == 0, result.output
+    return folder / "results/study"
+
+
+def test_a_decoder_from_nothing_is_judged_by_held_out_text_and_says_what_it_is(finished, tiny_world):
+    AutoModelForCausalLM.from_pretrained(finished / "best")
+    card = (finished / "best/README.md").read_text()
+    assert "pipeline_tag: text-generation" in card
+    assert "predicts each next word of a text" in card
+    assert "mask" not in card.partition("## How it was made")[0]
+    result = run("evaluate", finished / "best", tiny_world / "test.jsonl", "--text", "text", "--json")
+    assert result.exit_code == 0, result.output
+
+
+def test_labels_are_learned_after_pretraining_and_what_is_forgotten_is_told(finished, tiny_world, tmp_path):
+    study = tmp_path / "study.yaml"
+    study.write_text(LABELS.format(world=tiny_world, model=finished / "best"))
+    result = run("study", study, "--engine", "inline")
+    assert result.exit_code == 0, result.output
+    out = tmp_path / "results/study"
+    told = json.loads((out / "study.json").read_text())["forgetting"]["recipes"]
+    assert told["DAPT"]
+    assert json.loads((out / "best" / CONFIG).read_text())["architectures"] == ["GPT2ForSequenceClassification"]
+    answered = run("predict", out / "best", tiny_world / "test.jsonl", "--out", tmp_path / "answers.csv")
+    assert answered.exit_code == 0, answered.output
+
+
+def test_a_decoder_teaches_no_masked_words(finished, write_study, tiny_world, tmp_path):
+    text = HELD_OUT.split("recipes:")[0] + "recipes:\n  taught: [pretrain: {{ teacher: TEACHER }}, score]\n"
+    study = load_study(write_study(tmp_path, text.replace("TEACHER", str(finished / "best"))))
+    with pytest.raises(SettingsError, match="teacher: .* is a decoder"):
+        Plan.of(study, Data.open(study.data, tmp_path, tmp_path / "cache"), tmp_path)
