@@ -1,4 +1,4 @@
-"""Whole studies of decoders: by held-out text, and by labels after pretraining, with what they forget; cards and verbs say what they are."""
+"""Studies of decoders: by held-out text, and by labels after pretraining, with what they forget; cards and verbs say what they are."""
 
 import json
 
