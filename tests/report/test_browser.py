@@ -2,13 +2,15 @@
 
 import shutil
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import sync_playwright
 
-from acclimate.report.pages.page import write_reports
+from acclimate.report.charts.svg import Figure
+from acclimate.report.pages.page import _environment, write_reports
 
 CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
 
@@ -73,6 +75,27 @@ def test_a_click_or_a_key_on_a_heading_sorts_the_table(opened: Any, written: Pat
     table.get_by_role("button", name="recipe").click()
     assert table.locator("th[aria-sort]").count() == 1
     assert said == []
+
+
+def test_one_chart_of_quality_against_cost_at_a_time_is_shown_and_all_of_them_on_paper(opened: Any, tmp_path: Path) -> None:
+    figures = [(name, Figure(name, name, name, f"<svg><text>{name}</text></svg>")) for name in ("time", "latency", "size")]
+    parts = _environment().from_string(
+        '{% from "parts.html.jinja" import choice %}<style>{{ css|safe }}</style>{{ choice(figures, "p-") }}'
+    )
+    css = files("acclimate.report").joinpath("templates", "report.css").read_text(encoding="utf-8")
+    (tmp_path / "page.html").write_text(parts.render(css=css, figures=figures))
+    page, _ = opened(tmp_path / "page.html")
+
+    def shown() -> list[bool]:
+        return [page.locator("figure").nth(place).is_visible() for place in range(3)]
+
+    assert shown() == [True, False, False]
+    page.get_by_label("latency", exact=True).first.check()
+    assert shown() == [False, True, False]
+    page.keyboard.press("ArrowRight")
+    assert shown() == [False, False, True]
+    page.emulate_media(media="print")
+    assert shown() == [True, True, True]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

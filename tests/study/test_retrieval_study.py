@@ -173,3 +173,14 @@ def test_a_sliver_searches_few_documents_and_asks_the_same_of_them(study, tmp_pa
             assert few.kind.written(split, row) == asked[query]
             judged += 1
     assert judged < len(few.train.collection) == judged + 64 < len(whole.train.collection)
+
+
+def test_an_encoder_is_timed_on_queries_and_a_ranking_by_words_says_why_it_is_not(study, acclimate, tmp_path):
+    path = study("whole: [vectors]", "words: {base: tfidf}")
+    path.write_text("speed: true\n" + path.read_text())
+    made = acclimate("study", path, "--out", tmp_path / "out", "--engine", "inline")
+    assert made.returncode == 0, made.stderr
+    told = json.loads((tmp_path / "out" / "study.json").read_text())
+    assert {name: each["by"] for name, each in told["speeds"]["recipes"].items()} == {"whole": "acclimate"}
+    assert "words was not timed: ranks documents by words that are counted over them" in " ".join(told["notes"])
+    assert "one query" in made.stdout
