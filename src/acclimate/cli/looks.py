@@ -61,6 +61,44 @@ def overlap(
         show.overlap(found, page)
 
 
+@reads(TEXTS)
+def attention(
+    models: Annotated[
+        list[str],
+        typer.Argument(metavar="MODEL...", help="Folders, short names or hub ids: before, after, ...", show_default=False),
+    ],
+    sentence: Annotated[str, typer.Argument(help="What they read, in quotes.", show_default=False)],
+    reading: Reading,
+    texts: Annotated[
+        str | None, typer.Option("--texts", help="File whose first 50 texts heads are compared over. Default: the sentence alone.")
+    ] = None,
+    layer: Annotated[int | None, typer.Option("--layer", help="Shown first, from 1. Default: of the head that moved most.")] = None,
+    head: Annotated[int | None, typer.Option("--head", help="Shown first, from 1.")] = None,
+    attributions: Annotated[
+        bool, typer.Option("--attributions", help="Tell what each token adds to a classifier's answer, too (extra: explain).")
+    ] = False,
+    label: Annotated[str | None, typer.Option("--for", help="With --attributions: the label. Default: the likeliest.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Page to write. Default: attention.html, or none with --svg.", show_default=False)
+    ] = None,
+    svg: Annotated[Path | None, typer.Option("--svg", help="File for the maps of the shown head, for a paper.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone, and write only what is named.")] = False,
+    threads: ThreadsOption = None,
+) -> None:
+    """Show what the heads of models attend to in a sentence, side by side, and how far each head moved from one model to the next."""
+    from acclimate.report.pages.attention_page import check_places, write_attention
+    from acclimate.study.attended import Wanted, attend
+
+    page = out if out is not None or svg is not None or as_json else Path("attention.html")
+    check_places(page, svg)
+    found = attend(Wanted(models, sentence, texts, reading, layer, head, attributions, label), show.say, threads)
+    write_attention(found, page, svg)
+    if as_json:
+        show.plain(found)
+    else:
+        show.attention(found, page, svg)
+
+
 def leaks(
     file: StudyFile,
     as_json: Annotated[bool, typer.Option("--json", help="Print every leak as JSON, and nothing else.")] = False,

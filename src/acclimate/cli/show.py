@@ -227,6 +227,28 @@ def exported(found: "Exported", out: Path) -> None:
     print(f"Exported: {out}")
 
 
+def attention(facts: dict[str, Any], page: Path | None, svg: Path | None) -> None:
+    """What heads attend to most, how far they moved, what tokens add to an answer, and where that is written."""
+    from acclimate.report.tables.attention import attended
+
+    view = attended(facts)
+    for maps in view.models:
+        print(one_line(maps.says(view.layer, view.head)))
+    for heat in view.heats:
+        _table(heat.grid)
+    if view.said:
+        print(view.said)
+    for added in view.attributions:
+        _table(added.grid)
+        print(added.said)
+    print(view.warning)
+    for note in view.notes:
+        print(f"note: {one_line(note)}")
+    for what, path in (("Page", page), ("SVG", svg)):
+        if path is not None:
+            print(f"{what}: {path}")
+
+
 def _table(grid: "Grid") -> None:
     from rich.table import Table
     from rich.text import Text

@@ -32,6 +32,7 @@ VERBS = (
     vectors.encode,
     vectors.search,
     serve.serve,
+    looks.attention,
     looks.overlap,
     looks.leaks,
     looks.doctor,

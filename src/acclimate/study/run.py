@@ -21,6 +21,7 @@ from acclimate.study.given import with_rows
 from acclimate.study.language.implied import with_task
 from acclimate.study.language.paths import precious
 from acclimate.study.language.study import Study
+from acclimate.study.outputs.attention import recipe_attention
 from acclimate.study.outputs.best import Handover, hand_over
 from acclimate.study.outputs.chosen_blocks import chosen_blocks
 from acclimate.study.outputs.disagreements import disagreements
@@ -37,7 +38,7 @@ from acclimate.study.outputs.outcomes import (
     write_predictions,
     write_rows,
 )
-from acclimate.study.outputs.output_folder import BLOCKS, RECORD, claim, refuse_foreign_data, replaced_results, take
+from acclimate.study.outputs.output_folder import ATTENTION, BLOCKS, RECORD, claim, refuse_foreign_data, replaced_results, take
 from acclimate.study.outputs.selected import write_selected
 from acclimate.study.outputs.speeds import answer_speeds, speed_facts, speed_notes, with_speeds
 from acclimate.study.outputs.text_overlap import text_overlap
@@ -187,11 +188,15 @@ def write_results(prepared: Prepared, reports: dict[str, Report], options: Optio
         write_predictions(outcomes, task, folder)
         found = verdicts(study, outcomes, task, folder)
         write_json(folder / "verdicts.json", facts | {"verdicts": verdict_facts(found)})
-        handover = hand_over(candidates(outcomes, metric, largest), folder)
+        ended = candidates(outcomes, metric, largest)
+        handover = hand_over(ended, folder)
         write_curves(outcomes, metric.name, folder)
         write_trials(outcomes, folder)
         write_json(folder / "disagreements.json", disagreements(outcomes, task, largest))
         write_json(folder / BLOCKS, chosen_blocks(outcomes, task, handover.best))
+        attention, missing = recipe_attention(outcomes, task, study.attention, ended)
+        if attention is not None:
+            write_json(folder / ATTENTION, attention)
         if _write_splits(prepared.data, folder / "splits"):
             mark_made(folder / "splits", "splits", task.fingerprint)
         write_selected(prepared.plan.selected, prepared.data.chosen, folder, out)
@@ -202,6 +207,7 @@ def write_results(prepared: Prepared, reports: dict[str, Report], options: Optio
             "best": _about(handover, metric.name),
             "failed": [{name: row[name] for name in ("recipe", "seed", "labels", "error")} for row in failed],
         }
+        about["notes"] += missing
         write_json(folder / RECORD, about)
     return Finished(out, len(failed), len(table), handover)
 

@@ -32,6 +32,7 @@ def markdown(view: View) -> str:
         ("All scores", _grids(view.scores)),
         ("The chosen recipe", list(map(_told, view.told))),
         ("Searches", list(map(_told, view.searched))),
+        ("Attention before and after", _attention(view)),
         ("Data", [*_grids(view.data.grids), *map(_told, view.alike)]),
         ("Leaks", _grids(view.leaks)),
         ("Vocabularies", _grids(view.vocabularies)),
@@ -91,6 +92,11 @@ def _line(segments: Iterable[Segment]) -> str:
 
 def _image(figure: Figure) -> str:
     return f"![{plain(figure.caption)}](plots/{figure.name}.svg)"
+
+
+def _attention(view: View) -> list[str]:
+    found = view.attention
+    return [] if found is None else [*map(escaped, filter(None, (found.said, found.warning))), *_grids([heat.grid for heat in found.heats])]
 
 
 def _about(view: View) -> str:

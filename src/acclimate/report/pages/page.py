@@ -25,6 +25,7 @@ from acclimate.report.words import text
 
 GENERATOR = b'<meta name="generator" content="acclimate'  # stands near the beginning of every page
 NAME, MARKDOWN, PLOTS = "report.html", "report.md", "plots"
+SORTS, CHOOSES = "sort.js", "attention.js"  # scripts: of tables, of maps of attention
 
 
 def write_report(folder: Path) -> Path:
@@ -53,13 +54,18 @@ def write_reports(folders: Sequence[Path], out: Path, public: bool = False) -> P
     """
     if any(out.resolve() == (folder / NAME).resolve() for folder in folders):
         raise SettingsError(f"{out}: is the page of one of these studies; name another with --out")
-    _refuse_foreign(out)
+    refuse_foreign_page(out)
     views = [View(Results.load(folder), prefix=f"s{number}-", public=public) for number, folder in enumerate(folders, start=1)]
     write_text(out, page(views))
     return out
 
 
-def _refuse_foreign(out: Path) -> None:
+def refuse_foreign_page(out: Path) -> None:
+    """Refuse to write a page over what is no page of ours.
+
+    Raises:
+        SettingsError: it stands there.
+    """
     if out.is_dir():
         raise SettingsError(f"{out}: is a folder; name the page itself with --out, e.g. {out / NAME}")
     if not out.exists():
@@ -77,14 +83,15 @@ def render(results: Results) -> str:
 
 
 def page(views: Sequence[View]) -> str:
-    """The page as HTML: no request to anywhere, one script that sorts tables, text from data only as text."""
+    """The page as HTML: no request to anywhere, one script (of tables and maps of attention), text from data only as text."""
     several = comparison(views) if len(views) > 1 else None
-    return written("report.html.jinja", str(views[0].study.get("version", "")), views=views, several=several)
+    scripts = (SORTS, CHOOSES) if any(view.attention is not None and view.attention.models for view in views) else (SORTS,)
+    return written("report.html.jinja", str(views[0].study.get("version", "")), scripts, views=views, several=several)
 
 
-def written(template: str, version: str, **shown: Any) -> str:
-    """A page of ours: what is `shown` in its template, and the version of acclimate that it came from."""
-    script = files("acclimate.report").joinpath("templates", "sort.js").read_text(encoding="utf-8")
+def written(template: str, version: str, scripts: Sequence[str] = (SORTS,), **shown: Any) -> str:
+    """A page of ours: what is `shown` in its template, with these scripts as one, and the version of acclimate that it came from."""
+    script = "".join(files("acclimate.report").joinpath("templates", name).read_text(encoding="utf-8") for name in scripts)
     digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return _environment().get_template(template).render(version=version, script=script, digest=digest, **shown)
 

@@ -16,6 +16,7 @@ from acclimate.report.charts.svg import Figure, NotDrawn, unchecked
 from acclimate.report.charts.trials import trials_figures
 from acclimate.report.results.finished import Results, Run
 from acclimate.report.results.public import public_command, public_study, without_folders
+from acclimate.report.tables.attention import Attended, attended
 from acclimate.report.tables.chosen import Lines, Listed, Shaded, grid_of, lines_of, listed, shaded
 from acclimate.report.tables.comparison import Row, table_rows
 from acclimate.report.tables.data_facts import DataFacts, data_facts
@@ -239,6 +240,12 @@ class View:
         """How alike the texts are by their words; nothing where there is one text, or a study of before this was told."""
         facts = self.study.get("text_overlap")
         return [*matrices(facts), texts_grid(facts)] if facts else []
+
+    @cached_property
+    def attention(self) -> Attended | None:
+        """The attention of a recipe's models, stage by stage; None where the study did not ask."""
+        facts = self.results.attention
+        return None if facts is None else attended(facts, self.public)
 
     @cached_property
     def scores(self) -> list[Grid]:

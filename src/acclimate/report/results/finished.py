@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from acclimate.errors import SettingsError
 from acclimate.report.results.kind_facts import KindFacts, ScoreFacts
 from acclimate.report.results.told import blocks_of
-from acclimate.study.outputs.output_folder import LABELLESS, check_whole, unfinished
+from acclimate.study.outputs.output_folder import ATTENTION, LABELLESS, check_whole, unfinished
 from acclimate.tasks.blocks import Block
 
 PREDICTED = ("recipe", "labels", "split", "gold")  # what every predictions.parquet has
@@ -199,6 +199,12 @@ class Results:
         """Test items on which recipes disagree, as acclimate.study.outputs.disagreements wrote them."""
         path = self.folder / "disagreements.json"
         return list(_json_value(path, list)) if path.is_file() else []
+
+    @cached_property
+    def attention(self) -> Mapping[str, Any] | None:
+        """What `acclimate.study.outputs.attention` wrote; None where the study did not ask."""
+        path = self.folder / ATTENTION
+        return dict(_json_value(path, dict)) if path.is_file() else None
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:

@@ -72,6 +72,7 @@ def contradictions(study: "Study", whole: bool = True) -> Iterator[Mistake]:
     yield from selection_mistakes(study.data, study.base in (RANDOM, *study.table.baseline_names))
     yield from _unknown_scores(study)
     yield from unmeasurable(study)
+    yield from _without_attention(study)
     compared = any(stage.role in ANSWERING for recipe in study.recipes.values() for stage in recipe.stages)
     task = study.data.task
     if task is not None and not task.learned:
@@ -136,6 +137,16 @@ def _unknown_scores(study: "Study") -> Iterator[Mistake]:
         refusals = [None if score is None else _refused(kind, score) for kind in kinds]
         if refusals[0] is not None and all(refusals):
             yield Mistake(path, refusals[0])
+
+
+def _without_attention(study: "Study") -> Iterator[Mistake]:
+    named = study.attention
+    if isinstance(named, str) and named not in study.compared:
+        what = f"there is no recipe {named!r} that is compared{did_you_mean(named, study.compared)}"
+        yield Mistake(("attention",), f"{what}; recipes are {', '.join(study.compared)}")
+    elif named and all(study.recipes[name].is_baseline for name in ([named] if isinstance(named, str) else study.compared)):
+        what = f"{named} is a plain baseline" if isinstance(named, str) else "every recipe is a plain baseline"
+        yield Mistake(("attention",), f"{what}, and these have no attention; leave it out")
 
 
 def _task(study: "Study", about: str | None) -> TaskKind | None:

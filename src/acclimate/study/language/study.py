@@ -73,6 +73,9 @@ class Study(Settings):
     speed: bool | None = None
     """Whether the model of each recipe is timed on test once all runs are done: one text alone, and batches of 32 (a few seconds a model,
     kept in the store); default `true` where one transformer is a tenth larger than another, else `false`."""
+    attention: bool | str = False
+    """Whether the report shows what heads attend to before and after each stage, and how far each moved: `true`, of the best recipe on dev
+    with attention, or of the recipe that is named. Over 50 texts of dev, kept in the store; no result depends on it."""
     fast_paths: FastPaths = FastPaths()
     """Shortcuts of the engine, to switch off: the results are the same up to rounding."""
     recipes: dict[str, Recipe] = Field(min_length=1)

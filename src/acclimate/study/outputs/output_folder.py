@@ -20,10 +20,11 @@ from acclimate.study.watch.status import read_status
 
 RECORD = "study.json"
 BLOCKS = "blocks.json"
+ATTENTION = "attention.json"
 LABELLESS = "pretraining.json"  # of a study without a task, as acclimate wrote it before such studies were compared by held-out text
 RESULTS = (
     "results.parquet", "results.csv", "predictions.parquet", "searched_documents.parquet", CONTRIBUTIONS, "verdicts.json",
-    "curves.parquet", "disagreements.json", BLOCKS, LABELLESS, "trials.csv", "study.yaml",
+    "curves.parquet", "disagreements.json", BLOCKS, ATTENTION, LABELLESS, "trials.csv", "study.yaml",
 )  # fmt: skip
 DATA = "data"  # rows that came from Python
 FOLDERS = ("best", "best_transformer", "models", "splits", SELECTED, DATA)
