@@ -85,9 +85,9 @@ def test_the_verb_tells_size_speed_difference_and_score(exported, reused, tmp_pa
     data = tmp_path / "dev.jsonl"
     data.write_text("".join(json.dumps({"text": f"w{n} w{n + 1}", "label": "abc"[n % 3]}) + "\n" for n in range(30)))
     ended = acclimate("export", model, "--onnx", "--int8", "--out", tmp_path / "out", "--data", data)
-    assert ended.code == 0, ended.err
-    assert "Compared on 30 texts of" in ended.out
-    lines = {line.split("│")[1].strip(): line for line in ended.out.splitlines() if line.startswith("│")}
+    assert ended.returncode == 0, ended.stderr
+    assert "Compared on 30 texts of" in ended.stdout
+    lines = {line.split("│")[1].strip(): line for line in ended.stdout.splitlines() if line.startswith("│")}
     assert list(lines) == ["torch", "onnx", "int8"]
     assert "(+0.0000)" in lines["onnx"]
     facts = json.loads((tmp_path / "out" / FACTS).read_text())
@@ -138,8 +138,8 @@ def test_what_is_not_exported_says_so(tmp_path):
 def test_mistakes_are_told_before_any_work(exported, tmp_path, acclimate, monkeypatch):
     model, _ = exported("classify")
     monkeypatch.setattr(exporting, "write_onnx", lambda *_: pytest.fail("an export was begun"))
-    assert "say into what: --onnx" in acclimate("export", model, "--out", tmp_path / "out").err
-    assert "--text says how the data are read" in acclimate("export", model, "--onnx", "--text", "t", "--out", tmp_path / "out").err
+    assert "say into what: --onnx" in acclimate("export", model, "--out", tmp_path / "out").stderr
+    assert "--text says how the data are read" in acclimate("export", model, "--onnx", "--text", "t", "--out", tmp_path / "out").stderr
     (tmp_path / "dev.jsonl").write_text('{"text": "w1", "label": "zebra"}\n')
     with pytest.raises(DataError, match="zebra"):
         export_model(str(model), tmp_path / "out", False, str(tmp_path / "dev.jsonl"), {}, lambda line: None)
