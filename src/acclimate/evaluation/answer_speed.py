@@ -82,11 +82,6 @@ class AnswerSpeed:
         """As plain values."""
         return asdict(self)
 
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "AnswerSpeed":
-        """What `to_json` gave."""
-        return cls(**value)
-
 
 def answer_speed(folder: Path, items: Items, threads: int | None = None, baselines: Mapping[str, str] = BASELINES) -> AnswerSpeed:
     """Time a model on items of its kind, spread over all of `items`; it takes some four seconds at most, but for one batch of a slow model.
@@ -155,6 +150,8 @@ def _way_of(folder: Path, threads: int | None, baselines: Mapping[str, str]) -> 
         if (model := checked_files(folder, lambda: ModelFolder(folder))).learnt is not None:
             padded = checked_files(folder, lambda: PaddedModel(model, devices.device))
             return _Way(BY_TRANSFORMERS, devices.name, devices.threads, lambda items: padded.probabilities(*items.columns))
+        if config.get(KIND) != Retrieve.model_fields["kind"].default:
+            raise ModelError(f"{folder}: has no trained classifier, and answers no text by itself")
     return _Way(BY_ACCLIMATE, devices.name, devices.threads, _asked(folder, config, baselines))
 
 

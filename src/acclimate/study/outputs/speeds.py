@@ -44,7 +44,7 @@ def is_asked(prepared: Prepared, outcomes: Outcomes) -> bool:
         return False
     plan = outcomes.plan
     ends = [run.end for run in plan.runs if run.end in outcomes.measured and plan.nodes[run.end].stage.role != "baseline"]
-    sizes = [outcomes.measured[end]["cost"]["parameters"] or 0 for end in ends]
+    sizes = [size for end in ends if (size := outcomes.measured[end]["cost"]["parameters"])]
     return bool(prepared.study.speed) or max(sizes, default=0) > DIFFERENT * min(sizes, default=0)
 
 
