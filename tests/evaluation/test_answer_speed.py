@@ -56,7 +56,8 @@ def test_padded_answers_are_those_of_plain_transformers_for_each_text_alone(name
     np.testing.assert_allclose(found.numpy(), load_predictor(folder).probabilities(TEXTS[:9]), atol=1e-5)
 
 
-def test_texts_are_asked_alone_and_by_32_spread_over_all_of_them(made, asked):
+def test_texts_are_asked_alone_and_by_32_spread_over_all_of_them(made, asked, monkeypatch):
+    monkeypatch.setattr(answer_speed, "LIMIT_SECONDS", 1e6)  # however busy the machine is
     speed = answer_speed.answer_speed(made(), Items((TEXTS,)))
     assert (speed.by, speed.texts, speed.batches) == ("transformers", 50, 2)
     assert min(speed.latency_seconds, speed.texts_per_second) > 0
