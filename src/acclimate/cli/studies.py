@@ -21,11 +21,13 @@ from acclimate.cli.options import (
     WorkersOption,
     shown,
 )
+from acclimate.cli.reading_options import TASK, Reading, reads
 
 
 def demo(
     out: Annotated[Path, typer.Option("--out", help="The demo's folder.")] = Path("acclimate-demo"),
     base: Annotated[str | None, typer.Option("--base", help="Another base: a short name, a folder or a hub id. Default: minilm.")] = None,
+    smoke: SmokeOption = False,
 ) -> None:
     """Run a study on data and a model that come as packages: no network, minutes on two cores."""
     from acclimate.study.demo import write_demo
@@ -34,7 +36,34 @@ def demo(
     file = write_demo(out, base)
     show.say(f"The study file is {file}: look into it, change it, run it again.")
     # Steps as small as these leave a second thread idle: two stages beside each other are quicker than one with two threads.
-    _study(file, None, None, "acclimate demo", workers=min(2, processors()))
+    _study(file, None, None, f"acclimate demo{' --smoke' if smoke else ''}", smoke, workers=min(2, processors()))
+
+
+@reads(TASK)
+def init(
+    files: Annotated[
+        list[str], typer.Argument(help="Labelled files and text without labels: files, globs, folders or hub ids.", show_default=False)
+    ],
+    reading: Reading,
+    out: Annotated[Path | None, typer.Option("--out", help="The study file to write; never over another one. Default: print it.")] = None,
+) -> None:
+    """Write a study file for some files: what was found in them in comments, what they do not tell with the choices."""
+    from acclimate.errors import SettingsError
+    from acclimate.files import write_text
+    from acclimate.study.draft.written import draft
+
+    if out is not None and (out.exists() or out.is_symlink()):
+        raise SettingsError(f"{out}: is there already, and is not written over; name another file, or move it away")
+    if out is not None and not out.resolve().parent.is_dir():
+        raise SettingsError(f"{out}: there is no folder {out.parent}; make it first")
+    made = draft(files, out.resolve().parent if out is not None else Path.cwd(), reading)
+    if out is None:
+        show.plain(made.text.rstrip())
+    else:
+        write_text(out, made.text)
+        show.say(f"The study file is {out}: look through it; next: {show.command('plan', str(out))}")
+    for line in made.untold:
+        show.say(f"not told by the files: {line}")
 
 
 def plan(file: StudyFile, store: StoreOption = None, smoke: SmokeOption = False, precision: PrecisionOption = "auto") -> None:

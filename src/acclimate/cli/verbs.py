@@ -13,6 +13,7 @@ from acclimate.cli.guard import guarded
 
 VERBS = (
     studies.demo,
+    studies.init,
     studies.plan,
     studies.study,
     studies.watch,

@@ -97,7 +97,7 @@ def _found(source: Source, stated: Mapping[str, str], about: ColumnRole | None, 
     check_header(source)
     found = dict(stated)
     if any(role not in found for role in _TEXTS):
-        found |= _couple(source, [stated[about.name]] if about and about.name in stated else [], stated)
+        found |= couple(source, [stated[about.name]] if about and about.name in stated else [], stated)
     if about and about.name not in found:
         left = _left(source, (*found.values(), *taken))
         known = (column for name in about.known_as for column in left if column.strip().casefold() == name)
@@ -118,7 +118,7 @@ def _found(source: Source, stated: Mapping[str, str], about: ColumnRole | None, 
     return found
 
 
-def _couple(source: Source, taken: Sequence[str], stated: Mapping[str, str]) -> dict[str, str]:
+def couple(source: Source, taken: Sequence[str] = (), stated: Mapping[str, str] = {}) -> dict[str, str]:
     """The columns of the first couple of names that are both there and go with what is stated; none where there is no such couple."""
     by_name = {column.strip().casefold(): column for column in reversed(source.columns) if column not in taken}
     for names in COUPLES:

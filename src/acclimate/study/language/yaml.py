@@ -246,14 +246,14 @@ def dump(value: Any) -> str:
     """Plain values (mappings with words as keys, lists, scalars) as YAML that `parse` reads back equal."""
     if isinstance(value, dict) and value:
         return "".join(_block(value, 0))
-    return _flow(value) + "\n"
+    return flow(value) + "\n"
 
 
 def _block(value: dict[str, Any], indent: int) -> Iterator[str]:
     margin = "  " * indent
     for key, inner in value.items():
         head = f"{margin}{_key(key)}:"
-        short = _flow(inner)
+        short = flow(inner)
         # A mapping stands open at the outer levels, where people look for its keys.
         if len(head) + len(short) < WIDTH and not (indent == 0 and isinstance(inner, dict) and inner):
             yield f"{head} {short}\n"
@@ -270,7 +270,7 @@ def _block(value: dict[str, Any], indent: int) -> Iterator[str]:
 
 def _item(item: Any, indent: int) -> Iterator[str]:
     margin = "  " * indent
-    short = _flow(item)
+    short = flow(item)
     if len(margin) + len(short) + 2 < WIDTH or not isinstance(item, dict) or not item:
         yield f"{margin}- {short}\n"
         return
@@ -279,12 +279,13 @@ def _item(item: Any, indent: int) -> Iterator[str]:
     yield from rest
 
 
-def _flow(value: Any) -> str:
+def flow(value: Any) -> str:
+    """Plain values as YAML in one line."""
     match value:
         case dict():
-            return "{" + ", ".join(f"{_key(key)}: {_flow(inner)}" for key, inner in value.items()) + "}"
+            return "{" + ", ".join(f"{_key(key)}: {flow(inner)}" for key, inner in value.items()) + "}"
         case list() | tuple():
-            return "[" + ", ".join(map(_flow, value)) + "]"
+            return "[" + ", ".join(map(flow, value)) + "]"
         case None:
             return "null"
         case bool():

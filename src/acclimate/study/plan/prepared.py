@@ -78,6 +78,19 @@ def prepare(
     return prepared
 
 
+def check_planned(study: Study, data: Data, root: Path) -> None:
+    """Refuse what `prepare` would, of data that is open already; nothing is looked up in a store.
+
+    Raises:
+        DataError, ModelError, SettingsError: something the user gave is wrong; no model has been loaded.
+    """
+    refuse_incomplete(study)
+    plan, readings = with_measurements(Plan.of(study, data, root), study, data), Readings(data)
+    data.refuse_test_sets()
+    readings.refuse_unreadable(plan, plan.nodes.values())
+    readings.refuse_texts(plan)
+
+
 def _planned(
     study: Study, root: Path, store: Path, smoke: bool = False, rejects: Path | None = None, precision: str = "auto",
     lease: ExitStack | None = None,
