@@ -76,8 +76,8 @@ def test_remote_code_is_refused_before_weights_and_tokenizer_are_read(name, bert
 
 
 def test_an_unsupported_architecture_is_refused_with_those_that_are_supported(bert):
-    edit_json(bert.folder / "config.json", model_type="llama")
-    with pytest.raises(ModelError, match=r"'llama' is not supported.*bert.*roberta"):
+    edit_json(bert.folder / "config.json", model_type="t5")
+    with pytest.raises(ModelError, match=r"'t5' is not supported.*bert.*roberta"):
         resolve_base("base", bert.folder.parent)
 
 
