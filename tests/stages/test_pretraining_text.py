@@ -37,7 +37,7 @@ def read(folder, tmp_path):
 
     def make(shares, heldout=0.05, most=1000, seed=0):
         chosen = {name: corpora[name] for name in shares}
-        return read_text(chosen, shares, folder, replace(context, seed=seed), 6, heldout, most)
+        return read_text(chosen, shares, folder, replace(context, seed=seed), 6, (heldout, most))
 
     return make
 
@@ -118,7 +118,7 @@ def test_what_a_vocabulary_cannot_read_is_charged_as_it_is_and_never_makes_it_th
     context = Context(Data(None, {}), "all", 0, "t", tmp_path / "cache", tmp_path, tmp_path, runtime=None)
 
     def measured(texts):
-        text = read_text({"wiki": Corpus.of_texts("wiki", texts, str(len(texts[0])))}, {"wiki": 1}, folder, context, 6, 0.05, 1000)
+        text = read_text({"wiki": Corpus.of_texts("wiki", texts, str(len(texts[0])))}, {"wiki": 1}, folder, context, 6, (0.05, 1000))
         return text.measured({"heldout_loss": 2.0, "heldout_accuracy": 0.5}, ("wiki",))["corpora"]["wiki"]
 
     half, whole = measured(halves), measured(WIKI)
@@ -136,7 +136,7 @@ def test_what_belongs_together_is_held_out_together_also_in_a_mixture_and_text_w
     context = Context(Data(None, corpora), "all", 0, "t", tmp_path / "cache", tmp_path, tmp_path, runtime=None)
     found = {}
     for room, names in ((6, ("talks",)), (6, ("wiki", "talks")), (4, ("wiki", "talks"))):
-        text = read_text({name: corpora[name] for name in names}, dict.fromkeys(names, 1.0), folder, context, room, 0.1, 1000)
+        text = read_text({name: corpora[name] for name in names}, dict.fromkeys(names, 1.0), folder, context, room, (0.1, 1000))
         held = sorted(number - len(WIKI) * (len(names) - 1) for number in documents(text, text.heldout["talks"]))
         talks = Counter(number // 4 for number in held if number < len(TALKS))
         assert talks

@@ -33,7 +33,7 @@ def pretrain_masks(stage: Pretrain, parent: ModelFolder, context: Context) -> Ou
     words = Vocabulary.of(parent.tokenizer(), stage.whole_word or stage.masking == "words", stage.masking == "spans")
     length, special = sequence_length(stage.max_length, parent), len(words.prefix) + len(words.suffix)
     corpora, held = stage.documents(context.data), (stage.heldout_share, stage.heldout_tokens)
-    text = read_text(corpora, stage.shares(), parent, context, length - special, *held).replaying(stage.replays(), stage.replay)
+    text = read_text(corpora, stage.shares(), parent, context, length - special, held).replaying(stage.replays(), stage.replay)
     lengths = text.lengths(special)
     rate = stage.mask_rate or MASK_RATES.get(parent.config["model_type"], MASK_RATES["others"])
 

@@ -74,5 +74,5 @@ def _read(stage: Pretrain, parent: ModelFolder, context: Context, borders: Borde
         return joined_stretches(stretches) if stage.windows == "across" else stretches
 
     corpora, held = stage.documents(context.data), (stage.heldout_share, stage.heldout_tokens)
-    text = read_text(corpora, stage.shares(), parent, context, room, *held, cut, borders.end)
+    text = read_text(corpora, stage.shares(), parent, context, room, held, cut, borders.end)
     return text.replaying(stage.replays(), stage.replay)

@@ -139,21 +139,22 @@ def whole(_: str, stretches: Stretches) -> Stretches:
 
 
 def read_text(
-    corpora: dict[str, Corpus], shares: dict[str, float], parent: ModelFolder, context: Context, room: int, heldout: float, most: int,
-    cut: Callable[[str, Stretches], Stretches] = whole, end: int | None = None,
+    corpora: dict[str, Corpus], shares: dict[str, float], parent: ModelFolder, context: Context, room: int,
+    heldout: tuple[float, int], cut: Callable[[str, Stretches], Stretches] = whole, end: int | None = None,
 ) -> PretrainingText:  # fmt: skip
     """The text of `corpora` in the parent's vocabulary, in windows of at most `room` tokens, none across where `cut` cuts a corpus.
 
     Behind each document stands the token `end`, where there is one; it is a token of the text like others.
 
-    `shares` says how often a corpus is read in an epoch. Of each corpus the share `heldout` is held out, at most `most` tokens, in whole
-    groups where documents belong together: which text that is depends on the corpus alone, so it is the same in every mixture, and no later
-    stage is judged on what an earlier one learned. No sentence of it, of eight words or more, is read, in whatever corpus it stands.
+    `shares` says how often a corpus is read in an epoch. Of each corpus a share is held out, at most so many tokens (both in `heldout`),
+    in whole groups where documents belong together: which text that is depends on the corpus alone, so it is the same in every mixture,
+    and no later stage is judged on what an earlier one learned. No sentence of it, of eight words or more, is read, in whatever corpus
+    it stands.
 
     Raises:
         DataError: a share is so small that nothing of its corpus would be read.
     """
-    parts = {name: _divided(corpus, parent, context, heldout, most) for name, corpus in corpora.items()}
+    parts = {name: _divided(corpus, parent, context, *heldout) for name, corpus in corpora.items()}
     parts, left = _apart(parts, parent)
     joined = context.joined(corpora.values(), parent)
     if end is not None:

@@ -132,7 +132,7 @@ def _read(stage: Pretrain, parent: ModelFolder, context: Context, room: int) -> 
         found["texts_in_windows"] += int((texts.length > room).sum())
         return texts
 
-    text = read_text(corpora, stage.shares(), parent, context, room, stage.heldout_share, stage.heldout_tokens, cut)
+    text = read_text(corpora, stage.shares(), parent, context, room, (stage.heldout_share, stage.heldout_tokens), cut)
     notes = []
     if long := found["texts_in_windows"]:
         one = f"{what[:-1] if long == 1 else what} of {found['texts']:,}"
