@@ -35,7 +35,7 @@ COMMON = {
 }  # fmt: skip
 # A larger spread than usual, so that every path matters to the output and a wrong one shows.
 WIDE = {"initializer_range": 0.3}
-KINDS: dict[str, dict[str, Any]] = {
+KINDS: dict[str, dict[str, Any]] = {  # encoders; decoders are below
     "albert": {**COMMON, **WIDE, "embedding_size": 12},
     "bert": {**COMMON, **WIDE},
     "camembert": {**COMMON, **WIDE, "pad_token_id": 1, "type_vocab_size": 2},

@@ -3,10 +3,10 @@ import json
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tests.modeling.conftest import KINDS
 from transformers import AutoModel, AutoModelForMaskedLM, AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoTokenizer
 
 from acclimate.errors import ModelError
-from acclimate.modeling.families import SUPPORTED
 from acclimate.modeling.folder import ModelFolder, save_model
 from acclimate.modeling.head_settings import HeadSettings
 from acclimate.modeling.heads import load_classifier, load_mlm, load_tagger, load_trained_classifier, load_trained_tagger
@@ -57,7 +57,7 @@ def answers(model, logits=True):
         return model(**INPUT).logits if logits else model(**INPUT)
 
 
-@pytest.mark.parametrize("name", SUPPORTED)
+@pytest.mark.parametrize("name", KINDS)
 def test_a_masked_language_model_is_imported_bit_for_bit(name, tiny, base, tmp_path):
     model = tiny(name, "mlm")
     folder = import_base(base(model), tmp_path / "imported")
@@ -74,7 +74,7 @@ def test_a_missing_pooler_is_not_invented(name, tiny, base, tmp_path):
     assert "pooler" not in import_base(base(tiny(name, "mlm")), tmp_path / "imported").parts
 
 
-@pytest.mark.parametrize("name", SUPPORTED)
+@pytest.mark.parametrize("name", KINDS)
 def test_a_body_alone_gets_a_fresh_head_tied_to_its_embeddings(name, tiny, base, tmp_path):
     folder = import_base(base(tiny(name, "base")), tmp_path / "imported")
     assert ("pooler" in folder.parts) == (name in WITH_POOLER)
@@ -99,7 +99,7 @@ def test_the_pooler_survives_a_masked_language_modelling_stage_bit_for_bit(name,
     assert same_model(AutoModelForMaskedLM.from_pretrained(after.path), model)
 
 
-@pytest.mark.parametrize("name", SUPPORTED)
+@pytest.mark.parametrize("name", KINDS)
 def test_the_mlm_head_survives_fine_tuning_bit_for_bit(name, tiny, base, tmp_path):
     folder = import_base(base(tiny(name, "mlm")), tmp_path / "imported")
     names = folder.architecture.mlm_names
@@ -119,7 +119,7 @@ def test_the_mlm_head_survives_fine_tuning_bit_for_bit(name, tiny, base, tmp_pat
     assert torch.equal(answers(load_trained_classifier(after)), answers(model))
 
 
-@pytest.mark.parametrize("name", SUPPORTED)
+@pytest.mark.parametrize("name", KINDS)
 def test_the_classifier_survives_pretraining_after_it(name, tiny, base, tmp_path):
     folder = import_base(base(tiny(name, "mlm")), tmp_path / "imported")
     tuned = save_model(tmp_path / "tuned", folder, disturb(load_classifier(folder, LABELS, LINEAR, 0, None)))
@@ -266,7 +266,7 @@ def test_a_folder_without_classifier_cannot_predict(tiny, base, tmp_path):
         load_trained_classifier(ModelFolder(folder.path))
 
 
-@pytest.mark.parametrize("name", SUPPORTED)
+@pytest.mark.parametrize("name", KINDS)
 def test_a_tagger_is_told_from_a_classifier_and_the_head_for_masked_words_survives_it(name, tiny, base, tmp_path):
     folder = import_base(base(tiny(name, "mlm")), tmp_path / "imported")
     names = folder.architecture.mlm_names

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given
+from tests.modeling.conftest import KINDS
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
 from acclimate.data.vocabularies.larger import Spelling, enlarged
@@ -11,7 +12,6 @@ from acclimate.data.vocabularies.mined import Rules, candidates, count_chunks, c
 from acclimate.data.vocabularies.smaller import chosen, entries, necessary, reduced
 from acclimate.errors import ModelError
 from acclimate.modeling.cut_vocabulary import cut_vocabulary, named_ids
-from acclimate.modeling.families import SUPPORTED
 from acclimate.modeling.folder import ModelFolder, save_model
 from acclimate.modeling.grown_vocabulary import grow_vocabulary
 from acclimate.modeling.head_settings import HeadSettings
@@ -35,7 +35,7 @@ def grown(folder, output, init="mean", count=4):
     return new, grow_vocabulary(folder, larger, new, init, np.random.default_rng(0), output)
 
 
-@pytest.mark.parametrize("name", SUPPORTED)
+@pytest.mark.parametrize("name", KINDS)
 def test_texts_without_a_new_word_give_what_they_gave_and_news_get_shorter(name, tiny, tmp_path):
     folder = imported(name, tiny, tmp_path)
     new, larger = grown(folder, tmp_path / "larger")
@@ -57,7 +57,7 @@ def test_texts_without_a_new_word_give_what_they_gave_and_news_get_shorter(name,
     assert {entry.id for entry in new} & set(made)
 
 
-@pytest.mark.parametrize("name", SUPPORTED)
+@pytest.mark.parametrize("name", KINDS)
 def test_plain_transformers_reads_the_same_ids(name, tiny, tmp_path):
     folder = imported(name, tiny, tmp_path)
     before = AutoTokenizer.from_pretrained(folder.path)

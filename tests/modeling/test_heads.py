@@ -4,13 +4,12 @@ from functools import cache
 
 import pytest
 import torch
-from tests.modeling.conftest import build_tiny, make_base
+from tests.modeling.conftest import DECODERS, KINDS, build_tiny, make_base
 from torch import nn
 from transformers import BertModel
 
 from acclimate.errors import SettingsError
 from acclimate.modeling.execution import Packed
-from acclimate.modeling.families import SUPPORTED
 from acclimate.modeling.folder import save_model
 from acclimate.modeling.head_settings import HeadSettings
 from acclimate.modeling.heads import freeze, load_classifier, load_mlm
@@ -42,7 +41,7 @@ def head_state(model, folder):
 
 
 @pytest.mark.parametrize("head", [LINEAR, HeadSettings(layers=2, hidden=7)])
-@pytest.mark.parametrize("name", SUPPORTED)
+@pytest.mark.parametrize("name", [*KINDS, *DECODERS])
 def test_fine_tuning_and_dapt_paths_start_from_the_same_pooler_and_classifier(name, head, imported, tmp_path):
     folder = imported(name)
     mlm = load_mlm(folder, seed=123)[0]
@@ -55,7 +54,7 @@ def test_fine_tuning_and_dapt_paths_start_from_the_same_pooler_and_classifier(na
     after = load_classifier(adapted, LABELS, head, seed=5, dropout=None)
     fresh, same = head_state(plain, folder), head_state(after, adapted)
     assert fresh.keys() == same.keys()
-    assert any(name.startswith("classifier") for name in fresh)
+    assert any(name.startswith(("classifier", "score")) for name in fresh)
     assert all(torch.equal(fresh[key], same[key]) for key in fresh)
     other = head_state(load_classifier(folder, LABELS, head, seed=6, dropout=None), folder)
     assert not all(torch.equal(fresh[key], other[key]) for key in fresh)
@@ -80,7 +79,7 @@ def test_fresh_tensors_are_drawn_apart_and_do_not_depend_on_what_else_is_missing
     assert not any(torch.equal(left, right) for left, right in itertools.combinations(weights, 2))
 
 
-@pytest.mark.parametrize("name", SUPPORTED)
+@pytest.mark.parametrize("name", KINDS)
 def test_fresh_weights_follow_the_rules_of_the_architecture(name, tiny, base, tmp_path):
     # Drawn at many seeds, each fresh tensor has the spread that transformers itself gives it.
     folder = import_base(base(tiny(name, "base", initializer_range=0.02)), tmp_path / "imported")

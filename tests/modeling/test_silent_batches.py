@@ -5,17 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from tests.modeling.conftest import KINDS
 from tests.objectives.given import loss_of_names
 
 from acclimate.modeling.execution import Packed
-from acclimate.modeling.families import SUPPORTED
 from acclimate.modeling.tensors import to_tensors
 from acclimate.objectives.mlm import summed_loss
 from acclimate.objectives.supervised import Supervised
 
 
 @pytest.mark.parametrize("kind", ["mlm", "tagger"])
-@pytest.mark.parametrize("name", SUPPORTED)
+@pytest.mark.parametrize("name", KINDS)
 def test_a_pass_that_asks_for_no_position_gives_no_loss_and_the_gradients_that_peers_wait_for(name, kind, tiny, flat):
     asking = flat((5, 9, 3), True)
     asking = replace(asking, targets={**asking.targets, "target_weights": np.ones(len(asking.targets["target_index"]), np.float32)})

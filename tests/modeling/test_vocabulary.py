@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from tests.modeling.conftest import KINDS
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, processors, trainers
 from transformers import (
     AlbertTokenizer,
@@ -22,7 +23,6 @@ from transformers import (
 from acclimate.data.vocabularies.smaller import chosen, entries, necessary, reduced
 from acclimate.errors import ModelError
 from acclimate.modeling.cut_vocabulary import cut_vocabulary, named_ids
-from acclimate.modeling.families import SUPPORTED
 from acclimate.modeling.folder import ModelFolder, save_model
 from acclimate.modeling.head_settings import HeadSettings
 from acclimate.modeling.heads import load_classifier, load_mlm, load_trained_classifier
@@ -133,7 +133,7 @@ def answers(model, ids):
     return out.hidden_states, out.logits
 
 
-@pytest.mark.parametrize("name", SUPPORTED)
+@pytest.mark.parametrize("name", KINDS)
 def test_hidden_states_and_logits_of_what_stays_are_what_they_were(name, tiny, tmp_path):
     folder = imported(name, tiny, tmp_path)
     kept, smaller = cut(folder, tmp_path / "smaller")
@@ -153,7 +153,7 @@ def test_hidden_states_and_logits_of_what_stays_are_what_they_were(name, tiny, t
         torch.testing.assert_close(answers(plain, new), (hidden_after, logits_after), rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", SUPPORTED)
+@pytest.mark.parametrize("name", KINDS)
 def test_plain_transformers_reads_the_same_ids(name, tiny, tmp_path):
     folder = imported(name, tiny, tmp_path)
     before = AutoTokenizer.from_pretrained(folder.path)
@@ -169,7 +169,7 @@ def test_plain_transformers_reads_the_same_ids(name, tiny, tmp_path):
         assert smaller.architecture.config.pad_token_id == plain.pad_token_id
 
 
-@pytest.mark.parametrize("name", SUPPORTED)
+@pytest.mark.parametrize("name", KINDS)
 def test_every_tensor_with_a_row_an_entry_is_found(name, tiny, tmp_path):
     folder = imported(name, tiny, tmp_path)
     rows = folder.config["vocab_size"]
