@@ -27,12 +27,14 @@ WHOLE = POST % (len(BODY), BODY)
 
 
 @contextlib.contextmanager
-def listening(model=None, **limits):
-    """A server in a thread: its port, its application, and itself."""
+def listening(model=None, sends=None, **limits):
+    """A server in a thread, whose system keeps `sends` bytes for a client that does not read: its port, its application, and itself."""
     limits = Limits(**limits)
     app = make_app(service_of(model or Lengths()), Allowed(True), limits, lambda line: None)
     ready = threading.Event()
     with listen("127.0.0.1", 0) as taken:
+        if sends is not None:
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, sends)  # whoever is accepted inherits it
         server = Stoppable(config_of(app, limits), ready.set)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [taken]})
         port = taken.getsockname()[1]
@@ -110,13 +112,13 @@ def test_who_is_refused_and_sends_on_is_let_go(monkeypatch):
 
 
 def test_who_does_not_read_its_answers_is_let_go():
-    with listening(seconds=0.1) as (port, _, server), socket.create_connection(("127.0.0.1", port)) as connection:
+    many = POST % (len(body := json.dumps({"texts": ["a"] * 250}).encode()), body)
+    with listening(sends=4096, seconds=0.1) as (port, app, server), socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        many = POST % (len(body := json.dumps({"texts": ["a"] * 250}).encode()), body)
+        connection.connect(("127.0.0.1", port))
         with contextlib.suppress(OSError):
-            while True:  # requests without end, until the server closes
-                connection.sendall(many)
-        while server.server_state.connections:
+            connection.sendall(many * 30)
+        while not app.state.answering.responses or server.server_state.connections:
             time.sleep(0.01)
         assert ask(port)[1]["label"] == "long"
 
