@@ -1,7 +1,7 @@
 """Learning vectors of texts: the loop that the stages `embed` and `pretrain` run, against sentence-transformers' own trainer.
 
 `multiple-negatives` is MultipleNegativesRankingLoss on pairs of sentences that belong together, `cached-negatives` the same with a batch of
-1,024 whose gradients are cached (ours in passes of 1,024 tokens, the peer's in its own of 32 texts), `tsdae` DenoisingAutoEncoderLoss.
+1,024 whose gradients are cached (ours in passes of 512 tokens, the peer's in its own of 32 texts), `tsdae` DenoisingAutoEncoderLoss.
 Both sides read the same texts in the same steps, and each row makes sure of it: by their tokens, and where nothing is drawn (dropout 0) by
 the loss of the first step. TSDAE's two decoders differ: ours has one layer and the encoder's word embeddings; the peer's is the whole
 encoder once more, with the same weights, or (the second variant) one layer with word embeddings of its own.
@@ -52,7 +52,7 @@ class Work:
 
 
 RANKED = (Work("ranked", 32, 12, 2, None), Work("ranked", 64, 10, 2, None), Work("ranked", 64, 8, 2, 0.0))
-CACHED = (Work("cached", 1024, 2, 1, 0.0, micro=1024),)
+CACHED = (Work("cached", 1024, 2, 1, 0.0, micro=512),)
 DENOISED = (Work("denoised", 32, 8, 2, None, (PEER, ONE_LAYER)),)
 
 
