@@ -42,7 +42,7 @@ def asked(monkeypatch):
     return found
 
 
-@pytest.mark.parametrize("name", ["bert", "roberta", "modernbert", "deberta-v2"])
+@pytest.mark.parametrize("name", ["bert", "roberta", "modernbert", "deberta-v2", "gpt2"])
 def test_padded_answers_are_those_of_plain_transformers_for_each_text_alone(name, made):
     folder = made(name)
     model = AutoModelForSequenceClassification.from_pretrained(folder).eval()

@@ -1,6 +1,5 @@
 """A classifier or tagger as plain transformers runs it: batches padded to their longest text, no part of it replaced."""
 
-import inspect
 from collections.abc import Sequence
 
 import torch
@@ -8,7 +7,7 @@ from torch import Tensor
 
 from acclimate.evaluation.trained_folder import finite_weights
 from acclimate.modeling.base_files import MAX_LENGTH
-from acclimate.modeling.execution import padding_id
+from acclimate.modeling.execution import padding_id, takes_types
 from acclimate.modeling.folder import ModelFolder
 from acclimate.modeling.heads import load_trained_classifier, load_trained_tagger
 from acclimate.modeling.longest import sequence_length
@@ -26,8 +25,7 @@ class PaddedModel:
         self._tokenizer = folder.tokenizer()
         self._tokenizer.enable_truncation(sequence_length(folder.config.get(MAX_LENGTH), folder))
         self._tokenizer.enable_padding(pad_id=padding_id(model))
-        takes_types = "token_type_ids" in inspect.signature(model.forward).parameters
-        self._takes_types = takes_types and getattr(model.config, "type_vocab_size", 2) > 1
+        self._takes_types = takes_types(model)
 
     @torch.inference_mode()
     def probabilities(self, *columns: Sequence[str]) -> Tensor:

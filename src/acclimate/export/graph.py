@@ -21,7 +21,7 @@ from acclimate.evaluation.transformer_predictor import windows_of
 from acclimate.modeling.base_files import CONFIG, MAX_LENGTH
 from acclimate.modeling.embedder import Embedder, cut, load_embedder
 from acclimate.modeling.embedding_form import EmbeddingForm
-from acclimate.modeling.execution import padding_id
+from acclimate.modeling.execution import padding_id, takes_types
 from acclimate.modeling.families import family_of
 from acclimate.modeling.fast_paths import FastPaths
 from acclimate.modeling.folder import ModelFolder
@@ -112,7 +112,7 @@ def labelling(folder: ModelFolder) -> Exportable:
     length, texts = sequence_length(folder.config.get(MAX_LENGTH), folder), texts_of(folder.config)
     stride, pool = windows_of(folder.config, length, folder.path / CONFIG)
     thresholds = thresholds_of(folder.path, folder.labels)
-    segments = texts != 1 and not tokens and _takes_segments(model)
+    segments = texts != 1 and not tokens and takes_types(model)
     facts = {
         "output": "tokens" if tokens else "logits",
         "link": next(link for link, name in PROBLEMS.items() if name == problem),
@@ -169,7 +169,3 @@ def _exportable(
     if facts["max_length"] > positions:
         raise ModelError(f"{folder.path}: reads {facts['max_length']} tokens, and has {positions} positions")
     return Exportable(module.eval(), inputs, positions, folder, facts, arrays or {})
-
-
-def _takes_segments(model: PreTrainedModel) -> bool:
-    return "token_type_ids" in inspect.signature(model.forward).parameters and getattr(model.config, "type_vocab_size", 2) > 1

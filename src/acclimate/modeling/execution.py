@@ -57,8 +57,7 @@ class Packed(nn.Module):
         self._checkpointed = any(getattr(module, "gradient_checkpointing", False) for module in model.modules())
         # Where there is one segment, or none, all tokens are of it, whatever a tokenizer says. A decoder that takes segments (GPT-2) has
         # no embeddings for them: it would add those of words.
-        takes = "token_type_ids" in inspect.signature(model.forward).parameters and not self.family.decoder
-        self._takes_types = takes and getattr(model.config, "type_vocab_size", 2) > 1
+        self._takes_types = takes_types(model)
         if fast.cheap_dropout:
             cheapen(model)
         if fast.onednn:
@@ -234,6 +233,12 @@ def padding_id(model: "PreTrainedModel") -> int:
     """Of the token that fills a padded batch."""
     built_in = family_of(model.config).padding_id
     return int(model.config.pad_token_id or 0) if built_in is None else built_in
+
+
+def takes_types(model: "PreTrainedModel") -> bool:
+    """Whether it is told which of two texts a token is of; a decoder that could be told would add a word's embedding for it."""
+    takes = "token_type_ids" in inspect.signature(model.forward).parameters and not family_of(model.config).decoder
+    return takes and getattr(model.config, "type_vocab_size", 2) > 1
 
 
 def _obstacle(model: "PreTrainedModel") -> str:
