@@ -102,6 +102,27 @@ def test_the_verb_tells_size_speed_difference_and_score(exported, reused, tmp_pa
     assert {path.name for path in tmp_path.iterdir()} - {".out.lock"} == {"dev.jsonl", "out"}
 
 
+def test_a_model_of_a_study_is_compared_on_the_dev_of_the_study(exported, reused, tmp_path, acclimate):
+    model, _ = exported("classify")
+    shutil.copytree(model, tmp_path / "study" / "best")
+    rows = [{"text": f"w{n} w{n % 7} w{n % 5}", "label": "abc"[n % 3]} for n in range(50)]
+    (tmp_path / "all.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "study" / "study.json").write_text("{}")
+    (tmp_path / "study" / "study.yaml").write_text("data: {task: {path: ../all.jsonl, dev_share: 0.3}}\nrecipes: {tfidf: {base: tfidf}}\n")
+    ended = acclimate("export", tmp_path / "study" / "best", "--onnx", "--int8", "--out", tmp_path / "out")
+    assert ended.returncode == 0, ended.stderr
+    assert "Compared on 15 texts of the study's dev" in ended.stdout
+    facts = json.loads((tmp_path / "out" / FACTS).read_text())["compared"]
+    assert facts["metric"] == "macro_f1"
+    assert 0 <= facts["int8"]["score"] <= 1
+    (tmp_path / "all.jsonl").unlink()
+    ended = acclimate("export", tmp_path / "study" / "best", "--onnx", "--int8", "--out", tmp_path / "out")
+    assert ended.returncode == 0, ended.stderr
+    assert "the study's dev cannot be read, name labelled texts by --data: " in ended.stderr
+    assert "all.jsonl" in ended.stderr
+    assert json.loads((tmp_path / "out" / FACTS).read_text())["compared"]["metric"] is None
+
+
 def test_an_export_that_differs_is_not_kept(exported, reused, tmp_path, monkeypatch):
     model, _ = exported("classify")
     own = Subject.torch_outputs

@@ -104,7 +104,11 @@ def export(
     onnx: Annotated[bool, typer.Option("--onnx", help="As a graph of ONNX; there is no other form yet.")] = False,
     int8: Annotated[bool, typer.Option("--int8", help="Also with weights in 8-bit integers: a quarter of the size.")] = False,
     data: Annotated[
-        str | None, typer.Option("--data", help="Labelled texts that the export is compared on, and what int8 costs in score.")
+        str | None,
+        typer.Option(
+            "--data",
+            help="Labelled texts on which the export is compared and int8 costs score; else dev of the study that the model is from.",
+        ),
     ] = None,
     split: SplitOption = None,
 ) -> None:
@@ -119,6 +123,12 @@ def export(
         raise SettingsError("say into what: --onnx")
     check_installed()
     from acclimate.export.export_model import export_model
+    from acclimate.study.dev_items import dev_items
 
     options = options_of(export)
-    show.exported(export_model(model, out, int8, data, reading, lambda line: show.say(in_options(line, options)), split), out)
+
+    def say(line: str) -> None:
+        show.say(in_options(line, options))
+
+    dev = dev_items(model, say) if data is None else None
+    show.exported(export_model(model, out, int8, data, reading, say, split, dev), out)

@@ -66,21 +66,27 @@ class LabelledFile:
             f"evaluated on {len(rows):,} {many(kind.item)} of {_named(self.source)}"
             + (f"; {rejected:,} rows that could not be used are left out" if rejected else "")
         )
-        return Judged(kind, rows, split_of(rows, kind, labels))
+        return Judged(kind, split_of(rows, kind, labels), rows)
 
 
 @dataclass(frozen=True)
-class Judged:
+class LabelledItems:
     """Items by which a model is judged."""
 
     kind: LabelledKind
-    rows: Rows
     split: Split
 
     def scores(self, outputs: Any, thresholds: Any) -> dict[str, float]:
         """By name, of what a model gave for them ([N, L], or [all words, L]) and the thresholds [L] that make answers of it."""
         answers = self.kind.decoded("sequence" if self.split.words is None else "tokens", outputs, self.split, thresholds)
         return self.kind.scores(self.split, answers)
+
+
+@dataclass(frozen=True)
+class Judged(LabelledItems):
+    """The items of a file, and where they stand in it."""
+
+    rows: Rows
 
 
 def refuse_sentences(source: Source, kind: type[TaskKind] | None) -> None:

@@ -12,7 +12,7 @@ from acclimate.data.ragged import Ragged
 from acclimate.data.readers.every_text import every_text
 from acclimate.errors import DataError
 from acclimate.evaluation.asked_rows import texts_of_files
-from acclimate.evaluation.labelled_file import Judged
+from acclimate.evaluation.labelled_file import LabelledItems
 from acclimate.tasks.kind import many
 
 MOST = 1_000  # texts of a file without labels
@@ -35,9 +35,9 @@ class AskedTexts:
         return len(self.columns[0])
 
 
-def of_judged(judged: Judged, file: str) -> AskedTexts:
-    """All items of a labelled file."""
-    return AskedTexts(judged.split.inputs, judged.split.words, f"{many(judged.kind.item)} of {file}")
+def of_judged(judged: LabelledItems, where: str) -> AskedTexts:
+    """All of these items."""
+    return AskedTexts(judged.split.inputs, judged.split.words, f"{many(judged.kind.item)} of {where}")
 
 
 def of_file(file: str, reading: Mapping[str, Any], split: str | None) -> AskedTexts:

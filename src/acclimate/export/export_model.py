@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from acclimate.data.exact_search import unit
 from acclimate.data.ragged import Ragged
 from acclimate.errors import ModelError, SettingsError
-from acclimate.evaluation.labelled_file import Judged, LabelledFile
+from acclimate.evaluation.labelled_file import LabelledFile, LabelledItems
 from acclimate.evaluation.stated import kind_of_model
 from acclimate.export import onnx_model
 from acclimate.export.asked_texts import AskedTexts, of_file, of_judged, of_sample
@@ -70,11 +70,13 @@ class Exported:
 
 
 def export_model(
-    model: str, out: Path, int8: bool, data: str | None, reading: Mapping[str, Any], say: Callable[[str], None], split: str | None = None
-) -> Exported:
+    model: str, out: Path, int8: bool, data: str | None, reading: Mapping[str, Any], say: Callable[[str], None], split: str | None = None,
+    dev: LabelledItems | None = None,
+) -> Exported:  # fmt: skip
     """Export a model into the folder `out`, which appears when all is done and the outputs equal the model's own.
 
-    They are compared on the labelled items of `data`, of a sentence encoder on its texts; where there is none, on texts that come along.
+    They are compared on the labelled items of `data`, of a sentence encoder on its texts; where none are named, on `dev`, those of the
+    study that the model is from; else on texts that come along.
 
     Raises:
         DataError: `data` cannot be read, or has labels that the model does not know.
@@ -95,8 +97,9 @@ def export_model(
         subject.exportable() as exportable,
         own_folder(place, "export") as folder,
     ):
-        judged = None if opened is None else opened.rows(subject.folder, tuple(exportable.facts["labels"]), say)
-        asked = _texts(subject, exportable, judged, data, reading, split)
+        labels = tuple(exportable.facts["labels"])
+        judged = _answered(dev, subject, labels) if opened is None else opened.rows(subject.folder, labels, say)
+        asked = _texts(exportable, data, reading, split) if judged is None else of_judged(judged, data or "the study's dev")
         say(f"exporting {subject.name} ({subject.kind}, opset {OPSET})")
         facts = _write(folder, exportable, subject, int8)
         return _compared(folder, facts, subject, exportable, judged, asked, int8, say)
@@ -110,11 +113,13 @@ def _opened(subject: Subject, data: str | None, reading: Mapping[str, Any], spli
     return LabelledFile.open(kind, data, reading, split)
 
 
-def _texts(
-    subject: Subject, exportable: Exportable, judged: Judged | None, data: str | None, reading: Mapping[str, Any], split: str | None
-) -> AskedTexts:  # fmt: skip
-    if judged is not None:
-        return of_judged(judged, str(data))
+def _answered(dev: LabelledItems | None, subject: Subject, labels: tuple[str, ...]) -> LabelledItems | None:
+    """These items, if they are what the model answers: a sentence encoder may stand in a study's folder, too."""
+    fits = dev is not None and subject.kind == dev.kind.kind and dev.split.names in ((), labels)
+    return dev if fits else None
+
+
+def _texts(exportable: Exportable, data: str | None, reading: Mapping[str, Any], split: str | None) -> AskedTexts:
     if data is not None:
         return of_file(data, reading, split)
     return of_sample(exportable.facts["texts"] or 1, exportable.facts["output"] == "tokens")
@@ -136,8 +141,8 @@ def _write(folder: Path, exportable: Exportable, subject: Subject, int8: bool) -
 
 
 def _compared(
-    folder: Path, facts: dict[str, Any], subject: Subject, exportable: Exportable, judged: Judged | None, asked: AskedTexts, int8: bool,
-    say: Callable[[str], None],
+    folder: Path, facts: dict[str, Any], subject: Subject, exportable: Exportable, judged: LabelledItems | None, asked: AskedTexts,
+    int8: bool, say: Callable[[str], None],
 ) -> Exported:  # fmt: skip
     threads = torch.get_num_threads()
     runs = {"onnx": OnnxModel(folder, threads=threads)} | ({"int8": OnnxModel(folder, int8=True, threads=threads)} if int8 else {})
@@ -179,7 +184,7 @@ def _outputs(run: OnnxModel, columns: Sequence[Sequence[str]], words: Ragged | N
 
 
 def _scores(
-    judged: Judged | None, subject: Subject, outputs: Mapping[str, NDArray[Any]], thresholds: NDArray[np.float64] | None
+    judged: LabelledItems | None, subject: Subject, outputs: Mapping[str, NDArray[Any]], thresholds: NDArray[np.float64] | None
 ) -> tuple[str | None, dict[str, float]]:  # fmt: skip
     """The usual score of labelled items; of vectors, how near they are to the model's own; of neither nothing."""
     if judged is not None:
