@@ -36,7 +36,9 @@ data:
   task: {{ train: {world}/train.jsonl, dev: {world}/dev.jsonl, test: {world}/test.jsonl }}
 seeds: 1
 recipes:
-  DAPT: [pretrain: {{ corpus: domain, tokens: 1000, batch_tokens: 256, lr: 5e-3 }}, finetune: {{ lr: 1e-2, epochs: 2, min_steps: 0 }}]
+  DAPT: [pretrain: &next {{ corpus: domain, tokens: 1000, batch_tokens: 256, lr: 5e-3 }}, finetune: {{ lr: 1e-2, epochs: 2, min_steps: 0 }}]
+  zero-shot: [prompt: &asked {{ template: "{{text}} the {{mask}}", names: {{ sport: match, trade: bank, music: [song, band] }} }}]
+  shown: [pretrain: *next, prompt: {{ <<: *asked, shots: 1 }}]
 """
 
 

@@ -22,6 +22,8 @@ from acclimate.data.windows import Windows, first
 from acclimate.errors import SettingsError
 
 MASK, COLUMNS = "mask", ("text", "text_b")
+Pieces = tuple[tuple[tuple[int, ...], ...], ...]
+"""[L] of each label its words, and of each word its tokens."""
 SINGLE, OF_PAIR = "{text} It was {mask}.", "{text} ? {mask} , {text_b}"  # examples, those of Gao, Fisch & Chen (2021)
 
 
@@ -104,7 +106,7 @@ def pattern_of(tokenizer: Tokenizer, template: str, texts: int) -> Pattern:
             continue
         if owner not in at:
             at[owner] = []
-            parts.append(Text(COLUMNS.index(owner), _lead(tokenizer, owner, template, filled[owner], ids, owners)))
+            parts.append(Text(COLUMNS.index(owner), lead_of(tokenizer, owner, template, filled[owner], ids, owners)))
     if [parts[place] for place in at.get(MASK, [])] != [mask_id] or any(name not in at for name in COLUMNS[:texts]):
         raise SettingsError(
             f"template: what the tokenizer makes of {template!r} does not hold the mask and each text once; e.g. {SINGLE!r}"
@@ -124,13 +126,26 @@ def pieces_of(tokenizer: Tokenizer, template: str, word: str) -> tuple[int, ...]
 
 def _read(tokenizer: Tokenizer, template: str, filled: Mapping[str, str]) -> tuple[list[int], list[str | None]]:
     """The tokens of a filled template, and in which place each stands; None: in none."""
+    return read_places(tokenizer, [(before, name) for before, name, _, _ in Formatter().parse(template)], filled, template)
+
+
+def read_places(
+    tokenizer: Tokenizer, places: Sequence[tuple[str, str | None]], filled: Mapping[str, str], template: str, special: bool = True
+) -> tuple[list[int], list[str | None]]:
+    """The tokens of what stands before each place and of what fills it, and in which place each stands; None: in none.
+
+    `special`: with the special tokens around a text; `template` is what messages call it.
+
+    Raises:
+        SettingsError: what stands beside a place would become one token with what fills it.
+    """
     whole, spans = "", {}
-    for before, name, _, _ in Formatter().parse(template):
+    for before, name in places:
         whole += before
         if name is not None:
             spans[name] = (len(whole), len(whole) + len(filled[name]))
             whole += filled[name]
-    encoding = tokenizer.encode(whole)
+    encoding = tokenizer.encode(whole, add_special_tokens=special)
     owners: list[str | None] = []
     for begin, end in encoding.offsets:
         name, (first, last) = next(((n, s) for n, s in spans.items() if begin < s[1] and end > s[0]), (None, (begin, end)))
@@ -143,8 +158,12 @@ def _read(tokenizer: Tokenizer, template: str, filled: Mapping[str, str]) -> tup
     return encoding.ids, owners
 
 
-def _lead(tokenizer: Tokenizer, name: str, template: str, probe: str, ids: list[int], owners: list[str | None]) -> str:
-    """What must be put before a text, so that it has the tokens that it has in the template."""
+def lead_of(tokenizer: Tokenizer, name: str, template: str, probe: str, ids: list[int], owners: list[str | None]) -> str:
+    """What must be put before a text, so that it has the tokens that it has in the template.
+
+    Raises:
+        SettingsError: nothing makes it so.
+    """
     there = [token for token, owner in zip(ids, owners, strict=True) if owner == name]
     for lead in ("", " "):
         if plain(tokenizer).encode(lead + probe, add_special_tokens=False).ids == there:

@@ -11,6 +11,7 @@ from acclimate.data.ragged import Ragged
 from acclimate.errors import SettingsError
 from acclimate.evaluation.cloze_predictor import ClozePredictor
 from acclimate.evaluation.entities import TagPredictor
+from acclimate.evaluation.prompt_predictor import PromptPredictor
 from acclimate.evaluation.stated import stated_kind, thresholds_of
 from acclimate.evaluation.trained_folder import Model, Predictor, checked, finite_weights, model_config, refuse_one_text
 from acclimate.evaluation.transformer_predictor import TransformerPredictor
@@ -19,6 +20,7 @@ from acclimate.evaluation.vector_predictor import VectorPredictor
 from acclimate.evaluation.zero_shot_predictor import ZeroShotPredictor, hypotheses_of
 from acclimate.modeling.base_files import CONFIG
 from acclimate.modeling.baselines.table import BASELINES, load_baseline
+from acclimate.modeling.label_prompt import LabelPrompt
 from acclimate.modeling.label_words import Cloze
 from acclimate.modeling.links import PROBLEMS, ProblemType
 from acclimate.modeling.vector_heads import read_head
@@ -53,7 +55,10 @@ def _loaded(folder: Path, max_tokens: int, baseline: Any) -> Model:
     if baseline is None and (kept := read_head(folder)) is not None:
         return VectorPredictor(folder, max_tokens, *kept)
     if baseline is None:
-        cloze = Cloze.read(model_config(folder), str(folder / CONFIG))
+        config, where = model_config(folder), str(folder / CONFIG)
+        if (prompt := LabelPrompt.read(config, where)) is not None:
+            return PromptPredictor(folder, max_tokens, prompt)
+        cloze = Cloze.read(config, where)
         return TransformerPredictor(folder, max_tokens) if cloze is None else ClozePredictor(folder, max_tokens, cloze)
     answers_itself: bool = hasattr(baseline, "probabilities")
     return baseline if answers_itself else ModulePredictor(folder, baseline, max_tokens)

@@ -31,10 +31,11 @@ class MlmHead(Settings):
 
     template: str | None = None
     """`{text}` stands for the text, `{mask}` for the word that is asked for, and for pairs `{text_b}` for the second text; default
-    `"{text} This text is about {mask}."`, for pairs `"{text} ? {mask} , {text_b}"`."""
+    `"{text} This text is about {mask}."`, for pairs `"{text} ? {mask} , {text_b}"`, or of a decoder, which sees nothing behind the mask,
+    `"First: {text} Second: {text_b} Relation: {mask}."`."""
     names: dict[str, Word | Annotated[tuple[Word, ...], Field(min_length=1)]] = Field(default_factory=dict)
     """The words of a label, where they are not the label itself: `{pos: great, neg: [terrible, bad]}`. Of several the mean logit counts,
-    and of the tokens of one word."""
+    and of the tokens of one word; a decoder's mean probability, and the product of its tokens'."""
 
     @field_validator("template")
     @classmethod
@@ -46,10 +47,10 @@ class MlmHead(Settings):
                 raise ValueError(str(error).removeprefix("template: ")) from error
         return template
 
-    def cloze(self, labels: tuple[str, ...], texts: int) -> Cloze:
-        """What items of so many texts are asked, for these labels."""
+    def cloze(self, labels: tuple[str, ...], texts: int, templates: Mapping[int, str] = TEMPLATES) -> Cloze:
+        """What items of so many texts are asked, for these labels; `templates` are the usual ones."""
         names = {label: (words,) if isinstance(words, str) else words for label, words in self.names.items()}
-        return Cloze(labels, self.template or TEMPLATES[texts], names, texts)
+        return Cloze(labels, self.template or templates[texts], names, texts)
 
     def asked(self) -> dict[str, Any]:
         """As it stands in a key: a default is what it comes to, and which of them that is, is decided by the task."""

@@ -8,13 +8,13 @@ import torch
 from torch import nn
 from transformers import PreTrainedConfig, PreTrainedModel
 
+from acclimate.data.cloze import Pieces
 from acclimate.errors import ModelError, SettingsError
 from acclimate.modeling.architecture import Kind, kind_of
 from acclimate.modeling.families import family_of
 from acclimate.modeling.folder import HEAD, ModelFolder
 from acclimate.modeling.head_settings import HeadSettings
 from acclimate.modeling.label_rows import ask_for_labels
-from acclimate.modeling.label_words import Pieces
 from acclimate.modeling.layers import layers_of
 from acclimate.modeling.links import PROBLEMS
 from acclimate.randomness import seed_of

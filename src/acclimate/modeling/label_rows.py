@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from acclimate.data.cloze import Pieces
 from acclimate.errors import ModelError
-from acclimate.modeling.label_words import Pieces, used_tokens
+from acclimate.modeling.label_words import used_tokens
 
 
 class LabelRows(nn.Module):

@@ -11,15 +11,13 @@ from typing import Any, NamedTuple, Self
 
 from tokenizers import Tokenizer
 
-from acclimate.data.cloze import Pattern, check_template, pattern_of, pieces_of
+from acclimate.data.cloze import Pattern, Pieces, check_template, pattern_of, pieces_of
 from acclimate.data.unknown import unknown_id
 from acclimate.errors import ModelError, SettingsError
 from acclimate.modeling.base_files import TEMPLATE
 from acclimate.modeling.hypotheses import check_words
 
 TEMPLATES = {1: "{text} This text is about {mask}.", 2: "{text} ? {mask} , {text_b}"}  # by how many texts an item has
-Pieces = tuple[tuple[tuple[int, ...], ...], ...]
-"""[L] of each label its words, and of each word its tokens."""
 
 
 class ClozeTokens(NamedTuple):
@@ -67,9 +65,18 @@ class Cloze:
             pattern_of(tokenizer, self.template, self.texts),
             tuple(tuple(pieces_of(tokenizer, self.template, word) for word in words) for words in self.words),
         )
+        self.check_pieces(tokenizer, found.words)
+        return found
+
+    def check_pieces(self, tokenizer: Tokenizer, found: Pieces) -> None:
+        """Refuse words that a vocabulary does not know, or of which it makes the same, by what it makes of them.
+
+        Raises:
+            SettingsError: they are refused.
+        """
         unknown = unknown_id(tokenizer)
         said: dict[frozenset[tuple[int, ...]], str] = {}
-        for label, words, pieces in zip(self.labels, self.words, found.words, strict=True):
+        for label, words, pieces in zip(self.labels, self.words, found, strict=True):
             for word, each in zip(words, pieces, strict=True):
                 if not each or unknown in each:
                     raise SettingsError(
@@ -79,7 +86,6 @@ class Cloze:
             other = said.setdefault(frozenset(pieces), label)
             if other != label:
                 raise SettingsError(f"names: this model's vocabulary makes the same of the words of {other!r} and {label!r}: name others")
-        return found
 
     def notes(self, tokenizer: Tokenizer) -> tuple[str, ...]:
         """What should be known of them in a vocabulary: words of several tokens, and what it does not know of the template."""

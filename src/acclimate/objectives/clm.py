@@ -22,7 +22,7 @@ from acclimate.modeling.execution import Packed
 from acclimate.modeling.folder import ModelFolder
 from acclimate.modeling.tensors import TensorBatch
 from acclimate.objectives.every_token import DOCUMENT
-from acclimate.objectives.vocabulary_loss import Asked, asked_of_words, nats_of_words
+from acclimate.objectives.vocabulary_loss import Asked, asked_of_words, log_probabilities_of, nats_of_words
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -91,6 +91,10 @@ class NextTokens(nn.Module):
     def nats(self, batch: TensorBatch) -> Tensor:
         """[M, 2] nats of each token that is asked for, and whether it is the most probable one."""
         return nats_of_words(self._states(batch), *self._words, batch.targets["target_ids"])
+
+    def log_probabilities(self, batch: TensorBatch, asked_K: Tensor) -> Tensor:
+        """[M, K] log-probabilities of the tokens `asked` [K] as the next one at each of the batch's targets."""
+        return log_probabilities_of(self._states(batch), *self._words, asked_K)
 
     def _states(self, batch: TensorBatch) -> Tensor:
         return self.packed.states(batch)[batch.targets[TARGET_INDEX]]

@@ -99,6 +99,19 @@ def nats_of_words(states_MD: Tensor, words_VD: Tensor, bias_V: Tensor, target_M:
     return torch.cat(found)
 
 
+@torch.no_grad()
+def log_probabilities_of(
+    states_MD: Tensor, words_VD: Tensor, bias_V: Tensor, asked_K: Tensor, chunk: int = CHUNK
+) -> Tensor:  # fmt: skip
+    """[M, K] float64 log softmax(logits) of the words `asked` [K], for each of M vectors; in parts, as above."""
+    found = [torch.zeros(0, len(asked_K), device=states_MD.device, dtype=torch.float64)]
+    step = max(1, chunk // len(words_VD))
+    for part in (slice(begin, begin + step) for begin in range(0, len(states_MD), step)):
+        logits = torch.nn.functional.linear(states_MD[part], words_VD).float().add_(bias_V)
+        found.append((logits[:, asked_K] - logits.logsumexp(1, keepdim=True)).double())
+    return torch.cat(found)
+
+
 class _OfWords(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, states: Tensor, words: Tensor, bias: Tensor, target: Tensor, chunk: int) -> tuple[Tensor, Tensor]:

@@ -1,5 +1,6 @@
 """What stages share that ask a masked language model for the words of labels: what the plan looks at, and how texts are read."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -8,7 +9,7 @@ from acclimate.errors import ModelError, SettingsError
 from acclimate.modeling.base_files import TOKENIZER, read_tokenizer
 from acclimate.modeling.families import dimensions_of
 from acclimate.modeling.head_settings import MlmHead
-from acclimate.modeling.label_words import Cloze, ClozeTokens
+from acclimate.modeling.label_words import TEMPLATES, Cloze, ClozeTokens
 from acclimate.stages.planned import Sizes
 from acclimate.tasks.task import Task
 
@@ -39,8 +40,8 @@ class Asked:
         return cls(tokens, cloze.written(tokens), cloze.notes(tokenizer))
 
 
-def cloze_of(head: MlmHead, task: Task, what: str) -> Cloze:
-    """What the items of a task are asked; `what` names the setting, or the stage, in messages.
+def cloze_of(head: MlmHead, task: Task, what: str, templates: Mapping[int, str] = TEMPLATES) -> Cloze:
+    """What the items of a task are asked; `what` names the setting, or the stage, in messages, `templates` are the usual ones.
 
     Raises:
         SettingsError: the task does not give an item one of several labels.
@@ -48,7 +49,7 @@ def cloze_of(head: MlmHead, task: Task, what: str) -> Cloze:
     kind = task.kind
     if "sequence" not in kind.answered or kind.head(task.names, "sequence").link != "softmax":
         raise SettingsError(f"{what}: {kind.kind} has not one label out of several for each {kind.item}, so no one word can fill the mask")
-    return head.cloze(task.names, kind.texts())
+    return head.cloze(task.names, kind.texts(), templates)
 
 
 def check_asking(head: MlmHead, given: Sizes, task: Task | None, max_length: int | None, what: str) -> None:
@@ -68,7 +69,7 @@ def check_asking(head: MlmHead, given: Sizes, task: Task | None, max_length: int
     cloze = cloze_of(head, task, what)
     try:
         cloze.check()
-        if (tokenizer := _vocabulary(given)) is not None:
+        if (tokenizer := vocabulary_of(given)) is not None:
             room_for_text(cloze.tokens(tokenizer).pattern, given.length(max_length))
     except (SettingsError, ModelError) as error:
         raise type(error)(f"{what}: {error}") from error
@@ -76,7 +77,7 @@ def check_asking(head: MlmHead, given: Sizes, task: Task | None, max_length: int
 
 def told_of_asking(head: MlmHead, given: Sizes, task: Task, what: str) -> tuple[str, ...]:
     """What should be known of template and words before anything is trained."""
-    tokenizer = _vocabulary(given)
+    tokenizer = vocabulary_of(given)
     return () if tokenizer is None else tuple(f"{what}: {note}" for note in cloze_of(head, task, what).notes(tokenizer))
 
 
@@ -86,7 +87,8 @@ def template_tokens(head: MlmHead, given: Sizes, task: Task, what: str) -> int:
     return len(cloze_of(head, task, what).tokens(read_tokenizer(given.source.folder / TOKENIZER)).pattern.tokens)
 
 
-def _vocabulary(given: Sizes) -> "Tokenizer | None":
+def vocabulary_of(given: Sizes) -> "Tokenizer | None":
+    """The tokenizer of a model; None where a stage before is still to make it."""
     # Where a stage before makes another one, what it makes of words is not known yet: then it is looked at when that is there.
     assert given.source is not None
     if given.entries != dimensions_of(given.source.config).vocabulary:

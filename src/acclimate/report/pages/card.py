@@ -18,9 +18,10 @@ from acclimate.inert import one_line
 from acclimate.modeling.base_files import CONFIG, MAX_LENGTH, POOL, STRIDE, TEMPLATE, THRESHOLDS, VECTORS
 from acclimate.modeling.families import family_of
 from acclimate.modeling.hypotheses import Hypotheses
+from acclimate.modeling.label_prompt import LabelPrompt
 from acclimate.modeling.label_words import Cloze
 from acclimate.modeling.links import PROBLEM_TYPE
-from acclimate.report.pages import cloze_use, decoder_use, long_text_use, markdown, vectors_use, zero_shot_use
+from acclimate.report.pages import cloze_use, decoder_use, long_text_use, markdown, prompt_use, vectors_use, zero_shot_use
 from acclimate.report.pages.front_matter import front_matter, hub_scores
 from acclimate.report.pages.markdown import bullets, escaped, named, plain
 from acclimate.report.results.chain import Chain
@@ -64,6 +65,8 @@ def write_card(model: Path, chain: Chain, role: str = "") -> Path:
     length = length if isinstance(length, int) else None
     if hypotheses is not None:
         chain = _used(chain, zero_shot_use.told_of(hypotheses, length))
+    elif LabelPrompt.read(config, str(model / CONFIG)) is not None:
+        chain = _used(chain, prompt_use.told_of(config[TEMPLATE], length))
     elif Cloze.read(config, str(model / CONFIG)) is not None:
         chain = _used(chain, cloze_use.told_of(config[TEMPLATE], length))
     elif family_of(config).decoder and not chain.results.kind.labelled:
