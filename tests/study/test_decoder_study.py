@@ -1,5 +1,6 @@
 """Studies of decoders: by held-out text, and by labels after pretraining, with what they forget; cards and verbs say what they are."""
 
+import csv
 import json
 
 import pytest
@@ -37,8 +38,8 @@ data:
 seeds: 1
 recipes:
   DAPT: [pretrain: &next {{ corpus: domain, tokens: 1000, batch_tokens: 256, lr: 5e-3 }}, finetune: {{ lr: 1e-2, epochs: 2, min_steps: 0 }}]
-  zero-shot: [prompt: &asked {{ template: "{{text}} the {{mask}}", names: {{ sport: match, trade: bank, music: [song, band] }} }}]
-  shown: [pretrain: *next, prompt: {{ <<: *asked, shots: 1 }}]
+  zero-shot: [prompt: {{ template: "{{text}} the {{mask}}", names: &words {{ sport: match, trade: bank, music: [song, band] }} }}]
+  shown: [pretrain: *next, prompt: {{ template: "{{text}} the {{mask}}", names: *words, shots: 1 }}]
 """
 
 
@@ -74,6 +75,10 @@ def test_labels_are_learned_after_pretraining_and_what_is_forgotten_is_told(fini
     out = tmp_path / "results/study"
     told = json.loads((out / "study.json").read_text())["forgetting"]["recipes"]
     assert told["DAPT"]
+    rows = {row["recipe"]: row for row in csv.DictReader((out / "results.csv").open())}
+    assert rows["shown"]["labels"] == "all"
+    assert all(float(rows[name]["test_macro_f1"]) > 0 for name in ("DAPT", "zero-shot", "shown"))
+    assert "prompt: 1 examples show 1 of 3 labels" in result.output
     assert json.loads((out / "best" / CONFIG).read_text())["architectures"] == ["GPT2ForSequenceClassification"]
     answered = run("predict", out / "best", tiny_world / "test.jsonl", "--out", tmp_path / "answers.csv")
     assert answered.exit_code == 0, answered.output
