@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from acclimate.report.charts.svg import Figure
-from acclimate.report.pages.page import _environment, write_reports
+from acclimate.report.pages.page import environment, write_reports
 
 CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
 
@@ -79,7 +79,7 @@ def test_a_click_or_a_key_on_a_heading_sorts_the_table(opened: Any, written: Pat
 
 def test_one_chart_of_quality_against_cost_at_a_time_is_shown_and_all_of_them_on_paper(opened: Any, tmp_path: Path) -> None:
     figures = [(name, Figure(name, name, name, f"<svg><text>{name}</text></svg>")) for name in ("time", "latency", "size")]
-    parts = _environment().from_string(
+    parts = environment("acclimate.report").from_string(
         '{% from "parts.html.jinja" import choice %}<style>{{ css|safe }}</style>{{ choice(figures, "p-") }}'
     )
     css = files("acclimate.report").joinpath("templates", "report.css").read_text(encoding="utf-8")

@@ -6,7 +6,11 @@ import re
 
 import pytest
 
+from acclimate.study.draft import written as draft
+from acclimate.study.draft.looked import look
+from acclimate.study.draft.recipes import ladder, of_ladder
 from acclimate.study.language.study import load_study
+from acclimate.study.plan.prepared import check_planned
 
 WORDS = ["the", "film", "was", "long", "and", "good", "bad", "music", "in", "price", "of", "market"]
 
@@ -56,6 +60,19 @@ def test_what_is_written_for_every_kind_is_planned(made, tmp_path, acclimate, ki
     assert "text of the field or of the task itself" in ran.stderr or kind == "perplexity"
     planned = acclimate("plan", "study.yaml", folder=tmp_path)
     assert planned.returncode == 0, planned.stderr
+
+
+@pytest.mark.measured(1)
+@pytest.mark.parametrize("kind", RECORDS)
+def test_every_rung_of_the_ladder_is_planned_and_only_named_recipes_are_written(made, tmp_path, kind):
+    made(kind)
+    looked = look(["all.jsonl", "field.txt"], tmp_path, tmp_path, {})
+    rungs = ladder(looked.found.kind, looked.words)
+    text = draft.written(looked, draft.Chosen(recipes=of_ladder(looked.found.kind, looked.words, [*rungs])))
+    study = draft.parsed(text)
+    check_planned(study, looked.opened, tmp_path)
+    assert {*study.recipes} == {*rungs}
+    assert study.reference_name == next(iter(study.recipes)) in ("fine-tune", "as it is")
 
 
 def test_comments_say_what_was_counted(made, tmp_path):

@@ -6,12 +6,12 @@ import pytest
 from tests.toys.nearest import Nearest
 from tests.toys.soup import Soup
 
-from acclimate.cli.shown_plan import in_tree
 from acclimate.cli.shown_plan import plan as show_plan
 from acclimate.errors import DataError, SettingsError
 from acclimate.modeling.folder import ModelFolder
 from acclimate.report.publish import publish
 from acclimate.report.results.finished import Results
+from acclimate.report.tables.plan import in_tree
 from acclimate.report.tables.tree import tree
 from acclimate.stages import STAGES
 from acclimate.study.language.language import language

@@ -1,7 +1,9 @@
-"""The verb that puts a model behind a local HTTP endpoint. Heavy imports wait until a verb needs them."""
+"""The verbs that listen: a model behind a local HTTP endpoint, and the page. Heavy imports wait until a verb needs them."""
 
+import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlencode
 
 import typer
 
@@ -68,6 +70,37 @@ def serve(
     counts = app.state.answering.responses
     told = ", ".join(f"{count:,} with {status}" for status, count in sorted(counts.items()))
     show.say(f"stopped; requests answered: {told or 'none'}")
+
+
+def ui(
+    folder: Annotated[Path, typer.Argument(help="The folder to work in: nothing outside of it is read or written.")] = Path("."),
+    port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="Port to listen at; 0 takes any that is free.")] = 8001,
+    token: Annotated[
+        str | None,
+        typer.Option("--token", envvar=TOKEN, help="What stands in the page's address. Default: a new one each time.", show_default=False),
+    ] = None,
+    max_upload: Annotated[int, typer.Option("--max-upload", min=1, help="Bytes of a file that is dropped on the page.")] = 1 << 30,
+) -> None:
+    """A page on this machine: look at files, compose a study, see what it costs.
+
+    It prints its address, which holds a token: open it in a browser. Ctrl-C ends the page.
+    """
+    from acclimate.serving.extra import check_installed
+
+    check_installed("ui")
+    from acclimate.page.app import make_page
+    from acclimate.page.home import Home
+    from acclimate.page.leaving import stay_here
+    from acclimate.serving.limits import Limits
+    from acclimate.serving.server import address_of, listen, run
+
+    home = Home.of(folder)
+    secret = token or secrets.token_urlsafe(24)
+    with listen("127.0.0.1", port) as taken, stay_here():
+        app = make_page(home, secret, taken.getsockname()[1], show.say, max_upload)
+        address = f"{address_of(taken)}/?{urlencode({'token': secret})}"
+        run(app, taken, Limits(arrival=3600.0), lambda: show.say(f"open {address}; Ctrl-C stops it"))
+    show.say("stopped")
 
 
 def _loaded(model: str, reading: Reading, vectors: bool, said: dict[str, Any]) -> "Service":

@@ -1,18 +1,16 @@
 """A plan as a person reads it: the data's facts, what is to be known before anything is spent, and the stages as a tree."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
+from collections.abc import Mapping
 
 from rich.table import Table
 from rich.text import Text
 
 from acclimate.cli import show
-from acclimate.inert import one_line
+from acclimate.report.tables.plan import plan_grid, to_do
 from acclimate.report.tables.text_overlap import overlap_line
-from acclimate.report.words.text import duration, label_count, percent, size
+from acclimate.report.words.text import percent
 from acclimate.study.outputs.text_overlap import text_overlap
 from acclimate.study.plan.estimate import Estimate
-from acclimate.study.plan.graph import Node, Plan
 from acclimate.study.plan.prepared import Prepared
 
 
@@ -28,57 +26,9 @@ def plan(prepared: Prepared, estimates: Mapping[str, Estimate]) -> None:
         print(overlap_line(alike))
     for note in (*prepared.notes, *prepared.readings.notes(prepared.plan), *prepared.plan.notes()):
         print(f"note: {note}")
-    show.console().print(_stages(prepared, estimates))
-    todo = [estimate for key, estimate in estimates.items() if key not in prepared.cached]
-    print(
-        f"{len(prepared.plan.runs)} runs, {len(estimates)} stages, {len(prepared.cached)} cached; to do: "
-        f"{sum(each.tokens for each in todo):,} training tokens, roughly {duration(sum(each.seconds for each in todo))} on this CPU, "
-        f"{size(sum(each.disk_bytes for each in todo) + sum({each.cache_key: each.cache_bytes for each in todo}.values()))} of disk"
-    )
-
-
-def _stages(prepared: Prepared, estimates: Mapping[str, Estimate]) -> Table:
-    """A row a stage, under the one whose model it goes on from; what measures models, of which there are as many, in one row at the end."""
-    table = Table("stage", "used by", "seed", "labels", "state", "tokens", "time", "disk", "cache", box=None, header_style="bold")
-    measuring = [node for node in prepared.plan.nodes.values() if node.stage.role == "measures"]
-    for node, depth in in_tree(prepared.plan):
-        if node.stage.role != "measures":
-            beside = f" (beside {', '.join(name for name, _ in node.beside)})" if node.beside else ""
-            seed = str(node.seed) if node.stage.draws() else "-"
-            title = "  " * depth + one_line(node.stage.title() + beside)
-            table.add_row(Text(title), *_row(prepared, estimates, [node], seed, label_count(node.labels)))
-    for title, nodes in groupby(measuring, lambda node: node.stage.title()):
-        found = [*nodes]
-        told = f"{one_line(title)}, {len(found)} model{'' if len(found) == 1 else 's'}"
-        table.add_row(Text(told), *_row(prepared, estimates, found, "-", "-"))
-    return table
-
-
-def _row(prepared: Prepared, estimates: Mapping[str, Estimate], nodes: list[Node], seed: str, labels: str) -> Iterator[Text | str]:
-    recipes = [*dict.fromkeys(recipe for node in nodes for recipe in prepared.plan.recipes_of(node.key))]
-    cached = sum(node.key in prepared.cached for node in nodes)
-    yield Text(one_line(recipes[0]) if len(recipes) == 1 else f"{len(recipes)} recipes")
-    yield from (seed, labels)
-    yield "to do" if not cached else "cached" if cached == len(nodes) else f"{cached} cached"
-    yield from _costs([estimates[node.key] for node in nodes])
-
-
-def _costs(found: Sequence[Estimate]) -> Iterator[str]:
-    yield f"{tokens:,}" if (tokens := sum(each.tokens for each in found)) else ""
-    yield duration(seconds) if (seconds := sum(each.seconds for each in found)) >= 1 else ""
-    yield size(disk) if (disk := sum(each.disk_bytes for each in found)) else ""
-    yield size(cache) if (cache := sum(each.cache_bytes for each in found)) else ""
-
-
-def in_tree(found: Plan) -> Iterator[tuple[Node, int]]:
-    """(every node, how deep it stands), each below the one whose model it goes on from, what chooses corpora first, else as planned."""
-    children: dict[str | None, list[Node]] = {}
-    for node in found.nodes.values():
-        children.setdefault(node.parent, []).append(node)
-    first = set(found.selected.values())
-    roots = sorted(children.get(None, []), key=lambda node: node.key not in first)
-    open_nodes = [(node, 0) for node in reversed(roots)]
-    while open_nodes:
-        node, depth = open_nodes.pop()
-        yield node, depth
-        open_nodes += [(child, depth + 1) for child in reversed(children.get(node.key, []))]
+    grid = plan_grid(prepared, estimates)
+    table = Table(*grid.headings, box=None, header_style="bold")
+    for cells in grid.rows:
+        table.add_row(*map(Text, cells))
+    show.console().print(table)
+    print(to_do(prepared, estimates))

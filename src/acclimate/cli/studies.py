@@ -131,8 +131,9 @@ def _study(file: Path, out: Path | None, store: Path | None, command: str, smoke
 
 
 def _out(file: Path, name: str, out: Path | None, smoke: bool) -> Path:
-    folder = out or file.parent / "results" / name
-    return folder.with_name(f"{folder.name}-smoke") if smoke else folder  # slivers never replace real results
+    from acclimate.study.outputs.output_folder import usual_folder, with_smoke
+
+    return usual_folder(file, name, smoke) if out is None else with_smoke(out, smoke)
 
 
 def watch(

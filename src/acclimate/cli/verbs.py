@@ -33,6 +33,7 @@ VERBS = (
     vectors.encode,
     vectors.search,
     serve.serve,
+    serve.ui,
     looks.attention,
     looks.overlap,
     looks.leaks,

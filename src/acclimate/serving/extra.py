@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from acclimate.errors import MissingExtraError
 
 
-def check_installed() -> None:
+def check_installed(verb: str = "serve") -> None:
     """Look for the libraries.
 
     Raises:
@@ -13,4 +13,4 @@ def check_installed() -> None:
     """
     for name in ("starlette", "uvicorn"):
         if find_spec(name) is None:
-            raise MissingExtraError(f'acclimate serve needs {name}: pip install "acclimate[serve]"')
+            raise MissingExtraError(f'acclimate {verb} needs {name}: pip install "acclimate[{verb}]"')

@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import escape
 
 from acclimate.errors import SettingsError
@@ -93,13 +93,14 @@ def written(template: str, version: str, scripts: Sequence[str] = (SORTS,), **sh
     """A page of ours: what is `shown` in its template, with these scripts as one, and the version of acclimate that it came from."""
     script = "".join(files("acclimate.report").joinpath("templates", name).read_text(encoding="utf-8") for name in scripts)
     digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return _environment().get_template(template).render(version=version, script=script, digest=digest, **shown)
+    return environment("acclimate.report").get_template(template).render(version=version, script=script, digest=digest, **shown)
 
 
 @cache
-def _environment() -> Environment:
+def environment(*packages: str) -> Environment:
+    """The templates of these packages, as all pages read them."""
     environment = Environment(
-        loader=PackageLoader("acclimate.report"),
+        loader=ChoiceLoader([PackageLoader(name) for name in packages]),
         # Always on: jinja2's own choice by file ending would leave a template named otherwise open.
         autoescape=True,
         undefined=StrictUndefined,

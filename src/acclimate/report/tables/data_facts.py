@@ -25,20 +25,23 @@ class DataFacts:
 
 def data_facts(results: Results) -> DataFacts:
     """The facts of `study.json` about the data; what is not there is left out."""
-    data: Facts = results.study.get("data") or {}
+    found = found_facts(results.study.get("data") or {}, results.kind)
+    more = (grid.without_empty_columns() for grid in (_unknown(results), _cuts(results)) if grid.rows)
+    return DataFacts((*found.grids, *more), found.lines)
+
+
+def found_facts(data: Facts, kind: KindFacts) -> DataFacts:
+    """What was found in data before any stage read it: `Data.facts`."""
     task: Facts = data.get("task") or {}
     corpora: dict[str, Facts] = dict(data.get("corpora") or {})
     if task.get("unlabeled"):
         corpora = {"task unlabeled": task["unlabeled"], **corpora}
     overlap: Facts = data.get("overlap") or {}
     tasks: dict[str, Facts] = dict(data.get("tasks") or {})
-    grids = [
-        _splits(task, results.kind), _labels(task, results.kind), _tasks(tasks, overlap), _corpora(corpora, overlap),
-        _unknown(results), _cuts(results),
-    ]  # fmt: skip
+    grids = [_splits(task, kind), _labels(task, kind), _tasks(tasks, overlap), _corpora(corpora, overlap)]
     further = (line for name, facts in tasks.items() for line in _reading(facts, f"Task {name}"))
     lines = [
-        *_task_lines(task, results.kind),
+        *_task_lines(task, kind),
         *further,
         *(line for name, corpus in corpora.items() for line in _reading(corpus, f"Corpus {name}")),
     ]

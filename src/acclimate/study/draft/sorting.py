@@ -64,7 +64,7 @@ def sort_paths(paths: Sequence[str], root: Path, stated: Mapping[str, Any]) -> S
         DataError: a path cannot be read, or several files could be the same part of the task.
         SettingsError: several tasks are among them, or none of the kind that was named.
     """
-    if stated.get("kind") is not None and stated["kind"] not in (known := _kinds()):
+    if stated.get("kind") is not None and stated["kind"] not in (known := kinds()):
         raise SettingsError(f"--kind {stated['kind']}: no kind of labelled examples{did_you_mean(stated['kind'], [*known])}")
     if twice := next((path for path in paths if paths.count(path) > 1), None):
         raise SettingsError(f"{twice}: named twice")
@@ -88,7 +88,8 @@ def sort_paths(paths: Sequence[str], root: Path, stated: Mapping[str, Any]) -> S
     return Sorted(task, train.kind, train.why, train.source, train.label, corpora, tuple(untold))
 
 
-def _kinds() -> dict[str, type[LabelledKind]]:
+def kinds() -> dict[str, type[LabelledKind]]:
+    """The kinds of labelled examples, by name."""
     return {kind.model_fields["kind"].default: kind for kind in KINDS if issubclass(kind, LabelledKind)}
 
 
@@ -99,7 +100,7 @@ def columns_of(kind: str, source: Source, label: str | None, stated: Mapping[str
         DataError: it is not clear which are meant.
     """
     said = {**({} if label is None else {"label": label}), **{name: value for name, value in stated.items() if name != "kind"}}
-    made = _kinds()[kind].model_validate(said)
+    made = kinds()[kind].model_validate(said)
     found = made.columns(source)[0]
     return {role: found[role] for role in type(made).model_fields if role in found}
 

@@ -1,24 +1,20 @@
 """A study file from files: what was found in them stands in its comments, what they do not tell is listed with the choices.
 
-Everything is read as a study reads it, and the file is planned before it is handed over: a comment says what was counted, no more.
+Everything was read as a study reads it, and the file is planned before it is handed over: a comment says what was counted, no more.
 """
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from acclimate.data.readers import hub
-from acclimate.errors import DataError
 from acclimate.inert import one_line
 from acclimate.modeling.named import DEFAULT
+from acclimate.study.draft.looked import Looked, look
 from acclimate.study.draft.recipes import MOST_TOKENS, budgets, first_recipes
-from acclimate.study.draft.sorting import Sorted, columns_of, sort_paths
-from acclimate.study.language.implied import KIND, STAGE
 from acclimate.study.language.study import Study, parse_study
-from acclimate.study.language.yaml import dump, flow, parse
+from acclimate.study.language.yaml import flow, parse
 from acclimate.study.plan.prepared import check_planned
 from acclimate.tasks.kind import TaskKind, many
 from acclimate.tasks.opened import Data
@@ -35,95 +31,61 @@ class Draft:
     untold: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Chosen:
+    """What a study file says besides its data; None: what is usual."""
+
+    base: str = DEFAULT
+    seeds: int = 5
+    labels: tuple[int | str, ...] = ("all",)
+    metric: str | None = None
+    recipes: Mapping[str, Any] | None = None  # as a study file says them, the reference first
+
+
 def draft(paths: Sequence[str], folder: Path, stated: Mapping[str, Any]) -> Draft:
     """The study file of these paths (from the working directory), for `folder`: its paths are relative to that. `stated`: of the task.
 
     Raises:
         DataError, ModelError, SettingsError: something cannot be read, is inconsistent, or could be two things; it names the mend.
     """
-    here = Path.cwd()
-    found = sort_paths(paths, here, stated)
-    said = _data(found, here, folder, stated)
-    opened, said, dropped = _opened(said, folder)
-    words = {name: opened.corpora[name].facts.words for name in found.corpora}
-    recipes = first_recipes(found.kind, words)
-    text = "".join(f"{line}\n" for line in _lines(found, opened, said, recipes, dropped))
-    check_planned(_parsed(text), opened, folder)
-    return Draft(text, _untold(found, opened))
+    looked = look(paths, Path.cwd(), folder, stated)
+    text = written(looked, Chosen())
+    check_planned(parsed(text), looked.opened, folder)
+    return Draft(text, untold(looked))
 
 
-def _parsed(text: str) -> Study:
-    document = parse(text, "study.yaml")
-    return parse_study({"name": "study", **document.value}, document)
+def written(looked: Looked, chosen: Chosen) -> str:
+    """The study file of what was found, with what is chosen."""
+    recipes = chosen.recipes if chosen.recipes is not None else first_recipes(looked.found.kind, looked.words)
+    return "".join(f"{line}\n" for line in _lines(looked, chosen, recipes))
 
 
-def _data(found: Sorted, here: Path, folder: Path, stated: Mapping[str, Any]) -> dict[str, Any]:
-    """`data:` as the file says it, columns that were detected written out."""
+def parsed(text: str, name: str = "study") -> Study:
+    """The study of a file's text.
 
-    def path(given: str) -> str:
-        if hub.hub_reference(given, here) is not None or Path(given).is_absolute() or given.startswith("~"):
-            return given
-        return os.path.relpath(here / given, folder)
-
-    data: dict[str, Any] = {}
-    if found.task is not None:
-        assert found.kind is not None
-        assert found.train is not None
-        task = {"kind": found.kind, **{name: path(given) for name, given in found.task.items()}, **stated}
-        if found.train.format != "conll" and not found.why.startswith("the folder has"):
-            task |= columns_of(found.kind, found.train, found.label, stated)
-        data["task"] = task
-    if "domain" in found.corpora:
-        data["domain"] = path(found.corpora["domain"])
-    elif found.corpora:
-        data["corpora"] = {name: path(given) for name, given in found.corpora.items()}
-    return {"task": {"kind": KIND, "on": [*found.corpora]}, **data} if found.task is None else data
+    Raises:
+        SettingsError: it is no study.
+    """
+    document = parse(text, f"{name}.yaml")
+    return parse_study({"name": name, **document.value} if isinstance(document.value, Mapping) else document.value, document)
 
 
-def _opened(said: dict[str, Any], folder: Path) -> tuple[Data, dict[str, Any], bool]:
-    """(the data, read and checked; its settings; whether texts that stand in train and test had to be dropped)."""
-
-    def read(data: dict[str, Any]) -> Data:
-        # A stage that answers the task, so that the data alone can be wrong.
-        stage = {KIND: STAGE, "retrieve": "vectors"}.get(data["task"]["kind"], "finetune")
-        recipes = {"a": {"base": DEFAULT, "stages": [stage]}}
-        settings = parse_study({"data": data, "recipes": recipes}, parse(dump({"data": data, "recipes": recipes}), "the files")).data
-        return Data.open(settings, folder)
-
-    dropped = False
-    try:
-        opened = read(said)
-    except DataError as error:
-        if "duplicates" in said["task"] or said["task"]["kind"] in (KIND, "retrieve"):
-            raise
-        said, dropped = {**said, "task": {**said["task"], "duplicates": "drop"}}, True
-        try:
-            opened = read(said)
-        except DataError:
-            raise error from None
-        if opened.task is None or not any(opened.task.facts.dropped.values()):
-            raise  # what is wrong is something else
-    if any(holding.leaks for name, holding in opened.found.holdings.items() if name in opened.corpora):
-        said = {**said, "leaks": "drop"}
-        opened = read(said)
-    return opened, said, dropped
-
-
-def _lines(found: Sorted, opened: Data, said: Mapping[str, Any], recipes: Mapping[str, Any], dropped: bool) -> Iterator[str]:
+def _lines(looked: Looked, chosen: Chosen, recipes: Mapping[str, Any]) -> Iterator[str]:
+    found, opened, said = looked.found, looked.opened, looked.said
     yield from _comment(
         "A study of the files below, written by `acclimate init`. Comments under `data:` say what was read and counted in them."
     )
     yield from _comment(
         "Next: `acclimate plan` shows what it costs, `acclimate study --smoke` whether it works, `acclimate study` runs it."
     )
-    untold = _untold(found, opened)
-    if untold:
+    if doubts := untold(looked):
         yield "#"
         yield "# What the files do not tell, and this file decides:"
-        for line in untold:
+        for line in doubts:
             yield from _comment(f"- {line}")
     yield ""
-    yield f"base: {DEFAULT} # comes with acclimate; better and slower: any BERT-like model, as a hub id or a folder"
+    about = " # comes with acclimate; better and slower: any BERT-like model, as a hub id or a folder" if chosen.base == DEFAULT else ""
+    yield f"base: {flow(chosen.base)}{about}"
     yield ""
     yield "data:"
     yield "  task:"
@@ -131,7 +93,7 @@ def _lines(found: Sorted, opened: Data, said: Mapping[str, Any], recipes: Mappin
     yield from _comment(f"{said['task']['kind']}: {why}", 4)
     for name, value in said["task"].items():
         yield f"    {flow(name)}: {flow(value)}"
-    yield from _about_task(opened, dropped)
+    yield from _about_task(opened, looked.dropped)
     if "domain" in said:
         yield f"  {'domain'}: {flow(said['domain'])}"
         yield from _about_corpus(opened, "domain", 4)
@@ -146,17 +108,20 @@ def _lines(found: Sorted, opened: Data, said: Mapping[str, Any], recipes: Mappin
     for note in opened.notes():
         yield from _comment(f"note: {note}", 2)
     yield ""
-    yield "seeds: 5 # the same ones for every recipe; with one no difference can be told from luck"
+    yield f"seeds: {chosen.seeds} # the same ones for every recipe; with one no difference can be told from luck"
     assert opened.task is not None
-    if found.task is not None and len(several := budgets(len(opened.task.train))) > 1:
-        yield f"labels: [all] # or {flow(several)}: what more labels are worth"
-    yield from _metric(opened.task.kind)
+    several = budgets(len(opened.task.train)) if found.task is not None else ["all"]
+    if len(several) > 1 or chosen.labels != ("all",):
+        yield f"labels: {flow([*chosen.labels])}" + (
+            f" # or {flow(several)}: what more labels are worth" if [*chosen.labels] != several else ""
+        )
+    yield from _metric(opened.task.kind, chosen.metric)
     yield f"reference: {flow(next(iter(recipes)))} # what the others are compared with"
     yield "recipes:"
     for name, recipe in recipes.items():
         yield f"  {flow(name)}: {flow(recipe)}"
     large = [name for name in found.corpora if opened.corpora[name].facts.words > MOST_TOKENS // 2]
-    if large:
+    if large and any(str(MOST_TOKENS) in flow(recipe) for recipe in recipes.values()):
         yield from _comment(f"Of {', '.join(large)} a first study reads {MOST_TOKENS:,} tokens: raise `tokens:` once it works.", 2)
 
 
@@ -203,23 +168,30 @@ def _about_corpus(opened: Data, name: str, indent: int) -> Iterator[str]:
         yield from _comment(f"{100 * share:.2g} % of the test texts stand in it, with at least half of their runs of ten words", indent)
 
 
-def _metric(kind: TaskKind) -> Iterator[str]:
-    usual, *others = [metric.name for metric in kind.metrics if metric.compared]
-    yield f"metric: {usual}" + (f" # or {', '.join(others[:6])}" if others else "")
+def metrics_of(kind: TaskKind) -> list[str]:
+    """The scores that can be compared, the usual one first."""
+    return [metric.name for metric in kind.metrics if metric.compared]
 
 
-def _untold(found: Sorted, opened: Data) -> tuple[str, ...]:
-    untold = list(found.untold)
-    task = opened.task
+def _metric(kind: TaskKind, chosen: str | None) -> Iterator[str]:
+    taken = chosen or metrics_of(kind)[0]
+    others = [name for name in metrics_of(kind) if name != taken]
+    yield f"metric: {taken}" + (f" # or {', '.join(others[:6])}" if others else "")
+
+
+def untold(looked: Looked) -> tuple[str, ...]:
+    """What the files do not tell, with what to say instead."""
+    found, task = looked.found, looked.opened.task
+    doubts = list(found.untold)
     if task is not None and found.task is not None and task.facts.made:
         said = " and ".join(f"`{split}:`" for split in task.facts.made)
-        untold.append(
+        doubts.append(
             f"which {many(task.kind.item)} judge: {' and '.join(task.facts.made)} are taken out of train at random, the same every time; "
             f"name files of your own with {said}"
         )
-    if found.kind is None and not untold:
-        untold.append("what the models are for: without labels they are compared by held-out text; name a labelled file for a task")
-    return tuple(untold)
+    if found.kind is None and not doubts:
+        doubts.append("what the models are for: without labels they are compared by held-out text; name a labelled file for a task")
+    return tuple(doubts)
 
 
 def _comment(text: str, indent: int = 0) -> Iterator[str]:

@@ -23,7 +23,7 @@ def relocated(resolved: dict[str, Any], root: Path, to: Path) -> dict[str, Any]:
         if path is None or Path(path).expanduser().is_absolute():
             return path
         # What is neither a file nor a folder here is a hub id.
-        plain = root / _without_magic(path)
+        plain = root / without_magic(path)
         if not (plain.exists() or (plain.parent.exists() and plain.parent != root)):
             return path
         return os.path.relpath(root / path, to.resolve())
@@ -79,25 +79,34 @@ def relocated(resolved: dict[str, Any], root: Path, to: Path) -> dict[str, Any]:
 
 def precious(study: Study, root: Path, store: Path) -> dict[str, list[Path]]:
     """What an output folder must not be or hold, by what to call it: the store, and the folders of the data and of the bases."""
-    bases = [place for base in _bases(study) if base not in (RANDOM, *NAMED) and (place := root / Path(base).expanduser()).is_dir()]
+    bases = [place for base in named_bases(study) if (place := root / Path(base).expanduser()).is_dir()]
     return {"the store": [store], "the folder of the data": list(_data_folders(study, root)), "the folder of the base": bases}
 
 
-def _data_folders(study: Study, root: Path) -> Iterator[Path]:
+def named_bases(study: Study) -> list[str]:
+    """The models that a study names, but for short names: folders, or names on a hub."""
+    return [base for base in _bases(study) if base not in (RANDOM, *NAMED)]
+
+
+def data_paths(study: Study) -> Iterator[str]:
+    """The files, globs, folders and names on a hub of a study's data."""
     tasks = [*([study.data.task] if study.data.task is not None else []), *study.data.tasks.values()]
     corpora = [*study.data.corpora_by_name().values(), *(corpus for task in tasks for corpus in task.corpora().values())]
-    named = [path for corpus in corpora for path in ([corpus.path] if isinstance(corpus.path, str) else corpus.path)]
-    named += [path for task in tasks for path in task.paths()]
-    for path in named:
-        place = root / Path(_without_magic(path)).expanduser()
+    yield from (path for corpus in corpora for path in ([corpus.path] if isinstance(corpus.path, str) else corpus.path))
+    yield from (path for task in tasks for path in task.paths())
+
+
+def _data_folders(study: Study, root: Path) -> Iterator[Path]:
+    for path in data_paths(study):
+        place = root / Path(without_magic(path)).expanduser()
         if place.is_dir():
             yield place
         elif place.exists() or (place.parent != root and place.parent.is_dir()):
             yield place.parent
 
 
-def _without_magic(path: str) -> str:
-    # Globs stand for files below their first plain folders.
+def without_magic(path: str) -> str:
+    """The plain beginning of a glob, which stands for files below it."""
     return re.split(r"[*?\[]", path, maxsplit=1)[0]
 
 

@@ -33,6 +33,16 @@ EDITED = frozenset({"results.csv"})  # opened in a spreadsheet and saved; nothin
 AGAIN = "run the study again (the same command): what is done is kept, and its results are written anew"
 
 
+def usual_folder(file: Path, name: str, smoke: bool = False) -> Path:
+    """Where the results of a study file go, of a study of this name: beside the file."""
+    return with_smoke(file.parent / "results" / name, smoke)
+
+
+def with_smoke(folder: Path, smoke: bool) -> Path:
+    """An output folder, or that of its smoke runs: slivers never replace real results."""
+    return folder.with_name(f"{folder.name}-smoke") if smoke else folder
+
+
 def claim(out: Path, precious: dict[str, list[Path]]) -> None:
     """Refuse an output folder that is not a study's own; `precious` folders are named where it is or holds one of them.
 

@@ -71,10 +71,20 @@ def prepare(
         StoreError: the store cannot be read.
     """
     prepared = _planned(study, root, store, smoke, rejects, precision, lease)
-    prepared.data.refuse_test_sets()
-    todo = (node for key, node in prepared.plan.nodes.items() if key not in prepared.cached)
-    prepared.readings.refuse_unreadable(prepared.plan, todo)
-    prepared.readings.refuse_texts(prepared.plan)
+    _refuse(prepared)
+    return prepared
+
+
+def prepared_on(study: Study, data: Data, root: Path, store: Path) -> Prepared:
+    """The same of data that is open already.
+
+    Raises:
+        DataError, ModelError, SettingsError: something the user gave is wrong; no model has been loaded.
+    """
+    refuse_incomplete(study)
+    plan, kept = with_measurements(Plan.of(study, data, root), study, data), Store(store)
+    prepared = Prepared(study, root, data, plan, kept, frozenset(key for key in plan.nodes if kept.has(key)), False)
+    _refuse(prepared)
     return prepared
 
 
@@ -85,10 +95,15 @@ def check_planned(study: Study, data: Data, root: Path) -> None:
         DataError, ModelError, SettingsError: something the user gave is wrong; no model has been loaded.
     """
     refuse_incomplete(study)
-    plan, readings = with_measurements(Plan.of(study, data, root), study, data), Readings(data)
-    data.refuse_test_sets()
-    readings.refuse_unreadable(plan, plan.nodes.values())
-    readings.refuse_texts(plan)
+    plan = with_measurements(Plan.of(study, data, root), study, data)
+    _refuse(Prepared(study, root, data, plan, Store(root), frozenset(), False))
+
+
+def _refuse(prepared: Prepared) -> None:
+    prepared.data.refuse_test_sets()
+    todo = (node for key, node in prepared.plan.nodes.items() if key not in prepared.cached)
+    prepared.readings.refuse_unreadable(prepared.plan, todo)
+    prepared.readings.refuse_texts(prepared.plan)
 
 
 def _planned(
