@@ -51,7 +51,7 @@ UNMEASURED = pytest.StashKey[bool]()
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test that asks for the real data is marked so: `-m "not shared"` leaves them out. Studies come first: what takes long at the end
     would keep one process busy while the others have nothing left to do."""
-    items.sort(key=lambda item: "tests/study/" not in item.nodeid)
+    items.sort(key=lambda item: not item.nodeid.startswith(("tests/study/", "tests/faults/")))
     cases: Counter[str] = Counter()
     for item in items:
         if "shared" in getattr(item, "fixturenames", ()):

@@ -61,6 +61,18 @@ def test_every_page_of_the_documentation_is_in_its_index() -> None:
     assert not missing
 
 
+def test_every_fault_that_is_survived_has_its_test_and_every_test_of_a_fault_its_row() -> None:
+    faults = ROOT / "tests" / "faults"
+    tests = {
+        (file.name, name) for file in faults.glob("test_*.py") for name in re.findall(r"^def (test_\w+)", file.read_text(), re.MULTILINE)
+    }
+    rows = list[tuple[str, str]]()
+    for section in (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8").split("\n## ")[1:]:
+        (file,) = set(re.findall(r"tests/faults/(test_\w+\.py)", section))
+        rows += [(file, name) for name in re.findall(r"^\| .+ \| .+ \| `(test_\w+)` \|$", section, re.MULTILINE)]
+    assert sorted(rows) == sorted(tests)
+
+
 def test_pages_that_explain_are_short_and_show_something_that_was_run() -> None:
     index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
     explained = re.findall(r"^\| \[(.*?)\]", index.partition("## Looking up")[0], flags=re.MULTILINE)

@@ -1,14 +1,10 @@
 """Folders that acclimate made are told by its mark, and what somebody put into one is never lost."""
 
-import contextlib
-import os
-
 import pytest
 
-from acclimate import owned
 from acclimate.errors import SettingsError
 from acclimate.files import atomic_folder
-from acclimate.owned import MARK, heal, is_marked, mark, mark_made, own_folder, refuse_foreign, refuse_holding, remove_own, strangers
+from acclimate.owned import MARK, is_marked, mark, mark_made, own_folder, refuse_foreign, refuse_holding, remove_own, strangers
 
 
 def made(path, **files):
@@ -91,38 +87,6 @@ def test_a_file_of_somebody_that_would_be_replaced_is_an_error_and_stays(tmp_pat
     assert (path / "vocabulary").read_text() == "mine"
     assert (path / "config").read_text() == "old"
     assert [each.name for each in tmp_path.iterdir()] == ["model"]
-
-
-@pytest.mark.parametrize("exchange", [True, False])
-def test_a_kill_at_any_rename_leaves_the_old_folder_or_the_new_one(tmp_path, monkeypatch, exchange):
-    class Killed(BaseException):
-        pass
-
-    if not exchange:
-        monkeypatch.setattr(owned, "_exchanged", lambda one, other: False)
-    path = tmp_path / "model"
-    for point in range(1, 9):
-        made(path, config="old")
-        (path / "notes.txt").write_text("mine")
-        left = [point]
-        replace, remove = os.replace, owned.shutil.rmtree
-
-        def counted(*given, left=left, replace=replace):
-            left[0] -= 1
-            if left[0] == 0:
-                raise Killed
-            replace(*given)
-
-        with monkeypatch.context() as patched:
-            patched.setattr(os, "replace", counted)
-            patched.setattr(owned.shutil, "rmtree", lambda *given, **more: None)  # nothing is tidied by who was killed
-            with contextlib.suppress(Killed):
-                made(path, config="new")
-        assert owned.shutil.rmtree is remove
-        heal(path)
-        assert (path / "config").read_text() in ("old", "new")
-        assert (path / "notes.txt").read_text() == "mine"
-        assert [each.name for each in tmp_path.iterdir()] == ["model"]
 
 
 def test_the_mark_of_a_whole_folder_differs_with_its_content(tmp_path):

@@ -52,7 +52,7 @@ def test_test_files_have_unique_names_and_mirror_the_parts_of_src() -> None:
     names = [file.name for file in files if file.name != "conftest.py"]
     assert sorted(names) == sorted(set(names))
     parts = {file.relative_to(ROOT / "tests").parts[0] for file in files if file.parent != ROOT / "tests"}
-    assert parts <= {folder.name for folder in (ROOT / "src" / "acclimate").iterdir() if folder.is_dir()} | {"toys"}
+    assert parts <= {folder.name for folder in (ROOT / "src" / "acclimate").iterdir() if folder.is_dir()} | {"faults", "toys"}
 
 
 def test_every_pin_is_one_exact_version_of_a_package_index() -> None:

@@ -204,13 +204,18 @@ def locked(path: Path, timeout: float = -1) -> Iterator[None]:
 
     Raises:
         StoreError: another process holds it for longer than `timeout`.
+        UnreadableError: the machine does not give it (rights, a file system without locks); to wait would help nobody.
+        DiskFullError: its file finds no room.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path)
     try:
-        lock.acquire(timeout=timeout)
+        with disk_errors(path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock.acquire(timeout=timeout)
     except Timeout as error:
         raise StoreError(f"{path}: another acclimate process is using this; wait for it, or choose another --store/--out") from error
+    except OSError as error:
+        raise UnreadableError(f"{path}: the lock cannot be taken ({error.strerror or error}); choose another --store/--out") from error
     try:
         yield
     finally:

@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from acclimate.errors import StoreError
+from acclimate.errors import DiskFullError, StoreError, UnreadableError
 from acclimate.files import locked
 
 SAY_AFTER, SAY_AGAIN = 2.0, 60.0  # seconds until it is said what is waited for, and until it is said again
@@ -34,6 +34,7 @@ def acquire(stack: ExitStack, lock_file: Path, what: str, timeout: float, patien
 
     Raises:
         Busy: it was held for longer than `timeout` seconds (below 0: never).
+        UnreadableError, DiskFullError: it cannot be taken at all.
     """
     start = time.monotonic()
     say_at = SAY_AFTER
@@ -42,6 +43,8 @@ def acquire(stack: ExitStack, lock_file: Path, what: str, timeout: float, patien
         try:
             stack.enter_context(locked(lock_file, timeout=min(POLL, left)))
             return
+        except (UnreadableError, DiskFullError):
+            raise  # which no wait mends
         except StoreError as error:
             waited = time.monotonic() - start
             if 0 <= timeout <= waited:

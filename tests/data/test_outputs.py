@@ -1,13 +1,9 @@
-import errno
-import os
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from acclimate.data.hidden_outputs import Outputs, fits
-from acclimate.errors import DiskFullError
 
 
 def made(counts, width, seed=0):
@@ -65,15 +61,6 @@ def test_an_interrupted_build_leaves_nothing_that_looks_complete(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["o.lock"]
 
 
-def test_a_full_disk_is_said_before_a_row_is_computed(tmp_path, monkeypatch):
-    def full(*_):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "posix_fallocate", full)
-    with pytest.raises(DiskFullError, match="no space left"):
-        Outputs.build(tmp_path / "o", "key", np.array([2]), 4, "float32", never())
-
-
 def test_a_damaged_file_is_computed_again(tmp_path):
     rows = made([3], 4)
     Outputs.build(tmp_path / "o", "key", np.array([3]), 4, "float32", parts_of(rows, [0], 1))
@@ -88,14 +75,3 @@ def test_what_would_fill_the_disk_does_not_fit_unless_it_is_there(tmp_path):
     assert not fits(tmp_path / "o", 10**18)
     Outputs.build(tmp_path / "o", "key", np.array([1]), 4, "float32", parts_of(made([1], 4), [0], 1))
     assert fits(tmp_path / "o", 10**18)
-
-
-def test_what_a_killed_build_left_is_removed_by_the_next_one(tmp_path):
-    left = tmp_path / f".tmp-{'0' * 32}-o"
-    left.mkdir()
-    (left / "values.bin").write_bytes(b"0" * 100)
-    other = tmp_path / f".tmp-{'0' * 32}-another"
-    other.mkdir()
-    Outputs.build(tmp_path / "o", "key", np.array([1]), 4, "float32", parts_of(made([1], 4), [0], 1))
-    assert not left.exists()
-    assert other.exists()

@@ -61,20 +61,6 @@ def test_the_size_and_the_time_of_a_file_say_nothing(tmp_path):
         list(corpus.documents())
 
 
-def test_a_file_that_changes_while_it_is_read_is_noticed(tmp_path):
-    path = tmp_path / "corpus.txt"
-    path.write_text("".join(f"line {number:09} {'of the corpus ' * 200}\n" for number in range(2000)))
-    corpus = Corpus.open("domain", CorpusSettings(path="corpus.txt"), tmp_path)
-    corpus.scan()
-    documents = corpus.documents()
-    next(documents)
-    with path.open("r+b") as file:
-        file.seek(-12, os.SEEK_END)
-        file.write(b"C")
-    with pytest.raises(DataError, match="changed while the study ran"):
-        list(documents)
-
-
 def test_no_token_store_of_a_changed_corpus_is_kept(tmp_path, tokenizer):
     (tmp_path / "corpus.txt").write_text("one text\n")
     corpus = Corpus.open("domain", CorpusSettings(path="corpus.txt"), tmp_path)

@@ -205,30 +205,6 @@ def _inert(text: str) -> None:
     text.encode("utf-8")
 
 
-def test_hostile_names_labels_and_commands_stay_text(results_of: Make) -> None:
-    facts = {
-        **FACTS, "name": f"{EVIL}\ud800", "labels": [EVIL, "x"], "command": f"acclimate study {EVIL}", "versions": {EVIL: EVIL},
-        "bases": [{**BASE, "name": EVIL, "hub": False, "license": None, "model_type": EVIL}],
-        "machine": {"system": EVIL, "cpus": EVIL, "gpu": EVIL},
-        "version": EVIL,
-        "data": {
-            "task": {
-                "examples": {"train": 1}, "label_counts": {"test": {EVIL: 1}}, "files": {"train": [f"/secret/{EVIL}.csv"]},
-                "detected": {"text": EVIL},
-            },
-            "corpora": {EVIL: {"documents": 1, "paths": [EVIL]}}, "overlap": {EVIL: 0.5},
-        },
-    }  # fmt: skip
-    stages = steps(EVIL)
-    stages[1]["settings"]["corpus"] = EVIL
-    stages[2]["settings"]["class_weights"] = {EVIL: 2.0}
-    results = results_of({"a": {"all": [0.8, 0.8]}, EVIL: {"all": [0.9, 0.9]}}, reference="a", stages=stages, **facts)
-    text = card(chain_of(results, EVIL), True, role="best")
-    _inert(text)
-    assert "/secret" not in text
-    assert ModelCard(text).data.model_name == ModelCard(str(ModelCard(text))).data.model_name
-
-
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(st.text(st.characters()))
 def test_any_name_gives_a_card_that_can_be_read(name: str) -> None:

@@ -1,76 +1,18 @@
 """The engines, with performers that fail in every way a stage can."""
 
-import os
-import signal
-import subprocess
 import sys
-import textwrap
-import time
-from dataclasses import dataclass
-from pathlib import Path
 from types import ModuleType
 
 import pytest
+from tests.study.performers import Diary, done, job
 
 from acclimate.errors import SettingsError
 from acclimate.study.engines import local
-from acclimate.study.engines.engine import Job
 from acclimate.study.engines.inline import Inline
 from acclimate.study.engines.local import Local, threads_each, workers_on_a_device
-from acclimate.study.engines.reports import Report
 from acclimate.training.progress import Progress
 
 pytestmark = pytest.mark.usefixtures("measured_processes")
-
-
-@dataclass(frozen=True)
-class Diary:
-    """A setup whose performer writes down what it does."""
-
-    file: Path
-
-    def open(self, stop, send):
-        return Performer(self.file, stop, send)
-
-
-class Performer:
-    def __init__(self, file, stop, send):
-        self.file, self.stop, self.send = file, stop, send
-
-    def execute(self, key, payload):
-        with self.file.open("a") as file:
-            file.write(f"{key}\n")
-        if payload == "tell":
-            for step in range(3):
-                self.send(Progress(f"title {key}", step, 2))
-        if payload == "print":
-            print("to standard output", flush=True)
-            os.write(2, b"10 %\r20 %\rto standard \xff error\n\nwithout an end")
-        if payload == "device":
-            with self.file.open("a") as file:
-                file.write(f"on-{os.environ['CUDA_VISIBLE_DEVICES']}\n")
-            while len(self.file.read_text().split()) < 4:
-                time.sleep(0.05)
-        if payload == "meet":
-            while len(self.file.read_text().split()) < 2:
-                time.sleep(0.05)
-        if payload == "crash":
-            os.kill(os.getpid(), signal.SIGKILL)
-        if payload == "fail":
-            return Report(key, "failed", "it did not work")
-        if payload == "long":
-            while not self.stop.asked:
-                time.sleep(0.01)
-            return Report(key, "interrupted")
-        return Report(key, "done")
-
-
-def job(key, parents="", payload=None):
-    return Job(key, tuple(parents), f"job {key}", payload)
-
-
-def done(folder):
-    return (folder / "diary").read_text().split()
 
 
 @pytest.mark.parametrize("engine", [Inline(), Local(1), Local(2)], ids=["inline", "one process", "two processes"])
@@ -87,12 +29,6 @@ def test_parents_come_first_and_a_failure_stops_only_what_needs_it(tmp_path, eng
     assert order.index("a") < min(order.index("b"), order.index("e"))
     assert order.index("g") > max(order.index("a"), order.index("f"))
     assert len(lines) == len(jobs)
-
-
-def test_a_crash_of_one_process_does_not_stop_the_others(tmp_path):
-    reports = Local(1).run([job("a", "", "crash"), job("b", "a"), job("c"), job("d", "c")], Diary(tmp_path / "diary"), lambda _: None)
-    assert [reports[key].status for key in "abcd"] == ["failed", "failed", "done", "done"]
-    assert "SIGKILL" in reports["a"].error
 
 
 def test_workers_work_at_the_same_time(tmp_path):
@@ -178,60 +114,6 @@ def test_otherwise_workers_print_on_standard_error_and_leave_standard_output_to_
     assert (out, lines) == ("", ["done: job a"])
     assert "to standard output" in err
     assert "without an end" in err
-
-
-PROGRAM = """
-    import sys
-    from pathlib import Path
-    sys.path.insert(0, {folder!r})
-    from test_engines import Diary, Local, job
-
-    if __name__ == "__main__":
-        jobs = [job("a"), job("b", "", "long"), job("c")]
-        reports = Local(1).run(jobs, Diary(Path(sys.argv[1])), lambda line: print(line, flush=True))
-        print({{key: report.status for key, report in reports.items()}})
-"""
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_lets_the_running_job_save_and_starts_no_other(tmp_path, number):
-    process = _start(tmp_path)
-    _wait_for(process, tmp_path / "diary", "b")
-    process.send_signal(number)
-    output, _ = process.communicate()
-    assert "{'a': 'done', 'b': 'interrupted'}" in output
-    assert process.returncode == 0
-
-
-def test_workers_leave_when_the_parent_is_killed(tmp_path):
-    process = _start(tmp_path)
-    _wait_for(process, tmp_path / "diary", "b")
-    import psutil
-
-    children = psutil.Process(process.pid).children(recursive=True)
-    assert children
-    process.kill()
-
-    def gone(child):
-        try:
-            return child.status() == psutil.STATUS_ZOMBIE
-        except psutil.NoSuchProcess:
-            return True
-
-    while not all(map(gone, children)):
-        time.sleep(0.05)
-
-
-def _start(folder):
-    program = folder / "program.py"
-    program.write_text(textwrap.dedent(PROGRAM.format(folder=str(Path(__file__).parent))))
-    return subprocess.Popen([sys.executable, program, folder / "diary"], stdout=subprocess.PIPE, text=True)
-
-
-def _wait_for(process, file, key):
-    while not (file.exists() and key in file.read_text().split()):
-        assert process.poll() is None, f"{key} did not begin"
-        time.sleep(0.05)
 
 
 def test_each_worker_takes_a_gpu_of_its_own(tmp_path, monkeypatch):

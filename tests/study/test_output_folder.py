@@ -1,25 +1,18 @@
 """What a study may replace in its output folder, and that an interrupted write of results neither locks anybody out nor mixes two runs."""
 
-import contextlib
-import errno
 import json
-import os
 import shutil
 
 import pytest
 
 from acclimate.cli.verbs import app
-from acclimate.errors import DiskFullError, SettingsError
+from acclimate.errors import SettingsError
 from acclimate.owned import MARK, is_marked
 from acclimate.report.pages.page import render
 from acclimate.report.results.finished import Results
 from acclimate.study.language.study import load_study
-from acclimate.study.outputs import output_folder as outputs
-from acclimate.study.outputs.contributions import NAME as CONTRIBUTIONS
-from acclimate.study.outputs.outcomes import Outcomes, verdicts
-from acclimate.study.outputs.output_folder import claim, take
-from acclimate.study.plan.prepared import prepare
-from acclimate.study.run import Options, run_study, write_results
+from acclimate.study.outputs.output_folder import claim
+from acclimate.study.run import Options, run_study
 
 PLAIN = """
 data:
@@ -29,10 +22,6 @@ recipes:
   majority: {{ base: majority }}
   tfidf: {{ base: tfidf }}
 """
-
-
-class Killed(BaseException):
-    """As sudden as a kill: nothing catches it."""
 
 
 @pytest.fixture(scope="module")
@@ -73,76 +62,6 @@ def seeds_of(folder):
     assert seeds == set(found.study["seeds"]) == set(range(max(seeds) + 1))
     assert f"seeds: {len(seeds)}" in found.study_yaml
     return len(seeds)
-
-
-@pytest.fixture(scope="module")
-def write(study_of, tmp_path_factory):
-    """A function that writes the results of a study with two seeds, all of whose stages are done, into a folder that a study has taken."""
-    done = tmp_path_factory.mktemp("done")
-    study_of(2)(done / "out")
-    file = study_of.folder / "2/study.yaml"
-    prepared = prepare(load_study(file), file.parent, study_of.folder / "store")
-    found = verdicts(prepared.study, Outcomes.read(prepared.plan, prepared.store, {}), prepared.data.task, done)
-
-    def known(study, outcomes, task, out):
-        shutil.copyfile(done / CONTRIBUTIONS, out / CONTRIBUTIONS)
-        return found
-
-    def write(out):
-        take(out)
-        write_results(prepared, {}, Options(out=out, store=study_of.folder / "store"))
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("acclimate.study.run.verdicts", known)  # they take most of the time
-        yield write
-
-
-def stopped_at(point, error, function):
-    """Call it, raising `error` where it asks the system for the `point`-th time to rename, remove, copy or make something.
-
-    Returns whether it was raised.
-    """
-    left = [point]
-
-    def watched(asked):
-        def call(*given, **more):
-            left[0] -= 1
-            if left[0] == 0:
-                raise error
-            return asked(*given, **more)
-
-        return call
-
-    with pytest.MonkeyPatch.context() as patched:
-        for home, name in ((os, "replace"), (os, "unlink"), (os, "mkdir"), (shutil, "copytree"), (outputs, "swap")):
-            patched.setattr(home, name, watched(getattr(home, name)))
-        if isinstance(error, Killed):
-            patched.setattr(outputs.shutil, "rmtree", lambda *given, **more: None)  # the killed tidy nothing
-        with contextlib.suppress(Killed, DiskFullError, OSError):
-            function()
-        return left[0] <= 0
-
-
-@pytest.mark.measured(1)
-@pytest.mark.parametrize("error", [Killed(), OSError(errno.ENOSPC, "No space left on device")], ids=["kill", "full disk"])
-def test_results_cut_off_at_any_point_are_of_one_run_or_none_and_the_same_command_heals_them(before, write, tmp_path, error):
-    seen = set()
-    for point in range(1, 1000, 7):  # one in seven: each takes a second
-        out = tmp_path / f"{point}"
-        shutil.copytree(before, out)
-        (out / "notes.txt").write_text("mine")
-        (out / "best/notes.txt").write_text("mine")
-        if not stopped_at(point, error, lambda out=out: write(out)):
-            break
-        seen.add(seeds_of(out) if (out / "study.json").exists() else 0)
-        claim(out, {})
-        write(out)
-        assert seeds_of(out) == 2
-        assert not [name for name in names(out) if name.startswith(".tmp-")]
-        assert (out / "notes.txt").read_text() == (out / "best/notes.txt").read_text() == "mine"
-        shutil.rmtree(out)
-    assert point > 20
-    assert seen >= {0, 1}
 
 
 def test_a_mixture_of_two_runs_is_refused_and_the_same_command_mends_it(study_of, before, tmp_path):

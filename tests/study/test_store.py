@@ -1,4 +1,3 @@
-import errno
 import multiprocessing
 import os
 import time
@@ -6,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from acclimate.errors import DiskFullError, Interrupted, StoreError
+from acclimate.errors import Interrupted, StoreError
 from acclimate.files import digest_json, read_json
 from acclimate.study.store.artifacts import Store
 from acclimate.study.store.entries import Entry
@@ -86,37 +85,6 @@ def test_checkpoints_go_when_the_artifact_is_complete(tmp_path: Path) -> None:
     assert list((tmp_path / "work").iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["model/weights", RECORD])
-def test_a_flipped_byte_is_found_set_aside_and_recomputed(tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture) -> None:
-    folder = make(Store(tmp_path))
-    content = bytearray((folder / name).read_bytes())
-    place = content.index(b"3") if name != RECORD else content.index(b"DAPT")
-    content[place] ^= 1
-    (folder / name).write_bytes(content)
-    store = Store(tmp_path)
-    assert not store.has(KEY)
-    aside = tmp_path / "artifacts" / f"damaged-{KEY[:16]}-1"
-    assert (aside / name).read_bytes() == bytes(content)
-    assert aside.name in caplog.text
-    assert name in caplog.text
-    make(store)
-    assert store.has(KEY)
-    (folder / name).write_bytes(bytes(content))
-    assert not Store(tmp_path).has(KEY)
-    assert (tmp_path / "artifacts" / f"damaged-{KEY[:16]}-2").is_dir()
-
-
-def test_a_missing_or_shortened_file_and_a_missing_record_are_damage(tmp_path: Path) -> None:
-    (make(Store(tmp_path)) / "model" / "weights").unlink()
-    assert not Store(tmp_path).has(KEY)
-    (make(Store(tmp_path)) / "model" / "weights").write_text("01234")
-    assert not Store(tmp_path).has(KEY)
-    (make(Store(tmp_path)) / RECORD).unlink()
-    assert not Store(tmp_path).has(KEY)
-    (make(Store(tmp_path)) / RECORD).write_text('{"seal": "x", "metric": NaN}')
-    assert not Store(tmp_path).has(KEY)
-
-
 def test_the_same_process_checks_a_file_again_only_when_its_size_or_time_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make(Store(tmp_path))
     read: list[str] = []
@@ -146,59 +114,10 @@ def test_building_without_the_lock_is_our_own_bug(tmp_path: Path) -> None:
         pass
 
 
-def test_a_full_disk_keeps_the_last_good_state_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = Store(tmp_path)
-    make(store, OTHER)
-    (store.work(KEY) / "state").write_text("step 7")
-
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    def build() -> None:
-        with store.lock(KEY), store.building(KEY, {}) as folder:
-            (folder / "big").write_text("x")
-            monkeypatch.setattr(os, "fsync", full)
-
-    with pytest.raises(DiskFullError, match="prune"):
-        build()
-    monkeypatch.undo()
-    assert [path.name for path in (tmp_path / "artifacts").iterdir()] == [OTHER[:16]]
-    assert Store(tmp_path).has(OTHER)
-    assert (store.work(KEY) / "state").read_text() == "step 7"
-
-
-def test_a_full_disk_is_recognised_in_a_librarys_own_error(tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    with pytest.raises(DiskFullError), store.lock(KEY), store.building(KEY, {}):
-        raise RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)")
-    with pytest.raises(RuntimeError, match="shape"), store.lock(KEY), store.building(KEY, {}):
-        raise RuntimeError("shape mismatch")
-
-
 def test_a_store_that_cannot_be_written_is_a_users_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="--store"):
         Store(tmp_path / "file").work(KEY)
-
-
-def compute_once(root: Path, log: Path) -> None:
-    store = Store(root)
-    with store.lock(KEY):
-        if not store.has(KEY):
-            with store.building(KEY, {}) as folder:
-                with log.open("a") as file:
-                    file.write("computed\n")
-                time.sleep(0.3)
-                (folder / "weights").write_text("1")
-
-
-def test_two_processes_on_one_key_compute_once(tmp_path: Path) -> None:
-    processes = [in_process(compute_once, tmp_path / "store", tmp_path / "log") for _ in range(3)]
-    for process in processes:
-        process.join()
-        assert process.exitcode == 0
-    assert (tmp_path / "log").read_text() == "computed\n"
-    assert Store(tmp_path / "store").has(KEY)
 
 
 def hold(root: Path, key: str, how: str, ready: Path) -> None:
@@ -213,52 +132,6 @@ def held(root: Path, key: str, how: str, ready: Path) -> multiprocessing.Process
         assert process.is_alive()
         time.sleep(0.01)
     return process
-
-
-def test_a_waiter_says_what_it_waits_for_can_give_up_and_gets_the_lock_of_a_killed_process(tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    process = held(tmp_path, KEY, "lock", tmp_path / "ready")
-    try:
-        said: list[str] = []
-
-        def give_up() -> None:
-            if said:
-                raise Interrupted
-
-        with pytest.raises(Interrupted), store.lock(KEY, said.append, give_up):
-            pass
-        assert len(said) == 1
-        assert KEY[:16] in said[0]
-        with pytest.raises(StoreError, match="held"), store.lock(KEY, timeout=0):
-            pass
-    finally:
-        process.kill()
-        process.join()
-    with store.lock(KEY, timeout=30), store.lock(KEY):  # the same thread may take it twice
-        pass
-
-
-def test_prune_leaves_what_is_needed_or_in_use(tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    third = digest_json("third")
-    for key in (KEY, OTHER, third):
-        make(store, key)
-    process = held(tmp_path, OTHER, "using", tmp_path / "ready")
-    try:
-        with store.using(OTHER):  # readers do not keep readers away
-            assert kinds(store.prune({KEY}, dry_run=True)) == [("artifact", third[:4])]
-        assert store.has(third)
-        assert kinds(store.prune({KEY})) == [("artifact", third[:4])]
-        assert not store.path(third).exists()
-    finally:
-        process.kill()
-        process.join()
-    assert kinds(store.prune({KEY})) == [("artifact", OTHER[:4])]  # its reader is dead
-    assert store.has(KEY)
-    with store.lock(KEY):
-        assert store.prune(set()) == []
-    assert kinds(store.prune(set())) == [("artifact", KEY[:4])]
-    assert [path.name for path in (tmp_path / "artifacts").iterdir()] == []
 
 
 def test_prune_without_conditions_removes_leftovers_only(tmp_path: Path) -> None:
@@ -321,3 +194,10 @@ def test_using_what_is_not_there_is_an_error(tmp_path: Path) -> None:
 
 def test_the_record_is_readable_json(tmp_path: Path) -> None:
     assert read_json(make(Store(tmp_path)) / RECORD)["stage"] == {"stage": "pretrain"}
+
+
+def test_a_store_that_is_a_file_is_said_at_once(tmp_path):
+    (tmp_path / "file").write_text("")
+    for asked in (lambda store: store.ls(), lambda store: store.check_writable(), lambda store: store.prune()):
+        with pytest.raises(StoreError, match=r"file: is a file, and no store; choose another folder with --store"):
+            asked(Store(tmp_path / "file"))

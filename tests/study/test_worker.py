@@ -3,7 +3,6 @@
 import gc
 
 import pytest
-import torch
 from transformers import PreTrainedModel
 
 from acclimate.errors import TrainingError
@@ -68,14 +67,3 @@ def test_a_device_that_cannot_be_set_up_is_a_failed_run_and_not_a_crash(run, mon
     finished = run(say=said.append)
     assert finished.failed == finished.runs == 4
     assert any("the driver is too old" in line for line in said)
-
-
-def test_weights_that_find_no_room_are_told_as_such_and_not_as_a_fault_of_the_program(run, monkeypatch):
-    def full(*_args, **_more):
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
-
-    monkeypatch.setattr(trainer.Packed, "to", full)
-    said = []
-    assert run(say=said.append).failed == 4
-    assert any("out of memory where smaller passes would not help (cpu: free are " in line for line in said)
-    assert not any("OutOfMemoryError" in line or "Traceback" in line for line in said)

@@ -1,6 +1,5 @@
 """The loop on a toy model: what it promises does not depend on transformers."""
 
-import json
 import math
 from dataclasses import dataclass, replace
 
@@ -10,16 +9,11 @@ import torch
 from torch import nn
 
 from acclimate.data.batches import Batch, CountOrder
-from acclimate.errors import DiskFullError, Interrupted, TrainingError
-from acclimate.evaluation.heldout_texts import views
-from acclimate.evaluation.inference import in_parts
-from acclimate.modeling.tensors import to_tensors
-from acclimate.training import checkpoint as checkpoint_module
+from acclimate.errors import Interrupted
 from acclimate.training.checkpoint import Checkpoints
 from acclimate.training.devices import Devices
 from acclimate.training.interrupt import StopRequest
 from acclimate.training.loop import Group, Surroundings, TrainSettings, train
-from acclimate.training.memory import is_out_of_memory
 from acclimate.training.progress import Silent
 
 pytestmark = pytest.mark.measured(1)
@@ -169,37 +163,6 @@ def test_it_never_stops_before_min_steps(tmp_path):
     assert result.steps == 20
 
 
-def test_a_loss_that_is_not_finite_ends_the_training_and_keeps_the_last_good_state(tmp_path):
-    seen = []
-    with pytest.raises(TrainingError, match=r"step 7.*lower learning rate"):
-        run(tmp_path, objective=Toys(CountOrder(TEXTS, 8, seed=3), fail_at=7, seen=seen))
-    rest = Toys(CountOrder(TEXTS, 8, seed=3), seen=[])
-    run(tmp_path, objective=rest)
-    assert rest.seen[0] == 6
-
-
-def test_a_full_disk_leaves_the_last_good_state(tmp_path, monkeypatch):
-    calls = []
-    real = checkpoint_module.save_file
-
-    def save(tensors, path, **more):
-        calls.append(path)
-        if len(calls) == 9:
-            path.write_bytes(b"half")
-            raise OSError(28, "No space left on device")
-        real(tensors, path, **more)
-
-    monkeypatch.setattr(checkpoint_module, "save_file", save)
-    with pytest.raises(DiskFullError, match="last complete state is kept"):
-        run(tmp_path)
-    monkeypatch.undo()
-    rest = Toys(CountOrder(TEXTS, 8, seed=3), seen=[])
-    resumed, _ = run(tmp_path, objective=rest)
-    assert rest.seen[0] == 4
-    straight, _ = run(tmp_path.with_name("straight"))
-    assert all(torch.equal(value, resumed.state_dict()[name]) for name, value in weights(straight).items())
-
-
 def test_frozen_weights_stay_and_are_not_saved(tmp_path):
     model = Toy()
     model.words.requires_grad_(False)
@@ -210,87 +173,6 @@ def test_frozen_weights_stay_and_are_not_saved(tmp_path):
     )  # fmt: skip
     assert torch.equal(model.words.weight, before)
     assert (tmp_path / "state-24" / "model.safetensors").stat().st_size < 1000
-
-
-class Tight(Toys):
-    """Memory holds `room` tokens."""
-
-    room = 8
-    kind = torch.OutOfMemoryError
-
-    def loss(self, model, batch):
-        if len(batch.input_ids) > self.room:
-            raise self.kind("DefaultCPUAllocator: not enough memory: you tried to allocate 1 bytes.")
-        return super().loss(model, batch)
-
-
-@pytest.mark.parametrize("kind", [torch.OutOfMemoryError, RuntimeError, MemoryError])
-def test_out_of_memory_halves_the_passes_and_changes_nothing_else(tmp_path, kind):
-    wide, result = run(tmp_path / "wide")
-    objective = Tight(CountOrder(TEXTS, 8, seed=3))
-    objective.kind = kind
-    narrow, again = run(tmp_path / "narrow", objective=objective)
-    assert (again.steps, again.tokens) == (result.steps, result.tokens)
-    for name, value in weights(wide).items():
-        torch.testing.assert_close(narrow.state_dict()[name], value, rtol=1e-4, atol=1e-6)
-
-
-def test_the_size_that_fits_is_kept_for_a_resume(tmp_path):
-    run(tmp_path, objective=Tight(CountOrder(TEXTS, 8, seed=3)))
-    (state,) = tmp_path.glob("state-*/state.json")
-    assert json.loads(state.read_text())["micro_tokens"] <= 16
-
-
-def test_where_a_single_sequence_is_too_much_the_error_says_how_long_it_is(tmp_path):
-    objective = Tight(CountOrder(TEXTS, 8, seed=3))
-    objective.room = 2
-    with pytest.raises(TrainingError, match=r"single sequence of 6 tokens through a toy on cpu .* GiB free"):
-        run(tmp_path, replace(SETTINGS, model="a toy"), objective=objective)
-
-
-def test_other_errors_are_not_taken_for_missing_memory(tmp_path):
-    objective = Tight(CountOrder(TEXTS, 8, seed=3))
-    objective.kind = ValueError
-    with pytest.raises(ValueError, match="DefaultCPUAllocator"):
-        run(tmp_path, objective=objective)
-    assert not is_out_of_memory(RuntimeError("shapes do not fit"))
-
-
-def test_evaluation_runs_in_halves_where_memory_is_short(monkeypatch):
-    batch = Toys(CountOrder(TEXTS, 8, seed=3)).batch(0)
-    model, sizes = Toy(), []
-
-    def tight(tensors):
-        if len(tensors.input_ids) > 8:
-            raise torch.OutOfMemoryError("no")
-        sizes.append(len(tensors.input_ids))
-        return model(tensors)
-
-    devices = Devices("float32")
-    found = torch.cat(in_parts(tight, batch, devices))
-    assert len(sizes) > 1
-    torch.testing.assert_close(found, torch.cat(in_parts(model, batch, devices)))
-    tight_room = batch.select(batch.lengths.argsort()[-1:])
-    with pytest.raises(TrainingError, match="single sequence"):
-        in_parts(lambda _: (_ for _ in ()).throw(torch.OutOfMemoryError("no")), tight_room, devices)
-
-
-def test_views_of_held_out_texts_are_made_in_halves_where_memory_is_short():
-    batch, sizes = Toys(CountOrder(TEXTS, 8, seed=3)).batch(0), []
-    model = Toy()
-
-    def tight(tensors):
-        if len(tensors.input_ids) > 8:
-            raise torch.OutOfMemoryError("no")
-        sizes.append(len(tensors.lengths))
-        return model(tensors)
-
-    with torch.no_grad():
-        found = views(tight, batch, 0, Devices("float32"), 10_000)
-        torch.testing.assert_close(found, model(to_tensors(batch, "cpu")))
-    assert len(sizes) > 1
-    with pytest.raises(TrainingError, match="single sequence"):
-        views(lambda _: (_ for _ in ()).throw(torch.OutOfMemoryError("no")), batch, 0, Devices("float32"), 10_000)
 
 
 def test_every_line_of_the_log_is_given_as_it_comes_and_after_a_resume_once_more_from_the_start(tmp_path):
@@ -310,3 +192,18 @@ def test_every_line_of_the_log_is_given_as_it_comes_and_after_a_resume_once_more
     lines.clear()
     run(tmp_path, evaluate=lambda _: {"score": next(scores)}, log=lines.append)
     assert len(lines) == len(result.history) + len(result.evaluations)
+
+
+def test_at_most_two_states_are_on_the_disk_and_never_none(tmp_path, monkeypatch):
+    from acclimate.training import checkpoint
+
+    seen, whole = [], checkpoint._save
+
+    def counted(tensors, path):
+        seen.append(sum(each.name.startswith("state-") for each in tmp_path.iterdir()))
+        whole(tensors, path)
+
+    monkeypatch.setattr(checkpoint, "_save", counted)
+    run(tmp_path, replace(SETTINGS, steps=6))
+    assert set(seen[2:]) == {1}  # beside the one that is being written
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["state-6"]

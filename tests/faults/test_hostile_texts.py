@@ -1,23 +1,29 @@
-"""No file, however damaged, ends in anything but records or an error that names it: every reader on files with bytes changed and cut."""
+"""No file, however damaged, ends in anything but records or an error that names it (every reader, on files with bytes changed and cut),
+and what stands in texts and names does nothing where they are shown."""
 
 import bz2
 import gzip
 import io
 import json
 import lzma
+import sys
 from itertools import pairwise
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import zstandard
+from huggingface_hub import ModelCard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.cli.test_streams import ended
+from tests.report.test_card import BASE, EVIL, FACTS, Make, _inert, chain_of, steps
 
 from acclimate.data.readers.problems import Problems
 from acclimate.data.readers.reading import Reading
 from acclimate.data.readers.records import open_source
-from acclimate.errors import AcclimateError
+from acclimate.errors import AcclimateError, SettingsError
+from acclimate.report.pages.card import card
 
 EXAMPLES = 25  # of each format, each time; run it with more after a change of a reader
 ROWS = [{"text": f'Text {n}, "quoted"; or\tnot é\n' * (n % 3 + 1), "label": "ab"[n % 2], "n": n} for n in range(12)]
@@ -131,3 +137,44 @@ def test_a_damaged_file_ends_in_records_or_in_an_error_that_names_it(tmp_path, f
             assert (rows == good) == (rejected == 0), lenient
 
     check()
+
+
+def test_control_characters_are_written_out_on_both_streams(capsys):
+    def verb():
+        print("a\x1b[31mb\rc\u202ed\udc80e\x9bf\tg\nh")
+        print("i\x00j", file=sys.stderr)
+
+    code, out, err = ended(capsys, verb)
+    assert (code, out) == (0, "a\\u001b[31mb\\u000dc\\u202ed\\udc80e\\u009bf\tg\nh\n")
+    assert err == "i\\u0000j\n"
+
+
+def test_control_characters_in_errors_are_written_out(capsys):
+    def verb():
+        raise SettingsError("x\x1b]0;title\x07.csv: no")
+
+    assert ended(capsys, verb) == (2, "", "error: x\\u001b]0;title\\u0007.csv: no\n")
+
+
+def test_hostile_names_labels_and_commands_stay_text(results_of: Make) -> None:
+    facts = {
+        **FACTS, "name": f"{EVIL}\ud800", "labels": [EVIL, "x"], "command": f"acclimate study {EVIL}", "versions": {EVIL: EVIL},
+        "bases": [{**BASE, "name": EVIL, "hub": False, "license": None, "model_type": EVIL}],
+        "machine": {"system": EVIL, "cpus": EVIL, "gpu": EVIL},
+        "version": EVIL,
+        "data": {
+            "task": {
+                "examples": {"train": 1}, "label_counts": {"test": {EVIL: 1}}, "files": {"train": [f"/secret/{EVIL}.csv"]},
+                "detected": {"text": EVIL},
+            },
+            "corpora": {EVIL: {"documents": 1, "paths": [EVIL]}}, "overlap": {EVIL: 0.5},
+        },
+    }  # fmt: skip
+    stages = steps(EVIL)
+    stages[1]["settings"]["corpus"] = EVIL
+    stages[2]["settings"]["class_weights"] = {EVIL: 2.0}
+    results = results_of({"a": {"all": [0.8, 0.8]}, EVIL: {"all": [0.9, 0.9]}}, reference="a", stages=stages, **facts)
+    text = card(chain_of(results, EVIL), True, role="best")
+    _inert(text)
+    assert "/secret" not in text
+    assert ModelCard(text).data.model_name == ModelCard(str(ModelCard(text))).data.model_name

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.data.test_outputs import made, parts_of
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from acclimate.data.hidden_outputs import Outputs
 from acclimate.data.tokens import TokenStore
-from acclimate.errors import Interrupted, UnreadableError
-from acclimate.files import locked
-from acclimate.locks import Patience
+from acclimate.errors import UnreadableError
 
 TEXTS = ["one text of words", "another text", "", "words and words"] * 20
 
@@ -82,11 +81,6 @@ def test_a_file_in_the_place_of_a_cache_keeps_nothing_from_being_made(tmp_path, 
     assert make(tmp_path / "cache") == made
 
 
-def test_what_is_there_and_whole_is_not_made_again(tmp_path):
-    outputs(tmp_path / "cache")
-    outputs(tmp_path / "cache", parts=False)
-
-
 @pytest.mark.parametrize("code", [errno.EIO, errno.EMFILE, errno.EACCES, errno.ESTALE])
 @pytest.mark.parametrize(("make", "name"), CACHES)
 def test_a_cache_that_cannot_be_read_stays_and_the_error_is_said(tmp_path, make, name, code, monkeypatch):
@@ -106,16 +100,12 @@ def test_a_cache_that_cannot_be_read_stays_and_the_error_is_said(tmp_path, make,
     assert {path: path.stat().st_ino for path in tmp_path.rglob("*")} == before
 
 
-@pytest.mark.parametrize("make", [tokens, outputs])
-def test_waiting_for_another_process_is_said_and_can_be_given_up(tmp_path, make, monkeypatch):
-    monkeypatch.setattr("acclimate.locks.POLL", 0.01)
-    monkeypatch.setattr("acclimate.locks.SAY_AFTER", 0.0)
-    said = []
-
-    def poll():
-        if said:
-            raise Interrupted("asked to stop")
-
-    with locked(tmp_path / "cache.lock"), pytest.raises(Interrupted):
-        make(tmp_path / "cache", patience=Patience(said.append, poll))
-    assert said == ["waiting for another acclimate process, which is writing cache"]
+def test_what_a_killed_build_left_is_removed_by_the_next_one(tmp_path):
+    left = tmp_path / f".tmp-{'0' * 32}-o"
+    left.mkdir()
+    (left / "values.bin").write_bytes(b"0" * 100)
+    other = tmp_path / f".tmp-{'0' * 32}-another"
+    other.mkdir()
+    Outputs.build(tmp_path / "o", "key", np.array([1]), 4, "float32", parts_of(made([1], 4), [0], 1))
+    assert not left.exists()
+    assert other.exists()

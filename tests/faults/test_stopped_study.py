@@ -9,11 +9,10 @@ from dataclasses import replace
 
 import pyarrow.parquet as pq
 import pytest
+from tests.study.terminal import Terminal
 
 from acclimate.study.watch.status import STILLNESS, read_status, write_status
 from acclimate.training.checkpoint import Checkpoints
-
-from .terminal import Terminal
 
 pytestmark = [pytest.mark.measured(0), pytest.mark.slow]
 

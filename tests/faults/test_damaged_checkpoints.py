@@ -4,12 +4,11 @@ import errno
 import logging
 import os
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from tests.training.test_loop import SETTINGS, TEXTS, Toy, Toys, run, scores, weights
+from tests.training.test_loop import TEXTS, Toy, Toys, run, scores, weights
 
 from acclimate.data.batches import CountOrder
 from acclimate.errors import Interrupted, UnreadableError
@@ -129,21 +128,6 @@ def test_a_checkpoint_that_cannot_be_read_is_not_damaged(tmp_path, stopped, name
     with pytest.raises(UnreadableError, match=rf"{name}: cannot be read"):
         run(tmp_path / "all", model=Toy(0.3), evaluate=scores)
     assert sorted(str(path) for path in (tmp_path / "all").rglob("*")) == before
-
-
-def test_at_most_two_states_are_on_the_disk_and_never_none(tmp_path, monkeypatch):
-    from acclimate.training import checkpoint
-
-    seen, whole = [], checkpoint._save
-
-    def counted(tensors, path):
-        seen.append(sum(each.name.startswith("state-") for each in tmp_path.iterdir()))
-        whole(tensors, path)
-
-    monkeypatch.setattr(checkpoint, "_save", counted)
-    run(tmp_path, replace(SETTINGS, steps=6))
-    assert set(seen[2:]) == {1}  # beside the one that is being written
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["state-6"]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"value": null}', '{"value": "x"}', "{}"])

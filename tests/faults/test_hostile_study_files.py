@@ -81,3 +81,29 @@ def test_yaml_bombs_are_refused(tmp_path, text):
     (tmp_path / "study.yaml").write_text(text)
     with pytest.raises(SettingsError):
         load_study(tmp_path / "study.yaml")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "base: !!python/object/apply:os.system ['touch pwned']\n",
+        "base: !!python/name:os.system\n",
+        "!!python/module:antigravity {}\n",
+        "base: !include /etc/passwd\n",
+        "base: !ENV ${HOME}\n",
+    ],
+    ids=["call", "name", "module", "include", "environment"],
+)
+def test_tags_that_would_run_code_or_read_files_are_refused_with_their_line(tmp_path, monkeypatch, text):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "study.yaml").write_text(text)
+    with pytest.raises(SettingsError, match=r"study\.yaml:1:\d+: tags such as .* are not used here"):
+        load_study(tmp_path / "study.yaml")
+    assert [path.name for path in tmp_path.iterdir()] == ["study.yaml"]
+
+
+@pytest.mark.parametrize("text", ["a: &a [*a]\n", "a: &a {b: *a}\n", "a: *nowhere\n", "a: &a {b: 1}\nc: {<<: *a}\n"])
+def test_anchors_that_lead_in_circles_or_nowhere_or_merge_are_refused(tmp_path, text):
+    (tmp_path / "study.yaml").write_text(text)
+    with pytest.raises(SettingsError, match=r"study\.yaml:\d+:\d+: .*(anchor|alias|merge|<<)"):
+        load_study(tmp_path / "study.yaml")

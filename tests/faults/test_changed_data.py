@@ -5,6 +5,9 @@ import shutil
 
 import pytest
 
+from acclimate.data.corpus import Corpus, CorpusSettings
+from acclimate.errors import DataError, ModelError
+from acclimate.stages.start import Start
 from acclimate.study.language.study import parse_study
 from acclimate.study.run import Options, run_study
 from acclimate.study.store.artifacts import Store
@@ -69,3 +72,38 @@ def test_a_task_replaced_while_a_study_runs_is_not_read_under_its_old_key(world,
     assert (finished.failed, stages) == (2, [])
     assert "changed while the study ran" in said
     assert run(world, recipes)[0].failed == 0
+
+
+def test_a_file_that_changes_while_it_is_read_is_noticed(tmp_path):
+    path = tmp_path / "corpus.txt"
+    path.write_text("".join(f"line {number:09} {'of the corpus ' * 200}\n" for number in range(2000)))
+    corpus = Corpus.open("domain", CorpusSettings(path="corpus.txt"), tmp_path)
+    corpus.scan()
+    documents = corpus.documents()
+    next(documents)
+    with path.open("r+b") as file:
+        file.seek(-12, os.SEEK_END)
+        file.write(b"C")
+    with pytest.raises(DataError, match="changed while the study ran"):
+        list(documents)
+
+
+def test_weights_that_change_while_they_are_read_are_not_taken(bert, tmp_path, monkeypatch, tiny):
+    from types import SimpleNamespace
+
+    from acclimate.modeling import imported_base
+
+    start = Start(digest=bert.digest, name="base", folder=str(bert.folder))
+    context = SimpleNamespace(output=tmp_path / "made", seed=0)
+    start.run(None, context)
+    shutil.rmtree(tmp_path / "made")
+    whole = imported_base.import_base
+
+    def swapped(source, output):
+        made = whole(source, output)
+        tiny("bert", "mlm", seed=5).save_pretrained(source.folder)
+        return made
+
+    monkeypatch.setattr(imported_base, "import_base", swapped)
+    with pytest.raises(ModelError, match="its files changed while the study ran"):
+        start.run(None, context)
