@@ -15,6 +15,7 @@ from acclimate.data.tokens import TokenStore
 from acclimate.data.windows import sliding
 from acclimate.errors import ModelError, SettingsError
 from acclimate.modeling.architecture import Architecture, kind_of
+from acclimate.modeling.cut_layers import cut_layers
 from acclimate.modeling.execution import Packed, checkpoint_activations
 from acclimate.modeling.families import FAMILIES, dimensions_of, family_of
 from acclimate.modeling.fast_paths import FastPaths
@@ -22,6 +23,7 @@ from acclimate.modeling.folder import save_model
 from acclimate.modeling.head_settings import HeadSettings
 from acclimate.modeling.heads import freeze, layer_groups, load_classifier, load_mlm
 from acclimate.modeling.imported_base import import_base
+from acclimate.modeling.layers import layers_of
 from acclimate.modeling.tensors import to_tensors
 from acclimate.objectives import clm, vocabulary_loss
 
@@ -176,3 +178,22 @@ def test_a_head_that_bends_its_logits_is_refused_and_attention_that_looks_both_w
     both = Packed(tiny("gemma3_text", "mlm", use_bidirectional_attention=True))
     assert both.execution == "bucketed"
     assert "both ways" in both.reason
+
+
+@every
+def test_a_cut_model_computes_what_its_kept_layers_compute(name, tiny, base, tmp_path):
+    parent = import_base(base(tiny(name, "mlm")), tmp_path / "imported")
+    cut = cut_layers(parent, (0, 2), tmp_path / "cut")
+    loaded, info = AutoModelForCausalLM.from_pretrained(cut.path, output_loading_info=True, attn_implementation="eager")
+    assert not info["missing_keys"]
+    assert not info["unexpected_keys"]
+    assert dimensions_of(cut.config).layers == loaded.config.num_hidden_layers == 2
+    whole = AutoModelForCausalLM.from_pretrained(parent.path, attn_implementation="eager").eval()
+    kept = layers_of(whole.base_model)
+    whole.base_model.set_submodule(family_of(cut.config).layers, torch.nn.ModuleList([kept[0], kept[2]]))
+    whole.config.num_hidden_layers = 2
+    for field in family_of(cut.config).per_layer:
+        setattr(whole.config, field, [getattr(whole.config, field)[number] for number in (0, 2)])
+    ids = torch.arange(5, 25)[None]
+    with torch.no_grad():
+        torch.testing.assert_close(loaded.eval()(ids, use_cache=False).logits, whole(ids, use_cache=False).logits, rtol=0, atol=0)

@@ -4,10 +4,11 @@ import json
 
 import pytest
 import torch
-from tests.modeling.conftest import KINDS
+from tests.modeling.conftest import DECODERS, KINDS
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, processors, trainers
 from transformers import (
     AlbertTokenizer,
+    AutoModelForCausalLM,
     AutoModelForMaskedLM,
     AutoTokenizer,
     BertTokenizer,
@@ -93,6 +94,11 @@ def tokenizer_of(name):
         tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=ends)
         named = {"unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]", "pad_token": "[PAD]", "mask_token": "[MASK]"}
         return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **named)
+    if name in DECODERS:  # as GPT-2: nothing is put around texts, and one token begins and ends them
+        vocabulary, merges = learnt(models.BPE(), 400, special_tokens=["<|endoftext|>"])
+        tokenizer = Tokenizer(models.BPE(vocabulary, merges))
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|endoftext|>", bos_token="<|endoftext|>")
     special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"] if name == "roberta" else ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]"]
     vocabulary, merges = learnt(models.BPE(), 400, special_tokens=special)
     return (RobertaTokenizer if name == "roberta" else DebertaTokenizer)(vocab=vocabulary, merges=merges)
@@ -104,6 +110,8 @@ def imported(name, tiny, tmp_path, **changes):
     size = len(tokenizer)
     if name == "modernbert":
         changes |= {"pad_token_id": tokenizer.pad_token_id, "cls_token_id": tokenizer.cls_token_id, "sep_token_id": tokenizer.sep_token_id}
+    if name in DECODERS:
+        changes |= dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"), tokenizer.eos_token_id)
     model = tiny(name, "mlm", vocab_size=size, **changes)
     model.save_pretrained(tmp_path / "base")
     tokenizer.save_pretrained(tmp_path / "base")
@@ -151,6 +159,19 @@ def test_hidden_states_and_logits_of_what_stays_are_what_they_were(name, tiny, t
         assert all(torch.equal(one, two) for one, two in zip(hidden, hidden_after, strict=True))
         torch.testing.assert_close(logits_after, logits[..., torch.from_numpy(kept)], rtol=1e-5, atol=1e-5)
         torch.testing.assert_close(answers(plain, new), (hidden_after, logits_after), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", DECODERS)
+def test_what_comes_next_is_as_likely_among_what_stays(name, tiny, tmp_path):
+    folder = imported(name, tiny, tmp_path)
+    kept, smaller = cut(folder, tmp_path / "smaller")
+    whole, pruned = (AutoModelForCausalLM.from_pretrained(each.path).eval() for each in (folder, smaller))
+    assert kept[pruned.config.eos_token_id] == whole.config.eos_token_id
+    for text in USED:
+        old, new = (torch.tensor([each.tokenizer().encode(text).ids]) for each in (folder, smaller))
+        assert kept[new[0].numpy()].tolist() == old[0].tolist()
+        with torch.no_grad():
+            torch.testing.assert_close(pruned(new).logits, whole(old).logits[..., torch.from_numpy(kept)], rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", KINDS)

@@ -12,6 +12,7 @@ from acclimate.modeling.families import ENTRIES, SUPPORTED, dimensions_of, famil
 
 MOST_BYTES = 64 << 20  # of a JSON file; 100,000 labels take five megabytes
 MOST_DEPTH = 64  # of lists and objects in each other
+MOST_PARAMETERS = 20_000_000_000  # of a model that is made or unpacked here
 MAY_BE_ZERO = {"type_vocab_size": 1_024, "pad_token_id": ENTRIES}
 
 

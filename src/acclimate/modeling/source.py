@@ -6,7 +6,7 @@ from typing import Any
 
 from acclimate.data.tokens import special_ids
 from acclimate.errors import ModelError, did_you_mean, first_line
-from acclimate.modeling.base_config import check_weights, configuration
+from acclimate.modeling.base_config import MOST_PARAMETERS, check_weights, configuration
 from acclimate.modeling.base_files import (
     CONFIG,
     INDEX,
@@ -25,6 +25,7 @@ from acclimate.modeling.base_files import (
 )
 from acclimate.modeling.embedding_form import EMBEDDING, EmbeddingForm
 from acclimate.modeling.families import family_of
+from acclimate.modeling.gguf_base import SUFFIX, unpacked
 from acclimate.modeling.named import NAMED, packaged_base
 from acclimate.modeling.sentence_modules import MODULES, SentenceModules, module_files, read_modules, transformer_place
 from acclimate.modeling.shape import Shape
@@ -32,7 +33,6 @@ from acclimate.modeling.shape import Shape
 DOWNLOADED = ("*.json", "*.txt", "*.model", "model*.safetensors", "README.md")  # the last says the licence
 PADDING_NAMES = ("[PAD]", "<pad>")
 END_NAMES = ("<|endoftext|>", "</s>", "[SEP]")
-MOST_PARAMETERS = 20_000_000_000  # of a model that is made here
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,8 @@ class Source:
 
 
 def resolve_base(base: str, root: Path) -> Source:
-    """Find a base model: a folder, relative to `root`, a short name (`named.NAMED`), or else a hub id, whose safe files are downloaded.
+    """Find a base model: a folder or a GGUF file, relative to `root`, a short name (`named.NAMED`), or else a hub id, whose safe files are
+    downloaded.
 
     Pickles can run code when they are read, and so can models that bring their own classes: both are refused by the names of their files
     and by their config.json alone.
@@ -163,6 +164,8 @@ def _found(base: str, root: Path) -> tuple[Path, str | None]:
         return packaged_base(base), NAMED[base].hub
     if folder.is_dir():
         return folder, None
+    if folder.suffix == SUFFIX and folder.is_file():
+        return unpacked(base, folder), None
     if _looks_like_a_path(base) or folder.exists():
         raise ModelError(f"base {base}: there is no folder {folder}")
     return _download(base), base

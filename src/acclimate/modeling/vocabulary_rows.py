@@ -10,6 +10,7 @@ from torch import nn
 from acclimate.files import read_json, write_json
 from acclimate.modeling.architecture import Architecture, Kind, untied
 from acclimate.modeling.base_files import TOKENIZER_CONFIG
+from acclimate.modeling.families import family_of
 from acclimate.modeling.folder import CARRIED
 
 KINDS: tuple[Kind, ...] = ("mlm", "classifier", "tagger")
@@ -21,7 +22,7 @@ def vocabulary_axes(architecture: Architecture) -> dict[str, int]:
     other = deepcopy(architecture.config)
     other.vocab_size += 1
     axes = {}
-    for kind in KINDS:
+    for kind in KINDS[:2] if family_of(architecture.config).decoder else KINDS:  # not every decoder has a tagger
         # What changes its shape with the size of the vocabulary: whatever an architecture calls its parts, none is forgotten.
         shapes = {name: tensor.shape for name, tensor in untied(architecture.on_meta(kind)).items()}
         for name, tensor in untied(Architecture(other).on_meta(kind)).items():

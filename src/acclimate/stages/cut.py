@@ -20,6 +20,7 @@ class Cut(Stage):
     """Not written by users: `base: {layers_of: ..., keep: ...}` becomes one of these."""
 
     libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers")
+    reads_decoders: ClassVar[bool] = True
     stage: Literal["cut"] = "cut"
     keep: tuple[int, ...] = Field(min_length=1)
     """The layers that stay, ascending, 0 being the one above the embeddings."""

@@ -1,7 +1,7 @@
 """Cutting a model's vocabulary down to the entries that a corpus uses: fewer embeddings, and a smaller prediction head."""
 
 import time
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 class Prune(Stage):
     """Cut the vocabulary down to the entries that a corpus uses; nothing is trained."""
 
+    reads_decoders: ClassVar[bool] = True
     stage: Literal["prune"] = "prune"
     corpus: Mixture = "domain"
     """The text whose entries are counted: a corpus of `data`, or `task`, the texts of the whole training split and of the task's unlabelled

@@ -79,7 +79,7 @@ def relocated(resolved: dict[str, Any], root: Path, to: Path) -> dict[str, Any]:
 
 def precious(study: Study, root: Path, store: Path) -> dict[str, list[Path]]:
     """What an output folder must not be or hold, by what to call it: the store, and the folders of the data and of the bases."""
-    bases = [place for base in named_bases(study) if (place := root / Path(base).expanduser()).is_dir()]
+    bases = [place for base in named_bases(study) if (place := root / Path(base).expanduser()).exists()]
     return {"the store": [store], "the folder of the data": list(_data_folders(study, root)), "the folder of the base": bases}
 
 
