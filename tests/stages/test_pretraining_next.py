@@ -20,6 +20,7 @@ from acclimate.data.tokens import TokenStore
 from acclimate.errors import Interrupted, ModelError, SettingsError
 from acclimate.modeling.folder import ModelFolder
 from acclimate.modeling.heads import load_mlm
+from acclimate.modeling.imported_base import import_base
 from acclimate.objectives.clm import Borders
 from acclimate.stages import BASES
 from acclimate.stages.base import GENERAL_TEXT
@@ -94,6 +95,25 @@ def test_resumed_at_any_step_the_weights_are_bitwise_equal(world, windows):
             run(its, name, stop_at=stop_at, micro=64, windows=windows)
         _, resumed = run(its, name, micro=64, windows=windows)
         assert files(resumed) == files(whole)
+
+
+@pytest.mark.parametrize("head", [True, False])
+def test_an_encoder_may_learn_next_words_on_the_way_to_masked_ones(world, tmp_path, head):
+    its = world("bert")
+    if not head:
+        source = make_base(tmp_path / "headless", build_tiny("bert", "base"))
+        its = replace(its, parent=import_base(source, tmp_path / "imported"), folder=tmp_path)
+    outcome, output = run(its, f"bert next {head}", objective="clm", windows="within")
+    metrics, made = outcome.metrics, ModelFolder(output / "model")
+    assert metrics["heldout_loss_after"] < metrics["heldout_loss_before"] - 0.3
+    assert metrics["fresh_mlm_head"] is not head
+    assert any("a fresh one" in note for note in outcome.notes) is not head
+    assert made.names >= its.parent.names
+    assert not made.config.get("is_decoder")
+    assert made.architecture.class_name("mlm") == "BertForMaskedLM"
+    masked, _ = run(replace(its, parent=made), f"bert masked {head}", mask_rate=0.3)
+    assert masked.metrics["fresh_mlm_head"] is False
+    assert masked.metrics["heldout_loss_after"] <= masked.metrics["heldout_loss_before"]
 
 
 def test_general_text_costs_a_decoder_what_its_next_tokens_cost(world, tmp_path):
@@ -192,9 +212,9 @@ def test_the_model_decides_the_objective_and_said_or_not_the_key_is_the_same(wor
         ("llama", "pretrain: {objective: mlm}", "objective: mlm: .* is a decoder"),
         ("llama", "pretrain: {objective: tsdae}", "objective: tsdae: .* is a decoder"),
         ("llama", "pretrain: {mask_rate: 0.3}", "`mask_rate` goes with `objective: mlm`, and llama is a decoder"),
-        ("bert", "pretrain: {objective: clm}", "objective: clm: .* is an encoder"),
+        ("deberta", "pretrain: {objective: clm}", "objective: clm: .* is an encoder .* that cannot be made to look back alone"),
         ("bert", "pretrain: {windows: across}", "`windows` goes with `objective: clm`, and bert is an encoder"),
-        ("llama", "prune: {size: 30}", "prune: .* is a decoder"),
+        ("llama", "extend: {size: 30}", "extend: .* is a decoder"),
     ],
 )
 def test_what_an_architecture_cannot_learn_is_refused_in_the_plan(world, tmp_path, family, stage, why):

@@ -20,6 +20,7 @@ from acclimate.data.windows import Windows, sliding
 from acclimate.errors import ModelError, SettingsError
 from acclimate.modeling.execution import Packed
 from acclimate.modeling.folder import ModelFolder
+from acclimate.modeling.looking_back import look_back
 from acclimate.modeling.tensors import TensorBatch
 from acclimate.objectives.every_token import DOCUMENT
 from acclimate.objectives.vocabulary_loss import Asked, asked_of_words, log_probabilities_of, nats_of_words
@@ -67,18 +68,23 @@ def _first(around: tuple[int, ...], said: int | list[int] | None, tokenizer: "To
 
 
 class NextTokens(nn.Module):
-    """A decoder, asked for the next token of every token in a flat batch; logits are there for some rows at a time, never for all."""
+    """A model asked for the next token of every token in a flat batch; logits are there for some rows at a time, never for all.
+
+    An encoder looks back alone for as long as it is in here (`look_back`).
+    """
 
     def __init__(self, packed: Packed) -> None:
         """`packed` runs a model with its head for words.
 
         Raises:
-            SettingsError: the head does more than a product with the words.
+            SettingsError: a decoder's head does more than a product with the words, or an encoder cannot look back alone.
         """
         super().__init__()
         self.packed = packed
         if getattr(packed.model.config, "final_logit_softcapping", None):
             raise SettingsError(f"{packed.family.model_type}: final_logit_softcapping bends the logits of words, and is not computed here")
+        if not packed.family.decoder:
+            look_back(packed)
 
     def forward(self, batch: TensorBatch) -> Tensor:
         """The summed cross-entropy of a batch, a scalar, nats."""
@@ -97,6 +103,8 @@ class NextTokens(nn.Module):
         return log_probabilities_of(self._states(batch), *self._words, asked_K)
 
     def _states(self, batch: TensorBatch) -> Tensor:
+        if not self.packed.family.decoder:
+            return self.packed(batch)  # type: ignore[no-any-return]
         return self.packed.states(batch)[batch.targets[TARGET_INDEX]]
 
     @property

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from acclimate.stages.pretraining_steps import Steps
     from acclimate.stages.trainer import Trainer
 
+FRESH = (
+    "the base has no MLM head: a fresh one, tied to its embeddings, was trained alone for {steps} steps first; the held-out loss before is "
+    "measured after that"
+)
+
 
 def learn_alone(stage: "Pretrain", trainer: "Trainer", body: nn.Module, objective: Objective, steps: int) -> int:
     """Train what is over a frozen `body` alone, before a training of so many steps; says in how many.

@@ -17,7 +17,7 @@ from acclimate.randomness import seed_of
 from acclimate.stages.base import Context, Outcome
 from acclimate.stages.new_rows import fit_rows_first, watch_new_rows
 from acclimate.stages.pretrain import Pretrain
-from acclimate.stages.pretraining_kept import Before, course_of, learn_alone
+from acclimate.stages.pretraining_kept import FRESH, Before, course_of, learn_alone
 from acclimate.stages.pretraining_steps import Steps
 from acclimate.stages.pretraining_text import notes_on, read_text
 from acclimate.stages.trainer import EncoderTrainer
@@ -54,10 +54,7 @@ def pretrain_masks(stage: Pretrain, parent: ModelFolder, context: Context) -> Ou
             # In an order of its own: the training proper begins with texts and masks that the head has not just seen.
             first = masked(seed_of(context.seed, "head alone"))[0]
             alone = learn_alone(stage, trainer, trainer.model.base_model, first, planned.steps)
-            trainer.notes.append(
-                f"the base has no MLM head: a fresh one, tied to its embeddings, was trained alone for {alone} steps first; "
-                "the held-out loss before is measured after that"
-            )
+            trainer.notes.append(FRESH.format(steps=alone))
         judge, before = heldout.judge(trainer.devices), Before(trainer, heldout)
         course = course_of(stage, planned, heldout.tokens)
         if stage.new_rows_first:

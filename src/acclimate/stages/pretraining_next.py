@@ -1,4 +1,4 @@
-"""What `pretrain` does on next words (`objective: clm`), for decoders."""
+"""What `pretrain` does on next words (`objective: clm`): what decoders are made for, and encoders can do on the way."""
 
 from functools import partial
 
@@ -12,9 +12,10 @@ from acclimate.modeling.folder import ModelFolder
 from acclimate.modeling.heads import load_mlm
 from acclimate.modeling.longest import sequence_length
 from acclimate.objectives.clm import Borders, FollowingText, NextTokens, heldout_windows
+from acclimate.randomness import seed_of
 from acclimate.stages.base import Context, Outcome
 from acclimate.stages.pretrain import Pretrain
-from acclimate.stages.pretraining_kept import Before, course_of
+from acclimate.stages.pretraining_kept import FRESH, Before, course_of, learn_alone
 from acclimate.stages.pretraining_steps import Steps
 from acclimate.stages.pretraining_text import PretrainingText, notes_on, read_text
 from acclimate.stages.trainer import EncoderTrainer
@@ -31,8 +32,14 @@ def pretrain_next(stage: Pretrain, parent: ModelFolder, context: Context) -> Out
     """
     borders, length = Borders.of(parent), sequence_length(stage.max_length, parent)
     text = _read(stage, parent, context, borders, length - SPECIAL)
-    planned = Steps.of(stage, text.lengths(SPECIAL), length, context.seed)
-    model, _ = load_mlm(parent, context.seed, stage.dropout)
+    lengths = text.lengths(SPECIAL)
+
+    def following(seed: int) -> tuple[FollowingText, Steps]:
+        steps = Steps.of(stage, lengths, length, seed)
+        return FollowingText(text.store, text.training, steps.order, borders), steps
+
+    objective, planned = following(context.seed)
+    model, fresh = load_mlm(parent, context.seed, stage.dropout)
     tied = model.config.tie_word_embeddings
     with EncoderTrainer.of(context, parent, model, stage) as trainer:
         trainer.module = NextTokens(trainer.packed)
@@ -40,8 +47,11 @@ def pretrain_next(stage: Pretrain, parent: ModelFolder, context: Context) -> Out
         made = {name: windows(each) for name, each in text.heldout.items()}
         heldout = Heldout(made, (), stage.replays(), next_words)
         trainer.notes += [*notes_on(stage, planned, text), *text.notes()]
+        if fresh:  # of an encoder that comes without one
+            first = following(seed_of(context.seed, "head alone"))[0]
+            alone = learn_alone(stage, trainer, trainer.model.base_model, first, planned.steps)
+            trainer.notes.append(FRESH.format(steps=alone))
         judge, before = heldout.judge(trainer.devices), Before(trainer, heldout, UNASKED)
-        objective = FollowingText(text.store, text.training, planned.order, borders)
         result = trainer.fit(objective, judge, course_of(stage, planned, heldout.tokens))
         if result.passed_over == result.steps:
             raise DataError(f"objective: clm: every token of {in_words(stage.corpus)} is unknown to this vocabulary")
@@ -63,7 +73,7 @@ def pretrain_next(stage: Pretrain, parent: ModelFolder, context: Context) -> Out
         "tokens": trainer.tokens,
         "micro_tokens": trainer.micro,
         "epochs": round(result.tokens / planned.epoch, 3),
-        "fresh_mlm_head": False,
+        "fresh_mlm_head": fresh,
     }
     # A head of its own is among the parameters already.
     return trainer.outcome(metrics, trainer.flops(float(text.training.length.mean()) + SPECIAL, masked_share=1.0 if tied else 0.0))

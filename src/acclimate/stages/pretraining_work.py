@@ -44,7 +44,7 @@ def work_of(stage: "Pretrain", given: Sizes, reads: Reads) -> Work:
     texts = [each for name in stage.shares() for each in reads.texts[name]]
     stored = sum(wide * each.tokens + 8 * each.sample.documents for each in texts)  # bytes of the text in the cache
     trained, warm = _tokens(stage, given, _read(stage, given, reads))
-    if not (given.fresh_head if stage.masks else stage.objective == "tsdae") or not stage.head_warmup:
+    if not (given.fresh_head if stage.learns_words else stage.objective == "tsdae") or not stage.head_warmup:
         warm = 0.0
     body, head = _parameters(stage, given)
     asked = stage.mask_rate or given.family.mask_rate

@@ -26,9 +26,9 @@ class WithoutLabels(Settings):
     """What a pretraining learns, and what is said of vectors of texts where it learns these."""
 
     objective: Literal["mlm", "clm", "tsdae", "simcse"] | None = None
-    """What is learned: to predict masked words (`mlm`, an encoder's default), or each next word (`clm`, a decoder's); or vectors of texts
-    without labels, by giving back a text from the vector of a few of its words (`tsdae`: Wang et al. 2021), or by telling texts apart under
-    dropout (`simcse`: Gao et al. 2021)."""
+    """What is learned: to predict masked words (`mlm`, an encoder's default), or each next word (`clm`, a decoder's; an encoder looks back
+    alone while it does, on the way to a `pretrain` on masked words); or vectors of texts without labels, by giving back a text from the
+    vector of a few of its words (`tsdae`: Wang et al. 2021), or by telling texts apart under dropout (`simcse`: Gao et al. 2021)."""
     windows: Literal["within", "across"] | None = None
     """clm: windows end where their document does (`within`, the default), or hold what comes after it, too (`across`): all of the same
     length, in which a token also sees the documents before its own."""
@@ -86,17 +86,17 @@ class WithoutLabels(Settings):
         """Refuse an objective that this architecture cannot learn; `name` is the base's.
 
         Raises:
-            SettingsError: masked words or vectors of texts, and a decoder; next words, and an encoder.
+            SettingsError: masked words or vectors of texts, and a decoder; next words, and an encoder whose attention is not computed here.
         """
         if family.decoder and self.objective != "clm":
             raise SettingsError(
                 f"objective: {self.objective}: {name} is a decoder ({family.model_type}), whose tokens see those before them alone; "
                 "take `objective: clm` (its default), or an encoder"
             )
-        if self.objective == "clm" and not family.decoder:
+        if self.objective == "clm" and family.unpacked:
             raise SettingsError(
-                f"objective: clm: {name} is an encoder ({family.model_type}), whose tokens see those after them; "
-                "take `objective: mlm` (its default), or a decoder"
+                f"objective: clm: {name} is an encoder ({family.model_type}) that cannot be made to look back alone: {family.unpacked}; "
+                "take `objective: mlm` (its default), or another base"
             )
 
     def foreign(self, *objectives: str) -> str:
