@@ -54,6 +54,7 @@ class Packed(nn.Module):
         self.by_position = kind_of(model) != "classifier"
         self.pools_mean = not self.by_position and self.family.pools_mean(model.config.to_dict())
         self._shift = padding_id(model) + 1 if self.family.shifted_positions else 0
+        self._adapted = hasattr(model, "peft_config")
         self._checkpointed = any(getattr(module, "gradient_checkpointing", False) for module in model.modules())
         # Where there is one segment, or none, all tokens are of it, whatever a tokenizer says. A decoder that takes segments (GPT-2) has
         # no embeddings for them: it would add those of words.
@@ -68,7 +69,8 @@ class Packed(nn.Module):
     def train(self, mode: bool = True) -> Self:
         """Training mode for what is trained: a part whose parameters are all frozen keeps still, without dropout."""
         super().train(mode)
-        for module in self.modules() if mode else ():
+        # Adapters stand between frozen parts, whose dropout is the model's as it is where all of it is trained.
+        for module in self.modules() if mode and not self._adapted else ():
             parameters = list(module.parameters())
             if parameters and not any(parameter.requires_grad for parameter in parameters):
                 module.eval()

@@ -159,6 +159,16 @@ def save_model(
     so a classifier that has a `pool` for the answers to them. `asked`: what a masked language model is asked that gives labels by its words
     (`Cloze.written`); an earlier classifier goes.
     """
+    config, tensors = composed(parent, model, untied(model), max_length, stride, pool, asked)
+    write_folder(output, parent.path, config, tensors, type(model).__name__, parent.architecture)
+    return ModelFolder(output)
+
+
+def composed(
+    parent: ModelFolder, model: "PreTrainedModel", state: Mapping[str, Tensor], max_length: int | None = None, stride: int | None = None,
+    pool: str | None = None, asked: Mapping[str, Any] | None = None,
+) -> tuple[dict[str, Any], dict[str, Tensor]]:  # fmt: skip
+    """The config.json and the tensors of a folder that `save_model` writes; `state`: the model's tensors, each once."""
     architecture, kind = parent.architecture, kind_of(model)
     tensors = parent.tensors()
     # What is kept beside the model: of two heads that share names the other one.
@@ -174,7 +184,7 @@ def save_model(
     if other is not None:
         for name in architecture.head_names(kind) & architecture.head_names(other):
             tensors.setdefault(f"{CARRIED}{other}.{name}", tensors[name])
-    tensors |= untied(model)
+    tensors |= state
     config = dict(parent.config)
     if kind in LEARNT or asked is not None:
         labels = dict(enumerate(asked["labels"])) if asked is not None else model.config.id2label or {}
@@ -198,8 +208,7 @@ def save_model(
             config[HEAD] = getattr(model.config, HEAD)
     elif TEMPLATE in config:  # by its words a model gave labels that has learnt other things since
         config = {name: value for name, value in without_labels(config).items() if name != MAX_LENGTH}
-    write_folder(output, parent.path, config, tensors, type(model).__name__, architecture)
-    return ModelFolder(output)
+    return config, tensors
 
 
 def _padding(architecture: Architecture) -> dict[str, int]:

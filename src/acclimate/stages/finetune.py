@@ -10,6 +10,7 @@ from pydantic import Field
 from acclimate.data.unknown import unknown_words
 from acclimate.errors import SettingsError
 from acclimate.evaluation.pooling import Pool
+from acclimate.modeling.adapter_settings import ADAPTER_LR, AdapterTraining, Lora
 from acclimate.modeling.base_files import DISTILLED
 from acclimate.modeling.embedding_form import EMBEDDING, EmbeddingForm
 from acclimate.modeling.head_settings import MLM, HeadSettings
@@ -18,6 +19,7 @@ from acclimate.objectives.class_weights import ClassWeights
 from acclimate.objectives.loss_settings import Loss
 from acclimate.objectives.sampler import Sampler, order_of
 from acclimate.settings import MOST_EPOCHS
+from acclimate.stages.adapting import FORWARD_AND_BACK, adapter_bytes, adapters_of, told_of_adapters
 from acclimate.stages.asking import Asked, check_asking, cloze_of, template_tokens, told_of_asking
 from acclimate.stages.base import LABELS_OF, USUAL_SCORE, Context, Outcome, Role, Serves
 from acclimate.stages.by_loss import LearnsByLoss
@@ -53,13 +55,15 @@ class Finetune(EncoderPace, LearnsByLoss):
     stage: Literal["finetune"] = "finetune"
     task: str | None = None
     """The task that it learns, by its name among `data: tasks:`; the study's when not given."""
-    train: Literal["all", "head"] | Annotated[int, Field(ge=1)] = "all"
-    """`all` layers, the `head` alone (pooler and classifier), or the top N layers with the head."""
+    train: Literal["all", "head"] | Annotated[int, Field(ge=1)] | AdapterTraining = "all"
+    """`all` layers, the `head` alone (pooler and classifier), the top N layers with the head, or `lora`: adapters with the head, beside
+    frozen layers, with their settings as in `{lora: {rank: 8}}` (docs/adapters.md)."""
     head: HeadSettings = HeadSettings()
     """The classifier: one linear layer, or a deeper one; or `mlm`, the base's own head for masked words, which is asked for the words of
     the labels (kinds `classify` and `pair`)."""
     lr: float | None = Field(default=None, gt=0)
-    """Peak learning rate; default 5e-5 (Devlin et al. 2019 searched 2e-5 to 5e-5), 1e-3 where the head alone is trained."""
+    """Peak learning rate; default 5e-5 (Devlin et al. 2019 searched 2e-5 to 5e-5), 1e-3 where the head alone is trained, 5e-4 with
+    adapters."""
     layer_decay: float = Field(default=1.0, gt=0, le=1)
     """Each layer's learning rate is this times that of the layer above (.65 to .95 is usual; 1: no decay)."""
     epochs: float = Field(default=5.0, gt=0, le=MOST_EPOCHS)
@@ -104,8 +108,16 @@ class Finetune(EncoderPace, LearnsByLoss):
         parts = [] if self.head.mlm is None else [MLM]
         parts += [] if self.head.vector is None else ["vector" if self.head.vector else "architecture"]
         top = self.searches["train"].told() if "train" in self.searches else self.train
-        parts += [] if top == "all" else [top if top == "head" else f"top {top}"]
+        if self.lora is not None:
+            parts.append(self.lora.told())
+        else:
+            parts += [] if top == "all" else ["head" if top == "head" else f"top {top}"]
         return f"{what} ({', '.join(parts)})" if parts else what
+
+    @property
+    def lora(self) -> Lora | None:
+        """The adapters that it trains, if it does."""
+        return self.train.lora if isinstance(self.train, AdapterTraining) else None
 
     def reads(self) -> tuple[str, ...]:
         return ("labels",) if self.task is None else (f"{LABELS_OF}{self.task}",)
@@ -122,11 +134,12 @@ class Finetune(EncoderPace, LearnsByLoss):
             "lr": self.peak_lr(),
             "max_length": self.max_length or LONGEST_DEFAULT,
             **({} if self.head.mlm is None else {"head": {MLM: self.head.mlm.asked()}}),
+            **({} if self.lora is None else {"train": {"lora": self.lora.keyed()}}),
         }
 
     def peak_lr(self) -> float:
         """The peak learning rate, with its default for what is trained."""
-        return self.lr or (HEAD_LR if self.train == "head" else LR)
+        return self.lr or (HEAD_LR if self.train == "head" else LR if self.lora is None else ADAPTER_LR)
 
     def check(self, given: Sizes, task: Task | None) -> Sizes:
         if task is not None:
@@ -140,6 +153,8 @@ class Finetune(EncoderPace, LearnsByLoss):
             self._check_decoder(given, task)
         if self.head.mlm is not None:
             check_asking(self.head.mlm, given, task, self.max_length, ASKED)
+        if self.lora is not None:
+            adapters_of(self.lora, given)
         if isinstance(self.train, int):
             assert given.source is not None
             if given.family.shares_layers:
@@ -169,6 +184,7 @@ class Finetune(EncoderPace, LearnsByLoss):
         read = reads()
         assert read.task is not None
         asked = () if self.head.mlm is None else told_of_asking(self.head.mlm, given, read.task, ASKED)
+        asked += () if self.lora is None else (told_of_adapters(self.lora, given, ", with the head"),)
         if self._apart(given, read.task):
             return ()
         cut = self._long(read.task, self._length(given, read.task)).notes(read, self._special(given, read))
@@ -225,13 +241,14 @@ class Finetune(EncoderPace, LearnsByLoss):
         trained = self._trained_share(given.layers)
         passes = 1.0 if once else epochs
         frozen = (1 - trained) * 2 * given.body * (train * passes + dev * (passes if once else 1 + passes) + test)
-        training = trained * given.body * (6 * train * epochs + 2 * (dev * (1 + epochs) + test))
+        once_a_token = 6 if self.lora is None else 6 * FORWARD_AND_BACK
+        training = trained * given.body * (once_a_token * train * epochs + 2 * (dev * (1 + epochs) + test))
         one_row = long.form == "sequence" and self.head.mlm is None and self.train == "head"
         one_row = one_row and (vector or not given.family.pools_mean(given.config))
         rows = sum(map(len, sequences.values())) * (reads.task.kind.texts() if vector else 1) if one_row else train + dev + test
         cache = round(rows * given.hidden * np.dtype(self.frozen_precision).itemsize) if once and kept and trained < 1 else 0
         return Work(
-            given.bytes,
+            given.bytes if self.lora is None else adapter_bytes(self.lora, given),
             tokens=round(train * epochs),
             operations=frozen + training,
             cache_bytes=cache,
@@ -239,7 +256,7 @@ class Finetune(EncoderPace, LearnsByLoss):
         )
 
     def _trained_share(self, layers: int) -> float:
-        return 1.0 if self.train == "all" else 0.0 if self.train == "head" else min(1.0, self.train / layers)
+        return min(1.0, self.train / layers) if isinstance(self.train, int) else 0.0 if self.train == "head" else 1.0
 
     def run(self, parent: "ModelFolder | None", context: Context) -> Outcome:
         from acclimate.objectives.losses.chosen import chosen_loss
@@ -287,6 +304,7 @@ class Finetune(EncoderPace, LearnsByLoss):
 
     def _trainer(self, parent: "ModelFolder", context: Context, head: Head, asked: Asked | None) -> "EncoderTrainer | ClassifierTrainer":
         """The model with its head, what is not trained of it frozen, and what trains it."""
+        from acclimate.modeling.adapters import add_adapters
         from acclimate.modeling.heads import (
             freeze,
             load_asked,
@@ -309,7 +327,10 @@ class Finetune(EncoderPace, LearnsByLoss):
             model = load_tagger(parent, head.names, self.head, context.seed, self.dropout)
         else:
             model = load_classifier(parent, head.names, self.head, context.seed, self.dropout, head.link)
-        freeze(model, self.train)
+        if isinstance(self.train, AdapterTraining):
+            add_adapters(model, self.train.lora, context.seed, head=True)
+        else:
+            freeze(model, self.train)
         trainer = EncoderTrainer.of(context, parent, model, self, kept=self.frozen_precision, layer_decay=self.layer_decay)
         trainer.notes += ["the head goes on from what the teacher made of it"] if goes_on else []
         return trainer

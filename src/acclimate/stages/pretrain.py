@@ -13,10 +13,12 @@ from acclimate.data.mixture import Mixture, in_words, reads_of, shares
 from acclimate.data.tokens import word_starts
 from acclimate.errors import SettingsError
 from acclimate.files import digest_json
+from acclimate.modeling.adapter_settings import ADAPTER_LR, AdapterTraining, Lora
 from acclimate.modeling.base_files import NEW_FROM, TOKENIZER, read_tokenizer
 from acclimate.modeling.families import MASK_RATES
 from acclimate.modeling.longest import LONGEST_DEFAULT
 from acclimate.settings import MOST_EPOCHS
+from acclimate.stages.adapting import adapters_of, told_of_adapters
 from acclimate.stages.base import Context, Outcome, Role, Stage
 from acclimate.stages.pace import EncoderPace
 from acclimate.stages.planned import Reads, Sizes, Work
@@ -43,6 +45,7 @@ class Pretrain(WithoutLabels, EncoderPace, Stage):
     silent: ClassVar[Mapping[str, Any]] = {
         "new_rows_first": 0.0, "replay": 0.0, "order": "mixed", "masking": None, "mask_rate_end": None,
         "objective": "mlm", "windows": None, "texts": None, "pooling": None, "delete": None, "temperature": None, "teacher": None,
+        "train": "all",
     }  # fmt: skip
     role: ClassVar[Role] = "pretrains"
     reads_decoders: ClassVar[bool] = True
@@ -65,8 +68,11 @@ class Pretrain(WithoutLabels, EncoderPace, Stage):
     """Budget in passes over the corpus; default 1, or at most 10 for `task`, stopped early on held-out loss."""
     seeds: Literal["first", "all"] | None = None
     """Train once with the study's first seed, or once per seed; default `all` for `task`, else `first`."""
+    train: Literal["all"] | AdapterTraining = "all"
+    """`all` weights, or `lora`: adapters beside frozen ones, with their settings as in `{lora: {rank: 8}}`, and a fresh head where the base
+    has none; where words are learned (docs/adapters.md)."""
     lr: float = Field(default=1e-4, gt=0)
-    """Peak learning rate: re-warmed, then decayed (Ibrahim et al. 2024)."""
+    """Peak learning rate: re-warmed, then decayed (Ibrahim et al. 2024); default 5e-4 with adapters."""
     warmup: float = Field(default=0.06, ge=0, le=1)
     """Share of the steps in which the rate rises (RoBERTa)."""
     schedule: Literal["linear", "cosine", "constant"] = "cosine"
@@ -106,8 +112,18 @@ class Pretrain(WithoutLabels, EncoderPace, Stage):
     """A model whose answers for masked words are learned beside the words (Sanh et al. 2019), such as a large one of the domain: a
     recipe, a model by name, or `{model: NAME, weight: 0.5}`. It reads every batch, for masks are others in each."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _rate_of_adapters(cls, value: Any) -> Any:
+        adapted = isinstance(value, Mapping) and value.get("train", "all") != "all" and "lr" not in value
+        return {**value, "lr": ADAPTER_LR} if adapted else value
+
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if self.lora is not None and self.new_rows_first:
+            raise ValueError("`new_rows_first` trains rows of embeddings, which `train: lora` freezes; leave one of them out")
+        if self.lora is not None and not self.learns_words:
+            raise ValueError(f"`train: lora` goes with objectives of words (mlm, clm), and this is {self.objective}; leave one of them out")
         if self.tokens is not None and self.epochs is not None:
             raise ValueError("give `tokens` or `epochs`, not both")
         if self.include and self.corpus != "task":
@@ -121,6 +137,11 @@ class Pretrain(WithoutLabels, EncoderPace, Stage):
         return self
 
     @property
+    def lora(self) -> Lora | None:
+        """The adapters that it trains, if it does."""
+        return self.train.lora if isinstance(self.train, AdapterTraining) else None
+
+    @property
     def in_turn(self) -> bool:
         """Whether corpora are read one after another."""
         return self.order != "mixed"
@@ -128,7 +149,8 @@ class Pretrain(WithoutLabels, EncoderPace, Stage):
     def title(self) -> str:
         by = "" if self.masks else f" by {self.objective}"
         taught = "" if self.teacher is None else f", taught by {self.teacher.model}"
-        return f"{self.word()}{by} on {in_words(self.corpus)}{taught}" + (f", replay {self.replay:g}" if self.replay else "")
+        adapted = "" if self.lora is None else f" ({self.lora.told()})"
+        return f"{self.word()}{by} on {in_words(self.corpus)}{taught}" + (f", replay {self.replay:g}" if self.replay else "") + adapted
 
     def teaches_words(self) -> bool:
         return self.learns_words
@@ -165,6 +187,7 @@ class Pretrain(WithoutLabels, EncoderPace, Stage):
             "ramp_parts": RAMP_PARTS if self.batch_ramp else None,
             **(masks if self.masks else self.keyed_objective()),
             **({} if self.teacher is None else {"teacher": self.teacher.keyed()}),
+            **({} if self.lora is None else {"train": {"lora": self.lora.keyed()}}),
             # The order of a mapping is no part of a key.
             **({"in_turn": list(shares(self.corpus))} if self.in_turn else {}),
         }
@@ -205,6 +228,8 @@ class Pretrain(WithoutLabels, EncoderPace, Stage):
             check_dropout(given, self.dropout)
         if self.teacher is not None:
             self.teacher.check(given, self.max_length)
+        if self.lora is not None:
+            adapters_of(self.lora, given)
         return replace(given, pretrained=given.pretrained or self.learns_words, heldout={**given.heldout, **held})
 
     def check_texts(self, given: Sizes, reads: Callable[[], Reads]) -> None:
@@ -219,7 +244,8 @@ class Pretrain(WithoutLabels, EncoderPace, Stage):
         return work_of(self, given, reads)
 
     def notes(self, given: Sizes, reads: Callable[[], Reads]) -> tuple[str, ...]:
-        return tuple(notes_of(self, given, reads())) if self.replay else ()
+        adapted = () if self.lora is None else (told_of_adapters(self.lora, given, ", with a fresh head" if given.fresh_head else ""),)
+        return (*adapted, *(notes_of(self, given, reads()) if self.replay else ()))
 
     def run(self, parent: "ModelFolder | None", context: Context) -> Outcome:
         assert parent is not None

@@ -28,10 +28,12 @@ def learn_alone(stage: "Pretrain", trainer: "Trainer", body: nn.Module, objectiv
     """
     alone = max(1, round(steps * stage.head_warmup)) if stage.head_warmup else 0
     if alone:
+        learned = [parameter for parameter in body.parameters() if parameter.requires_grad]
         body.requires_grad_(False)
         pace = stage.model_copy(update={"lr": stage.head_lr, "schedule": "linear"})
         trainer.fit(objective, None, Course(alone, alone), "head", pace)
-        body.requires_grad_(True)
+        for parameter in learned:
+            parameter.requires_grad_(True)
     return alone
 
 

@@ -6,6 +6,7 @@ from acclimate.data.mixture import in_words
 from acclimate.data.unknown import nothing_to_mask
 from acclimate.errors import DataError, SettingsError
 from acclimate.evaluation.heldout_loss import Heldout
+from acclimate.modeling.adapters import add_adapters
 from acclimate.modeling.execution import Packed
 from acclimate.modeling.families import MASK_RATES
 from acclimate.modeling.folder import ModelFolder
@@ -43,6 +44,8 @@ def pretrain_masks(stage: Pretrain, parent: ModelFolder, context: Context) -> Ou
 
     objective, planned = masked(context.seed)
     model, fresh = load_mlm(parent, context.seed, stage.dropout)
+    if stage.lora is not None:
+        add_adapters(model, stage.lora, context.seed, head=fresh)
     rows_moved = watch_new_rows(model, parent)
     share = max(rate, stage.mask_rate_end or 0)
     taught = _taught(stage, parent, context)

@@ -8,6 +8,7 @@ from acclimate.data.mixture import in_words
 from acclimate.errors import DataError
 from acclimate.evaluation.heldout_loss import Heldout
 from acclimate.evaluation.heldout_texts import next_words
+from acclimate.modeling.adapters import add_adapters
 from acclimate.modeling.folder import ModelFolder
 from acclimate.modeling.heads import load_mlm
 from acclimate.modeling.longest import sequence_length
@@ -40,6 +41,8 @@ def pretrain_next(stage: Pretrain, parent: ModelFolder, context: Context) -> Out
 
     objective, planned = following(context.seed)
     model, fresh = load_mlm(parent, context.seed, stage.dropout)
+    if stage.lora is not None:
+        add_adapters(model, stage.lora, context.seed, head=fresh)
     tied = model.config.tie_word_embeddings
     with EncoderTrainer.of(context, parent, model, stage) as trainer:
         trainer.module = NextTokens(trainer.packed)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from acclimate.data.cut_texts import begins_of
 from acclimate.data.sample import Measured
+from acclimate.stages.adapting import FORWARD_AND_BACK, adapter_bytes
 from acclimate.stages.planned import Reads, Sizes, Work
 from acclimate.stages.pretraining_steps import own_tokens, planned_tokens
 from acclimate.stages.without_labels import DELETE
@@ -50,11 +51,13 @@ def work_of(stage: "Pretrain", given: Sizes, reads: Reads) -> Work:
     asked = stage.mask_rate or given.family.mask_rate
     said = 0.0 if stage.teacher is None else stage.teacher.operations(given, trained, asked)
     assert given.source is not None
+    lora = stage.lora
     return Work(
-        given.bytes,
+        # Adapters are merged where a stage goes on from them, so all weights are in the cache then.
+        given.bytes + (0 if lora is None else adapter_bytes(lora, given)),
         tokens=round(trained + warm),
         # A fresh head learns alone first: the body runs forward only.
-        operations=6 * (body + head) * trained + (2 * body + 6 * head) * warm + said,
+        operations=6 * (1 if lora is None else FORWARD_AND_BACK) * (body + head) * trained + (2 * body + 6 * head) * warm + said,
         cache_bytes=round(stored * (2 if len(stage.shares()) > 1 else 1)),  # several corpora are also kept as one
         cache_key=("tokens", given.source.digest, given.entries, reads.fingerprints),
     )

@@ -23,6 +23,7 @@ from acclimate.data.sequences import Sequences
 from acclimate.data.tokens import TokenStore
 from acclimate.evaluation.cost import Cost, PeakMemory, disk_bytes, training_flops
 from acclimate.evaluation.inference import LINKS, class_probabilities, inference_speed, word_probabilities
+from acclimate.modeling.adapters import is_adapted, save_adapter
 from acclimate.modeling.execution import Packed, checkpoint_activations
 from acclimate.modeling.families import dimensions_of
 from acclimate.modeling.folder import ModelFolder, save_model
@@ -216,9 +217,13 @@ class EncoderTrainer(Trainer):
         return found
 
     def save(self, **facts: Any) -> None:
-        """Write the model, over everything that its parent carries; `facts` as `save_model` takes them."""
+        """Write the model, over everything that its parent carries, or its adapters; `facts` as `save_model` takes them."""
         if self.devices.is_main:
-            save_model(self.context.output / "model", self._parent, self.model, **facts)
+            output = self.context.output / "model"
+            if is_adapted(self.model):
+                save_adapter(output, self._parent, self.model, self.context.title, **facts)
+            else:
+                save_model(output, self._parent, self.model, **facts)
 
     @property
     def parameters(self) -> tuple[int, int]:
@@ -231,6 +236,9 @@ class EncoderTrainer(Trainer):
         size = dimensions_of(self.model.config.to_dict())
         embeddings = sum(p.numel() for p in self.model.get_input_embeddings().parameters())
         parameters, trained = self.parameters
+        share = trained / parameters
+        if is_adapted(self.model):  # gradients go through all that is frozen: of two products going back, one is left out there
+            share = (1 + share) / 2
         return training_flops(
             parameters=parameters - embeddings,
             tokens=self.tokens,
@@ -238,7 +246,7 @@ class EncoderTrainer(Trainer):
             length=mean_length,
             head_parameters=embeddings if masked_share else 0,
             head_share=masked_share,
-            trained_share=trained / parameters,
+            trained_share=share,
             frozen_tokens=frozen_tokens,
         )
 

@@ -26,6 +26,8 @@ def check_on_vector(stage: "Finetune", kind: TaskKind) -> None:
             f"head: `vector` of items with {kind.texts()} texts is trained alone, with `train: head`; or leave `head` out: both are then "
             "read together"
         )
+    if stage.lora is not None:
+        raise SettingsError(f"train: lora: no adapters are trained below a head that stands on the vectors of texts; {ELSE}")
     if stage.long == "windows":
         raise SettingsError(f"long: the vector of a text is made of its beginning, and none of its windows; {ELSE}")
     if stage.frozen_precision != "float32":

@@ -21,6 +21,7 @@ from acclimate.evaluation.by_vectors import encoded_columns
 from acclimate.evaluation.cost import training_flops
 from acclimate.evaluation.inference import inference_speed
 from acclimate.evaluation.text_vectors import sequence_vectors
+from acclimate.modeling.adapter_settings import AdapterTraining
 from acclimate.modeling.divided_embedder import DividedEmbedder, in_parts
 from acclimate.modeling.embedder import Embedder, load_embedder, save_embedder
 from acclimate.modeling.embedding_form import EmbeddingForm, Side
@@ -212,6 +213,7 @@ def _prepared(context: Context, parent: ModelFolder, stage: "Embed | Finetune", 
     if stage.train == "head":
         model.requires_grad_(False)
     else:
+        assert not isinstance(stage.train, AdapterTraining), "refused by the plan"
         freeze(model, stage.train)
     return embedder
 

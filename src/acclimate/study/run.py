@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ from acclimate.study.permission import refuse_own_code
 from acclimate.study.plan.prepared import Prepared, prepare
 from acclimate.study.store.artifacts import Store
 from acclimate.study.store.room import lacking
+from acclimate.study.store.whole import whole_model
 from acclimate.study.watch.journal import Journal
 from acclimate.study.watch.status import Status
 from acclimate.study.worker import WorkerSetup
@@ -189,7 +191,7 @@ def write_results(prepared: Prepared, reports: dict[str, Report], options: Optio
         found = verdicts(study, outcomes, task, folder)
         write_json(folder / "verdicts.json", facts | {"verdicts": verdict_facts(found)})
         ended = candidates(outcomes, metric, largest)
-        handover = hand_over(ended, folder)
+        handover = hand_over(ended, folder, partial(whole_model, prepared.store))
         write_curves(outcomes, metric.name, folder)
         write_trials(outcomes, folder)
         write_json(folder / "disagreements.json", disagreements(outcomes, task, largest))

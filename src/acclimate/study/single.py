@@ -19,6 +19,7 @@ from acclimate.study.permission import refuse_own_code
 from acclimate.study.plan.prepared import prepare
 from acclimate.study.run import Options, carry_out, study_facts
 from acclimate.study.store.artifacts import Store
+from acclimate.study.store.whole import whole_model
 from acclimate.study.watch.journal import Journal
 
 
@@ -88,14 +89,15 @@ def run_stage(
         if not prepared.store.has(end):
             raise Interrupted("stopped; everything done so far is kept: the same command continues")
         with own_folder(out, "model", end, [CARD]) as folder:
-            shutil.copytree(prepared.store.path(end) / "model", folder, dirs_exist_ok=True)
+            shutil.copytree(whole_model(prepared.store, prepared.store.path(end) / "model"), folder, dirs_exist_ok=True)
         if prepared.data.task is not None and prepared.data.task.facts.made:
             with own_folder(splits, "splits", prepared.data.task.fingerprint) as folder:
                 prepared.data.task.write_splits(folder)
         outcomes = Outcomes.read(prepared.plan, prepared.store, reports)
         (row,) = rows(study, outcomes)
         before = prepared.plan.nodes[end].parent
-        parent = prepared.store.path(before) / "model" if before is not None and prepared.store.has(before) else None
+        kept = before is not None and prepared.store.has(before)
+        parent = whole_model(prepared.store, prepared.store.path(before) / "model") if before is not None and kept else None
         general = prepared.data.general
         forgot = {"forgetting": forgetting(outcomes, general, row["labels"])} if general is not None else {}
         return Made(outcomes.measured[end], row, study_facts(prepared, outcomes, options.command) | forgot, parent)

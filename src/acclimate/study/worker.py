@@ -16,6 +16,7 @@ from acclimate.data.corpus import changed
 from acclimate.errors import AcclimateError, Interrupted, TrainingError
 from acclimate.files import read_json, write_json, write_text
 from acclimate.locks import Patience
+from acclimate.modeling.adapter_settings import is_adapter
 from acclimate.modeling.base_files import CONFIG, KIND, TEMPLATE, THRESHOLDS, VECTORS
 from acclimate.modeling.fast_paths import FastPaths
 from acclimate.randomness import seed_of
@@ -24,6 +25,8 @@ from acclimate.study.engines.reports import Report
 from acclimate.study.plan.graph import Node, fingerprint_of
 from acclimate.study.plan.smoke import sliver
 from acclimate.study.store.artifacts import Store
+from acclimate.study.store.entries import ADAPTER_OF
+from acclimate.study.store.whole import whole_model
 from acclimate.tasks.opened import Data, DataSettings
 from acclimate.training.progress import Lines, Messages, Progress, Sending, Silent
 from acclimate.training.tracking import Trackers, Tracking
@@ -119,8 +122,11 @@ class Worker:
             found = self._store.has(node.key)
             devices.sum(float(found))
             if not found:
-                with self._store.building(node.key, self._record(node)) as folder:
+                record = self._record(node)
+                with self._store.building(node.key, record) as folder:
                     self._run(node, folder)
+                    if is_adapter(folder / "model"):
+                        record[ADAPTER_OF] = node.parent
             devices.wait()
 
     def _run(self, node: Node, output: Path) -> None:
@@ -131,8 +137,8 @@ class Worker:
             for what, planned in zip(node.stage.reads(), node.fingerprints, strict=True):
                 if fingerprint_of(what, data, node.labels, node.seed) != planned:
                     raise changed(f"the data ({what} of the task)")
-            parent = _model(folders[node.parent]) if node.parent is not None else None
-            beside = {name: _model(folders[key]) for name, key in node.beside}
+            parent = self._model(folders[node.parent]) if node.parent is not None else None
+            beside = {name: self._model(folders[key]) for name, key in node.beside}
             chain = _costs({key: read_json(folder / METRICS) for key, folder in folders.items()})
             runtime = self._runtime
             # Reading a base is no training, nor is measuring what became of it.
@@ -165,6 +171,11 @@ class Worker:
             facts |= {THRESHOLDS: [*thresholds.values()]} if thresholds else {}
             if facts:
                 write_json(config, read_json(config) | facts)
+
+    def _model(self, artifact: Path) -> "ModelFolder":
+        from acclimate.modeling.folder import ModelFolder  # most of transformers, which a baseline, made from nothing, does without
+
+        return ModelFolder(whole_model(self._store, artifact / "model", self._patience))
 
     @property
     def _patience(self) -> Patience:
@@ -243,12 +254,6 @@ def _costs(parents: Mapping[str, Any]) -> list[list[Any]]:
     for key, measured in parents.items():
         found |= dict(measured["chain"]) | {key: measured["cost"]}
     return [[key, cost] for key, cost in found.items()]
-
-
-def _model(artifact: Path) -> "ModelFolder":
-    from acclimate.modeling.folder import ModelFolder  # most of transformers, which a baseline, made from nothing, does without
-
-    return ModelFolder(artifact / "model")
 
 
 def _quieten_libraries() -> None:

@@ -14,6 +14,7 @@ from acclimate.study.outputs.best import Candidate, choose
 from acclimate.study.outputs.outcomes import Outcomes
 from acclimate.study.plan.graph import Node
 from acclimate.study.store.entries import CACHE
+from acclimate.study.store.whole import whole_model
 from acclimate.tasks.task import Task
 from acclimate.versions import version
 
@@ -84,9 +85,9 @@ def _computed(outcomes: Outcomes, task: Task, nodes: Sequence[Node]) -> dict[str
     from acclimate.modeling.attention_maps import AttentionReader
     from acclimate.modeling.folder import ModelFolder
 
-    readers = {
-        name: AttentionReader(ModelFolder(outcomes.store.path(node.key) / "model")) for name, node in zip(_names(nodes), nodes, strict=True)
-    }
+    store = outcomes.store
+    models = [ModelFolder(whole_model(store, store.path(node.key) / "model")) for node in nodes]
+    readers = {name: AttentionReader(model) for name, model in zip(_names(nodes), models, strict=True)}
     texts = [*dict.fromkeys(text for text in task.dev.documents() if text.strip())]
     chosen = sorted(generator(0, "attention").choice(len(texts), min(TEXTS, len(texts)), replace=False).tolist())
     sample = [texts[place] for place in chosen]

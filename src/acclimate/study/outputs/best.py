@@ -1,7 +1,7 @@
 """Handing over the best model: chosen on dev, never on test."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,17 +49,18 @@ def choose(candidates: Sequence[Candidate]) -> Candidate | None:
     return sorted(runs, key=lambda run: (run.merit, run.seed))[(len(runs) - 1) // 2]
 
 
-def hand_over(candidates: Sequence[Candidate], out: Path) -> Handover:
+def hand_over(candidates: Sequence[Candidate], out: Path, whole: Callable[[Path], Path] = lambda model: model) -> Handover:
     """Copy the best model to `out/best`; where plain transformers cannot load it, also the best of those it can, to `best_transformer`.
 
-    Neither stands in `out` yet: results are written anew.
+    `whole` gives the folder in which all of a model stands, where an adapter alone is kept. Neither stands in `out` yet: results are
+    written anew.
     """
     best = choose(candidates)
     other = None if best is None or loads_plainly(best.model) else choose([each for each in candidates if loads_plainly(each.model)])
     for name, candidate in (("best", best), ("best_transformer", other)):
         if candidate is None:
             continue
-        shutil.copytree(candidate.model, out / name)
+        shutil.copytree(whole(candidate.model), out / name)
         mark_made(out / name, "model", candidate.model.parent.name, [CARD])
     return Handover(best, other)
 

@@ -19,6 +19,7 @@ from acclimate.study.engines.local import gpu_count
 from acclimate.study.outputs.outcomes import Outcomes
 from acclimate.study.plan.graph import Run
 from acclimate.study.plan.prepared import Prepared
+from acclimate.study.store.whole import whole_model
 from acclimate.versions import version
 
 FOLDER = "speeds"  # in the store's cache
@@ -121,6 +122,7 @@ def _timed(
             continue
         model = outcomes.store.path(run.end) / "model"
         try:
+            model = whole_model(outcomes.store, model)
             found[key] = answer_speed(model, items, threads).to_json()
         except Exception as error:  # whatever it is, scores that took hours are worth more
             failed[key] = str(error).removeprefix(f"{model}: ").partition("\n")[0] or type(error).__name__

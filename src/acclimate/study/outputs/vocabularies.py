@@ -15,6 +15,7 @@ from acclimate.files import digest_file
 from acclimate.modeling.base_files import TOKENIZER, read_tokenizer
 from acclimate.study.outputs.outcomes import Outcomes
 from acclimate.study.plan.readings import Readings
+from acclimate.study.store.whole import whole_model
 from acclimate.tasks.opened import Data
 
 OWN_GENERAL = "general"  # the corpus of a study that goes before the one that comes along
@@ -43,7 +44,8 @@ def vocabulary_facts(outcomes: Outcomes, readings: Readings, data: Data) -> dict
     for node in outcomes.plan.nodes.values():
         if node.stage.role != "changes" or not (outcomes.store.has(node.key) and node.parent and outcomes.store.has(node.parent)):
             continue
-        files = {when: outcomes.store.path(key) / "model" / TOKENIZER for when, key in (("before", node.parent), ("after", node.key))}
+        keys = {"before": node.parent, "after": node.key}
+        files = {when: whole_model(outcomes.store, outcomes.store.path(key) / "model") / TOKENIZER for when, key in keys.items()}
         digests = {when: digest_file(path) for when, path in files.items()}
         if digests["before"] == digests["after"]:
             continue

@@ -25,7 +25,7 @@ from typing import Any
 from acclimate.errors import StoreError, UnreadableError
 from acclimate.files import TEMPORARY_PREFIX, atomic_folder, digest_file, disk_errors, locked, mark_used, unreadable, write_text
 from acclimate.locks import SILENT, Busy, Patience, acquire, held
-from acclimate.study.store.entries import ARTIFACTS, CACHE, DAMAGED_PREFIX, WORK, Entry, entries
+from acclimate.study.store.entries import ADAPTER_OF, ARTIFACTS, CACHE, DAMAGED_PREFIX, WORK, Entry, entries
 from acclimate.study.store.leases import leased, leases
 from acclimate.study.store.seal import Stamp, seal, sealed_record, stamp_of, stamps
 
@@ -233,14 +233,17 @@ class Store:
 
         Always: what killed processes left behind, checkpoints of complete artifacts, damaged artifacts. Artifacts, and
         checkpoints of unfinished ones, only when `keep` (whole keys) does not name them or `older_than_days` is given
-        (and then only those that fit both); the cache only by age. What is in use (locked) is never touched, nor what a running study
-        needs (`lease`), nor any of the cache while one runs.
+        (and then only those that fit both), but never a model that an adapter which stays belongs to; the cache only by age. What is in
+        use (locked) is never touched, nor what a running study needs (`lease`), nor any of the cache while one runs.
         """
         now = time.time()
         kept = None if keep is None else {_short(key) for key in keep}
         removed, busy = [], 0
-        for entry in self.ls():
-            if self._wanted(entry, kept, older_than_days, now):
+        every = self.ls()
+        wanted = [entry for entry in every if self._wanted(entry, kept, older_than_days, now)]
+        below = self._adapted(entry for entry in wanted if entry.kind == "artifact")
+        for entry in every:
+            if entry in wanted or (entry.kind == "artifact" and entry.path.name in below):
                 continue
             try:
                 with ExitStack() as stack:
@@ -268,6 +271,18 @@ class Store:
         if entry.kind == "cache" or kept is None:
             return not old
         return entry.path.name in kept or not (older_than_days is None or old)
+
+    def _adapted(self, wanted: Iterable[Entry]) -> set[str]:
+        """The folders' names of the models that adapters among these belong to, and those of the models that these belong to."""
+        found: set[str] = set()
+        ahead = [entry.path for entry in wanted]
+        while ahead:
+            with suppress(StoreError):  # what is damaged needs nothing any more
+                before = sealed_record(ahead.pop()).get(ADAPTER_OF)
+                if before is not None and _short(before) not in found:
+                    found.add(_short(before))
+                    ahead.append(self.path(before))
+        return found
 
     def _claim(self, stack: ExitStack, entry: Entry) -> None:
         # Raises Busy where another process, or this one, computes, reads or needs it.
@@ -300,6 +315,8 @@ class Store:
             return str(error)
         if record["key"] != key:
             return f"{folder}: holds another artifact, {record['key']}"
+        if (before := record.get(ADAPTER_OF)) is not None and not _is_folder(self.path(before)):
+            return f"{folder}: holds an adapter, and the model that it belongs to ({_short(before)}) is gone"
         for name, expected in record["files"].items():
             file = folder / name
             try:

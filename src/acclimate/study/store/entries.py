@@ -14,6 +14,7 @@ from acclimate.study.store.seal import sealed_record
 
 ARTIFACTS, WORK, CACHE = "artifacts", "work", "cache"  # folders of a store
 DAMAGED_PREFIX = "damaged-"
+ADAPTER_OF = "adapter_of"  # in the record of an artifact that is an adapter: the key of the model that it belongs to
 
 Kind = Literal["artifact", "damaged", "work", "temporary", "cache"]
 

@@ -1,0 +1,91 @@
+"""What is said of adapters; apart from the code that adds them, so that reading a study file does not load torch."""
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, GetJsonSchemaHandler, field_validator, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from acclimate.errors import MissingExtraError
+from acclimate.settings import Settings
+
+FOLDER, REST = "adapter", "rest.safetensors"  # of what a stage with adapters leaves: these, and what else is not as its parent has it
+ADAPTER_LR = 5e-4  # ten times that of all weights (Hu et al. 2021, table 9; Schulman et al. 2025)
+Name = Annotated[str, Field(pattern=r"\S")]
+
+
+class Lora(Settings):
+    """Beside each linear layer a product of two thin matrices, which alone is trained (Hu et al. 2021)."""
+
+    rank: int = Field(default=8, ge=1, le=4096)
+    """Of the two matrices: [rank, inputs] and [outputs, rank]."""
+    alpha: float | None = Field(default=None, gt=0)
+    """The product counts `alpha / rank` times; default twice the rank."""
+    targets: Literal["all"] | Annotated[tuple[Name, ...], Field(min_length=1)] = "all"
+    """Which linear layers get one: `all` of those in the model's layers (Dettmers et al. 2023), or those of these names, such as
+    `[query, value]`; a name is the last part of a module's path, or more of it."""
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Dropout of what goes into an adapter."""
+    dora: bool = False
+    """Whether each output's length is learned by itself, and the product changes its direction (Liu et al. 2024)."""
+    rslora: bool = False
+    """Whether the product counts `alpha / sqrt(rank)` times (Kalajdzievski 2023)."""
+    init: Literal["uniform", "gaussian", "orthogonal"] = "uniform"
+    """How the first matrix is drawn (the second is zero, but with `orthogonal`, where their product is small)."""
+
+    @field_validator("targets", mode="before")
+    @classmethod
+    def _one_name(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) and value != "all" else value
+
+    @property
+    def scale_alpha(self) -> float:
+        """`alpha`, with its default."""
+        return self.alpha or 2.0 * self.rank
+
+    def keyed(self) -> dict[str, Any]:
+        """As it stands in a key: what a default comes to."""
+        targets = self.targets if self.targets == "all" else sorted(set(self.targets))
+        return {**self.model_dump(mode="json"), "alpha": self.scale_alpha, "targets": targets}
+
+    def told(self) -> str:
+        """In a few words for people, e.g. `LoRA rank 8`."""
+        return f"{'DoRA' if self.dora else 'rsLoRA' if self.rslora else 'LoRA'} rank {self.rank}"
+
+
+class AdapterTraining(Settings):
+    """Adapters beside frozen weights, and a fresh head where the stage has one."""
+
+    lora: Lora
+    """The adapters; `lora` alone has every default."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_its_word(cls, value: Any) -> Any:
+        # `train: lora`, and `train: {lora: }`, with every default.
+        if value == "lora":
+            return {"lora": {}}
+        return {"lora": {}} if isinstance(value, Mapping) and dict(value) == {"lora": None} else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        full = handler.resolve_ref_schema(handler(core_schema))
+        return {"anyOf": [{"const": "lora"}, full], "description": full.get("description", "")}
+
+
+def check_installed() -> None:
+    """Look for the library that makes adapters.
+
+    Raises:
+        MissingExtraError: it is not there.
+    """
+    if find_spec("peft") is None:
+        raise MissingExtraError('train: lora needs peft: pip install "acclimate[lora]"')
+
+
+def is_adapter(folder: Path) -> bool:
+    """Whether a stage has left adapters there, and no whole model."""
+    return (folder / REST).is_file()
