@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given
-from tests.modeling.conftest import KINDS
-from transformers import AutoModelForMaskedLM, AutoTokenizer
+from tests.modeling.conftest import DECODERS, KINDS
+from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer
 
 from acclimate.data.vocabularies.larger import Spelling, enlarged
 from acclimate.data.vocabularies.mined import Rules, candidates, count_chunks, count_words
@@ -55,6 +55,23 @@ def test_texts_without_a_new_word_give_what_they_gave_and_news_get_shorter(name,
     old, made = (each.tokenizer().encode(NEWS[1]).ids for each in (folder, larger))
     assert len(made) < len(old)
     assert {entry.id for entry in new} & set(made)
+
+
+@pytest.mark.parametrize("name", DECODERS)
+def test_a_decoder_expects_among_what_it_knew_what_it_expected(name, tiny, tmp_path):
+    folder = imported(name, tiny, tmp_path)
+    new, larger = grown(folder, tmp_path / "larger")
+    before, after = (AutoModelForCausalLM.from_pretrained(each.path).eval() for each in (folder, larger))
+    for text in USED:
+        ids = torch.tensor([larger.tokenizer().encode(text).ids])
+        assert folder.tokenizer().encode(text).ids == ids[0].tolist()
+        with torch.no_grad():
+            logits, logits_after = before(ids).logits, after(ids).logits
+        torch.testing.assert_close(logits_after[..., : logits.shape[-1]], logits, rtol=1e-5, atol=1e-5)
+        # What is said of a new word is the mean of what is said of its pieces, as its row is that of theirs.
+        for entry in new:
+            torch.testing.assert_close(logits_after[..., entry.id], logits[..., list(entry.pieces)].mean(-1), rtol=1e-4, atol=1e-5)
+    assert len(larger.tokenizer().encode(NEWS[1]).ids) < len(folder.tokenizer().encode(NEWS[1]).ids)
 
 
 @pytest.mark.parametrize("name", KINDS)

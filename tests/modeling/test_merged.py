@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from tests.modeling.conftest import DECODERS
 
 from acclimate.errors import ModelError
 from acclimate.modeling.folder import ModelFolder, save_model
@@ -17,16 +18,31 @@ pytestmark = pytest.mark.measured(0)
 WORDS = "bert.embeddings.word_embeddings.weight"
 
 
-@pytest.fixture
-def two(tiny, tmp_path):
-    """A model, and the same after something was learned."""
-    base = imported("bert", tiny, tmp_path)
+def learned(base, output):
+    """A model after something was learned."""
     model, _ = load_mlm(base, 0)
     draws = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.1 * torch.randn(parameter.shape, generator=draws))
-    return base, save_model(tmp_path / "adapted", base, model)
+    return save_model(output, base, model)
+
+
+@pytest.fixture
+def two(tiny, tmp_path):
+    """A model, and the same after something was learned."""
+    base = imported("bert", tiny, tmp_path)
+    return base, learned(base, tmp_path / "adapted")
+
+
+@pytest.mark.parametrize("name", DECODERS)
+def test_decoders_are_merged_tensor_by_tensor(name, tiny, tmp_path):
+    base = imported(name, tiny, tmp_path)
+    adapted = learned(base, tmp_path / "adapted")
+    made, measured = merged(adapted, base, 0.25, tmp_path / "merged")
+    assert measured["tensors_kept"] == 0
+    for key, tensor in made.tensors().items():
+        torch.testing.assert_close(tensor, torch.lerp(base.tensors()[key], adapted.tensors()[key], 0.25))
 
 
 def tensors(folder):

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from acclimate.errors import ModelError
 from acclimate.modeling.folder import CARRIED, LEARNT, ModelFolder, write_weights
-from acclimate.modeling.vocabulary_rows import KINDS, bare_name, vocabulary_axes
+from acclimate.modeling.vocabulary_rows import bare_name, kinds_of, vocabulary_axes
 
 
 def merged(own: ModelFolder, other: ModelFolder, weight: float, output: Path) -> tuple[ModelFolder, dict[str, Any]]:
@@ -48,8 +48,8 @@ def merged(own: ModelFolder, other: ModelFolder, weight: float, output: Path) ->
 
 def _by_part(folder: ModelFolder) -> dict[tuple[str, str], tuple[str, Tensor]]:
     """The tensors by what they belong to: names that two heads share, by the kind of head; all others by name alone."""
-    heads = {kind: folder.architecture.head_names(kind) for kind in KINDS}
-    shared = {name for kind in LEARNT for name in heads[kind] & heads["mlm"]}
+    heads = {kind: folder.architecture.head_names(kind) for kind in kinds_of(folder.architecture)}
+    shared = {name for kind in LEARNT if kind in heads for name in heads[kind] & heads["mlm"]}
     carried = any(name.startswith(tuple(f"{CARRIED}{kind}." for kind in LEARNT)) for name in folder.names)
     plain = "mlm" if carried or folder.learnt is None else folder.learnt
     found = {}

@@ -17,12 +17,17 @@ KINDS: tuple[Kind, ...] = ("mlm", "classifier", "tagger")
 ADDED_TOKENS, SPECIAL_TOKENS, ADDED_IN_CONFIG = "added_tokens.json", "special_tokens_map.json", "added_tokens_decoder"
 
 
+def kinds_of(architecture: Architecture) -> tuple[Kind, ...]:
+    """The kinds of model, heads included, that an architecture has here: not every decoder has a tagger."""
+    return KINDS[:2] if family_of(architecture.config).decoder else KINDS
+
+
 def vocabulary_axes(architecture: Architecture) -> dict[str, int]:
     """The tensors that have a row for each entry of the vocabulary, by name, with the axis on which they have it."""
     other = deepcopy(architecture.config)
     other.vocab_size += 1
     axes = {}
-    for kind in KINDS[:2] if family_of(architecture.config).decoder else KINDS:  # not every decoder has a tagger
+    for kind in kinds_of(architecture):
         # What changes its shape with the size of the vocabulary: whatever an architecture calls its parts, none is forgotten.
         shapes = {name: tensor.shape for name, tensor in untied(architecture.on_meta(kind)).items()}
         for name, tensor in untied(Architecture(other).on_meta(kind)).items():

@@ -1,8 +1,8 @@
 """Token Distillation (Dobler et al. 2025): input rows of new entries are learned so that a text means to the model what it meant before.
 
 The model reads the same snippet twice: in its old pieces, as it always has, and with the new entries. The squared difference of the last
-hidden states is the loss, at every token: at a new entry against the mean of the pieces that it stands for. Only the input rows of the new
-entries learn. (The paper compares decoders, where the tokens before a word cannot see it; here both sides can.)
+hidden states is the loss, at every token: at a new entry against the mean of the pieces that it stands for, or in a decoder, as in the
+paper, against the last of them, which alone has seen them all. Only the input rows of the new entries learn.
 """
 
 from collections.abc import Sequence
@@ -103,15 +103,19 @@ class BothWays(nn.Module):
         self.packed = packed
 
     def forward(self, batch: TensorBatch) -> Tensor:
-        """At a new entry against the mean over its pieces; gradients flow through the new side alone."""
+        """At a new entry against its pieces together; gradients flow through the new side alone."""
         pieces_TP = batch.targets[PIECES]
         there_TP = pieces_TP != NONE
         counts_T = there_TP.sum(dim=1)
         with torch.no_grad():
             states = self.packed.states(_in_pieces(batch, pieces_TP[there_TP], counts_T))
-            owner = torch.repeat_interleave(torch.arange(len(counts_T), device=counts_T.device), counts_T)
-            means_TD = states.new_zeros(len(counts_T), states.shape[1]).index_add_(0, owner, states) / counts_T[:, None].to(states.dtype)
-        return self.packed.states(replace(batch, targets={})) - means_TD
+            meant_TD = states[counts_T.cumsum(0) - 1] if self.packed.family.decoder else _means(states, counts_T)
+        return self.packed.states(replace(batch, targets={})) - meant_TD
+
+
+def _means(states: Tensor, counts_T: Tensor) -> Tensor:
+    owner = torch.repeat_interleave(torch.arange(len(counts_T), device=counts_T.device), counts_T)
+    return states.new_zeros(len(counts_T), states.shape[1]).index_add_(0, owner, states) / counts_T[:, None].to(states.dtype)
 
 
 def _in_pieces(batch: TensorBatch, ids: Tensor, counts_T: Tensor) -> TensorBatch:

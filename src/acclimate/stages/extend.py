@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
 
 from pydantic import Field, PrivateAttr, model_validator
 
@@ -39,6 +39,7 @@ KEPT = 100  # words in the results
 class Extend(Stage):
     """Add words that the tokenizer breaks into pieces to the vocabulary, as entries of its model; their rows begin as `init` says."""
 
+    reads_decoders: ClassVar[bool] = True
     stage: Literal["extend"] = "extend"
     corpus: Mixture = "domain"
     """The text whose words are counted: a corpus of `data`, or `task`, the texts of the whole training split and of the task's unlabelled

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 class Merge(Stage):
     """Take a mean of the model's weights and another model's, tensor by tensor; nothing is trained."""
 
+    reads_decoders: ClassVar[bool] = True
     stage: Literal["merge"] = "merge"
     model: str = OWN_BASE
     """The other model: `base`, what the recipe starts from, or the end of another recipe."""
