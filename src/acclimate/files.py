@@ -30,7 +30,7 @@ def is_disk_full(error: BaseException) -> bool:
 
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Turn "no space left" into a DiskFullError that names the folder and what to do.
+    """Turn "no space left" into a DiskFullError that names the folder (`path`, or another that the system names) and what to do.
 
     Raises:
         DiskFullError: the disk or the quota is full.
@@ -41,8 +41,16 @@ def disk_errors(path: Path) -> Iterator[None]:
         raise
     except Exception as error:
         if is_disk_full(error):
-            raise DiskFullError(disk_full(str(path))) from error
+            raise DiskFullError(disk_full(_full(error, path))) from error
         raise
+
+
+def _full(error: Exception, path: Path) -> str:
+    # What is written on the way to `path` may lie on another disk, as the temporary folder often does.
+    named = getattr(error, "filename", None)
+    if isinstance(named, str) and os.path.isabs(named) and not Path(named).is_relative_to(path.absolute()):
+        return os.path.dirname(named)
+    return str(path)
 
 
 def disk_full(where: str) -> str:

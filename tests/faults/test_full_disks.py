@@ -3,13 +3,17 @@
 import errno
 import os
 import sys
+import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
 from tests.cli.test_streams import ended, full, stream
 from tests.data.test_outputs import never
+from tests.faults.small_disk import Disk
 from tests.study.test_store import KEY, OTHER, make
 from tests.training.test_loop import TEXTS, Toys, run, weights
 
@@ -101,3 +105,59 @@ def test_a_full_standard_output_is_an_error(monkeypatch, capsys, count):
 def test_a_full_log_does_not_end_the_work(monkeypatch, capsys):
     monkeypatch.setattr(sys, "stderr", stream(full))
     assert ended(capsys, lambda: print("going on", file=sys.stderr, flush=True) or print("done"))[:2] == (0, "done\n")
+
+
+STUDY = """forgetting: false
+base: {world}/model
+data:
+  domain: {world}/domain.jsonl
+  task: {{ train: {world}/train.jsonl, dev: {world}/dev.jsonl, test: {world}/test.jsonl }}
+seeds: 1
+recipes:
+  majority: {{ base: majority }}
+  small:
+    - prune: {{ size: 40 }}
+    - pretrain: {{ tokens: 600, batch_tokens: 256 }}
+    - finetune: {{ epochs: 1, min_steps: 0 }}
+"""
+PLACES = ("store", "store/cache", "out", "temporary")
+
+
+@pytest.fixture(scope="module")
+def roomy(acclimate, write_study, tmp_path_factory):
+    """The folder of a study that had room everywhere, and how much each place was asked for."""
+    folder = tmp_path_factory.mktemp("roomy")
+    with ExitStack() as stack:
+        disks = {place: stack.enter_context(Disk(folder / place).mounted()) for place in PLACES}
+        done = carried_out(acclimate, write_study, folder)
+    assert done.returncode == 0, done.stderr
+    return folder, {place: disk.asked for place, disk in disks.items()}
+
+
+def carried_out(acclimate, write_study, folder):
+    (folder / "temporary").mkdir(exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(folder / "temporary"))
+        where = ("--out", folder / "out", "--store", folder / "store", "--engine", "inline", "--threads", 1)
+        return acclimate("study", write_study(folder, STUDY), *where)
+
+
+@pytest.mark.measured(0)
+@pytest.mark.parametrize("place", PLACES)
+def test_a_disk_that_fills_up_under_a_study_is_said_and_after_room_was_made_it_goes_on(acclimate, write_study, tmp_path, roomy, place):
+    straight, asked = roomy
+    assert asked[place] > 1
+    with Disk(tmp_path / place, room=asked[place] // 2).mounted():
+        full = carried_out(acclimate, write_study, tmp_path)
+    assert full.returncode in (1, 2)
+    told = [line for line in full.stderr.splitlines() if "no space left on the disk" in line]
+    assert told
+    assert all(f"{tmp_path / place}" in line for line in told)
+    assert "Traceback" not in full.stderr
+    done = carried_out(acclimate, write_study, tmp_path)
+    assert done.returncode == 0, done.stderr
+    scores = [
+        pq.read_table(each / "out" / "results.parquet").select(["recipe", "test_macro_f1"]).to_pylist() for each in (straight, tmp_path)
+    ]
+    assert scores[0] == scores[1]
+    assert not list(tmp_path.glob("out/**/.tmp-*"))
