@@ -14,6 +14,7 @@ from huggingface_hub import ModelCard, ModelCardData
 from safetensors.torch import load_file, save_file
 
 from acclimate.files import atomic_folder, read_json, write_json, write_text
+from acclimate.modeling.families import family_of
 from acclimate.report.pages.markdown import block, grid
 from acclimate.report.results.chain import Chain
 from acclimate.report.results.finished import Results
@@ -48,7 +49,7 @@ def main() -> None:
     target = PACKAGE / options.name.removeprefix("acclimate-")
     with atomic_folder(target) as folder:
         halve(options.results / "best", folder)
-        write_text(folder / "README.md", card(results, run, options.about))
+        write_text(folder / "README.md", card(results, run, options.about, read_json(folder / "config.json")))
     print(f"{target}: {sum(file.stat().st_size for file in target.iterdir()) / 1e6:.1f} MB")
 
 
@@ -89,15 +90,16 @@ def halve(model: Path, folder: Path) -> None:
             shutil.copyfile(model / name, folder / name)
 
 
-def card(results: dict[str, Any], run: dict[str, Any], about: str) -> str:
+def card(results: dict[str, Any], run: dict[str, Any], about: str, config: dict[str, Any]) -> str:
     """The model card, but for the scores on tasks, which scores.py puts in."""
+    decoder = family_of(config).decoder
     (base,) = results["bases"]
     data = ModelCardData(
         language="en",
         license="apache-2.0",
         library_name="transformers",
-        pipeline_tag="fill-mask",
-        tags=["acclimate", "bert", "masked-lm"],
+        pipeline_tag="text-generation" if decoder else "fill-mask",
+        tags=["acclimate", config["model_type"], "causal-lm" if decoder else "masked-lm"],
         base_model=base["name"] if base["hub"] else None,
     )
     sources = Grid(
@@ -112,7 +114,7 @@ def card(results: dict[str, Any], run: dict[str, Any], about: str) -> str:
     parts = [
         f"# {run['recipe']}",
         about,
-        block(USE.format(name=run["recipe"]), "python"),
+        block((USE_DECODER if decoder else USE).format(name=run["recipe"]), "python"),
         "## How it was made",
         "From random weights." if random else f"From `{base['name']}` ({base['license']}).",
         *(f"{number}. {stage['title'].partition(': ')[2]}: `{json.dumps(stage['settings'])}`" for number, stage in enumerate(stages, 1)),
@@ -122,22 +124,30 @@ def card(results: dict[str, Any], run: dict[str, Any], about: str) -> str:
         grid(sources),
         grid(corpora_grid(run)),
         "## What it knows of held-out text",
-        grid(heldout_grid(run)),
+        grid(heldout_grid(run, decoder)),
         "## Limits",
         LIMITS.format(tokens=amount(run["cost"]["tokens"])),
     ]
     return str(ModelCard(f"---\n{data.to_yaml()}\n---\n\n" + "\n\n".join(parts) + "\n"))
 
 
-def heldout_grid(run: dict[str, Any]) -> Grid:
+def heldout_grid(run: dict[str, Any], decoder: bool) -> Grid:
     """A line for each corpus: what the last pretraining held out."""
     rows = []
     for name, facts in run["corpora"].items():
         unknown = "–" if facts.get("unknown_share") is None else percent(facts["unknown_share"])
         numbers = (score(facts["heldout_loss"]), percent(facts["heldout_accuracy"]), score(facts["bits_per_byte"]), unknown)
         rows.append((name, *numbers, amount(facts["heldout_tokens"])))
-    headings = ("corpus", "nats per masked token", "found", "bits per byte", "unknown tokens", "tokens held out")
-    return Grid("Held-out text, 15 % of its tokens masked; lower loss is better", headings, tuple(rows)).without_empty_columns()
+    headings = (
+        "corpus",
+        "nats per token" if decoder else "nats per masked token",
+        "found",
+        "bits per byte",
+        "unknown tokens",
+        "tokens held out",
+    )
+    asked = "each token from those before it" if decoder else "15 % of its tokens masked"
+    return Grid(f"Held-out text, {asked}; lower loss is better", headings, tuple(rows)).without_empty_columns()
 
 
 def cost_grid(run: dict[str, Any]) -> Grid:
@@ -166,6 +176,11 @@ from acclimate import packaged_base
 from transformers import pipeline
 
 fill = pipeline("fill-mask", model=str(packaged_base("{name}")))"""
+USE_DECODER = """\
+from acclimate import packaged_base
+from transformers import pipeline
+
+go_on = pipeline("text-generation", model=str(packaged_base("{name}")))"""
 LIMITS = """\
 - It is small, and its training here saw {tokens} tokens; BERT read 3.3 billion words some forty times (Devlin et al. 2019). It is there for
   demonstrations, tests and work without a network.

@@ -47,10 +47,15 @@ def test_weights_that_do_not_fit_into_half_precision_are_refused(model, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("name", "hub", "random"),
-    [("owner/model", True, False), ("randomly named folder", False, False), ("random, 2 layers of 128", False, True)],
+    ("name", "hub", "random", "kind"),
+    [
+        ("owner/model", True, False, "bert"),
+        ("randomly named folder", False, False, "bert"),
+        ("random, 2 layers of 128", False, True, "bert"),
+        ("random, 2 layers of 128", False, True, "gpt2"),
+    ],
 )
-def test_the_card_says_what_it_comes_from_where_every_text_is_from_and_what_was_measured(name, hub, random):
+def test_the_card_says_what_it_comes_from_where_every_text_is_from_and_what_was_measured(name, hub, random, kind):
     facts = {"documents": 10, "tokens": 1000, "share": 0.25, "training_tokens": 200, "heldout_tokens": 50}
     measured = {"heldout_loss": 3.5, "heldout_accuracy": 0.4, "bits_per_byte": 1.2}
     run = {
@@ -62,9 +67,12 @@ def test_the_card_says_what_it_comes_from_where_every_text_is_from_and_what_was_
     stages = [{"title": f"acclimate-mini: {title}", "settings": step, "recipes": ["acclimate-mini"]} for title, step in steps.items()]
     results = {"runs": [run], "machine": {"system": "Linux", "cpus": 2}, "version": "0.1.0", "stages": stages}
     results["bases"] = [{"name": name, "hub": hub, "license": "apache-2.0"}]
-    written = ModelCard(card(results, run, "A small model."))
+    written = ModelCard(card(results, run, "A small model.", {"model_type": kind}))
     assert written.data.license == "apache-2.0"
-    assert written.data.pipeline_tag == "fill-mask"
+    task = {"bert": "fill-mask", "gpt2": "text-generation"}[kind]
+    assert written.data.pipeline_tag == task
+    assert f'pipeline("{task}"' in written.text
+    assert ("masked" in written.text) == (kind == "bert")
     assert all(what in written.text and terms in written.text for what, terms in SOURCES.values())
     assert 'pretrain on 7 corpora: `{"lr": 0.001}`' in written.text
     assert "3.500" in written.text
