@@ -16,11 +16,12 @@ TUNED = Finetune(train=LORA, epochs=2, min_steps=0, batch_size=16)
 PRETRAINED = Pretrain(train=LORA, batch_tokens=128, head_warmup=0.5, tokens=1200, lr=2e-2)
 
 
-@pytest.mark.parametrize("stage", [TUNED, PRETRAINED], ids=lambda stage: stage.word())
-def test_stopped_and_continued_it_ends_bitwise_equal(stage, world):  # noqa: F811
+@pytest.mark.parametrize(("stage", "kind"), [(TUNED, "classify"), (TUNED, "tag"), (PRETRAINED, "classify")])
+def test_stopped_and_continued_it_ends_bitwise_equal(stage, kind, world):  # noqa: F811
     parent, runs = world.parent, []
+    world = next(each for each in (world, *world.others) if each.data.task.kind.kind == kind)
     for name, stop_at in (("straight", 0), ("stopped", 3)):
-        folder = world.folder / "adapters" / stage.word() / name
+        folder = world.folder / "adapters" / stage.word() / kind / name
         if stop_at:
             with pytest.raises(Interrupted):
                 stage.run(parent, context(world, folder, stop_at))
@@ -34,7 +35,7 @@ def test_stopped_and_continued_it_ends_bitwise_equal(stage, world):  # noqa: F81
     assert (left / FOLDER / "README.md").is_file()
     assert whole.cost.disk_bytes < sum(path.stat().st_size for path in parent.path.iterdir())
     adapters = planned(stage.lora, parent.config, "tiny").parameters
-    before, after = parent.tensors(), merge_adapter(left, parent, world.folder / "adapters" / stage.word() / "merged")
+    before, after = parent.tensors(), merge_adapter(left, parent, world.folder / "adapters" / stage.word() / kind / "merged")
     # What stands in layers is as it was but for the weights that have an adapter; heads, fresh here, are there as a whole.
     changed = {name for name, tensor in after.tensors().items() if name not in before or not tensor.equal(before[name])}
     inside = {name for name in changed if ".layer." in name}
@@ -42,7 +43,8 @@ def test_stopped_and_continued_it_ends_bitwise_equal(stage, world):  # noqa: F81
     assert all(name.endswith("weight") and "LayerNorm" not in name for name in inside)
     heads = sum(tensor.numel() for name, tensor in after.tensors().items() if name in changed - inside)
     assert whole.cost.trained_parameters == adapters + heads
-    assert after.parts >= ({"classifier"} if stage is TUNED else {"mlm"})
+    assert after.parts >= ({"mlm"} if stage is PRETRAINED else {"classifier"} if kind == "classify" else {"tagger"})
+    assert any(f"{whole.cost.trained_parameters:,} of {whole.cost.parameters:,} weights were trained" in note for note in whole.notes)
 
 
 def test_rates_keys_and_titles_say_what_is_trained():

@@ -11,6 +11,7 @@ from pydantic_core import CoreSchema
 
 from acclimate.errors import MissingExtraError
 from acclimate.settings import Settings
+from acclimate.versions import version
 
 FOLDER, REST = "adapter", "rest.safetensors"  # of what a stage with adapters leaves: these, and what else is not as its parent has it
 ADAPTER_LR = 5e-4  # ten times that of all weights (Hu et al. 2021, table 9; Schulman et al. 2025)
@@ -47,9 +48,10 @@ class Lora(Settings):
         return self.alpha or 2.0 * self.rank
 
     def keyed(self) -> dict[str, Any]:
-        """As it stands in a key: what a default comes to."""
+        """As it stands in a key: what a default comes to, and the version of what draws and computes adapters."""
         targets = self.targets if self.targets == "all" else sorted(set(self.targets))
-        return {**self.model_dump(mode="json"), "alpha": self.scale_alpha, "targets": targets}
+        peft = version("peft") if find_spec("peft") else None
+        return {**self.model_dump(mode="json"), "alpha": self.scale_alpha, "targets": targets, "peft": peft}
 
     def told(self) -> str:
         """In a few words for people, e.g. `LoRA rank 8`."""

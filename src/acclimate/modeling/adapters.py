@@ -22,11 +22,11 @@ from transformers.pytorch_utils import Conv1D
 from acclimate.errors import ModelError, SettingsError, did_you_mean
 from acclimate.files import canonical_json, read_json, write_json, write_text
 from acclimate.modeling.adapter_settings import FOLDER, REST, Lora
-from acclimate.modeling.architecture import Architecture, Kind, kind_of, untied
+from acclimate.modeling.architecture import Architecture, kind_of, untied
 from acclimate.modeling.base_files import ADAPTER as SETTINGS
 from acclimate.modeling.base_files import CONFIG
 from acclimate.modeling.families import family_of
-from acclimate.modeling.folder import HEAD, ModelFolder, composed, write_folder
+from acclimate.modeling.folder import CARRIED, HEAD, ModelFolder, composed, write_folder
 from acclimate.modeling.heads import freeze, load_body
 from acclimate.modeling.layers import layers_of
 from acclimate.randomness import seed_of
@@ -161,22 +161,21 @@ def save_adapter(output: Path, parent: ModelFolder, model: "PreTrainedModel", to
     """
     from peft import get_peft_model_state_dict
 
-    own = _without_adapters(model)
+    own = _others(model, parent)
     config, tensors = composed(parent, model, own, **facts)
     write_json(output / CONFIG, config | {"architectures": [type(model).__name__]})
-    before = parent.tensors()
-    rest = {name: tensor for name, tensor in _on_cpu(tensors).items() if name not in before or not torch.equal(tensor, before[name])}
+    rest = {name: tensor for name, tensor in tensors.items() if name in own or name not in parent.names}
     # One entry alone: of several the library writes any first.
-    save_file(rest, output / REST, metadata={GONE: " ".join(sorted(before.keys() - tensors.keys()))})
+    save_file(_on_cpu(rest), output / REST, metadata={GONE: " ".join(sorted(parent.names - tensors.keys()))})
     heads = _learned_heads(model)
     learned = {name: tensor for name, tensor in own.items() if name.startswith(tuple(f"{head}." for head in heads))}
     adapters = get_peft_model_state_dict(model, save_embedding_layers=False)
     place = output / FOLDER
-    place.mkdir()
+    place.mkdir(exist_ok=True)
     save_file(_on_cpu({f"{OUTER}{name}": each for name, each in (adapters | learned).items()}), place / WEIGHTS, metadata={"format": "pt"})
-    settings: Any = model.peft_config["default"]
-    write_json(place / SETTINGS, _written(settings, heads, kind_of(model)))
-    write_text(place / "README.md", _card(settings, heads, model, told))
+    said = _said(model, heads, sorted({name.rpartition(MARK)[0] for name in adapters}))
+    write_json(place / SETTINGS, said)
+    write_text(place / "README.md", _card(said, model, told))
 
 
 def merge_adapter(folder: Path, parent: ModelFolder, output: Path) -> ModelFolder:
@@ -205,7 +204,8 @@ def _merged(body: "PreTrainedModel", place: Path, prefix: str) -> dict[str, Tens
     paths = sorted({name.rpartition(MARK)[0] for name in found})
     # Of the file the numbers alone: which class peft would make, or what it would load, is not for a file to say.
     said = {name: value for name, value in read_json(place / SETTINGS).items() if name in READ}
-    inject_adapter_in_model(LoraConfig(**said, target_modules=paths), body)
+    with torch.random.fork_rng(devices=[]):  # what it draws is filled
+        inject_adapter_in_model(LoraConfig(**said, target_modules=paths), body)
     outcome: Any = set_peft_model_state_dict(body, found)
     lost = [*outcome.unexpected_keys, *(name for name in outcome.missing_keys if MARK in name)]
     if lost:
@@ -219,9 +219,17 @@ def _merged(body: "PreTrainedModel", place: Path, prefix: str) -> dict[str, Tens
     return weights
 
 
-def _without_adapters(model: "PreTrainedModel") -> dict[str, Tensor]:
-    """The state of a model as if no adapters were in it."""
-    return {name.replace(".base_layer.", "."): tensor for name, tensor in untied(model).items() if MARK not in name}
+def _others(model: "PreTrainedModel", parent: ModelFolder) -> dict[str, Tensor]:
+    """The tensors of a model that are neither an adapter's nor frozen ones which its parent has under the same name."""
+    carried = f"{CARRIED}{kind_of(model)}."
+    parameters = dict(model.named_parameters(remove_duplicate=False))
+    found = {}
+    for inner, tensor in untied(model).items():
+        name = inner.replace(".base_layer.", ".")
+        learned = inner in parameters and parameters[inner].requires_grad
+        if MARK not in inner and (learned or name not in parent.names or f"{carried}{name}" in parent.names):
+            found[name] = tensor
+    return found
 
 
 def _learned_heads(model: "PreTrainedModel") -> list[str]:
@@ -234,16 +242,18 @@ def _learned_heads(model: "PreTrainedModel") -> list[str]:
     return [*dict.fromkeys(name.partition(".")[0] for name in names if not name.startswith(body)), *inner]
 
 
-def _written(settings: Any, heads: list[str], kind: Kind) -> dict[str, Any]:
-    """An adapter_config.json: whose sets are in one order, so that the same training writes the same bytes."""
-    said = settings.to_dict() | {"modules_to_save": heads or None, "task_type": TASKS[kind] if heads else None, "inference_mode": True}
+def _said(model: "PreTrainedModel", heads: Sequence[str], paths: Sequence[str]) -> dict[str, Any]:
+    """What stands in adapter_config.json: each path with an adapter in one order, so that the same training writes the same bytes."""
+    settings: Any = model.peft_config["default"]  # which may name them shorter, in an order of its own
+    own = {"target_modules": list(paths), "modules_to_save": list(heads) or None, "inference_mode": True}
+    said = settings.to_dict() | own | {"task_type": TASKS[kind_of(model)] if heads else None}
     return {name: sorted(value) if isinstance(value, set) else value for name, value in sorted(said.items())}
 
 
-def _card(settings: Any, heads: Sequence[str], model: "PreTrainedModel", told: str) -> str:
-    head = f"num_labels={model.config.num_labels}" if heads else ""
-    class_name = type(model).__name__
-    besides = f" `{'`, `'.join(heads)}` beside them were trained whole, and are in it, too." if heads else ""
+def _card(said: Mapping[str, Any], model: "PreTrainedModel", told: str) -> str:
+    heads, class_name = said["modules_to_save"] or (), type(model).__name__
+    labels = f", num_labels={model.config.num_labels}" if heads else ""
+    besides = f" `{'`, `'.join(heads)}` were trained whole, and are in it, too." if heads else ""
     return f"""---
 library_name: peft
 tags:
@@ -251,17 +261,19 @@ tags:
 - acclimate
 ---
 
-# An adapter of rank {settings.r}
+# An adapter of rank {said["r"]}
 
-Made by acclimate ({told}): low-rank matrices beside {len(settings.target_modules)} kinds of linear layers (Hu et al. 2021), alpha
-{settings.lora_alpha:g}.{besides} It belongs to the weights beside which it was trained, and to no others: those of the model that its stage
-began with. The folder around this one is both, merged.
+Made by acclimate ({" ".join(told.split())}): low-rank matrices beside {len(said["target_modules"])} linear layers
+(LoRA: Hu et al. 2021), alpha {said["lora_alpha"]:g}.{besides}
+
+It belongs to the weights beside which it was trained, and to no others: those of the model that its stage began with. The folder around
+this one is both, merged.
 
 ```python
 from peft import PeftModel
 from transformers import {class_name}
 
-base = {class_name}.from_pretrained(BASE{f", {head}" if head else ""})
+base = {class_name}.from_pretrained(BASE{labels})
 model = PeftModel.from_pretrained(base, "adapter")
 ```
 """

@@ -164,6 +164,11 @@ class EncoderTrainer(Trainer):
         self.length = sequence_length(pace.max_length, parent)
         if packed.execution != "packed":
             self.notes.append(packed.reason)
+        if is_adapted(model):
+            every, learned = self.parameters
+            self.notes.append(
+                f"{learned:,} of {every:,} weights were trained, {100 * learned / every:.2g} %: adapters, and a fresh head if any"
+            )
         self._parent = parent
         self.packed = packed
         # What is frozen runs once over each text, and what is trained starts from there.
