@@ -14,6 +14,7 @@ from acclimate.errors import DataError, SettingsError
 from acclimate.evaluation.predictions import read_answers, read_predictions, write_predictions
 from acclimate.tasks import KINDS
 from acclimate.tasks.blocks import Examples, Marked, Matrix, Points, Table
+from acclimate.tasks.generate import Written
 from acclimate.tasks.kind import Form, Head, Judged, TaskKind, split_scores
 from acclimate.tasks.metrics.metric import Metric
 from acclimate.tasks.split import column_bytes, taken
@@ -115,6 +116,17 @@ def costs(split: Any, rng: np.random.Generator) -> Any:
     )
 
 
+def prompted(number: int, rng: np.random.Generator) -> Mapping[str, Any]:
+    return {"prompt": f"words {number}", "completion": " ".join(rng.choice(["one", "two", "three", "four"], 1 + number % 5))}
+
+
+def written(split: Any, rng: np.random.Generator) -> Any:
+    """Some right answers, some of which a word is missing, and what the right ones cost."""
+    texts = tuple(gold if rng.random() < 0.4 else " ".join(["five", *gold.split()[1:]]) for gold in split.gold)
+    size = np.array([len(gold) for gold in split.gold])
+    return Written(texts, np.stack([size * rng.gamma(9.0, 0.05, len(size)), 1 + size // 4, size, rng.binomial(1, 0.1, len(size))], axis=1))
+
+
 def all_of_it(more: Mapping[str, Any]) -> Mapping[str, Any]:
     """Files are read as corpora are, each in its own way."""
     reading = {name: more[name] for name in ("skip_bad",) if name in more}
@@ -167,6 +179,15 @@ EXAMPLES = {
         ),
         rankings,
         "f1c7b3cf04d245cdd98b36d5dbc2c5b526fdd73835c7507147e15cf31b377e68", "embedding",
+    ),
+    "generate": Example(
+        prompted,
+        (
+            {"prompt": "no answer", "completion": None}, {"prompt": "", "completion": "a"}, {"prompt": "words", "completion": " "},
+            {"prompt": 1, "completion": "a"}, {"prompt": "no key"},
+        ),
+        written,
+        "bb67d1224fa97b72a3774b54639dae2bf8a851663c4dc89f1fdbe746f50021b3", "text",
     ),
     "perplexity": Example(
         held_out, ({"text": ""}, {"text": None}, {"text": 1}), costs,

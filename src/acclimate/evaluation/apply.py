@@ -23,7 +23,7 @@ from acclimate.evaluation.asked_rows import NAMED, by_line, chunks_of, notes_of,
 from acclimate.evaluation.evaluate_ranking import evaluate_ranking, ranks
 from acclimate.evaluation.labelled_file import LabelledFile, refuse_sentences
 from acclimate.evaluation.predictor import load_predictor, problem_of
-from acclimate.evaluation.stated import kind_of_model, stated_kind, texts_of
+from acclimate.evaluation.stated import kind_of_model, refuse_writer, stated_kind, texts_of
 from acclimate.evaluation.trained_folder import Predictor, model_config
 from acclimate.evaluation.writing import check_out, opened, writer_of
 from acclimate.evaluation.zero_shot_predictor import AskedModel
@@ -150,7 +150,9 @@ def _known(
     """Its folder, the kind of task that it says it answers, and how it is loaded."""
     if isinstance(model, AskedModel):
         return model.folder, model.kind, model.predictor
-    return model, stated_kind(model_config(model)), lambda: load_predictor(model, baselines=baselines)
+    config = model_config(model)
+    refuse_writer(model, config)
+    return model, stated_kind(config), lambda: load_predictor(model, baselines=baselines)
 
 
 def _texts(asked: CorpusSettings, split: str | None, kind: type[TaskKind] | None, model: Path) -> tuple[Source, Asked]:

@@ -12,7 +12,7 @@ from acclimate.errors import SettingsError
 from acclimate.evaluation.cloze_predictor import ClozePredictor
 from acclimate.evaluation.entities import TagPredictor
 from acclimate.evaluation.prompt_predictor import PromptPredictor
-from acclimate.evaluation.stated import stated_kind, thresholds_of
+from acclimate.evaluation.stated import refuse_writer, stated_kind, thresholds_of
 from acclimate.evaluation.trained_folder import Model, Predictor, checked, finite_weights, model_config, refuse_one_text
 from acclimate.evaluation.transformer_predictor import TransformerPredictor
 from acclimate.evaluation.unread import Unread
@@ -42,6 +42,7 @@ def load_predictor(folder: Path | str, max_tokens: int = 8192, baselines: Mappin
     """
     folder = Path(folder)
     config, hypotheses = model_config(folder), hypotheses_of(folder)
+    refuse_writer(folder, config)
     if hypotheses is not None:
         return checked(folder, lambda: ZeroShotPredictor(folder, max_tokens, hypotheses))
     predictor = checked(folder, lambda: _loaded(folder, max_tokens, load_baseline(folder, config, baselines)))

@@ -15,6 +15,7 @@ from acclimate.files import TEMPORARY_PREFIX, digest_file, digest_json
 from acclimate.modeling.base_config import read_object
 
 CONFIG, TOKENIZER, TOKENIZER_CONFIG = "config.json", "tokenizer.json", "tokenizer_config.json"
+CHAT_TEMPLATE = "chat_template.jinja"
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 ADAPTER = "adapter_config.json"
 KIND = "acclimate_kind"  # in config.json: what kind of task a model was trained on, where transformers' `problem_type` does not tell
@@ -36,7 +37,7 @@ OTHER_WEIGHTS = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
 # Besides tokenizer.json: what plain transformers reads to build the same tokenizer.
 TOKENIZER_FILES = (
     TOKENIZER_CONFIG, "special_tokens_map.json", "added_tokens.json", "vocab.txt", "vocab.json", "merges.txt", "spm.model",
-    "spiece.model", "sentencepiece.bpe.model",
+    "spiece.model", "sentencepiece.bpe.model", CHAT_TEMPLATE,
 )  # fmt: skip
 MOST_TOKENIZER_BYTES = 256 << 20  # the largest vocabularies of today take 40 MB
 

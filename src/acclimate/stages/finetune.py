@@ -19,6 +19,7 @@ from acclimate.objectives.class_weights import ClassWeights
 from acclimate.objectives.loss_settings import Loss
 from acclimate.objectives.sampler import Sampler, order_of
 from acclimate.settings import MOST_EPOCHS
+from acclimate.stages import learning_answers
 from acclimate.stages.adapting import FORWARD_AND_BACK, adapter_bytes, adapters_of, told_of_adapters
 from acclimate.stages.asking import Asked, check_asking, cloze_of, template_tokens, told_of_asking
 from acclimate.stages.base import LABELS_OF, USUAL_SCORE, Context, Outcome, Role, Serves
@@ -27,6 +28,7 @@ from acclimate.stages.long_texts import Long, LongTexts, lengths
 from acclimate.stages.pace import Course, EncoderPace
 from acclimate.stages.planned import Classifier, Reads, Sizes, Work
 from acclimate.stages.vector_head import check_on_vector, told_of_head
+from acclimate.stages.writing import MOST_NEW, told_of_room
 from acclimate.tasks.kind import Head
 from acclimate.tasks.task import Task
 from acclimate.tasks.thresholds import Choice
@@ -46,11 +48,12 @@ class Finetune(EncoderPace, LearnsByLoss):
 
     version: ClassVar[int] = 3
     role: ClassVar[Role] = "learns"
-    serves: ClassVar[Serves] = {"sequence": ("softmax", "sigmoid", "none"), "tokens": ("softmax",)}
+    serves: ClassVar[Serves] = {"sequence": ("softmax", "sigmoid", "none"), "tokens": ("softmax",), "text": ("none",)}
     most_texts: ClassVar[int] = 2
     reads_decoders: ClassVar[bool] = True
     silent: ClassVar[Mapping[str, Any]] = {
         "thresholds": "half", "subwords": "all", "stride": None, "sampler": "none", "loss": None, "long": None, "pool": None,
+        "max_new_tokens": None,
     }  # fmt: skip
     stage: Literal["finetune"] = "finetune"
     task: str | None = None
@@ -103,6 +106,9 @@ class Finetune(EncoderPace, LearnsByLoss):
     select_by: str | None = None
     """The dev score that decides which epoch's weights are kept; the task's own first one (macro F1) when not given."""
 
+    max_new_tokens: int | None = Field(default=None, ge=1, le=4096)
+    """Where answers are written (`generate`), at most so many tokens of each; default 64."""
+
     def title(self) -> str:
         what = self.word() if self.task is None else f"{self.word()} on {self.task}"
         parts = [] if self.head.mlm is None else [MLM]
@@ -142,6 +148,10 @@ class Finetune(EncoderPace, LearnsByLoss):
         return self.lr or (HEAD_LR if self.train == "head" else LR if self.lora is None else ADAPTER_LR)
 
     def check(self, given: Sizes, task: Task | None) -> Sizes:
+        if task is not None and self._writes(task):
+            return learning_answers.check_learning(self, given, task)
+        if self.max_new_tokens is not None:
+            raise SettingsError("max_new_tokens: nothing is written here; leave it out (`kind: generate` writes answers)")
         if task is not None:
             self.check_learning(task)
             self._check_words(task)
@@ -180,9 +190,15 @@ class Finetune(EncoderPace, LearnsByLoss):
                 return  # lengths are those of both texts together, and each is cut by itself: the run refuses them
             self._long(counted.task, self._length(given, counted.task)).refuse(counted, self._special(given, counted))
 
+    def _writes(self, task: Task) -> bool:
+        """Whether the task's answers are written."""
+        return self.form(task.kind) == "text"
+
     def notes(self, given: Sizes, reads: Callable[[], Reads]) -> tuple[str, ...]:
         read = reads()
         assert read.task is not None
+        if self._writes(read.task):
+            return told_of_room(self.word(), read, given.length(self.max_length), self.max_new_tokens or MOST_NEW)
         asked = () if self.head.mlm is None else told_of_asking(self.head.mlm, given, read.task, ASKED)
         asked += () if self.lora is None else (told_of_adapters(self.lora, given, ", with the head"),)
         if self._apart(given, read.task):
@@ -226,6 +242,8 @@ class Finetune(EncoderPace, LearnsByLoss):
 
     def work(self, given: Sizes, reads: Reads) -> Work:
         assert reads.task is not None
+        if self._writes(reads.task):
+            return learning_answers.work_of_learning(self, given, reads)
         long = self._long(reads.task, self._length(given, reads.task))
         sequences = {name: long.sequences(texts, self._special(given, reads)) for name, texts in lengths(reads).items()}
         train, dev, test = (float(sequences[name].sum()) for name in ("train", "dev", "test"))
@@ -266,6 +284,8 @@ class Finetune(EncoderPace, LearnsByLoss):
 
         assert parent is not None
         task = context.task()
+        if self._writes(task):
+            return learning_answers.learn(self, parent, context)
         head = task.kind.head(task.names, self.form(task.kind))
         asked = None if self.head.mlm is None else Asked.of(cloze_of(self.head.mlm, task, ASKED), parent)
         with self._trainer(parent, context, head, asked) as trainer:

@@ -1,7 +1,8 @@
-"""Asking how well a masked language model knows held-out text: what a byte of each document costs it, every token asked for once."""
+"""Asking how well a language model knows held-out text, every token of it once; or letting a decoder write answers as it is."""
 
 import shutil
 import time
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -11,7 +12,10 @@ from acclimate.errors import SettingsError
 from acclimate.modeling.longest import LONGEST_DEFAULT, check_length
 from acclimate.stages.asked_documents import asking, operations
 from acclimate.stages.base import Context, Outcome, Role, Serves, Stage
+from acclimate.stages.learning_answers import answer
 from acclimate.stages.planned import Reads, Sizes, Work
+from acclimate.stages.writing import MOST_NEW, check_writing, told_of_room
+from acclimate.stages.writing import operations as writing_operations
 from acclimate.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -19,14 +23,21 @@ if TYPE_CHECKING:
 
 
 class Score(Stage):
-    """Judge a masked language model by held-out text (`kind: perplexity`); nothing is trained, and the model is handed on as it is."""
+    """Judge a language model by held-out text (`kind: perplexity`), a decoder also by the answers that it writes (`kind: generate`).
+
+    Nothing is trained, and the model is handed on as it is.
+    """
+
+    silent: ClassVar[Mapping[str, Any]] = {"max_new_tokens": None}
 
     role: ClassVar[Role] = "answers"
     reads_decoders: ClassVar[bool] = True
-    serves: ClassVar[Serves] = {"tokens": ("none",)}
+    serves: ClassVar[Serves] = {"tokens": ("none",), "text": ("none",)}
     stage: Literal["score"] = "score"
     max_length: int | None = Field(default=None, ge=8)
     """Tokens per window, special ones included; default the model's limit, at most 512. Longer documents are cut into windows."""
+    max_new_tokens: int | None = Field(default=None, ge=1, le=4096)
+    """Where answers are written (`generate`), at most so many tokens of each; default 64."""
 
     def reads(self) -> tuple[str, ...]:
         return ("exam",)
@@ -39,6 +50,11 @@ class Score(Stage):
 
     def check(self, given: Sizes, task: Task | None) -> Sizes:
         assert given.source is not None
+        if task is not None and self.form(task.kind) == "text":
+            check_writing(self.word(), given, task, self.max_length, self.max_new_tokens)
+            return given
+        if self.max_new_tokens is not None:
+            raise SettingsError("max_new_tokens: nothing is written here; leave it out (`kind: generate` writes answers)")
         if given.fresh_head:
             raise SettingsError(
                 f"score: {given.source.name} has no head for masked language modelling, so there is nothing to predict words with; "
@@ -47,8 +63,18 @@ class Score(Stage):
         check_length(self.max_length, given.config)
         return given
 
+    def notes(self, given: Sizes, reads: Callable[[], Reads]) -> tuple[str, ...]:
+        read = reads()
+        if read.task is None or self.form(read.task.kind) != "text":
+            return ()
+        return told_of_room(self.word(), read, given.length(self.max_length), self.max_new_tokens or MOST_NEW)
+
     def work(self, given: Sizes, reads: Reads) -> Work:
         assert reads.task is not None
+        if self.form(reads.task.kind) == "text":
+            return Work(
+                given.bytes, operations=writing_operations(given, reads, given.length(self.max_length), self.max_new_tokens or MOST_NEW)
+            )
         spent = (
             operations(given, reads.texts[f"task {name}"][0], split.documents(), reads.special, self.max_length)
             for name, split in (("dev", reads.task.dev), ("test", reads.task.test))
@@ -61,6 +87,8 @@ class Score(Stage):
         from acclimate.stages.decision import Decision
 
         assert parent is not None
+        if self.form(context.task().kind) == "text":
+            return answer(self, parent, context)
         began, runtime, task = time.monotonic(), context.runtime, context.task()
         devices = runtime.devices
         ask, micro = asking(parent, context, self.max_length)
