@@ -44,7 +44,7 @@ ASKED = "head: mlm"  # in messages
 
 
 class Finetune(EncoderPace, LearnsByLoss):
-    """Train a classifier, or a tagger of words, on the labelled texts; dev decides when to stop, test is evaluated once."""
+    """Train a classifier, a tagger of words, or a decoder that writes answers; dev decides when to stop, test is evaluated once."""
 
     version: ClassVar[int] = 3
     role: ClassVar[Role] = "learns"

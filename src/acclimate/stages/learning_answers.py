@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from acclimate.errors import SettingsError
+from acclimate.stages.asking import cloze_of
 from acclimate.stages.base import Context, Outcome
 from acclimate.stages.pace import Course
 from acclimate.stages.planned import Reads, Sizes, Work
-from acclimate.stages.writing import MOST_NEW, SPECIAL, Writer, check_writing, lengths_of, operations, taken
+from acclimate.stages.writing import MOST_NEW, SPECIAL, Writer, check_writing, is_chat, lengths_of, operations, taken
 from acclimate.tasks.metrics.written import BITS, LIKELY
 from acclimate.tasks.task import Task
 
@@ -30,6 +31,8 @@ def check_learning(stage: "Finetune", given: Sizes, task: Task) -> Sizes:
     Raises:
         SettingsError, DataError, ModelError: it is refused.
     """
+    if stage.head.mlm is not None:
+        cloze_of(stage.head.mlm, task, "head: mlm")
     fields = type(stage).model_fields
     for name in OF_LABELS:
         if getattr(stage, name) != fields[name].get_default(call_default_factory=True):
@@ -70,10 +73,11 @@ def learn(stage: "Finetune", parent: "ModelFolder", context: Context) -> Outcome
     task, most = context.task(), stage.max_new_tokens or MOST_NEW
     model, _ = load_mlm(parent, context.seed, stage.dropout)
     freeze(model, stage.train)
+    tied = model.config.tie_word_embeddings  # a head of its own is among the parameters already
     with EncoderTrainer.of(context, parent, model, stage, layer_decay=stage.layer_decay) as trainer:
         module = NextTokens(trainer.packed)
         trainer.module = module
-        writer = Writer(context, parent, module, trainer.length, most, trainer.micro)
+        writer = Writer(context, parent, module, is_chat(task), trainer.length, most, trainer.micro)
         texts = writer.read(task.train, learned=True)
         texts.refuse_lost(trainer.length)
         if texts.lost:
@@ -108,7 +112,7 @@ def learn(stage: "Finetune", parent: "ModelFolder", context: Context) -> Outcome
         "cut_answers_train": texts.cut_answers,
         "micro_tokens": trainer.micro,
     }
-    return trainer.outcome(metrics, trainer.flops(float(texts.lengths[rows].mean()), masked_share=asked))
+    return trainer.outcome(metrics, trainer.flops(float(texts.lengths[rows].mean()), masked_share=asked if tied else 0.0))
 
 
 def answer(stage: "Score", parent: "ModelFolder", context: Context) -> Outcome:
@@ -125,7 +129,7 @@ def answer(stage: "Score", parent: "ModelFolder", context: Context) -> Outcome:
     model, _ = load_mlm(parent, context.seed)
     micro = forward_tokens(context, model, 0.0)
     module = NextTokens(Packed(model, context.runtime.fast).to(devices.device))
-    writer = Writer(context, parent, module, sequence_length(stage.max_length, parent), most, micro)
+    writer = Writer(context, parent, module, is_chat(task), sequence_length(stage.max_length, parent), most, micro)
     with PeakMemory() as memory:
         scores, notes = taken(task, context, writer.answers, most)
     output = context.output / "model"

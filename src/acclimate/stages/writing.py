@@ -45,9 +45,13 @@ def check_writing(what: str, given: Sizes, task: Task, max_length: int | None, m
         raise SettingsError(
             f"max_new_tokens: {most or MOST_NEW} leave no room for a prompt in {length} tokens; lower it, or raise `max_length`"
         )
-    assert isinstance(task.kind, Generate)
-    if task.kind.chat:
+    if is_chat(task):
         chat_of(given.source.folder, given.source.name)
+
+
+def is_chat(task: Task) -> bool:
+    """Whether its prompts are conversations."""
+    return isinstance(task.kind, Generate) and task.kind.chat
 
 
 def lengths_of(reads: Reads) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
@@ -93,6 +97,8 @@ class Writer:
     context: Context
     parent: "ModelFolder"
     model: "NextTokens"
+    chat: bool
+    """Whether prompts are conversations, which the tokenizer's template writes."""
     length: int
     most: int
     """Tokens of an answer."""
@@ -101,10 +107,9 @@ class Writer:
 
     def texts(self, split: Split) -> Texts:
         """Prompts and completions as they are tokenised: conversations as the tokenizer's template writes them."""
-        kind, gold = self.context.task().kind, split.gold
-        assert isinstance(kind, Generate)
+        gold = split.gold
         assert isinstance(gold, tuple)
-        if not kind.chat:
+        if not self.chat:
             return split.inputs[0], gold
         chat: Chat = chat_of(self.parent.path, str(self.parent.path))
         found = chat.rendered([(json.loads(prompt), answer) for prompt, answer in zip(split.inputs[0], gold, strict=True)], "messages")
@@ -118,12 +123,10 @@ class Writer:
 
         prompts, answers = (stored(self.context, self.parent, column) for column in self.texts(split))
         borders = Borders.of(self.parent)
-        kind = self.context.task().kind
-        assert isinstance(kind, Generate)
         # Templates begin with the token themselves, where the model knows one, and end each turn.
         full = bool(np.diff(prompts.offsets).all())
-        brought = kind.chat and full and bool((prompts.tokens[prompts.offsets[:-1]] == borders.begin).all())
-        begin, end = (() if brought else (borders.begin,)), None if kind.chat else borders.end
+        brought = self.chat and full and bool((prompts.tokens[prompts.offsets[:-1]] == borders.begin).all())
+        begin, end = (() if brought else (borders.begin,)), None if self.chat else borders.end
         made = Completions.learned if learned else Completions.judged
         return made(prompts, answers, begin, end, self.length, borders.unknown)
 

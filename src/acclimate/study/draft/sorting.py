@@ -19,6 +19,7 @@ from acclimate.errors import DataError, SettingsError, did_you_mean
 from acclimate.inert import one_line
 from acclimate.tasks import KINDS
 from acclimate.tasks.beir import is_beir
+from acclimate.tasks.generate import Generate
 from acclimate.tasks.label_cells import indicators
 from acclimate.tasks.labelled_kind import LabelledKind
 from acclimate.tasks.pair import LABEL as OF_PAIR
@@ -89,8 +90,9 @@ def sort_paths(paths: Sequence[str], root: Path, stated: Mapping[str, Any]) -> S
 
 
 def kinds() -> dict[str, type[LabelledKind]]:
-    """The kinds of labelled examples, by name."""
-    return {kind.model_fields["kind"].default: kind for kind in KINDS if issubclass(kind, LabelledKind)}
+    """The kinds of labelled examples, by name; written answers need a decoder, and no study that is begun here has one."""
+    known = (kind for kind in KINDS if issubclass(kind, LabelledKind) and kind is not Generate)
+    return {kind.model_fields["kind"].default: kind for kind in known}
 
 
 def columns_of(kind: str, source: Source, label: str | None, stated: Mapping[str, Any]) -> dict[str, str]:
