@@ -87,7 +87,9 @@ def test_answers_are_learned_written_and_judged(chat, tmp_path):
 
 def test_weights_are_chosen_by_a_written_score_where_one_is_named(tmp_path):
     world = a_world(tmp_path, False, "gpt2")
-    outcome = Finetune(**LEARN | {"epochs": 2, "select_by": "rouge_l", "train": 2}).run(world.parent, context(world, tmp_path / "tuned"))
+    outcome = Finetune(**LEARN | {"epochs": 2, "select_by": "rouge_l", "train": {"lora": {"rank": 2}}}).run(
+        world.parent, context(world, tmp_path / "tuned")
+    )
     assert outcome.log[-1]["dev_rouge_l"] == outcome.log[-1]["score"]
 
 

@@ -198,7 +198,8 @@ class Finetune(EncoderPace, LearnsByLoss):
         read = reads()
         assert read.task is not None
         if self._writes(read.task):
-            return told_of_room(self.word(), read, given.length(self.max_length), self.max_new_tokens or MOST_NEW)
+            room = told_of_room(self.word(), read, given.length(self.max_length), self.max_new_tokens or MOST_NEW)
+            return room if self.lora is None else (told_of_adapters(self.lora, given), *room)
         asked = () if self.head.mlm is None else told_of_asking(self.head.mlm, given, read.task, ASKED)
         asked += () if self.lora is None else (told_of_adapters(self.lora, given, ", with the head"),)
         if self._apart(given, read.task):

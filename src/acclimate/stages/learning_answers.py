@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from acclimate.errors import SettingsError
+from acclimate.modeling.adapter_settings import AdapterTraining
+from acclimate.stages.adapting import FORWARD_AND_BACK, adapter_bytes, adapters_of
 from acclimate.stages.asking import cloze_of
 from acclimate.stages.base import Context, Outcome
 from acclimate.stages.pace import Course
@@ -41,6 +43,8 @@ def check_learning(stage: "Finetune", given: Sizes, task: Task) -> Sizes:
         raise SettingsError(f"train: {task.kind.kind} has no head of its own; `all`, or so many of the top layers")
     check_writing(stage.word(), given, task, stage.max_length, stage.max_new_tokens)
     given.check_training(stage.max_length, stage.gradient_checkpointing)
+    if stage.lora is not None:
+        adapters_of(stage.lora, given)
     if isinstance(stage.train, int) and stage.train > given.layers:
         raise SettingsError(f"train: {stage.train} layers were asked for, and there are {given.layers}")
     return replace(given, pretrained=True, classifier=None)
@@ -54,17 +58,21 @@ def work_of_learning(stage: "Finetune", given: Sizes, reads: Reads) -> Work:
     train = float(np.minimum(prompt_N + answer_N + SPECIAL, length).sum())
     batches = -(-len(prompt_N) // stage.batch_size)
     epochs = stage.steps(batches) / max(1, batches)
-    share = 1.0 if stage.train == "all" else min(1.0, int(stage.train) / given.layers)
-    body = (2 + 4 * share) * given.body * train * epochs
+    share = min(1.0, stage.train / given.layers) if isinstance(stage.train, int) else 1.0
+    once_a_token = (2 + 4 * share) if stage.lora is None else 6 * FORWARD_AND_BACK
+    body = once_a_token * given.body * train * epochs
     words = 6 * given.entries * given.hidden * float(answer_N.sum()) * epochs
     return Work(
-        given.bytes, tokens=round(train * epochs), operations=body + words + operations(given, reads, length, most, dev_passes=1 + epochs)
+        given.bytes if stage.lora is None else adapter_bytes(stage.lora, given),
+        tokens=round(train * epochs),
+        operations=body + words + operations(given, reads, length, most, dev_passes=1 + epochs),
     )
 
 
 def learn(stage: "Finetune", parent: "ModelFolder", context: Context) -> Outcome:
     """Train on the answers, and write to dev and test with the weights of the best epoch."""
     from acclimate.data.batches import CountOrder
+    from acclimate.modeling.adapters import add_adapters
     from acclimate.modeling.heads import freeze, load_mlm
     from acclimate.objectives.clm import NextTokens
     from acclimate.objectives.completing import Completing
@@ -72,7 +80,10 @@ def learn(stage: "Finetune", parent: "ModelFolder", context: Context) -> Outcome
 
     task, most = context.task(), stage.max_new_tokens or MOST_NEW
     model, _ = load_mlm(parent, context.seed, stage.dropout)
-    freeze(model, stage.train)
+    if isinstance(stage.train, AdapterTraining):
+        add_adapters(model, stage.train.lora, context.seed, head=False)
+    else:
+        freeze(model, stage.train)
     tied = model.config.tie_word_embeddings  # a head of its own is among the parameters already
     with EncoderTrainer.of(context, parent, model, stage, layer_decay=stage.layer_decay) as trainer:
         module = NextTokens(trainer.packed)
