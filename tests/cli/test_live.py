@@ -6,7 +6,8 @@ import re
 import pytest
 from rich.console import Console
 
-from acclimate.cli.live import SIGNS, Frame, stage_lines, summary
+from acclimate.cli.live import Frame, stage_lines
+from acclimate.report.words.watched import SIGNS, summary
 from acclimate.study.watch.status import StageStatus, Status
 from acclimate.training.progress import Progress
 

@@ -47,7 +47,7 @@ def test_every_answer_keeps_the_page_to_itself(visit):
     for client, path in ((inside, "/"), (inside, "/static/page.css"), (inside, "/nowhere"), (outside, "/"), (inside, "/new?path=x")):
         headers = client.get(path).headers
         assert headers["content-security-policy"].startswith("default-src 'self';")
-        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["referrer-policy"] == "same-origin"
         assert headers["x-content-type-options"] == "nosniff"
         assert "access-control-allow-origin" not in headers
 

@@ -49,6 +49,26 @@ def test_a_shared_stage_is_there_once_with_its_number_of_recipes(prepared):
     assert max(stage.recipes for stage in stages.values()) == 3
 
 
+def test_losses_of_what_runs_are_thinned_begin_anew_with_a_part_and_go_when_it_is_done(prepared):
+    journal, key = planned(prepared), next(iter(prepared.plan.nodes))
+
+    def losses():
+        return next(stage.losses for stage in journal.snapshot().stages if stage.key == key)
+
+    journal.began(key)
+    for step in range(1, 1000):
+        journal.progress(key, Progress("all of it", step, 1000, loss=1 / step))
+    steps = [step for step, _ in losses()]
+    assert len(steps) <= journal_module.MOST_POINTS
+    assert steps == sorted(set(steps))
+    assert (losses()[0], losses()[-1]) == ((1, 1.0), (999, 1 / 999))
+    journal.progress(key, Progress("a head alone", 1, 10, loss=3.0))
+    journal.progress(key, Progress("a head alone", 2, 10))
+    assert losses() == ((1, 3.0),)
+    journal.ended(Report(key, "done"))
+    assert losses() == ()
+
+
 def test_what_is_cached_and_what_is_not_needed_are_told_apart(prepared):
     first, second, *others = prepared.plan.nodes
     journal = Journal("study")

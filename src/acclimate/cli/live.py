@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from acclimate.cli.streams import raw
 from acclimate.inert import one_line
-from acclimate.report.words.text import duration
+from acclimate.report.words.watched import SIGNS, stage_facts, summary
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -16,17 +16,6 @@ if TYPE_CHECKING:
 
     from acclimate.study.watch.status import StageStatus, Status
 
-# state -> (sign, the same in ASCII, colour); each is shown with its word, so neither sign nor colour must be known or seen.
-SIGNS = {
-    "running": ("▶", ">", "bold cyan"),
-    "failed": ("✗", "x", "bold red"),
-    "interrupted": ("‖", "!", "yellow"),
-    "skipped": ("⊘", "-", "red"),
-    "waiting": ("○", ".", "dim"),
-    "done": ("✓", "+", "green"),
-    "cached": ("≡", "=", "green"),
-    "not needed": ("·", " ", "dim"),
-}
 LOUD = ("running", "failed", "interrupted")  # are shown one by one where there is not room for all
 REFRESH = 4  # frames a second
 
@@ -66,21 +55,6 @@ class Frame:
 
         for line in below:
             yield Text(line, no_wrap=True, overflow="ellipsis")
-
-
-def summary(status: "Status") -> list[str]:
-    """How many stages are done, how long it has taken and how long it will."""
-    if status.state == "preparing":
-        return [f"{one_line(status.study)}: preparing (reading the data, making the plan)  {duration(status.updated - status.started)}"]
-    counts = status.counts()
-    done = counts["done"] + counts["cached"]
-    total = len(status.stages) - counts["not needed"]
-    parts = [f"{done} of {total} stages done"]
-    parts += [f"{counts['cached']} of them cached"] if counts["cached"] else []
-    parts += [f"{counts[state]} {state}" for state in ("running", "waiting", "failed", "skipped", "interrupted") if counts[state]]
-    took = f"{duration(status.updated - status.started)} so far"
-    left = f"about {duration(status.seconds_left)} left" if status.seconds_left is not None else "estimating the time left"
-    return [f"{one_line(status.study)}: {', '.join(parts)}", took if status.over else f"{took}, {left}"]
 
 
 def stage_lines(stages: "tuple[StageStatus, ...]", room: int, width: int, ascii_only: bool = False) -> "list[Text]":
@@ -172,7 +146,7 @@ class _Tree:
         shared = f" ({stage.recipes} recipes)" if stage.recipes > 1 else ""
         others = ", ".join(one_line(self._stages[key].title) for key in stage.beside if key in self._stages)
         beside = f" (beside {others})" if others else ""
-        facts = _facts(stage)
+        facts = f"  {told}" if (told := stage_facts(stage)) else ""
         # The numbers are what one looks for; a long title gives way to them.
         title = Text(f" {one_line(stage.title)}{shared}{beside}", end="")
         title.truncate(max(16, self._width - line.cell_len - len(facts)), overflow="ellipsis")
@@ -183,18 +157,3 @@ class _Tree:
 
     def _sign(self, state: str) -> str:
         return SIGNS[state][1 if self._ascii else 0]
-
-
-def _facts(stage: "StageStatus") -> str:
-    # What is known besides its title.
-    if stage.error and stage.state == "failed":
-        return f"  {one_line(stage.error)}"
-    progress = stage.progress
-    if stage.state != "running" or progress is None:
-        return f"  {duration(stage.seconds)}" if stage.seconds is not None else ""
-    part = progress.what.removeprefix(stage.title).strip(" :()")
-    facts = [f"{part or 'step'} {progress.step}/{progress.steps}"]
-    facts += [f"loss {progress.loss:.4f}"] if progress.loss is not None else []
-    facts += [f"{progress.tokens_per_second:,.0f} tokens/s"] if progress.tokens_per_second else []
-    facts += [f"{duration(progress.seconds_left)} left"] if progress.seconds_left is not None else []
-    return "  " + "  ".join(facts)

@@ -1,5 +1,6 @@
 """The verbs that listen: a model behind a local HTTP endpoint, and the page. Heavy imports wait until a verb needs them."""
 
+import os
 import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -81,26 +82,31 @@ def ui(
     ] = None,
     max_upload: Annotated[int, typer.Option("--max-upload", min=1, help="Bytes of a file that is dropped on the page.")] = 1 << 30,
 ) -> None:
-    """A page on this machine: look at files, compose a study, see what it costs.
+    """A page on this machine: look at files, compose a study, run it and watch it.
 
-    It prints its address, which holds a token: open it in a browser. Ctrl-C ends the page.
+    It prints its address, which holds a token: open it in a browser. Ctrl-C ends the page, and no study that it started.
     """
+    from acclimate.page.leaving import stay_here
     from acclimate.serving.extra import check_installed
 
     check_installed("ui")
+    environment, secret = dict(os.environ), token or secrets.token_urlsafe(24)  # of studies, which may fetch their bases
+    with stay_here():
+        _page(folder, port, secret, max_upload, environment)
+    show.say("stopped")
+
+
+def _page(folder: Path, port: int, secret: str, max_upload: int, environment: dict[str, str]) -> None:
     from acclimate.page.app import make_page
     from acclimate.page.home import Home
-    from acclimate.page.leaving import stay_here
     from acclimate.serving.limits import Limits
     from acclimate.serving.server import address_of, listen, run
 
     home = Home.of(folder)
-    secret = token or secrets.token_urlsafe(24)
-    with listen("127.0.0.1", port) as taken, stay_here():
-        app = make_page(home, secret, taken.getsockname()[1], show.say, max_upload)
+    with listen("127.0.0.1", port) as taken:
+        app = make_page(home, secret, taken.getsockname()[1], show.say, max_upload, environment)
         address = f"{address_of(taken)}/?{urlencode({'token': secret})}"
         run(app, taken, Limits(arrival=3600.0), lambda: show.say(f"open {address}; Ctrl-C stops it"))
-    show.say("stopped")
 
 
 def _loaded(model: str, reading: Reading, vectors: bool, said: dict[str, Any]) -> "Service":

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from acclimate.cli import show
-from acclimate.cli.live import SIGNS, Frame, summary
+from acclimate.cli.live import Frame
 from acclimate.inert import one_line
-from acclimate.report.words.text import duration
+from acclimate.report.words.watched import SIGNS, ending, summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from acclimate.study.watch.status import Status
 
 LOOK = 0.5  # seconds between two looks at the file
-QUIET = 15.0  # seconds without a new file after which that is said
 DIED = 1  # exit code
 
 
@@ -34,7 +33,7 @@ def watch(folder: Path, once: bool = False) -> int:
     try:
         if once:
             status, ended = next(_looks(folder))
-            console.print(Frame(status, _note(status, ended), whole=not console.is_terminal))
+            console.print(Frame(status, ending(status, ended), whole=not console.is_terminal))
         else:
             drawn = sys.stdout.isatty() and not console.is_dumb_terminal
             status, ended = _drawn(folder, console) if drawn else _told(folder)
@@ -49,10 +48,10 @@ def _drawn(folder: Path, console: "Console") -> "tuple[Status, bool]":
 
     looks = _looks(folder)
     status, ended = next(looks)
-    with Live(Frame(status, _note(status, ended)), console=console, auto_refresh=False) as view:
+    with Live(Frame(status, ending(status, ended)), console=console, auto_refresh=False) as view:
         while not ended:
             status, ended = next(looks)
-            view.update(Frame(status, _note(status, ended)), refresh=True)
+            view.update(Frame(status, ending(status, ended)), refresh=True)
     return status, ended
 
 
@@ -69,7 +68,7 @@ def _told(folder: Path) -> "tuple[Status, bool]":
                 )
             known[stage.key] = stage.state
         if ended:
-            print("\n".join([*summary(status), _note(status, ended)]), flush=True)
+            print("\n".join([*summary(status), ending(status, ended)]), flush=True)
             return status, ended
     raise AssertionError("a study is looked at until it ends")
 
@@ -87,21 +86,3 @@ def _looks(folder: Path) -> "Iterator[tuple[Status, bool]]":
         ended = status.over or status.died(time.time(), time.monotonic() - changed_at < SILENCE)
         yield status, ended
         time.sleep(LOOK)
-
-
-def _note(status: "Status", ended: bool) -> str:
-    again = "the same command continues"
-    match status.state:
-        case "finished":
-            failed = " (the report says why some runs failed)" if status.exit_code else ""
-            return f"finished{failed}"
-        case "interrupted":
-            return f"interrupted; {again}"
-        case "failed":
-            return f"failed: {one_line(status.error)}"
-    assert status.process is not None
-    silent = max(0.0, time.time() - status.updated)
-    where = f"process {status.process.pid} on {status.process.host}"
-    if ended:
-        return f"died without finishing: {where} is gone, last heard of {duration(silent)} ago; what was complete is kept, and {again}"
-    return f"not heard of for {duration(silent)} ({where}); suspended?" if silent > QUIET else ""

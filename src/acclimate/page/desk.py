@@ -17,10 +17,10 @@ MOST_WAITING = 32
 class Desk:
     """One thread, and the last results. What raised an error of ours is remembered, too."""
 
-    def __init__(self, name: str, kept: int = KEPT) -> None:
+    def __init__(self, name: str, kept: int = KEPT, waiting: int = MOST_WAITING) -> None:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix=name)
         self._kept: OrderedDict[Hashable, object] = OrderedDict()
-        self._most, self._waiting = kept, 0
+        self._most, self._most_waiting, self._waiting = kept, waiting, 0
 
     async def do(self, make: Callable[[], T]) -> T:
         """What `make` makes at this moment; nothing is kept.
@@ -45,7 +45,7 @@ class Desk:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _in_thread(self, make: Callable[[], T]) -> T:
-        if self._waiting >= MOST_WAITING:
+        if self._waiting >= self._most_waiting:
             raise busy("too much is asked for at a time")
         self._waiting += 1
         try:
@@ -67,5 +67,5 @@ class Desk:
         self._kept.move_to_end(made_of)
         kept = self._kept[made_of]
         if isinstance(kept, AcclimateError):
-            raise kept
+            raise kept.with_traceback(None)  # else it would grow each time
         return kept  # type: ignore[return-value]

@@ -105,7 +105,7 @@ class Home:
             if path != GENERAL and (place.exists() or glob.has_magic(path)):
                 self._check_found(path, root)
         for base in named_bases(study):
-            self._check_tree(root / Path(base).expanduser())
+            self.check_tree(root / Path(base).expanduser())
         for recipe in study.recipes.values():
             for stage in recipe.stages:
                 for name, value in stage.located(root):
@@ -117,9 +117,14 @@ class Home:
     def _check_found(self, path: str, root: Path) -> None:
         found = find(path, root)
         for file in (*found.files, *found.datasets):
-            self._check_tree(file)
+            self.check_tree(file)
 
-    def _check_tree(self, place: Path) -> None:
+    def check_tree(self, place: Path) -> None:
+        """See that a file, or a folder with all that is below it, lies inside.
+
+        Raises:
+            SettingsError: something is outside.
+        """
         self.within(place)
         for folder, folders, files in os.walk(place):
             for name in (*folders, *files):

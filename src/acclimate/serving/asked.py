@@ -81,12 +81,12 @@ def asked_in(body: bytes, shape: Shape, limits: Limits) -> Asked:
     if "tokens" in said:
         words = _listed(said, "tokens", limits, '{"tokens": [["a", "sentence"], ["another"]]}')
         return _within(Asked(Way(tokens=True), tuple((_joined(value, number),) for number, value in enumerate(words))), "tokens", limits)
-    firsts = [_text(value, "texts", number) for number, value in enumerate(_listed(said, "texts", limits, shape.example))]
+    firsts = [checked(value, "texts", number) for number, value in enumerate(_listed(said, "texts", limits, shape.example))]
     if "texts_b" not in said:
         if 1 not in shape.columns:
             raise Refused(400, "texts_b is missing: this model answers pairs", f"send {shape.example}")
         return _within(Asked(Way(side=cast(Side | None, side)), tuple((text,) for text in firsts)), "texts", limits)
-    others = [_text(value, "texts_b", number) for number, value in enumerate(_listed(said, "texts_b", limits, shape.example))]
+    others = [checked(value, "texts_b", number) for number, value in enumerate(_listed(said, "texts_b", limits, shape.example))]
     if len(others) != len(firsts):
         why = f"texts_b: a pair has two texts, and these are {len(firsts):,} first and {len(others):,} second ones"
         raise Refused(400, why, "give as many of both")
@@ -143,8 +143,12 @@ class _Told(Problems):
         self.message = message
 
 
-def _text(value: Any, name: str, number: int) -> str:
-    """The same rules as of the rows of a file."""
+def checked(value: Any, name: str, number: int) -> str:
+    """A text, by the same rules as those of the rows of a file.
+
+    Raises:
+        Refused: it is none.
+    """
     told = _Told()
     column = f"{name}[{number}]"
     found = checked_text(Record(Path(), 0, number, {column: value}), column, told)

@@ -59,7 +59,9 @@ def address_of(taken: socket.socket) -> str:
 
 def run(app: Starlette, taken: socket.socket, limits: Limits, ready: Callable[[], None] = lambda: None) -> None:
     """Serve until Ctrl-C, SIGTERM or SIGHUP; requests that are there are answered then. A second Ctrl-C waits for none of them."""
-    Stoppable(config_of(app, limits), ready).run(sockets=[taken])
+    server = Stoppable(config_of(app, limits), ready)
+    app.state.ending = lambda: server.should_exit  # for answers that have no end of their own
+    server.run(sockets=[taken])
 
 
 def config_of(app: Starlette, limits: Limits) -> uvicorn.Config:

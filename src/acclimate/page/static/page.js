@@ -75,3 +75,35 @@ if (drop) {
   drop.addEventListener("drop", event => { event.preventDefault(); drop.classList.remove("over"); all(event.dataTransfer.files); });
   document.getElementById("file").addEventListener("change", event => { all([...event.target.files]); event.target.value = ""; });
 }
+
+// A study that runs is followed while somebody looks: browsers open few connections to one server, and tabs are many.
+const watched = document.getElementById("watch");
+if (watched) {
+  let source = null, again = 0;
+  const lost = document.getElementById("lost");
+  const follow = () => {
+    clearTimeout(again);
+    if (document.hidden) {
+      source?.close();
+      source = null;
+    } else if (!source || source.readyState === EventSource.CLOSED) {
+      source = new EventSource(watched.dataset.events);
+      source.onopen = () => { lost.hidden = true; };
+      source.onmessage = event => {
+        for (const [id, html] of Object.entries(JSON.parse(event.data))) {
+          const part = document.getElementById(id), below = part.scrollHeight - part.scrollTop - part.clientHeight < 40;
+          const held = part.contains(document.activeElement) && document.activeElement !== part;
+          part.innerHTML = html; // written by the server, where all that is somebody's is escaped
+          if (held) part.querySelector("button, a")?.focus();
+          if (id === "log" && below) part.scrollTop = part.scrollHeight;
+        }
+      };
+      source.onerror = () => {
+        lost.hidden = false;
+        if (source.readyState === EventSource.CLOSED) again = setTimeout(follow, 3000);
+      };
+    }
+  };
+  document.addEventListener("visibilitychange", follow);
+  follow();
+}

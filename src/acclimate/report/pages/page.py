@@ -91,9 +91,17 @@ def page(views: Sequence[View]) -> str:
 
 def written(template: str, version: str, scripts: Sequence[str] = (SORTS,), **shown: Any) -> str:
     """A page of ours: what is `shown` in its template, with these scripts as one, and the version of acclimate that it came from."""
-    script = "".join(files("acclimate.report").joinpath("templates", name).read_text(encoding="utf-8") for name in scripts)
-    digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return environment("acclimate.report").get_template(template).render(version=version, script=script, digest=digest, **shown)
+    parts = {"version": version, "script": _script(scripts), "digest": script_digest(scripts)}
+    return environment("acclimate.report").get_template(template).render(**parts, **shown)
+
+
+def script_digest(scripts: Sequence[str]) -> str:
+    """The SHA-256 of these scripts as one, as a policy names it."""
+    return b64encode(hashlib.sha256(_script(scripts).encode()).digest()).decode()
+
+
+def _script(names: Sequence[str]) -> str:
+    return "".join(files("acclimate.report").joinpath("templates", name).read_text(encoding="utf-8") for name in names)
 
 
 @cache

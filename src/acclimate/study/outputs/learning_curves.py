@@ -22,21 +22,22 @@ def write_curves(outcomes: Outcomes, metric: str, out: Path) -> None:
     rows = [
         {"key": key, "curve": curve, "step": step, "value": value}
         for key in outcomes.measured
-        for curve, points in _curves(outcomes.store.path(key) / "log.jsonl", metric).items()
-        for step, value in _thinned(points)
+        for curve, points in curves_of(outcomes.store.path(key) / "log.jsonl", metric).items()
+        for step, value in points
     ]
     with atomic_file(out / "curves.parquet") as path:
         pq.write_table(pa.Table.from_pylist(rows, SCHEMA), path)
 
 
-def _curves(log: Path, metric: str) -> dict[str, list[tuple[float, float]]]:
+def curves_of(log: Path, metric: str) -> dict[str, list[tuple[float, float]]]:
+    """The curves of one stage's log, each of at most `MOST_POINTS` points (step, value); none where it trains nothing."""
     found: dict[str, list[tuple[float, float]]] = {}
     for line in _lines(log):
         if "step" in line:
             for name in ("loss", "heldout_loss", f"dev_{metric}"):
                 if name in line:
                     found.setdefault(name, []).append((line["step"], line[name]))
-    return found
+    return {name: _thinned(points) for name, points in found.items()}
 
 
 def _lines(log: Path) -> Iterator[dict[str, float]]:

@@ -18,6 +18,7 @@ from acclimate.study.watch.status import Process, StageState, StageStatus, Statu
 from acclimate.training.progress import Progress
 
 BEAT = 1.0  # seconds between two looks at whether something is to be written
+MOST_POINTS = 120  # of a running stage's losses; every second one is left out where there are more
 HEARTBEAT = 5.0  # seconds after which the file is written although nothing happened
 
 log = logging.getLogger(__name__)
@@ -87,7 +88,15 @@ class Journal:
         self._at_once = max(self._at_once, sum(stage.state == "running" for stage in self._stages.values()))
 
     def progress(self, key: str, progress: Progress) -> None:
-        self._set(key, progress=progress)
+        with self._lock:
+            before = self._stages[key]
+            # A part of a stage (a head alone, a trial) begins a curve of its own.
+            same = before.progress is not None and before.progress.what == progress.what and before.progress.step <= progress.step
+            losses = before.losses if same else ()
+            if progress.loss is not None:
+                losses = (*(losses if len(losses) < MOST_POINTS else losses[::2]), (progress.step, progress.loss))
+            self._stages[key] = replace(before, progress=progress, losses=losses)
+            self._changed = True
 
     def ended(self, report: Report) -> None:
         began = self._began.get(report.key)
@@ -96,7 +105,7 @@ class Journal:
         if report.status == "failed" and any(parent.state in ("failed", "skipped") for parent in parents):
             state = "skipped"
         took = None if began is None else time.monotonic() - began
-        self._set(report.key, state=state, seconds=took, error=report.error.partition("\n")[0])
+        self._set(report.key, state=state, seconds=took, error=report.error.partition("\n")[0], losses=())
 
     def snapshot(self) -> Status:
         """How the study stands now."""

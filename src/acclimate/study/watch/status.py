@@ -44,6 +44,7 @@ class StageStatus:
     progress: Progress | None = None  # of what it does now
     error: str = ""  # first line
     beside: tuple[str, ...] = ()  # keys of what it needs besides its parent
+    losses: tuple[tuple[int, float], ...] = ()  # of what runs: step and training loss so far, thinned; the store has those of what is done
 
     @property
     def parents(self) -> tuple[str, ...]:
