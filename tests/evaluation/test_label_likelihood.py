@@ -14,6 +14,7 @@ from acclimate.errors import ModelError, SettingsError
 from acclimate.evaluation.label_likelihood import label_log_likelihoods
 from acclimate.modeling.base_files import TEMPLATE
 from acclimate.modeling.execution import Packed
+from acclimate.modeling.fast_paths import FastPaths
 from acclimate.modeling.label_prompt import LabelPrompt, prior_of
 from acclimate.modeling.label_words import Cloze
 from acclimate.objectives.clm import NextTokens
@@ -44,7 +45,16 @@ def test_likelihoods_of_words_equal_those_of_plain_transformers(name, tmp_path):
     stores = [TokenStore.build(tmp_path / str(at), iter(column), tokenizer, "tried") for at, column in enumerate(columns)]
     prompts = prompt_sequences(stores, question, 2, 32)
     assert prompts.lengths.max() == 32
-    found = label_log_likelihoods(NextTokens(Packed(model)), prompts, 70, Devices("float32"))
+    assert prompts.shared.tolist() == ([2, *plain(tokenizer).encode(EXAMPLES, add_special_tokens=False).ids][:-1])
+    seen: list[int] = []
+    packed = Packed(model)
+    run = packed.states
+    packed.states = lambda batch: seen.append(len(batch.input_ids)) or run(batch)
+    found = label_log_likelihoods(NextTokens(packed), prompts, 70, Devices("float32"))
+    assert sum(seen) == prompts.lengths.sum() - (len(prompts.lengths) - 1) * len(prompts.shared), "the examples are read once"
+    assert packed.before == ()
+    whole = label_log_likelihoods(NextTokens(Packed(model, FastPaths(packed=False))), prompts, 70, Devices("float32"))
+    np.testing.assert_allclose(found, whole, atol=1e-5)
     ids = lambda text: tokenizer.encode(text, add_special_tokens=False).ids  # noqa: E731
     for row, _ in enumerate(TEXTS):
         read = [store[row][: windows.length[row]].tolist() for store, windows in prompts.contexts.columns]

@@ -33,6 +33,7 @@ from acclimate.data.tokens import PROBE, TokenStore, plain
 from acclimate.errors import SettingsError
 
 SEPARATORS = ("\n\n", " ")  # between examples; the first that a vocabulary keeps apart from the texts
+LEAST_SHARED = 8  # tokens that all prompts begin with, so that these go through a model once
 SHORTEST_TEXT = 8  # tokens of a text that examples must leave room for
 
 
@@ -161,6 +162,13 @@ class PromptSequences:
         return (self.contexts.lengths[:, None] + self._stem_lengths).ravel()
 
     @property
+    def shared(self) -> IntArray:
+        """The tokens that all sequences begin with, but for the last of them; none where they are few."""
+        parts = self.contexts.pattern.parts
+        first = next((place for place, part in enumerate(parts) if isinstance(part, Text)), len(parts))
+        return np.array([part for part in parts[: first - 1] if isinstance(part, int)] if first > LEAST_SHARED else [], dtype=np.int64)
+
+    @property
     def asked(self) -> IntArray:
         """[N * S] how many tokens are asked for in each."""
         return np.tile(self._stem_lengths + 1, len(self.contexts))
@@ -169,11 +177,14 @@ class PromptSequences:
     def _stem_lengths(self) -> IntArray:
         return np.array([len(stem) for stem in self.question.stems], dtype=np.int64)
 
-    def batch(self, indices: npt.NDArray[np.integer]) -> Batch:
-        """The flat batch of these sequences, asked what comes after the context and after every token of the stem."""
+    def batch(self, indices: npt.NDArray[np.integer], left_out: int = 0) -> Batch:
+        """The flat batch of these sequences, asked what comes after the context and after every token of the stem.
+
+        Of what is `shared` so many tokens are `left_out`, and positions are counted from there.
+        """
         items, stems = np.divmod(np.asarray(indices, dtype=np.int64), len(self.question.stems))
         contexts, lengths_B = self.contexts, self._stem_lengths[stems]
-        parts = [part if isinstance(part, int) else contexts.columns[part.column] for part in contexts.pattern.parts]
+        parts = [part if isinstance(part, int) else contexts.columns[part.column] for part in contexts.pattern.parts[left_out:]]
         ids, _, lengths_BP = woven(parts, items)
         contexts_B = lengths_BP.sum(axis=1)
         offsets = offsets_of(contexts_B + lengths_B)

@@ -1,16 +1,18 @@
 """How likely the words of labels are to come next, by a decoder that is asked on packed batches."""
 
+from contextlib import ExitStack
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from acclimate.data.batches import evaluation_batches
+from acclimate.data.batches import Batch, evaluation_batches
 from acclimate.data.prompts import PromptSequences
-from acclimate.data.ragged import offsets_of, ranges
+from acclimate.data.ragged import IntArray, offsets_of, ranges
 from acclimate.evaluation.inference import Told, in_parts
 from acclimate.modeling.label_words import used_tokens
-from acclimate.modeling.tensors import TensorBatch
+from acclimate.modeling.tensors import TensorBatch, to_tensors
 from acclimate.objectives.clm import NextTokens
 from acclimate.training.devices import Devices
 
@@ -27,13 +29,22 @@ def label_log_likelihoods(
     def ask(batch: TensorBatch) -> Tensor:
         return model.log_probabilities(batch, asked_K)
 
-    lengths, asked, done = prompts.lengths, prompts.asked, 0
+    shared = prompts.shared if model.packed.execution == "packed" else np.zeros(0, dtype=np.int64)
+    lengths, asked, done = prompts.lengths - len(shared), prompts.asked, 0
     places = offsets_of(asked)  # where what is asked in each sequence begins
     log_MK = np.zeros((int(places[-1]), len(tokens)))
-    for indices in evaluation_batches(lengths, max_tokens):
-        found = torch.cat(in_parts(ask, prompts.batch(indices), devices)).cpu().numpy()
-        log_MK[ranges(places[indices], asked[indices])] = found
-        done += int(lengths[indices].sum())
-        if told is not None:
-            told(done, int(lengths.sum()))
+    with ExitStack() as stack:
+        if len(shared):
+            with devices.autocast():
+                stack.enter_context(model.packed.behind(to_tensors(_alone(shared), devices.device)))
+        for indices in evaluation_batches(lengths, max_tokens):
+            found = torch.cat(in_parts(ask, prompts.batch(indices, len(shared)), devices)).cpu().numpy()
+            log_MK[ranges(places[indices], asked[indices])] = found
+            done += int(lengths[indices].sum())
+            if told is not None:
+                told(done, int(lengths.sum()))
     return prompts.word_log_likelihoods(log_MK, {token: column for column, token in enumerate(tokens)})
+
+
+def _alone(ids: IntArray) -> Batch:
+    return Batch(ids, np.arange(len(ids)), np.array([0, len(ids)]))

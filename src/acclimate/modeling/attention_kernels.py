@@ -21,6 +21,7 @@ from acclimate.modeling.packing import Packing
 # What the flash kernels take; above 192 their backward pass runs on some cards only.
 WIDEST_HEAD, HEAD_STEP = 192, 8
 NARROWEST_FLEX_HEAD = 16
+MOST_BEHIND = 1 << 14  # keys that are copied at once where sequences stand behind the same tokens
 CAPABILITY = (8, 0)  # Ampere: the first cards with bfloat16 units and flash kernels
 HALF = (torch.float16, torch.bfloat16)
 
@@ -70,6 +71,27 @@ def loop(query: Tensor, key: Tensor, value: Tensor, packing: Packing, rules: Rul
         # [H, n * L, D] -> [n, H, L, D]
         q, k, v = (tensor.reshape(heads, count, length, size).transpose(0, 1) for tensor in qkv)
         parts.append(rectangular(q, k, v, rules).transpose(1, 2).reshape(count * length, heads, size))
+    return torch.cat(parts)[None]
+
+
+def behind(query: Tensor, key: Tensor, value: Tensor, packing: Packing, rules: Rules, before: tuple[Tensor, Tensor]) -> Tensor:
+    """As `loop`, of sequences that all stand behind the same P tokens, whose keys and values are `before` [1, H, P, D]; no dropout."""
+    heads, size, length_before = query.shape[1], query.shape[3], before[0].shape[2]
+    cuts = [count * length for count, length in packing.runs]
+    parts = []
+    for (count, length), *qkv in zip(
+        packing.runs, *(torch.split(tensor.squeeze(0), cuts, dim=1) for tensor in (query, key, value)), strict=True
+    ):
+        q, *own = (tensor.reshape(heads, count, length, size).transpose(0, 1) for tensor in qkv)
+        place = torch.arange(length_before + length, device=query.device)
+        allowed = torch.ones(length, length_before + length, dtype=torch.bool, device=query.device)
+        mask = rules.narrowed(allowed, place[length_before:, None], place)
+        # What stands before is there once; some sequences at a time have it beside their own.
+        step = max(1, MOST_BEHIND // (length_before + length))
+        for some in (slice(begin, begin + step) for begin in range(0, count, step)):
+            k, v = (torch.cat([each.expand(len(mine[some]), -1, -1, -1), mine[some]], 2) for each, mine in zip(before, own, strict=True))
+            out = scaled_dot_product_attention(q[some], k, v, mask, scale=rules.scale)
+            parts.append(out.transpose(1, 2).reshape(-1, heads, size))
     return torch.cat(parts)[None]
 
 

@@ -51,6 +51,7 @@ class Packed(nn.Module):
         self.reason = _obstacle(model) if fast.packed else "fast_paths: packed is switched off"
         self.execution = "bucketed" if self.reason else "packed"
         self.seen: Callable[[Tensor, Tensor, Tensor], None] | None = None  # gets to know what each attention compares
+        self.before: tuple[tuple[Tensor, Tensor], ...] = ()
         self.by_position = kind_of(model) != "classifier"
         self.pools_mean = not self.by_position and self.family.pools_mean(model.config.to_dict())
         self._shift = padding_id(model) + 1 if self.family.shifted_positions else 0
@@ -94,6 +95,23 @@ class Packed(nn.Module):
             return head(self.states(batch)[batch.offsets[1:] - 1])  # type: ignore[no-any-return]
         return self._packed(batch) if self.execution == "packed" else self._bucketed(batch)
 
+    @contextmanager
+    def behind(self, batch: TensorBatch) -> Iterator[None]:
+        """Within the block all sequences stand behind the one of `batch`, which goes through the model once, for its keys and values.
+
+        A decoder's alone, packed, without gradients.
+        """
+        assert self.execution == "packed"
+        assert self.family.decoder
+        kept: list[tuple[Tensor, Tensor]] = []
+        self.seen = lambda _, key, value: kept.append((key, value))
+        try:
+            self.states(batch)
+            self.seen, self.before = None, tuple(kept)
+            yield
+        finally:
+            self.seen, self.before = None, ()
+
     def states(self, batch: TensorBatch) -> Tensor:
         """The last hidden states [T, D] of every token."""
         base = self.model.base_model
@@ -113,13 +131,18 @@ class Packed(nn.Module):
         hidden_1TD: Tensor = base(**self._inputs(batch)).last_hidden_state
         return hidden_1TD
 
+    @property
+    def _first(self) -> int:
+        """The position of a sequence's first token."""
+        return self._shift + (self.before[0][0].shape[2] if self.before else 0)
+
     def _inputs(self, batch: TensorBatch) -> dict[str, Any]:
-        inputs: dict[str, Any] = {"input_ids": batch.input_ids[None], "position_ids": batch.position_ids[None] + self._shift}
+        inputs: dict[str, Any] = {"input_ids": batch.input_ids[None], "position_ids": batch.position_ids[None] + self._first}
         if self._takes_types and batch.token_type_ids is not None:
             inputs["token_type_ids"] = batch.token_type_ids[None]
         if self.family.decoder:
             inputs["use_cache"] = False  # of keys and values, for tokens that never come
-        return {**inputs, "packing": Packing.of(batch, self.fast.cheap_dropout, self.seen)}
+        return {**inputs, "packing": Packing.of(batch, self.fast.cheap_dropout, self.seen, self.before)}
 
     def _packed(self, batch: TensorBatch) -> Tensor:
         # Classifiers pool, so a stream of many texts must be cut into rows for them: their positions are always chosen.

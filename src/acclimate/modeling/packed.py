@@ -11,7 +11,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import sdpa_mask
 
-from acclimate.modeling.attention_kernels import BackEnd, Rules, choose, compute_dtype, rectangular
+from acclimate.modeling.attention_kernels import BackEnd, Rules, behind, choose, compute_dtype, rectangular
 from acclimate.modeling.families import family_of
 from acclimate.modeling.packing import Packing
 
@@ -63,6 +63,9 @@ def attention(
         key, value = key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)
     if packing is not None:
         rules = Rules(dropout, scaling, sliding_window, causal, packing.cheap_dropout)
+        if packing.before:
+            keys, values = (tensor.repeat_interleave(groups, dim=1) for tensor in packing.before[module.layer_idx])  # type: ignore[index]
+            return behind(query, key, value, packing, rules, (keys, values)), None
         back_end = choose(query.device, compute_dtype(query), query.shape[3], dropout > 0)
         return back_end.kernel(query, key, value, packing, rules), None
     if attention_mask is not None:

@@ -22,11 +22,15 @@ class Packing:
     position_ids: Tensor  # [T] from 0 in each sequence
     cheap_dropout: bool = True  # of attention's weights, where there is a cheap one
     seen: Callable[[Tensor, Tensor, Tensor], None] | None = None  # gets to know the queries, keys and values of each layer
+    before: tuple[tuple[Tensor, Tensor], ...] = ()  # of each layer keys and values [1, H, P, D] of tokens before every sequence
 
     @staticmethod
-    def of(batch: TensorBatch, cheap_dropout: bool = True, seen: Callable[[Tensor, Tensor, Tensor], None] | None = None) -> "Packing":
+    def of(
+        batch: TensorBatch, cheap_dropout: bool = True, seen: Callable[[Tensor, Tensor, Tensor], None] | None = None,
+        before: tuple[tuple[Tensor, Tensor], ...] = (),
+    ) -> "Packing":  # fmt: skip
         """The packing of a batch."""
-        return Packing(batch.lengths, batch.offsets, batch.position_ids, cheap_dropout, seen)
+        return Packing(batch.lengths, batch.offsets, batch.position_ids, cheap_dropout, seen, before)
 
     @cached_property
     def runs(self) -> tuple[tuple[int, int], ...]:

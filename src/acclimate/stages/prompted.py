@@ -115,7 +115,7 @@ def told_of_prompt(prompt: LabelPrompt, shots: int, reads: Reads, length: int, t
 
 
 def work_of_prompt(prompt: LabelPrompt, shots: int, given: Sizes, reads: Reads, length: int, tokenizer: "Tokenizer | None") -> Work:
-    """What it takes: every text once behind all examples, for each beginning of words of several tokens."""
+    """What it takes: the examples once, and behind them every text for each beginning of words of several tokens."""
     assert reads.task is not None
     question = None if tokenizer is None else prompt.question(tokenizer)
     fixed, stems = (8, 1) if question is None else (question.fixed, len(question.stems))
@@ -125,7 +125,8 @@ def work_of_prompt(prompt: LabelPrompt, shots: int, given: Sizes, reads: Reads, 
         before = shots * float(np.minimum(train_N, length / (shots + 1)).mean()) if len(train_N) else 0.0
     for name, split in (("dev", reads.task.dev), ("test", reads.task.test)):
         length_N = np.fromiter(reads.texts[f"task {name}"][0].lengths_together(split.inputs), np.float64)
-        tokens += float(np.minimum(length_N + fixed + before, length).sum())
+        # What all prompts begin with goes through the model once.
+        tokens += float(np.minimum(length_N + fixed, length - before).sum()) + before
         items += len(split)
     return Work(given.bytes, operations=2 * stems * (tokens * given.body + items * given.entries * given.hidden))
 
