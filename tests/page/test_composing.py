@@ -7,6 +7,7 @@ import re
 import pytest
 from tests.page.conftest import HOSTILE, rows, write_rows
 
+from acclimate.page import pace
 from acclimate.page.asked import Fields
 from acclimate.page.composing import Asked, composed, looked_at
 from acclimate.page.home import Home
@@ -49,7 +50,7 @@ def test_what_is_chosen_is_what_the_file_says(client, folder):
 def test_what_recipes_share_is_counted_once_in_the_sum(folder):
     home = Home.of(folder)
     asked = Asked.of(Fields((*BOTH, ("chosen", "1"), ("recipe", "DAPT domain"), ("recipe", "DAPT domain + TAPT"), ("seeds", "1"))))
-    found = composed(home, looked_at(home, asked), asked)
+    found = composed(home, looked_at(home, asked), asked, 1e11)
     one, both = (choice.cost for choice in found.choices if choice.taken)
     assert max(one.tokens, both.tokens) < found.total.tokens < one.tokens + both.tokens
     assert one.stages + both.stages - found.total.stages == 2  # the base is read, and it reads the domain
@@ -144,3 +145,10 @@ def test_no_study_is_written_over_and_edits_of_one_that_somebody_changed_are_ref
     outside = {"file": "study.yaml", "text": text.replace("data/news.jsonl", "../secret/news.jsonl")}
     digest = re.search(r'name="digest" value="(\w+)"', client.get("/study", params={"file": "study.yaml"}).text)[1]
     assert "leads out of the folder" in client.post("/study", data={**outside, "digest": digest}).text
+
+
+def test_what_was_measured_while_the_machine_did_something_else_does_not_stay(monkeypatch):
+    measured = iter([2e9, 5e9, 1e9])
+    monkeypatch.setattr(pace, "product_rate", lambda seconds: next(measured))
+    found = pace.Pace()
+    assert [found.measured() for _ in range(3)] == [2e9, 5e9, 5e9]

@@ -18,6 +18,7 @@ from acclimate.page.entrance import Entrance
 from acclimate.page.following import Following
 from acclimate.page.home import Home
 from acclimate.page.models import Trying
+from acclimate.page.pace import Pace
 from acclimate.page.paths import Handler, Say
 from acclimate.page.results import Came
 from acclimate.page.runs import Runs
@@ -34,7 +35,7 @@ def make_page(
     """The page of a folder, for who knows the token; `say` gets to know of faults. Dropped files have at most `most` bytes, and studies are
     run in this `environment` (this process's own)."""
     planning = Desk("planning", 64)
-    choosing = Choosing(home, say, planning, most, UPLOAD_SECONDS)
+    choosing = Choosing(home, say, planning, most, UPLOAD_SECONDS, Pace())
     came = Came(home, say, planning, Trying(home))
     following = Following(home, say, planning, Runs(home, os.environ if environment is None else environment))
 

@@ -12,6 +12,7 @@ from acclimate.page import composing, studies, uploads
 from acclimate.page.asked import Fields, of_address, of_form
 from acclimate.page.composing import Asked
 from acclimate.page.desk import Desk
+from acclimate.page.pace import Pace
 from acclimate.page.paths import FORM_SECONDS, Paths, to
 from acclimate.page.shown import page
 from acclimate.serving.refusals import Refused
@@ -25,6 +26,7 @@ class Choosing(Paths):
     most: int
     """Bytes of a dropped file."""
     upload_seconds: float
+    pace: Pace
     reading: Desk = field(default_factory=lambda: Desk("reading", 3))  # data that was read is held
 
     async def home_page(self, request: Request) -> Response:
@@ -60,7 +62,9 @@ class Choosing(Paths):
         try:
             if opened.study is None:
                 raise SettingsError(opened.problem)
-            found = await self.planning.ask(lambda: studies.stamp(self.home, opened), lambda: studies.planned(opened))
+            found = await self.planning.ask(
+                lambda: (studies.stamp(self.home, opened), self.pace.quickest), lambda: studies.planned(opened, self.pace.measured())
+            )
         except AcclimateError as error:
             return page("plan", self.home, 400, opened=opened, plan=None, said=str(error))
         return page("plan", self.home, opened=opened, plan=found, said="")
@@ -87,7 +91,8 @@ class Choosing(Paths):
         asked = Asked.of(fields)
         looked = await self.reading.ask(lambda: composing.stamp(self.home, asked), lambda: composing.looked_at(self.home, asked))
         return await self.planning.ask(
-            lambda: (asked, composing.stamp(self.home, asked)), lambda: composing.composed(self.home, looked, asked)
+            lambda: (asked, composing.stamp(self.home, asked), self.pace.quickest),
+            lambda: composing.composed(self.home, looked, asked, self.pace.measured()),
         )
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from acclimate.study.draft.looked import Looked, look
 from acclimate.study.draft.recipes import Rung, ladder, of_ladder, reference
 from acclimate.study.draft.written import Chosen, metrics_of, parsed, untold, written
 from acclimate.study.plan.costs import Cost, costs
-from acclimate.study.plan.estimate import estimates, product_rate
+from acclimate.study.plan.estimate import estimates
 from acclimate.study.plan.prepared import Prepared, prepared_on
 
 READING = ("kind", "text", "label", "group")  # that a person says of the files, in words of a task
@@ -108,8 +107,8 @@ def stamp(home: Home, asked: Asked) -> Hashable:
     return (asked.paths, asked.stated, home.stamps(asked.paths, home.root))
 
 
-def composed(home: Home, looked: Looked, asked: Asked) -> Composed:
-    """The study file of what is chosen, and every rung with its cost.
+def composed(home: Home, looked: Looked, asked: Asked, rate: float) -> Composed:
+    """The study file of what is chosen, and every rung with its cost; `rate` in floating-point operations a second.
 
     Raises:
         AcclimateError: not even the usual first recipes can be planned.
@@ -119,7 +118,7 @@ def composed(home: Home, looked: Looked, asked: Asked) -> Composed:
     assert task is not None
     usual = asked.reference if asked.reference in rungs else reference(kind)
     taken = [name for name, rung in rungs.items() if (rung.first if asked.recipes is None else name in asked.recipes)]
-    planned, problems = _planned(home, looked, asked, rungs)
+    planned, problems = _planned(home, looked, asked, rungs, rate)
     each = {name: cost for plan in planned.values() for name, cost in plan.costs.items()}
     text, problem, total = "", "", None
     try:
@@ -133,7 +132,7 @@ def composed(home: Home, looked: Looked, asked: Asked) -> Composed:
         text = written(looked, _chosen(looked, asked, taken, usual))
         study = parsed(text)
         home.check_study(study, home.root)
-        total = _Planned.of(prepared_on(study, looked.opened, home.root, _store(home))).total
+        total = _Planned.of(prepared_on(study, looked.opened, home.root, _store(home)), rate).total
     except AcclimateError as error:
         text, problem = "", str(error)
     facts = looked.opened.facts()
@@ -161,23 +160,20 @@ class _Planned:
     total: Cost
 
     @staticmethod
-    def of(prepared: Prepared) -> "_Planned":
-        found = estimates(prepared, _rate())
+    def of(prepared: Prepared, rate: float) -> "_Planned":
+        found = estimates(prepared, rate)
         return _Planned(costs(prepared.plan, found, prepared.cached), Cost.of(prepared.plan.nodes, found, prepared.cached))
 
 
-@cache
-def _rate() -> float:
-    return product_rate()
-
-
-def _planned(home: Home, looked: Looked, asked: Asked, rungs: Mapping[str, Rung]) -> tuple[dict[str, _Planned], dict[str, str]]:
+def _planned(
+    home: Home, looked: Looked, asked: Asked, rungs: Mapping[str, Rung], rate: float
+) -> tuple[dict[str, _Planned], dict[str, str]]:  # fmt: skip
     """(plans that together have all rungs which can be planned, why the others cannot)."""
 
     def plan(names: list[str]) -> _Planned:
         study = parsed(written(looked, _chosen(looked, asked, names, names[0])))
         home.check_study(study, home.root)
-        return _Planned.of(prepared_on(study, looked.opened, home.root, _store(home)))
+        return _Planned.of(prepared_on(study, looked.opened, home.root, _store(home)), rate)
 
     try:
         return {"": plan([*rungs])}, {}

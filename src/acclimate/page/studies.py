@@ -23,7 +23,7 @@ from acclimate.study.language.yaml import LARGEST
 from acclimate.study.outputs.output_folder import RECORD, usual_folder
 from acclimate.study.permission import refuse_own_code
 from acclimate.study.plan.costs import Cost, costs
-from acclimate.study.plan.estimate import estimates, product_rate
+from acclimate.study.plan.estimate import estimates
 from acclimate.study.plan.prepared import prepare
 from acclimate.study.store.room import lacking
 from acclimate.study.watch.status import read_status
@@ -163,8 +163,8 @@ def stamp(home: Home, opened: StudyFile) -> Hashable:
     return (opened.name, opened.digest, changed, home.stamps([*data_paths(opened.study)], opened.root))
 
 
-def planned(opened: StudyFile) -> Planned:
-    """Read the data, and tell what each stage and recipe costs.
+def planned(opened: StudyFile, rate: float) -> Planned:
+    """Read the data, and tell what each stage and recipe costs; `rate` in floating-point operations a second.
 
     Raises:
         DataError, ModelError, SettingsError: something is wrong.
@@ -172,7 +172,7 @@ def planned(opened: StudyFile) -> Planned:
     assert opened.study is not None
     study, said = with_task(opened.study)
     prepared = prepare(study, opened.root, opened.store)
-    found = estimates(prepared, product_rate())
+    found = estimates(prepared, rate)
     notes = (*([] if said is None else [said]), *prepared.notes, *prepared.readings.notes(prepared.plan), *prepared.plan.notes())
     return Planned(
         _shown(plan_grid(prepared, found)), cost_grid(costs(prepared.plan, found, prepared.cached)), (*notes, *lacking(prepared)),

@@ -27,6 +27,7 @@ for (const form of document.querySelectorAll("form[data-live]")) {
         const focused = old.contains(document.activeElement) ? document.activeElement : null;
         const named = old.querySelector("[name=name]")?.value;
         old.replaceChildren(...fresh.childNodes);
+        old.querySelectorAll("textarea").forEach(each => { each.scrollTop = each.scrollHeight; }); // what is chosen stands at the end
         if (named) old.querySelector("[name=name]").value = named;
         if (focused?.value) [...old.querySelectorAll(`[name="${focused.name}"]`)].find(each => each.value === focused.value)?.focus();
       }

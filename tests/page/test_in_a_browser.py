@@ -1,0 +1,134 @@
+"""A person at the page, in a real browser: from two files to a verdict, by keyboard, hostile names in them, the server killed meanwhile."""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import sync_playwright
+from tests.page.conftest import HOSTILE, TOKEN, rows
+from tests.study.conftest import tiny_model
+
+CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+LABELS = (HOSTILE, "</textarea><script>alert(4)</script>")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as driver:
+        path = CHROMIUM or driver.chromium.executable_path
+        if not Path(path).is_file():
+            pytest.skip("needs Chromium: apt-get install chromium, or playwright install chromium")
+        found = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+@contextlib.contextmanager
+def serving(folder, port):
+    """`acclimate ui` as somebody starts it; killed at the end, as by a power cut."""
+    command = [sys.executable, "-P", "-m", "acclimate", "ui", str(folder), "--port", str(port)]
+    with subprocess.Popen(command, env={**os.environ, "ACCLIMATE_TOKEN": TOKEN}, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            yield re.search(r"open (\S+);", server.stderr.readline())[1]
+        finally:
+            server.send_signal(signal.SIGKILL)
+
+
+@pytest.mark.slow
+@pytest.mark.measured(0)
+def test_from_two_files_to_a_verdict_with_the_server_killed_in_the_middle(browser, tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    tiny_model(home / "model")
+    name = "<img src=http:evil.example onerror=alert(3)>.jsonl"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    said = []
+    context = browser.new_context(viewport={"width": 390, "height": 800}, color_scheme="dark")
+    context.set_default_timeout(0)
+    page = context.new_page()
+    page.on("pageerror", lambda error: said.append(f"error: {error}"))
+    page.on("dialog", lambda dialog: (said.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+    page.on("request", lambda request: None if request.url.startswith(f"http://127.0.0.1:{port}/") else said.append(request.url))
+    page.on("console", lambda message: said.append(message.text) if "Content Security Policy" in message.text else None)
+
+    def press(words, key="Enter"):
+        """Reached by Tab alone, as without a mouse."""
+        for _ in range(200):
+            found = page.evaluate("document.activeElement.innerText || document.activeElement.value || ''")
+            if words in found and page.evaluate("document.activeElement !== document.body"):
+                page.keyboard.press(key)
+                return
+            page.keyboard.press("Tab")
+        raise AssertionError(f"{words} cannot be reached by Tab")
+
+    def eventually(expression):
+        # playwright's own way evaluates a string in the page, which the page's policy forbids
+        while not page.evaluate(expression):
+            page.wait_for_timeout(20)
+
+    def fits():
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(22, 24, 28)"
+
+    with serving(home, port) as address:
+        page.goto(address)
+        assert "token" not in page.url
+        body = "".join(json.dumps(row) + "\n" for row in rows(120, labels=LABELS)).encode()
+        field = "".join(f"{row['text']}\n" for row in rows(60, seed=1)).encode()
+        dropped = {name: body, "field.txt": field}
+        page.set_input_files("#file", [{"name": name, "mimeType": "text/plain", "buffer": data} for name, data in dropped.items()])
+        page.get_by_text("field.txt: there").wait_for()
+        fits()
+        press("Look at them")
+        page.get_by_text("What was found").wait_for()
+        fits()
+        assert page.locator("img").count() == 0
+        page.fill("[name=base]", "model")
+        page.keyboard.press("Tab")
+        eventually("document.querySelector('#study textarea').value.includes('base: model')")
+        page.fill("[name=seeds]", "2")
+        page.keyboard.press("Tab")
+        for recipe in ("majority", "head only", "TAPT", "DAPT domain"):
+            page.locator(f"[name=recipe][value='{recipe}']").focus()
+            page.keyboard.press("Space")
+            eventually(f"!/^  {recipe}:/m.test(document.querySelector('#study textarea').value)")
+            eventually("document.querySelector('#compose').getAttribute('aria-busy') === 'false'")
+        written = page.evaluate("document.querySelector('#study textarea').value")
+        assert written.endswith("recipes:\n  fine-tune: [{finetune: {lr: 0.0002}}]\n  tfidf: {base: tfidf}\n")
+        press("Save")
+        page.get_by_text("not run yet").wait_for()
+        press("Run it")
+        page.locator("#tree li.running").first.wait_for()
+        fits()
+    page.locator("#lost").wait_for()
+    with serving(home, port):
+        page.locator("#lost").wait_for(state="hidden")
+        page.get_by_text("Results: report").wait_for()
+        assert "fine-tune" in page.locator("#tree").inner_text()
+        press("Results: report")
+        report = page.frame_locator("iframe[title='The report']")
+        report.locator(".verdict").wait_for()
+        assert "fine-tune" in report.locator(".verdict").inner_text()
+        assert report.locator("img").count() == 0
+        page.locator("textarea[name=text]").fill(f"the match and the goal {HOSTILE}")
+        for box in page.locator("[name=model]").all():
+            box.check()
+        press("Ask them")
+        page.locator(".answers meter").first.wait_for()
+        assert page.locator(".answers section").count() == page.locator("[name=model]").count() >= 3
+        fits()
+        with page.expect_download() as taken:
+            page.get_by_text("take away the folder best (zip)").click()
+        assert Path(taken.value.path()).read_bytes()[:2] == b"PK"
+    assert said == []
+    context.close()
