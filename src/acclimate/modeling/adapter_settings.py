@@ -15,6 +15,7 @@ from acclimate.versions import version
 
 FOLDER, REST = "adapter", "rest.safetensors"  # of what a stage with adapters leaves: these, and what else is not as its parent has it
 ADAPTER_LR = 5e-4  # ten times that of all weights (Hu et al. 2021, table 9; Schulman et al. 2025)
+FOUR_BITS = ("quantize", "load_in_4bit")  # as others ask for them
 Name = Annotated[str, Field(pattern=r"\S")]
 
 
@@ -36,6 +37,13 @@ class Lora(Settings):
     """Whether the product counts `alpha / sqrt(rank)` times (Kalajdzievski 2023)."""
     init: Literal["uniform", "gaussian", "orthogonal"] = "uniform"
     """How the first matrix is drawn (the second is zero, but with `orthogonal`, where their product is small)."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _whole_weights(cls, value: Any) -> Any:
+        if isinstance(value, Mapping) and (said := [name for name in FOUR_BITS if name in value]):
+            raise ValueError(f"`{said[0]}`: frozen weights in four bits (QLoRA) are not there, they stay as they are; leave it out")
+        return value
 
     @field_validator("targets", mode="before")
     @classmethod
