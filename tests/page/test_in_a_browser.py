@@ -9,12 +9,18 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import sync_playwright
 from tests.page.conftest import HOSTILE, TOKEN, rows
 from tests.study.conftest import tiny_model
+
+from acclimate.page.app import make_page
+from acclimate.page.home import Home
+from acclimate.serving.limits import Limits
+from acclimate.serving.server import Stoppable, address_of, config_of, listen
 
 CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
 LABELS = (HOSTILE, "</textarea><script>alert(4)</script>")
@@ -132,3 +138,54 @@ def test_from_two_files_to_a_verdict_with_the_server_killed_in_the_middle(browse
         assert Path(taken.value.path()).read_bytes()[:2] == b"PK"
     assert said == []
     context.close()
+
+
+@contextlib.contextmanager
+def serving_here(folder):
+    """The page of a folder, served by a thread of this process: its address."""
+    with listen("127.0.0.1", 0) as taken:
+        app = make_page(Home.of(folder), TOKEN, taken.getsockname()[1], lambda line: None)
+        server = Stoppable(config_of(app, Limits()), lambda: None)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [taken]})
+        thread.start()
+        try:
+            yield address_of(taken)
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+LEADING_AWAY = ("<iframe src={}></iframe>", "<META http-equiv=refresh content='0;url={}'>", "<link rel=preconnect href={}>")
+
+
+@pytest.mark.parametrize(("more", "shown"), [("", True), *((more, False) for more in LEADING_AWAY)])
+def test_whatever_stands_in_the_place_of_a_report_neither_runs_nor_leaves(browser, folder, more, shown):
+    (folder / "study.yaml").write_text("data: { task: { path: data/news.jsonl } }\nrecipes: { a: { base: majority } }\n")
+    (folder / "results" / "study").mkdir(parents=True)
+    with socket.create_server(("127.0.0.1", 0)) as elsewhere, serving_here(folder) as address:
+        other = f"http://127.0.0.1:{elsewhere.getsockname()[1]}/"
+        (folder / "results" / "study" / "report.html").write_text(
+            f"<p id=there>there</p><img src={other} onerror=\"there.textContent='ran'\">"
+            f"<script>there.textContent = 'ran'; fetch('{other}'); parent.location = '{other}'</script><script src={other}></script>"
+            f"<a href={other} ping={other}>a</a>{more.format(other)}"
+        )
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(f"{address}/?token={TOKEN}")
+        page.evaluate(
+            """() => new Promise(done => {
+                const frame = document.createElement("iframe");
+                Object.assign(frame, {sandbox: "allow-scripts", src: "/report?file=study.yaml", onload: done});
+                document.body.append(frame);
+            })"""
+        )
+        frame = page.frames[1]
+        page.wait_for_timeout(500)  # in which it could have gone elsewhere
+        text = frame.locator("body").inner_text()
+        context.close()
+        elsewhere.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            elsewhere.accept()  # nobody asked
+    assert ("there" in text) == shown
+    assert ("acclimate did not write this" in text) != shown
+    assert "ran" not in text

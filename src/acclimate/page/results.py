@@ -1,5 +1,6 @@
 """The paths of what a study came to: its report, its models to try side by side, and their folders to take away."""
 
+import re
 from dataclasses import dataclass, field
 from functools import cache
 from urllib.parse import quote
@@ -21,6 +22,10 @@ from acclimate.report.pages.page import CHOOSES, NAME, SORTS, script_digest
 from acclimate.study.attended import Wanted, attend
 
 LONGEST_SENTENCE = 1000  # characters
+# What a browser would begin to load before it asks the policy. Reports have none of it: text of the data stands escaped in them.
+_LEADS_AWAY = re.compile(r"<(iframe|frame|frameset|object|embed|applet|portal|fencedframe|base|form|link)\b", re.IGNORECASE)
+_META = re.compile(r"<meta\b", re.IGNORECASE)
+_OWN_META = re.compile(r'<meta (charset="utf-8"|(name="[a-z]+"|http-equiv="Content-Security-Policy") content="[^"<>]*")>')
 
 
 @dataclass
@@ -51,6 +56,8 @@ class Came(Paths):
             text = await self.planning.do(lambda: file.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsError(f"{NAME}: cannot be read; `acclimate report` writes it again") from error
+        if _LEADS_AWAY.search(text) or len(_META.findall(text)) != len(_OWN_META.findall(text)):
+            raise SettingsError(f"{NAME}: acclimate did not write this; `acclimate report {self.home.shown(file.parent)}` writes it again")
         return HTMLResponse(text, headers={"content-security-policy": _framed()})
 
     async def attention(self, request: Request) -> Response:
