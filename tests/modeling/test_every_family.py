@@ -278,6 +278,7 @@ def test_a_type_that_nothing_is_known_of_gets_every_doubt():
 # Where a word of the table has another meaning, or stands for good.
 ELSEWHERE = {
     ("cli/live.py", "dim"): "a style of the terminal",
+    ("report/words/watched.py", "dim"): "a style of the terminal",
     ("cli/models.py", "bert"): "words of help",
     ("cli/models.py", "roberta"): "words of help",
     ("cli/models.py", "gpt2"): "an option's value",

@@ -10,7 +10,7 @@ from acclimate.errors import MissingExtraError, ModelError, first_line
 from acclimate.files import digest_file, write_json
 from acclimate.modeling.base_config import MOST_PARAMETERS, check_weights
 from acclimate.modeling.base_files import CONFIG, TOKENIZER, WEIGHTS
-from acclimate.modeling.families import family_of
+from acclimate.modeling.families import dimensions_of, family_of
 
 SUFFIX = ".gguf"
 RULES = 1  # raise it when the same file would now give another folder
@@ -66,8 +66,8 @@ def _convert(name: str, file: Path, output: Path) -> None:
             raise ModelError(f"base {name}: {file} cannot be read as a model ({first_line(error)})") from error
         if not family_of(said).decoder:
             raise ModelError(f"base {name}: {file} is of the type {said.get('model_type')}, and no decoder that is known here")
-        if said["num_hidden_layers"] != layers:
-            raise ModelError(f"base {name}: {file} says that it has {said['num_hidden_layers']} layers, and holds {layers}")
+        if (told := dimensions_of(said).layers) != layers:
+            raise ModelError(f"base {name}: {file} says that it has {told} layers, and holds {layers}")
         check_weights(name, said, parameters)
         try:
             model = AutoModelForCausalLM.from_pretrained(file.parent, config=config, dtype="float32", **where)
