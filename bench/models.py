@@ -1,4 +1,7 @@
-"""The models that both sides train: all-MiniLM-L6-v2 on a CPU, BERT-base and ModernBERT-base by size (weights at random) on a GPU."""
+"""The models that both sides train: all-MiniLM-L6-v2 on a CPU, BERT-base and ModernBERT-base by size (weights at random) on a GPU.
+
+Rows about decoders have a small Llama, its weights at random.
+"""
 
 import shutil
 from dataclasses import dataclass
@@ -16,6 +19,7 @@ from bench.texts import package_folder
 
 MINILM, BERT, MODERNBERT = "all-MiniLM-L6-v2", "BERT-base size", "ModernBERT-base size"
 TINY = "acclimate-tiny"  # where nothing is measured
+DECODERS = {"Llama of 6 layers": (6, 384, 6), "Llama of 1 layer": (1, 32, 2)}  # layers, hidden, heads; the second measures nothing
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json")
 
 
@@ -33,6 +37,11 @@ def names(bench: Bench) -> tuple[str, ...]:
     if bench.kind == "gpu":
         return BERT, MODERNBERT
     return (TINY,) if bench.options.quick else (MINILM,)
+
+
+def decoder(bench: Bench) -> str:
+    """The decoder of the rows about decoders: its weights at random, MiniLM's vocabulary."""
+    return list(DECODERS)[bench.options.quick]
 
 
 def base(bench: Bench, name: str) -> Base:
@@ -65,12 +74,19 @@ def _random(name: str, folder: Path, tokenizer: Path) -> Path:
     if folder.is_dir():
         return folder
     config: Any
-    if name == BERT:
+    auto: Any = transformers.AutoModelForMaskedLM
+    if name in DECODERS:
+        layers, hidden, heads = DECODERS[name]
+        config = transformers.LlamaConfig(
+            vocab_size=30_522, hidden_size=hidden, num_hidden_layers=layers, num_attention_heads=heads, intermediate_size=8 * hidden // 3,
+            max_position_embeddings=512, tie_word_embeddings=True, pad_token_id=0, bos_token_id=101, eos_token_id=102,
+        )  # fmt: skip
+        auto = transformers.AutoModelForCausalLM
+    elif name == BERT:
         config = transformers.BertConfig()
     else:
         config = transformers.ModernBertConfig(pad_token_id=0, cls_token_id=101, bos_token_id=101, sep_token_id=102, eos_token_id=102)
     torch.manual_seed(0)
-    auto: Any = transformers.AutoModelForMaskedLM
     auto.from_config(config).save_pretrained(folder)
     for file in TOKENIZER_FILES:
         if (tokenizer / file).is_file():

@@ -21,7 +21,7 @@ from bench.measure import Bar, Bench, Cell, Kind, Row, shown, slug
 from bench.root import ROOT
 
 RESULTS = ROOT / "bench" / "results"
-LIBRARIES = ("torch", "transformers", "accelerate", "datasets", "tokenizers", "sentence-transformers", "numpy", "scikit-learn")
+LIBRARIES = ("torch", "transformers", "accelerate", "datasets", "tokenizers", "sentence-transformers", "trl", "numpy", "scikit-learn")
 Outcome = list[Cell] | str
 """The cells of a row, or why it failed."""
 

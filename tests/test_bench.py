@@ -12,6 +12,7 @@ from bench import __main__ as command
 from bench import gpu, models, report
 from bench.measure import OURS, Bar, Bench, Options, Row, interleave, single, versus
 from bench.rows import ROWS
+from bench.rows import decoders as decoder_rows
 from bench.rows import encode as encode_row
 from bench.rows import finetune as finetune_rows
 from bench.rows import kernels as kernels_row
@@ -78,6 +79,9 @@ def test_every_bar_is_one_of_a_row_and_every_row_says_what_is_timed():
         "head-only",
         "top-2",
         "distill",
+        "clm",
+        "sft",
+        "replay-decoders",
         "multiple-negatives",
         "cached-negatives",
         "tsdae",
@@ -158,6 +162,37 @@ def test_the_loop_does_what_the_trainer_does(tiny, bbc_folder, tmp_path, monkeyp
     report.show(bench, [ROWS["replay"]], {"replay": cells}, console)
     assert next(cell for cell in cells if cell.variant == "difference").value < 5e-5
     assert "replay" in console.export_text()
+
+
+@pytest.fixture
+def decoding(bbc_folder, monkeypatch, tmp_path):
+    """A bench of decoders whose sides run in this process, on texts of the demo."""
+    monkeypatch.setattr(decoder_rows, "in_child", lambda bench, _, spec: decoder_rows.child(bench, spec))
+    monkeypatch.setattr(decoder_rows, "Peak", lambda: nullcontext(SimpleNamespace(bytes=1e6)))
+    return Bench(Options(rounds=1, quick=True), tmp_path)
+
+
+@pytest.mark.measured(0)
+@pytest.mark.parametrize(("what", "side"), [decoder_rows.REPLAYED[0], decoder_rows.REPLAYED[-1]], ids=["padded", "packed"])
+def test_the_loop_does_with_next_words_what_the_peers_do(decoding, what, side):
+    cell = decoder_rows.replayed(decoding, what, side)
+    assert cell.value < 5e-5
+    said = [float(word) for word in cell.note.replace(",", "").split() if word.count(".") == 1]
+    assert said[0] < said[-1] - 5e-4, "ten times as much was learned as they may differ by"
+
+
+@pytest.mark.measured(0)
+def test_decoders_are_measured_beside_run_clm_and_both_read_about_as_many_tokens(decoding):
+    speed, memory = decoder_rows.compared(decoding, replace(decoder_rows.CLM, against=(decoder_rows.BLOCKS,)))
+    assert speed.rounds.keys() == memory.rounds.keys() == {OURS, decoder_rows.BLOCKS}
+    assert {speed.variant, memory.variant} <= ROWS["clm"].bars["cpu"].keys()
+
+
+def test_held_out_losses_are_apart_by_standard_errors_of_their_means():
+    losses = {OURS: [1.0, 3.0], decoder_rows.TRL: [5.0, 7.0]}
+    cell = decoder_rows._apart("apart", losses, decoder_rows.TRL, "a model")
+    assert cell.value == pytest.approx(4 / 2**0.5)
+    assert decoder_rows._apart("apart", {**losses, OURS: [5.0, 7.0]}, decoder_rows.TRL, "a model").value == 0
 
 
 def test_every_promise_about_gpus_is_checked_by_a_row_that_knows_what_to_hold_it_to():

@@ -3,6 +3,7 @@
 from bench.measure import Row
 from bench.rows import (
     ddp,
+    decoders,
     distill,
     encode,
     finetune,
@@ -27,6 +28,7 @@ ROWS: dict[str, Row] = {
         finetune,
         distill,
         vectors,
+        decoders,
         encode,
         tokenise,
         vocabulary,
