@@ -38,7 +38,7 @@ docs: $(READY)
 site: .venv/.site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-# The wheel, in dist/, tried in an environment of its own; `make release TAG=v0.1.0` first sees that the tag is the version's.
+# The wheel, in dist/, tried in an environment of its own; `make release TAG=v0.2.0` first sees that the tag is the version's.
 wheel:
 	PYTHON=$(PYTHON) scripts/release.sh
 

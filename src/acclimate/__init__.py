@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from acclimate.study.run import Options, run_study
     from acclimate.tasks.opened import DataSettings
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "AcclimateError",
