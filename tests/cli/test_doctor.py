@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from acclimate import __version__
 from acclimate.cli import doctor
 
 
@@ -32,3 +33,8 @@ def test_bf16_is_advised_where_it_is_fast_and_not_taken_unasked(instructions, ma
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: instructions)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: matrices)
     assert ("bfloat16" in found(tmp_path)) is advised
+
+
+def test_the_command_says_its_version(acclimate):
+    ended = acclimate("--version")
+    assert (ended.returncode, ended.stdout) == (0, f"acclimate {__version__}\n")

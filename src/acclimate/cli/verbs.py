@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from acclimate import __version__
 from acclimate.cli import looks, models, serve, store, studies, use, vectors
 from acclimate.cli.guard import guarded
 
@@ -57,8 +58,17 @@ for verb in STORE_VERBS:
 app.add_typer(store_app, name="store")
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"acclimate {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def _root(debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False) -> None:
+def _root(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Say which version this is.", callback=_version, is_eager=True)] = False,
+) -> None:
     """Adapt a pretrained language model to your domain and task, and see with evidence which way is worth its cost."""
     guarded.debug = debug
 
