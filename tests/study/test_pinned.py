@@ -43,6 +43,7 @@ PUBLISHED = [
 
 TYPES = "conll-types"  # a folder of sentences that a script writes
 NEWS = "bbc.jsonl"  # articles that another one writes
+TITLES = "path: acl-titles"  # and titles with their abstracts, a third
 
 WEIGHTS = {"a": 1.0, "b": 2.0, "c": 1.0}
 SHORT: dict[str, Any] = {"epochs": 2, "max_length": 48}
@@ -146,6 +147,10 @@ def test_keys_of_published_studies_are_what_they_were(file: str, shared: Path, t
     if NEWS in written:
         runpy.run_path(str(ROOT / "docs/results/make_bbc.py"))["main"](tmp_path / NEWS)
         written = written.replace(NEWS, str(tmp_path / NEWS))
+    if TITLES in written:
+        make = runpy.run_path(str(ROOT / "docs/results/make_acl_titles.py"))["main"]
+        make(shared / "corpora/cs_acl_anthology_abstracts.txt.zst", tmp_path / "acl-titles")
+        written = written.replace(TITLES, f"path: {tmp_path}/acl-titles")
     study = parse_study({"name": path.name.removesuffix(".resolved.yaml"), **yaml.safe_load(written)})
     whole = hashlib.sha256(json.dumps(keys(study, path.parent)).encode()).hexdigest()[:16]
     assert whole == pinned(file, whole)
