@@ -123,7 +123,11 @@ def test_resolved_writes_out_every_default_and_is_read_back() -> None:
         ),
         ("{train: 2}", "{epoch: 2}", "12:22: recipes.top 2[0].finetune: unknown key 'epoch' (did you mean 'epochs'?)"),
         ("{layers: 2,", "{layer: 2,", "11:46: recipes.deep head[0].finetune.head: unknown key 'layer' (did you mean 'layers'?)"),
-        ("{train: 2}", "{train: haed}", "12:22: recipes.top 2[0].finetune.train: should be 'all' or 'head' or a whole number, not 'haed'"),
+        (
+            "{train: 2}",
+            "{train: haed}",
+            "12:22: recipes.top 2[0].finetune.train: should be 'all' or 'head' or a whole number or a mapping, not 'haed'",
+        ),
         ("{train: 2}", "{lr: fast}", "12:22: recipes.top 2[0].finetune.lr: should be a number, not 'fast'"),
         ("{train: 2}", "{lr: -1}", "12:22: recipes.top 2[0].finetune.lr: should be more than 0, not -1"),
         ("{epochs: 30}", "{epoch: 30}", "13:47: recipes.scratch.stages[0].finetune: unknown key 'epoch' (did you mean 'epochs'?)"),
