@@ -29,7 +29,6 @@ from acclimate.study.store.artifacts import Store
 from acclimate.training import checkpoint
 from acclimate.training.checkpoint import Checkpoints
 
-
 FEW = 3  # of the moments may come after the end: how many lines the same work takes differs by a few from one run to the next
 
 
