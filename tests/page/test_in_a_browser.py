@@ -43,7 +43,7 @@ def serving(folder, port):
     command = [sys.executable, "-P", "-m", "acclimate", "ui", str(folder), "--port", str(port)]
     with subprocess.Popen(command, env={**os.environ, "ACCLIMATE_TOKEN": TOKEN}, stderr=subprocess.PIPE, text=True) as server:
         try:
-            yield re.search(r"open (\S+);", server.stderr.readline())[1]
+            yield re.search(r"open (\S+) ", server.stderr.readline())[1]
         finally:
             server.send_signal(signal.SIGKILL)
 
