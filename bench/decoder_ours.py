@@ -7,7 +7,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from acclimate.data.batches import Batch, CountOrder, TokenOrder, evaluation_batches
@@ -20,7 +19,6 @@ from acclimate.evaluation.heldout_texts import next_words
 from acclimate.modeling import heads
 from acclimate.modeling.execution import Packed
 from acclimate.modeling.folder import ModelFolder
-from acclimate.modeling.tensors import TensorBatch
 from acclimate.objectives.clm import Borders, FollowingText, NextTokens, following
 from acclimate.objectives.completing import Completing
 from acclimate.training.checkpoint import Checkpoints
@@ -154,23 +152,3 @@ def loss_of(bench: Bench, folder: ModelFolder, weights: Any, kept: Learned) -> f
     devices = bench.devices
     batches = [kept.batch(rows) for rows in evaluation_batches(kept.lengths, TOKENS)]
     return next_words(NextTokens(Packed(model).to(devices.device)), batches, devices).loss
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """The objective: batches that somebody else made."""
-
-    batches: list[Batch]
-
-    def batch(self, step: int) -> Batch:
-        """The recorded batch of a step."""
-        return self.batches[step]
-
-    def count(self, batch: Batch) -> float:
-        """Tokens that are asked for."""
-        return float(len(batch.targets["target_ids"]))
-
-    def loss(self, model: nn.Module, batch: TensorBatch) -> Tensor:
-        """Summed cross-entropy of next tokens."""
-        summed: Tensor = model(batch)
-        return summed

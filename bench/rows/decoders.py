@@ -21,6 +21,7 @@ from bench.child import in_child
 from bench.decoder_ours import Course
 from bench.measure import OURS, Bar, Bench, Cell, Row, interleave, single, versus
 from bench.ours import Trained
+from bench.recorded import Recorded
 from bench.rows.memory import MEGA, Peak
 
 PADDED, BLOCKS = "Trainer, padded", "run_clm, blocks of 512"
@@ -120,7 +121,7 @@ def replayed(bench: Bench, what: str, side: str) -> Cell:
     course = Course(bench.options.sized(50, 4), 1, bench.options.sized(768, 512), 0)
     theirs = decoder_peers.learn(bench, base, learned, course, side)
     batches = theirs.batches[: course.steps]
-    objective, micro = decoder_ours.Recorded(batches), max(batch.tokens for batch in batches)
+    objective, micro = Recorded(batches, lambda model, batch: model(batch)), max(batch.tokens for batch in batches)
     mine = decoder_ours.fit(bench, base.folder, objective, course, micro, Silent())
     before, own, peer = (decoder_ours.loss_of(bench, base.folder, model, kept) for model in (None, mine, theirs.trained.model))
     note = f"{course.steps} steps on the peer's own batches: {own:.5f} and {peer:.5f} nats, {before:.5f} before"

@@ -8,25 +8,24 @@ modelling, and dev accuracy of fine-tuning (all layers, and a head alone, also o
 
 import statistics
 from copy import deepcopy
-from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import numpy as np
 import transformers
-from torch import Tensor, nn
+from torch import Tensor
 
 from acclimate.data.batches import Batch
 from acclimate.data.windows import Windows
 from acclimate.evaluation.inference import heldout_loss
 from acclimate.modeling import heads
 from acclimate.modeling.execution import Packed
-from acclimate.modeling.tensors import TensorBatch
 from acclimate.objectives.mlm import heldout_batches, summed_loss
 from acclimate.stages.finetune import Finetune
 from acclimate.training.progress import Silent
 from bench import models, ours, peers, texts
 from bench.measure import OURS, Bar, Bench, Cell, Rounds, Row, interleave, single
+from bench.recorded import Recorded
 from bench.rows.mlm import characters
 
 IGNORED = -100  # the label of a token that is not to be predicted
@@ -34,25 +33,6 @@ TOKENS = 8192  # of a forward pass of evaluation
 BLOCK = 128
 TASK = "sst2"  # film reviews in a sentence, two classes of about the same size
 DOCUMENTS = 3  # of a step that is replayed: the number of steps is what matters
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """The objective: batches that somebody else made."""
-
-    batches: list[Batch]
-
-    def batch(self, step: int) -> Batch:
-        """The recorded batch of a step."""
-        return self.batches[step]
-
-    def count(self, batch: Batch) -> float:
-        """Masked tokens in the batch."""
-        return float(len(batch.targets["target_ids"]))
-
-    def loss(self, model: nn.Module, batch: TensorBatch) -> Tensor:
-        """Summed cross-entropy at the masked positions."""
-        return summed_loss(model, batch)
 
 
 def flat(padded: dict[str, Tensor]) -> Batch:
@@ -97,7 +77,7 @@ def _replay(bench: Bench) -> list[Cell]:
         padded = _train_peer(bench, base, theirs, peers.line_by_line(base, training), steps)
         recorded = [flat(batch) for batch in padded[:steps]]
         micro = max(batch.tokens for batch in recorded)
-        ours.fit(bench.devices, mine, Recorded(recorded), ours.settings(steps, micro, 0, warmup=0.0), Silent())
+        ours.fit(bench.devices, mine, Recorded(recorded, summed_loss), ours.settings(steps, micro, 0, warmup=0.0), Silent())
         before, peer, own = (loss_of(bench, model, heldout) for model in (start, theirs, mine))
         cells.append(single("held-out loss before", [before], "nats", model=name))
         cells += [single(f"after, {side}", [value], "nats", model=name) for side, value in ((OURS, own), (peers.TRAINER, peer))]

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -13,7 +12,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
+from tests.chromium import chromium
 from tests.page.conftest import HOSTILE, TOKEN, rows
 from tests.study.conftest import tiny_model
 
@@ -22,19 +21,13 @@ from acclimate.page.home import Home
 from acclimate.serving.limits import Limits
 from acclimate.serving.server import Stoppable, address_of, config_of, listen
 
-CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
 LABELS = (HOSTILE, "</textarea><script>alert(4)</script>")
 
 
 @pytest.fixture(scope="module")
 def browser():
-    with sync_playwright() as driver:
-        path = CHROMIUM or driver.chromium.executable_path
-        if not Path(path).is_file():
-            pytest.skip("needs Chromium: apt-get install chromium, or playwright install chromium")
-        found = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
+    with chromium() as found:
         yield found
-        found.close()
 
 
 @contextlib.contextmanager

@@ -1,29 +1,21 @@
 """The page in a real browser: what hostile text does there, what is sorted, how it looks on a phone, at night and on paper."""
 
-import shutil
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import sync_playwright
+from tests.chromium import chromium
 
 from acclimate.report.charts.svg import Figure
 from acclimate.report.pages.page import environment, write_reports
 
-CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
-
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with sync_playwright() as driver:
-        path = CHROMIUM or driver.chromium.executable_path  # playwright's own, where that was installed
-        if not Path(path).is_file():
-            pytest.skip("needs Chromium: apt-get install chromium, or playwright install chromium")
-        found = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
+    with chromium() as found:
         yield found
-        found.close()
 
 
 @pytest.fixture
