@@ -97,7 +97,7 @@ def ui(
 
 
 def _page(folder: Path, port: int, secret: str, max_upload: int, environment: dict[str, str]) -> None:
-    from acclimate.page.app import make_page
+    from acclimate.page.app import UPLOAD_SECONDS, make_page
     from acclimate.page.home import Home
     from acclimate.serving.limits import Limits
     from acclimate.serving.server import address_of, listen, run
@@ -106,7 +106,7 @@ def _page(folder: Path, port: int, secret: str, max_upload: int, environment: di
     with listen("127.0.0.1", port) as taken:
         app = make_page(home, secret, taken.getsockname()[1], show.say, max_upload, environment)
         address = f"{address_of(taken)}/?{urlencode({'token': secret})}"
-        run(app, taken, Limits(arrival=3600.0), lambda: show.say(f"open {address} (Ctrl-C stops it)"))
+        run(app, taken, Limits(arrival=UPLOAD_SECONDS), lambda: show.say(f"open {address} (Ctrl-C stops it)"))
 
 
 def _loaded(model: str, reading: Reading, vectors: bool, said: dict[str, Any]) -> "Service":

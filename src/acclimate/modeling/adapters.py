@@ -132,11 +132,6 @@ def add_adapters(model: "PreTrainedModel", lora: Lora, seed: int, head: bool) ->
         parameter.requires_grad_(True)
 
 
-def is_adapted(model: nn.Module) -> bool:
-    """Whether adapters stand in it."""
-    return hasattr(model, "peft_config")
-
-
 def _settings(lora: Lora, names: Sequence[str], transposed: bool) -> Any:
     from peft import LoraConfig
 

@@ -130,6 +130,11 @@ def kind_of(model: PreTrainedModel) -> Kind:
     return "tagger" if type(model).__name__.endswith(TAGGER) else "classifier"
 
 
+def is_adapted(model: PreTrainedModel) -> bool:
+    """Whether adapters stand in it."""
+    return hasattr(model, "peft_config")
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """Hold back transformers' tables of missing and unused weights: what of that matters, we say ourselves."""

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from acclimate.data.batches import TARGET_INDEX
 from acclimate.errors import SettingsError
-from acclimate.modeling.architecture import kind_of
+from acclimate.modeling.architecture import is_adapted, kind_of
 from acclimate.modeling.attention_kernels import BackEnd
 from acclimate.modeling.dropout import cheapen
 from acclimate.modeling.families import dimensions_of, family_of
@@ -55,7 +55,7 @@ class Packed(nn.Module):
         self.by_position = kind_of(model) != "classifier"
         self.pools_mean = not self.by_position and self.family.pools_mean(model.config.to_dict())
         self._shift = padding_id(model) + 1 if self.family.shifted_positions else 0
-        self._adapted = hasattr(model, "peft_config")
+        self._adapted = is_adapted(model)
         self._checkpointed = any(getattr(module, "gradient_checkpointing", False) for module in model.modules())
         # Where there is one segment, or none, all tokens are of it, whatever a tokenizer says. A decoder that takes segments (GPT-2) has
         # no embeddings for them: it would add those of words.

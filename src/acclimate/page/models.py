@@ -12,6 +12,7 @@ from acclimate.errors import AcclimateError, DataError, SettingsError
 from acclimate.modeling.base_files import CONFIG
 from acclimate.page.home import Home
 from acclimate.page.studies import StudyFile
+from acclimate.report.pages.card import HANDED_OVER
 from acclimate.report.results.finished import Results
 from acclimate.serving.asked import Way, checked
 from acclimate.study.language.paths import data_paths
@@ -26,7 +27,6 @@ MOST_CHARACTERS = 20_000  # of a text that is tried
 MOST_MODELS = 6  # that are asked at a time
 LOADED = 4  # models that stay in memory
 NEAREST = 10
-HANDED_OVER = ("best", "best_transformer")
 
 
 @dataclass(frozen=True)
@@ -98,8 +98,7 @@ def offered(home: Home, opened: StudyFile) -> tuple[Model, ...]:
 def searched(opened: StudyFile) -> tuple[str, ...]:
     """Files of the study in which texts could be looked for, as the page names them."""
     assert opened.study is not None
-    corpora = [path for corpus in opened.study.data.corpora_by_name().values() for path in _listed(corpus.path)]
-    return tuple(dict.fromkeys([*corpora, *data_paths(opened.study)]))
+    return tuple(dict.fromkeys(data_paths(opened.study)))
 
 
 @dataclass
@@ -193,7 +192,3 @@ def _checked(text: str, name: str) -> str:
     if len(text) > MOST_CHARACTERS:
         raise SettingsError(f"{name}: has {len(text):,} characters, and {MOST_CHARACTERS:,} are tried; `acclimate predict` takes files")
     return checked(text, name, 1)
-
-
-def _listed(path: str | Sequence[str]) -> Sequence[str]:
-    return [path] if isinstance(path, str) else path

@@ -12,12 +12,13 @@ from acclimate.errors import AcclimateError, SettingsError
 from acclimate.page import models
 from acclimate.page.asked import Fields, of_address, of_form
 from acclimate.page.desk import Desk
-from acclimate.page.models import HANDED_OVER, Model, Tried, Trying
+from acclimate.page.models import Model, Tried, Trying
 from acclimate.page.paths import FORM_SECONDS, Paths
 from acclimate.page.shown import page
 from acclimate.page.studies import StudyFile
 from acclimate.page.zipped import zipped
 from acclimate.report.pages.attention_page import attention_page
+from acclimate.report.pages.card import HANDED_OVER
 from acclimate.report.pages.page import CHOOSES, NAME, SORTS, script_digest
 from acclimate.study.attended import Wanted, attend
 

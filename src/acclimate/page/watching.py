@@ -10,6 +10,7 @@ from acclimate.page.runs import Runs, Standing, log_end, log_of
 from acclimate.page.shown import rendered
 from acclimate.page.studies import StudyFile
 from acclimate.report.charts.curves import NAMES
+from acclimate.report.pages.page import NAME
 from acclimate.report.words.watched import SIGNS, ending, stage_facts, summary
 from acclimate.study.outputs.learning_curves import curves_of
 from acclimate.study.store.artifacts import Store
@@ -44,7 +45,7 @@ class Curve:
 def moment(runs: Runs, opened: StudyFile, smoke: bool) -> Hashable:
     """What there is to be told at this moment: changes when that does."""
     out = opened.out(smoke)
-    files = (out / FILE, log_of(out), out / "report.html")
+    files = (out / FILE, log_of(out), out / NAME)
     return (opened.name, opened.digest, smoke, *map(_stamp, files), runs.standing(opened, smoke))
 
 
@@ -63,7 +64,7 @@ def pieces(runs: Runs, opened: StudyFile, smoke: bool) -> dict[str, str]:
     shown = {
         "standing": standing, "opened": opened, "smoke": smoke, "said": _said(standing), "lines": _tree(stages),
         "log": log_end(runs.home, out), "now": now, "old": old[-MOST_CURVES:], "more": max(0, len(old) - MOST_CURVES),
-        "width": WIDTH, "height": HEIGHT, "report": (out / "report.html").is_file() and not standing.runs,
+        "width": WIDTH, "height": HEIGHT, "report": (out / NAME).is_file() and not standing.runs,
     }  # fmt: skip
     return {piece: rendered("watch", piece=piece, **shown) for piece in PIECES}
 

@@ -23,7 +23,8 @@ from acclimate.data.sequences import Sequences
 from acclimate.data.tokens import TokenStore
 from acclimate.evaluation.cost import Cost, PeakMemory, disk_bytes, training_flops
 from acclimate.evaluation.inference import LINKS, class_probabilities, inference_speed, word_probabilities
-from acclimate.modeling.adapters import is_adapted, save_adapter
+from acclimate.modeling.adapters import save_adapter
+from acclimate.modeling.architecture import is_adapted
 from acclimate.modeling.execution import Packed, checkpoint_activations
 from acclimate.modeling.families import dimensions_of
 from acclimate.modeling.folder import ModelFolder, save_model

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from acclimate.errors import SettingsError
 
 Cell = str | int | float | None
+LONGEST = 300  # characters of a text that an example shows
 
 
 @dataclass(frozen=True)
@@ -115,3 +116,8 @@ def from_json(value: Any) -> Block:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, (name, *first["loc"])))
         raise SettingsError(f"{where}: {first['msg']}") from error
+
+
+def shortened(text: str) -> str:
+    """A text as an example shows it: its beginning, and how much more there is."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} ... ({len(text) - LONGEST:,} characters more)"

@@ -5,13 +5,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from acclimate.data.ragged import Ragged
-from acclimate.tasks.blocks import Examples, Table
+from acclimate.tasks.blocks import Examples, Table, shortened
 from acclimate.tasks.collection import Collection, judged
 from acclimate.tasks.kind import Judged
 from acclimate.tasks.metrics.ranking import DEPTH, NDCG, grades_at
 
 SHOWN = 4  # queries at either end
-LONGEST = 300  # characters of a text
 RANKS = ((1, 1), (2, 3), (4, 10), (11, DEPTH))
 
 
@@ -43,16 +42,12 @@ def ends(told: Judged) -> Examples | None:
         found = told.answers[0]["predicted"]
         assert isinstance(found, Ragged)
         right = int(documents[row][int(np.argmax(grades[row]))])
-        first = _cut(collection.texts[int(found[row][0])]) if len(found[row]) else "nothing"
+        first = shortened(collection.texts[int(found[row][0])]) if len(found[row]) else "nothing"
         items.append({
-            "query": _cut(told.split.inputs[0][row]), "came first": first, "is right": _cut(collection.texts[right]),
+            "query": shortened(told.split.inputs[0][row]), "came first": first, "is right": shortened(collection.texts[right]),
             NDCG.words: round(float(each[row]), 3),
         })  # fmt: skip
     return Examples("Queries that went worst, and best", tuple(items))
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]} ... ({len(text) - LONGEST:,} characters more)"
 
 
 TOLD = (by_rank, ends)

@@ -4,13 +4,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from acclimate.tasks.blocks import Examples, Points
+from acclimate.tasks.blocks import Examples, Points, shortened
 from acclimate.tasks.kind import Judged
 from acclimate.tasks.metrics.correlation import SPEARMAN, absolute_error
 
 CELLS = 24  # of each axis: predictions that fall into one are one point, larger with more of them
 SHOWN = 8  # pairs with the largest errors
-LONGEST = 300  # characters of a text
 
 
 def by_gold(judged: Judged) -> Points | None:
@@ -41,13 +40,9 @@ def largest_errors(judged: Judged) -> Examples | None:
     gold, inputs = np.asarray(judged.split.gold, dtype=np.float64), judged.split.inputs
     items: list[Mapping[str, str | float]] = []
     for row in np.argsort(-errors, kind="stable")[:SHOWN].tolist():
-        texts = {name: _cut(column[row]) for name, column in zip(("text", "text_b"), inputs, strict=False)}
+        texts = {name: shortened(column[row]) for name, column in zip(("text", "text_b"), inputs, strict=False)}
         items.append({**texts, "the score is": round(float(gold[row]), 3), "the model says": round(float(said[row]), 3)})
     return Examples("The largest errors", tuple(items))
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]} ... ({len(text) - LONGEST:,} characters more)"
 
 
 TOLD = (by_gold, largest_errors)

@@ -5,13 +5,12 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from acclimate.tasks.blocks import Block, Examples, Table
+from acclimate.tasks.blocks import Block, Examples, Table, shortened
 from acclimate.tasks.kind import Judged
 from acclimate.tasks.metrics.texts import METRICS
 from acclimate.tasks.split import Answers, Split, taken
 
 SHOWN = 3  # documents at either end
-LONGEST = 300  # characters of each
 BITS_PER_BYTE = METRICS[0]
 
 
@@ -49,8 +48,7 @@ def ends(judged: Judged) -> Block | None:
 def _told(split: Split, costs: NDArray[np.float64], chosen: NDArray[np.int64]) -> Iterator[Mapping[str, str | float]]:
     for row in chosen.tolist():
         text = split.inputs[0][row]
-        cut = f"{text[:LONGEST]} ... ({len(text) - LONGEST:,} characters more)" if len(text) > LONGEST else text
-        yield {"text": cut, "corpus": split.names[int(np.asarray(split.gold)[row])], "bits per byte": float(costs[row])}
+        yield {"text": shortened(text), "corpus": split.names[int(np.asarray(split.gold)[row])], "bits per byte": float(costs[row])}
 
 
 TOLD = (by_corpus, ends)

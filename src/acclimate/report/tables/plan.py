@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from acclimate.inert import one_line
 from acclimate.report.tables.grid import Grid
 from acclimate.report.words.text import duration, label_count, size
+from acclimate.study.plan.costs import Cost
 
 if TYPE_CHECKING:
     from acclimate.study.plan.estimate import Estimate
@@ -35,12 +36,10 @@ def plan_grid(prepared: "Prepared", estimates: "Mapping[str, Estimate]") -> Grid
 
 def to_do(prepared: "Prepared", estimates: "Mapping[str, Estimate]") -> str:
     """How much there is, and what of it is to be done."""
-    todo = [estimate for key, estimate in estimates.items() if key not in prepared.cached]
-    disk = sum(each.disk_bytes for each in todo) + sum({each.cache_key: each.cache_bytes for each in todo}.values())
+    cost = Cost.of(estimates, estimates, prepared.cached)
     return (
         f"{len(prepared.plan.runs)} runs, {len(estimates)} stages, {len(prepared.cached)} cached; to do: "
-        f"{sum(each.tokens for each in todo):,} training tokens, roughly {duration(sum(each.seconds for each in todo))} on this CPU, "
-        f"{size(disk)} of disk"
+        f"{cost.tokens:,} training tokens, roughly {duration(cost.seconds)} on this CPU, {size(cost.disk_bytes)} of disk"
     )
 
 

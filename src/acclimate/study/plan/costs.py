@@ -2,9 +2,11 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from acclimate.study.plan.estimate import Estimate
-from acclimate.study.plan.graph import Plan
+if TYPE_CHECKING:
+    from acclimate.study.plan.estimate import Estimate
+    from acclimate.study.plan.graph import Plan
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,7 @@ class Cost:
     disk_bytes: int
 
     @staticmethod
-    def of(keys: Collection[str], estimates: Mapping[str, Estimate], cached: Collection[str]) -> "Cost":
+    def of(keys: Collection[str], estimates: "Mapping[str, Estimate]", cached: Collection[str]) -> "Cost":
         """The sum over these stages; caches that several share are counted once."""
         todo = [estimates[key] for key in dict.fromkeys(keys) if key not in cached]
         caches = {each.cache_key: each.cache_bytes for each in todo}
@@ -25,7 +27,7 @@ class Cost:
         return Cost(len(todo), sum(each.tokens for each in todo), sum(each.seconds for each in todo), disk)
 
 
-def costs(plan: Plan, estimates: Mapping[str, Estimate], cached: Collection[str]) -> dict[str, Cost]:
+def costs(plan: "Plan", estimates: "Mapping[str, Estimate]", cached: Collection[str]) -> dict[str, Cost]:
     """Of each recipe, by name."""
     keys: dict[str, list[str]] = {}
     for key in plan.nodes:

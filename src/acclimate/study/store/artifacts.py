@@ -239,11 +239,10 @@ class Store:
         now = time.time()
         kept = None if keep is None else {_short(key) for key in keep}
         removed, busy = [], 0
-        every = self.ls()
-        wanted = [entry for entry in every if self._wanted(entry, kept, older_than_days, now)]
-        below = self._adapted(entry for entry in wanted if entry.kind == "artifact")
-        for entry in every:
-            if entry in wanted or (entry.kind == "artifact" and entry.path.name in below):
+        every = [(entry, self._wanted(entry, kept, older_than_days, now)) for entry in self.ls()]
+        below = self._adapted(entry for entry, wanted in every if wanted and entry.kind == "artifact")
+        for entry, wanted in every:
+            if wanted or (entry.kind == "artifact" and entry.path.name in below):
                 continue
             try:
                 with ExitStack() as stack:

@@ -19,24 +19,25 @@ def ratio(sums: Numbers) -> float:
     return float(sums[0] / sums[1]) if sums[1] else 0.0
 
 
-def _columns(*names: str, answers: Answers) -> Numbers:
+def columns_of(*names: str, answers: Answers) -> Numbers:
+    """[N, len(names)] of these columns."""
     return np.stack([np.asarray(answers[name], dtype=np.float64) for name in names], axis=1)
 
 
 def bits_and_bytes(split: Split, answers: Answers) -> Numbers:
     """[N, 2] of each document."""
-    return _columns("bits", "bytes", answers=answers)
+    return columns_of("bits", "bytes", answers=answers)
 
 
 def nats_and_tokens(split: Split, answers: Answers) -> Numbers:
     """[N, 2] of the tokens that were asked for."""
-    bits, unread, tokens = _columns("bits", "unread", "tokens", answers=answers).T
+    bits, unread, tokens = columns_of("bits", "unread", "tokens", answers=answers).T
     return np.stack([(bits - UNREAD_BITS * unread) * NATS, tokens], axis=1)
 
 
 def right_and_tokens(split: Split, answers: Answers) -> Numbers:
     """[N, 2] of the tokens that were asked for."""
-    return _columns("right", "tokens", answers=answers)
+    return columns_of("right", "tokens", answers=answers)
 
 
 METRICS: tuple[Metric, ...] = (

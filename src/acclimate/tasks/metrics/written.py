@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from acclimate.tasks.metrics.metric import Metric, Numbers, mean_of, of_sums
-from acclimate.tasks.metrics.texts import ratio
+from acclimate.tasks.metrics.texts import bits_and_bytes, columns_of, ratio
 from acclimate.tasks.split import Answers, Split
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
@@ -79,12 +79,8 @@ def _of(name: str) -> "Metric":
     return mean_of(name, words, item, reads=(name,), hub=hub)
 
 
-def _bits_and_bytes(_: Split, answers: Answers) -> Numbers:
-    return np.stack([np.asarray(answers[name], dtype=np.float64) for name in ("bits", "bytes")], axis=1)
-
-
 def _nats_and_tokens(_: Split, answers: Answers) -> Numbers:
-    return np.stack([np.asarray(answers["nats"], dtype=np.float64), np.asarray(answers["tokens"], dtype=np.float64)], axis=1)
+    return columns_of("nats", "tokens", answers=answers)
 
 
 def _perplexity(sums: Numbers) -> float:
@@ -92,7 +88,7 @@ def _perplexity(sums: Numbers) -> float:
 
 
 BITS = of_sums(
-    "bits_per_byte", "bits per byte of the right answer", _bits_and_bytes, ratio, better="lower", span=1.0, reads=("bits", "bytes")
+    "bits_per_byte", "bits per byte of the right answer", bits_and_bytes, ratio, better="lower", span=1.0, reads=("bits", "bytes")
 )
 METRICS: tuple[Metric, ...] = (
     _of("token_f1"),
