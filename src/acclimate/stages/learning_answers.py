@@ -98,14 +98,14 @@ def learn(stage: "Finetune", parent: "ModelFolder", context: Context) -> Outcome
             trainer.notes.append(f"{cut:,} of {len(texts):,} training answers are cut to the {trainer.length:,} tokens of the window")
         rows = texts.answered
         order = CountOrder(len(rows), stage.batch_size, context.seed)
-        judged = writer.read(task.dev, learned=False)
+        writer.judged(task.dev)  # what cannot be read is refused before anything is learned
 
         def judge(_: Any) -> dict[str, float]:
             if stage.select_by not in (None, *LIKELY):
                 metric, (found, _counts) = task.kind.metric(stage.select_by), writer.answers("dev", task.dev)
                 scores = task.kind.scores(task.dev, task.kind.decoded("text", found, task.dev))
                 return {**{f"dev_{name}": value for name, value in scores.items()}, "score": metric.merit(scores[metric.name])}
-            nats, _tokens, size, _unread = writer.likely(judged, task.dev).sum(axis=0)
+            nats, _tokens, size, _unread = writer.likely(task.dev).sum(axis=0)
             bits = float(nats / np.log(2) / size)
             return {f"dev_{BITS.name}": bits, "score": -bits}
 

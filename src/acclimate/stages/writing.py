@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -104,6 +104,9 @@ class Writer:
     """Tokens of an answer."""
     micro: int
     """Tokens of the largest forward pass."""
+    kept: dict[int, tuple[Split, "Completions", NDArray[np.float64]]] = field(default_factory=dict, repr=False, compare=False)
+    """By the identity of a split, which is held here: what is judged by in tokens, and `_bytes`. Each epoch asks for them; no weight
+    changes them."""
 
     def texts(self, split: Split) -> Texts:
         """Prompts and completions as they are tokenised: conversations as the tokenizer's template writes them."""
@@ -130,18 +133,34 @@ class Writer:
         made = Completions.learned if learned else Completions.judged
         return made(prompts, answers, begin, end, self.length, borders.unknown)
 
-    def likely(self, texts: "Completions", split: Split) -> NDArray[np.float64]:
+    def judged(self, split: Split) -> "Completions":
+        """The prompts and answers of a split that is judged by, in tokens: read once."""
+        return self._judged(split)[0]
+
+    def _judged(self, split: Split) -> tuple["Completions", NDArray[np.float64]]:
+        if id(split) not in self.kept:
+            self.kept[id(split)] = (split, self.read(split, learned=False), self._bytes(split))
+        return self.kept[id(split)][1:]
+
+    def _bytes(self, split: Split) -> NDArray[np.float64]:
+        """[N, 2] bytes of the right answers, and those of them that the vocabulary cannot read."""
+        from acclimate.data.tokens import encoded
+        from acclimate.data.unknown import Unread
+
+        gold, tokenizer = split.gold, self.parent.tokenizer()
+        assert isinstance(gold, tuple)
+        unread_N = Unread.by(tokenizer).counts(gold, *encoded(tokenizer, gold))[:, 1]
+        return np.stack([np.array([len(answer.encode()) for answer in gold], dtype=np.float64), unread_N], axis=1)
+
+    def likely(self, split: Split) -> NDArray[np.float64]:
         """[N, 4] of the right answers: nats and tokens asked for, bytes that these stand for, and bytes that the vocabulary cannot read."""
         import torch
 
         from acclimate.data.batches import evaluation_batches
         from acclimate.data.completions import OF_ANSWER
-        from acclimate.data.tokens import encoded
-        from acclimate.data.unknown import Unread
         from acclimate.evaluation.inference import in_parts
 
-        gold, tokenizer, devices = split.gold, self.parent.tokenizer(), self.context.runtime.devices
-        assert isinstance(gold, tuple)
+        (texts, bytes_N2), devices = self._judged(split), self.context.runtime.devices
         sums_N4 = np.zeros((len(texts), 4))
         self.model.eval()
         with torch.no_grad():
@@ -152,11 +171,9 @@ class Writer:
                     answer_M = np.asarray(batch.targets[OF_ANSWER], dtype=np.int64)
                     sums_N4[:, 0] += np.bincount(answer_M, weights=nats_M, minlength=len(texts))
                     sums_N4[:, 1] += np.bincount(answer_M, minlength=len(texts))
-        ids, lengths = encoded(tokenizer, gold)
-        unread_N = Unread.by(tokenizer).counts(gold, ids, lengths)[:, 1]
         # Of an answer that is cut, what is read stands for so many of its bytes.
-        size_N = np.array([len(answer.encode()) for answer in gold], dtype=np.float64)
-        sums_N4[:, 2], sums_N4[:, 3] = np.maximum(1.0, size_N * texts.share_read), unread_N * texts.share_read
+        sums_N4[:, 2:] = bytes_N2 * texts.share_read[:, None]
+        sums_N4[:, 2] = np.maximum(1.0, sums_N4[:, 2])
         return sums_N4
 
     def answers(self, name: str, split: Split) -> tuple[Written, dict[str, int]]:
@@ -165,7 +182,7 @@ class Writer:
         from acclimate.objectives.clm import Borders
         from acclimate.stages.watched import watched
 
-        texts, tokenizer = self.read(split, learned=False), self.parent.tokenizer()
+        texts, tokenizer = self.judged(split), self.parent.tokenizer()
         room = self.length - self.most
         prompts = [texts.prompt(row, room) for row in range(len(texts))]
         stop, told = stops(tokenizer, Borders.of(self.parent).end), watched(self.context, name, self.micro)
@@ -177,7 +194,7 @@ class Writer:
             f"cut_answers_{name}": texts.cut_answers,
             f"unended_{name}": sum(len(each) == self.most for each in found),
         }
-        return Written(decoded(tokenizer, found), self.likely(texts, split)), counted
+        return Written(decoded(tokenizer, found), self.likely(split)), counted
 
 
 def told_of_written(counted: Mapping[str, int], most: int, count: Mapping[str, int]) -> list[str]:
