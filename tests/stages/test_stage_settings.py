@@ -12,6 +12,14 @@ def test_min_steps_lengthens_a_short_training_and_never_a_long_one():
     assert Finetune(epochs=3, min_steps=200).steps(batches_per_epoch=400) == 1200
 
 
+def test_it_is_told_where_epochs_were_asked_for_and_min_steps_makes_more_of_them():
+    (told,) = Finetune(epochs=3).told_of_least(16)
+    assert "epochs: 3 would be 48 steps, and `min_steps` makes 200 of them, 12.5 epochs" in told
+    assert not Finetune().told_of_least(16), "nothing was asked for"
+    assert not Finetune(epochs=3, min_steps=200).told_of_least(16), "whoever says so knows"
+    assert not Finetune(epochs=3).told_of_least(67)
+
+
 def test_a_head_alone_learns_faster_unless_told_otherwise():
     assert Finetune(train="head").peak_lr() > Finetune().peak_lr()
     assert Finetune(train="head", lr=3e-5).peak_lr() == 3e-5

@@ -146,6 +146,7 @@ class Bilstm(Pace, LearnsByLoss):
             trainer.notes += self._told_of_cut(task, {name: read.cut_tokens / max(1, read.tokens) for name, read in texts.items()})
             exam = Exam(task, head, texts, trainer, self.thresholds, self.select_by)
             epoch = order.batches_per_epoch
+            trainer.notes += self.told_of_least(epoch)
             course = Course(self.steps(epoch), epoch, self.patience, self.min_steps)
             result = trainer.fit(WordDropout(items, self.word_dropout, context.seed), exam.judge, course)
             scores = exam.taken()

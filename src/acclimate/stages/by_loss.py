@@ -1,6 +1,5 @@
 """What stages share that learn names by a loss, over batches of the labelled texts."""
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -8,11 +7,12 @@ from acclimate.objectives.class_weights import ClassWeights, check_class_weights
 from acclimate.objectives.loss_settings import Loss, check_loss, is_cross_entropy
 from acclimate.objectives.sampler import Sampler, check_sampler
 from acclimate.stages.base import Stage
+from acclimate.stages.in_epochs import InEpochs
 from acclimate.tasks.task import Task
 from acclimate.tasks.thresholds import Choice
 
 
-class LearnsByLoss(Stage):
+class LearnsByLoss(InEpochs, Stage):
     """A stage with these settings, each of which has defaults and a meaning of its own there."""
 
     if TYPE_CHECKING:
@@ -20,8 +20,6 @@ class LearnsByLoss(Stage):
         class_weights: ClassWeights
         sampler: Sampler
         thresholds: Choice
-        epochs: float
-        min_steps: int
 
     def own_code(self) -> tuple[str, ...]:
         return () if self.loss is None else self.loss.own_code()
@@ -35,10 +33,6 @@ class LearnsByLoss(Stage):
     def keyed(self) -> dict[str, Any]:
         # Said or not, it is the usual loss.
         return {name: value for name, value in super().keyed().items() if name != "loss" or not is_cross_entropy(self.loss)}
-
-    def steps(self, batches_per_epoch: int) -> int:
-        """Optimiser steps at most: `epochs`, and at least `min_steps`."""
-        return max(1, self.min_steps, math.ceil(self.epochs * batches_per_epoch))
 
     def check_learning(self, task: Task) -> None:
         """Refuse what does not fit the names of a task.

@@ -14,6 +14,7 @@ from acclimate.modeling.longest import LONGEST_DEFAULT
 from acclimate.settings import MOST_EPOCHS
 from acclimate.stages.asked_text import AskedText
 from acclimate.stages.base import USUAL_SCORE, Context, Outcome, Role, Serves, Stage
+from acclimate.stages.in_epochs import InEpochs
 from acclimate.stages.inside import bytes_inside, check_inside
 from acclimate.stages.long_texts import lengths, told_of_cut
 from acclimate.stages.pace import EncoderPace
@@ -30,7 +31,7 @@ TASK, SLIVER = "task", 64  # texts of each corpus
 MEND = "the same name in the data; or let a recipe of this study learn the task, and name that"
 
 
-class Distill(EncoderPace, Stage):
+class Distill(EncoderPace, InEpochs, Stage):
     """Train the model before it, the student, to answer as a trained teacher does, on text without labels; where texts have labels, these
     count, too. What the teacher says is computed once, and kept. Out comes a classifier, from whose head a `finetune` after it goes on."""
 
@@ -101,10 +102,6 @@ class Distill(EncoderPace, Stage):
 
     def sliver(self) -> Self:
         return self.model_copy(update={"epochs": 1.0, "min_steps": 0, "evaluations": 2, "texts": min(self.texts or SLIVER, SLIVER)})
-
-    def steps(self, batches_per_epoch: int) -> int:
-        """Optimiser steps at most: `epochs`, and at least `min_steps`."""
-        return max(1, self.min_steps, math.ceil(self.epochs * batches_per_epoch))
 
     def check(self, given: Sizes, task: Task | None) -> Sizes:
         given.check_training(self.max_length, self.gradient_checkpointing)

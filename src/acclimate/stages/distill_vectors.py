@@ -13,6 +13,7 @@ from acclimate.modeling.longest import LONGEST_DEFAULT
 from acclimate.settings import MOST_EPOCHS
 from acclimate.stages.asked_text import AskedText
 from acclimate.stages.base import Context, Outcome, Role, Stage
+from acclimate.stages.in_epochs import InEpochs
 from acclimate.stages.long_texts import LESS, told_of_cut
 from acclimate.stages.pace import EncoderPace
 from acclimate.stages.planned import BYTES, Reads, Sizes, Work
@@ -25,7 +26,7 @@ SLIVER = 64  # texts of each corpus
 HELD_OUT = 0.1  # of the texts at most
 
 
-class DistillVectors(EncoderPace, Stage):
+class DistillVectors(EncoderPace, InEpochs, Stage):
     """Train the model before it, the student, to give texts the vectors that a teacher gives them, which are computed once, and kept; no
     label is read. Out comes a sentence encoder, for `vectors`, `embed` and `acclimate encode`."""
 
@@ -81,10 +82,6 @@ class DistillVectors(EncoderPace, Stage):
 
     def sliver(self) -> Self:
         return self.model_copy(update={"epochs": 1.0, "min_steps": 0, "evaluations": 2, "texts": min(self.texts or SLIVER, SLIVER)})
-
-    def steps(self, batches_per_epoch: int) -> int:
-        """Optimiser steps at most: `epochs`, and at least `min_steps`."""
-        return max(1, self.min_steps, math.ceil(self.epochs * batches_per_epoch))
 
     def held_out(self, texts: int) -> int:
         """How many of so many texts are not learned from."""

@@ -58,6 +58,7 @@ def distilled(stage: "Distill", parent: "ModelFolder", context: Context) -> Outc
         objective = Distilled(transfer, rows, order, said, soft, gold, known, hard, stage.weight, inside, stage.hidden_weight)
         exam = Exam(task, head, texts, trainer, select_by=stage.select_by)
         steps = stage.steps(order.batches_per_epoch)
+        trainer.notes += stage.told_of_least(order.batches_per_epoch)
         result = trainer.fit(objective, exam.judge, Course(steps, math.ceil(steps / stage.evaluations), stage.patience))
         scores = exam.taken()
         trainer.save(max_length=trainer.length, stride=long.overlap)

@@ -77,6 +77,7 @@ def distilled_vectors(stage: "DistillVectors", parent: "ModelFolder", context: C
 
         before = trainer.remember("before", lambda: judge(trainer.module)["heldout_loss"])
         steps = stage.steps(order.batches_per_epoch)
+        trainer.notes += stage.told_of_least(order.batches_per_epoch)
         result = trainer.fit(objective, judge, Course(steps, math.ceil(steps / stage.evaluations), stage.patience))
         trainer.time(texts)
         if trainer.devices.is_main:

@@ -1,6 +1,5 @@
 """Sentence embeddings from labels: an encoder learns which texts belong together, and leaves vectors that any kind may be answered by."""
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
@@ -15,6 +14,7 @@ from acclimate.modeling.longest import LONGEST_DEFAULT
 from acclimate.objectives.vector_loss_settings import OF_VECTORS, VectorLoss, VectorLossSettings, named
 from acclimate.settings import MOST_EPOCHS
 from acclimate.stages.base import LABELS_OF, Context, Outcome, Role, Stage
+from acclimate.stages.in_epochs import InEpochs
 from acclimate.stages.long_texts import told_of_cut
 from acclimate.stages.pace import EncoderPace
 from acclimate.stages.planned import BYTES, Reads, Sizes, Work
@@ -33,7 +33,7 @@ LOSS = "loss"  # as `select_by` says it
 EXAMPLES = "examples of train"  # among what is known of what it reads
 
 
-class Embed(EncoderPace, Stage):
+class Embed(EncoderPace, InEpochs, Stage):
     """Train vectors of texts by the task's labels: near where texts belong together, far where they do not. It leaves an embedding model,
     which `SentenceTransformer(path)` loads, too; a stage after it answers the task (`finetune: {train: head}`, `vectors`)."""
 
@@ -159,9 +159,9 @@ class Embed(EncoderPace, Stage):
         """
         return self.relation(task).examples(split, self.by(task).shape, self.told, task.train)
 
-    def steps(self, examples: int) -> int:
-        """Optimiser steps: `epochs`, and at least `min_steps`."""
-        return max(1, self.min_steps, math.ceil(self.epochs * -(-examples // self.batch_size)))
+    def batches(self, examples: int) -> int:
+        """Of an epoch over so many examples."""
+        return -(-examples // self.batch_size)
 
     def check(self, given: Sizes, task: Task | None) -> Sizes:
         given.check_training(self.max_length, self.gradient_checkpointing)
@@ -228,7 +228,7 @@ class Embed(EncoderPace, Stage):
         length_U = np.minimum(whole_U, self._length(given))
         epoch = float(length_U[examples.rows[examples.rows >= 0]].sum())
         dev = epoch * len(reads.task.dev) / max(1, len(reads.task.train)) + self._judging(reads.task) * float(length_U.mean())
-        passes = self.steps(len(examples)) * min(self.batch_size, len(examples)) / len(examples)
+        passes = self.steps(self.batches(len(examples))) * min(self.batch_size, len(examples)) / len(examples)
         share = 1.0 if self.train == "all" else 0.0 if self.train == "head" else min(1.0, self.train / given.layers)
         if not share:
             dense = 6 * given.hidden * (self.dense or given.hidden) * examples.rows.size * passes

@@ -304,6 +304,7 @@ class Finetune(EncoderPace, LearnsByLoss):
             trainer.notes += () if self.loss is None else self.loss.notes()
             exam = Exam(task, head, texts, trainer, self.thresholds, self.select_by, self.pool)
             epoch = order.batches_per_epoch
+            trainer.notes += self.told_of_least(epoch)
             course = Course(self.steps(epoch), epoch, self.patience, self.min_steps)
             result = trainer.fit(WholeTexts(items) if long.pooled else items, exam.judge, course)
             scores = exam.taken()

@@ -110,6 +110,7 @@ def learn(stage: "Finetune", parent: "ModelFolder", context: Context) -> Outcome
             return {f"dev_{BITS.name}": bits, "score": -bits}
 
         epoch = order.batches_per_epoch
+        trainer.notes += stage.told_of_least(epoch)
         result = trainer.fit(Completing(texts, rows, order), judge, Course(stage.steps(epoch), epoch, stage.patience, stage.min_steps))
         scores, notes = taken(task, context, writer.answers, most)
         trainer.notes += notes
