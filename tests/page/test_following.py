@@ -127,19 +127,26 @@ def test_states_curves_and_errors_are_told_as_text(folder, study):
     artifact.mkdir(parents=True)
     log = [{"step": step, "loss": 1 / step, "dev_macro_f1": step / 9} for step in (1, 2, 3)]
     (artifact / "log.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in log))
+    running = Progress("tuned", 3, 10, 0, 120.0, 0.5, 7.0)
+    curves = {"loss": ((1, 2.0), (3, 0.5)), "dev_macro_f1": ((1, 0.25), (2, 0.75)), "heldout_loss": ((2, 1.5),)}
     stages = (
         StageStatus("d" * 64, None, f"base {HOSTILE}", 2, "done", 3.0),
-        StageStatus("r", "d" * 64, "tuned", 1, "running", 5.0, Progress("tuned", 3, 10, 0, 120.0, 0.5, 7.0), losses=((1, 2.0), (3, 0.5))),
+        StageStatus("r", "d" * 64, "tuned", 1, "running", 5.0, running, curves=curves),
         StageStatus("f", "d" * 64, "failed one", 1, "failed", error=HOSTILE),
     )
     write_status(out, Status("study", "running", time.time() - 9, time.time(), stages, 7.0, process=Process.this()))
-    pieces = watching.pieces(Runs(Home.of(folder), os.environ), opened, False)
+    home = Home.of(folder)
+    pieces = watching.pieces(home, Runs(home, os.environ).standing(opened, False), opened, False)
     assert {"<script", "<img", "\x1b"} & {piece for piece in ("<script", "<img", "\x1b") if piece in "".join(pieces.values())} == set()
     assert "1 of 3 stages done, 1 running, 1 failed" in pieces["now"]
     assert "about 7.0 s left" in pieces["now"]
     assert '<progress max="10" value="3"' in pieces["tree"]
     assert "depth-1 running" in pieces["tree"]
     assert "training loss: from 2.000 to 0.500" in pieces["running"]
+    assert "dev macro f1: from 0.250 to 0.750" in pieces["running"]
+    assert "dev macro f1 0.7500" in pieces["tree"]
+    assert "held-out loss 1.5000" in pieces["tree"]
+    assert "held-out loss" not in pieces["running"]  # a point is no curve
     assert "dev macro f1: from 0.111 to 0.333" in pieces["done"]
 
 

@@ -1,5 +1,6 @@
 """The journal: what the engine says is what a status shows, and the file says how it ended."""
 
+import math
 import time
 from contextlib import nullcontext
 from dataclasses import replace
@@ -14,7 +15,7 @@ from acclimate.study.language.study import load_study
 from acclimate.study.plan.prepared import prepare
 from acclimate.study.watch import journal as journal_module
 from acclimate.study.watch.journal import Journal
-from acclimate.study.watch.status import read_status
+from acclimate.study.watch.status import read_status, write_status
 from acclimate.training.progress import Progress
 
 
@@ -49,11 +50,14 @@ def test_a_shared_stage_is_there_once_with_its_number_of_recipes(prepared):
     assert max(stage.recipes for stage in stages.values()) == 3
 
 
-def test_losses_of_what_runs_are_thinned_begin_anew_with_a_part_and_go_when_it_is_done(prepared):
+def test_curves_of_what_runs_are_thinned_begin_anew_with_a_part_and_go_when_it_is_done(prepared):
     journal, key = planned(prepared), next(iter(prepared.plan.nodes))
 
+    def curves():
+        return next(stage.curves for stage in journal.snapshot().stages if stage.key == key)
+
     def losses():
-        return next(stage.losses for stage in journal.snapshot().stages if stage.key == key)
+        return curves()["loss"]
 
     journal.began(key)
     for step in range(1, 1000):
@@ -66,7 +70,20 @@ def test_losses_of_what_runs_are_thinned_begin_anew_with_a_part_and_go_when_it_i
     journal.progress(key, Progress("a head alone", 2, 10))
     assert losses() == ((1, 3.0),)
     journal.ended(Report(key, "done"))
-    assert losses() == ()
+    assert curves() == {}
+
+
+def test_evaluations_of_what_runs_are_curves_with_those_of_before_an_interrupt(prepared, tmp_path):
+    journal, key = planned(prepared), next(iter(prepared.plan.nodes))
+    before = ({"step": 1, "loss": 2.0, "lr": 0.1}, {"step": 4, "dev_macro_f1": 0.25, "dev_accuracy": 0.5, "score": 0.25})
+    journal.began(key)
+    journal.progress(key, Progress("all of it", 4, 9, 4, measured=before))
+    journal.progress(key, Progress("all of it", 6, 9, 4, loss=1.0))
+    journal.progress(key, Progress("all of it", 6, 9, 4, loss=1.0, measured=({"step": 6, "dev_macro_f1": 0.75, "heldout_loss": math.nan},)))
+    write_status(tmp_path, journal.snapshot())
+    stage = next(stage for stage in read_status(tmp_path).stages if stage.key == key)
+    assert stage.curves == {"loss": ((1, 2.0), (6, 1.0)), "dev_macro_f1": ((4, 0.25), (6, 0.75))}
+    assert stage.progress == Progress("all of it", 6, 9, 4, loss=1.0)
 
 
 def test_what_is_cached_and_what_is_not_needed_are_told_apart(prepared):

@@ -85,13 +85,13 @@ SETTINGS = TrainSettings(
 )
 
 
-def run(folder, settings=SETTINGS, model=None, objective=None, evaluate=None, stop=None, log=None):
+def run(folder, settings=SETTINGS, model=None, objective=None, evaluate=None, stop=None, log=None, reporter=None):
     model = model or Toy()
     objective = objective or Toys(CountOrder(TEXTS, 8, seed=3))
     groups = [Group(list(model.parameters()), 1.0, 0.01)]
     result = train(
         settings, objective, model, groups, evaluate, Checkpoints(folder),
-        Surroundings(Devices("float32"), Silent(), stop or StopRequest(), log),
+        Surroundings(Devices("float32"), reporter or Silent(), stop or StopRequest(), log),
     )  # fmt: skip
     return model, result
 
@@ -185,7 +185,11 @@ def test_every_line_of_the_log_is_given_as_it_comes_and_after_a_resume_once_more
     assert [line["step"] for line in lines if "loss" in line] == list(range(1, 13))
     assert [line["step"] for line in lines if "score" in line] == [5, 10]
     lines.clear()
-    _, result = run(tmp_path, evaluate=lambda _: {"score": next(scores)}, log=lines.append)
+    told, reporter = [], Silent()
+    reporter.measured = told.append
+    _, result = run(tmp_path, evaluate=lambda _: {"score": next(scores)}, log=lines.append, reporter=reporter)
+    assert [line for line in told if "score" in line] == result.evaluations
+    assert [line for line in told if "loss" in line] == result.history[:12]  # those of before; later losses come with the steps
     assert [line["step"] for line in lines] == sorted(line["step"] for line in lines)
     assert [line for line in lines if "loss" in line] == result.history
     assert [line for line in lines if "score" in line] == result.evaluations

@@ -52,6 +52,20 @@ def test_values_are_sent_at_the_start_now_and_then_and_at_the_end(clock):
     assert pickle.loads(pickle.dumps(sent)) == sent  # noqa: S301 - what a pipe between processes does
 
 
+def test_evaluations_go_with_the_next_value_and_none_is_lost_at_the_end(clock):
+    sent = []
+    reporter = Sending(Messages(), sent.append, every=3.0)
+    reporter.start("toy", 4, 1)
+    reporter.measured({"step": 1, "score": 0.1})  # of before an interrupt
+    for step in (2, 3, 4):
+        clock[0] += 1.0
+        reporter.step(step, 1234.5, 0.5)
+        clock[0] += 3.0 if step == 2 else 0.0  # an evaluation that takes long is told at once
+        reporter.measured({"step": step, "score": step / 10})
+    reporter.close()
+    assert [(value.step, [line["step"] for line in value.measured]) for value in sent] == [(1, []), (1, [1, 2]), (4, [3]), (4, [4])]
+
+
 def test_a_thousand_steps_a_second_send_two_values_a_second(clock):
     sent = []
     train(Sending(Messages(), sent.append, every=0.5), clock, steps=5000, seconds=0.001)

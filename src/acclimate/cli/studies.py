@@ -71,13 +71,14 @@ def plan(file: StudyFile, store: StoreOption = None, smoke: SmokeOption = False,
     from acclimate.cli.shown_plan import plan as show_plan
     from acclimate.study.language.implied import with_task
     from acclimate.study.language.study import load_study
+    from acclimate.study.outputs.output_folder import usual_store
     from acclimate.study.permission import notes
     from acclimate.study.plan.estimate import estimates, product_rate
     from acclimate.study.plan.prepared import prepare
     from acclimate.study.store.room import lacking
 
     read, said = with_task(load_study(file))
-    prepared = prepare(read, file.resolve().parent, store or file.parent / ".acclimate", smoke, precision=precision)
+    prepared = prepare(read, file.resolve().parent, store or usual_store(file.parent), smoke, precision=precision)
     for note in (*([] if said is None else [said]), *notes(read, file.resolve().parent)):
         show.plain(f"note: {note}")
     show_plan(prepared, estimates(prepared, product_rate(precision)))
@@ -117,11 +118,12 @@ def _study(file: Path, out: Path | None, store: Path | None, command: str, smoke
     from acclimate.report.publish import publish
     from acclimate.report.results.finished import Results
     from acclimate.study.language.study import load_study
+    from acclimate.study.outputs.output_folder import usual_store
     from acclimate.study.run import Options, follows, run_study
 
     read = load_study(file)
     folder = _out(file, read.name, out, smoke)
-    chosen = Options(out=folder, store=store or file.parent / ".acclimate", command=command, publish=publish, **shown(), **options)
+    chosen = Options(out=folder, store=store or usual_store(file.parent), command=command, publish=publish, **shown(), **options)
     finished = run_study(read, file.resolve().parent, chosen, smoke)
     if follows():
         return
@@ -133,7 +135,7 @@ def _study(file: Path, out: Path | None, store: Path | None, command: str, smoke
 def _out(file: Path, name: str, out: Path | None, smoke: bool) -> Path:
     from acclimate.study.outputs.output_folder import usual_folder, with_smoke
 
-    return usual_folder(file, name, smoke) if out is None else with_smoke(out, smoke)
+    return usual_folder(file.parent, name, smoke) if out is None else with_smoke(out, smoke)
 
 
 def watch(

@@ -2,7 +2,6 @@
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from acclimate.errors import AcclimateError, SettingsError
@@ -17,9 +16,10 @@ from acclimate.settings import per_class
 from acclimate.study.draft.looked import Looked, look
 from acclimate.study.draft.recipes import Rung, ladder, of_ladder, reference
 from acclimate.study.draft.written import Chosen, metrics_of, parsed, untold, written
+from acclimate.study.outputs.output_folder import usual_store
 from acclimate.study.plan.costs import Cost, costs
 from acclimate.study.plan.estimate import estimates
-from acclimate.study.plan.prepared import Prepared, prepared_on
+from acclimate.study.plan.prepared import prepared_on
 
 READING = ("kind", "text", "label", "group")  # that a person says of the files, in words of a task
 FILES = ("path", *READING, "skip_bad")
@@ -129,12 +129,10 @@ def composed(home: Home, looked: Looked, asked: Asked, rate: float) -> Composed:
         for name in taken:
             if name in problems:
                 raise SettingsError(f"{name}: {problems[name]}")
-        text = written(looked, _chosen(looked, asked, taken, usual))
-        study = parsed(text)
-        home.check_study(study, home.root)
-        total = _Planned.of(prepared_on(study, looked.opened, home.root, _store(home)), rate).total
+        plan = _Planned.of(home, looked, _chosen(looked, asked, taken, usual), rate)
+        text, total = plan.text, plan.total
     except AcclimateError as error:
-        text, problem = "", str(error)
+        problem = str(error)
     facts = looked.opened.facts()
     kind_facts = KindFacts.of(task.kind.about())
     return Composed(
@@ -156,13 +154,20 @@ def composed(home: Home, looked: Looked, asked: Asked, rate: float) -> Composed:
 
 @dataclass(frozen=True)
 class _Planned:
+    """A study file, and what its study costs."""
+
+    text: str
     costs: Mapping[str, Cost]
     total: Cost
 
     @staticmethod
-    def of(prepared: Prepared, rate: float) -> "_Planned":
-        found = estimates(prepared, rate)
-        return _Planned(costs(prepared.plan, found, prepared.cached), Cost.of(prepared.plan.nodes, found, prepared.cached))
+    def of(home: Home, looked: Looked, chosen: Chosen, rate: float) -> "_Planned":
+        text = written(looked, chosen)
+        study = parsed(text)
+        home.check_study(study, home.root)
+        prepared = prepared_on(study, looked.opened, home.root, usual_store(home.root))
+        found, plan = estimates(prepared, rate), prepared.plan
+        return _Planned(text, costs(plan, found, prepared.cached), Cost.of(plan.nodes, found, prepared.cached))
 
 
 def _planned(
@@ -171,9 +176,7 @@ def _planned(
     """(plans that together have all rungs which can be planned, why the others cannot)."""
 
     def plan(names: list[str]) -> _Planned:
-        study = parsed(written(looked, _chosen(looked, asked, names, names[0])))
-        home.check_study(study, home.root)
-        return _Planned.of(prepared_on(study, looked.opened, home.root, _store(home)), rate)
+        return _Planned.of(home, looked, _chosen(looked, asked, names, names[0]), rate)
 
     try:
         return {"": plan([*rungs])}, {}
@@ -193,10 +196,6 @@ def _chosen(looked: Looked, asked: Asked, names: list[str], usual: str) -> Chose
     first = usual if usual in recipes else next(iter(recipes))
     recipes = {first: recipes[first], **recipes}
     return Chosen(asked.base, asked.seeds, asked.labels, asked.metric, recipes)
-
-
-def _store(home: Home) -> Path:
-    return home.root / ".acclimate"
 
 
 def _budgets(said: str) -> tuple[int | str, ...]:

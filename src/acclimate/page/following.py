@@ -14,7 +14,7 @@ from acclimate.page import studies, watching
 from acclimate.page.asked import Fields, of_address, of_form
 from acclimate.page.desk import Desk
 from acclimate.page.paths import FORM_SECONDS, Paths, to
-from acclimate.page.runs import Runs
+from acclimate.page.runs import Runs, Standing
 from acclimate.page.shown import page
 from acclimate.page.studies import StudyFile
 from acclimate.serving.refusals import Refused
@@ -79,7 +79,7 @@ class Following(Paths):
         self.open += 1
         try:
             while not ending():
-                now = await self._pieces(opened, smoke)
+                _, now = await self._stands(opened, smoke)
                 if news := {name: piece for name, piece in now.items() if told.get(name) != piece}:
                     yield f"data: {json.dumps(news)}\n\n"
                     told, silent = now, 0.0
@@ -91,14 +91,18 @@ class Following(Paths):
         finally:
             self.open -= 1
 
-    async def _pieces(self, opened: StudyFile, smoke: bool) -> dict[str, str]:
-        return await self.watch.ask(lambda: watching.moment(self.runs, opened, smoke), lambda: watching.pieces(self.runs, opened, smoke))
+    async def _stands(self, opened: StudyFile, smoke: bool) -> tuple[Standing, dict[str, str]]:
+        """How it stands, and the pieces of the page that say so."""
+        standing = await self.watch.do(lambda: self.runs.standing(opened, smoke))
+        pieces = await self.watch.ask(
+            lambda: watching.moment(standing, opened, smoke), lambda: watching.pieces(self.home, standing, opened, smoke)
+        )
+        return standing, pieces
 
     async def _shown(self, opened: StudyFile, smoke: bool, status: int = 200, said: str = "", edited: str = "") -> Response:
-        found = await self._pieces(opened, smoke) if opened.study is not None else {}
+        standing, found = await self._stands(opened, smoke) if opened.study is not None else (Standing(), {})
         pieces = {name: Markup(piece) for name, piece in found.items()}  # from a template: what is somebody's in it is escaped
-        refused = opened.study is not None and (await self.watch.do(lambda: self.runs.standing(opened, smoke))).refused
-        shown = {"opened": opened, "smoke": "1" * smoke, "pieces": pieces, "refused": refused, "said": said, "edited": edited}
+        shown = {"opened": opened, "smoke": "1" * smoke, "pieces": pieces, "refused": standing.refused, "said": said, "edited": edited}
         return page("study", self.home, status, **shown)
 
 

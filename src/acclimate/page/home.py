@@ -14,6 +14,7 @@ from acclimate.errors import AcclimateError, DataError, SettingsError
 from acclimate.owned import is_marked
 from acclimate.study.language.paths import data_paths, named_bases, without_magic
 from acclimate.study.language.study import Study
+from acclimate.study.outputs.output_folder import usual_folder, usual_store
 
 DEEPEST = 3  # folders below the page's own in which files are listed
 MOST_LISTED = 300
@@ -111,8 +112,8 @@ class Home:
                 for name, value in stage.located(root):
                     if value != getattr(stage, name):
                         self.within(Path(str(value)))
-        self.within(root / ".acclimate")
-        self.within(root / "results" / study.name)
+        self.within(usual_store(root))
+        self.within(usual_folder(root, study.name))
 
     def _check_found(self, path: str, root: Path) -> None:
         found = find(path, root)

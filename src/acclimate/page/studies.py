@@ -20,7 +20,7 @@ from acclimate.study.language.implied import with_task
 from acclimate.study.language.paths import data_paths
 from acclimate.study.language.study import Study, load_study
 from acclimate.study.language.yaml import LARGEST
-from acclimate.study.outputs.output_folder import RECORD, usual_folder
+from acclimate.study.outputs.output_folder import RECORD, usual_folder, usual_store
 from acclimate.study.permission import refuse_own_code
 from acclimate.study.plan.costs import Cost, costs
 from acclimate.study.plan.estimate import estimates
@@ -54,12 +54,12 @@ class StudyFile:
     @property
     def store(self) -> Path:
         """Where its artifacts are kept."""
-        return self.root / ".acclimate"
+        return usual_store(self.root)
 
     def out(self, smoke: bool = False) -> Path:
         """Where its results go."""
         assert self.study is not None
-        return usual_folder(self.file, self.study.name, smoke)
+        return usual_folder(self.root, self.study.name, smoke)
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from acclimate.page.runs import Runs, Standing, log_end, log_of
+from acclimate.page.home import Home
+from acclimate.page.runs import Standing, log_end, log_of
 from acclimate.page.shown import rendered
 from acclimate.page.studies import StudyFile
-from acclimate.report.charts.curves import NAMES
 from acclimate.report.pages.page import NAME
+from acclimate.report.words.text import curve_name
 from acclimate.report.words.watched import SIGNS, ending, stage_facts, summary
 from acclimate.study.outputs.learning_curves import curves_of
 from acclimate.study.store.artifacts import Store
-from acclimate.study.watch.status import FILE, StageStatus, Status
+from acclimate.study.watch.status import StageStatus, Status
 
 PIECES = ("act", "now", "tree", "running", "done", "log")
 MOST_CURVES = 60  # of stages that are done, the last ones
@@ -42,16 +43,16 @@ class Curve:
     """As a polyline takes them, in a box of `WIDTH` by `HEIGHT`."""
 
 
-def moment(runs: Runs, opened: StudyFile, smoke: bool) -> Hashable:
+def moment(standing: Standing, opened: StudyFile, smoke: bool) -> Hashable:
     """What there is to be told at this moment: changes when that does."""
-    out = opened.out(smoke)
-    files = (out / FILE, log_of(out), out / NAME)
-    return (opened.name, opened.digest, smoke, *map(_stamp, files), runs.standing(opened, smoke))
+    out, status = opened.out(smoke), standing.status
+    told = None if status is None else status.updated
+    stands = (standing.runs, standing.died, standing.refused)
+    return (opened.name, opened.digest, smoke, told, *stands, *map(_stamp, (log_of(out), out / NAME)))
 
 
-def pieces(runs: Runs, opened: StudyFile, smoke: bool) -> dict[str, str]:
+def pieces(home: Home, standing: Standing, opened: StudyFile, smoke: bool) -> dict[str, str]:
     """Each piece of the page as HTML, by its id."""
-    standing = runs.standing(opened, smoke)
     status, out = standing.status, opened.out(smoke)
     stages = status.stages if status is not None else ()
     assert opened.study is not None
@@ -60,10 +61,10 @@ def pieces(runs: Runs, opened: StudyFile, smoke: bool) -> dict[str, str]:
     store = Store(opened.store)
     done = [stage for stage in stages if stage.state in ("done", "cached")]
     old = [(stage.title, found) for stage in done if (found := _of_log(store.path(stage.key) / "log.jsonl", metric))]
-    now = [(stage.title, curves({"loss": stage.losses})) for stage in stages if len(stage.losses) > 1]
+    now = [(stage.title, drawn) for stage in stages if (drawn := curves(stage.curves))]
     shown = {
         "standing": standing, "opened": opened, "smoke": smoke, "said": _said(standing), "lines": _tree(stages),
-        "log": log_end(runs.home, out), "now": now, "old": old[-MOST_CURVES:], "more": max(0, len(old) - MOST_CURVES),
+        "log": log_end(home, out), "now": now, "old": old[-MOST_CURVES:], "more": max(0, len(old) - MOST_CURVES),
         "width": WIDTH, "height": HEIGHT, "report": (out / NAME).is_file() and not standing.runs,
     }  # fmt: skip
     return {piece: rendered("watch", piece=piece, **shown) for piece in PIECES}
@@ -71,7 +72,7 @@ def pieces(runs: Runs, opened: StudyFile, smoke: bool) -> dict[str, str]:
 
 def curves(found: Mapping[str, Sequence[tuple[float, float]]]) -> list[Curve]:
     """Each curve that has more than a point, drawn into its box."""
-    return [_drawn(NAMES.get(name, name.replace("_", " ")), points) for name, points in found.items() if len(points) > 1]
+    return [_drawn(curve_name(name), points) for name, points in found.items() if len(points) > 1]
 
 
 def _said(standing: Standing) -> tuple[str, ...]:

@@ -184,6 +184,8 @@ class _Training:
             self.reporter.start(settings.title, settings.steps, state.step)
         for line in sorted((*state.history, *state.evaluations), key=lambda line: line["step"]):
             self._tell(line)
+            if not state.finished:
+                self.reporter.measured(line)
         self.placed.train()
         with Ahead(self._prepared, settings.steps, settings.read_ahead) as ahead:
             while not state.finished and state.step < settings.steps:
@@ -342,6 +344,7 @@ class _Training:
             behind = devices.is_main and self.trial(state.step, state.best_score)
             state.pruned = state.finished = devices.sum(float(behind)) > 0
         self._tell(state.evaluations[-1])
+        self.reporter.measured(state.evaluations[-1])
         self.placed.train()
         state.seconds = self.clock.seconds()
 

@@ -2,9 +2,9 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from acclimate.inert import inert
@@ -23,6 +23,7 @@ class Progress:
     tokens_per_second: float = 0.0
     loss: float | None = None
     seconds_left: float | None = None  # None until a step is finished
+    measured: tuple[Mapping[str, float], ...] = ()  # lines of the learning curve, each with its `step`, since the value before
 
 
 class Reporter(Protocol):
@@ -33,6 +34,9 @@ class Reporter(Protocol):
 
     def step(self, done: int, tokens_per_second: float, loss: float | None) -> None:
         """`done` steps are finished."""
+
+    def measured(self, line: Mapping[str, float]) -> None:
+        """An evaluation with its `step`; of a training that goes on, first every line of its learning curve so far."""
 
     def say(self, message: str) -> None:
         """Something a user should know."""
@@ -52,6 +56,7 @@ class Silent:
 
     def start(self, title: str, steps: int, done: int) -> None: ...
     def step(self, done: int, tokens_per_second: float, loss: float | None) -> None: ...
+    def measured(self, line: Mapping[str, float]) -> None: ...
     def say(self, message: str) -> None: ...
     def close(self) -> None: ...
 
@@ -67,6 +72,7 @@ class Messages:
             self._write(going_on(title, steps, done))
 
     def step(self, done: int, tokens_per_second: float, loss: float | None) -> None: ...
+    def measured(self, line: Mapping[str, float]) -> None: ...
 
     def say(self, message: str) -> None:
         self._write(message)
@@ -111,24 +117,34 @@ class Sending:
     def start(self, title: str, steps: int, done: int) -> None:
         self._to.start(title, steps, done)
         self._now, self._left = Progress(title, done, steps, done), _Left(steps, done)
-        self._last = time.monotonic()
-        self._send(self._now)
+        self._tell(self._now)
 
     def step(self, done: int, tokens_per_second: float, loss: float | None) -> None:
         self._to.step(done, tokens_per_second, loss)
         now = time.monotonic()
         if now - self._last < self._every and done < self._now.steps:
             return
-        self._last = now
-        started = self._now
         left = self._left.after(done, now)
-        self._send(Progress(started.what, done, started.steps, started.first, tokens_per_second, loss, left))
+        self._tell(replace(self._now, step=done, tokens_per_second=tokens_per_second, loss=loss, seconds_left=left))
+
+    def measured(self, line: Mapping[str, float]) -> None:
+        self._to.measured(line)
+        self._now = replace(self._now, measured=(*self._now.measured, line))
+        if time.monotonic() - self._last >= self._every:
+            self._tell(self._now)
 
     def say(self, message: str) -> None:
         self._to.say(message)
 
     def close(self) -> None:
+        if self._now.measured:
+            self._tell(self._now)
         self._to.close()
+
+    def _tell(self, progress: Progress) -> None:
+        self._last = time.monotonic()
+        self._send(progress)
+        self._now = replace(progress, measured=())
 
 
 class _Left:

@@ -7,10 +7,9 @@ from acclimate.inert import one_line
 from acclimate.report.charts.svg import ACCENT, SOFT, Figure, chart_of, draw
 from acclimate.report.results.finished import Results
 from acclimate.report.results.groups import groups
-from acclimate.report.words.text import with_labels
+from acclimate.report.words.text import curve_name, with_labels
 
 WIDTH, HEIGHT = 250, 130
-NAMES = {"loss": "training loss", "heldout_loss": "held-out loss"}
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ def curves(results: Results) -> list[Curves]:
 
 
 def _words(results: Results, curve: str) -> str:
-    return NAMES.get(curve) or f"dev {results.kind.words(curve)}"
+    return f"dev {results.kind.words(curve)}" if curve.startswith("dev_") else curve_name(curve)
 
 
 def _figure(name: str, title: str, words: str, lines: list[list[tuple[float, float]]]) -> Figure:

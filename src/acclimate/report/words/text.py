@@ -23,6 +23,11 @@ def score(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
+def curve_name(name: str) -> str:
+    """What a learning curve is of, as its file calls it, in words: `held-out loss`, `dev macro f1`."""
+    return {"loss": "training loss", "heldout_loss": "held-out loss"}.get(name, name.replace("_", " "))
+
+
 def signed(value: float | None) -> str:
     """A difference of metrics with its sign; a rounded zero has none."""
     if value is None:

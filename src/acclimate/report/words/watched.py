@@ -4,7 +4,7 @@ import time
 from typing import TYPE_CHECKING
 
 from acclimate.inert import one_line
-from acclimate.report.words.text import duration
+from acclimate.report.words.text import curve_name, duration
 
 if TYPE_CHECKING:
     from acclimate.study.watch.status import StageStatus, Status
@@ -48,6 +48,7 @@ def stage_facts(stage: "StageStatus") -> str:
     part = progress.what.removeprefix(stage.title).strip(" :()")
     facts = [f"{part or 'step'} {progress.step}/{progress.steps}"]
     facts += [f"loss {progress.loss:.4f}"] if progress.loss is not None else []
+    facts += [f"{curve_name(name)} {points[-1][1]:.4f}" for name, points in stage.curves.items() if name != "loss"]
     facts += [f"{progress.tokens_per_second:,.0f} tokens/s"] if progress.tokens_per_second else []
     facts += [f"{duration(progress.seconds_left)} left"] if progress.seconds_left is not None else []
     return "  ".join(facts)

@@ -34,10 +34,15 @@ def curves_of(log: Path, metric: str) -> dict[str, list[tuple[float, float]]]:
     found: dict[str, list[tuple[float, float]]] = {}
     for line in _lines(log):
         if "step" in line:
-            for name in ("loss", "heldout_loss", f"dev_{metric}"):
+            for name in followed(metric):
                 if name in line:
                     found.setdefault(name, []).append((line["step"], line[name]))
     return {name: _thinned(points) for name, points in found.items()}
+
+
+def followed(metric: str) -> tuple[str, ...]:
+    """What a stage's curves are of, as its lines call it."""
+    return ("loss", "heldout_loss", f"dev_{metric}")
 
 
 def _lines(log: Path) -> Iterator[dict[str, float]]:

@@ -33,9 +33,14 @@ EDITED = frozenset({"results.csv"})  # opened in a spreadsheet and saved; nothin
 AGAIN = "run the study again (the same command): what is done is kept, and its results are written anew"
 
 
-def usual_folder(file: Path, name: str, smoke: bool = False) -> Path:
-    """Where the results of a study file go, of a study of this name: beside the file."""
-    return with_smoke(file.parent / "results" / name, smoke)
+def usual_folder(root: Path, name: str, smoke: bool = False) -> Path:
+    """Where the results of a study of this name go, whose file lies in `root`."""
+    return with_smoke(root / "results" / name, smoke)
+
+
+def usual_store(root: Path) -> Path:
+    """Where the artifacts of studies are kept whose files lie in `root`."""
+    return root / ".acclimate"
 
 
 def with_smoke(folder: Path, smoke: bool) -> Path:

@@ -1,6 +1,7 @@
 """The running study's own account of how it stands: told by the engine, looked at by a live view, written down once a second."""
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Iterable
@@ -12,13 +13,14 @@ from typing import Self
 
 from acclimate.errors import AcclimateError, Interrupted
 from acclimate.study.engines.reports import Report
+from acclimate.study.outputs.learning_curves import followed
 from acclimate.study.plan.prepared import Prepared
 from acclimate.study.watch.forecast import Weight, seconds_left, weigh
-from acclimate.study.watch.status import Process, StageState, StageStatus, Status, StudyState, write_status
+from acclimate.study.watch.status import Curves, Process, StageState, StageStatus, Status, StudyState, write_status
 from acclimate.training.progress import Progress
 
 BEAT = 1.0  # seconds between two looks at whether something is to be written
-MOST_POINTS = 120  # of a running stage's losses; every second one is left out where there are more
+MOST_POINTS = 120  # of a running stage's curve; every second one is left out where there are more
 HEARTBEAT = 5.0  # seconds after which the file is written although nothing happened
 
 log = logging.getLogger(__name__)
@@ -39,6 +41,7 @@ class Journal:
         self._process: Process | None = Process.this()
         self._prepared: Prepared | None = None
         self._weights: dict[str, Weight] = {}
+        self._followed: tuple[str, ...] = ()
         self._at_once = 1
         self._changed = True
         self._over = threading.Event()
@@ -70,7 +73,8 @@ class Journal:
     def planned(self, prepared: Prepared, needed: Iterable[str]) -> None:
         """The plan is made; `needed` are the keys of what will be carried out."""
         wanted = set(needed)
-        stages = {}
+        stages, task = {}, prepared.data.task
+        self._followed = followed("" if task is None else task.kind.metric(prepared.study.metric).name)
         for key, node in prepared.plan.nodes.items():
             state: StageState = "waiting" if key in wanted else "cached" if key in prepared.cached else "not needed"
             beside = tuple(other for other in node.parents if other != node.parent)
@@ -92,10 +96,8 @@ class Journal:
             before = self._stages[key]
             # A part of a stage (a head alone, a trial) begins a curve of its own.
             same = before.progress is not None and before.progress.what == progress.what and before.progress.step <= progress.step
-            losses = before.losses if same else ()
-            if progress.loss is not None:
-                losses = (*(losses if len(losses) < MOST_POINTS else losses[::2]), (progress.step, progress.loss))
-            self._stages[key] = replace(before, progress=progress, losses=losses)
+            curves = self._longer(before.curves if same else {}, progress)
+            self._stages[key] = replace(before, progress=replace(progress, measured=()), curves=curves)
             self._changed = True
 
     def ended(self, report: Report) -> None:
@@ -105,7 +107,7 @@ class Journal:
         if report.status == "failed" and any(parent.state in ("failed", "skipped") for parent in parents):
             state = "skipped"
         took = None if began is None else time.monotonic() - began
-        self._set(report.key, state=state, seconds=took, error=report.error.partition("\n")[0], losses=())
+        self._set(report.key, state=state, seconds=took, error=report.error.partition("\n")[0], curves={})
 
     def snapshot(self) -> Status:
         """How the study stands now."""
@@ -119,6 +121,18 @@ class Journal:
             return Status(
                 self._study, self._state, self._started, time.time(), stages, left, self._exit_code, self._error, self._process
             )  # fmt: skip
+
+    def _longer(self, curves: Curves, progress: Progress) -> Curves:
+        longer = {name: [*points] for name, points in curves.items()}
+        now = [] if progress.loss is None else [{"step": progress.step, "loss": progress.loss}]
+        for line in (*progress.measured, *now):
+            step = int(line["step"])
+            for name in self._followed:
+                points = longer.get(name, [])
+                # JSON has no number for what is none; and the loss of a step may come twice.
+                if name in line and math.isfinite(line[name]) and (not points or points[-1][0] < step):
+                    longer[name] = [*(points if len(points) < MOST_POINTS else points[::2]), (step, line[name])]
+        return {name: tuple(points) for name, points in longer.items()}
 
     def _set(self, key: str, **changes: object) -> None:
         with self._lock:

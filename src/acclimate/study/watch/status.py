@@ -7,7 +7,8 @@ import json
 import os
 import platform
 from collections import Counter
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -28,6 +29,7 @@ STILLNESS = 15.0  # seconds without a new file, written every five, before a pro
 # skipped: a stage that it needs failed. not needed: what was made from it is there already.
 StageState = Literal["waiting", "running", "done", "cached", "failed", "interrupted", "skipped", "not needed"]
 StudyState = Literal["preparing", "running", "finished", "failed", "interrupted"]
+Curves = Mapping[str, tuple[tuple[int, float], ...]]  # by what was followed, (step, value)
 OVER: tuple[StudyState, ...] = ("finished", "failed", "interrupted")
 
 
@@ -44,7 +46,8 @@ class StageStatus:
     progress: Progress | None = None  # of what it does now
     error: str = ""  # first line
     beside: tuple[str, ...] = ()  # keys of what it needs besides its parent
-    losses: tuple[tuple[int, float], ...] = ()  # of what runs: step and training loss so far, thinned; the store has those of what is done
+    curves: Curves = field(default_factory=dict)
+    """Of what runs, thinned: `loss`, `heldout_loss`, `dev_<metric>` so far. The store has those of what is done."""
 
     @property
     def parents(self) -> tuple[str, ...]:
