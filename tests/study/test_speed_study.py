@@ -37,11 +37,17 @@ def ran(acclimate, write_study, tmp_path_factory):
     plain = answer_speed.answer_speed
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(answer_speed, "answer_speed", lambda model, *more: timed.append(model) or plain(model, *more))
+        patch.setattr(answer_speed, "busy_now", lambda: 0.0)
         for run in ("first", "again"):
-            done = acclimate("study", str(path), "--engine", "inline", "--out", str(folder / "out"), "--store", str(folder / "store"))
+            done = study(acclimate, path)
             assert done.returncode == 0
             kept[run] = {name: (folder / "out" / name).read_bytes() for name in ("results.csv", "results.parquet", "verdicts.json")}
     return folder, timed, kept, done.stdout
+
+
+def study(acclimate, path, out="out"):
+    folder = path.parent
+    return acclimate("study", str(path), "--engine", "inline", "--out", str(folder / out), "--store", str(folder / "store"))
 
 
 def table(folder):
@@ -98,17 +104,7 @@ def test_what_is_damaged_is_timed_again_and_what_cannot_be_timed_is_told(ran, ac
 
     with monkeypatch.context() as patch:
         patch.setattr(answer_speed, "answer_speed", broken)
-        words = (
-            "study",
-            str(folder / "study.yaml"),
-            "--engine",
-            "inline",
-            "--out",
-            str(folder / "other"),
-            "--store",
-            str(folder / "store"),
-        )
-        assert acclimate(*words).returncode == 0
+        assert study(acclimate, folder / "study.yaml", "other").returncode == 0
     told = json.loads((folder / "other" / "study.json").read_text())
     assert "student was not timed: out of memory" in told["notes"]
     assert set(told["speeds"]["failed"]) == {"teacher", "twin", "student", "words"}
@@ -116,12 +112,25 @@ def test_what_is_damaged_is_timed_again_and_what_cannot_be_timed_is_told(ran, ac
         file.write_text(text)
 
 
+def test_what_was_timed_on_a_busy_machine_is_timed_again_once_it_is_quiet(ran, acclimate, monkeypatch):
+    folder, *_ = ran
+    for file in (folder / "store" / "cache" / speeds.FOLDER).glob("*.json"):
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"busy": 0.9, "latency_seconds": 99.0}))
+    monkeypatch.setattr(answer_speed, "busy_now", lambda: 0.9)
+    assert study(acclimate, folder / "study.yaml", "busy").returncode == 0
+    told = json.loads((folder / "busy" / "study.json").read_text())["speeds"]
+    assert "busy with other work (90 %" in told["doubt"]
+    assert {each["latency_seconds"] for each in told["recipes"].values()} == {99.0}, "no better now"
+    monkeypatch.setattr(answer_speed, "busy_now", lambda: 0.0)
+    assert study(acclimate, folder / "study.yaml", "quiet").returncode == 0
+    told = json.loads((folder / "quiet" / "study.json").read_text())["speeds"]
+    assert not told["doubt"]
+    assert all(each["latency_seconds"] < 99.0 for each in told["recipes"].values())
+
+
 @pytest.mark.parametrize(("said", "timed"), [("", False), ("speed: true\n", True)])
 def test_models_of_one_size_are_timed_where_the_study_says_so(said, timed, acclimate, write_study, tmp_path):
     path = write_study(tmp_path, said + SAME)
-    assert (
-        acclimate("study", str(path), "--engine", "inline", "--out", str(tmp_path / "out"), "--store", str(tmp_path / "store")).returncode
-        == 0
-    )
+    assert study(acclimate, path).returncode == 0
     assert ("latency_seconds" in table(tmp_path)[0]) is timed
     assert ("speeds" in json.loads((tmp_path / "out" / "study.json").read_text())) is timed

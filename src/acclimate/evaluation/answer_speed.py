@@ -56,6 +56,13 @@ def doubt(busy: float) -> str:
     return said if busy >= BUSY else ""
 
 
+def busy_now() -> float:
+    """The share of all processors that is at work, 0 to 1."""
+    import psutil
+
+    return psutil.cpu_percent(LOOK_SECONDS) / 100
+
+
 class _Way(NamedTuple):
     """Who answers, where, by how many threads of torch, and how."""
 
@@ -94,9 +101,7 @@ def answer_speed(folder: Path, items: Items, threads: int | None = None, baselin
     Raises:
         ModelError: the model is damaged, or gives no answer to a text alone.
     """
-    import psutil
-
-    count, busy = len(items.columns[0]), psutil.cpu_percent(LOOK_SECONDS) / 100
+    count, busy = len(items.columns[0]), busy_now()
     way = _way_of(folder, threads, baselines)
     ask = way.ask
     chosen = np.linspace(0, count - 1, min(count, ALONE)).astype(np.int64).tolist()

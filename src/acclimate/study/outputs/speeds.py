@@ -52,8 +52,11 @@ def is_asked(prepared: Prepared, outcomes: Outcomes) -> bool:
 def answer_speeds(prepared: Prepared, outcomes: Outcomes, threads: int | None, say: Callable[[str], None]) -> Speeds | None:
     """Time the model of each recipe on test at the largest budget, the first seed that was done; None where nobody asked.
 
-    A model that cannot be timed is no reason to lose results: `failed` says why.
+    What was timed on a busy machine is timed again once it is quiet. A model that cannot be timed is no reason to lose results: `failed`
+    says why.
     """
+    from acclimate.evaluation.answer_speed import busy_now, doubt
+
     if not is_asked(prepared, outcomes):
         return None
     largest = [*prepared.budget_sizes][-1]
@@ -67,6 +70,9 @@ def answer_speeds(prepared: Prepared, outcomes: Outcomes, threads: int | None, s
     for run in firsts.values():
         forms.setdefault(keys[run.end], run)
     known = {key: kept for key in forms if (kept := _kept(prepared.store.cache / FOLDER / f"{key}.json")) is not None}
+    doubtful = [key for key, kept in known.items() if doubt(kept["busy"])]
+    if doubtful and not doubt(busy_now()):
+        known = {key: kept for key, kept in known.items() if key not in doubtful}
     failed: dict[str, str] = {}
     if missing := {key: run for key, run in forms.items() if key not in known}:
         say(f"timing {len(missing)} models on test, one after the other")
