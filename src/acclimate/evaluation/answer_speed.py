@@ -60,7 +60,7 @@ def busy_now() -> float:
     """The share of all processors that is at work, 0 to 1."""
     import psutil
 
-    return psutil.cpu_percent(LOOK_SECONDS) / 100
+    return float(psutil.cpu_percent(LOOK_SECONDS)) / 100
 
 
 class _Way(NamedTuple):

@@ -23,8 +23,8 @@ def speed_sentence(results: Results) -> str:
     pairs = [(model, other) for model, other in pairs if model.latency < other.latency and None not in (model.score, other.score)]
     told = [pair for pair in pairs if not any(_beats(results, other, pair[0]) for other, _ in pairs)]
     sentences = [_sentence(results, model, other) for model, other in told[:MOST_TOLD]]
-    if len(told) > MOST_TOLD:
-        sentences.append(f"{len(told) - MOST_TOLD} more stand in the table.")
+    if (rest := len(told) - MOST_TOLD) > 0:
+        sentences.append(f"{rest} more {'stands' if rest == 1 else 'stand'} in the table.")
     if any(_verdict(results, model, other) is None for model, other in told):
         sentences.append("A difference without an interval is what was seen; it was not tested.")
     doubt = str((results.study.get("speeds") or {}).get("doubt") or "")
