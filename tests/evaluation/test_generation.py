@@ -9,7 +9,7 @@ from transformers import GenerationConfig
 from acclimate.data.completions import OF_ANSWER, Completions
 from acclimate.data.ragged import offsets_of
 from acclimate.data.tokens import TokenStore, plain
-from acclimate.errors import DataError
+from acclimate.errors import DataError, TrainingError
 from acclimate.evaluation.generation import decoded, greedy, stops
 from acclimate.modeling.execution import Packed
 from acclimate.modeling.tensors import to_tensors
@@ -43,6 +43,27 @@ def test_padded_batches_write_what_transformers_writes_to_each_prompt_alone(name
         expected = [token for token in whole[len(prompt) :].tolist() if token not in stop]
         assert written.tolist() == expected
     assert len({len(each) for each in found}) > 1 or len({tuple(each) for each in found}) > 1
+
+
+def test_a_batch_that_memory_does_not_hold_is_written_to_in_halves(monkeypatch):
+    model, rng, asked = build_tiny("llama", "mlm").eval(), np.random.default_rng(1), []
+    prompts = [rng.integers(9, 60, length) for length in (5, 6, 5, 4, 6)]
+    whole, write = greedy(model, prompts, 6, (3,), 1000, Devices("float32")), model.generate
+
+    def generate(input_ids, **others):
+        asked.append(len(input_ids))
+        if len(input_ids) > most:
+            raise torch.OutOfMemoryError("DefaultCPUAllocator")
+        return write(input_ids=input_ids, **others)
+
+    monkeypatch.setattr(model, "generate", generate)
+    most = 2
+    for one, other in zip(whole, greedy(model, prompts, 6, (3,), 1000, Devices("float32")), strict=True):
+        assert one.tolist() == other.tolist()
+    assert asked == [5, 2, 3, 1, 2]
+    most = 0
+    with pytest.raises(TrainingError, match=r"out of memory with a single sequence of 1[0-2] tokens"):
+        greedy(model, prompts, 6, (3,), 1000, Devices("float32"))
 
 
 def test_the_loss_is_that_of_transformers_where_prompts_are_left_out():

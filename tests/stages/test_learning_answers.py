@@ -1,19 +1,22 @@
 """`kind: generate`: a tiny decoder learns answers to prompts and to conversations, and what cannot be written is refused in the plan."""
 
+import json
 import random
 from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import torch
 from tests.modeling.conftest import build_tiny, make_base
 from tests.stages.test_every_stage import World, context
 from tests.study.conftest import write_jsonl
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from acclimate.errors import DataError, ModelError, SettingsError
 from acclimate.evaluation.predictor import load_predictor
 from acclimate.files import write_json
-from acclimate.modeling.base_files import CONFIG, KIND
+from acclimate.modeling.base_files import CONFIG, KIND, NEW_TOKENS
 from acclimate.modeling.folder import ModelFolder
 from acclimate.modeling.source import resolve_base
 from acclimate.stages import BASES
@@ -81,8 +84,33 @@ def test_answers_are_learned_written_and_judged(chat, tmp_path):
     output = here.output / "model"
     assert (output / "chat_template.jinja").is_file() == chat
     write_json(output / CONFIG, ModelFolder(output).config | {KIND: "generate"})  # as a model is handed over
-    with pytest.raises(ModelError, match="this model writes answers, and gives no labels"):
+    model = load_predictor(output)
+    prompts = [json.loads(prompt) if chat else prompt for prompt in task.test.inputs[0]]
+    answers = model.answers(prompts)
+    assert [each.answer for each in answers] == [row["predicted"] for row in rows]
+    assert all(each.ended for each in answers)
+    if chat:  # a text alone is what its user says
+        assert model.answers([each[0]["content"] for each in prompts]) == answers
+    assert as_transformers_writes(output, prompts[:4], chat) == [each.answer for each in answers[:4]]
+    with pytest.raises(SettingsError, match=r"gives no probabilities: say answers\(prompts\)"):
+        model.probabilities(prompts)
+    with pytest.raises(TypeError, match="put it into a list"):
+        model.answers("w1")
+    write_json(output / CONFIG, ModelFolder(output).config | {NEW_TOKENS: 40})
+    with pytest.raises(ModelError, match="acclimate_max_new_tokens is 40; an answer has one token at least, and fewer than 40"):
         load_predictor(output)
+
+
+def as_transformers_writes(folder, prompts, chat):
+    """Greedily, one by one, from the folder alone."""
+    model, tokenizer = AutoModelForCausalLM.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
+    texts = [tokenizer.apply_chat_template(each, tokenize=False, add_generation_prompt=True) for each in prompts] if chat else prompts
+    found = []
+    for text in texts:
+        ids = tokenizer.convert_tokens_to_ids(["[CLS]", *tokenizer.tokenize(text)])
+        written = model.generate(torch.tensor([ids]), max_new_tokens=4, do_sample=False, eos_token_id=[2, 3, 4])[0, len(ids) :]
+        found.append(tokenizer.decode(written, skip_special_tokens=True).strip())
+    return found
 
 
 def test_weights_are_chosen_by_a_written_score_where_one_is_named(tmp_path):

@@ -1,15 +1,20 @@
-"""A study whose answers are written: run, reported, handed over with a card, and refused by verbs that answer with labels."""
+"""A study whose answers are written: run, reported, handed over with a card, and asked afterwards."""
 
+import csv
 import json
 import random
 
+import numpy as np
 import pyarrow.parquet as pq
+import pytest
 from tests.study.conftest import WORDS, write_jsonl
 from transformers import AutoModelForCausalLM
 from typer.testing import CliRunner
 
 from acclimate.cli.verbs import app
 from acclimate.modeling.base_files import CONFIG, KIND
+from acclimate.serving.asked import Way
+from acclimate.serving.service import predicting
 
 NEW = "base: {{ random: {{ architecture: gpt2, layers: 1, hidden: 16, heads: 2, positions: 32, tokenizer: {world}/model }} }}"
 STUDY = f"""forgetting: false
@@ -50,7 +55,33 @@ def test_answers_are_compared_reported_and_handed_over(tiny_world, tmp_path):
     card = (out / "best/README.md").read_text()
     assert "pipeline_tag: text-generation" in card
     assert 'pipeline("text-generation"' in card
-    for verb in ("predict", "evaluate"):
-        refused = run(verb, out / "best", tmp_path / "test.jsonl", *(["--out", tmp_path / "x.csv"] if verb == "predict" else []))
-        assert refused.exit_code == 2, refused.output
-        assert "writes answers" in refused.output
+    asked_afterwards(out / "best", tmp_path / "test.jsonl", tmp_path / "answers.csv", predictions.to_pylist())
+
+
+def asked_afterwards(best, test, answers, predictions):
+    """The verbs give the answers and the scores of the study, and a server the answers."""
+    recipe = json.loads((best.parent / "study.json").read_text())["best"]["recipe"]
+    expected = [row for row in predictions if row["split"] == "test" and row["recipe"] == recipe]
+    result = run("predict", best, test, "--out", answers)
+    assert result.exit_code == 0, result.output
+    with answers.open(newline="") as file:
+        written = [*csv.DictReader(file)]
+    assert [row["answer"] for row in written] == [row["predicted"] for row in expected]
+    unended = sum(row["ended"] == "False" for row in written)
+    assert (f"{unended} of 12 answers had not ended after 2 tokens" in result.output) == bool(unended)
+    judged = run("evaluate", best, test)
+    assert judged.exit_code == 0, judged.output
+    scores = dict(line.split() for line in judged.output.splitlines() if len(line.split()) == 2)
+    for name in ("exact_match", "token_f1", "rouge_l"):
+        assert float(scores[name]) == pytest.approx(np.mean([row[name] for row in expected]), abs=1e-4)
+    said = predicting(best).answer(Way(), [(json.loads(line)["prompt"],) for line in test.read_text().splitlines()])
+    assert [json.loads(each)["answer"] for each in said.answers] == [row["answer"] for row in written]
+    assert predicting(best).told["problem"] == "text_generation"
+    (test.parent / "odd.jsonl").write_text('{"prompt": ""}\n{"prompt": "contract"}\n')
+    lines = run("predict", best, test.parent / "odd.jsonl").stdout.splitlines()
+    assert json.loads(lines[0])["answer"] is None
+    assert "'prompt' is empty" in json.loads(lines[0])["problem"]
+    assert isinstance(json.loads(lines[1])["answer"], str)
+    timed = run("speed", best, "--data", test)
+    assert timed.exit_code == 2
+    assert "writes answers, and how long that takes depends on their length" in timed.output

@@ -68,6 +68,12 @@ RANKED = {
     "documents": Annotated[str | None, _option("--documents", "A file of more documents that are searched.")],
 }
 """Of those that judge what finds documents."""
+WRITTEN = {
+    "prompt": Annotated[str | None, _option("--prompt", "Column with the prompt, where answers are written. Default: detected.")],
+    "completion": Annotated[str | None, _option("--completion", "Column with the right answer. Default: detected.")],
+    "messages": Annotated[str | None, _option("--messages", "Column with conversations, which end with it. Default: detected.")],
+}
+"""Of those that judge what writes answers."""
 TASK = {
     "kind": Annotated[
         str | None,

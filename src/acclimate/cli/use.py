@@ -9,7 +9,7 @@ import typer
 from acclimate.cli import show
 from acclimate.cli.mends import in_options, options_of
 from acclimate.cli.options import ThreadsOption
-from acclimate.cli.reading_options import ASKED, LABELS, RANKED, Reading, reads
+from acclimate.cli.reading_options import ASKED, LABELS, RANKED, WRITTEN, Reading, reads
 from acclimate.cli.zero_shot_options import ZERO_SHOT, asked_model
 
 ModelFolder = Annotated[Path, typer.Argument(help="Folder of a trained model.", show_default=False)]
@@ -32,7 +32,7 @@ def predict(
     """Label texts, or pairs of texts: an answer for every row (of txt, every line), in order, with the probability of each label.
 
     A model that tags words answers with entities: where each begins and ends, what it is, and how sure that is. Rows may then be lists of
-    words, or sentences in columns (CoNLL).
+    words, or sentences in columns (CoNLL). One that writes answers is given prompts, or conversations.
 
     A row whose text is empty or cannot be read gets an answer without a label that says why in `problem`. With --zero-shot a model of
     natural language inference is asked for any labels, and need not have learned any of them.
@@ -52,7 +52,7 @@ def predict(
     predict_file(asked, AskedFiles(path=file, **reading), out, sys.stdout.buffer, show.say, split, strict, words)
 
 
-@reads(LABELS | RANKED | ZERO_SHOT)
+@reads(LABELS | RANKED | WRITTEN | ZERO_SHOT)
 def evaluate(
     model: ModelFolder,
     file: Annotated[str, typer.Argument(help="Labelled texts: a file, a folder, a glob or a dataset.", show_default=False)],

@@ -129,6 +129,11 @@ class Completions:
 
     def prompt(self, row: int, room: int) -> IntArray:
         """The tokens before an answer, its last `room` at most: what an answer is written to."""
-        store = self.prompts[row].astype(np.int64)
-        kept = max(0, room - len(self.begin))
-        return np.concatenate([np.asarray(self.begin, dtype=np.int64), store[len(store) - min(kept, len(store)) :]])
+        return prompt_of(self.prompts, row, self.begin, room)
+
+
+def prompt_of(prompts: TokenStore, row: int, begin: tuple[int, ...], room: int) -> IntArray:
+    """The tokens of a prompt behind those that begin it, its last `room` at most."""
+    store = prompts[row].astype(np.int64)
+    kept = max(0, room - len(begin))
+    return np.concatenate([np.asarray(begin, dtype=np.int64), store[len(store) - min(kept, len(store)) :]])

@@ -1,15 +1,16 @@
-"""What a model answers, by the kind of model: a label, several, a number, or entities; as a JSON object and as cells of a table."""
+"""What a model answers, by the kind of model: a label, several, a number, entities or a text; as a JSON object and as cells of a table."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from acclimate.data.ragged import Ragged
 from acclimate.evaluation.entities import entities_in
+from acclimate.evaluation.writing_predictor import WrittenAnswer
 from acclimate.modeling.links import ProblemType
 from acclimate.tasks.thresholds import HALF, Thresholds, largest_multiple
 
@@ -19,7 +20,7 @@ DIGITS = 6  # of a probability behind the point
 class AnswerForm(Protocol):
     """The form of all answers of one model."""
 
-    def answers(self, outputs: NDArray[np.float64], texts: Sequence[str], words: Ragged | None) -> list[dict[str, Any]]:
+    def answers(self, outputs: Any, texts: Sequence[str], words: Ragged | None) -> list[dict[str, Any]]:
         """An answer for each of the items that the model's outputs are about; `words` as in `Split.words`, where these are asked about."""
 
     @property
@@ -123,3 +124,22 @@ class EntityForm:
     def cells(self, answer: dict[str, Any]) -> Sequence[Any]:
         """JSON arrays; empty cells where there is no answer."""
         return ["" if answer[name] is None else json.dumps(answer[name], ensure_ascii=False) for name in self.columns]
+
+
+class WrittenForm:
+    """A text that was written."""
+
+    columns: ClassVar[list[str]] = ["answer", "ended"]
+
+    def answers(self, outputs: Sequence[WrittenAnswer], texts: Sequence[str], words: Ragged | None) -> list[dict[str, Any]]:
+        """Each as it is."""
+        return [written._asdict() for written in outputs]
+
+    @property
+    def none(self) -> dict[str, None]:
+        """In the place of an answer to a row without text."""
+        return dict.fromkeys(self.columns)
+
+    def cells(self, answer: dict[str, Any]) -> Sequence[Any]:
+        """The text, and whether it had ended."""
+        return ["" if answer[name] is None else answer[name] for name in self.columns]

@@ -1,5 +1,6 @@
 """A trained model on files: an answer for every row, or scores where the rows have labels."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -18,18 +19,20 @@ from acclimate.data.readers.problems import Problems, place
 from acclimate.data.readers.records import Source
 from acclimate.errors import DataError, ModelError, SettingsError
 from acclimate.evaluation.answer_speed import Items, answer_speed, model_bytes
-from acclimate.evaluation.answers import AnswerForm, EntityForm, LabelForm
+from acclimate.evaluation.answers import AnswerForm, EntityForm, LabelForm, WrittenForm
 from acclimate.evaluation.asked_rows import NAMED, by_line, chunks_of, notes_of, without_text
 from acclimate.evaluation.evaluate_ranking import evaluate_ranking, ranks
 from acclimate.evaluation.labelled_file import LabelledFile, refuse_sentences
 from acclimate.evaluation.predictor import load_predictor, problem_of
-from acclimate.evaluation.stated import kind_of_model, refuse_writer, stated_kind, texts_of
+from acclimate.evaluation.stated import kind_of_model, stated_kind, texts_of
 from acclimate.evaluation.trained_folder import Predictor, model_config
 from acclimate.evaluation.writing import check_out, opened, writer_of
+from acclimate.evaluation.writing_predictor import WritingPredictor, writes
 from acclimate.evaluation.zero_shot_predictor import AskedModel
 from acclimate.modeling.base_files import parameters_in
 from acclimate.modeling.baselines.table import BASELINES, outputs_of
 from acclimate.tasks import KINDS
+from acclimate.tasks.generate import MESSAGES
 from acclimate.tasks.kind import TaskKind, many
 from acclimate.tasks.labelled_kind import LabelledKind
 from acclimate.tasks.two_texts import asked_pair
@@ -97,6 +100,8 @@ def speed_of_file(model: Path, asked: CorpusSettings, say: Say, split: str | Non
         ModelError: the model cannot be read, or answers no text by itself.
     """
     model, stated, _ = _known(model)
+    if writes(model_config(model)):
+        raise ModelError(f"{model}: this model writes answers, and how long that takes depends on their length; it is not timed here")
     source, wanted = _texts(asked, split, stated, model)
     for note in notes_of(str(asked.path), source, wanted.columns):
         say(note)
@@ -138,8 +143,12 @@ def evaluate_file(
     judged = opened_file.rows(model, predictor.labels, say)
     if lower := [metric.name for metric in judged.kind.metrics if metric.lower_is_better]:
         say(f"lower is better for {', '.join(lower)}")
-    outputs = outputs_of(predictor, judged.split)
-    _check_finite(model, outputs, judged.rows.places, judged.split.words)
+    outputs: Any
+    if isinstance(predictor, WritingPredictor):
+        outputs = predictor.judged(judged.split, judged.chat)
+    else:
+        outputs = outputs_of(predictor, judged.split)
+        _check_finite(model, outputs, judged.rows.places, judged.split.words)
     _say_unread(predictor, say)
     return {many(judged.kind.item): len(judged.rows), **judged.scores(outputs, predictor.thresholds)}
 
@@ -151,7 +160,6 @@ def _known(
     if isinstance(model, AskedModel):
         return model.folder, model.kind, model.predictor
     config = model_config(model)
-    refuse_writer(model, config)
     return model, stated_kind(config), lambda: load_predictor(model, baselines=baselines)
 
 
@@ -172,6 +180,8 @@ def _texts(asked: CorpusSettings, split: str | None, kind: type[TaskKind] | None
 
 
 def _form(predictor: Predictor, wanted: Asked) -> AnswerForm:
+    if isinstance(predictor, WritingPredictor):
+        return WrittenForm()
     if wanted.words is not None:
         return EntityForm(predictor.labels, wanted.tokens, predictor.thresholds)
     return LabelForm(predictor.labels, problem_of(predictor), predictor.thresholds)
@@ -199,8 +209,11 @@ def _answered(
         if items:
             columns = tuple(zip(*items, strict=True))
             words = None if wanted.words is None else wanted.words(columns[0])
-            outputs = predictor.probabilities(*columns, **({} if words is None else {"words": words}))
-            _check_finite(model, outputs, places, words)
+            if isinstance(predictor, WritingPredictor):
+                outputs: Any = predictor.answers([*map(json.loads, columns[0])] if MESSAGES in wanted.columns else columns[0])
+            else:
+                outputs = predictor.probabilities(*columns, **({} if words is None else {"words": words}))
+                _check_finite(model, outputs, places, words)
             found = iter(form.answers(outputs, columns[0], words))
         for row in chunk:
             yield row, None if row.texts is None else next(found)

@@ -13,7 +13,8 @@ from acclimate.errors import DataError, ModelError, SettingsError
 from acclimate.evaluation.asked_rows import notes_of
 from acclimate.evaluation.trained_folder import model_config
 from acclimate.modeling.base_files import KIND
-from acclimate.tasks.kind import TaskKind, many
+from acclimate.tasks.generate import Generate
+from acclimate.tasks.kind import Form, TaskKind, many
 from acclimate.tasks.labelled import read_labelled
 from acclimate.tasks.labelled_kind import LabelledKind
 from acclimate.tasks.rows import Rows
@@ -78,7 +79,8 @@ class LabelledItems:
 
     def scores(self, outputs: Any, thresholds: Any) -> dict[str, float]:
         """By name, of what a model gave for them ([N, L], or [all words, L]) and the thresholds [L] that make answers of it."""
-        answers = self.kind.decoded("sequence" if self.split.words is None else "tokens", outputs, self.split, thresholds)
+        form: Form = "text" if "text" in self.kind.answered else "sequence" if self.split.words is None else "tokens"
+        answers = self.kind.decoded(form, outputs, self.split, thresholds)
         return self.kind.scores(self.split, answers)
 
 
@@ -87,6 +89,11 @@ class Judged(LabelledItems):
     """The items of a file, and where they stand in it."""
 
     rows: Rows
+
+    @property
+    def chat(self) -> bool:
+        """Whether they are conversations."""
+        return isinstance(self.kind, Generate) and self.kind.chat
 
 
 def refuse_sentences(source: Source, kind: type[TaskKind] | None) -> None:

@@ -12,11 +12,20 @@ from acclimate.errors import SettingsError
 from acclimate.evaluation.cloze_predictor import ClozePredictor
 from acclimate.evaluation.entities import TagPredictor
 from acclimate.evaluation.prompt_predictor import PromptPredictor
-from acclimate.evaluation.stated import refuse_writer, stated_kind, thresholds_of
-from acclimate.evaluation.trained_folder import Model, Predictor, checked, finite_weights, model_config, refuse_one_text
+from acclimate.evaluation.stated import stated_kind, thresholds_of
+from acclimate.evaluation.trained_folder import (
+    Model,
+    Predictor,
+    checked,
+    checked_files,
+    finite_weights,
+    model_config,
+    refuse_one_text,
+)
 from acclimate.evaluation.transformer_predictor import TransformerPredictor
 from acclimate.evaluation.unread import Unread
 from acclimate.evaluation.vector_predictor import VectorPredictor
+from acclimate.evaluation.writing_predictor import WritingPredictor, writes
 from acclimate.evaluation.zero_shot_predictor import ZeroShotPredictor, hypotheses_of
 from acclimate.modeling.base_files import CONFIG
 from acclimate.modeling.baselines.table import BASELINES, load_baseline
@@ -32,7 +41,8 @@ def load_predictor(folder: Path | str, max_tokens: int = 8192, baselines: Mappin
     """A predictor from the folder of a model that a study handed over, a fine-tuning wrote, or transformers saved.
 
     `load_predictor(Path("best")).probabilities(texts)` is [N, L], a column for each of the predictor's `labels`; of a model that gives
-    every word a tag it is [all words, L], and `entities(texts)` are what these make (`TagPredictor`). Where thresholds were tuned,
+    every word a tag it is [all words, L], and `entities(texts)` are what these make (`TagPredictor`). One that writes has no
+    probabilities, but `answers(prompts)` (`WritingPredictor`). Where thresholds were tuned,
     `thresholds` [L] are these: of one label it is `(probabilities / thresholds).argmax(axis=1)`, of several all above them; else None.
     `max_tokens` go through a model at a time; `baselines` are the plain models that are known besides transformers, by the `model_type`
     of their config.json.
@@ -42,7 +52,8 @@ def load_predictor(folder: Path | str, max_tokens: int = 8192, baselines: Mappin
     """
     folder = Path(folder)
     config, hypotheses = model_config(folder), hypotheses_of(folder)
-    refuse_writer(folder, config)
+    if writes(config):
+        return checked_files(folder, lambda: WritingPredictor(folder, max_tokens))
     if hypotheses is not None:
         return checked(folder, lambda: ZeroShotPredictor(folder, max_tokens, hypotheses))
     predictor = checked(folder, lambda: _loaded(folder, max_tokens, load_baseline(folder, config, baselines)))

@@ -12,7 +12,6 @@ from acclimate.modeling.base_files import KIND, MAX_LENGTH, THRESHOLDS, VECTORS
 from acclimate.modeling.baselines.table import BASELINES
 from acclimate.modeling.links import PROBLEMS, ProblemType
 from acclimate.tasks import KINDS
-from acclimate.tasks.generate import Generate
 from acclimate.tasks.kind import TaskKind
 from acclimate.tasks.thresholds import Thresholds
 
@@ -26,7 +25,6 @@ def kind_of_model(folder: Path, kinds: Sequence[type[TaskKind]] = KINDS, texts: 
         ModelError: it answers none that can be judged.
     """
     config = model_config(folder)
-    refuse_writer(folder, config)
     if (stated := stated_kind(config, kinds)) is not None:
         return stated
     if said := config.get(KIND):
@@ -50,19 +48,6 @@ def stated_kind(config: Mapping[str, Any], kinds: Sequence[type[TaskKind]] = KIN
         return next((kind for kind in kinds if kind.model_fields["kind"].default == said), None)
     built = [str(name) for name in config.get("architectures") or ()]
     return next((kind for kind in kinds if kind.architecture and any(name.endswith(kind.architecture) for name in built)), None)
-
-
-def refuse_writer(folder: Path, config: Mapping[str, Any]) -> None:
-    """Refuse a model that writes answers, where one is wanted that gives labels or numbers.
-
-    Raises:
-        ModelError: it is one.
-    """
-    if config.get(KIND) == Generate.model_fields["kind"].default:
-        raise ModelError(
-            f"{folder}: this model writes answers, and gives no labels; its card (README.md) has the code that asks it with transformers, "
-            "and a study with `kind: generate` judges it"
-        )
 
 
 def texts_of(config: Mapping[str, Any]) -> int | None:

@@ -46,8 +46,10 @@ class Chat(NamedTuple):
         tokens = {name: _content(value) for name, value in config.items() if name.endswith("_token")}
         return cls(template, {name: value for name, value in tokens.items() if value is not None})
 
-    def rendered(self, conversations: Sequence[tuple[list[dict[str, str]], str]], where: str) -> list[tuple[str, str]]:
+    def rendered(self, conversations: Sequence[tuple[list[dict[str, str]], str | None]], where: str) -> list[tuple[str, str]]:
         """Of each conversation and the answer to it the prompt and the completion, as the template writes them; `where` is in messages.
+
+        The completion is empty where there is no answer.
 
         Raises:
             ModelError: the template fails, takes too much time or memory, or does not put an answer behind its own prompt.

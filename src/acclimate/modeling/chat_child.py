@@ -25,6 +25,9 @@ def main() -> None:
     for row, (messages, answer) in enumerate(asked["conversations"]):
         try:
             prompt = _render(template, messages, asked["tokens"], True)
+            if answer is None:
+                texts.append([prompt, ""])
+                continue
             whole = _render(template, [*messages, {"role": "assistant", "content": answer}], asked["tokens"], False)
             if not whole.startswith(prompt):
                 raise ValueError("an answer does not stand directly behind the prompt that it writes (`add_generation_prompt`)")

@@ -20,11 +20,13 @@ from acclimate.errors import ModelError
 from acclimate.files import read_json, write_json
 from acclimate.modeling.architecture import Architecture, Kind, kind_of, untied
 from acclimate.modeling.base_files import (
+    CHAT,
     CONFIG,
     DISTILLED,
     FORM,
     KIND,
     MAX_LENGTH,
+    NEW_TOKENS,
     POOL,
     STRIDE,
     TEMPLATE,
@@ -47,7 +49,7 @@ if TYPE_CHECKING:
 HEAD = "acclimate_head"  # in config.json: the settings of a deeper head
 CARRIED = "carried."
 """Two heads may share names: of those, what was not trained last is kept as `carried.<kind>.<name>`."""
-ANSWERING = (HEAD, KIND, THRESHOLDS, ZERO_SHOT, TEMPLATE, FORM, STRIDE, POOL, VECTORS, DISTILLED)
+ANSWERING = (HEAD, KIND, THRESHOLDS, ZERO_SHOT, TEMPLATE, FORM, STRIDE, POOL, VECTORS, DISTILLED, NEW_TOKENS, CHAT)
 """What config.json says of how a model answers, besides its labels: it goes where another answers."""
 LEARNT: tuple[Kind, ...] = ("classifier", "tagger")
 """The kinds that learn from labels. A folder has the head of one of them, for these share names; where one was learnt, another goes."""

@@ -140,10 +140,12 @@ class Trying:
             return Answer(model, problem="this model answers pairs: write two texts" if len(texts) == 1 else "this model answers one text")
         answered = service.answer(Way(columns=len(texts)), [texts])
         said: dict[str, Any] = json.loads(answered.answers[0])
-        notes = ("longer than the model reads: its end was not read",) if answered.cut[0] else ()
+        notes = ("longer than the model reads: a part was not read",) if answered.cut[0] else ()
         match said:
             case {"entities": entities}:
                 return Answer(model, pieces=tuple(_pieces(texts[0], entities)), notes=notes)
+            case {"answer": answer}:
+                return Answer(model, label=answer, notes=notes)
             case {"value": value}:
                 return Answer(model, label=f"{value:g}", notes=notes)
             case {"values": values}:

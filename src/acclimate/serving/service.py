@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from acclimate.data.found_words import found_words
 from acclimate.errors import ModelError
-from acclimate.evaluation.answers import AnswerForm, EntityForm, LabelForm
+from acclimate.evaluation.answers import AnswerForm, EntityForm, LabelForm, WrittenForm
 from acclimate.evaluation.encoder import Encoder, encoding_of
 from acclimate.evaluation.evaluate_ranking import ANSWERS
 from acclimate.evaluation.plain_encoder import PlainEncoder
@@ -19,6 +19,7 @@ from acclimate.evaluation.predictor import load_predictor, problem_of
 from acclimate.evaluation.stated import stated_kind, texts_of
 from acclimate.evaluation.trained_folder import Predictor, model_config
 from acclimate.evaluation.unread import Unread
+from acclimate.evaluation.writing_predictor import WritingPredictor
 from acclimate.evaluation.zero_shot_predictor import AskedModel, ZeroShotPredictor
 from acclimate.inert import inert
 from acclimate.modeling.base_files import CONFIG, KIND, VECTORS
@@ -70,7 +71,7 @@ class Service(Protocol):
 
 @dataclass(frozen=True)
 class Predicting:
-    """A model that gives labels, numbers or entities."""
+    """A model that gives labels, numbers or entities, or writes."""
 
     name: str
     predictor: Predictor
@@ -84,6 +85,8 @@ class Predicting:
     @property
     def told(self) -> dict[str, Any]:
         """Its labels, and what it answers."""
+        if isinstance(self.predictor, WritingPredictor):
+            return {"model": self.name, "kind": self.kind, "problem": "text_generation"}
         problem = "token_classification" if self.words else problem_of(self.predictor)
         kind = {} if self.kind is None else {"kind": self.kind}
         return {"model": self.name, **kind, "problem": problem, "labels": list(self.predictor.labels)}
@@ -95,12 +98,17 @@ class Predicting:
         if self.words:
             words = (words_between_spaces if way.tokens else found_words)(columns[0])
         before = _cut_so_far(self.predictor.unread)
-        outputs = self.predictor.probabilities(*columns, **({} if words is None else {"words": words}))
-        _check_finite(outputs)
+        if isinstance(self.predictor, WritingPredictor):
+            outputs: Any = self.predictor.answers(columns[0])
+        else:
+            outputs = self.predictor.probabilities(*columns, **({} if words is None else {"words": words}))
+            _check_finite(outputs)
         answers = self._form(way).answers(outputs, columns[0], words)
         return Answered([as_json(answer) for answer in answers], _cut(self.predictor.unread, before, len(items)))
 
     def _form(self, way: Way) -> AnswerForm:
+        if isinstance(self.predictor, WritingPredictor):
+            return WrittenForm()
         if self.words:
             return EntityForm(self.predictor.labels, way.tokens, self.predictor.thresholds)
         return LabelForm(self.predictor.labels, problem_of(self.predictor), self.predictor.thresholds)

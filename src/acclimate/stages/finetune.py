@@ -28,7 +28,8 @@ from acclimate.stages.long_texts import Long, LongTexts, lengths
 from acclimate.stages.pace import Course, EncoderPace
 from acclimate.stages.planned import Classifier, Reads, Sizes, Work
 from acclimate.stages.vector_head import check_on_vector, told_of_head
-from acclimate.stages.writing import MOST_NEW, told_of_room
+from acclimate.stages.writing import told_of_room
+from acclimate.tasks.generate import MOST_NEW
 from acclimate.tasks.kind import Head
 from acclimate.tasks.task import Task
 from acclimate.tasks.thresholds import Choice

@@ -14,7 +14,8 @@ from acclimate.stages.asking import cloze_of
 from acclimate.stages.base import Context, Outcome
 from acclimate.stages.pace import Course
 from acclimate.stages.planned import Reads, Sizes, Work
-from acclimate.stages.writing import MOST_NEW, SPECIAL, Writer, check_writing, is_chat, lengths_of, operations, taken
+from acclimate.stages.writing import SPECIAL, answering, check_writing, lengths_of, operations, say_how_it_writes, taken, writer_of
+from acclimate.tasks.generate import MOST_NEW
 from acclimate.tasks.metrics.written import BITS, LIKELY
 from acclimate.tasks.task import Task
 
@@ -88,7 +89,8 @@ def learn(stage: "Finetune", parent: "ModelFolder", context: Context) -> Outcome
     with EncoderTrainer.of(context, parent, model, stage, layer_decay=stage.layer_decay) as trainer:
         module = NextTokens(trainer.packed)
         trainer.module = module
-        writer = Writer(context, parent, module, is_chat(task), trainer.length, most, trainer.micro)
+        writer = writer_of(context, parent, module, trainer.length, most, trainer.micro)
+        written = answering(context, writer)
         texts = writer.read(task.train, learned=True)
         texts.refuse_lost(trainer.length)
         if texts.lost:
@@ -102,7 +104,7 @@ def learn(stage: "Finetune", parent: "ModelFolder", context: Context) -> Outcome
 
         def judge(_: Any) -> dict[str, float]:
             if stage.select_by not in (None, *LIKELY):
-                metric, (found, _counts) = task.kind.metric(stage.select_by), writer.answers("dev", task.dev)
+                metric, (found, _counts) = task.kind.metric(stage.select_by), written("dev", task.dev)
                 scores = task.kind.scores(task.dev, task.kind.decoded("text", found, task.dev))
                 return {**{f"dev_{name}": value for name, value in scores.items()}, "score": metric.merit(scores[metric.name])}
             nats, _tokens, size, _unread = writer.likely(task.dev).sum(axis=0)
@@ -112,9 +114,10 @@ def learn(stage: "Finetune", parent: "ModelFolder", context: Context) -> Outcome
         epoch = order.batches_per_epoch
         trainer.notes += stage.told_of_least(epoch)
         result = trainer.fit(Completing(texts, rows, order), judge, Course(stage.steps(epoch), epoch, stage.patience, stage.min_steps))
-        scores, notes = taken(task, context, writer.answers, most)
+        scores, notes = taken(task, context, written, most)
         trainer.notes += notes
         trainer.save()
+        say_how_it_writes(context, writer)
     asked = float((texts.answer_length + texts.ended)[rows].sum() / max(1, texts.lengths[rows].sum()))
     metrics = {
         **scores,
@@ -141,12 +144,13 @@ def answer(stage: "Score", parent: "ModelFolder", context: Context) -> Outcome:
     model, _ = load_mlm(parent, context.seed)
     micro = forward_tokens(context, model, 0.0)
     module = NextTokens(Packed(model, context.runtime.fast).to(devices.device))
-    writer = Writer(context, parent, module, is_chat(task), sequence_length(stage.max_length, parent), most, micro)
+    writer = writer_of(context, parent, module, sequence_length(stage.max_length, parent), most, micro)
     with PeakMemory() as memory:
-        scores, notes = taken(task, context, writer.answers, most)
+        scores, notes = taken(task, context, answering(context, writer), most)
     output = context.output / "model"
     if devices.is_main:
         shutil.copytree(parent.path, output)
+    say_how_it_writes(context, writer)
     seconds = time.monotonic() - began
     cost = Cost(
         seconds=seconds, peak_memory_bytes=memory.bytes, parameters=parent.parameters, trained_parameters=0,

@@ -14,8 +14,9 @@ from acclimate.stages.asked_documents import asking, operations
 from acclimate.stages.base import Context, Outcome, Role, Serves, Stage
 from acclimate.stages.learning_answers import answer
 from acclimate.stages.planned import Reads, Sizes, Work
-from acclimate.stages.writing import MOST_NEW, check_writing, told_of_room
+from acclimate.stages.writing import check_writing, told_of_room
 from acclimate.stages.writing import operations as writing_operations
+from acclimate.tasks.generate import MOST_NEW
 from acclimate.tasks.task import Task
 
 if TYPE_CHECKING:

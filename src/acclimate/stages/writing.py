@@ -1,30 +1,29 @@
 """What stages share that let a decoder write answers (`kind: generate`): what the plan looks at, how prompts are read, what is written."""
 
-import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from acclimate.errors import SettingsError
-from acclimate.modeling.chat import Chat, chat_of
+from acclimate.files import read_json, write_json
+from acclimate.modeling.base_files import CHAT, CONFIG, MAX_LENGTH, NEW_TOKENS
+from acclimate.modeling.chat import chat_of
 from acclimate.modeling.longest import check_length
 from acclimate.stages.base import Context
 from acclimate.stages.planned import Reads, Sizes
-from acclimate.tasks.generate import Generate, Written
+from acclimate.tasks.generate import MOST_NEW, Generate, Written
 from acclimate.tasks.split import Split
 from acclimate.tasks.task import Task
 
 if TYPE_CHECKING:
-    from acclimate.data.completions import Completions
+    from acclimate.evaluation.written_answers import Writer
     from acclimate.modeling.folder import ModelFolder
     from acclimate.objectives.clm import NextTokens
 
-MOST_NEW = 64  # tokens of an answer, where nothing is said
 SPECIAL = 2  # a token before the prompt, and one behind the answer
-Texts = tuple[tuple[str, ...], tuple[str, ...]]
 
 
 def check_writing(what: str, given: Sizes, task: Task, max_length: int | None, most: int | None) -> None:
@@ -90,111 +89,33 @@ def operations(given: Sizes, reads: Reads, length: int, most: int, dev_passes: f
     return total
 
 
-@dataclass(frozen=True)
-class Writer:
-    """A decoder, its window, and how prompts are read for it."""
+def writer_of(context: Context, parent: "ModelFolder", model: "NextTokens", length: int, most: int, micro: int) -> "Writer":
+    """A decoder that writes answers of `most` tokens in windows of `length`, in forward passes of at most `micro`."""
+    from acclimate.evaluation.written_answers import Writer
+    from acclimate.stages.trainer import stored
 
-    context: Context
-    parent: "ModelFolder"
-    model: "NextTokens"
-    chat: bool
-    """Whether prompts are conversations, which the tokenizer's template writes."""
-    length: int
-    most: int
-    """Tokens of an answer."""
-    micro: int
-    """Tokens of the largest forward pass."""
-    kept: dict[int, tuple[Split, "Completions", NDArray[np.float64]]] = field(default_factory=dict, repr=False, compare=False)
-    """By the identity of a split, which is held here: what is judged by in tokens, and `_bytes`. Each epoch asks for them; no weight
-    changes them."""
+    store = partial(stored, context, parent)
+    return Writer(parent, model, context.runtime.devices, store, is_chat(context.task()), length, most, micro)
 
-    def texts(self, split: Split) -> Texts:
-        """Prompts and completions as they are tokenised: conversations as the tokenizer's template writes them."""
-        gold = split.gold
-        assert isinstance(gold, tuple)
-        if not self.chat:
-            return split.inputs[0], gold
-        chat: Chat = chat_of(self.parent.path, str(self.parent.path))
-        found = chat.rendered([(json.loads(prompt), answer) for prompt, answer in zip(split.inputs[0], gold, strict=True)], "messages")
-        return tuple(prompt for prompt, _ in found), tuple(answer for _, answer in found)
 
-    def read(self, split: Split, learned: bool) -> "Completions":
-        """The prompts and answers of a split in tokens, to learn from or to judge by."""
-        from acclimate.data.completions import Completions
-        from acclimate.objectives.clm import Borders
-        from acclimate.stages.trainer import stored
+def answering(context: Context, writer: "Writer") -> "Answer":
+    """Of a split, by its name, what is written to its prompts, and what of it was cut; it is told how far that is."""
+    from acclimate.stages.watched import watched
 
-        prompts, answers = (stored(self.context, self.parent, column) for column in self.texts(split))
-        borders = Borders.of(self.parent)
-        # Templates begin with the token themselves, where the model knows one, and end each turn.
-        full = bool(np.diff(prompts.offsets).all())
-        brought = self.chat and full and bool((prompts.tokens[prompts.offsets[:-1]] == borders.begin).all())
-        begin, end = (() if brought else (borders.begin,)), None if self.chat else borders.end
-        made = Completions.learned if learned else Completions.judged
-        return made(prompts, answers, begin, end, self.length, borders.unknown)
+    def answer(name: str, split: Split) -> tuple[Written, dict[str, int]]:
+        found, counted = writer.answers(split, watched(context, name, writer.micro))
+        context.runtime.reporter.close()
+        return found, {f"{what}_{name}": count for what, count in counted.items()}
 
-    def judged(self, split: Split) -> "Completions":
-        """The prompts and answers of a split that is judged by, in tokens: read once."""
-        return self._judged(split)[0]
+    return answer
 
-    def _judged(self, split: Split) -> tuple["Completions", NDArray[np.float64]]:
-        if id(split) not in self.kept:
-            self.kept[id(split)] = (split, self.read(split, learned=False), self._bytes(split))
-        return self.kept[id(split)][1:]
 
-    def _bytes(self, split: Split) -> NDArray[np.float64]:
-        """[N, 2] bytes of the right answers, and those of them that the vocabulary cannot read."""
-        from acclimate.data.tokens import encoded
-        from acclimate.data.unknown import Unread
-
-        gold, tokenizer = split.gold, self.parent.tokenizer()
-        assert isinstance(gold, tuple)
-        unread_N = Unread.by(tokenizer).counts(gold, *encoded(tokenizer, gold))[:, 1]
-        return np.stack([np.array([len(answer.encode()) for answer in gold], dtype=np.float64), unread_N], axis=1)
-
-    def likely(self, split: Split) -> NDArray[np.float64]:
-        """[N, 4] of the right answers: nats and tokens asked for, bytes that these stand for, and bytes that the vocabulary cannot read."""
-        import torch
-
-        from acclimate.data.batches import evaluation_batches
-        from acclimate.data.completions import OF_ANSWER
-        from acclimate.evaluation.inference import in_parts
-
-        (texts, bytes_N2), devices = self._judged(split), self.context.runtime.devices
-        sums_N4 = np.zeros((len(texts), 4))
-        self.model.eval()
-        with torch.no_grad():
-            for rows in evaluation_batches(texts.lengths, self.micro):
-                batch = texts.batch(rows)
-                if len(batch.targets[OF_ANSWER]):
-                    nats_M = torch.cat(in_parts(self.model.nats, batch, devices)).cpu().numpy()[:, 0]
-                    answer_M = np.asarray(batch.targets[OF_ANSWER], dtype=np.int64)
-                    sums_N4[:, 0] += np.bincount(answer_M, weights=nats_M, minlength=len(texts))
-                    sums_N4[:, 1] += np.bincount(answer_M, minlength=len(texts))
-        # Of an answer that is cut, what is read stands for so many of its bytes.
-        sums_N4[:, 2:] = bytes_N2 * texts.share_read[:, None]
-        sums_N4[:, 2] = np.maximum(1.0, sums_N4[:, 2])
-        return sums_N4
-
-    def answers(self, name: str, split: Split) -> tuple[Written, dict[str, int]]:
-        """What is written to the prompts of a split, what the right answers cost, and what of them was cut."""
-        from acclimate.evaluation.generation import decoded, greedy, stops
-        from acclimate.objectives.clm import Borders
-        from acclimate.stages.watched import watched
-
-        texts, tokenizer = self.judged(split), self.parent.tokenizer()
-        room = self.length - self.most
-        prompts = [texts.prompt(row, room) for row in range(len(texts))]
-        stop, told = stops(tokenizer, Borders.of(self.parent).end), watched(self.context, name, self.micro)
-        found = greedy(self.model.packed.model, prompts, self.most, stop, self.micro, self.context.runtime.devices, told)
-        self.context.runtime.reporter.close()
-        whole_N = np.diff(texts.prompts.offsets) + len(texts.begin)
-        counted = {
-            f"cut_prompts_{name}": int((whole_N > room).sum()),
-            f"cut_answers_{name}": texts.cut_answers,
-            f"unended_{name}": sum(len(each) == self.most for each in found),
-        }
-        return Written(decoded(tokenizer, found), self.likely(split)), counted
+def say_how_it_writes(context: Context, writer: "Writer") -> None:
+    """Let the folder of a stage's model tell by itself how it is asked, so that whoever has it gets the answers that were judged."""
+    if context.runtime.devices.is_main:
+        config = context.output / "model" / CONFIG
+        said = {MAX_LENGTH: writer.length, NEW_TOKENS: writer.most, CHAT: writer.chat}
+        write_json(config, read_json(config) | said)
 
 
 def told_of_written(counted: Mapping[str, int], most: int, count: Mapping[str, int]) -> list[str]:

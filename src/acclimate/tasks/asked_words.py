@@ -27,7 +27,7 @@ def asked_words(source: Source, stated: str | None, known_as: Sequence[str]) -> 
         return _words_in(stated or column_of_words(source))
     names = {column.strip().casefold(): column for column in reversed(source.columns)}
     candidates = [stated] if stated is not None else [names[name] for name in known_as if name in names]
-    column = next((name for name in candidates if _holds_lists(source, name)), None)
+    column = next((name for name in candidates if holds_lists(source, name)), None)
     if column is None:
         return asked_text(source, {} if stated is None else {"text": stated})._replace(words=found_words)
     return _words_in(column)
@@ -72,7 +72,8 @@ def words_between_spaces(texts: Sequence[str]) -> Ragged:
     return Ragged(np.stack([ends - lengths, ends], axis=1), offsets_of(counts))
 
 
-def _holds_lists(source: Source, column: str) -> bool:
+def holds_lists(source: Source, column: str) -> bool:
+    """Whether the first value of a column is a list."""
     if column not in source.columns:
         return False
     rows = source.rows((column,), Problems(skip_bad=True))

@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 from pydantic import model_validator
 
 from acclimate.data.ragged import Ragged
+from acclimate.data.readers.columns import detect_column
+from acclimate.data.readers.every_text import Asked, asked_text
 from acclimate.data.readers.problems import Problems
 from acclimate.data.readers.records import Record, Source
 from acclimate.data.readers.texts import checked_text
 from acclimate.errors import SettingsError
+from acclimate.tasks.asked_words import holds_lists
 from acclimate.tasks.blocks import Block
 from acclimate.tasks.kind import ColumnRole, Form, Head, Judged
 from acclimate.tasks.labelled_kind import LabelledKind
@@ -28,9 +31,11 @@ PROMPT = ColumnRole("prompt", ("prompt", "instruction", "question", "query", "in
 COMPLETION = ColumnRole(
     "completion", ("completion", "response", "answer", "output", "target", "reference", "summary", "translation", "label")
 )
-MESSAGES = ("messages", "conversation", "conversations")
+MESSAGES = "messages"  # the column of conversations, by the name of its setting
+KNOWN_AS = (MESSAGES, "conversation", "conversations")
 ROLES = ("system", "user", "assistant", "tool", "developer")
 ANSWERS = "assistant"  # whose message the answer is
+MOST_NEW = 64  # tokens of an answer, where nothing is said
 USE = """\
 from transformers import pipeline
 
@@ -91,7 +96,7 @@ class Generate(LabelledKind):
         "It was judged by the words that it shares with one right answer; another answer may be as good, and a wrong one may share many.",
     )
     plain_use: ClassVar[str] = USE
-    whole_use: ClassVar[str] = ""
+    whole_use: ClassVar[str] = "acclimate predict FOLDER prompts.jsonl --out answers.csv"
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
@@ -110,8 +115,22 @@ class Generate(LabelledKind):
         """With the column of conversations, where there is one and no other was named."""
         if self.messages is not None or self.prompt is not None or self.completion is not None:
             return self, {}
-        found = next((column for column in source.columns if column.strip().casefold() in MESSAGES), None)
+        found = next((column for column in source.columns if column.strip().casefold() in KNOWN_AS), None)
         return (self, {}) if found is None else (self.model_copy(update={"messages": found}), {"messages": found})
+
+    @classmethod
+    def asked(cls, source: Source, stated: Mapping[str, str]) -> Asked:
+        """A prompt, or a conversation as JSON: without the answer that may stand at its end already."""
+        named = [stated["text"]] if "text" in stated else [name for name in source.columns if name.strip().casefold() in KNOWN_AS]
+        column = next((name for name in named if holds_lists(source, name)), None)
+        if column is None:
+            return asked_text(source, {"text": stated.get("text") or detect_column("text", source, (), PROMPT.known_as)})
+
+        def read(record: Record, problems: Problems) -> tuple[str, ...] | None:
+            prompt = _asked_conversation(record, column, problems)
+            return None if prompt is None else (prompt,)
+
+        return Asked({MESSAGES: column}, read)
 
     def columns(self, source: Source) -> tuple[dict[str, str], dict[str, str]]:
         """The conversations, or prompt and completion by their usual names where they are not stated."""
@@ -176,19 +195,42 @@ def _conversation(record: Record, column: str, problems: Problems) -> Row | None
     if wrong:
         problems.add("no conversation", record.file, record.line, f"{column!r} {wrong}", record.values)
         return None
-    messages = [{"role": each["role"], "content": each["content"]} for each in value]
-    return Row((json.dumps(messages[:-1], ensure_ascii=False),), messages[-1]["content"])
+    return Row((_as_json(value[:-1]),), value[-1]["content"])
+
+
+def _asked_conversation(record: Record, column: str, problems: Problems) -> str | None:
+    value = record.values[column]
+    messages = value[:-1] if isinstance(value, list) and value and _is_answer(value[-1]) else value
+    wrong = _wrong_messages(messages, 1)
+    if wrong:
+        problems.add("no conversation", record.file, record.line, f"{column!r} {wrong}", record.values)
+        return None
+    return checked_text(record._replace(values={column: _as_json(messages)}), column, problems)
+
+
+def _is_answer(message: Any) -> bool:
+    return isinstance(message, Mapping) and message.get("role") == ANSWERS
+
+
+def _as_json(messages: Sequence[Mapping[str, str]]) -> str:
+    return json.dumps([{"role": each["role"], "content": each["content"]} for each in messages], ensure_ascii=False)
 
 
 def _wrong(value: Any) -> str:
-    """What is wrong with a conversation; empty where nothing is."""
-    if not isinstance(value, list) or len(value) < 2:
-        return "is no list of two messages or more, {role: ..., content: ...}"
+    """What is wrong with a conversation that ends with an answer; empty where nothing is."""
+    if wrong := _wrong_messages(value, 2):
+        return wrong
+    if value[-1]["role"] != ANSWERS:
+        return f"ends with a message of {value[-1]['role']!r}: the last one, the answer, is of 'assistant'"
+    return "" if value[-1]["content"].strip() else "ends with an empty answer"
+
+
+def _wrong_messages(value: Any, least: int) -> str:
+    if not isinstance(value, list) or len(value) < least:
+        return f"is no list of {'two messages' if least == 2 else 'a message'} or more, {{role: ..., content: ...}}"
     for number, each in enumerate(value, 1):
         if not isinstance(each, dict) or not isinstance(each.get("content"), str) or not isinstance(each.get("role"), str):
             return f"has as message {number} no `role` and `content` that are texts"
         if each["role"] not in ROLES:
             return f"has the role {each['role']!r} in message {number}; known are {', '.join(ROLES)}"
-    if value[-1]["role"] != ANSWERS:
-        return f"ends with a message of {value[-1]['role']!r}: the last one, the answer, is of 'assistant'"
-    return "" if value[-1]["content"].strip() else "ends with an empty answer"
+    return ""
