@@ -8,6 +8,7 @@ from acclimate.report.charts.svg import ACCENT, SOFT, Figure, chart_of, draw
 from acclimate.report.results.finished import Results
 from acclimate.report.results.groups import groups
 from acclimate.report.words.text import curve_name, with_labels
+from acclimate.wording import side_by_side
 
 WIDTH, HEIGHT = 250, 130
 
@@ -29,7 +30,7 @@ def curves(results: Results) -> list[Curves]:
         for stage in group.stages:
             for name, points in results.curves.get(stage.key, {}).items():
                 by_name.setdefault(name, []).append(points)
-        title = f"{', '.join(map(one_line, group.recipes))}: {group.name}"
+        title = f"{side_by_side(map(one_line, group.recipes))}: {group.name}"
         title += f", {with_labels(group.labels)}" if several and group.labels else ""
         # A single point is no curve; it stands in the tables.
         shown = {name: lines for name, lines in by_name.items() if any(len(points) > 1 for points in lines)}

@@ -36,6 +36,7 @@ from acclimate.report.words.sentences import Said, recipe_sentences
 from acclimate.report.words.speeds import speed_sentence
 from acclimate.report.words.verdict import verdict_sentences
 from acclimate.tasks.blocks import Examples, Marked, Matrix, Points, Table
+from acclimate.wording import side_by_side
 
 T = TypeVar("T")
 Told = Grid | Shaded | Figure | Listed | Lines
@@ -288,7 +289,7 @@ class View:
         for stage in self.results.stages:
             for note in stage.notes:
                 if not any(known.endswith(note) for known in notes):
-                    notes.append(f"{', '.join(stage.recipes)}: {note}")
+                    notes.append(f"{side_by_side(stage.recipes)}: {note}")
         notes = _told_once(notes, {note for stage in self.results.stages for note in stage.notes})
         return tuple(map(without_folders, notes) if self.public else notes)
 

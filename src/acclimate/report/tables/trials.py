@@ -5,6 +5,7 @@ from acclimate.report.results.finished import Results
 from acclimate.report.results.searches import SearchFact, Tried, searches
 from acclimate.report.tables.grid import Grid
 from acclimate.report.words.text import duration, score, with_labels
+from acclimate.wording import side_by_side
 
 STATES = {"pruned": "ended early", "diverged": "diverged", "done": ""}
 
@@ -17,7 +18,7 @@ def trials_grids(results: Results) -> list[Grid]:
 def search_title(results: Results, search: SearchFact) -> str:
     """`fine-tune: search of lr for finetune, 8 trials, with 500 labels`."""
     stage = search.stage
-    parts = [f"{', '.join(map(one_line, stage.recipes))}: {one_line(stage.does)}"]
+    parts = [f"{side_by_side(map(one_line, stage.recipes))}: {one_line(stage.does)}"]
     if stage.labels is not None and len(results.budgets) > 1:
         parts.append(with_labels(stage.labels))
     alike = [other for other in searches(results) if (other.stage.does, other.stage.recipes) == (stage.does, stage.recipes)]

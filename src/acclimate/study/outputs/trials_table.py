@@ -7,6 +7,7 @@ from typing import Any
 from acclimate.files import atomic_file
 from acclimate.inert import cell
 from acclimate.study.outputs.outcomes import Outcomes
+from acclimate.wording import side_by_side
 
 FILE = "trials.csv"
 
@@ -19,7 +20,7 @@ def write_trials(outcomes: Outcomes, out: Path) -> None:
         if node.stage.role != "searches" or not metrics:
             continue
         for trial in metrics["trials"]:
-            about = {"recipes": ", ".join(outcomes.plan.recipes_of(node.key)), "stage": node.stage.title(), "labels": node.labels}
+            about = {"recipes": side_by_side(outcomes.plan.recipes_of(node.key)), "stage": node.stage.title(), "labels": node.labels}
             told = {name: trial[name] for name in ("trial", "state", "score", "steps", "seconds")}
             taken = {"taken": trial["trial"] == metrics["best_trial"], "judged_by": metrics["judged_by"]}
             rows.append({**about, "seed": node.seed, **told, **taken, **trial["values"]})

@@ -17,6 +17,7 @@ from acclimate.study.plan.chains import ChainLink, Chains
 from acclimate.tasks.opened import Data
 from acclimate.tasks.split import with_groups
 from acclimate.versions import version
+from acclimate.wording import side_by_side
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ class Plan:
     def notes(self) -> list[str]:
         """What should be said of searches before anything is spent."""
         found = {
-            f"{', '.join(self.recipes_of(key))}: {node.stage.word()} searches {node.stage.search_told}, judged on dev": None
+            f"{side_by_side(self.recipes_of(key))}: {node.stage.word()} searches {node.stage.search_told}, judged on dev": None
             for key, node in self.nodes.items()
             if node.search is not None
         }

@@ -27,6 +27,7 @@ from acclimate.study.plan.graph import Node, Plan
 from acclimate.tasks.opened import Data
 from acclimate.tasks.split import Split
 from acclimate.tasks.task import Task
+from acclimate.wording import side_by_side
 
 SPLITS = ("train", "dev", "test")
 LOOKED_AT_ONCE = 1024  # documents, where something known is looked for
@@ -264,4 +265,4 @@ class Readings:
             node, given = plan.nodes[keys[-1]], plan.given[keys[-1]]
             for note in node.stage.notes(given, partial(self.read_by, node, given.source)):
                 told.setdefault(note, {}).update(recipes)
-        yield from (f"{', '.join(recipes)}: {note}" for note, recipes in told.items())
+        yield from (f"{side_by_side(recipes)}: {note}" for note, recipes in told.items())
