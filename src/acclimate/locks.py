@@ -29,6 +29,35 @@ class Patience:
 SILENT = Patience()  # nobody is told, and nobody can give up
 
 
+class Wait:
+    """A wait for what somebody else holds, `what`: for `timeout` seconds (below 0: for ever), as patient as `patience`."""
+
+    def __init__(self, what: str, timeout: float, patience: Patience = SILENT) -> None:
+        self._what, self._timeout, self._patience = what, timeout, patience
+        self._start = time.monotonic()
+        self._say_at = SAY_AFTER
+
+    @property
+    def left(self) -> float:
+        """Seconds until the next look, at most."""
+        return min(POLL, max(0.0, self._start + self._timeout - time.monotonic())) if self._timeout >= 0 else POLL
+
+    def again(self, where: object) -> None:
+        """Another look found it held still.
+
+        Raises:
+            Busy: it was held for longer than `timeout`.
+        """
+        waited = time.monotonic() - self._start
+        if 0 <= self._timeout <= waited:
+            raise Busy(f"{where}: held for more than {self._timeout:g} s by {self._what}")
+        if self._patience.poll is not None:
+            self._patience.poll()
+        if self._patience.waiting is not None and waited >= self._say_at:
+            self._say_at = waited + SAY_AGAIN
+            self._patience.waiting(f"waiting for {self._what}")
+
+
 def acquire(stack: ExitStack, lock_file: Path, what: str, timeout: float, patience: Patience = SILENT) -> None:
     """Take a lock for as long as `stack` lives; `what` says who holds it.
 
@@ -36,24 +65,18 @@ def acquire(stack: ExitStack, lock_file: Path, what: str, timeout: float, patien
         Busy: it was held for longer than `timeout` seconds (below 0: never).
         UnreadableError, DiskFullError: it cannot be taken at all.
     """
-    start = time.monotonic()
-    say_at = SAY_AFTER
+    wait = Wait(what, timeout, patience)
     while True:
-        left = max(0.0, start + timeout - time.monotonic()) if timeout >= 0 else POLL
         try:
-            stack.enter_context(locked(lock_file, timeout=min(POLL, left)))
+            stack.enter_context(locked(lock_file, timeout=wait.left))
             return
         except (UnreadableError, DiskFullError):
             raise  # which no wait mends
         except StoreError as error:
-            waited = time.monotonic() - start
-            if 0 <= timeout <= waited:
-                raise Busy(f"{lock_file}: held for more than {timeout:g} s by {what}") from error
-        if patience.poll is not None:
-            patience.poll()
-        if patience.waiting is not None and waited >= say_at:
-            say_at = waited + SAY_AGAIN
-            patience.waiting(f"waiting for {what}")
+            try:
+                wait.again(lock_file)
+            except Busy as busy:
+                raise busy from error
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import random
 
 import pytest
 import torch
+from tests.moto_server import bucket, s3  # noqa: F401 - fixtures
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from acclimate.evaluation import speed

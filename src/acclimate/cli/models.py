@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from acclimate.cli import show
-from acclimate.cli.options import CodeOption, MicroOption, PrecisionOption, SetOption, ThreadsOption, shown
+from acclimate.cli.options import CodeOption, MicroOption, PrecisionOption, SetOption, SingleStoreOption, ThreadsOption, shown
 from acclimate.cli.reading_options import TASK, TEXTS, Reading, reads
 
 
@@ -25,7 +25,7 @@ def pretrain(
     reading: Reading,
     settings: SetOption = None,
     seed: Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1)] = 0,
-    store: Annotated[Path, typer.Option("--store", help="Where artifacts are kept.")] = Path(".acclimate"),
+    store: SingleStoreOption = ".acclimate",
     threads: ThreadsOption = None,
     precision: PrecisionOption = "auto",
     micro_tokens: MicroOption = None,
@@ -74,7 +74,7 @@ def prune(
     out: Annotated[Path, typer.Option("--out", help="Folder for the model.", show_default=False)],
     reading: Reading,
     size: Annotated[int, typer.Option("--size", min=1, help="Entries that are kept at most.")] = 16_384,
-    store: Annotated[Path, typer.Option("--store", help="Where artifacts are kept.")] = Path(".acclimate"),
+    store: SingleStoreOption = ".acclimate",
     threads: ThreadsOption = None,
 ) -> None:
     """Cut a model's vocabulary down to what a corpus uses, and show size and speed before and after."""
@@ -93,7 +93,7 @@ def extend(
     look: Annotated[bool, typer.Option("--show", help="Only show the words, and what they would save.")] = False,
     settings: SetOption = None,
     seed: Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1)] = 0,
-    store: Annotated[Path, typer.Option("--store", help="Where artifacts are kept.")] = Path(".acclimate"),
+    store: SingleStoreOption = ".acclimate",
     threads: ThreadsOption = None,
     precision: PrecisionOption = "auto",
     micro_tokens: MicroOption = None,
@@ -158,7 +158,7 @@ def finetune(
     reading: Reading,
     settings: SetOption = None,
     seed: Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1)] = 0,
-    store: Annotated[Path, typer.Option("--store", help="Where artifacts are kept.")] = Path(".acclimate"),
+    store: SingleStoreOption = ".acclimate",
     threads: ThreadsOption = None,
     precision: PrecisionOption = "auto",
     micro_tokens: MicroOption = None,
@@ -200,7 +200,7 @@ def distill(
     ] = None,
     settings: SetOption = None,
     seed: Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1)] = 0,
-    store: Annotated[Path, typer.Option("--store", help="Where artifacts are kept.")] = Path(".acclimate"),
+    store: SingleStoreOption = ".acclimate",
     threads: ThreadsOption = None,
     precision: PrecisionOption = "auto",
     micro_tokens: MicroOption = None,
@@ -235,7 +235,7 @@ def distill_vectors(
     reading: Reading,
     settings: SetOption = None,
     seed: Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1)] = 0,
-    store: Annotated[Path, typer.Option("--store", help="Where artifacts are kept.")] = Path(".acclimate"),
+    store: SingleStoreOption = ".acclimate",
     threads: ThreadsOption = None,
     precision: PrecisionOption = "auto",
     micro_tokens: MicroOption = None,
@@ -250,7 +250,8 @@ def distill_vectors(
     show.measured(made.measured, out)
 
 
-def _single(out: Path, store: Path, threads: int | None, precision: str, micro_tokens: int | None, command: str = "") -> Any:
+def _single(out: Path, store: str, threads: int | None, precision: str, micro_tokens: int | None, command: str = "") -> Any:
     from acclimate.study.run import Options
+    from acclimate.study.store.opened import place
 
-    return Options(out=out, store=store, threads=threads, precision=precision, micro_tokens=micro_tokens, command=command, **shown())
+    return Options(out=out, store=place(store), threads=threads, precision=precision, micro_tokens=micro_tokens, command=command, **shown())

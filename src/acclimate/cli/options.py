@@ -12,7 +12,9 @@ MOST = 1024  # threads or processes: more than a machine has that this runs on
 
 StudyFile = Annotated[Path, typer.Argument(help="The study file (YAML).", show_default=False)]
 OutOption = Annotated[Path | None, typer.Option("--out", help="Where results go. Default: results/NAME beside the study file.")]
-StoreOption = Annotated[Path | None, typer.Option("--store", help="Where artifacts are kept. Default: .acclimate beside the study file.")]
+_WHERE = "Where artifacts are kept: a folder, or a bucket that machines share, s3://BUCKET/PREFIX."
+StoreOption = Annotated[str | None, typer.Option("--store", help=f"{_WHERE} Default: .acclimate beside the study file.")]
+SingleStoreOption = Annotated[str, typer.Option("--store", help=_WHERE)]
 SmokeOption = Annotated[bool, typer.Option("--smoke", help="Run every stage on a sliver of the data, to see that it works.")]
 ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, max=MOST, help="CPU threads of a process. Default: all.")]
 PrecisionOption = Annotated[

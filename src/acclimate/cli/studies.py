@@ -75,10 +75,12 @@ def plan(file: StudyFile, store: StoreOption = None, smoke: SmokeOption = False,
     from acclimate.study.permission import notes
     from acclimate.study.plan.estimate import estimates, product_rate
     from acclimate.study.plan.prepared import prepare
+    from acclimate.study.store.opened import place
     from acclimate.study.store.room import lacking
 
     read, said = with_task(load_study(file))
-    prepared = prepare(read, file.resolve().parent, store or usual_store(file.parent), smoke, precision=precision)
+    kept = usual_store(file.parent) if store is None else place(store)
+    prepared = prepare(read, file.resolve().parent, kept, smoke, precision=precision)
     for note in (*([] if said is None else [said]), *notes(read, file.resolve().parent)):
         show.plain(f"note: {note}")
     show_plan(prepared, estimates(prepared, product_rate(precision)))
@@ -113,17 +115,19 @@ def study(
     _study(file, out, store, show.command("study", file.name, **told) + flags, smoke, **options)
 
 
-def _study(file: Path, out: Path | None, store: Path | None, command: str, smoke: bool = False, **options: Any) -> None:
+def _study(file: Path, out: Path | None, store: str | None, command: str, smoke: bool = False, **options: Any) -> None:
     from acclimate.report.pages.page import NAME
     from acclimate.report.publish import publish
     from acclimate.report.results.finished import Results
     from acclimate.study.language.study import load_study
     from acclimate.study.outputs.output_folder import usual_store
     from acclimate.study.run import Options, follows, run_study
+    from acclimate.study.store.opened import place
 
     read = load_study(file)
     folder = _out(file, read.name, out, smoke)
-    chosen = Options(out=folder, store=store or usual_store(file.parent), command=command, publish=publish, **shown(), **options)
+    kept = usual_store(file.parent) if store is None else place(store)
+    chosen = Options(out=folder, store=kept, command=command, publish=publish, **shown(), **options)
     finished = run_study(read, file.resolve().parent, chosen, smoke)
     if follows():
         return

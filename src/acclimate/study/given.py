@@ -9,7 +9,7 @@ from acclimate.data.readers.given import keep_rows
 from acclimate.data.readers.split_names import SPLIT_NAMES
 from acclimate.errors import DataError, SettingsError, did_you_mean
 from acclimate.study.language.study import Study, refuse_incomplete
-from acclimate.study.store.artifacts import Store
+from acclimate.study.store.opened import Place, open_store
 from acclimate.tasks.kind import TaskKind
 from acclimate.tasks.labelled_kind import LabelledKind
 from acclimate.tasks.looked_through import UNLABELED
@@ -20,7 +20,7 @@ _SPLITS = {called: split for split, names in SPLIT_NAMES.items() for called in n
 
 
 def with_rows(
-    study: Study, store: Path, *, task: Any = None, tasks: Mapping[str, Any] | None = None, corpora: Mapping[str, Any] | None = None
+    study: Study, store: Place, *, task: Any = None, tasks: Mapping[str, Any] | None = None, corpora: Mapping[str, Any] | None = None
 ) -> Study:
     """The study on rows from Python, which are written down in the cache of the store, under their content.
 
@@ -39,8 +39,9 @@ def with_rows(
     for what, named in {"tasks": tasks, "corpora": corpora}.items():
         if named is not None and not isinstance(named, Mapping):
             raise SettingsError(f"{what}: a mapping of names to data is wanted, not a {type(named).__name__}")
-    Store(store).check_writable()
-    cache, data = Store(store).cache.resolve(), study.data
+    kept = open_store(store)
+    kept.check_writable()
+    cache, data = kept.cache.resolve(), study.data
     changes: dict[str, Any] = {}
     kind = data.task
     if task is not None:

@@ -48,7 +48,7 @@ from acclimate.study.outputs.vocabularies import vocabulary_facts
 from acclimate.study.outputs.written_study import write_study
 from acclimate.study.permission import refuse_own_code
 from acclimate.study.plan.prepared import Prepared, prepare
-from acclimate.study.store.artifacts import Store
+from acclimate.study.store.opened import Place, open_store
 from acclimate.study.store.room import lacking
 from acclimate.study.store.whole import whole_model
 from acclimate.study.watch.journal import Journal
@@ -67,7 +67,7 @@ class Options:
     """Where and how a study runs; none of it changes what is computed beyond rounding."""
 
     out: Path
-    store: Path
+    store: Place  # a folder, or the address of a bucket
     engine: str = "local"
     workers: int | None = None  # stages carried out at the same time, each in a process; None: one a GPU, or one
     threads: int | None = None
@@ -120,10 +120,11 @@ def run_study(
         raise SettingsError(f"engine {options.engine!r} is not among {', '.join(ENGINES)}")
     ENGINES[options.engine](options.workers)  # which may refuse them before anything is spent
     options = replace(options, track=checked_trackers(options.track))
-    claim(options.out, precious(study, root, options.store))
+    store = open_store(options.store)
+    claim(options.out, precious(study, root, store.root))
     if any(given is not None for given in (task, tasks, corpora)):
         refuse_foreign_data(options.out)
-    Store(options.store).check_writable()
+    store.check_writable()
     journal = Journal(study.name, options.out, options.live is not None)
     with locked(options.out / ".lock", timeout=0):
         take(options.out)

@@ -18,7 +18,7 @@ from acclimate.study.outputs.outcomes import Outcomes, rows
 from acclimate.study.permission import refuse_own_code
 from acclimate.study.plan.prepared import prepare
 from acclimate.study.run import Options, carry_out, study_facts
-from acclimate.study.store.artifacts import Store
+from acclimate.study.store.opened import open_store
 from acclimate.study.store.whole import whole_model
 from acclimate.study.watch.journal import Journal
 
@@ -68,12 +68,13 @@ def run_stage(
     splits = out.with_name(f"{out.name}-splits")
     if out == Path(base).expanduser().resolve():
         raise SettingsError(f"{options.out}: this is the base itself, or goes by its name; choose another --out")
-    refuse_holding(options.out, precious(study, Path.cwd(), options.store))
-    refuse_inside(options.out, [options.store])
+    store = open_store(options.store)
+    refuse_holding(options.out, precious(study, Path.cwd(), store.root))
+    refuse_inside(options.out, [store.root])
     refuse_foreign(options.out, "model")
     refuse_foreign(splits, "splits")
     # No status file: the output folder is a model's, and nothing else belongs there.
-    Store(options.store).check_writable()
+    store.check_writable()
     with (
         locked(out.with_name(f".{out.name}.lock"), timeout=0),
         Journal(stage, owns_terminal=options.live is not None) as journal,

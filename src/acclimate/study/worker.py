@@ -24,8 +24,8 @@ from acclimate.stages.trials import FOUND
 from acclimate.study.engines.reports import Report
 from acclimate.study.plan.graph import Node, fingerprint_of
 from acclimate.study.plan.smoke import sliver
-from acclimate.study.store.artifacts import Store
 from acclimate.study.store.entries import ADAPTER_OF
+from acclimate.study.store.opened import Place, open_store
 from acclimate.study.store.whole import whole_model
 from acclimate.tasks.opened import Data, DataSettings
 from acclimate.training.progress import Lines, Messages, Progress, Sending, Silent
@@ -46,7 +46,7 @@ class WorkerSetup:
 
     data: DataSettings
     root: Path  # what paths in `data` are relative to
-    store: Path
+    store: Place
     corpora: Mapping[str, str]  # their fingerprints as the plan has found them: `Data.fingerprints`
     dropping: Mapping[str, frozenset[int]] = field(default_factory=dict)  # documents without which they are read: `Data.found.dropping`
     smoke: bool = False
@@ -76,7 +76,7 @@ class Worker:
         self._setup = setup
         self._stop = stop
         self._send = send
-        self._store = Store(setup.store)
+        self._store = open_store(setup.store)
 
     def execute(self, key: str, node: Node) -> Report:
         """Do it unless its artifact is there; every failure becomes a report."""

@@ -17,6 +17,7 @@ from acclimate.study.plan.measured import with_measurements
 from acclimate.study.plan.readings import Readings
 from acclimate.study.plan.smoke import sliver, smoke_study
 from acclimate.study.store.artifacts import Store
+from acclimate.study.store.opened import Place, open_store
 from acclimate.tasks.budgets import by_size, told
 from acclimate.tasks.opened import Data
 from acclimate.training.precision import PRECISIONS
@@ -59,7 +60,7 @@ class Prepared:
 
 
 def prepare(
-    study: Study, root: Path, store: Path, smoke: bool = False, rejects: Path | None = None, precision: str = "auto",
+    study: Study, root: Path, store: Place, smoke: bool = False, rejects: Path | None = None, precision: str = "auto",
     lease: ExitStack | None = None,
 ) -> Prepared:  # fmt: skip
     """Open and check the data, look at the bases, make the plan, and see that the bases can read the text that they are to learn from.
@@ -75,14 +76,14 @@ def prepare(
     return prepared
 
 
-def prepared_on(study: Study, data: Data, root: Path, store: Path) -> Prepared:
+def prepared_on(study: Study, data: Data, root: Path, store: Place) -> Prepared:
     """The same of data that is open already.
 
     Raises:
         DataError, ModelError, SettingsError: something the user gave is wrong; no model has been loaded.
     """
     refuse_incomplete(study)
-    plan, kept = with_measurements(Plan.of(study, data, root), study, data), Store(store)
+    plan, kept = with_measurements(Plan.of(study, data, root), study, data), open_store(store)
     prepared = Prepared(study, root, data, plan, kept, frozenset(key for key in plan.nodes if kept.has(key)), False)
     _refuse(prepared)
     return prepared
@@ -107,14 +108,14 @@ def _refuse(prepared: Prepared) -> None:
 
 
 def _planned(
-    study: Study, root: Path, store: Path, smoke: bool = False, rejects: Path | None = None, precision: str = "auto",
+    study: Study, root: Path, store: Place, smoke: bool = False, rejects: Path | None = None, precision: str = "auto",
     lease: ExitStack | None = None,
 ) -> Prepared:  # fmt: skip
     refuse_incomplete(study)
-    kept = Store(store)
+    kept = open_store(store)
     kept.check_folder()
     if rejects is None and kept.writable():
-        rejects = store / "cache" / "rejects"
+        rejects = kept.root / "cache" / "rejects"
     data = Data.open(study.data, root, rejects, general=study.general_text)
     if smoke:
         study, data = smoke_study(study), sliver(data)
@@ -124,7 +125,7 @@ def _planned(
     return Prepared(study, root, data, plan, kept, frozenset(key for key in plan.nodes if kept.has(key)), smoke).with_chosen()
 
 
-def needed(study: Study, root: Path, store: Path) -> set[str]:
+def needed(study: Study, root: Path, store: Place) -> set[str]:
     """The keys of a study's stages, in every precision: which one it was run with stands nowhere in its file.
 
     Raises:
@@ -138,7 +139,7 @@ def needed(study: Study, root: Path, store: Path) -> set[str]:
     return found
 
 
-def _keys(study: Study, root: Path, store: Path) -> set[str]:
+def _keys(study: Study, root: Path, store: Place) -> set[str]:
     data = _planned(study, root, store).data
     plans = (with_measurements(Plan.of(study, data, root, precision), study, data) for precision in PRECISIONS)
     return {key for plan in plans for key in plan.nodes}

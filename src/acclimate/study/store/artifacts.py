@@ -133,7 +133,7 @@ class Store:
         Raises:
             DiskFullError: no room is left; nothing of the unfinished artifact stays, and its work folder does.
         """
-        assert _me(key) in self._held, "building without lock(key)"
+        assert self.holds(key), "building without lock(key)"
         self._prepare()
         with disk_errors(self.root):
             with atomic_folder(self.path(key)) as folder:
@@ -143,6 +143,9 @@ class Store:
                 # A rename keeps them; reading back the gigabytes that we have just hashed would prove nothing.
                 self._verified[self.path(key) / name] = stamp
         shutil.rmtree(self._work / _short(key), ignore_errors=True)
+
+    def fetch(self, folder: Path) -> None:
+        """See that every file of the artifact at `folder` is on this machine, as it always is in a folder."""
 
     def work(self, key: str) -> Path:
         """The folder for this key's checkpoints: made if need be, kept through a kill, removed when the artifact is complete."""
@@ -176,11 +179,11 @@ class Store:
         Raises:
             StoreError: another process holds it for longer than `timeout` seconds (for ever by default).
         """
-        me = _me(key)
-        if me in self._held:
+        if self.holds(key):
             yield
             return
         self._prepare()
+        me = _me(key)
         with ExitStack() as stack:
             what = f"another acclimate process, which is computing {_short(key)}"
             acquire(stack, self._locks / f"{_short(key)}.lock", what, timeout, Patience(waiting, poll))
@@ -189,6 +192,10 @@ class Store:
                 yield
             finally:
                 self._held.discard(me)
+
+    def holds(self, key: str) -> bool:
+        """Whether this thread is within `lock(key)`."""
+        return _me(key) in self._held
 
     @contextmanager
     def using(self, key: str, patience: Patience = SILENT) -> Iterator[Path]:
@@ -250,12 +257,12 @@ class Store:
                     if not entry.path.exists():  # somebody else removed it meanwhile
                         continue
                     removed.append(entry)
-                    gone = None if dry_run else _out_of_sight(entry.path)
+                    gone = None if dry_run else out_of_sight(entry.path)
             except Busy:
                 busy += 1
                 continue
             if gone is not None:
-                _removed(gone)
+                clear(gone)
         if busy:
             log.warning("%d more would go, and stay: a running study needs them", busy)
         return removed
@@ -314,7 +321,7 @@ class Store:
             return str(error)
         if record["key"] != key:
             return f"{folder}: holds another artifact, {record['key']}"
-        if (before := record.get(ADAPTER_OF)) is not None and not _is_folder(self.path(before)):
+        if (before := record.get(ADAPTER_OF)) is not None and not self._stands(before):
             return f"{folder}: holds an adapter, and the model that it belongs to ({_short(before)}) is gone"
         for name, expected in record["files"].items():
             file = folder / name
@@ -332,6 +339,9 @@ class Store:
             except OSError as error:
                 raise unreadable(file, error) from error
         return None
+
+    def _stands(self, key: str) -> bool:
+        return _is_folder(self.path(key))
 
     def _set_aside(self, folder: Path, reason: str) -> None:
         for number in range(1, 1_000_000):
@@ -390,8 +400,8 @@ def _is_folder(path: Path) -> bool:
         raise unreadable(path, error) from error
 
 
-def _out_of_sight(path: Path) -> Path:
-    # By one rename, so that a kill in the middle leaves no half artifact.
+def out_of_sight(path: Path) -> Path:
+    """Move what is to go aside by one rename, so that a kill in the middle leaves no half artifact."""
     gone = path.with_name(f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}-gone")
     try:
         os.replace(path, gone)
@@ -400,7 +410,8 @@ def _out_of_sight(path: Path) -> Path:
     return gone
 
 
-def _removed(gone: Path) -> None:
+def clear(gone: Path) -> None:
+    """Remove a file or a folder, as far as it goes."""
     if gone.is_dir():
         shutil.rmtree(gone, ignore_errors=True)
     else:

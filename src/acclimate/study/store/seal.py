@@ -32,15 +32,35 @@ def sealed_record(folder: Path) -> dict[str, Any]:
     Raises:
         StoreError: there is none, or it was changed; UnreadableError where it could not be read.
     """
-    record = read_json(folder / RECORD)
+    return checked_record(read_json(folder / RECORD), folder / RECORD)
+
+
+def parsed_record(content: bytes, where: object) -> dict[str, Any]:
+    """The record in these bytes, read from `where`, if it is as it was written.
+
+    Raises:
+        StoreError: it is none, or it was changed.
+    """
+    try:
+        return checked_record(json.loads(content), where)
+    except (ValueError, RecursionError) as error:
+        raise StoreError(f"{where}: cannot be read as JSON ({error})") from error
+
+
+def checked_record(record: Any, where: object) -> dict[str, Any]:
+    """A record that was read from `where`, if it is as it was written.
+
+    Raises:
+        StoreError: it is none, or it was changed.
+    """
     if not isinstance(record, dict) or "seal" not in record:
-        raise StoreError(f"{folder / RECORD}: is not the record of an artifact")
+        raise StoreError(f"{where}: is not the record of an artifact")
     try:
         expected = digest_json({name: value for name, value in record.items() if name != "seal"})
     except ValueError:  # NaN, which is never written
         expected = ""
     if record["seal"] != expected:
-        raise StoreError(f"{folder / RECORD}: its content changed since it was written")
+        raise StoreError(f"{where}: its content changed since it was written")
     return record
 
 

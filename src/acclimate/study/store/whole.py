@@ -21,6 +21,7 @@ def whole_model(store: Store, folder: Path, patience: Patience = SILENT) -> Path
     Raises:
         StoreError: it is an adapter, and the model that it belongs to is gone.
     """
+    store.fetch(folder.parent)
     if not is_adapter(folder):
         return folder
     record = sealed_record(folder.parent)

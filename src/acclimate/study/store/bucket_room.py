@@ -1,0 +1,156 @@
+"""What takes room in a store that is a bucket, and how it is tidied, for `acclimate store ls` and `prune`."""
+
+import logging
+import uuid
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from acclimate.errors import SettingsError, StoreError
+from acclimate.files import TEMPORARY_PREFIX
+from acclimate.locks import Busy
+from acclimate.study.store.artifacts import SHORT
+from acclimate.study.store.bucket import Bucket, Listed
+from acclimate.study.store.claims import Terms, facts_of
+from acclimate.study.store.entries import ADAPTER_OF, Entry
+from acclimate.study.store.seal import RECORD, parsed_record
+
+if TYPE_CHECKING:
+    from acclimate.study.store.objects import ObjectStore
+
+DEAD = 10  # leases' length without a renewal, after which nobody asks by a clock of his own any more
+LEFTOVER_AGE = 86400.0  # seconds without a write after which files without a mark have no writer any more
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Lying:
+    """What lies together in a bucket: an artifact, or files that no mark tells of."""
+
+    entry: Entry
+    names: tuple[str, ...]  # its objects, the mark first
+    record: dict[str, Any] | None  # of an artifact
+
+
+def lying(bucket: Bucket) -> list[Lying]:
+    """Everything below `artifacts/`, in no order that means something."""
+    found: dict[str, list[Listed]] = {}
+    for each in bucket.list("artifacts/"):
+        found.setdefault(each.name.split("/")[1], []).append(each)
+    return [part for short, listed in found.items() for part in _parts(bucket, short, listed)]
+
+
+def _parts(bucket: Bucket, short: str, listed: list[Listed]) -> Iterable[Lying]:
+    by_try: dict[str, list[Listed]] = {}
+    mark = None
+    for each in listed:
+        name = each.name.split("/")[2]
+        if name == RECORD:
+            mark = each
+        else:
+            by_try.setdefault(name, []).append(each)
+    if mark is not None and (read := bucket.get(mark.name)) is not None:
+        record: dict[str, Any] | None = None
+        with suppress(StoreError):  # a damaged mark is found, and taken away, by whoever needs its artifact
+            record = parsed_record(read.content, mark.name)
+        files = by_try.pop(record["seal"][:SHORT], []) if record is not None else []
+        yield _lying("artifact" if record is not None else "damaged", short, [mark, *files], record)
+    for files in by_try.values():
+        yield _lying("temporary", short, files, None)
+
+
+def _lying(kind: Any, short: str, listed: list[Listed], record: dict[str, Any] | None) -> Lying:
+    told = record or {}
+    stage = told.get("stage", "")
+    stage = stage["stage"] if isinstance(stage, dict) else stage
+    written = max(each.modified for each in listed)
+    created = datetime.fromisoformat(told["created"]).timestamp() if record is not None else written
+    size = sum(each.size for each in listed)
+    entry = Entry(kind, told.get("key", short), stage, told.get("title", ""), size, created, written, Path(listed[0].name).parent)
+    return Lying(entry, tuple(each.name for each in listed), record)
+
+
+def tidy(store: "ObjectStore", keep: set[str] | None, older_than_days: float | None, dry_run: bool) -> list[Entry]:
+    """Remove what is not needed from a bucket, and return it; with `dry_run` only return it.
+
+    Always: what killed writers left behind a day ago. Artifacts only where `keep` (whole keys) is given and does not name them; never
+    those that a running study needs, that are being computed, or that an adapter which stays belongs to.
+
+    Raises:
+        SettingsError: `older_than_days` is given: a bucket does not know when something was last used.
+    """
+    if older_than_days is not None:
+        raise SettingsError(
+            f"--older-than-days: {store.bucket.address} does not know when something was last used; say what is needed with --keep"
+        )
+    everything = lying(store.bucket)
+    now = _now(store.bucket)
+    kept = None if keep is None else {key[:SHORT] for key in keep}
+    stays = {part.entry.key: part.record for part in everything if part.record and (kept is None or part.entry.key[:SHORT] in kept)}
+    below = _adapted(stays, {part.entry.key: part.record for part in everything if part.record})
+    gone, busy = [], 0
+    for part in everything:
+        entry = part.entry
+        if entry.kind == "artifact":
+            if kept is None or entry.key in stays or entry.key in below:
+                continue
+            if entry.key[:SHORT] in _needed(store.bucket, now, store.terms):
+                busy += 1
+                continue
+        elif now - entry.used < LEFTOVER_AGE:
+            continue
+        try:
+            if not dry_run:
+                _remove(store, part)
+        except Busy:
+            busy += 1
+            continue
+        gone.append(entry)
+    if busy:
+        log.warning("%d more would go, and stay: a running study needs them", busy)
+    return gone
+
+
+def _remove(store: "ObjectStore", part: Lying) -> None:
+    if part.record is None:
+        store.bucket.delete(part.names)
+        return
+    with store.lock(part.entry.key, timeout=0):
+        store.bucket.delete(part.names[:1])  # the mark first: without it nobody takes the rest for an artifact
+        store.bucket.delete(part.names[1:])
+
+
+def _needed(bucket: Bucket, now: float, terms: Terms) -> set[str]:
+    """The keys, shortened, that running studies hold; the lists of dead ones are removed."""
+    found: set[str] = set()
+    for each in [*bucket.list("leases/")]:
+        if now - each.modified > DEAD * terms.lease:
+            bucket.delete([each.name])
+        elif (read := bucket.get(each.name)) is not None:
+            found.update(map(str, facts_of(read).get("keys", ())))
+    return found
+
+
+def _adapted(stays: dict[str, dict[str, Any]], every: dict[str, dict[str, Any]]) -> set[str]:
+    """The keys of the models that adapters among these belong to, and of those that these belong to."""
+    found: set[str] = set()
+    ahead = [*stays.values()]
+    while ahead:
+        before = ahead.pop().get(ADAPTER_OF)
+        if before is not None and before not in found:
+            found.add(before)
+            ahead += [every[before]] if before in every else []
+    return found
+
+
+def _now(bucket: Bucket) -> float:
+    """The time by the clock of the bucket."""
+    probe = f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}-probe"
+    bucket.put(probe, b"probe")
+    now = max(each.modified for each in bucket.list() if each.name == probe)
+    bucket.delete([probe])
+    return now

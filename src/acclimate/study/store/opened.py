@@ -1,0 +1,30 @@
+"""Where artifacts are kept, as the user says it: a folder, or the address of a bucket."""
+
+import re
+from pathlib import Path
+
+from acclimate.errors import SettingsError
+from acclimate.study.store.artifacts import Store
+
+Place = Path | str
+"""A folder, or an address such as `s3://bucket/prefix`."""
+
+
+def place(said: str) -> Place:
+    """What was given with --store."""
+    return said if "://" in said else Path(said)
+
+
+def open_store(where: Place) -> Store:
+    """The store at a place; nothing is looked at yet.
+
+    Raises:
+        SettingsError: this is no address of a store.
+    """
+    if isinstance(where, str) and "://" in where:
+        from acclimate.study.store.objects import ObjectStore, cache_of
+
+        return ObjectStore(where, cache_of(where))
+    if (found := re.match(r"(s3|gs|az):/", str(where))) is not None:
+        raise SettingsError(f"{where}: a Path cannot hold an address; give it as a text, '{found[1]}://...'")
+    return Store(Path(where))

@@ -1,0 +1,169 @@
+import os
+import signal
+import time
+from contextlib import ExitStack
+
+import pytest
+from tests.faults.holder import QUICK, bring_and_hang
+from tests.study.test_store import KEY, in_process, make
+
+from acclimate.errors import StoreError, UnreadableError
+from acclimate.locks import Busy
+from acclimate.study.store.bucket import Bucket
+from acclimate.study.store.objects import ObjectStore
+
+
+@pytest.fixture
+def machine(bucket, tmp_path):
+    """A function from a name to the store of a machine: its own folder, the same bucket."""
+    return lambda name: ObjectStore(bucket, tmp_path / name, QUICK)
+
+
+def weights(store: ObjectStore) -> str:
+    with store.using(KEY) as folder:
+        return (folder / "model" / "weights").read_text()
+
+
+@pytest.fixture
+def killed(bucket, tmp_path):
+    """The machine `killed` had a process that was killed when it had brought half of an artifact."""
+    sign = tmp_path / "sign"
+    process = in_process(bring_and_hang, bucket, tmp_path / "killed", KEY, sign)
+    while not sign.exists():
+        assert process.is_alive()
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+
+
+def test_what_a_killed_writer_finished_is_brought_by_the_next_on_its_machine_at_once(killed, machine) -> None:
+    store = machine("killed")
+    assert not machine("other").has(KEY)  # half of it is no artifact
+    with store.lock(KEY, timeout=0):
+        assert store.has(KEY)
+    assert machine("other").has(KEY)
+
+
+def test_another_machine_takes_the_claim_of_a_killed_writer_when_it_has_expired(killed, machine) -> None:
+    other, said = machine("other"), []
+    with pytest.raises(Busy), other.lock(KEY, timeout=0):
+        pass
+    make(other, weights="of the other")
+    assert weights(machine("third")) == "of the other"
+    # What the killed one had made is of no use any more, and gives way.
+    assert machine("killed").has(KEY)
+    assert weights(machine("killed")) == "of the other"
+    assert said == []
+
+
+@pytest.mark.parametrize("harm", ["truncated", "changed", "missing", "a mark that is none"])
+def test_a_damaged_object_is_found_and_its_artifact_computed_again(machine, harm, caplog) -> None:
+    store = machine("one")
+    make(store)
+    name = next(each.name for each in store.bucket.list() if each.name.endswith("/weights"))
+    match harm:
+        case "truncated":
+            store.bucket.put(name, b"0123")
+        case "changed":
+            store.bucket.put(name, b"0123456780")
+        case "missing":
+            store.bucket.delete([name])
+        case _:
+            store.bucket.put(next(each.name for each in store.bucket.list() if each.name.endswith("/stage.json")), b"{")
+    other = machine("two")
+    assert not other.has(KEY)
+    assert "will be computed again" in caplog.text
+    make(other)
+    assert weights(machine("three")) == "0123456789"
+
+
+def test_a_damaged_copy_on_a_machine_is_fetched_again(machine) -> None:
+    make(machine("one"))
+    store = machine("two")
+    assert store.has(KEY)
+    copy = store.path(KEY) / "model" / "weights"
+    copy.write_text("0123456780")
+    assert machine("two").has(KEY)
+    assert copy.read_text() == "0123456789"
+
+
+def test_where_claims_are_not_exclusive_two_may_compute_and_the_artifact_is_of_one(machine, monkeypatch) -> None:
+    # As a server does that does not know conditional writes, and writes.
+    monkeypatch.setattr(Bucket, "create", Bucket.put)
+    one, two = machine("one"), machine("two")
+    with ExitStack() as both:
+        for store in (one, two):
+            both.enter_context(store.lock(KEY))
+        for store, text in ((one, "first"), (two, "second")):
+            with store.building(KEY, {}) as folder:
+                (folder / "model").mkdir()
+                (folder / "model" / "weights").write_text(text)
+                (folder / "metrics.json").write_text(f'"{text}"')
+    for store in (machine("one"), machine("two"), machine("three")):
+        assert weights(store) == "second"
+        assert (store.path(KEY) / "metrics.json").read_text() == '"second"'
+
+
+def test_without_conditional_writes_a_claim_still_keeps_others_away(machine, monkeypatch) -> None:
+    monkeypatch.setenv("AWS_CONDITIONAL_PUT", "disabled")
+    with machine("one").lock(KEY):
+        time.sleep(3 * QUICK.renew)
+        with pytest.raises(Busy), machine("two").lock(KEY, timeout=QUICK.lease * 2):
+            pass
+    make(machine("two"))
+    assert machine("one").has(KEY)
+
+
+def test_a_claim_that_was_lost_ends_no_work(machine) -> None:
+    """A process that was held up for longer than a claim lasts: another machine has done the work, and its artifact is the one."""
+    one, two = machine("one"), machine("two")
+    with one.lock(KEY), one.building(KEY, {}) as folder:
+        (folder / "weights").write_text("late")
+        one.bucket.delete([each.name for each in one.bucket.list("claims/")])
+        make(two)
+    assert weights(one) == weights(two) == "0123456789"
+
+
+def test_a_network_that_is_gone_keeps_what_was_made_and_the_next_try_brings_it(machine, monkeypatch) -> None:
+    store = machine("one")
+
+    def gone(*_: object) -> None:
+        raise UnreadableError("the network is gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Bucket, "upload", gone)
+        with pytest.raises(UnreadableError, match="the network is gone"):
+            make(store)
+    assert not machine("two").has(KEY)
+    with store.lock(KEY):
+        assert store.has(KEY)
+    assert weights(machine("two")) == "0123456789"
+
+
+def test_a_wrong_bucket_and_a_server_that_is_not_there_are_said_before_anything_is_done(
+    bucket,
+    acclimate,
+    write_study,
+    tmp_path,
+    monkeypatch,
+) -> None:
+    study = write_study(tmp_path)
+    monkeypatch.setenv("ACCLIMATE_CACHE", str(tmp_path / "cache"))
+    assert acclimate("study", study, "--store", "s3://nowhere-at-all/prefix", "--engine", "inline").returncode == 2
+    ran = acclimate("plan", study, "--store", "s3://nowhere-at-all/prefix")
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "s3://nowhere-at-all/prefix: there is no such bucket" in ran.stderr
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    ran = acclimate("study", study, "--store", bucket)
+    assert ran.returncode == 2
+    assert "cannot be reached" in ran.stderr
+    assert not (tmp_path / "results").exists()
+
+
+def test_missing_credentials_are_told_by_what_the_server_says() -> None:
+    from obstore.exceptions import GenericError, PermissionDeniedError
+
+    told = Bucket("s3://bucket/prefix")
+    for error in (GenericError("Error performing PUT http://169.254.169.254/latest/api/token"), PermissionDeniedError("403")):
+        with pytest.raises(StoreError, match="AWS_SECRET_ACCESS_KEY"), told._told():
+            raise error
