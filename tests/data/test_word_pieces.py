@@ -68,9 +68,9 @@ def words_of(texts, pattern=r"\S+"):
     )
 
 
-def sequences(texts, words, tmp_path_factory_folder, tokenizer, length, stride=None):
+def sequences(texts, words, tmp_path_factory_folder, tokenizer, length, stride=None, causal=False):
     store = TokenStore.build(tmp_path_factory_folder / "store", iter(texts), tokenizer, "key")
-    return word_sequences(store, tokenizer, texts, words, length, stride)
+    return word_sequences(store, tokenizer, texts, words, length, stride, causal)
 
 
 @pytest.mark.parametrize("name", TOKENIZERS)
@@ -136,6 +136,30 @@ def test_a_sentence_of_five_thousand_words_is_read_whole(tmp_path):
     assert (found.texts, found.several, found.lengths.max()) == (2, 1, 512)
     assert len(found) == 2 - (-(found.store.offsets[1] - 510) // (510 - 128))
     assert found.told("test") == "test texts: 1 of 2 are longer than 512 tokens and are read in overlapping windows"
+
+
+@pytest.mark.parametrize("name", TOKENIZERS)
+def test_where_a_model_reads_from_left_to_right_a_words_last_piece_answers_in_the_window_that_shows_most_before_it(name, tmp_path):
+    tokenizer, text = TOKENIZERS[name], " ".join(["Ada", "Lovelace", "wrote", "naïve", "U.S."] * 9)
+    words = words_of([text], r"\w+|[^\w\s]")
+    found, encoding = sequences([text], words, tmp_path, tokenizer, 14, 5, causal=True), tokenizer.encode(text, add_special_tokens=False)
+    every, answering = np.arange(len(found)), found.answering()
+    asked = answering.asked(every)
+    assert asked[:, 0].tolist() == list(range(len(words.values)))
+    start, length = found.windows.start, found.windows.length
+    places = answering.pieces.place - len(found.prefix)
+    window = np.repeat(every, np.diff(answering.pieces.offsets))
+    for word, (place, here) in enumerate(zip(places.tolist(), window.tolist(), strict=True)):
+        piece = start[here] + place
+        overlapped = [
+            n for n, (left, right) in enumerate(encoding.offsets) if left < words.values[word, 1] and right > words.values[word, 0]
+        ]
+        assert piece == overlapped[-1]
+        assert place == max(piece - begin for begin, size in zip(start, length, strict=True) if begin <= piece < begin + size)
+        assert place >= min(piece, 5)
+    # Every piece of a word learns the word's own tag, and what stands before a word learns that.
+    assert set(found.asked(every)[:, 1].tolist()) <= {0, -1}
+    assert np.array_equal(found.pieces.number, aligned(tokenizer, [text], words, found.store.offsets)[2])
 
 
 def test_a_tokenizer_that_reads_a_text_in_two_ways_is_refused():

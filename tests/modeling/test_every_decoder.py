@@ -7,7 +7,7 @@ import pytest
 import torch
 from tests.modeling.conftest import DECODERS
 from tests.modeling.padded import LENGTHS, assert_equal_to_padded
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, AutoModelForTokenClassification
 
 from acclimate.data.batches import TARGET_INDEX
 from acclimate.data.ragged import offsets_of
@@ -21,7 +21,7 @@ from acclimate.modeling.families import FAMILIES, dimensions_of, family_of
 from acclimate.modeling.fast_paths import FastPaths
 from acclimate.modeling.folder import save_model
 from acclimate.modeling.head_settings import HeadSettings
-from acclimate.modeling.heads import freeze, layer_groups, load_classifier, load_mlm
+from acclimate.modeling.heads import freeze, layer_groups, load_classifier, load_mlm, load_tagger
 from acclimate.modeling.imported_base import import_base
 from acclimate.modeling.layers import layers_of
 from acclimate.modeling.tensors import to_tensors
@@ -54,6 +54,15 @@ def test_dimensions_modules_and_names_are_where_the_table_says(name, tiny, flat)
     assert heads == {(sizes.heads, sizes.head)}
     assert [kind_of(model) for model in (words, classifier)] == ["mlm", "classifier"]
     assert classifier.get_submodule(family.last_linear).out_features == 3
+    if family.tagger_linear:
+        tagger = tiny(name, "tagger")
+        assert kind_of(tagger) == "tagger"
+        assert tagger.get_submodule(family.tagger_linear).out_features == 3
+        heads = {key for key in tagger.state_dict() if not key.startswith(f"{tagger.base_model_prefix}.")}
+        assert all(key.startswith(family.learned_heads) for key in heads)
+    else:
+        with pytest.raises(ValueError, match="Unrecognized configuration class"):
+            tiny(name, "tagger")
     names = {key for key in words.state_dict() if not key.startswith(f"{words.base_model_prefix}.")}
     assert all(key.startswith(family.mlm_head) for key in names)
     assert names
@@ -67,10 +76,10 @@ def test_dimensions_modules_and_names_are_where_the_table_says(name, tiny, flat)
 @every
 def test_logits_and_every_gradient_equal_those_of_the_padded_model(name, switch, tiny, flat):
     fast = FastPaths(**{switch: False}) if switch else FastPaths()
-    for kind in ("mlm", "classifier"):
+    for kind in ("mlm", "classifier", *(["tagger"] if family_of({"model_type": name}).tagger_linear else [])):
         model = tiny(name, kind).eval()
         assert Packed(model, fast).execution == ("bucketed" if switch else "packed")
-        assert_equal_to_padded(model, flat(LENGTHS, kind == "mlm"), kind, fast)
+        assert_equal_to_padded(model, flat(LENGTHS, kind != "classifier"), kind, fast)
 
 
 def texts():
@@ -157,6 +166,13 @@ def test_a_folder_keeps_it_whole_and_plain_transformers_loads_it(name, tiny, bas
     classifier = load_classifier(parent, ("a", "b"), HeadSettings(), 0, 0.0)
     kept = save_model(tmp_path / "classifier", parent, classifier)
     assert kept.parts == {"encoder", "mlm", "classifier"}
+    if kept.family.tagger_linear:  # a head by another name than the classifier's, which goes
+        tagger = load_tagger(kept, ("O", "B-x"), HeadSettings(), 0, 0.0)
+        assert not any(module.p for module in tagger.modules() if isinstance(module, torch.nn.Dropout))
+        tagged = save_model(tmp_path / "tagger", kept, tagger, 24, 6)
+        assert (tagged.parts, tagged.labels, tagged.by_last_piece) == ({"encoder", "mlm", "tagger"}, ("O", "B-x"), True)
+        _, info = AutoModelForTokenClassification.from_pretrained(tagged.path, output_loading_info=True)
+        assert not info["missing_keys"]
     again, info = AutoModelForCausalLM.from_pretrained(parent.path, output_loading_info=True)
     assert not info["missing_keys"]
     assert not info["unexpected_keys"]

@@ -9,6 +9,7 @@ import torch
 from tests.modeling.conftest import build_tiny, make_base
 from tests.stages.test_every_stage import World, context
 from tests.study.conftest import write_jsonl
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoModelForSequenceClassification
 
@@ -21,6 +22,7 @@ from acclimate.files import write_json
 from acclimate.modeling.base_files import CONFIG, KIND
 from acclimate.modeling.folder import ModelFolder
 from acclimate.modeling.source import resolve_base
+from acclimate.report.pages.decoder_use import TAGS
 from acclimate.stages import BASES
 from acclimate.stages.finetune import Finetune
 from acclimate.stages.planned import Sizes
@@ -84,6 +86,61 @@ def test_what_was_learned_is_what_plain_transformers_answers_to_padded_batches(n
         with torch.no_grad():
             logits = plain.eval()(input_ids=rows, attention_mask=mask, position_ids=(mask.cumsum(1) - 1).clamp(min=0)).logits
         torch.testing.assert_close(torch.from_numpy(found).float(), logits.softmax(-1), rtol=1e-4, atol=1e-5)
+
+
+def a_world_of_words(folder, name):
+    """Words of several pieces, tagged by their last letter: a first piece cannot know."""
+    rng = random.Random(0)
+    place = make_base(folder / "base", build_tiny(name, "mlm", vocab_size=320, **({"pad_token_id": None} if name == "gpt2" else {}))).folder
+    bytes_ = Tokenizer(models.BPE())
+    bytes_.pre_tokenizer, bytes_.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    bytes_.train_from_iterator([], trainers.BpeTrainer(vocab_size=256, initial_alphabet=pre_tokenizers.ByteLevel.alphabet()))
+    bytes_.save(str(place / "tokenizer.json"))
+
+    def row():
+        words = ["".join(rng.choices("abc", k=rng.randint(1, 3))) + rng.choice("xz") for _ in range(rng.randint(1, 12))]
+        return {"tokens": words, "tags": ["B-odd" if word.endswith("z") else "O" for word in words]}
+
+    for split, count in (("train", 80), ("dev", 20), ("test", 20)):
+        write_jsonl(folder / f"{split}.jsonl", [row() for _ in range(count)])
+    task = {"kind": "tag", "duplicates": "keep", **{split: str(folder / f"{split}.jsonl") for split in ("train", "dev", "test")}}
+    data = Data.open(DataSettings.model_validate({"task": task}), folder, folder / "rejects")
+    source = resolve_base(str(place), place)
+    world = World(folder, source, data)
+    (start,) = (stage for stage in BASES if stage.role == "start")
+    start.of(source, random=False).run(None, context(world, folder / "start"))
+    return replace(world, parent=ModelFolder(folder / "start" / "output" / "model"))
+
+
+@pytest.mark.parametrize(("name", "subwords"), [("gpt2", "all"), ("llama", "last")])
+def test_a_words_last_piece_answers_for_it_as_the_card_of_the_folder_does_with_plain_transformers(name, subwords, tmp_path, capsys):
+    world = a_world_of_words(tmp_path, name)
+    stage = Finetune(lr=1e-2, epochs=8, min_steps=0, batch_size=16, max_length=24, subwords=subwords)
+    assert stage.check(Sizes.of(world.source), world.data.task).classifier.form == "tokens"
+    here = context(world, tmp_path / "tuned")
+    outcome = stage.run(world.parent, here)
+    assert outcome.metrics["test_entity_f1"] > 0.95  # what stands before the last piece tells nothing
+    assert outcome.metrics["overlapping_texts_test"] > 0
+    output = here.output / "model"
+    text = "abz cx bacbacz ax z"
+    found = load_predictor(output).entities([text])[0]
+    assert [entity.text for entity in found] == ["abz", "bacbacz", "z"]
+    exec(TAGS["plain_use"].replace('folder = "."', f'folder = "{output}"').replace("a text to tag", text), {})
+    said = dict(line.split() for line in capsys.readouterr().out.splitlines())
+    assert said == {word: "B-odd" if word.endswith("z") else "O" for word in text.split()}
+
+
+def test_tags_that_a_decoder_cannot_learn_are_refused(tmp_path):
+    world = a_world_of_words(tmp_path, "llama")
+    given, task = Sizes.of(world.source), world.data.task
+    with pytest.raises(SettingsError, match=r"subwords: .* the first piece of a word has not seen the rest of it; say `last`"):
+        Finetune(subwords="first").check(given, task)
+    none = Sizes.of(make_base(tmp_path / "gemma", build_tiny("gemma3_text", "mlm")))
+    with pytest.raises(SettingsError, match=r"gemma3_text.*for which transformers has no class that answers every word"):
+        Finetune().check(none, task)
+    encoder = Sizes.of(make_base(tmp_path / "bert", build_tiny("bert", "mlm")))
+    with pytest.raises(SettingsError, match="subwords: last: an encoder answers for a word by its first piece"):
+        Finetune(subwords="last").check(encoder, task)
 
 
 def test_heads_that_a_decoder_has_not_are_refused(tmp_path):

@@ -51,12 +51,14 @@ def text_windows(store: TokenStore, tokenizer: Tokenizer, length: int, stride: i
 
 
 def word_sequences(
-    store: TokenStore, tokenizer: Tokenizer, texts: Sequence[str], words: Ragged, length: int, stride: int | None = None
-) -> Sequences:
+    store: TokenStore, tokenizer: Tokenizer, texts: Sequence[str], words: Ragged, length: int, stride: int | None = None,
+    causal: bool = False,
+) -> Sequences:  # fmt: skip
     """The texts of a store as a transformer reads them to answer every word: whole, in windows of at most `length` tokens.
 
     `words` are as in `Split.words`. The windows of a longer text overlap by `stride` tokens, or as is usual; each piece is answered in the
-    one in which it has most text on both sides.
+    one in which it has most text on both sides. A `causal` model sees what stands before a piece alone: it is answered where that is most,
+    and a word by its last piece.
 
     Raises:
         SettingsError: `length` leaves no room for text, or `stride` leaves nothing of a window.
@@ -64,7 +66,7 @@ def word_sequences(
     """
     prefix, suffix = special_ids(tokenizer)
     room = length - len(prefix) - len(suffix)
-    found = overlapping(store.offsets, room, usual_stride(length) if stride is None else stride)
+    found = overlapping(store.offsets, room, usual_stride(length) if stride is None else stride, causal=causal)
     piece, word, number = aligned(tokenizer, texts, words, store.offsets)
     # Both are in the order of the store, and every token has one window that answers for it: a sequence's pieces are one slice.
     bounds = np.searchsorted(piece, np.append(found.first, store.offsets[-1]))
@@ -75,5 +77,6 @@ def word_sequences(
         number=number,
         offsets=bounds,
         words=len(words.values),
+        last=causal,
     )
     return Sequences(store, found.windows, prefix, suffix, pieces=pieces, document=found.document)

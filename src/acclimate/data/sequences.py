@@ -122,15 +122,12 @@ class Sequences:
         return f"{split} texts: {'; '.join(parts)}" if parts else ""
 
     def asked(self, indices: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
-        """What is asked about in these sequences: themselves, or [M, 2] their pieces (`Pieces`), each as a word and which of its it is."""
-        if self.pieces is None:
-            return indices
-        chosen = self.pieces.of(indices)
-        return np.stack([self.pieces.word[chosen], self.pieces.number[chosen]], axis=1)
+        """What is asked about in these sequences: themselves, or [M, 2] their pieces (`Pieces.asked`)."""
+        return indices if self.pieces is None else self.pieces.asked(self.pieces.of(indices))
 
     def answering(self) -> "Sequences":
-        """The same, asked about the piece alone that answers each word: its first."""
-        return self if self.pieces is None else replace(self, pieces=self.pieces.firsts())
+        """The same, asked about the piece alone that answers each word."""
+        return self if self.pieces is None else replace(self, pieces=self.pieces.answering())
 
     def batch(self, indices: npt.NDArray[np.integer], targets: Mapping[str, npt.NDArray[np.generic]] | None = None) -> Batch:
         """The flat batch of these texts; `targets` are already those of what is `asked` in them, row by row."""

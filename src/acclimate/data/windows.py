@@ -96,12 +96,15 @@ def usual_stride(length: int) -> int:
     return length // 4
 
 
-def overlapping(offsets: IntArray, room: int, stride: int, spread: bool = True) -> Overlapping:
+def overlapping(offsets: IntArray, room: int, stride: int, spread: bool = True, causal: bool = False) -> Overlapping:
     """As few windows of `room` tokens as hold each document of a store, neighbours sharing `stride` tokens at least; `offsets` [D+1].
 
     They are `spread` evenly, so that all windows of a document are whole: the last does not begin late with little before its tokens. Else
     each begins `room - stride` tokens after the one before it, as `return_overflowing_tokens` of transformers has them, and the last is
     what is left: more than `stride` tokens. A document that one window holds has one, also where it is empty.
+
+    A token is answered in the window in which it stands furthest from both ends; where a model is `causal`, which sees nothing of what
+    follows, in the first that holds it, which shows most of what stands before.
 
     Raises:
         SettingsError: `room` is not positive, or `stride` leaves nothing of it.
@@ -117,7 +120,8 @@ def overlapping(offsets: IntArray, room: int, stride: int, spread: bool = True) 
     begin = number * beyond[document] // np.maximum(count - 1, 1)[document] if spread else number * (room - stride)
     length = np.minimum(lengths[document] - begin, room)
     # Two neighbours part in the middle of what they share; the first and the last window reach to the ends of their document.
-    middle = (begin[1:] + begin[:-1] + length[:-1]) // 2
+    behind = begin[:-1] + length[:-1]
+    middle = behind if causal else (begin[1:] + behind) // 2
     first = np.where(number == 0, 0, np.concatenate([[0], middle])) if len(begin) else begin
     last = number == count[document] - 1
     end = np.where(last, lengths[document], np.concatenate([first[1:], [0]])) if len(begin) else begin

@@ -31,21 +31,28 @@ class Pieces:
     """[N+1] where those of each sequence begin."""
     words: int
     """Of all texts, those without a piece among them."""
+    last: bool = False
+    """Whether a word's last piece answers for it, as where a model reads from left to right: no other has seen the whole word. Else its
+    first does, as is usual in the field."""
 
     @property
     def without(self) -> int:
         """Words of whose characters the tokenizer makes nothing."""
         return self.words - int((self.number == 0).sum())
 
-    def firsts(self) -> "Pieces":
-        """The first piece of each word alone: the one that answers."""
+    def answering(self) -> "Pieces":
+        """The one piece of each word that answers for it."""
         kept = self.number == 0
+        if self.last:
+            own, most = self.number >= 0, np.zeros(self.words, dtype=np.int64)
+            np.maximum.at(most, self.word[own], self.number[own])
+            kept = own & (self.number == most[self.word])
         counts = np.add.reduceat(np.append(kept, False), self.offsets[:-1]) * (np.diff(self.offsets) > 0)
         return replace(self, place=self.place[kept], word=self.word[kept], number=self.number[kept], offsets=offsets_of(counts))
 
     @property
     def shared(self) -> IntArray:
-        """Of `firsts`: words that begin with the same piece as the word before them, as `.` in a piece `U.S.` does."""
+        """Of `answering`: words for which the same piece answers as for the word before them, as for `.` in a piece `U.S.`"""
         sequence = np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
         same = (np.diff(self.place) == 0) & (np.diff(sequence) == 0)
         return np.asarray(self.word[1:][same], dtype=np.int64)
@@ -53,6 +60,12 @@ class Pieces:
     def places(self, sequences: NDArray[np.integer], begins: IntArray) -> IntArray:
         """[M] where these pieces stand in a batch of the sequences, which begin there at `begins` [B]."""
         return self.place[self.of(sequences)] + np.repeat(begins, self.offsets[1:][sequences] - self.offsets[:-1][sequences])
+
+    def asked(self, chosen: IntArray) -> IntArray:
+        """[M, 2] of these pieces the word, and what of it they say: 0 its own tag; above 0 that it goes on, as later pieces do where the
+        first answers; -1 what stands before it."""
+        number = self.number[chosen]
+        return np.stack([self.word[chosen], np.minimum(number, 0) if self.last else number], axis=1)
 
     def of(self, sequences: NDArray[np.integer]) -> IntArray:
         """Which pieces stand in these sequences, one after the other."""

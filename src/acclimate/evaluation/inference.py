@@ -107,7 +107,7 @@ def class_probabilities(
 def word_probabilities(
     model: nn.Module, texts: Sequences, names: Sequence[str], max_tokens: int, devices: Devices, told: Told | None = None
 ) -> NDArray[np.float64]:
-    """Probabilities [all words, L] of every word of the texts, one text after the other; a word's first piece answers for it.
+    """Probabilities [all words, L] of every word of the texts, one text after the other, by the piece that answers for it.
 
     A word without a piece, of which the model sees nothing, is outside of everything, or has all tags alike where there is no such one.
     Where one piece answers for several words, B-x is said of the first of them, and the others go on with it.

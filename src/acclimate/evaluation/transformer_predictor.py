@@ -79,7 +79,7 @@ class TransformerPredictor:
             if self.form == "tokens":
                 (texts,) = columns
                 assert words is not None
-                sequences = word_sequences(stores[0], tokenizer, texts, words, self._length, self._stride)
+                sequences = word_sequences(stores[0], tokenizer, texts, words, self._length, self._stride, self._folder.by_last_piece)
                 return word_probabilities(self._packed, sequences, self.labels, self._max_tokens, self._devices)
             link = next(link for link, problem in PROBLEMS.items() if problem == self.problem)
             if self._pool is None:

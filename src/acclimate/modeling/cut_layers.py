@@ -26,7 +26,8 @@ def cut_layers(parent: ModelFolder, keep: tuple[int, ...], output: Path) -> Mode
 
 
 def _renamed(name: str, keep: tuple[int, ...], family: Family) -> str | None:
-    layer = rf"(?!{re.escape(family.classifier)}\.)(?P<before>.*?\b{re.escape(family.layers)}\.)(?P<number>\d+)(?P<after>\..*)"
+    heads = "|".join(map(re.escape, family.learned_heads))
+    layer = rf"(?!{heads})(?P<before>.*?\b{re.escape(family.layers)}\.)(?P<number>\d+)(?P<after>\..*)"
     found = re.fullmatch(layer, name)
     if found is None:
         return name

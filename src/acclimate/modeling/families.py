@@ -90,7 +90,7 @@ class Family:
     last_linear: str = "classifier"
     """The layer that gives a classifier's logits, inside the classifier's model."""
     tagger_linear: str = "classifier"
-    """The layer that gives the logits of every token, inside the model for token classification."""
+    """The layer that gives the logits of every token, inside the model for token classification; empty where transformers has no such."""
     mlm_head: tuple[str, ...] = ("cls.predictions.",)
     """What the names of the tensors of its head for words (masked, or next ones) begin with, in checkpoints."""
     last_attention: str = "attention"
@@ -129,6 +129,11 @@ class Family:
     def stack(self) -> str:
         """The module around the layers; empty where that is the base model itself."""
         return self.layers.rpartition(".")[0]
+
+    @property
+    def learned_heads(self) -> tuple[str, ...]:
+        """What the names of the tensors of a classifier's head, and of a tagger's, begin with."""
+        return tuple(dict.fromkeys(f"{name.partition('.')[0]}." for name in (self.classifier, self.tagger_linear) if name))
 
     @property
     def above(self) -> tuple[str, ...]:
@@ -316,6 +321,7 @@ FAMILIES = (
             "hidden_size": 2304, "num_hidden_layers": 26, "num_attention_heads": 8, "intermediate_size": 9216,
             "max_position_embeddings": 131072, "vocab_size": 262208,
         },
+        tagger_linear="",
         head=256,
         per_layer=("layer_types",),
     ),

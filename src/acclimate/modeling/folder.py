@@ -132,9 +132,14 @@ class ModelFolder:
         return "tagger" if is_tagger(self.config) else "classifier"
 
     @property
+    def by_last_piece(self) -> bool:
+        """Whether a word's last piece answers for it: of a decoder that learned tags here; others learn them by the first."""
+        return self.family.decoder and self.config.get(FORM) == "tokens"
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """The labels of its classifier, or tagger, in the order of its logits; empty where it has none."""
-        if not any(name.startswith(f"{self.family.classifier}.") for name in self.names):
+        if not any(name.startswith(self.family.learned_heads) for name in self.names):
             return ()
         # Two labels that nobody named are not in the file: transformers leaves out what it takes for granted.
         named: dict[Any, Any] = self.config.get("id2label") or self.architecture.config.id2label or {}
@@ -180,7 +185,7 @@ def composed(
         other = "mlm" if kind in LEARNT and "mlm" in parent.parts else None
         # An earlier one goes whole: a deeper one leaves other names behind than a linear one.
         carried = (*LEARNT, *(("mlm",) if asked is not None else ()))
-        stale = [name for name in tensors if name.startswith((f"{parent.family.classifier}.", *(f"{CARRIED}{each}." for each in carried)))]
+        stale = [name for name in tensors if name.startswith((*parent.family.learned_heads, *(f"{CARRIED}{each}." for each in carried)))]
     for name in stale:
         del tensors[name]
     if other is not None:
@@ -271,7 +276,7 @@ def without_labels(config: dict[str, Any]) -> dict[str, Any]:
 
 def unlearned(folder: ModelFolder) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """The config.json and the tensors of a model without the classifier, or tagger, that it learned."""
-    gone = (f"{folder.family.classifier}.", *(f"{CARRIED}{kind}." for kind in LEARNT))
+    gone = (*folder.family.learned_heads, *(f"{CARRIED}{kind}." for kind in LEARNT))
     tensors = {name: tensor for name, tensor in folder.tensors().items() if not name.startswith(gone)}
     return {name: value for name, value in without_labels(folder.config).items() if name != MAX_LENGTH}, tensors
 

@@ -65,7 +65,10 @@ def load_classifier(
 
 def load_tagger(folder: ModelFolder, labels: Sequence[str], head: HeadSettings, seed: int, dropout: float | None) -> PreTrainedModel:
     """A model that gives every token one of `labels`, in their order; its head is fresh, and drawn as that of a classifier is."""
-    return _with_fresh_head("tagger", folder, _configured(folder, dropout), labels, head, seed)
+    config = _configured(folder, dropout)
+    if dropout is not None and family_of(config).decoder:  # they have some before this head alone, of which their config.json says nothing
+        config.classifier_dropout = dropout
+    return _with_fresh_head("tagger", folder, config, labels, head, seed)
 
 
 def load_asked(folder: ModelFolder, words: Pieces, dropout: float | None) -> PreTrainedModel:
@@ -89,7 +92,7 @@ def _with_fresh_head(
     deep = head if head.layers > 1 else None
     setattr(config, HEAD, deep.model_dump(mode="json") if deep else None)
     model = _build(folder, kind, config)
-    _draw(model, _fill(model, folder, kind, (f"{family_of(config).classifier}.",)), seed)
+    _draw(model, _fill(model, folder, kind, family_of(config).learned_heads), seed)
     if deep is not None:
         name = _deepen(model, deep)
         _draw(model, [f"{name}.{key}" for key in model.get_submodule(name).state_dict()], seed, own_rules=False)

@@ -56,7 +56,7 @@ def _import(source: Source, folder: Path, config: dict[str, Any], output: Path) 
         whole, missing, _ = _read(source, folder, "base")
         if not any(prefix + name in architecture.pooler_names for name in missing):
             tensors |= {prefix + name: tensor for name, tensor in whole.items() if prefix + name in architecture.pooler_names}
-    if any(name.startswith(f"{family_of(config).classifier}.") for name in unused):
+    if any(name.startswith(family_of(config).learned_heads) for name in unused):
         notes.append("the base brings a classifier, which is left out: every recipe starts with a fresh one")
     if missing_in_mlm:
         # A head that pretraining makes is tied to the embeddings, whatever the lost one was.

@@ -91,9 +91,10 @@ class Finetune(EncoderPace, LearnsByLoss):
     thresholds: Choice = "half"
     """How probabilities become answers: `half`, the most likely name, of several labels those above one half; or by a threshold a name,
     `tuned` on dev for the highest macro F1, of several labels each for its own F1 (docs/rare-classes.md)."""
-    subwords: Literal["all", "first"] = "all"
+    subwords: Literal["all", "first", "last"] = "all"
     """Where every word is answered, which of its pieces learn: `all` (a later one goes on, I-x, with what the first begins, B-x), or the
-    `first` alone. A word is answered by its first piece."""
+    `first` alone, which answers for the word. Of a decoder the last piece does, which alone has seen all of it: `all` (each learns the
+    word's own tag), or the `last` alone."""
     stride: int | None = Field(default=None, ge=0)
     """By how many tokens the windows overlap in which texts longer than `max_length` are read whole; default a quarter of `max_length`."""
     long: Long | None = None
@@ -162,6 +163,8 @@ class Finetune(EncoderPace, LearnsByLoss):
         given.check_training(self.max_length, self.gradient_checkpointing)
         if given.family.decoder:
             self._check_decoder(given, task)
+        elif self.subwords == "last":
+            raise SettingsError("subwords: last: an encoder answers for a word by its first piece; say `first`, or leave it out")
         if self.head.mlm is not None:
             check_asking(self.head.mlm, given, task, self.max_length, ASKED)
         if self.lora is not None:
@@ -232,8 +235,10 @@ class Finetune(EncoderPace, LearnsByLoss):
             raise SettingsError(f"{ASKED}: {what}, which has no head for masked words; leave `head` out")
         if self.head.vector:
             raise SettingsError(f"head: vector: {what}, whose last token answers for a text; leave `head` out")
-        if task is not None and self.form(task.kind) == "tokens":
-            raise SettingsError(f"finetune: {what}, and to answer every word is not learned with one so far; take an encoder")
+        if task is not None and self.form(task.kind) == "tokens" and not given.family.tagger_linear:
+            raise SettingsError(f"finetune: {what}, for which transformers has no class that answers every word; take another base")
+        if self.subwords == "first":
+            raise SettingsError(f"subwords: {what}: the first piece of a word has not seen the rest of it; say `last`, or leave it out")
 
     def _check_words(self, task: Task) -> None:
         if self.subwords != "all" and self.form(task.kind) != "tokens":

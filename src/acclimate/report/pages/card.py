@@ -15,7 +15,7 @@ from acclimate.data.windows import usual_stride
 from acclimate.evaluation.pooling import POOLS
 from acclimate.files import read_json, write_text
 from acclimate.inert import one_line
-from acclimate.modeling.base_files import CONFIG, MAX_LENGTH, POOL, STRIDE, TEMPLATE, THRESHOLDS, VECTORS
+from acclimate.modeling.base_files import CONFIG, MAX_LENGTH, POOL, STRIDE, TEMPLATE, THRESHOLDS, VECTORS, is_tagger
 from acclimate.modeling.families import family_of
 from acclimate.modeling.hypotheses import Hypotheses
 from acclimate.modeling.label_prompt import LabelPrompt
@@ -71,6 +71,8 @@ def write_card(model: Path, chain: Chain, role: str = "") -> Path:
         chain = _used(chain, cloze_use.told_of(config[TEMPLATE], length))
     elif family_of(config).decoder and not chain.results.kind.labelled:
         chain = _used(chain, decoder_use.TOLD)
+    elif family_of(config).decoder and is_tagger(config):
+        chain = _used(chain, decoder_use.TAGS)
     elif isinstance(config.get(VECTORS), dict) or config.get("model_type") in vectors_use.RANKINGS:
         chain = _used(chain, vectors_use.told_of(config, chain.results.kind.card.own_use))
     elif config.get(POOL) in POOLS and length is not None:
