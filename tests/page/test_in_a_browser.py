@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from acclimate.page.app import make_page
 from acclimate.page.home import Home
 from acclimate.serving.limits import Limits
 from acclimate.serving.server import Stoppable, address_of, config_of, listen
+from acclimate.study.watch.status import Process, StageStatus, Status, write_status
 
 LABELS = (HOSTILE, "</textarea><script>alert(4)</script>")
 
@@ -146,6 +148,38 @@ def serving_here(folder):
         finally:
             server.should_exit = True
             thread.join()
+
+
+@pytest.mark.measured(1)
+def test_twenty_tabs_of_a_browser_are_told_what_changes_by_one_of_them_and_the_server_answers_others(browser, folder):
+    (folder / "study.yaml").write_text("data: { task: { path: data/news.jsonl } }\nrecipes: { a: { base: majority } }\n")
+    (folder / "results" / "study").mkdir(parents=True)
+
+    def tell(stage):
+        stages = (StageStatus("k", None, stage, 1, "running"),)
+        write_status(folder / "results" / "study", Status("study", "running", time.time(), time.time(), stages, process=Process.this()))
+
+    tell("the first stage")
+    with serving_here(folder) as address:
+        context = browser.new_context()
+        context.set_default_timeout(0)
+        asked = []
+        context.on("request", lambda request: asked.append(request.frame.page) if "/events" in request.url else None)
+        tabs = [context.new_page() for _ in range(20)]
+        tabs[0].goto(f"{address}/?token={TOKEN}")
+        for tab in tabs:  # a browser opens six connections to a server, so that here the seventh would wait for ever
+            tab.goto(f"{address}/study?file=study.yaml")
+        for stage in ("the second stage", "the third stage"):
+            tell(stage)
+            for tab in tabs:
+                tab.get_by_text(stage).wait_for()
+            assert [tab.locator("#lost").is_visible() for tab in tabs] == [False] * len(tabs)
+            tabs[-1].goto(f"{address}/")
+            tabs[-1].goto(f"{address}/study?file=study.yaml")
+            assert len(asked) == 1 + (stage == "the third stage")
+            tabs.remove(asked[-1])
+            asked[-1].close()  # another one asks from now on
+        context.close()
 
 
 LEADING_AWAY = ("<iframe src={}></iframe>", "<META http-equiv=refresh content='0;url={}'>", "<link rel=preconnect href={}>")

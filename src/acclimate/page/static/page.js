@@ -77,33 +77,56 @@ if (drop) {
   document.getElementById("file").addEventListener("change", event => { all([...event.target.files]); event.target.value = ""; });
 }
 
-// A study that runs is followed while somebody looks: browsers open few connections to one server, and tabs are many.
+// A study that runs is followed while somebody looks. Browsers open six connections to a server and no more: of all tabs that show this
+// study one asks the server, whoever has the lock, and tells the others.
 const watched = document.getElementById("watch");
 if (watched) {
-  let source = null, again = 0;
-  const lost = document.getElementById("lost");
-  const follow = () => {
-    clearTimeout(again);
-    if (document.hidden) {
-      source?.close();
-      source = null;
-    } else if (!source || source.readyState === EventSource.CLOSED) {
-      source = new EventSource(watched.dataset.events);
-      source.onopen = () => { lost.hidden = true; };
-      source.onmessage = event => {
-        for (const [id, html] of Object.entries(JSON.parse(event.data))) {
-          const part = document.getElementById(id), below = part.scrollHeight - part.scrollTop - part.clientHeight < 40;
-          const held = part.contains(document.activeElement) && document.activeElement !== part;
-          part.innerHTML = html; // written by the server, where all that is somebody's is escaped
-          if (held) part.querySelector("button, a")?.focus();
-          if (id === "log" && below) part.scrollTop = part.scrollHeight;
-        }
-      };
-      source.onerror = () => {
-        lost.hidden = false;
-        if (source.readyState === EventSource.CLOSED) again = setTimeout(follow, 3000);
-      };
+  const study = `${watched.dataset.events} ${watched.dataset.digest}`; // a tab that shows another text of the file follows another study
+  const tabs = new BroadcastChannel(study), lost = document.getElementById("lost");
+  const show = said => {
+    lost.hidden = !said.lost;
+    for (const [id, html] of Object.entries(said.news)) {
+      const part = document.getElementById(id);
+      if (part.shown === html) continue;
+      const below = part.scrollHeight - part.scrollTop - part.clientHeight < 40;
+      const held = part.contains(document.activeElement) && document.activeElement !== part;
+      part.innerHTML = part.shown = html; // written by the server, where all that is somebody's is escaped
+      if (held) part.querySelector("button, a")?.focus();
+      if (id === "log" && below) part.scrollTop = part.scrollHeight;
     }
+  };
+  const ask = signal => new Promise(done => {
+    const all = { lost: false, news: {} };
+    let source = null, again = 0;
+    const tell = (lost, news) => {
+      Object.assign(all.news, news);
+      all.lost = lost;
+      show({ lost, news });
+      tabs.postMessage({ lost, news });
+    };
+    const open = () => {
+      source = new EventSource(watched.dataset.events);
+      source.onopen = () => tell(false, {});
+      source.onmessage = event => tell(false, JSON.parse(event.data));
+      source.onerror = () => {
+        tell(true, {});
+        if (source.readyState === EventSource.CLOSED) again = setTimeout(open, 3000);
+      };
+    };
+    tabs.onmessage = event => { if (event.data === "and so far?") tabs.postMessage(all); };
+    signal.addEventListener("abort", () => { clearTimeout(again); source?.close(); done(); });
+    if (signal.aborted) done();
+    else open();
+  });
+  let looks = null;
+  const follow = () => {
+    looks?.abort();
+    tabs.onmessage = null;
+    if (document.hidden) return;
+    const { signal } = looks = new AbortController();
+    tabs.onmessage = event => { if (event.data.news) show(event.data); };
+    tabs.postMessage("and so far?");
+    navigator.locks.request(study, { signal }, () => ask(signal)).catch(() => {}); // nobody looks any more, before it was its turn
   };
   document.addEventListener("visibilitychange", follow);
   follow();
