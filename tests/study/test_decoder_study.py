@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import pytest
 from transformers import AutoModelForCausalLM
@@ -9,7 +10,9 @@ from typer.testing import CliRunner
 
 from acclimate.cli.verbs import app
 from acclimate.errors import SettingsError
-from acclimate.modeling.base_files import CONFIG
+from acclimate.files import read_json, write_json
+from acclimate.modeling.base_dtype import in_base_dtype
+from acclimate.modeling.base_files import BASE_DTYPE, CONFIG, WEIGHTS, dtypes_in
 from acclimate.study.language.study import load_study
 from acclimate.study.plan.graph import Plan
 from acclimate.tasks.opened import Data
@@ -68,8 +71,11 @@ def test_a_decoder_from_nothing_is_judged_by_held_out_text_and_says_what_it_is(f
 
 
 def test_labels_are_learned_after_pretraining_and_what_is_forgotten_is_told(finished, tiny_world, tmp_path):
-    study = tmp_path / "study.yaml"
-    study.write_text(LABELS.format(world=tiny_world, model=finished / "best"))
+    study, base = tmp_path / "study.yaml", tmp_path / "base"
+    shutil.copytree(finished / "best", base)
+    write_json(base / CONFIG, read_json(base / CONFIG) | {BASE_DTYPE: "bfloat16"})
+    assert in_base_dtype(base) == "bfloat16"  # as most decoders are published
+    study.write_text(LABELS.format(world=tiny_world, model=base))
     result = run("study", study, "--engine", "inline")
     assert result.exit_code == 0, result.output
     out = tmp_path / "results/study"
@@ -80,6 +86,10 @@ def test_labels_are_learned_after_pretraining_and_what_is_forgotten_is_told(fini
     assert all(float(rows[name]["test_macro_f1"]) > 0 for name in ("DAPT", "zero-shot", "shown"))
     assert "prompt: 1 examples show 1 of 3 labels" in result.output
     assert json.loads((out / "best" / CONFIG).read_text())["architectures"] == ["GPT2ForSequenceClassification"]
+    assert dtypes_in(out / "best" / WEIGHTS) == {"BF16"}
+    assert "Its weights are bfloat16, as those of its base are" in (out / "best/README.md").read_text()
+    notes = json.loads((out / "study.json").read_text())["notes"]
+    assert any(note.startswith("best/ comes in bfloat16, as its base does") for note in notes)
     answered = run("predict", out / "best", tiny_world / "test.jsonl", "--out", tmp_path / "answers.csv")
     assert answered.exit_code == 0, answered.output
 

@@ -30,8 +30,11 @@ NEW_TOKENS = "acclimate_max_new_tokens"  # in config.json: tokens of the longest
 CHAT = "acclimate_chat"  # in config.json: true where such a model's prompts are conversations, which the tokenizer's template writes
 VECTORS = "acclimate_vectors"  # in config.json: how vectors of texts answer a task (`modeling/vector_heads.py`)
 DISTILLED = "acclimate_distilled"  # in config.json: a teacher trained the classifier, and labels may go on from it
+HALVES = {"BF16": "bfloat16", "F16": "float16"}
+"""By what a safetensors file calls it, what torch and config.json call a number of 16 bits."""
 DECIDES = (THRESHOLDS, STRIDE, POOL)
 """What config.json says of how a trained model's numbers become answers."""
+BASE_DTYPE = "acclimate_base_dtype"  # in config.json: what the base's weights are on disk, where that is half of float32
 NEW_FROM = "acclimate_new_from"  # in config.json: the first id of the entries that `extend` added
 TAGGER = "ForTokenClassification"  # in the name of an architecture that answers every token
 OTHER_WEIGHTS = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
@@ -160,6 +163,17 @@ def parameters_in(file: Path) -> int:
         slices = [tensors.get_slice(name) for name in tensors.keys()]  # noqa: SIM118 - not a dict
         # Old checkpoints carry integer position ids, which are no parameters.
         return sum(prod(part.get_shape()) for part in slices if part.get_dtype().startswith(("F", "BF")))
+
+
+def dtypes_in(file: Path) -> set[str]:
+    """What the floating-point numbers of a safetensors file are, as its header calls it: `F32`, `BF16`, ...
+
+    Raises:
+        ModelError: it is not one, or is torn.
+    """
+    with _tensors(file) as tensors:
+        found = {tensors.get_slice(name).get_dtype() for name in tensors.keys()}  # noqa: SIM118 - not a dict
+    return {each for each in found if each.startswith(("F", "BF"))}
 
 
 def has_tensors(base: str, folder: Path, beginnings: tuple[str, ...]) -> bool:

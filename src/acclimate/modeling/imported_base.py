@@ -9,7 +9,8 @@ from torch import Tensor
 
 from acclimate.errors import ModelError, first_line
 from acclimate.modeling.architecture import Architecture, Kind, auto_class, quiet, untied
-from acclimate.modeling.base_files import CONFIG, alone
+from acclimate.modeling.base_dtype import half_of
+from acclimate.modeling.base_files import BASE_DTYPE, CONFIG, alone
 from acclimate.modeling.dense_layers import dense_weights
 from acclimate.modeling.embedding_form import EMBEDDING, EmbeddingForm
 from acclimate.modeling.families import dimensions_of, family_of
@@ -27,9 +28,14 @@ def import_base(source: Source, output: Path) -> ModelFolder:
     Raises:
         ModelError: weights of the body are missing, are not finite, or do not fit the configuration.
     """
-    config = without_labels(source.config)
+    config = _own(source)
     with alone(source.files, config, output.parent) as folder:
         return _import(source, folder, config, output)
+
+
+def _own(source: Source) -> dict[str, Any]:
+    # What the weights are is looked up: a file that was handed over may have been written anew in another precision since.
+    return {name: value for name, value in without_labels(source.config).items() if name != BASE_DTYPE}
 
 
 def _import(source: Source, folder: Path, config: dict[str, Any], output: Path) -> ModelFolder:
@@ -61,6 +67,8 @@ def _import(source: Source, folder: Path, config: dict[str, Any], output: Path) 
     if missing_in_mlm:
         # A head that pretraining makes is tied to the embeddings, whatever the lost one was.
         config = config | {"tie_word_embeddings": True}
+    if family_of(config).decoder and (half := half_of(source.files)) is not None:
+        config = config | {BASE_DTYPE: half}
     if source.modules is not None:
         tensors |= dense_weights(source.name, source.modules, dimensions_of(config).width)
         notes += source.modules.notes
@@ -74,7 +82,7 @@ def random_base(source: Source, output: Path, seed: int) -> ModelFolder:
 
     Of a form of vectors its dense layer and what it was trained for go, too.
     """
-    config = without_labels(source.config)
+    config = _own(source)
     if EMBEDDING in config:
         form = EmbeddingForm.of(config).model_copy(update={"dense": None, "activation": "identity", "dimensions": (), "trained": False})
         config |= {EMBEDDING: form.model_dump(mode="json")}

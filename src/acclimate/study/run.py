@@ -13,6 +13,7 @@ from typing import Any
 
 from acclimate.errors import Interrupted, SettingsError
 from acclimate.files import locked, write_json
+from acclimate.modeling.base_dtype import in_base_dtype
 from acclimate.owned import mark_made
 from acclimate.stages.base import USUAL_SCORE
 from acclimate.study.engines.engine import Job
@@ -192,7 +193,7 @@ def write_results(prepared: Prepared, reports: dict[str, Report], options: Optio
         found = verdicts(study, outcomes, task, folder)
         write_json(folder / "verdicts.json", facts | {"verdicts": verdict_facts(found)})
         ended = candidates(outcomes, metric, largest)
-        handover = hand_over(ended, folder, partial(whole_model, prepared.store))
+        handover = hand_over(ended, folder, partial(whole_model, prepared.store), in_base_dtype)
         write_curves(outcomes, metric.name, folder)
         write_trials(outcomes, folder)
         write_json(folder / "disagreements.json", disagreements(outcomes, task, largest))
@@ -210,7 +211,7 @@ def write_results(prepared: Prepared, reports: dict[str, Report], options: Optio
             "best": _about(handover, metric.name),
             "failed": [{name: row[name] for name in ("recipe", "seed", "labels", "error")} for row in failed],
         }
-        about["notes"] += missing
+        about["notes"] += [*missing, *handover.notes()]
         write_json(folder / RECORD, about)
     return Finished(out, len(failed), len(table), handover)
 

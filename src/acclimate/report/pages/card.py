@@ -15,7 +15,7 @@ from acclimate.data.windows import usual_stride
 from acclimate.evaluation.pooling import POOLS
 from acclimate.files import read_json, write_text
 from acclimate.inert import one_line
-from acclimate.modeling.base_files import CONFIG, MAX_LENGTH, POOL, STRIDE, TEMPLATE, THRESHOLDS, VECTORS, is_tagger
+from acclimate.modeling.base_files import CONFIG, HALVES, MAX_LENGTH, POOL, STRIDE, TEMPLATE, THRESHOLDS, VECTORS, is_tagger
 from acclimate.modeling.families import family_of
 from acclimate.modeling.hypotheses import Hypotheses
 from acclimate.modeling.label_prompt import LabelPrompt
@@ -38,6 +38,10 @@ from acclimate.study.outputs.best import loads_plainly
 
 NAME = "README.md"
 HANDED_OVER = ("best", "best_transformer")
+ROUNDED = (
+    "Its weights are {dtype}, as those of its base are; scores and costs here are those of the float32 weights that these were rounded "
+    "from."
+)
 SETTINGS_LEFT_OUT = frozenset(("stage", "digest", "corpus", "random"))  # said in words
 
 
@@ -78,6 +82,8 @@ def write_card(model: Path, chain: Chain, role: str = "") -> Path:
     elif config.get(POOL) in POOLS and length is not None:
         problem = config.get(PROBLEM_TYPE) or "single_label_classification"
         chain = _used(chain, long_text_use.told_of(config[POOL], int(config.get(STRIDE, usual_stride(length))), length, problem))
+    if config.get("dtype") in HALVES.values():
+        chain = _used(chain, {"limits": [*chain.results.kind.card.limits, ROUNDED.format(dtype=config["dtype"])]})
     write_text(model / NAME, card(chain, loads_plainly(model), length, role, THRESHOLDS in config))
     return model / NAME
 

@@ -1,8 +1,8 @@
 """Handing over the best model: chosen on dev, never on test."""
 
 import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,15 @@ class Handover:
 
     best: Candidate | None
     best_transformer: Candidate | None  # only where `best` cannot be loaded by plain transformers
+    rounded: Mapping[str, str] = field(default_factory=dict)  # by folder, to what weights were rounded, as those of the base are
+
+    def notes(self) -> tuple[str, ...]:
+        """What should be known of rounded weights."""
+        return tuple(
+            f"{name}/ comes in {dtype}, as its base does, in half the room; scores are those of its float32 weights, and "
+            f"`acclimate evaluate {name} FILE` tells those of the rounded ones"
+            for name, dtype in self.rounded.items()
+        )
 
 
 def choose(candidates: Sequence[Candidate]) -> Candidate | None:
@@ -49,20 +58,26 @@ def choose(candidates: Sequence[Candidate]) -> Candidate | None:
     return sorted(runs, key=lambda run: (run.merit, run.seed))[(len(runs) - 1) // 2]
 
 
-def hand_over(candidates: Sequence[Candidate], out: Path, whole: Callable[[Path], Path] = lambda model: model) -> Handover:
+def hand_over(
+    candidates: Sequence[Candidate], out: Path, whole: Callable[[Path], Path], rounded: Callable[[Path], str | None]
+) -> Handover:  # fmt: skip
     """Copy the best model to `out/best`; where plain transformers cannot load it, also the best of those it can, to `best_transformer`.
 
-    `whole` gives the folder in which all of a model stands, where an adapter alone is kept. Neither stands in `out` yet: results are
+    `whole` gives the folder in which all of a model stands, where an adapter alone is kept; `rounded` rounds the weights in a
+    folder to what its base has on disk, and says to what. Neither stands in `out` yet: results are
     written anew.
     """
+    said: dict[str, str] = {}
     best = choose(candidates)
     other = None if best is None or loads_plainly(best.model) else choose([each for each in candidates if loads_plainly(each.model)])
     for name, candidate in (("best", best), ("best_transformer", other)):
         if candidate is None:
             continue
         shutil.copytree(whole(candidate.model), out / name)
+        if (dtype := rounded(out / name)) is not None:
+            said[name] = dtype
         mark_made(out / name, "model", candidate.model.parent.name, [CARD])
-    return Handover(best, other)
+    return Handover(best, other, said)
 
 
 def loads_plainly(model: Path) -> bool:
