@@ -1,5 +1,6 @@
 """`kind: generate`: a tiny decoder learns answers to prompts and to conversations, and what cannot be written is refused in the plan."""
 
+import io
 import json
 import random
 from dataclasses import replace
@@ -13,7 +14,10 @@ from tests.stages.test_every_stage import World, context
 from tests.study.conftest import write_jsonl
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from acclimate.data.readers.every_text import AskedFiles, every_text
+from acclimate.data.readers.one_split import open_one
 from acclimate.errors import DataError, ModelError, SettingsError
+from acclimate.evaluation.apply import evaluate_file, predict_file
 from acclimate.evaluation.predictor import load_predictor
 from acclimate.files import write_json
 from acclimate.modeling.base_files import CONFIG, KIND, NEW_TOKENS
@@ -25,6 +29,7 @@ from acclimate.stages.planned import Sizes
 from acclimate.stages.score import Score
 from acclimate.study.plan import graph
 from acclimate.study.plan.readings import Readings
+from acclimate.tasks.generate import Generate
 from acclimate.tasks.opened import Data, DataSettings
 
 # `[MASK]` begins a turn and `[SEP]` ends it, for each is one token.
@@ -92,6 +97,13 @@ def test_answers_are_learned_written_and_judged(chat, tmp_path):
     if chat:  # a text alone is what its user says
         assert model.answers([each[0]["content"] for each in prompts]) == answers
     assert as_transformers_writes(output, prompts[:4], chat) == [each.answer for each in answers[:4]]
+    test, said = tmp_path / "test.jsonl", []
+    judged = evaluate_file(output, str(test), {}, said.append)
+    for name in ("exact_match", "token_f1", "rouge_l", "bits_per_byte"):
+        assert judged[name] == pytest.approx(outcome.metrics[f"test_{name}"], rel=1e-5)
+    predict_file(output, AskedFiles(path=str(test)), tmp_path / "answers.jsonl", io.BytesIO(), said.append)
+    written = [json.loads(line) for line in (tmp_path / "answers.jsonl").read_text().splitlines()]
+    assert written == [{"index": row, **each._asdict()} for row, each in enumerate(answers)]
     with pytest.raises(SettingsError, match=r"gives no probabilities: say answers\(prompts\)"):
         model.probabilities(prompts)
     with pytest.raises(TypeError, match="put it into a list"):
@@ -148,6 +160,18 @@ def test_the_plan_refuses_what_cannot_be_written_and_tells_what_is_cut(tmp_path)
     tight = stage.model_copy(update={"max_length": 4, "max_new_tokens": 2})
     with pytest.raises(DataError, match="of the answer is left in 4 tokens"):
         tight.run(world.parent, context(world, tmp_path / "lost"))
+
+
+def test_conversations_to_answer_may_end_with_an_answer_already_and_what_is_none_gets_a_problem(tmp_path):
+    user, answer = {"role": "user", "content": "w1"}, {"role": "assistant", "content": "w2", "more": 1}
+    write_jsonl(tmp_path / "asked.jsonl", [{"messages": each} for each in ([user], [user, answer], [answer], "w1", [{"role": "user"}])])
+    source = open_one(str(tmp_path / "asked.jsonl"), tmp_path, AskedFiles(path="x").reading, None)
+    for stated in ({}, {"text": "messages"}):
+        rows = [*every_text(source, Generate.asked(source, stated))]
+        assert [row.texts for row in rows[:2]] == [('[{"role": "user", "content": "w1"}]',)] * 2
+        assert all(row.texts is None for row in rows[2:])
+        assert "asked.jsonl:3: 'messages' is no list of a message or more" in rows[2].problem
+        assert "has as message 1 no `role` and `content`" in rows[4].problem
 
 
 def test_conversations_that_are_none_are_refused(tmp_path):
