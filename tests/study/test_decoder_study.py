@@ -2,14 +2,17 @@
 
 import csv
 import json
+import re
 import shutil
 
+import numpy as np
 import pytest
 from transformers import AutoModelForCausalLM
 from typer.testing import CliRunner
 
 from acclimate.cli.verbs import app
 from acclimate.errors import SettingsError
+from acclimate.evaluation.predictor import load_predictor
 from acclimate.files import read_json, write_json
 from acclimate.modeling.base_dtype import in_base_dtype
 from acclimate.modeling.base_files import BASE_DTYPE, CONFIG, WEIGHTS, dtypes_in
@@ -70,6 +73,14 @@ def test_a_decoder_from_nothing_is_judged_by_held_out_text_and_says_what_it_is(f
     assert "bits_per_byte" in result.output
 
 
+def whole_of_best(out):
+    """The folder in the store that the best model was copied from."""
+    best = json.loads((out / "study.json").read_text())["best"]
+    rows = csv.DictReader((out / "results.csv").open())
+    key = next(row["key"] for row in rows if row["recipe"] == best["recipe"] and row["seed"] == str(best["seed"]))
+    return next(path for path in out.parents[1].rglob(f"{key[:16]}*/model") if (path / CONFIG).is_file())
+
+
 def test_labels_are_learned_after_pretraining_and_what_is_forgotten_is_told(finished, tiny_world, tmp_path):
     study, base = tmp_path / "study.yaml", tmp_path / "base"
     shutil.copytree(finished / "best", base)
@@ -89,7 +100,12 @@ def test_labels_are_learned_after_pretraining_and_what_is_forgotten_is_told(fini
     assert dtypes_in(out / "best" / WEIGHTS) == {"BF16"}
     assert "Its weights are bfloat16, as those of its base are" in (out / "best/README.md").read_text()
     notes = json.loads((out / "study.json").read_text())["notes"]
-    assert any(note.startswith("best/ comes in bfloat16, as its base does") for note in notes)
+    (told,) = (note for note in notes if note.startswith("best/ comes in bfloat16, as its base does"))
+    changed, of = (int(each) for each in re.search(r"of (\d+) test texts (\d+) are answered otherwise", told).groups()[::-1])
+    rows = [json.loads(line) for line in (tiny_world / "test.jsonl").read_text().splitlines()]
+    assert of == min(64, len(rows))
+    both = [load_predictor(folder).probabilities([row["text"] for row in rows]).argmax(1) for folder in (whole_of_best(out), out / "best")]
+    assert changed == int((both[0] != both[1])[np.unique(np.linspace(0, len(rows) - 1, of).astype(int))].sum())
     answered = run("predict", out / "best", tiny_world / "test.jsonl", "--out", tmp_path / "answers.csv")
     assert answered.exit_code == 0, answered.output
 

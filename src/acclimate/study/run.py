@@ -41,6 +41,7 @@ from acclimate.study.outputs.outcomes import (
     write_rows,
 )
 from acclimate.study.outputs.output_folder import ATTENTION, BLOCKS, RECORD, claim, refuse_foreign_data, replaced_results, take
+from acclimate.study.outputs.rounding import told_of_rounding
 from acclimate.study.outputs.selected import write_selected
 from acclimate.study.outputs.speeds import answer_speeds, speed_facts, speed_notes, with_speeds
 from acclimate.study.outputs.text_overlap import text_overlap
@@ -49,6 +50,7 @@ from acclimate.study.outputs.vocabularies import vocabulary_facts
 from acclimate.study.outputs.written_study import write_study
 from acclimate.study.permission import refuse_own_code
 from acclimate.study.plan.prepared import Prepared, prepare
+from acclimate.study.store.artifacts import Store
 from acclimate.study.store.opened import Place, open_store
 from acclimate.study.store.room import lacking
 from acclimate.study.store.whole import whole_model
@@ -211,7 +213,7 @@ def write_results(prepared: Prepared, reports: dict[str, Report], options: Optio
             "best": _about(handover, metric.name),
             "failed": [{name: row[name] for name in ("recipe", "seed", "labels", "error")} for row in failed],
         }
-        about["notes"] += [*missing, *handover.notes()]
+        about["notes"] += [*missing, *_rounded(handover, folder, task, prepared.store)]
         write_json(folder / RECORD, about)
     return Finished(out, len(failed), len(table), handover)
 
@@ -277,6 +279,15 @@ def _write_splits(data: Data, folder: Path) -> bool:
     for name, other in data.tasks.items():
         made += other.write_splits(folder / name)
     return bool(made)
+
+
+def _rounded(handover: Handover, folder: Path, task: Task, store: Store) -> list[str]:
+    """What should be known of what was handed over with rounded weights."""
+    made = {"best": handover.best, "best_transformer": handover.best_transformer}
+    models = {name: candidate.model for name, candidate in made.items() if candidate is not None}
+    return [
+        told_of_rounding(name, dtype, task, whole_model(store, models[name]), folder / name) for name, dtype in handover.rounded.items()
+    ]
 
 
 def _about(handover: Handover, metric: str) -> dict[str, Any] | None:

@@ -37,14 +37,6 @@ class Handover:
     best_transformer: Candidate | None  # only where `best` cannot be loaded by plain transformers
     rounded: Mapping[str, str] = field(default_factory=dict)  # by folder, to what weights were rounded, as those of the base are
 
-    def notes(self) -> tuple[str, ...]:
-        """What should be known of rounded weights."""
-        return tuple(
-            f"{name}/ comes in {dtype}, as its base does, in half the room; scores are those of its float32 weights, and "
-            f"`acclimate evaluate {name} FILE` tells those of the rounded ones"
-            for name, dtype in self.rounded.items()
-        )
-
 
 def choose(candidates: Sequence[Candidate]) -> Candidate | None:
     """Of the recipe with the best mean dev score, the run with the median dev score (the worse one of an even number)."""
