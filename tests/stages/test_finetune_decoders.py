@@ -24,6 +24,7 @@ from acclimate.modeling.folder import ModelFolder
 from acclimate.modeling.source import resolve_base
 from acclimate.report.pages.decoder_use import TAGS
 from acclimate.stages import BASES
+from acclimate.stages.distill import Distill
 from acclimate.stages.finetune import Finetune
 from acclimate.stages.planned import Sizes
 from acclimate.tasks.opened import Data, DataSettings
@@ -86,6 +87,25 @@ def test_what_was_learned_is_what_plain_transformers_answers_to_padded_batches(n
         with torch.no_grad():
             logits = plain.eval()(input_ids=rows, attention_mask=mask, position_ids=(mask.cumsum(1) - 1).clamp(min=0)).logits
         torch.testing.assert_close(torch.from_numpy(found).float(), logits.softmax(-1), rtol=1e-4, atol=1e-5)
+    if name == "gpt2":
+        metrics, student = taught(world, stage, ModelFolder(output), tmp_path / "student")
+        assert metrics["test_accuracy"] > 0.8
+        assert student.config["pad_token_id"] == 3
+
+
+def taught(world, stage, teacher, folder):
+    """What a student of the same base learns from a model that `stage` has trained."""
+    given, task = Sizes.of(world.source), world.data.task
+    given = replace(given, beside={"teacher": stage.check(given, task)})
+    distill = Distill(
+        teacher="teacher", lr=1e-2, epochs=4, min_steps=0, batch_size=16, evaluations=2, alpha=1.0, max_length=stage.max_length
+    )
+    learned = distill.check(given, task)
+    assert learned.classifier.names == stage.check(given, task).classifier.names
+    with pytest.raises(SettingsError, match=r"hidden: relations compares encoders"):
+        distill.model_copy(update={"hidden": "relations"}).check(given, task)
+    here = context(replace(world, teacher=teacher), folder)
+    return distill.run(world.parent, here).metrics, ModelFolder(here.output / "model")
 
 
 def a_world_of_words(folder, name):
@@ -128,6 +148,10 @@ def test_a_words_last_piece_answers_for_it_as_the_card_of_the_folder_does_with_p
     exec(TAGS["plain_use"].replace('folder = "."', f'folder = "{output}"').replace("a text to tag", text), {})
     said = dict(line.split() for line in capsys.readouterr().out.splitlines())
     assert said == {word: "B-odd" if word.endswith("z") else "O" for word in text.split()}
+    if name == "llama":
+        metrics, student = taught(world, stage, ModelFolder(output), tmp_path / "student")
+        assert metrics["test_entity_f1"] > 0.95
+        assert student.by_last_piece
 
 
 def test_tags_that_a_decoder_cannot_learn_are_refused(tmp_path):

@@ -133,8 +133,8 @@ class ModelFolder:
 
     @property
     def by_last_piece(self) -> bool:
-        """Whether a word's last piece answers for it: of a decoder that learned tags here; others learn them by the first."""
-        return self.family.decoder and self.config.get(FORM) == "tokens"
+        """Whether a word's last piece answers for it, as with decoders; one that others taught tags is asked by the first, as is usual."""
+        return self.family.decoder and (self.learnt != "tagger" or self.config.get(FORM) == "tokens")
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -37,6 +37,7 @@ class Distill(EncoderPace, InEpochs, Stage):
 
     role: ClassVar[Role] = "learns"
     serves: ClassVar[Serves] = {"sequence": ("softmax", "sigmoid", "none"), "tokens": ("softmax",)}
+    reads_decoders: ClassVar[bool] = True
     most_texts: ClassVar[int] = 2
     beside_models: ClassVar[Literal["none", "bare", "trained"]] = "trained"
     silent: ClassVar[Mapping[str, Any]] = {"hidden": "none", "hidden_weight": 1.0, "relation_heads": None}
@@ -116,6 +117,10 @@ class Distill(EncoderPace, InEpochs, Stage):
                 "those of the whole training split"
             )
         head = task.kind.head(task.names, self.form(task.kind))
+        if head.form == "tokens" and not given.family.tagger_linear:
+            raise SettingsError(
+                f"distill: for {given.family.model_type} transformers has no class that answers every word; take another base"
+            )
         if head.link == "none" and self.temperature is not None:
             raise SettingsError(f"temperature: {task.kind.kind} is answered by a number, which none softens; leave it out")
         if self.alpha is not None and TASK not in shares(self.corpus):

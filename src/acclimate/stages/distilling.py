@@ -40,7 +40,7 @@ def distilled(stage: "Distill", parent: "ModelFolder", context: Context) -> Outc
         model = load_classifier(parent, head.names, HeadSettings(), context.seed, stage.dropout, head.link)
     with EncoderTrainer.of(context, parent, model, stage) as trainer:
         long = LongTexts(task.kind, head.form, trainer.length, None, None, None, settled=True)
-        # A teacher answers words by their first pieces, and so does a student.
+        # A teacher answers words by one piece of each, and so does a student.
         transfer = text.whole.read(context, parent, trainer.length, long.overlap).answering()
         texts = {name: trainer.read(task.splits[name], long.overlap) for name in ("dev", "test")}
         read = {"transfer": transfer, **texts}

@@ -24,6 +24,8 @@ def check_inside(stage: "Distill", given: Sizes, teacher: Sizes, form: Form) -> 
         raise SettingsError("relation_heads: goes with `hidden: relations`; leave it out")
     if stage.hidden == "none":
         return
+    if given.family.decoder or teacher.family.decoder:
+        raise SettingsError(f"{what} compares encoders; with a decoder leave `hidden` out, and what the teacher says is learned")
     words = (given.vocabulary, teacher.vocabulary)
     if given.entries != teacher.entries or (None not in words and words[0] != words[1]):
         raise SettingsError(

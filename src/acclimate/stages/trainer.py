@@ -278,7 +278,7 @@ def split_sequences(context: Context, parent: ModelFolder, split: Split, length:
         return sequences_of(stores, tokenizer, length)
     if split.words is None:
         return text_windows(stores[0], tokenizer, length, stride)
-    return word_sequences(stores[0], tokenizer, split.inputs[0], split.words, length, stride, parent.family.decoder)
+    return word_sequences(stores[0], tokenizer, split.inputs[0], split.words, length, stride, parent.by_last_piece)
 
 
 def forward_tokens(context: Context, model: "PreTrainedModel", masked_share: float) -> int:

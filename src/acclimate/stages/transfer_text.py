@@ -66,7 +66,7 @@ class Items:
         stores, tokenizer = [context.joined(column, folder) for column in self.columns], folder.tokenizer()
         if self.words is not None:
             assert self.texts is not None
-            return word_sequences(stores[0], tokenizer, self.texts, self.words, length, stride)
+            return word_sequences(stores[0], tokenizer, self.texts, self.words, length, stride, folder.by_last_piece)
         return sequences_of(stores, tokenizer, length) if stride is None else text_windows(stores[0], tokenizer, length, stride)
 
 
