@@ -19,7 +19,7 @@ class Clock:
         self.now, self.free_at = 0.0, free_at
 
     @contextmanager
-    def locked(self, path: Path, timeout: float) -> Iterator[None]:
+    def locked(self, path: Path, timeout: float, lock: object) -> Iterator[None]:
         until = min(self.now + timeout, max(self.now, self.free_at))
         if self.free_at > self.now + timeout:
             self.now += timeout

@@ -16,6 +16,8 @@ import xxhash
 from filelock import FileLock, Timeout
 
 from acclimate.errors import AcclimateError, DiskFullError, StoreError, UnreadableError
+from acclimate.lease import Lease
+from acclimate.mounts import is_shared
 
 TEMPORARY_PREFIX = ".tmp-"
 
@@ -206,16 +208,26 @@ def checksum_file(path: Path) -> str:
     return checksum.hexdigest()
 
 
+def lock_at(path: Path) -> FileLock | Lease:
+    """A lock on the file `path`, not taken yet: the system's own, or a lease where other machines may have mounted the file system, too.
+
+    A lease may be lost, and then two hold it for a while. That costs time, and no more: what appears, appears by one rename.
+    """
+    return Lease(path) if is_shared(path.parent) else FileLock(path)
+
+
 @contextmanager
-def locked(path: Path, timeout: float = -1) -> Iterator[None]:
+def locked(path: Path, timeout: float = -1, lock: FileLock | Lease | None = None) -> Iterator[None]:
     """Hold the lock file `path`, waiting up to `timeout` seconds (for ever by default); freed when the process dies.
+
+    Whoever tries again and again gives the same `lock` (`lock_at`): it remembers for how long it has seen a lease stand.
 
     Raises:
         StoreError: another process holds it for longer than `timeout`.
         UnreadableError: the machine does not give it (rights, a file system without locks); to wait would help nobody.
         DiskFullError: its file finds no room.
     """
-    lock = FileLock(path)
+    lock = lock or lock_at(path)
     try:
         with disk_errors(path.parent):
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from acclimate.errors import DiskFullError, StoreError, UnreadableError
-from acclimate.files import locked
+from acclimate.files import lock_at, locked
 
 SAY_AFTER, SAY_AGAIN = 2.0, 60.0  # seconds until it is said what is waited for, and until it is said again
 POLL = 0.5  # seconds between two looks at whether the wait is to be given up
@@ -65,10 +65,10 @@ def acquire(stack: ExitStack, lock_file: Path, what: str, timeout: float, patien
         Busy: it was held for longer than `timeout` seconds (below 0: never).
         UnreadableError, DiskFullError: it cannot be taken at all.
     """
-    wait = Wait(what, timeout, patience)
+    wait, lock = Wait(what, timeout, patience), lock_at(lock_file)
     while True:
         try:
-            stack.enter_context(locked(lock_file, timeout=wait.left))
+            stack.enter_context(locked(lock_file, timeout=wait.left, lock=lock))
             return
         except (UnreadableError, DiskFullError):
             raise  # which no wait mends

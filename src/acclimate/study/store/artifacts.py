@@ -19,12 +19,24 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from acclimate.errors import StoreError, UnreadableError
-from acclimate.files import TEMPORARY_PREFIX, atomic_folder, digest_file, disk_errors, locked, mark_used, unreadable, write_text
+from acclimate.files import (
+    TEMPORARY_PREFIX,
+    atomic_folder,
+    digest_file,
+    disk_errors,
+    locked,
+    mark_used,
+    replace_folder,
+    unreadable,
+    write_text,
+)
 from acclimate.locks import SILENT, Busy, Patience, acquire, held
+from acclimate.mounts import is_shared
 from acclimate.study.store.entries import ADAPTER_OF, ARTIFACTS, CACHE, DAMAGED_PREFIX, WORK, Entry, entries
 from acclimate.study.store.leases import leased, leases
 from acclimate.study.store.seal import Stamp, seal, sealed_record, stamp_of, stamps
@@ -64,7 +76,7 @@ class Store:
             StoreError: it cannot be read. That is no damage: nothing is moved.
         """
         folder = self.path(key)
-        if not _is_folder(folder):
+        if not self._stands(key):
             return False
         reason = self._damage(key)
         if reason is None:
@@ -136,9 +148,14 @@ class Store:
         assert self.holds(key), "building without lock(key)"
         self._prepare()
         with disk_errors(self.root):
-            with atomic_folder(self.path(key)) as folder:
-                yield folder
-                seal(folder, key, record)
+            try:
+                with atomic_folder(self.path(key), partial(self._publish, key)) as folder:
+                    yield folder
+                    seal(folder, key, record)
+            except Exception:
+                # Another machine, which had taken a lease that we could not renew, may have finished it, and tidied our checkpoints away.
+                if not (is_shared(self.root) and self._is_whole_here(key)):
+                    raise
             for name, stamp in stamps(self.path(key)).items():
                 # A rename keeps them; reading back the gigabytes that we have just hashed would prove nothing.
                 self._verified[self.path(key) / name] = stamp
@@ -209,7 +226,7 @@ class Store:
         with ExitStack() as stack:
             # Marks are made and artifacts are removed under one short lock: no artifact vanishes between look and mark.
             with held(self._locks / "store.lock", TIDYING, patience):
-                if not _is_folder(self.path(key)):
+                if not self._stands(key):
                     raise StoreError(f"{self.path(key)}: there is no such artifact")
                 stack.enter_context(locked(mark))
             try:
@@ -341,7 +358,19 @@ class Store:
         return None
 
     def _stands(self, key: str) -> bool:
-        return _is_folder(self.path(key))
+        folder = self.path(key)
+        if _is_folder(folder):
+            return True
+        # A machine may remember for a while that a name was not there; to list its folder anew is to ask the server.
+        return is_shared(self._artifacts) and _is_folder(self._artifacts) and folder.name in os.listdir(self._artifacts)
+
+    def _is_whole_here(self, key: str) -> bool:
+        return _is_folder(self.path(key)) and self._damage(key) is None
+
+    def _publish(self, key: str, new: Path, path: Path) -> None:
+        # Only where a lease was lost (`lock_at`) one can stand there already: the first is the one, unless it is damaged.
+        if not self._is_whole_here(key):
+            replace_folder(new, path)
 
     def _set_aside(self, folder: Path, reason: str) -> None:
         for number in range(1, 1_000_000):
