@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from acclimate.errors import SettingsError, StoreError
-from acclimate.files import TEMPORARY_PREFIX
 from acclimate.locks import Busy
 from acclimate.study.store.artifacts import SHORT
 from acclimate.study.store.bucket import Bucket, Listed
@@ -149,8 +148,8 @@ def _adapted(stays: dict[str, dict[str, Any]], every: dict[str, dict[str, Any]])
 
 def _now(bucket: Bucket) -> float:
     """The time by the clock of the bucket."""
-    probe = f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}-probe"
+    probe = f"probes/{uuid.uuid4().hex}"
     bucket.put(probe, b"probe")
-    now = max(each.modified for each in bucket.list() if each.name == probe)
+    now = max(each.modified for each in bucket.list("probes/") if each.name == probe)
     bucket.delete([probe])
     return now

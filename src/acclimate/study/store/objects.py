@@ -4,6 +4,7 @@
     <address>/artifacts/<...>/<first 16 digits of the seal>/<file>     its files; those of another try lie beside them
     <address>/claims/<...>                                             who computes the key (`claims.py`)
     <address>/leases/<name>                                            the keys that a running study needs
+    <address>/probes/<name>                                            written to see that it can be, and removed
 
 The folder of a machine is a store as any other, but that large files of models are fetched only when a model is wanted; what
 is in the bucket decides. Checkpoints and caches stay on the machine that made them.
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from acclimate.errors import StoreError, UnreadableError
-from acclimate.files import TEMPORARY_PREFIX, atomic_file, digest_file, mark_used, read_json, write_text
+from acclimate.files import atomic_file, digest_file, mark_used, read_json, write_text
 from acclimate.locks import SILENT, Busy, Patience, held
 from acclimate.study.store.artifacts import SHORT, Store, clear, out_of_sight
 from acclimate.study.store.bucket import Bucket
@@ -132,7 +133,7 @@ class ObjectStore(Store):
     def check_writable(self) -> None:
         """Write something into the bucket, too."""
         super().check_writable()  # asks check_folder first
-        probe = f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}-probe"
+        probe = f"probes/{uuid.uuid4().hex}"
         self.bucket.put(probe, b"probe")
         self.bucket.delete([probe])
 
