@@ -9,8 +9,9 @@ import zipfile
 import pytest
 from tests.modeling.conftest import build_tiny, make_base
 from tests.page.conftest import HOSTILE, rows, write_rows
-from tests.serving.test_served_answers import scores, several, tagger
+from tests.serving.test_served_answers import classifier, majority, scores, several, tagger
 
+from acclimate.page import models
 from acclimate.page.home import Home
 from acclimate.page.models import Model, Tried, Trying
 from acclimate.page.studies import open_study
@@ -102,6 +103,16 @@ def test_a_plain_baseline_has_no_attention_and_a_study_without_results_says_so(c
     page = client.get("/results", params={"file": "other.yaml"})
     assert page.status_code == 400
     assert "run `acclimate study` first" in page.text
+
+
+def test_attention_calls_models_by_their_titles_and_leaves_out_what_has_none(client, folder, monkeypatch):
+    found = (Model("best", "best: fine-tune", classifier(folder / "classes")), Model("plain", "<b>majority", majority(folder / "plain")))
+    monkeypatch.setattr(models, "offered", lambda home, opened: found)
+    asked = {"file": "study.yaml", "text": "the cat sat", "model": ["best", "plain"]}
+    shown = client.get("/attention", params=asked).text
+    assert "best: fine-tune" in shown
+    assert "&lt;b&gt;majority has no attention, and is left out" in shown
+    assert str(folder) not in shown
 
 
 def test_spans_numbers_several_labels_neighbours_and_attention(client, folder):

@@ -31,15 +31,20 @@ class Choosing(Paths):
 
     async def home_page(self, request: Request) -> Response:
         """The studies of the folder, and the files of which another one could be made."""
+        return await self._home()
+
+    async def _home(self, status: int = 200, said: str = "") -> Response:
         listed = await self.planning.do(self.home.listed)
         found = await self.planning.do(lambda: [(name, studies.state(self.home, name)) for name in listed.studies])
         known = [(name, said) for name, said in found if said is not None]
-        return page("home", self.home, listed=listed, studies=known, most=self.most, said="", **_said_of_files({}))
+        return page("home", self.home, status, listed=listed, studies=known, most=self.most, said=said, **_said_of_files({}))
 
     async def new(self, request: Request) -> Response:
         """What was found in files, and the study that is composed of them."""
         fields = of_address(request)
-        stated = {name: fields.one(name) for name in composing.FILES}
+        if not fields.all("path"):
+            return await self._home(400, "which files? Tick some, drop some, or name a path")
+        stated = {name: fields.one(name) for name in composing.STATED}
         shown: dict[str, Any] = {"paths": fields.all("path"), "name": fields.one("name") or "study", "bases": [*NAMED]}
         shown |= _said_of_files(stated)
         try:
@@ -97,4 +102,4 @@ class Choosing(Paths):
 
 
 def _said_of_files(stated: dict[str, Any]) -> dict[str, Any]:
-    return {"stated": dict.fromkeys(composing.FILES, "") | {name: said for name, said in stated.items() if said}, "kinds": [*kinds()]}
+    return {"stated": dict.fromkeys(composing.STATED, "") | {name: said for name, said in stated.items() if said}, "kinds": [*kinds()]}

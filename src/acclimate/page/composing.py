@@ -22,7 +22,7 @@ from acclimate.study.plan.estimate import estimates
 from acclimate.study.plan.prepared import prepared_on
 
 READING = ("kind", "text", "label", "group")  # that a person says of the files, in words of a task
-FILES = ("path", *READING, "skip_bad")
+STATED = (*READING, "skip_bad")
 SEEDS = (1, 100)  # least and most
 
 

@@ -166,7 +166,7 @@ class Trying:
         notes: list[str] = []
         asked = WordRanking.of(str(model.folder)) or encoding_of(model.folder)
         found = search(asked, CorpusSettings(path=str(place)), text, NEAREST, Messages(notes.append))
-        return Answer(model, hits=tuple(found), notes=tuple(notes))
+        return Answer(model, hits=tuple(found), notes=tuple(note.replace(str(model.folder), model.title) for note in notes))
 
     def _service(self, folder: Path) -> "Predicting":
         from acclimate.serving.service import predicting

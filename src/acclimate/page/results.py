@@ -20,7 +20,7 @@ from acclimate.page.zipped import zipped
 from acclimate.report.pages.attention_page import attention_page
 from acclimate.report.pages.card import HANDED_OVER
 from acclimate.report.pages.page import CHOOSES, NAME, SORTS, script_digest
-from acclimate.study.attended import Wanted, attend
+from acclimate.study.attended import Wanted, attend, plain_kind
 
 LONGEST_SENTENCE = 1000  # characters
 # What a browser would begin to load before it asks the policy. Reports have none of it: text of the data stands escaped in them.
@@ -71,10 +71,15 @@ class Came(Paths):
             raise SettingsError(f"attention is shown of a sentence of at most {LONGEST_SENTENCE:,} characters")
 
         def drawn() -> str:
-            chosen = [str(model.folder) for model in models.offered(self.home, opened) if model.name in names]
+            chosen = [model for model in models.offered(self.home, opened) if model.name in names]
             if not chosen:
                 raise SettingsError("tick a model")
-            return attention_page(attend(Wanted(chosen, sentence), lambda line: None))
+            without = [model for model in chosen if plain_kind(str(model.folder)) is not None]
+            seen = [model for model in chosen if model not in without] or chosen  # none has: that is said as an error
+            titles = {str(model.folder): model.title for model in seen}
+            facts = attend(Wanted([*titles], sentence, called=titles), lambda line: None)
+            facts["notes"] += [f"{model.title} has no attention, and is left out" for model in without]
+            return attention_page(facts)
 
         text = await self.asking.do(drawn)
         return HTMLResponse(text, headers={"content-security-policy": _framed()})

@@ -11,7 +11,7 @@ from acclimate.report.pages.page import environment
 from acclimate.report.words.text import size
 
 PACKAGES = ("acclimate.page", "acclimate.report")
-STATIC = {"page.css": "text/css", "page.js": "text/javascript"}
+STATIC = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
 
 
 def page(template: str, home: Home, status: int = 200, **shown: Any) -> HTMLResponse:

@@ -63,7 +63,7 @@ def pieces(home: Home, standing: Standing, opened: StudyFile, smoke: bool) -> di
     old = [(stage.title, found) for stage in done if (found := _of_log(store.path(stage.key) / "log.jsonl", metric))]
     now = [(stage.title, drawn) for stage in stages if (drawn := curves(stage.curves))]
     shown = {
-        "standing": standing, "opened": opened, "smoke": smoke, "said": _said(standing), "lines": _tree(stages),
+        "standing": standing, "state": _state(standing), "opened": opened, "smoke": smoke, "said": _said(standing), "lines": _tree(stages),
         "log": log_end(home, out), "now": now, "old": old[-MOST_CURVES:], "more": max(0, len(old) - MOST_CURVES),
         "width": WIDTH, "height": HEIGHT, "report": (out / NAME).is_file() and not standing.runs,
     }  # fmt: skip
@@ -75,13 +75,23 @@ def curves(found: Mapping[str, Sequence[tuple[float, float]]]) -> list[Curve]:
     return [_drawn(curve_name(name), points) for name, points in found.items() if len(points) > 1]
 
 
+def _state(standing: Standing) -> str:
+    status = standing.status
+    if standing.runs:
+        return "starting" if status is None else "preparing" if status.state == "preparing" else "running"
+    if standing.died or standing.refused:
+        return "died" if standing.died else "refused"
+    return "not run yet" if status is None else status.state
+
+
 def _said(standing: Standing) -> tuple[str, ...]:
     status = standing.status
     if status is None:
         if standing.runs:
-            return ("starting: the libraries are loaded, which takes some seconds",)
+            return ("the libraries are loaded, which takes some seconds",)
         return ("it ended before it began; its log says why",) if standing.refused else ()
-    return tuple(line for line in (*summary(status), _ending(status, standing)) if line)
+    lines = (*summary(status), _ending(status, standing))
+    return tuple(line for line in lines if line and line != status.state)  # which stands above them
 
 
 def _ending(status: Status, standing: Standing) -> str:
@@ -97,7 +107,7 @@ def _tree(stages: Sequence[StageStatus]) -> list[Line]:
     lines, left = [], [(stage, 0) for stage in reversed(below.get(None, []))]
     while left:
         stage, depth = left.pop()
-        lines.append(Line(stage, min(depth, 8), SIGNS[stage.state][0], stage_facts(stage)))
+        lines.append(Line(stage, min(depth, 8), SIGNS[stage.state][0], stage_facts(stage).replace("  ", " · ")))
         left += [(each, depth + 1) for each in reversed(below.get(stage.key, []))]
     return lines
 

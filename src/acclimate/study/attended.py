@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,13 @@ class Wanted:
     """Whether to tell what each token adds to a label's logit, too."""
     label: str | None = None
     """That label; None: the one with the highest logit."""
+    called: Mapping[str, str] = field(default_factory=dict)
+    """What is said in a model's place, where that is not as it was given."""
+
+    def name(self, model: str) -> str:
+        """What a model is called."""
+        # As it was given: two folders of one name are told apart by the rest.
+        return self.called.get(model, model.rstrip("/") or model)
 
 
 def attend(wanted: Wanted, say: Callable[[str], None], threads: int | None = None) -> dict[str, Any]:
@@ -50,7 +57,7 @@ def attend(wanted: Wanted, say: Callable[[str], None], threads: int | None = Non
         SettingsError: a layer, head or label is not there, the sentence is too long or empty, or a model is named twice.
     """
     _check(wanted)
-    sources = {_name(model): resolve_base(model, Path.cwd()) for model in wanted.models}
+    sources = {wanted.name(model): resolve_base(model, Path.cwd()) for model in wanted.models}
     for name, source in sources.items():
         _check_head(wanted, name, dimensions_of(source.config))
     texts = [] if wanted.texts is None else _texts(wanted.texts, wanted.reading or {})
@@ -79,14 +86,14 @@ def attend(wanted: Wanted, say: Callable[[str], None], threads: int | None = Non
 def _check(wanted: Wanted) -> None:
     if os.path.isdir(wanted.sentence):  # which also says no of what is too long for a path
         raise SettingsError(f"{wanted.sentence}: is a folder, where the sentence should stand: models come first, the sentence last")
-    names = [_name(model) for model in wanted.models]
+    names = [wanted.name(model) for model in wanted.models]
     if twice := next((name for place, name in enumerate(names) if name in names[:place]), None):
         raise SettingsError(f"{twice}: named twice; one model needs to be named once")
     if wanted.label is not None and not wanted.attributions:
         raise SettingsError(f"--for {wanted.label}: is said of attributions; say --attributions, too")
     for model in wanted.models:
-        if (plain := _plain(model)) is not None:
-            raise ModelError(f"{model}: is a model of the kind {plain}, which has no attention; name a transformer")
+        if (plain := plain_kind(model)) is not None:
+            raise ModelError(f"{wanted.name(model)}: is a model of the kind {plain}, which has no attention; name a transformer")
     if wanted.attributions:
         from acclimate.evaluation.attributions import check_captum
 
@@ -100,12 +107,7 @@ def _check_head(wanted: Wanted, name: str, there: Dimensions) -> None:
         raise SettingsError(f"--head {wanted.head}: {name} has {there.heads} heads in a layer, counted from 1")
 
 
-def _name(model: str) -> str:
-    # As it was given: two folders of one name are told apart by the rest.
-    return model.rstrip("/") or model
-
-
-def _plain(model: str) -> str | None:
+def plain_kind(model: str) -> str | None:
     """The kind of a plain baseline, of a folder that one was written to or by its own name; None for everything else."""
     if (Path(model) / CONFIG).is_file():
         try:
@@ -133,12 +135,14 @@ def _attributions(wanted: Wanted, notes: list[str]) -> list[dict[str, Any]]:
     for model in wanted.models:
         folder = Path(model)
         if (folder / CONFIG).is_file() and has_classifier(folder):
-            found.append({"name": _name(model), **attributions(folder, wanted.sentence, wanted.label).as_json()})
+            found.append({"name": wanted.name(model), **attributions(folder, wanted.sentence, wanted.label).as_json()})
         else:
-            notes.append(f"{_name(model)} is no folder of a trained classifier of texts, so nothing is told of what adds to its answer")
+            notes.append(
+                f"{wanted.name(model)} is no folder of a trained classifier of texts, so nothing is told of what adds to its answer"
+            )
     if not found:
         raise ModelError(
-            f"--attributions: of {', '.join(map(_name, wanted.models))} none is the folder of a trained classifier of single texts; "
+            f"--attributions: of {', '.join(map(wanted.name, wanted.models))} none is the folder of a trained classifier of single texts; "
             "name one that `acclimate finetune` or a study wrote"
         )
     return found

@@ -118,6 +118,8 @@ if (watched) {
     if (signal.aborted) done();
     else open();
   });
+  const log = document.getElementById("log"); // what was said last is what one looks for
+  log.closest("details").addEventListener("toggle", () => { log.scrollTop = log.scrollHeight; });
   let looks = null;
   const follow = () => {
     looks?.abort();

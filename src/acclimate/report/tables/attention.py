@@ -123,7 +123,7 @@ class Attended:
         if not moved:
             return ""
         if not moved["sample"]:
-            return "the sentence alone: another sentence gives other numbers, so name texts with --texts"
+            return "the sentence alone: another sentence gives other numbers, so name texts with `acclimate attention --texts`"
         cut = f", the first {moved['most_tokens']} tokens of {moved['cut']} longer ones" if moved["cut"] else ""
         return f"{moved['texts']:,} texts, {moved['tokens']:,} tokens{cut}"
 

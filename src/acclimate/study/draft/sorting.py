@@ -212,7 +212,12 @@ def _doubts(seen: Seen, stated: Mapping[str, Any]) -> list[str]:
         text = {name.casefold() for name in NAMES["text"]}
         others = [column for column in seen.source.columns if column.strip().casefold() not in text]
         return (
-            [f"whether {_q(seen.path)} has labels: no column is known as one (they are {columns}); name it with --label"] if others else []
+            [
+                f"whether {_q(seen.path)} has labels: no column is known as one (they are {columns}); name it with --label, "
+                "on the page as the column with the label"
+            ]
+            if others
+            else []
         )
     doubts = []
     if seen.kind in ("pair", "similarity") and "kind" not in stated:
