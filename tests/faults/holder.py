@@ -6,7 +6,8 @@ from pathlib import Path
 from acclimate.study.store.claims import Terms
 from acclimate.study.store.objects import ObjectStore
 
-QUICK = Terms(lease=1.0, renew=0.1, ask=0.05)
+QUICK = Terms(lease=1.0, renew=0.1, ask=0.05)  # where a claim is to expire
+PATIENT = Terms(renew=0.1, ask=0.05)  # where it is not, on a busy machine neither
 
 
 def bring_and_hang(address: str, root: Path, key: str, sign: Path) -> None:
@@ -23,3 +24,17 @@ def bring_and_hang(address: str, root: Path, key: str, sign: Path) -> None:
     with store.lock(key), store.building(key, {"stage": {"stage": "pretrain"}}) as folder:
         (folder / "metrics.json").write_text("{}")
         (folder / "weights").write_text("of the one that is killed")
+
+
+def compute_each(address: str, root: Path, keys: list[str]) -> None:
+    """Have each of the keys, one after the other, and note in `root` which were computed here."""
+    store, computed = ObjectStore(address, root, PATIENT), []
+    for key in keys:
+        with store.lock(key):
+            if not store.has(key):
+                computed.append(key)
+                with store.building(key, {"stage": {"stage": "pretrain"}}) as folder:
+                    (folder / "weights").write_text(key)
+        with store.using(key) as folder:
+            assert (folder / "weights").read_text() == key
+    (root / "computed").write_text("\n".join(computed))

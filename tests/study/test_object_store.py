@@ -1,17 +1,20 @@
 """A store in a bucket: what holds of a folder holds of it, on every machine that shares it. A machine is a folder of its own."""
 
 import sys
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from tests.faults.holder import QUICK
-from tests.study.test_store import KEY, OTHER, make
+from tests.faults.holder import PATIENT, compute_each
+from tests.study.test_store import KEY, OTHER, in_process, make
 
 from acclimate.errors import MissingExtraError, SettingsError
+from acclimate.files import digest_json
 from acclimate.locks import Busy
 from acclimate.study.language.study import load_study
 from acclimate.study.run import Options, run_study
+from acclimate.study.store.claims import facts_of
 from acclimate.study.store.objects import LARGE, ObjectStore
 from acclimate.study.store.opened import open_store
 
@@ -25,7 +28,7 @@ recipes:
 
 @pytest.fixture
 def machine(bucket, tmp_path):
-    return lambda name: ObjectStore(bucket, tmp_path / name, QUICK)
+    return lambda name: ObjectStore(bucket, tmp_path / name, PATIENT)
 
 
 def objects(store: ObjectStore, prefix: str = "") -> list[str]:
@@ -80,9 +83,25 @@ def test_a_second_machine_waits_for_the_first_and_may_give_up_meanwhile(machine)
             assert len(said) >= 2
 
 
+def test_two_machines_that_want_the_same_at_the_same_time_compute_each_key_once(bucket, tmp_path) -> None:
+    keys = [digest_json(number) for number in range(6)]
+    orders = {"one": keys, "two": [*reversed(keys)]}
+    running = [in_process(compute_each, bucket, tmp_path / name, order) for name, order in orders.items()]
+    for process in running:
+        process.join()
+    assert [process.exitcode for process in running] == [0, 0]
+    computed = [key for name in orders for key in (tmp_path / name / "computed").read_text().split()]
+    assert sorted(computed) == sorted(keys)
+
+
 def test_a_claim_is_renewed_for_as_long_as_it_is_held(machine) -> None:
-    with machine("one").lock(KEY), pytest.raises(Busy), machine("two").lock(KEY, timeout=2 * QUICK.lease):
-        pass
+    store, name = machine("one"), f"claims/{KEY[:16]}"
+    with store.lock(KEY):
+        while facts_of(store.bucket.get(name))["renewed"] < 3:
+            time.sleep(0.05)
+        with pytest.raises(Busy), machine("two").lock(KEY, timeout=0):
+            pass
+    assert store.bucket.get(name) is None
 
 
 def test_ls_and_prune_of_a_bucket(machine, acclimate) -> None:
