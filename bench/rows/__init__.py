@@ -2,6 +2,7 @@
 
 from bench.measure import Row
 from bench.rows import (
+    cluster,
     ddp,
     decoders,
     distill,
@@ -41,6 +42,7 @@ ROWS: dict[str, Row] = {
         replay,
         kernels,
         ddp,
+        cluster,
     )
     for row in module.ROWS
 }

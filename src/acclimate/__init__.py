@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from acclimate.errors import (
         AcclimateError,
+        ClusterError,
         DataError,
         DiskFullError,
         DivergedError,
@@ -56,6 +57,7 @@ __all__ = [
     "AsIs",
     "Bilstm",
     "Bm25",
+    "ClusterError",
     "DataError",
     "DataSettings",
     "DiskFullError",
@@ -96,6 +98,7 @@ _HOMES = {
     "acclimate.tasks.opened": ("DataSettings",),
     "acclimate.errors": (
         "AcclimateError",
+        "ClusterError",
         "DataError",
         "DiskFullError",
         "DivergedError",

@@ -8,6 +8,7 @@
     │   ├── DiskFullError       no room left; the last good state is kept
     │   └── UnreadableError     the machine could not read a file; nothing is known of it, and nothing was changed
     ├── MissingExtraError       an optional library is not installed
+    ├── ClusterError            no Ray cluster, one that is not fit for the work, or one that is gone
     └── TrainingError           exit code 1: training failed (out of memory, ...)
         └── DivergedError       the loss is not finite: of a search's trials that is an answer
     Interrupted                 exit code 130: Ctrl-C, SIGTERM or SIGHUP; the same command continues
@@ -55,6 +56,10 @@ class UnreadableError(StoreError):
 
 class MissingExtraError(AcclimateError):
     """A feature needs an optional library that is not installed."""
+
+
+class ClusterError(AcclimateError):
+    """There is no Ray cluster, its nodes are not fit for the work, or its head is gone; everything that was finished is kept."""
 
 
 class TrainingError(AcclimateError):

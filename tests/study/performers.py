@@ -3,10 +3,10 @@
 import os
 import signal
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from acclimate.study.engines.engine import Job
+from acclimate.study.engines.engine import Job, Shared
 from acclimate.study.engines.reports import Report
 from acclimate.training.progress import Progress
 
@@ -16,6 +16,7 @@ class Diary:
     """A setup whose performer writes down what it does."""
 
     file: Path
+    shared: Shared = field(default_factory=Shared)
 
     def open(self, stop, send):
         return Performer(self.file, stop, send)
@@ -44,6 +45,18 @@ class Performer:
                 time.sleep(0.05)
         if payload == "crash":
             os.kill(os.getpid(), signal.SIGKILL)
+        if payload == "crash once" and self.file.read_text().split().count(key) == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if payload == "taken away" and self.file.read_text().split().count(key) == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+            while not self.stop.asked:
+                time.sleep(0.01)
+            return Report(key, "interrupted", "stopped after step 7")
+        if payload == "pid":
+            with self.file.open("a") as file:
+                file.write(f"{os.getpid()}\n")
+            while True:
+                time.sleep(1)
         if payload == "fail":
             return Report(key, "failed", "it did not work")
         if payload == "long":

@@ -25,7 +25,13 @@ MicroOption = Annotated[
     int | None, typer.Option("--micro-tokens", min=8, max=2**24, help="Tokens per forward pass; default what memory allows.")
 ]
 CheckpointOption = Annotated[float, typer.Option("--checkpoint-seconds", min=0, max=1e9, help="Seconds between saves of a running stage.")]
-EngineOption = Annotated[str, typer.Option("--engine", help="local (a process a device) or inline (everything in this process).")]
+EngineOption = Annotated[str, typer.Option("--engine", help="local (a process a device), inline (all in this process) or ray (a cluster).")]
+AddressOption = Annotated[
+    str | None, typer.Option("--address", help="The Ray cluster, HOST:PORT. Default: the one that this machine belongs to.")
+]
+GpusOption = Annotated[
+    float | None, typer.Option("--gpus", help="With --engine ray: what a stage takes of a GPU; 0.5 lets two share one. Default: 1.")
+]
 WorkersOption = Annotated[
     int | None,
     typer.Option(

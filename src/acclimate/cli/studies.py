@@ -7,9 +7,11 @@ import typer
 
 from acclimate.cli import show
 from acclimate.cli.options import (
+    AddressOption,
     CheckpointOption,
     CodeOption,
     EngineOption,
+    GpusOption,
     MicroOption,
     OutOption,
     PrecisionOption,
@@ -94,6 +96,8 @@ def study(
     store: StoreOption = None,
     smoke: SmokeOption = False,
     engine: EngineOption = "local",
+    address: AddressOption = None,
+    gpus: GpusOption = None,
     workers: WorkersOption = None,
     threads: ThreadsOption = None,
     precision: PrecisionOption = "auto",
@@ -103,7 +107,14 @@ def study(
     allow_code: CodeOption = False,
 ) -> None:
     """Run a study, or go on with it: print the comparison, write the report, hand over the best model."""
-    options: dict[str, Any] = {"engine": engine, "workers": workers, "threads": threads, "precision": precision}
+    options: dict[str, Any] = {
+        "engine": engine,
+        "address": address,
+        "gpus": gpus,
+        "workers": workers,
+        "threads": threads,
+        "precision": precision,
+    }
     options |= {
         "micro_tokens": micro_tokens,
         "checkpoint_seconds": checkpoint_seconds,

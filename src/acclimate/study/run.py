@@ -11,14 +11,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from acclimate.errors import Interrupted, SettingsError
-from acclimate.files import locked, write_json
+from acclimate.errors import Interrupted
+from acclimate.files import digest_file, locked, write_json
 from acclimate.modeling.base_dtype import in_base_dtype
 from acclimate.owned import mark_made
-from acclimate.stages.base import USUAL_SCORE
-from acclimate.study.engines.engine import Job
+from acclimate.stages.base import USUAL_SCORE, Stage
+from acclimate.study.engines.engine import Engine, Job, Needs, Shared
 from acclimate.study.engines.reports import Report
-from acclimate.study.engines.table import ENGINES, engine_of
+from acclimate.study.engines.table import Asked, engine_of
 from acclimate.study.given import with_rows
 from acclimate.study.language.implied import with_task
 from acclimate.study.language.paths import precious
@@ -48,7 +48,7 @@ from acclimate.study.outputs.text_overlap import text_overlap
 from acclimate.study.outputs.trials_table import write_trials
 from acclimate.study.outputs.vocabularies import vocabulary_facts
 from acclimate.study.outputs.written_study import write_study
-from acclimate.study.permission import refuse_own_code
+from acclimate.study.permission import own_code, refuse_own_code
 from acclimate.study.plan.prepared import Prepared, prepare
 from acclimate.study.store.artifacts import Store
 from acclimate.study.store.opened import Place, open_store
@@ -72,6 +72,8 @@ class Options:
     out: Path
     store: Place  # a folder, or the address of a bucket
     engine: str = "local"
+    address: str | None = None  # of the cluster, with the engine `ray`: HOST:PORT; None: the one that this machine belongs to
+    gpus: float | None = None  # that a stage takes there, or a share of one; None: one
     workers: int | None = None  # stages carried out at the same time, each in a process; None: one a GPU, or one
     threads: int | None = None
     precision: str = "auto"  # of `PRECISIONS`
@@ -115,13 +117,12 @@ def run_study(
     """
     refuse_own_code(study, root, allow_code or options.allow_code)
     if follows():
-        silent = replace(options, say=lambda _: None, live=None, track=())
+        silent = replace(options, say=lambda _: None, live=None, track=(), engine="inline")
         study = with_rows(study, options.store, task=task, tasks=tasks, corpora=corpora)
-        carry_out(prepare(with_task(study)[0], root, options.store, smoke, precision=options.precision), silent, Journal(study.name))
+        prepared = prepare(with_task(study)[0], root, options.store, smoke, precision=options.precision)
+        carry_out(prepared, silent, Journal(study.name), engine_for(silent))
         return Finished(options.out, 0, 0, Handover(None, None))
-    if options.engine not in ENGINES:
-        raise SettingsError(f"engine {options.engine!r} is not among {', '.join(ENGINES)}")
-    ENGINES[options.engine](options.workers)  # which may refuse them before anything is spent
+    engine = engine_for(options)  # which may refuse what is asked before anything is spent
     options = replace(options, track=checked_trackers(options.track))
     store = open_store(options.store)
     claim(options.out, precious(study, root, store.root))
@@ -133,17 +134,19 @@ def run_study(
         take(options.out)
         with journal, ExitStack() as lease:
             study = with_rows(study, options.store, task=task, tasks=tasks, corpora=corpora)
-            return _run(study, root, options, smoke, journal, lease)
+            return _run(study, root, options, smoke, journal, lease, engine)
 
 
-def _run(study: Study, root: Path, options: Options, smoke: bool, journal: Journal, lease: ExitStack) -> Finished:
+def _run(
+    study: Study, root: Path, options: Options, smoke: bool, journal: Journal, lease: ExitStack, engine: Engine
+) -> Finished:  # fmt: skip
     study, said = with_task(study)
     if said is not None:
         options.say(f"note: {said}")
     prepared = prepare(study, root, options.store, smoke, options.out, options.precision, lease)
     for line in lacking(prepared, options.out):
         options.say(line)
-    reports = carry_out(prepared, options, journal)
+    reports = carry_out(prepared, options, journal, engine)
     if any(report.status == "interrupted" for report in reports.values()) or len(reports) < len(_jobs(prepared)):
         raise Interrupted("stopped; everything done so far is kept: the same command continues")
     finished = write_results(prepared, reports, options)
@@ -158,17 +161,26 @@ def follows() -> bool:
     return int(os.environ.get("RANK", "0")) > 0
 
 
-def carry_out(prepared: Prepared, options: Options, journal: Journal) -> dict[str, Report]:
+def engine_for(options: Options) -> Engine:
+    """The engine that is asked for.
+
+    Raises:
+        SettingsError, MissingExtraError, ClusterError: it cannot be had.
+    """
+    return engine_of(options.engine, Asked(options.workers, options.address, options.gpus))
+
+
+def carry_out(prepared: Prepared, options: Options, journal: Journal, engine: Engine) -> dict[str, Report]:
     """Let the engine do what is not in the store yet, and keep the journal of it."""
     jobs = _jobs(prepared)
     titles = repeated(node.title for node in prepared.plan.nodes.values())
     tracking = Tracking(options.track, prepared.study.name, options.out.resolve(), titles) if options.track else None
     setup = WorkerSetup(
-        prepared.study.data, prepared.root, options.store, prepared.data.fingerprints(), prepared.data.found.dropping, prepared.smoke,
-        options.threads, options.precision, options.micro_tokens, options.checkpoint_seconds, prepared.study.fast_paths,
+        prepared.study.data, prepared.root.absolute(), _anywhere(options.store), prepared.data.fingerprints(), prepared.data.found.dropping,
+        prepared.smoke, options.threads, options.precision, options.micro_tokens, options.checkpoint_seconds, prepared.study.fast_paths,
         steps_are_shown=options.live is not None, tracking=tracking, general=prepared.study.general_text,
+        shared=_shared(prepared, options.store, jobs),
     )  # fmt: skip
-    engine = engine_of(options.engine, options.workers)
     options.say(f"{len(prepared.plan.nodes)} stages for {len(prepared.plan.runs)} runs; {len(prepared.cached)} are there already")
     for note in (*prepared.notes, *((*prepared.readings.notes(prepared.plan), *prepared.plan.notes()) if jobs else ())):
         options.say(f"note: {note}")
@@ -213,7 +225,7 @@ def write_results(prepared: Prepared, reports: dict[str, Report], options: Optio
             "best": _about(handover, metric.name),
             "failed": [{name: row[name] for name in ("recipe", "seed", "labels", "error")} for row in failed],
         }
-        about["notes"] += [*missing, *_rounded(handover, folder, task, prepared.store)]
+        about["notes"] += [*missing, *_rounded(handover, folder, task, prepared.store), *_lost(reports, prepared)]
         write_json(folder / RECORD, about)
     return Finished(out, len(failed), len(table), handover)
 
@@ -270,7 +282,30 @@ def gpus(records: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 def _jobs(prepared: Prepared) -> list[Job]:
     # What a finished stage was made from may be pruned: only what leads to an unfinished end is done.
     needed = prepared.plan.missing(prepared.cached)
-    return [Job(node.key, node.parents, node.title, node) for node in prepared.plan.nodes.values() if node.key in needed]
+    return [
+        Job(node.key, node.parents, node.title, node, Needs(_trains(node.stage), prepared.plan.given[node.key].bytes))
+        for node in prepared.plan.nodes.values()
+        if node.key in needed
+    ]
+
+
+def _trains(stage: Stage) -> bool:
+    # A search learns with the stage whose settings it tries.
+    return stage.role not in ("start", "selects") and ("torch" in stage.libraries or stage.role == "searches")
+
+
+def _anywhere(store: Place) -> Place:
+    """The same where another folder is the current one."""
+    return store if isinstance(store, str) and "://" in store else Path(store).absolute()
+
+
+def _shared(prepared: Prepared, store: Place, jobs: Iterable[Job]) -> Shared:
+    """What another machine must have as it is here to carry out these jobs."""
+    libraries = {library for job in jobs for library in job.payload.stage.libraries}
+    code = [each for _, each in own_code(prepared.study, prepared.root)]
+    files = {str(Path(path).absolute()): digest_file(Path(path)) for each in code for path in each.files.values() if Path(path).is_file()}
+    folders = [place for place in (_anywhere(store), prepared.root.absolute()) if isinstance(place, Path)]
+    return Shared(tuple(folders), files, tuple(sorted({*LIBRARIES, *libraries})))
 
 
 def _write_splits(data: Data, folder: Path) -> bool:
@@ -296,6 +331,14 @@ def _about(handover: Handover, metric: str) -> dict[str, Any] | None:
     best = {"recipe": handover.best.recipe, "seed": handover.best.seed, "labels": handover.best.labels, f"dev_{metric}": handover.best.dev}
     other = handover.best_transformer
     return best | {"transformer": {"recipe": other.recipe, "seed": other.seed} if other else None}
+
+
+def _lost(reports: Mapping[str, Report], prepared: Prepared) -> list[str]:
+    """What was carried out again on a cluster, and why."""
+    done = [report for report in reports.values() if report.lost and report.status == "done"]
+    return [
+        f"{prepared.plan.nodes[report.key].title}: was run again from its last checkpoint, for {'; '.join(report.lost)}" for report in done
+    ]
 
 
 def _notes(outcomes: Outcomes, prepared: Prepared) -> list[str]:

@@ -21,6 +21,7 @@ from acclimate.modeling.base_files import CONFIG, KIND, TEMPLATE, THRESHOLDS, VE
 from acclimate.modeling.fast_paths import FastPaths
 from acclimate.randomness import seed_of
 from acclimate.stages.trials import FOUND
+from acclimate.study.engines.engine import Shared
 from acclimate.study.engines.reports import Report
 from acclimate.study.plan.graph import Node, fingerprint_of
 from acclimate.study.plan.smoke import sliver
@@ -59,6 +60,7 @@ class WorkerSetup:
     steps_are_shown: bool = False  # by a live view: this process prints messages only
     tracking: Tracking | None = None
     general: str | None = None  # the text on which forgetting is measured
+    shared: Shared = field(default_factory=Shared)  # what another machine must have to open it
 
     def one_of(self, sharing: int, threads: int | None) -> Self:
         """The setup of one of several workers."""

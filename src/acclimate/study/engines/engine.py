@@ -1,7 +1,8 @@
 """What an engine is: it carries out a plan's stages somewhere, parents first. A new engine is one new file and one line in `ENGINES`."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from acclimate.study.engines.reports import Report
@@ -12,6 +13,23 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Needs:
+    """What a job takes of a machine; an engine that has several of them asks."""
+
+    trains: bool = False  # it computes with torch: with all threads of a process, and on a GPU where there is one
+    model_bytes: int = 0  # of the weights that it begins with
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What every machine must have as it is here, where a performer is opened on another one."""
+
+    folders: tuple[Path, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)  # code of one's own: path -> SHA-256
+    libraries: tuple[str, ...] = ()  # whose versions count
+
+
+@dataclass(frozen=True)
 class Job:
     """A stage to carry out."""
 
@@ -19,6 +37,7 @@ class Job:
     parents: tuple[str, ...]  # keys of the jobs that must be done before, where these are jobs at all
     title: str
     payload: Any  # what the performer is called with; it can be pickled
+    needs: Needs = Needs()
 
 
 class Performer(Protocol):
@@ -34,6 +53,10 @@ class Setup(Protocol):
     @property
     def threads(self) -> int | None:
         """CPU threads of each process; None: torch's own choice."""
+
+    @property
+    def shared(self) -> Shared:
+        """What another machine must see to open it."""
 
     def one_of(self, sharing: int, threads: int | None) -> Self:
         """The same for one of several processes: `sharing` of them take their memory from one device."""

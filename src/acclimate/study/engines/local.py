@@ -205,6 +205,14 @@ def processors() -> int:
     return min(given, int(told)) if told.isdecimal() and int(told) else given
 
 
+def spin_briefly() -> None:
+    """How threads wait for each other in a process that loads torch after this; what the user has set stays."""
+    # Threads that sleep at once at every barrier halve the speed of small steps; threads that spin for long starve whatever else runs.
+    # Some 10 microseconds do neither.
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+
+
 def workers_on_a_device(workers: int | None) -> int:
     """How many of so many workers take their memory from the same GPU, or from the CPU's."""
     return -(-(workers or 1) // max(1, gpu_count()))
@@ -252,10 +260,7 @@ def _serve(connection: Connection, output: Connection | None, setup: Setup, numb
         signal.signal(stop_signal, signal.SIG_IGN)
     leave_terminal_on_hangup()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)  # held back by the parent until here
-    # Threads that sleep at once at every barrier halve the speed of small steps; threads that spin for long starve whatever else runs.
-    # Some 10 microseconds do neither. Read when torch is loaded, below; what the user has set stays.
-    if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    spin_briefly()
     if gpu_count() > 1:
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(gpu_count())))).split(",")
         os.environ["CUDA_VISIBLE_DEVICES"] = visible[number % len(visible)]

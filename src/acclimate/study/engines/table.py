@@ -1,19 +1,41 @@
-"""The engines, all in one place, each made of the number of workers asked for. A new engine is one new file and one line here."""
+"""The engines, all in one place, each made of what is asked for. A new engine is one new file and one line here."""
 
 import os
-from collections.abc import Callable
+from dataclasses import dataclass
 
+from acclimate.errors import SettingsError
 from acclimate.study.engines.engine import Engine
 from acclimate.study.engines.inline import Inline
 from acclimate.study.engines.local import Local
+from acclimate.study.engines.ray import Ray
 
-ENGINES: dict[str, Callable[[int | None], Engine]] = {"inline": Inline, "local": Local}
+ENGINES = ("inline", "local", "ray")
 
 
-def engine_of(name: str, workers: int | None) -> Engine:
+@dataclass(frozen=True)
+class Asked:
+    """Of an engine; None: its own choice."""
+
+    workers: int | None = None
+    address: str | None = None  # of a Ray cluster, HOST:PORT
+    gpus: float | None = None  # that a stage takes there
+
+
+def engine_of(name: str, asked: Asked) -> Engine:
     """The engine of this name. Processes that torchrun started together train together, each in itself.
 
     Raises:
-        SettingsError: the engine cannot have so many workers.
+        SettingsError: there is no such engine, or it cannot have what is asked of it.
+        MissingExtraError, ClusterError: there is no Ray, or no cluster.
     """
-    return ENGINES["inline" if int(os.environ.get("WORLD_SIZE", "1")) > 1 else name](workers)
+    if name not in ENGINES:
+        raise SettingsError(f"engine {name!r} is not among {', '.join(ENGINES)}")
+    together = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    if name == "ray":
+        if together:
+            raise SettingsError("engine ray: torchrun and Ray both start processes; leave out one of both")
+        return Ray(asked.workers, asked.address or "auto", 1.0 if asked.gpus is None else asked.gpus)
+    for option, value in (("--address", asked.address), ("--gpus", asked.gpus)):
+        if value is not None:
+            raise SettingsError(f"{option} is about a Ray cluster: add --engine ray, or leave it out")
+    return Inline(asked.workers) if name == "inline" or together else Local(asked.workers)

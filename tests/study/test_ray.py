@@ -1,0 +1,76 @@
+"""What the engine of a Ray cluster refuses, and what it asks of nodes; a cluster itself is tried in tests/faults/test_lost_nodes.py."""
+
+import sys
+from dataclasses import replace
+
+import pytest
+
+from acclimate.errors import ClusterError, MissingExtraError, SettingsError
+from acclimate.study.engines.ray_cluster import Ask, Node
+from acclimate.study.engines.ray_preflight import Answer, unfit
+from acclimate.study.engines.table import Asked, engine_of
+
+NODE = Node("id", "blue", cpus=8, gpus=2, memory=10 * 10**9)
+
+
+@pytest.mark.parametrize(
+    ("asked", "error", "message"),
+    [
+        (Asked(address="ray://blue:10001"), SettingsError, "run the command on a machine of the cluster"),
+        (Asked(address="blue"), SettingsError, "neither `auto` nor HOST:PORT"),
+        (Asked(address="127.0.0.1:1"), ClusterError, "nothing answers there; start one with `ray start --head`"),
+        (Asked(gpus=2), SettingsError, "a stage trains on one GPU, or on a share of one"),
+    ],
+)
+def test_a_cluster_that_cannot_be_had_is_refused_with_the_mend(asked, error, message):
+    with pytest.raises(error, match=message):
+        engine_of("ray", asked)
+
+
+def test_without_ray_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(MissingExtraError, match=r"acclimate\[cluster\]"):
+        engine_of("ray", Asked())
+
+
+def test_what_is_about_a_cluster_needs_one(monkeypatch):
+    with pytest.raises(SettingsError, match="--address is about a Ray cluster"):
+        engine_of("local", Asked(address="blue:6379"))
+    with pytest.raises(SettingsError, match="'raj' is not among inline, local, ray"):
+        engine_of("raj", Asked())
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(SettingsError, match="torchrun and Ray"):
+        engine_of("ray", Asked())
+
+
+@pytest.mark.parametrize(
+    ("ask", "at_once"),
+    [(Ask(1), 8), (Ask(3), 2), (Ask(1, gpus=1), 2), (Ask(1, gpus=0.5), 4), (Ask(1, memory=3 * 10**9), 3), (Ask(9), 0), (Ask(1, gpus=3), 0)],
+)
+def test_a_node_holds_as_many_stages_as_all_of_its_resources_allow(ask, at_once):
+    assert NODE.holds(ask) == at_once
+
+
+GOOD = Answer({"python": "3.11.9", "torch": "2.13.0"}, (True, True), {"/home/me/own.py": "abc"}, clock=100.0, free=10**12)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"versions": {"python": "3.11.9", "torch": "2.12.0"}},
+            r"blue: other versions than here.*: torch 2\.12\.0 \(here 2\.13\.0\) — install",
+        ),
+        ({"versions": {"python": "3.11.9", "torch": ""}}, r"torch missing \(here 2\.13\.0\)"),
+        ({"seen": (True, False)}, "blue: does not see /root as it is here"),
+        ({"files": {"/home/me/own.py": None}}, "blue: /home/me/own.py is not there"),
+        ({"files": {"/home/me/own.py": "abd"}}, "blue: /home/me/own.py is another file"),
+    ],
+)
+def test_a_node_that_would_give_other_results_is_named_with_what_is_other(changes, message):
+    def found(answer):
+        return unfit(NODE, answer, GOOD.versions, ["/store", "/root"], GOOD.files)
+
+    assert found(GOOD) is None
+    with pytest.raises(ClusterError, match=message):
+        raise ClusterError(found(replace(GOOD, **changes)))
