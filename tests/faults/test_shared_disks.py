@@ -54,7 +54,7 @@ def test_the_lease_of_a_dead_machine_is_free_when_a_waiter_has_seen_it_stand(tmp
     path = tmp_path / "a.lock"
     elsewhere(path)
     with ExitStack() as stack, pytest.raises(Busy):
-        acquire(stack, path, "another machine", 0.7)
+        acquire(stack, path, "another machine", 0)
     with ExitStack() as stack:
         acquire(stack, path, "another machine", -1)  # in looks of half a second: what it saw before counts
 
