@@ -120,7 +120,7 @@ def run_study(
         silent = replace(options, say=lambda _: None, live=None, track=(), engine="inline")
         study = with_rows(study, options.store, task=task, tasks=tasks, corpora=corpora)
         prepared = prepare(with_task(study)[0], root, options.store, smoke, precision=options.precision)
-        carry_out(prepared, silent, Journal(study.name), engine_for(silent))
+        carry_out(prepared, silent, Journal(study.name))
         return Finished(options.out, 0, 0, Handover(None, None))
     engine = engine_for(options)  # which may refuse what is asked before anything is spent
     options = replace(options, track=checked_trackers(options.track))
@@ -170,8 +170,9 @@ def engine_for(options: Options) -> Engine:
     return engine_of(options.engine, Asked(options.workers, options.address, options.gpus))
 
 
-def carry_out(prepared: Prepared, options: Options, journal: Journal, engine: Engine) -> dict[str, Report]:
-    """Let the engine do what is not in the store yet, and keep the journal of it."""
+def carry_out(prepared: Prepared, options: Options, journal: Journal, engine: Engine | None = None) -> dict[str, Report]:
+    """Let the engine (by default a new one, as the options say) do what is not in the store yet, and keep the journal of it."""
+    engine = engine or engine_for(options)
     jobs = _jobs(prepared)
     titles = repeated(node.title for node in prepared.plan.nodes.values())
     tracking = Tracking(options.track, prepared.study.name, options.out.resolve(), titles) if options.track else None

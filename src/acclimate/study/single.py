@@ -17,7 +17,7 @@ from acclimate.study.outputs.forgetting import forgetting
 from acclimate.study.outputs.outcomes import Outcomes, rows
 from acclimate.study.permission import refuse_own_code
 from acclimate.study.plan.prepared import prepare
-from acclimate.study.run import Options, carry_out, engine_for, study_facts
+from acclimate.study.run import Options, carry_out, study_facts
 from acclimate.study.store.opened import open_store
 from acclimate.study.store.whole import whole_model
 from acclimate.study.watch.journal import Journal
@@ -81,7 +81,7 @@ def run_stage(
         ExitStack() as lease,
     ):
         prepared = prepare(study, Path.cwd(), options.store, precision=options.precision, lease=lease)
-        reports = carry_out(prepared, options, journal, engine_for(options))
+        reports = carry_out(prepared, options, journal)
         measures = {*prepared.plan.measured.values()}
         failed = next((report for report in reports.values() if report.status == "failed" and report.key not in measures), None)
         if failed is not None:

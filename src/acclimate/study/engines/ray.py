@@ -90,6 +90,7 @@ class Ray:
                             course.begin(self._room(), self._ask)
                         course.receive()
                         self._cluster.look()
+                        course.tell_what_waits(self._ask)
                 except KeyboardInterrupt:
                     course.kill()
                     raise
@@ -137,6 +138,7 @@ class _Course:
         self._flights: dict[Any, _Flight] = {}
         self._made_on: dict[str, str] = {}  # key of a job -> id of the node that has its files in memory
         self._stopping = False
+        self._waiting: set[str] = set()  # keys of jobs of which it was said that they wait for a machine
         self.reports: dict[str, Report] = {}
         self._run = uuid.uuid4().hex
         self._setup = ray.put(setup)
@@ -171,6 +173,14 @@ class _Course:
         self._read_letters()
         for ref in ready:
             self._landed(self._flights.pop(ref), ref)
+
+    def tell_what_waits(self, ask_of: Callable[[Job], Ask]) -> None:
+        """Once of each job: that no machine is left which could hold it. It begins as soon as one comes."""
+        for flight in self._flights.values():
+            key, ask = flight.job.key, ask_of(flight.job)
+            if not flight.node and key not in self._waiting and not any(node.holds(ask) for node in self._cluster.nodes):
+                self._waiting.add(key)
+                self._say(f"waiting: {flight.job.title} — no machine that is left has {ask}; it begins when one joins the cluster")
 
     def kill(self) -> None:
         """At once, whatever they do."""

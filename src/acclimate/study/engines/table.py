@@ -1,6 +1,7 @@
 """The engines, all in one place, each made of what is asked for. A new engine is one new file and one line here."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from acclimate.errors import SettingsError
@@ -9,7 +10,7 @@ from acclimate.study.engines.inline import Inline
 from acclimate.study.engines.local import Local
 from acclimate.study.engines.ray import Ray
 
-ENGINES = ("inline", "local", "ray")
+ENGINES: dict[str, Callable[..., Engine]] = {"inline": Inline, "local": Local, "ray": Ray}
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,8 @@ def engine_of(name: str, asked: Asked) -> Engine:
     if name == "ray":
         if together:
             raise SettingsError("engine ray: torchrun and Ray both start processes; leave out one of both")
-        return Ray(asked.workers, asked.address or "auto", 1.0 if asked.gpus is None else asked.gpus)
+        return ENGINES[name](asked.workers, asked.address or "auto", 1.0 if asked.gpus is None else asked.gpus)
     for option, value in (("--address", asked.address), ("--gpus", asked.gpus)):
         if value is not None:
             raise SettingsError(f"{option} is about a Ray cluster: add --engine ray, or leave it out")
-    return Inline(asked.workers) if name == "inline" or together else Local(asked.workers)
+    return ENGINES["inline" if together else name](asked.workers)
