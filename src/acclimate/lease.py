@@ -54,7 +54,7 @@ class Lease:
         """Give it back."""
         self._done.set()
         if self._thread is not None:
-            self._thread.join(timeout=POLL)
+            self._thread.join()  # else it might make anew, as one that was lost, what is removed here
         with suppress(OSError):  # what cannot be removed is free after a while
             if self._is_ours():
                 self._path.unlink()

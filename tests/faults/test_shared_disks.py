@@ -6,6 +6,7 @@ import signal
 import time
 from contextlib import ExitStack
 from pathlib import Path
+from threading import Event
 
 import pytest
 from tests.study.test_store import KEY, in_process, make
@@ -108,3 +109,22 @@ def test_a_name_that_a_machine_remembers_as_missing_is_asked_for_anew(tmp_path, 
     monkeypatch.setattr(Path, "stat", remembered)
     assert Store(tmp_path).has(KEY)
     assert asked
+
+
+def test_what_is_given_back_while_it_is_touched_is_not_made_anew(tmp_path, monkeypatch) -> None:
+    touched, utime = Event(), os.utime
+
+    def slow(path: Path) -> None:
+        touched.set()
+        time.sleep(3 * lease.POLL)  # a server that takes its time
+        utime(path)
+
+    monkeypatch.setattr(lease, "LEASE", 0.03)
+    monkeypatch.setattr(lease.os, "utime", slow)
+    held = lease.Lease(tmp_path / "a.lock")
+    held.acquire()
+    assert touched.wait(60)
+    held.release()
+    assert held._thread is not None
+    held._thread.join()
+    assert list(tmp_path.iterdir()) == []

@@ -1,5 +1,8 @@
 """What is handed over is as precise as its base on disk: rounded once, where that is half of float32, and never where it would break."""
 
+from types import SimpleNamespace
+from unittest.mock import MagicMock
+
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -13,6 +16,7 @@ from acclimate.modeling.head_settings import HeadSettings
 from acclimate.modeling.heads import load_classifier, load_trained_classifier
 from acclimate.modeling.imported_base import import_base, random_base
 from acclimate.modeling.source import resolve_base
+from acclimate.study.outputs import rounding
 
 
 def learned(source, folder):
@@ -81,3 +85,13 @@ def test_weights_that_float16_does_not_hold_and_models_of_vectors_stay_as_they_a
     tensors["score.weight"][0, 0] = 1.0
     save_file(tensors, kept.path / WEIGHTS, {"format": "pt"})
     assert in_base_dtype(kept.path) == "float16"
+
+
+def test_memory_for_both_models_that_is_not_there_costs_no_results(tmp_path, monkeypatch):
+    def beyond(*_):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(rounding, "_predicted", beyond)
+    split = MagicMock(words=None, __len__=lambda _: 2)
+    task = SimpleNamespace(names=("a", "b"), test=split, kind=SimpleNamespace(answered=("sequence",), item="text"))
+    assert "answered otherwise" not in rounding.told_of_rounding("best", "bfloat16", task, tmp_path, tmp_path)

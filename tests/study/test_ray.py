@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from acclimate.errors import ClusterError, MissingExtraError, SettingsError
+from acclimate.errors import ClusterError, MissingExtraError, SettingsError, StoreError
 from acclimate.study.engines.ray_cluster import Ask, Node
-from acclimate.study.engines.ray_preflight import Answer, unfit
+from acclimate.study.engines.ray_preflight import Answer, look_around, unfit
 from acclimate.study.engines.table import Asked, engine_of
 
 NODE = Node("id", "blue", cpus=8, gpus=2, memory=10 * 10**9)
@@ -63,6 +63,7 @@ GOOD = Answer({"python": "3.11.9", "torch": "2.13.0"}, (True, True), {"/home/me/
         ),
         ({"versions": {"python": "3.11.9", "torch": ""}}, r"torch missing \(here 2\.13\.0\)"),
         ({"seen": (True, False)}, "blue: does not see /root as it is here"),
+        ({"store": "s3://bucket: no credentials"}, r"blue: cannot use the store \(s3://bucket: no credentials\); variables and rights"),
         ({"files": {"/home/me/own.py": None}}, "blue: /home/me/own.py is not there"),
         ({"files": {"/home/me/own.py": "abd"}}, "blue: /home/me/own.py is another file"),
     ],
@@ -74,3 +75,13 @@ def test_a_node_that_would_give_other_results_is_named_with_what_is_other(change
     assert found(GOOD) is None
     with pytest.raises(ClusterError, match=message):
         raise ClusterError(found(replace(GOOD, **changes)))
+
+
+def test_a_node_tries_the_store_by_itself_unless_its_folders_are_other_ones(tmp_path):
+    def refused():
+        raise StoreError("no credentials")
+
+    assert look_around((), (tmp_path,), (), refused).store == "no credentials"
+    assert look_around((), (tmp_path,), (), lambda: None).store == ""
+    elsewhere = look_around((), (tmp_path, tmp_path / "rows"), (), refused)
+    assert (elsewhere.seen, elsewhere.store) == ((True, False), "")

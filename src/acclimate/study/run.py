@@ -21,7 +21,7 @@ from acclimate.study.engines.reports import Report
 from acclimate.study.engines.table import Asked, engine_of
 from acclimate.study.given import with_rows
 from acclimate.study.language.implied import with_task
-from acclimate.study.language.paths import precious
+from acclimate.study.language.paths import data_paths, named_bases, precious
 from acclimate.study.language.study import Study
 from acclimate.study.outputs.attention import recipe_attention
 from acclimate.study.outputs.best import Handover, hand_over
@@ -51,7 +51,7 @@ from acclimate.study.outputs.written_study import write_study
 from acclimate.study.permission import own_code, refuse_own_code
 from acclimate.study.plan.prepared import Prepared, prepare
 from acclimate.study.store.artifacts import Store
-from acclimate.study.store.opened import Place, open_store
+from acclimate.study.store.opened import Place, check_usable, open_store
 from acclimate.study.store.room import lacking
 from acclimate.study.store.whole import whole_model
 from acclimate.study.watch.journal import Journal
@@ -306,7 +306,10 @@ def _shared(prepared: Prepared, store: Place, jobs: Iterable[Job]) -> Shared:
     code = [each for _, each in own_code(prepared.study, prepared.root)]
     files = {str(Path(path).absolute()): digest_file(Path(path)) for each in code for path in each.files.values() if Path(path).is_file()}
     folders = [place for place in (_anywhere(store), prepared.root.absolute()) if isinstance(place, Path)]
-    return Shared(tuple(folders), files, tuple(sorted({*LIBRARIES, *libraries})))
+    root, named = prepared.root.absolute(), (*data_paths(prepared.study), *named_bases(prepared.study))
+    # Rows from Python lie in the store's folder on this machine, which is nobody else's where the store is a bucket.
+    places = tuple(sorted({place for each in named if (place := root / Path(each).expanduser()).exists()}))
+    return Shared(tuple(folders), places, files, tuple(sorted({*LIBRARIES, *libraries})), partial(check_usable, _anywhere(store)))
 
 
 def _write_splits(data: Data, folder: Path) -> bool:

@@ -24,9 +24,11 @@ class Needs:
 class Shared:
     """What every machine must have as it is here, where a performer is opened on another one."""
 
-    folders: tuple[Path, ...] = ()
+    folders: tuple[Path, ...] = ()  # that are the same, and not only of one name
+    places: tuple[Path, ...] = ()  # files and folders that are only read
     files: Mapping[str, str] = field(default_factory=dict)  # code of one's own: path -> SHA-256
     libraries: tuple[str, ...] = ()  # whose versions count
+    check: Callable[[], None] | None = None  # called there, too: raises an AcclimateError where the store cannot be used
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from acclimate.errors import ClusterError
+from acclimate.errors import AcclimateError, ClusterError
 from acclimate.files import TEMPORARY_PREFIX
 from acclimate.study.engines.engine import Shared
 from acclimate.study.engines.ray_cluster import Node
@@ -31,13 +31,22 @@ class Answer:
     files: Mapping[str, str | None]  # path -> SHA-256; None: it is not there
     clock: float
     free: int  # bytes for temporary files
+    store: str = ""  # why it cannot be used
 
 
-def look_around(libraries: tuple[str, ...], marks: tuple[Path, ...], files: tuple[str, ...]) -> Answer:
+def look_around(
+    libraries: tuple[str, ...], marks: tuple[Path, ...], files: tuple[str, ...], check: Callable[[], None] | None = None
+) -> Answer:  # fmt: skip
     """Run on a node: what is there."""
     digests = {path: hashlib.sha256(Path(path).read_bytes()).hexdigest() if Path(path).is_file() else None for path in files}
     free = shutil.disk_usage(tempfile.gettempdir()).free
-    return Answer(versions(libraries), tuple(mark.exists() for mark in marks), digests, time.time(), free)
+    seen, clock, store = tuple(mark.exists() for mark in marks), time.time(), ""
+    try:
+        if check is not None and all(seen):  # where a folder is another one nothing is written into it
+            check()
+    except AcclimateError as error:
+        store = str(error)
+    return Answer(versions(libraries), seen, digests, clock, free, store)
 
 
 def versions(libraries: tuple[str, ...]) -> dict[str, str]:
@@ -58,11 +67,11 @@ def preflight(ray: Any, nodes: list[Node], shared: Shared) -> list[str]:
     ask = ray.remote(look_around)
     with _marks(shared.folders) as marks:
         began = time.time()
-        told = tuple(mark for mark in marks if mark is not None)
+        told = (*(mark for mark in marks if mark is not None), *shared.places)
         asked = {
             ask.options(
                 num_cpus=0, max_retries=0, name="preflight", scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False)
-            ).remote(shared.libraries, told, tuple(shared.files)): node
+            ).remote(shared.libraries, told, tuple(shared.files), shared.check): node
             for node in nodes
         }
         ready, silent = ray.wait(list(asked), num_returns=len(asked), timeout=ANSWER_SECONDS)
@@ -73,11 +82,11 @@ def preflight(ray: Any, nodes: list[Node], shared: Shared) -> list[str]:
         answers = {asked[ref].id: _answer(ray, ref, asked[ref]) for ref in ready}
         ended = time.time()
     here = versions(shared.libraries)
-    written = [folder for folder, mark in zip(shared.folders, marks, strict=True) if mark is not None]
+    asked_of = [*(folder for folder, mark in zip(shared.folders, marks, strict=True) if mark is not None), *shared.places]
     notes = []
     for node in nodes:
         answer = answers[node.id]
-        if (why := unfit(node, answer, here, written, shared.files)) is not None:
+        if (why := unfit(node, answer, here, asked_of, shared.files)) is not None:
             raise ClusterError(why)
         late = max(began - answer.clock, answer.clock - ended)
         if late > CLOCK_SECONDS:
@@ -115,9 +124,11 @@ def unfit(
     for folder, seen in zip(folders, answer.seen, strict=True):
         if not seen:
             return (
-                f"{node.name}: does not see {folder} as it is here; store and study must lie in a folder that all nodes share, "
-                "under one path"
+                f"{node.name}: does not see {folder} as it is here; store, study, data and bases must lie in folders that "
+                "all nodes share, under one path"
             )
+    if answer.store:
+        return f"{node.name}: cannot use the store ({answer.store}); variables and rights are those with which `ray start` was called there"
     for path, digest in files.items():
         if answer.files[path] != digest:
             what = "is not there" if answer.files[path] is None else "is another file"

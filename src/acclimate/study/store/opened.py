@@ -28,3 +28,12 @@ def open_store(where: Place) -> Store:
     if (found := re.match(r"(s3|gs|az):/", str(where))) is not None:
         raise SettingsError(f"{where}: a Path cannot hold an address; give it as a text, '{found[1]}://...'")
     return Store(Path(where))
+
+
+def check_usable(where: Place) -> None:
+    """See that the store at a place can be written from this machine.
+
+    Raises:
+        AcclimateError: it cannot: rights, credentials, a network, a client that is not installed.
+    """
+    open_store(where).check_writable()
