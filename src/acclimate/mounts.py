@@ -9,7 +9,7 @@ from acclimate.errors import SettingsError
 LOCKS = "ACCLIMATE_LOCKS"  # in the environment: `leases` or `flock`, for whoever knows better than the name of the file system tells
 MOUNTS = Path("/proc/self/mountinfo")
 NETWORK = frozenset(
-    ["nfs", "nfs4", "cifs", "smb3", "lustre", "ceph", "beegfs", "gpfs", "glusterfs", "orangefs", "panfs", "afs", "9p", "fuse"]
+    ["nfs", "nfs4", "cifs", "smb3", "lustre", "ceph", "beegfs", "gpfs", "glusterfs", "pvfs2", "panfs", "afs", "9p", "virtiofs", "fuse"]
 )
 OF_ONE_MACHINE = frozenset({"fuse.fuse-overlayfs", "fuse.snapfuse", "fuse.portal", "fuse.gvfsd-fuse", "fuse.lxcfs"})
 

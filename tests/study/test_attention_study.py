@@ -47,6 +47,16 @@ def test_every_stage_is_shown_before_and_after_and_the_head_that_moved_most_firs
     assert len(facts["models"][0]["tokens"]) <= SHOWN
 
 
+def test_a_base_of_which_layers_were_taken_is_left_out_and_named_so_that_heads_can_be_compared(tiny_world, tmp_path):
+    cut = {"base": {"layers_of": str(tiny_world / "model"), "keep": 1}, "stages": [TUNED]}
+    options = Options(out=tmp_path / "out", store=tmp_path / "store", engine="inline", say=lambda _: None)
+    run_study(study(tiny_world, {"cut": cut}, attention=True), tmp_path, options)
+    facts = json.loads((tmp_path / "out/attention.json").read_text())
+    assert len(facts["models"]) == 2
+    assert [(pair["before"], pair["after"]) for pair in facts["moved"]["pairs"]] == [(0, 1)]
+    assert facts["notes"][-1] == "not shown, for layers and heads are as many only later: model"
+
+
 def test_the_report_made_anew_shows_it_and_a_public_one_no_text(ran):
     folder, _ = ran
     text = json.loads((folder / "out/attention.json").read_text())["text"]

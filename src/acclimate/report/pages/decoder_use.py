@@ -32,8 +32,8 @@ with torch.no_grad():
     logits = model(input_ids=read["input_ids"]).logits[0]{less}
 for word in re.finditer(r"[^\\W_]+|[^\\w\\s]|_", text):
     # A model that reads from left to right has seen all of a word at its last piece, which answers for it: a pipeline asks the first.
-    last = max(piece for piece, (start, end) in enumerate(places) if start < word.end() and end > word.start())
-    print(word.group(), model.config.id2label[int(logits[last].argmax())])"""
+    last = max((piece for piece, (start, end) in enumerate(places) if start < word.end() and end > word.start()), default=None)
+    print(word.group(), None if last is None else model.config.id2label[int(logits[last].argmax())])"""
 TAGS: dict[str, Any] = {
     "plain_use": _TAGS.replace("{less}", ""),
     "tuned_plain_use": _TAGS.replace("{less}", " - torch.tensor(model.config.acclimate_thresholds).log()"),

@@ -7,6 +7,7 @@ store. One that fails by itself is not.
 import heapq
 import signal
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -168,6 +169,7 @@ class _Course:
     def receive(self) -> None:
         """Wait a moment for what comes in: reports, and what jobs tell while they run."""
         if not self._flights:
+            time.sleep(TICK)  # no node has room for any
             return
         ready, _ = self._ray.wait([*self._flights], timeout=TICK)
         self._read_letters()

@@ -66,6 +66,8 @@ class Cluster:
         if self._ours:
             _attach(ray, address)
         self.head: str = ray.get_runtime_context().gcs_address
+        if not self._ours and address not in ("auto", self.head):
+            raise SettingsError(f"--address {address}: this process is connected to the Ray cluster at {self.head}; ray.shutdown() first")
         self.here: str = ray.get_runtime_context().get_node_id()
         self._heard = self._looked = time.monotonic()
         self._nodes = self._alive()

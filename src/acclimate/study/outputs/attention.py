@@ -8,7 +8,7 @@ from acclimate.data.caches import made_once, seal_cache
 from acclimate.errors import AcclimateError
 from acclimate.files import digest_json, read_json, write_json
 from acclimate.modeling.base_files import CONFIG
-from acclimate.modeling.families import family_of
+from acclimate.modeling.families import dimensions_of, family_of
 from acclimate.randomness import generator
 from acclimate.study.outputs.best import Candidate, choose
 from acclimate.study.outputs.outcomes import Outcomes
@@ -17,6 +17,7 @@ from acclimate.study.store.entries import CACHE
 from acclimate.study.store.whole import whole_model
 from acclimate.tasks.task import Task
 from acclimate.versions import version
+from acclimate.wording import side_by_side
 
 RULES = 1  # raise it when the same models and texts would now give other numbers
 TEXTS, SHOWN = 50, 24  # texts of dev that heads are compared over; tokens of the one whose maps are shown
@@ -42,10 +43,14 @@ def recipe_attention(
     nodes = _models(outcomes, best)
     if len(nodes) < 2:
         return None, [f"attention before and after is not shown: of “{best.recipe}” earlier models are no longer in the store"]
+    alike = _of_one_shape(outcomes, nodes)
     try:
-        facts = _kept(outcomes, task, nodes)
+        facts = _kept(outcomes, task, alike)
     except AcclimateError as error:
         return None, [f"attention before and after is not shown: {error}"]
+    other = [name for node, name in zip(nodes, _names(nodes), strict=True) if node not in alike]
+    left_out = [f"not shown, for layers and heads are as many only later: {side_by_side(other)}"] if other else []
+    facts = facts | {"notes": [*facts["notes"], *left_out]}
     return {"recipe": best.recipe, "seed": best.seed, "labels": best.labels, **facts}, []
 
 
@@ -59,6 +64,15 @@ def _models(outcomes: Outcomes, best: Candidate) -> list[Node]:
     chain = [*reversed([*outcomes.plan.trunk(end)]), outcomes.plan.nodes[end]]
     changed = [node for node in chain if node.stage.role in ("start", *CHANGING)]
     return [node for node in changed if outcomes.store.has(node.key) and _attends(outcomes.store.path(node.key) / "model")]
+
+
+def _of_one_shape(outcomes: Outcomes, nodes: list[Node]) -> list[Node]:
+    """Those from which on layers and heads are as many as at the end, where these are several: heads are compared one by one, and a base
+    of which some layers were taken has others."""
+    shapes = [dimensions_of(read_json(outcomes.store.path(node.key) / "model" / CONFIG)) for node in nodes]
+    alike = [(shape.layers, shape.heads) == (shapes[-1].layers, shapes[-1].heads) for shape in shapes]
+    first = len(nodes) - alike[::-1].index(False) if False in alike else 0
+    return nodes[first:] if len(nodes) - first > 1 else nodes
 
 
 def _kept(outcomes: Outcomes, task: Task, nodes: Sequence[Node]) -> dict[str, Any]:

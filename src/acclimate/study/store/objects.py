@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from acclimate.errors import StoreError, UnreadableError
-from acclimate.files import atomic_file, digest_file, mark_used, read_json, write_text
+from acclimate.files import atomic_file, digest_file, digest_json, mark_used, read_json, write_text
 from acclimate.locks import SILENT, Busy, Patience, held
 from acclimate.study.store.artifacts import SHORT, Store, clear, out_of_sight
 from acclimate.study.store.bucket import Bucket
@@ -294,4 +294,7 @@ def cache_of(address: str) -> Path:
     """The folder of this machine for what lies at an address: below `$ACCLIMATE_CACHE`, or in the user's cache."""
     above = os.environ.get("ACCLIMATE_CACHE") or os.environ.get("XDG_CACHE_HOME")
     base = Path(above) if os.environ.get("ACCLIMATE_CACHE") and above else Path(above or Path.home() / ".cache") / "acclimate"
-    return base / address.rstrip("/").replace("://", "-").replace("/", "-")
+    plain = address.rstrip("/")
+    # Two addresses may be one name, and one address two buckets.
+    which = digest_json([plain, os.environ.get("AWS_ENDPOINT_URL", "")])[:8]
+    return base / f"{plain.replace('://', '-').replace('/', '-')}-{which}"
