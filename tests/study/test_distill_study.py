@@ -11,7 +11,7 @@ from transformers import AutoModelForSequenceClassification
 
 from acclimate.errors import AcclimateError
 from acclimate.modeling.folder import ModelFolder
-from acclimate.stages import teacher
+from acclimate.stages import distilling, teacher
 from acclimate.stages.distill import Distill
 from acclimate.stages.transfer_text import TransferText
 from acclimate.study.language.study import Study, parse_study, resolved
@@ -197,3 +197,49 @@ def test_a_folder_teaches_by_the_names_of_its_labels_and_another_seed_asks_it_no
     np.testing.assert_allclose(given[0][0], [by_name[name] for name in sorted(WORDS)], atol=1e-5)
     assert measured(prepared, nodes["student"][-1])["metrics"]["transfer_items"] == 300
     assert resolved(parse_study(resolved(made))) == resolved(made)
+
+
+def test_the_runs_of_all_seeds_of_a_recipe_teach_as_one(tiny_world, tmp_path, monkeypatch):
+    said, plain = [], distilling.together
+    monkeypatch.setattr(distilling, "together", lambda each, link: said.append((each, found := plain(each, link))) or found)
+    recipes = {"teacher": TEACHER, "one": student(), "all": student(ensemble=True)}
+    prepared = prepare(study(tiny_world, recipes, seeds=2, labels=[30]), tmp_path, tmp_path / "store")
+    done(prepared, tmp_path)
+    ends = {(run.recipe, run.seed): prepared.plan.nodes[run.end] for run in prepared.plan.runs}
+    teachers = [ends["teacher", seed].key for seed in (0, 1)]
+    assert ends["one", 1].beside == (("teacher", teachers[1]),)
+    assert ends["all", 1].beside == (("teacher", teachers[1]), ("teacher (seed 0)", teachers[0]))
+    assert ends["all", 0].key != ends["one", 0].key
+    both = [(each, found) for each, found in said if len(each) == 2]
+    assert len(both) == 2
+    each, found = both[0]
+    assert not np.allclose(each[0], each[1])
+    mean = np.mean([torch.softmax(torch.from_numpy(np.array(logits)), dim=1).numpy() for logits in each], axis=0)
+    np.testing.assert_allclose(np.exp(found), mean, rtol=1e-5)
+    (note,) = [note for note in measured(prepared, ends["all", 0])["notes"] if "teachers" in note]
+    assert note.startswith(
+        "2 teachers, one of each seed, are one, the same for the students of all seeds; together they have seen the labels"
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "settings", "said"),
+    [
+        ({}, {}, "the runs of all seeds are asked, and teacher has a single seed here"),
+        ({"seeds": 2}, {"teacher": "acclimate-tiny"}, "the runs of all seeds are asked, and acclimate-tiny is no recipe of this study"),
+        ({"seeds": 2}, {"hidden": "relations"}, "hidden: relations is learned from one teacher"),
+    ],
+)
+def test_an_ensemble_of_what_are_not_several_runs_is_refused(tiny_world, tmp_path, more, settings, said):
+    with pytest.raises(AcclimateError, match=said):
+        prepare(
+            study(tiny_world, {"teacher": TEACHER, "student": student(ensemble=True, **settings)}, **more), tmp_path, tmp_path / "store"
+        )
+
+
+def test_what_several_teachers_say_is_the_mean_of_their_probabilities_or_numbers():
+    one, other = np.array([[0.0, np.log(3.0)]], np.float32), np.array([[5.0, 5.0]], np.float32)
+    np.testing.assert_allclose(np.exp(teacher.together([one, other], "softmax")), [[0.375, 0.625]], rtol=1e-6)
+    np.testing.assert_allclose(teacher.together([one, -one], "sigmoid"), [[0.0, 0.0]], atol=1e-6)
+    np.testing.assert_allclose(teacher.together([one, other], "none"), [[2.5, (5 + np.log(3.0)) / 2]], rtol=1e-6)
+    assert teacher.together([one], "softmax") is one

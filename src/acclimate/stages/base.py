@@ -196,6 +196,10 @@ class Stage(Searchable):
         """
         return ()
 
+    def asks_all_seeds(self) -> bool:
+        """Whether of recipes that it needs besides (`beside`) it needs the models of all seeds: those of others as `NAME (seed N)`."""
+        return False
+
     def variants(self) -> "Mapping[str, Stage]":
         """Where it was written as several of its kind, each by what is added to its recipe's name, such as ` @0.25`; else none."""
         return {}

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from acclimate.data.mixture import Mixture, in_words, reads_of, shares
 from acclimate.errors import SettingsError
@@ -40,11 +40,14 @@ class Distill(EncoderPace, InEpochs, Stage):
     reads_decoders: ClassVar[bool] = True
     most_texts: ClassVar[int] = 2
     beside_models: ClassVar[Literal["none", "bare", "trained"]] = "trained"
-    silent: ClassVar[Mapping[str, Any]] = {"hidden": "none", "hidden_weight": 1.0, "relation_heads": None}
+    silent: ClassVar[Mapping[str, Any]] = {"hidden": "none", "hidden_weight": 1.0, "relation_heads": None, "ensemble": False}
     stage: Literal["distill"] = "distill"
     teacher: str = Field(min_length=1)
     """Whose answers are learned: another recipe, as it is at its end with the same seed and label budget, or a model with a trained
     classifier (a folder, a hub id). It answers the study's task, and may have another architecture and another tokenizer."""
+    ensemble: bool = False
+    """Ask the runs of all seeds of the recipe `teacher`, and learn the mean of their probabilities (of scores, of their numbers). Together
+    they know the labels that any of the seeds has drawn."""
     corpus: Mixture = TASK
     """The text: `task` (the whole training split, whatever the label budget, and the task's unlabelled files), or any corpus of `data`, or
     several with how often each is read in an epoch, `{task: 1, transfer: 0.25}`. Where items have two texts, `task` alone."""
@@ -82,14 +85,23 @@ class Distill(EncoderPace, InEpochs, Stage):
     select_by: str | None = None
     """The dev score that decides which weights are kept; the task's own first one (macro F1) when not given."""
 
+    @model_validator(mode="after")
+    def _one_inside(self) -> Self:
+        if self.ensemble and self.hidden != "none":
+            raise ValueError(f"hidden: {self.hidden} is learned from one teacher; leave out one of `hidden` and `ensemble`")
+        return self
+
     def title(self) -> str:
-        return f"{self.word()} {self.teacher} on {in_words(self.corpus)}"
+        return f"{self.word()} {f'all seeds of {self.teacher}' if self.ensemble else self.teacher} on {in_words(self.corpus)}"
 
     def reads(self) -> tuple[str, ...]:
         return (*reads_of(self.corpus), "labels")
 
     def beside(self) -> tuple[str, ...]:
         return (self.teacher,)
+
+    def asks_all_seeds(self) -> bool:
+        return self.ensemble
 
     def keyed(self) -> dict[str, Any]:
         # What the teacher is called decides nothing: its key is part of this one's.

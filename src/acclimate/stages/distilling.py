@@ -1,6 +1,7 @@
 """The training of a distillation: the teacher is asked, the student learns, dev says which of its weights are kept."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from acclimate.stages.base import Context, Outcome
 from acclimate.stages.exam import Exam
 from acclimate.stages.long_texts import LongTexts
 from acclimate.stages.pace import Course
-from acclimate.stages.teacher import Teacher, in_a_row
+from acclimate.stages.teacher import Teacher, in_a_row, together
 from acclimate.stages.teacher_inside import inside_of
 from acclimate.stages.trainer import EncoderTrainer
 from acclimate.stages.transfer_text import TransferText
@@ -28,11 +29,12 @@ if TYPE_CHECKING:
 
 def distilled(stage: "Distill", parent: "ModelFolder", context: Context) -> Outcome:
     """The student's classifier, or tagger, trained by its teacher, in `context.output`."""
-    task, folder = context.task(), context.beside[stage.teacher]
+    task = context.task()
     head = task.kind.head(task.names, stage.form(task.kind))
     text = TransferText.of(stage.corpus, stage.texts, head.form, context)
-    teacher = Teacher(folder, head, stage.rows(task, folder.labels), context)
-    said = in_a_row([teacher.says(part, count) for part, count in zip(text.parts, text.counts, strict=True)])
+    teachers = [Teacher(each, head, stage.rows(task, each.labels), context) for each in context.beside.values()]
+    parts = [*zip(text.parts, text.counts, strict=True)]
+    said = together([in_a_row([teacher.says(part, count) for part, count in parts]) for teacher in teachers], head.link)
     gold, known = text.gold(context.data, task)
     if head.form == "tokens":
         model = load_tagger(parent, head.names, HeadSettings(), context.seed, stage.dropout)
@@ -44,7 +46,7 @@ def distilled(stage: "Distill", parent: "ModelFolder", context: Context) -> Outc
         transfer = text.whole.read(context, parent, trainer.length, long.overlap).answering()
         texts = {name: trainer.read(task.splits[name], long.overlap) for name in ("dev", "test")}
         read = {"transfer": transfer, **texts}
-        trainer.notes += long.told(read)
+        trainer.notes += [*long.told(read), *_told_of(teachers, context)]
         unknown = {name: each.unknown_share for name, each in read.items()}
         if told := unknown_words({f"the {name} texts": share for name, share in unknown.items()}):
             trainer.notes.append(told)
@@ -53,7 +55,7 @@ def distilled(stage: "Distill", parent: "ModelFolder", context: Context) -> Outc
         soft, hard = SoftLabels(head.link, stage.softened), chosen_loss(stage.losses(), None, "none", head, task.train)
         inside = None
         if stage.hidden != "none":
-            kept, inside = inside_of(stage, trainer.packed, parent, teacher, transfer, text.whole.fingerprint)
+            kept, inside = inside_of(stage, trainer.packed, parent, teachers[0], transfer, text.whole.fingerprint)
             transfer = replace(transfer, hidden=kept)
         objective = Distilled(transfer, rows, order, said, soft, gold, known, hard, stage.weight, inside, stage.hidden_weight)
         exam = Exam(task, head, texts, trainer, select_by=stage.select_by)
@@ -76,3 +78,11 @@ def distilled(stage: "Distill", parent: "ModelFolder", context: Context) -> Outc
         **{f"unknown_share_{name}": share for name, share in unknown.items()},
     }
     return trainer.outcome(metrics, trainer.flops(float(transfer.lengths.mean())))
+
+
+def _told_of(teachers: Sequence[Teacher], context: Context) -> list[str]:
+    if len(teachers) == 1:
+        return []
+    told = f"{len(teachers)} teachers, one of each seed, are one, the same for the students of all seeds"
+    seen = "together they have seen the labels that all seeds have drawn, and not those of this one alone"
+    return [told if context.labels == "all" else f"{told}; {seen}"]

@@ -41,6 +41,9 @@ class Searching(Stage):
     def beside(self) -> tuple[str, ...]:
         return self.of.beside()
 
+    def asks_all_seeds(self) -> bool:
+        return self.of.asks_all_seeds()
+
     def about(self) -> str | None:
         return self.of.about()
 

@@ -6,10 +6,12 @@ Epochs, students, recipes and studies that ask the same teacher about the same t
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit, softmax
 
 from acclimate.data.hidden_outputs import Outputs
 from acclimate.errors import Interrupted
@@ -124,6 +126,15 @@ def logits(outputs_NL: NDArray[np.float64], link: str) -> NDArray[np.float64]:
         return outputs_NL
     log_NL = np.log(np.maximum(outputs_NL, LEAST))
     return log_NL if link == "softmax" else log_NL - np.log(np.maximum(1.0 - outputs_NL, LEAST))
+
+
+def together(said: Sequence[NDArray[np.float32]], link: str) -> NDArray[np.float32]:
+    """[N, L] what several teachers say as one, each of them as `Teacher.says`: the mean of their probabilities, or of their numbers."""
+    if len(said) == 1:
+        return said[0]
+    of = {"softmax": partial(softmax, axis=1), "sigmoid": expit}.get(link, np.asarray)
+    mean_NL = sum(of(each.astype(np.float64)) for each in said) / len(said)
+    return logits(mean_NL, link).astype(np.float32)
 
 
 def in_a_row(parts: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:

@@ -243,6 +243,9 @@ def _beside(study: "Study", name: str) -> Iterator[Mistake]:
                     path,
                     f"{other} is a plain baseline, and what is needed here is a transformer; name a recipe of one",
                 )
+            elif stage.asks_all_seeds() and (other not in study.recipes or len(study.seed_list) == 1):
+                why = "is no recipe of this study" if other not in study.recipes else "has a single seed here"
+                yield Mistake(path, f"ensemble: the runs of all seeds are asked, and {other} {why}; leave `ensemble` out")
             elif other not in study.recipes and stage.beside_models == "none":
                 yield Mistake(path, f"{other!r} is not a recipe{did_you_mean(other, recipes)}; recipes are {', '.join(recipes)}")
             elif way := _way(study, other, name):

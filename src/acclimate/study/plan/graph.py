@@ -1,6 +1,6 @@
 """The plan: the graph of stages that a study needs, each with the key of what it will compute; what recipes share is there once."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -174,7 +174,9 @@ class _Paths:
         apart = False  # whether this seed's way differs from the others'
         for place, link in enumerate(links):
             stage, its_seed = link.stage, first if place <= shared else seed
-            beside = tuple((name, self._beside(name, start, its_seed, labels, recipe, stage)) for name in stage.beside())
+            beside = tuple(
+                (name, self._beside(model, start, of_seed, labels, recipe, stage)) for name, model, of_seed in self._needed(stage, its_seed)
+            )
             if same := [name for name, key in beside if before is not None and key == before.key]:
                 raise SettingsError(f"recipes.{recipe}: {stage.word()}: nothing stands between {same[0]} and this model: the two are one")
             apart = apart or (place > shared and (stage.draws() or "labels" in stage.reads() or bool(beside)))
@@ -193,6 +195,14 @@ class _Paths:
             start = before.key if place == starts - 1 else start
         assert before is not None, "a chain has a stage at least"
         return before.key
+
+    def _needed(self, stage: Stage, seed: int) -> Iterator[tuple[str, str, int]]:
+        """The models that a stage of a seed needs besides its own: what it calls each, of which recipe, or by which name, of which seed."""
+        for name in stage.beside():
+            yield name, name, seed
+            for other in self.study.seed_list if stage.asks_all_seeds() else ():
+                if other != seed:
+                    yield f"{name} (seed {other})", name, other
 
     def _beside(self, name: str, start: str, seed: int, labels: str, recipe: str, stage: Stage) -> str:
         if name == OWN_BASE:
