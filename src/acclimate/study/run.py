@@ -51,7 +51,7 @@ from acclimate.study.outputs.written_study import write_study
 from acclimate.study.permission import own_code, refuse_own_code
 from acclimate.study.plan.prepared import Prepared, prepare
 from acclimate.study.store.artifacts import Store
-from acclimate.study.store.opened import Place, check_usable, open_store
+from acclimate.study.store.opened import Place, anywhere, check_usable, open_store
 from acclimate.study.store.room import lacking
 from acclimate.study.store.whole import whole_model
 from acclimate.study.watch.journal import Journal
@@ -177,7 +177,7 @@ def carry_out(prepared: Prepared, options: Options, journal: Journal, engine: En
     titles = repeated(node.title for node in prepared.plan.nodes.values())
     tracking = Tracking(options.track, prepared.study.name, options.out.resolve(), titles) if options.track else None
     setup = WorkerSetup(
-        prepared.study.data, prepared.root.absolute(), _anywhere(options.store), prepared.data.fingerprints(), prepared.data.found.dropping,
+        prepared.study.data, prepared.root.absolute(), anywhere(options.store), prepared.data.fingerprints(), prepared.data.found.dropping,
         prepared.smoke, options.threads, options.precision, options.micro_tokens, options.checkpoint_seconds, prepared.study.fast_paths,
         steps_are_shown=options.live is not None, tracking=tracking, general=prepared.study.general_text,
         shared=_shared(prepared, options.store, jobs),
@@ -295,21 +295,16 @@ def _trains(stage: Stage) -> bool:
     return stage.role not in ("start", "selects") and ("torch" in stage.libraries or stage.role == "searches")
 
 
-def _anywhere(store: Place) -> Place:
-    """The same where another folder is the current one."""
-    return store if isinstance(store, str) and "://" in store else Path(store).absolute()
-
-
 def _shared(prepared: Prepared, store: Place, jobs: Iterable[Job]) -> Shared:
     """What another machine must have as it is here to carry out these jobs."""
     libraries = {library for job in jobs for library in job.payload.stage.libraries}
     code = [each for _, each in own_code(prepared.study, prepared.root)]
     files = {str(Path(path).absolute()): digest_file(Path(path)) for each in code for path in each.files.values() if Path(path).is_file()}
-    folders = [place for place in (_anywhere(store), prepared.root.absolute()) if isinstance(place, Path)]
+    folders = [place for place in (anywhere(store), prepared.root.absolute()) if isinstance(place, Path)]
     root, named = prepared.root.absolute(), (*data_paths(prepared.study), *named_bases(prepared.study))
     # Rows from Python lie in the store's folder on this machine, which is nobody else's where the store is a bucket.
     places = tuple(sorted({place for each in named if (place := root / Path(each).expanduser()).exists()}))
-    return Shared(tuple(folders), places, files, tuple(sorted({*LIBRARIES, *libraries})), partial(check_usable, _anywhere(store)))
+    return Shared(tuple(folders), places, files, tuple(sorted({*LIBRARIES, *libraries})), partial(check_usable, anywhere(store)))
 
 
 def _write_splits(data: Data, folder: Path) -> bool:

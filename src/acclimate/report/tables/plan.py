@@ -8,6 +8,7 @@ from acclimate.inert import one_line
 from acclimate.report.tables.grid import Grid
 from acclimate.report.words.text import duration, label_count, size
 from acclimate.study.plan.costs import Cost
+from acclimate.wording import side_by_side
 
 if TYPE_CHECKING:
     from acclimate.study.plan.estimate import Estimate
@@ -23,7 +24,7 @@ def plan_grid(prepared: "Prepared", estimates: "Mapping[str, Estimate]") -> Grid
     measuring = [node for node in prepared.plan.nodes.values() if node.stage.role == "measures"]
     for node, depth in in_tree(prepared.plan):
         if node.stage.role != "measures":
-            beside = f" (beside {', '.join(name for name, _ in node.beside)})" if node.beside else ""
+            beside = f" (beside {side_by_side(name for name, _ in node.beside)})" if node.beside else ""
             seed = str(node.seed) if node.stage.draws() else "-"
             title = "  " * depth + one_line(node.stage.title() + beside)
             rows.append((title, *_row(prepared, estimates, [node], seed, label_count(node.labels))))

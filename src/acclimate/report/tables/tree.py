@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from acclimate.report.results.finished import Results, StageFact
 from acclimate.report.results.groups import Group, groups, of_recipes
 from acclimate.report.words.text import duration, with_labels
+from acclimate.wording import side_by_side
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def _about(results: Results, group: Group) -> str:
     parts = []
     beside = dict.fromkeys(recipe for stage in group.stages for recipe in stage.beside)
     if beside:
-        parts.append(f"beside {', '.join(beside)}")
+        parts.append(f"beside {side_by_side(beside)}")
     seeds = sorted({stage.seed for stage in group.stages if stage.seed is not None})
     if seeds:
         parts.append(f"{len(seeds)} seeds" if len(seeds) > 1 else f"seed {seeds[0]}")

@@ -37,7 +37,7 @@ from acclimate.files import (
 )
 from acclimate.locks import SILENT, Busy, Patience, acquire, held
 from acclimate.mounts import is_shared
-from acclimate.study.store.entries import ADAPTER_OF, ARTIFACTS, CACHE, DAMAGED_PREFIX, WORK, Entry, entries
+from acclimate.study.store.entries import ADAPTER_OF, ARTIFACTS, CACHE, DAMAGED_PREFIX, WORK, Entry, adapted, entries
 from acclimate.study.store.leases import leased, leases
 from acclimate.study.store.seal import Stamp, seal, sealed_record, stamp_of, stamps
 
@@ -264,7 +264,8 @@ class Store:
         kept = None if keep is None else {_short(key) for key in keep}
         removed, busy = [], 0
         every = [(entry, self._wanted(entry, kept, older_than_days, now)) for entry in self.ls()]
-        below = self._adapted(entry for entry, wanted in every if wanted and entry.kind == "artifact")
+        stays = (_trusted(entry.path) for entry, wanted in every if wanted and entry.kind == "artifact")
+        below = {_short(key) for key in adapted(filter(None, stays), lambda key: _trusted(self.path(key)))}
         for entry, wanted in every:
             if wanted or (entry.kind == "artifact" and entry.path.name in below):
                 continue
@@ -294,18 +295,6 @@ class Store:
         if entry.kind == "cache" or kept is None:
             return not old
         return entry.path.name in kept or not (older_than_days is None or old)
-
-    def _adapted(self, wanted: Iterable[Entry]) -> set[str]:
-        """The folders' names of the models that adapters among these belong to, and those of the models that these belong to."""
-        found: set[str] = set()
-        ahead = [entry.path for entry in wanted]
-        while ahead:
-            with suppress(StoreError):  # what is damaged needs nothing any more
-                before = sealed_record(ahead.pop()).get(ADAPTER_OF)
-                if before is not None and _short(before) not in found:
-                    found.add(_short(before))
-                    ahead.append(self.path(before))
-        return found
 
     def _claim(self, stack: ExitStack, entry: Entry) -> None:
         # Raises Busy where another process, or this one, computes, reads or needs it.
@@ -417,6 +406,12 @@ def _me(key: str) -> tuple[int, int, str]:
 def _short(key: str) -> str:
     assert re.fullmatch(r"[0-9a-f]{64}", key), f"not a key: {key!r}"
     return key[:SHORT]
+
+
+def _trusted(folder: Path) -> dict[str, Any] | None:
+    with suppress(StoreError):  # what is damaged needs nothing any more
+        return sealed_record(folder)
+    return None
 
 
 def _is_folder(path: Path) -> bool:

@@ -14,7 +14,7 @@ from acclimate.locks import Busy
 from acclimate.study.store.artifacts import SHORT
 from acclimate.study.store.bucket import Bucket, Listed
 from acclimate.study.store.claims import Terms, facts_of
-from acclimate.study.store.entries import ADAPTER_OF, Entry
+from acclimate.study.store.entries import Entry, adapted
 from acclimate.study.store.seal import RECORD, parsed_record
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def tidy(store: "ObjectStore", keep: set[str] | None, older_than_days: float | N
     now = _now(store.bucket)
     kept = None if keep is None else {key[:SHORT] for key in keep}
     stays = {part.entry.key: part.record for part in everything if part.record and (kept is None or part.entry.key[:SHORT] in kept)}
-    below = _adapted(stays, {part.entry.key: part.record for part in everything if part.record})
+    below = adapted(stays.values(), {part.entry.key: part.record for part in everything if part.record}.get)
     gone, busy = [], 0
     for part in everything:
         entry = part.entry
@@ -131,18 +131,6 @@ def _needed(bucket: Bucket, now: float, terms: Terms) -> set[str]:
             bucket.delete([each.name])
         elif (read := bucket.get(each.name)) is not None:
             found.update(map(str, facts_of(read).get("keys", ())))
-    return found
-
-
-def _adapted(stays: dict[str, dict[str, Any]], every: dict[str, dict[str, Any]]) -> set[str]:
-    """The keys of the models that adapters among these belong to, and of those that these belong to."""
-    found: set[str] = set()
-    ahead = [*stays.values()]
-    while ahead:
-        before = ahead.pop().get(ADAPTER_OF)
-        if before is not None and before not in found:
-            found.add(before)
-            ahead += [every[before]] if before in every else []
     return found
 
 

@@ -1,12 +1,12 @@
 """What takes room in a store, folder by folder, for `acclimate store ls` and `prune`."""
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from acclimate.errors import StoreError
 from acclimate.files import TEMPORARY_PREFIX
@@ -47,6 +47,22 @@ def entries(root: Path) -> Iterator[Entry]:
     yield from (_entry("cache", folder, folder.name) for folder in caches if not folder.name.startswith(TEMPORARY_PREFIX))
     for parent in (root, root / ARTIFACTS, root / CACHE, *caches):
         yield from (_entry("temporary", path, path.name.rpartition("-")[2]) for path in _temporaries(parent))
+
+
+def adapted(records: Iterable[Mapping[str, Any]], record_of: Callable[[str], Mapping[str, Any] | None]) -> set[str]:
+    """The keys of the models that the adapters among these records belong to, and of those that these belong to.
+
+    `record_of` gives the record of an artifact by its key; None where there is none that can be trusted.
+    """
+    found: set[str] = set()
+    ahead = [*records]
+    while ahead:
+        before = ahead.pop().get(ADAPTER_OF)
+        if before is not None and before not in found:
+            found.add(before)
+            record = record_of(before)
+            ahead += [] if record is None else [record]
+    return found
 
 
 def _folders(parent: Path) -> list[Path]:

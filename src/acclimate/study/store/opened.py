@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import TypeGuard
 
 from acclimate.errors import SettingsError
 from acclimate.study.store.artifacts import Store
@@ -12,7 +13,17 @@ Place = Path | str
 
 def place(said: str) -> Place:
     """What was given with --store."""
-    return said if "://" in said else Path(said)
+    return said if is_address(said) else Path(said)
+
+
+def is_address(where: Place) -> TypeGuard[str]:
+    """Whether a place is the address of a bucket, and no folder."""
+    return isinstance(where, str) and "://" in where
+
+
+def anywhere(where: Place) -> Place:
+    """The same place where another folder is the current one."""
+    return where if is_address(where) else Path(where).absolute()
 
 
 def open_store(where: Place) -> Store:
@@ -21,7 +32,7 @@ def open_store(where: Place) -> Store:
     Raises:
         SettingsError: this is no address of a store.
     """
-    if isinstance(where, str) and "://" in where:
+    if is_address(where):
         from acclimate.study.store.objects import ObjectStore, cache_of
 
         return ObjectStore(where, cache_of(where))
