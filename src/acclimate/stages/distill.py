@@ -162,6 +162,11 @@ class Distill(EncoderPace, InEpochs, Stage):
         """
         return rows_of(task, self.form(task.kind), outputs, {}, MEND)
 
+    def teachers(self, beside: "Mapping[str, ModelFolder]") -> "list[ModelFolder]":
+        """Of the models that stand beside it its teacher first, and with `ensemble` those of the other seeds (`asks_all_seeds`)."""
+        others = [folder for name, folder in beside.items() if self.ensemble and name.startswith(f"{self.teacher} (seed ")]
+        return [beside[self.teacher], *others]
+
     @property
     def softened(self) -> float:
         """The temperature, with its default."""

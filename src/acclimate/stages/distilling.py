@@ -32,7 +32,7 @@ def distilled(stage: "Distill", parent: "ModelFolder", context: Context) -> Outc
     task = context.task()
     head = task.kind.head(task.names, stage.form(task.kind))
     text = TransferText.of(stage.corpus, stage.texts, head.form, context)
-    teachers = [Teacher(each, head, stage.rows(task, each.labels), context) for each in context.beside.values()]
+    teachers = [Teacher(each, head, stage.rows(task, each.labels), context) for each in stage.teachers(context.beside)]
     parts = [*zip(text.parts, text.counts, strict=True)]
     said = together([in_a_row([teacher.says(part, count) for part, count in parts]) for teacher in teachers], head.link)
     gold, known = text.gold(context.data, task)
