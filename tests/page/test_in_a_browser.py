@@ -14,11 +14,15 @@ from pathlib import Path
 
 import pytest
 from tests.chromium import chromium
+from tests.modeling.conftest import build_tiny, make_base
 from tests.page.conftest import HOSTILE, TOKEN, rows
+from tests.serving.test_served_answers import classifier
 from tests.study.conftest import tiny_model
 
+from acclimate.page import models
 from acclimate.page.app import make_page
 from acclimate.page.home import Home
+from acclimate.page.models import Model
 from acclimate.serving.limits import Limits
 from acclimate.serving.server import Stoppable, address_of, config_of, listen
 from acclimate.study.watch.status import Process, StageStatus, Status, write_status
@@ -179,6 +183,43 @@ def test_more_tabs_than_a_browser_opens_connections_are_told_what_changes_by_one
             assert len(asked) == 1 + (stage == "the third stage")
             tabs.remove(asked[-1])
             asked[-1].close()  # another one asks from now on
+        context.close()
+
+
+@pytest.mark.measured(1)
+def test_labels_neighbours_and_attention_of_a_text_of_ones_own_fit_on_a_desk_and_on_a_phone(browser, folder, monkeypatch):
+    (folder / "study.yaml").write_text("data: { task: { path: data/news.jsonl } }\nrecipes: { a: { base: majority } }\n")
+    vectors = make_base(folder / "vectors", build_tiny("bert", "mlm")).folder
+    made = (Model("best", "best: fine-tune", classifier(folder / "classes")), Model("recipe vectors", "vectors", vectors))
+    monkeypatch.setattr(models, "offered", lambda home, opened: made)
+    with serving_here(folder) as address:
+        context = browser.new_context()
+        context.set_default_timeout(0)
+        page = context.new_page()
+        page.goto(f"{address}/?token={TOKEN}")
+        page.goto(f"{address}/results?file=study.yaml")
+        for box in page.locator("[name=model]").all():
+            box.check()
+        page.fill("textarea[name=text]", "the cat sat on the mat")
+        page.get_by_role("button", name="Ask them").press("Enter")
+        page.locator(".answers meter, [role=alert]").first.wait_for()
+        assert (page.locator(".answers meter").count(), page.locator(".answers ol li").count()) == (3, 10)
+        assert "news.jsonl:" in page.locator(".answers ol").inner_text()
+        # By keyboard: while the page still loads it scrolls to the answers, and a click may go astray into the report's frame, unnoticed.
+        page.get_by_text("What their heads attend to").press("Enter")
+        shown = page.frame_locator("iframe[title='Maps of attention']")
+        shown.locator("svg, [role=alert]").first.wait_for()
+        said = shown.locator("main").inner_text()
+        assert {"cat", "mat"} <= set(said.split())
+        assert "best: fine-tune" in said
+        assert str(folder) not in said + page.locator(".answers").inner_text()
+        for width in (1280, 390):
+            page.set_viewport_size({"width": width, "height": 800})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            frame = shown.locator("html")
+            while frame.evaluate("page => page.clientWidth") > width:  # it is told of its new size a moment later
+                page.wait_for_timeout(20)
+            assert frame.evaluate("page => page.scrollWidth <= page.clientWidth")
         context.close()
 
 
