@@ -37,7 +37,7 @@ wheel=$(echo dist/acclimate-"$version"-*.whl)
 # In an environment and a folder that know nothing of this checkout.
 "$python" -m venv "$work/venv" 2>/dev/null ||
     { "$python" -m venv --clear --without-pip "$work/venv" && "$python" -m pip --python "$work/venv/bin/python" install --quiet pip; }
-"$work/venv/bin/python" -m pip install --quiet "$PWD/$wheel[demo]"
+"$work/venv/bin/python" -m pip install --quiet "$PWD/${wheel}[demo]"
 cd "$work"
 unset PYTHONPATH
 "$work/venv/bin/python" -c "import acclimate; assert acclimate.__version__ == '$version', acclimate.__version__"

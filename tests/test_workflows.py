@@ -1,8 +1,10 @@
 """What machines run by themselves, as far as it can be tried here: it parses, and names no command, file or option that is not there."""
 
+import os
 import re
 import shlex
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -70,13 +72,34 @@ def test_commands_of_a_workflow_are_there(path):
 
 
 def test_ci_tries_every_python_that_the_package_says():
-    import tomllib
-
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     said = {each.rpartition(" ")[2] for each in project["classifiers"] if re.search(r":: 3\.\d+$", each)}
     matrix = read(ROOT / ".github" / "workflows" / "ci.yml")["jobs"]["test"]["strategy"]["matrix"]
     assert set(matrix["python"]) == said
     assert {each["dependencies"] for each in matrix["include"]} == {"lowest", "newest"}
+
+
+@pytest.mark.parametrize(("which", "resolution"), [("lowest", "lowest-direct"), ("newest", "highest")])
+def test_other_versions_are_of_all_that_is_installed_and_of_what_builds_it(tmp_path, monkeypatch, which, resolution):
+    uv = tmp_path / "uv"  # in place of the one that asks the network
+    uv.write_text('#!/usr/bin/env bash\necho "$@"; cat "${@: -1}"\nwhile [ "$1" != --constraint ]; do shift; done; cat "$2"\n')
+    uv.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    ran = subprocess.run([ROOT / "scripts" / "constraints.sh", which, "torch==2.13.0"], capture_output=True, text=True, check=True)
+    asked, built, held = ran.stdout.splitlines()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    installed = re.findall(r"--editable '\.\[(.*?)\]'", (ROOT / "Makefile").read_text(encoding="utf-8"))
+    assert set(re.findall(r"--extra (\S+)", asked)) == set(",".join(installed).split(","))
+    assert f"--resolution {resolution} " in asked
+    assert [built] == project["build-system"]["requires"]
+    assert held == "torch==2.13.0"
+
+
+@pytest.mark.parametrize("words", [[], ["oldest"]])
+def test_other_versions_than_the_lowest_and_the_newest_are_refused(words):
+    ran = subprocess.run([ROOT / "scripts" / "constraints.sh", *words], capture_output=True, text=True)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "lowest|newest" in ran.stderr
 
 
 def test_hooks_before_a_commit_run_what_make_lint_runs():
