@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field
 
+from acclimate.data.mixture import reads_of
 from acclimate.data.unknown import unknown_words
 from acclimate.errors import SettingsError
 from acclimate.evaluation.pooling import Pool
@@ -22,6 +23,7 @@ from acclimate.settings import MOST_EPOCHS
 from acclimate.stages import learning_answers
 from acclimate.stages.adapting import FORWARD_AND_BACK, adapter_bytes, adapters_of, told_of_adapters
 from acclimate.stages.asking import Asked, check_asking, cloze_of, template_tokens, told_of_asking
+from acclimate.stages.auxiliary import Auxiliary
 from acclimate.stages.base import LABELS_OF, USUAL_SCORE, Context, Outcome, Role, Serves
 from acclimate.stages.by_loss import LearnsByLoss
 from acclimate.stages.long_texts import Long, LongTexts, lengths
@@ -36,8 +38,10 @@ from acclimate.tasks.thresholds import Choice
 
 if TYPE_CHECKING:
     from acclimate.modeling.folder import ModelFolder
+    from acclimate.stages.auxiliary_text import AuxiliaryText
     from acclimate.stages.trainer import EncoderTrainer
     from acclimate.stages.vector_trainer import ClassifierTrainer
+    from acclimate.training.loop import Objective
 
 HEAD_LR = 1e-3  # a fresh head on frozen features needs far larger steps than pretrained layers
 LR = 5e-5
@@ -54,7 +58,7 @@ class Finetune(EncoderPace, LearnsByLoss):
     reads_decoders: ClassVar[bool] = True
     silent: ClassVar[Mapping[str, Any]] = {
         "thresholds": "half", "subwords": "all", "stride": None, "sampler": "none", "loss": None, "long": None, "pool": None,
-        "max_new_tokens": None,
+        "max_new_tokens": None, "auxiliary": None,
     }  # fmt: skip
     stage: Literal["finetune"] = "finetune"
     task: str | None = None
@@ -111,6 +115,9 @@ class Finetune(EncoderPace, LearnsByLoss):
     max_new_tokens: int | None = Field(default=None, ge=1, le=4096)
     """Where answers are written (`generate`), at most so many tokens of each; default 64."""
 
+    auxiliary: Auxiliary | None = None
+    """Text whose words are learned in the same stage, in steps between those that learn from labels (docs/auxiliary.md)."""
+
     def title(self) -> str:
         what = self.word() if self.task is None else f"{self.word()} on {self.task}"
         parts = [] if self.head.mlm is None else [MLM]
@@ -120,6 +127,7 @@ class Finetune(EncoderPace, LearnsByLoss):
             parts.append(self.lora.told())
         else:
             parts += [] if top == "all" else ["head" if top == "head" else f"top {top}"]
+        parts += [] if self.auxiliary is None else [self.auxiliary.told()]
         return f"{what} ({', '.join(parts)})" if parts else what
 
     @property
@@ -128,10 +136,18 @@ class Finetune(EncoderPace, LearnsByLoss):
         return self.train.lora if isinstance(self.train, AdapterTraining) else None
 
     def reads(self) -> tuple[str, ...]:
-        return ("labels",) if self.task is None else (f"{LABELS_OF}{self.task}",)
+        labels = "labels" if self.task is None else f"{LABELS_OF}{self.task}"
+        return (labels, *(() if self.auxiliary is None else reads_of(self.auxiliary.corpus)))
+
+    def sliver(self) -> Self:
+        less = super().sliver()
+        return less if self.auxiliary is None else less.model_copy(update={"auxiliary": self.auxiliary.sliver()})
 
     def about(self) -> str | None:
         return self.task
+
+    def teaches_words(self) -> bool:
+        return self.auxiliary is not None
 
     def keyed(self) -> dict[str, Any]:
         # What a task is called decides nothing: what it holds is part of the key as data.
@@ -143,6 +159,7 @@ class Finetune(EncoderPace, LearnsByLoss):
             "max_length": self.max_length or LONGEST_DEFAULT,
             **({} if self.head.mlm is None else {"head": {MLM: self.head.mlm.asked()}}),
             **({} if self.lora is None else {"train": {"lora": self.lora.keyed()}}),
+            **({} if self.auxiliary is None else {"auxiliary": self.auxiliary.keyed()}),
         }
 
     def peak_lr(self) -> float:
@@ -169,6 +186,8 @@ class Finetune(EncoderPace, LearnsByLoss):
             check_asking(self.head.mlm, given, task, self.max_length, ASKED)
         if self.lora is not None:
             adapters_of(self.lora, given)
+        if self.auxiliary is not None:
+            given = self._check_auxiliary(self.auxiliary, given, task)
         if isinstance(self.train, int):
             assert given.source is not None
             if given.family.shares_layers:
@@ -227,6 +246,13 @@ class Finetune(EncoderPace, LearnsByLoss):
         assert reads.task is not None
         return template_tokens(self.head.mlm, given, reads.task, ASKED)
 
+    def _check_auxiliary(self, auxiliary: Auxiliary, given: Sizes, task: Task | None) -> Sizes:
+        if self.train != "all":
+            raise SettingsError("auxiliary: all layers learn its words; leave `train` out, or let a `pretrain` read the text before")
+        if self.head.mlm is not None or (task is not None and self._on_vector(given.config, task)):
+            raise SettingsError("auxiliary: this head is not one of its own beside that for words; leave `head` or `auxiliary` out")
+        return auxiliary.check(given)
+
     def _check_decoder(self, given: Sizes, task: Task | None) -> None:
         # What answers for a text is its last token, under a linear head.
         assert given.source is not None
@@ -272,12 +298,13 @@ class Finetune(EncoderPace, LearnsByLoss):
         one_row = one_row and (vector or not given.family.pools_mean(given.config))
         rows = sum(map(len, sequences.values())) * (reads.task.kind.texts() if vector else 1) if one_row else train + dev + test
         cache = round(rows * given.hidden * np.dtype(self.frozen_precision).itemsize) if once and kept and trained < 1 else 0
+        beside = Work(0) if self.auxiliary is None else self.auxiliary.work(given, reads)
         return Work(
             given.bytes if self.lora is None else adapter_bytes(self.lora, given),
-            tokens=round(train * epochs),
-            operations=frozen + training,
-            cache_bytes=cache,
-            cache_key=(reads.parent, self.train, self.frozen_precision, reads.fingerprints) if cache else None,
+            tokens=round(train * epochs) + beside.tokens,
+            operations=frozen + training + beside.operations,
+            cache_bytes=cache or beside.cache_bytes,  # what is frozen, or the tokens of text: never both
+            cache_key=(reads.parent, self.train, self.frozen_precision, reads.fingerprints) if cache else beside.cache_key,
         )
 
     def _trained_share(self, layers: int) -> float:
@@ -312,14 +339,18 @@ class Finetune(EncoderPace, LearnsByLoss):
             epoch = order.batches_per_epoch
             trainer.notes += self.told_of_least(epoch)
             course = Course(self.steps(epoch), epoch, self.patience, self.min_steps)
-            result = trainer.fit(WholeTexts(items) if long.pooled else items, exam.judge, course)
+            labels: Objective = WholeTexts(items) if long.pooled else items
+            text = self._beside(trainer, parent, context)
+            result = trainer.fit(*((labels, exam.judge, course) if text is None else text.beside(labels, exam.judge, course)))
             scores = exam.taken()
+            if text is not None:
+                scores |= text.finish(result)
             written = None if asked is None else asked.written
             trainer.save(max_length=trainer.length, stride=long.overlap, pool=scores.get("pool"), asked=written)
         metrics = {
             **scores,
             **result.measured(),
-            "epochs": round(result.steps / epoch, 3),
+            "epochs": round((result.steps if text is None else text.labelled(result.steps)) / epoch, 3),
             "micro_tokens": trainer.micro,
             **({"head": "vector"} if self._on_vector(parent.config, task) else {}),
             **{name: count for split, read in texts.items() for name, count in read.counted(split).items()},
@@ -328,7 +359,8 @@ class Finetune(EncoderPace, LearnsByLoss):
         }
         lengths = texts["train"].lengths
         once = None if texts["train"].hidden is None else int(lengths.sum())
-        return trainer.outcome(metrics, trainer.flops(float(lengths.mean()), frozen_tokens=once))
+        flops = trainer.flops(float(lengths.mean()), frozen_tokens=once)
+        return trainer.outcome(metrics, flops + (0.0 if text is None else text.operations(result)))
 
     def _trainer(self, parent: "ModelFolder", context: Context, head: Head, asked: Asked | None) -> "EncoderTrainer | ClassifierTrainer":
         """The model with its head, what is not trained of it frozen, and what trains it."""
@@ -362,6 +394,16 @@ class Finetune(EncoderPace, LearnsByLoss):
         trainer = EncoderTrainer.of(context, parent, model, self, kept=self.frozen_precision, layer_decay=self.layer_decay)
         trainer.notes += ["the head goes on from what the teacher made of it"] if goes_on else []
         return trainer
+
+    def _beside(self, trainer: "EncoderTrainer | ClassifierTrainer", parent: "ModelFolder", context: Context) -> "AuxiliaryText | None":
+        """Text that is read between the labelled ones, if any is."""
+        if self.auxiliary is None:
+            return None
+        from acclimate.stages.auxiliary_text import AuxiliaryText
+        from acclimate.stages.trainer import EncoderTrainer
+
+        assert isinstance(trainer, EncoderTrainer)
+        return AuxiliaryText.of(self.auxiliary, trainer, parent, context, self.dropout)
 
     def _goes_on(self, parent: "ModelFolder", head: Head) -> bool:
         """Whether it goes on from the classifier that a teacher trained for this task; all others begin with a fresh one."""

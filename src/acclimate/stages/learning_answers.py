@@ -40,6 +40,8 @@ def check_learning(stage: "Finetune", given: Sizes, task: Task) -> Sizes:
     for name in OF_LABELS:
         if getattr(stage, name) != fields[name].get_default(call_default_factory=True):
             raise SettingsError(f"{name}: {task.kind.kind} has no labels, but answers that are written; leave `{name}` out")
+    if stage.auxiliary is not None:
+        raise SettingsError(f"auxiliary: {task.kind.kind} has no head beside that for words; let a `pretrain` read the text before")
     if stage.train == "head":
         raise SettingsError(f"train: {task.kind.kind} has no head of its own; `all`, or so many of the top layers")
     check_writing(stage.word(), given, task, stage.max_length, stage.max_new_tokens)

@@ -19,6 +19,7 @@ from acclimate.stages.base import Context, Outcome
 from acclimate.stages.new_rows import fit_rows_first, watch_new_rows
 from acclimate.stages.pretrain import Pretrain
 from acclimate.stages.pretraining_kept import FRESH, Before, course_of, learn_alone
+from acclimate.stages.pretraining_reading import Reading
 from acclimate.stages.pretraining_steps import Steps
 from acclimate.stages.pretraining_text import notes_on, read_text
 from acclimate.stages.trainer import EncoderTrainer
@@ -31,31 +32,22 @@ def pretrain_masks(stage: Pretrain, parent: ModelFolder, context: Context) -> Ou
     Raises:
         DataError: no token of all that is read can be masked.
     """
-    words = Vocabulary.of(parent.tokenizer(), stage.whole_word or stage.masking == "words", stage.masking == "spans")
-    length, special = sequence_length(stage.max_length, parent), len(words.prefix) + len(words.suffix)
-    corpora, held = stage.documents(context.data), (stage.heldout_share, stage.heldout_tokens)
-    text = read_text(corpora, stage.shares(), parent, context, length - special, held).replaying(stage.replays(), stage.replay)
-    lengths = text.lengths(special)
-    rate = stage.mask_rate or MASK_RATES.get(parent.config["model_type"], MASK_RATES["others"])
-
-    def masked(seed: int) -> tuple[MaskedText, Steps]:
-        steps = Steps.of(stage, lengths, length, seed)
-        return MaskedText(text.store, text.training, steps.order, words, rate, seed, stage.mask_rate_end, steps.steps), steps
-
-    objective, planned = masked(context.seed)
+    reading = masked_reading(stage, parent, context)
+    text, special, rate = reading.text, reading.special, mask_rate_of(stage, parent)
+    objective, planned = reading.learned(context.seed)
     model, fresh = load_mlm(parent, context.seed, stage.dropout)
     if stage.lora is not None:
         add_adapters(model, stage.lora, context.seed, head=fresh)
     rows_moved = watch_new_rows(model, parent)
-    share = max(rate, stage.mask_rate_end or 0)
     taught = _taught(stage, parent, context)
     # A teacher's logits are there beside the student's.
-    with EncoderTrainer.of(context, parent, model, stage, masked_share=share * (1 if stage.teacher is None else 2)) as trainer:
-        heldout = Heldout.of(text.store, text.heldout, words, trainer.micro, stage.replays())
+    asked_share = reading.asked_share * (1 if stage.teacher is None else 2)
+    with EncoderTrainer.of(context, parent, model, stage, masked_share=asked_share) as trainer:
+        heldout = reading.heldout(trainer.micro)
         trainer.notes += [*notes_on(stage, planned, text), *text.notes(), *heldout.notes()]
         if fresh:
             # In an order of its own: the training proper begins with texts and masks that the head has not just seen.
-            first = masked(seed_of(context.seed, "head alone"))[0]
+            first = reading.learned(seed_of(context.seed, "head alone"))[0]
             alone = learn_alone(stage, trainer, trainer.model.base_model, first, planned.steps)
             trainer.notes.append(FRESH.format(steps=alone))
         judge, before = heldout.judge(trainer.devices), Before(trainer, heldout)
@@ -90,6 +82,29 @@ def pretrain_masks(stage: Pretrain, parent: ModelFolder, context: Context) -> Ou
     return trainer.outcome(
         metrics, trainer.flops(float(text.training.length.mean()) + special, masked_share=(rate + (stage.mask_rate_end or rate)) / 2)
     )
+
+
+def mask_rate_of(stage: Pretrain, parent: ModelFolder) -> float:
+    """The share of tokens that are masked at first."""
+    return stage.mask_rate or MASK_RATES.get(parent.config["model_type"], MASK_RATES["others"])
+
+
+def masked_reading(stage: Pretrain, parent: ModelFolder, context: Context) -> Reading[MaskedText]:
+    """The text of such a stage, and how it is masked."""
+    words = Vocabulary.of(parent.tokenizer(), stage.whole_word or stage.masking == "words", stage.masking == "spans")
+    length, special = sequence_length(stage.max_length, parent), len(words.prefix) + len(words.suffix)
+    corpora, held = stage.documents(context.data), (stage.heldout_share, stage.heldout_tokens)
+    text = read_text(corpora, stage.shares(), parent, context, length - special, held).replaying(stage.replays(), stage.replay)
+    lengths, rate = text.lengths(special), mask_rate_of(stage, parent)
+
+    def masked(seed: int) -> tuple[MaskedText, Steps]:
+        steps = Steps.of(stage, lengths, length, seed)
+        return MaskedText(text.store, text.training, steps.order, words, rate, seed, stage.mask_rate_end, steps.steps), steps
+
+    def heldout(micro: int) -> Heldout:
+        return Heldout.of(text.store, text.heldout, words, micro, stage.replays())
+
+    return Reading(text, special, max(rate, stage.mask_rate_end or 0), masked, heldout, lambda packed: packed)
 
 
 def _taught(stage: Pretrain, student: ModelFolder, context: Context) -> Callable[[MaskedText], Objective]:

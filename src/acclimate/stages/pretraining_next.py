@@ -17,6 +17,7 @@ from acclimate.randomness import seed_of
 from acclimate.stages.base import Context, Outcome
 from acclimate.stages.pretrain import Pretrain
 from acclimate.stages.pretraining_kept import FRESH, Before, course_of, learn_alone
+from acclimate.stages.pretraining_reading import Reading
 from acclimate.stages.pretraining_steps import Steps
 from acclimate.stages.pretraining_text import PretrainingText, notes_on, read_text
 from acclimate.stages.trainer import EncoderTrainer
@@ -31,27 +32,19 @@ def pretrain_next(stage: Pretrain, parent: ModelFolder, context: Context) -> Out
     Raises:
         DataError: no token of all that is read is known to the vocabulary.
     """
-    borders, length = Borders.of(parent), sequence_length(stage.max_length, parent)
-    text = _read(stage, parent, context, borders, length - SPECIAL)
-    lengths = text.lengths(SPECIAL)
-
-    def following(seed: int) -> tuple[FollowingText, Steps]:
-        steps = Steps.of(stage, lengths, length, seed)
-        return FollowingText(text.store, text.training, steps.order, borders), steps
-
-    objective, planned = following(context.seed)
+    reading = next_reading(stage, parent, context)
+    text = reading.text
+    objective, planned = reading.learned(context.seed)
     model, fresh = load_mlm(parent, context.seed, stage.dropout)
     if stage.lora is not None:
         add_adapters(model, stage.lora, context.seed, head=fresh)
     tied = model.config.tie_word_embeddings
     with EncoderTrainer.of(context, parent, model, stage) as trainer:
-        trainer.module = NextTokens(trainer.packed)
-        windows = partial(heldout_windows, text.store, borders=borders, max_tokens=trainer.micro)
-        made = {name: windows(each) for name, each in text.heldout.items()}
-        heldout = Heldout(made, (), stage.replays(), next_words)
+        trainer.module = reading.network(trainer.packed)
+        heldout = reading.heldout(trainer.micro)
         trainer.notes += [*notes_on(stage, planned, text), *text.notes()]
         if fresh:  # of an encoder that comes without one
-            first = following(seed_of(context.seed, "head alone"))[0]
+            first = reading.learned(seed_of(context.seed, "head alone"))[0]
             alone = learn_alone(stage, trainer, trainer.model.base_model, first, planned.steps)
             trainer.notes.append(FRESH.format(steps=alone))
         judge, before = heldout.judge(trainer.devices), Before(trainer, heldout, UNASKED)
@@ -80,6 +73,23 @@ def pretrain_next(stage: Pretrain, parent: ModelFolder, context: Context) -> Out
     }
     # A head of its own is among the parameters already.
     return trainer.outcome(metrics, trainer.flops(float(text.training.length.mean()) + SPECIAL, masked_share=1.0 if tied else 0.0))
+
+
+def next_reading(stage: Pretrain, parent: ModelFolder, context: Context) -> Reading[FollowingText]:
+    """The text of such a stage, every token asked for from those before it."""
+    borders, length = Borders.of(parent), sequence_length(stage.max_length, parent)
+    text = _read(stage, parent, context, borders, length - SPECIAL)
+    lengths = text.lengths(SPECIAL)
+
+    def following(seed: int) -> tuple[FollowingText, Steps]:
+        steps = Steps.of(stage, lengths, length, seed)
+        return FollowingText(text.store, text.training, steps.order, borders), steps
+
+    def heldout(micro: int) -> Heldout:
+        windows = partial(heldout_windows, text.store, borders=borders, max_tokens=micro)
+        return Heldout({name: windows(each) for name, each in text.heldout.items()}, (), stage.replays(), next_words)
+
+    return Reading(text, SPECIAL, 0.0, following, heldout, NextTokens)
 
 
 def _read(stage: Pretrain, parent: ModelFolder, context: Context, borders: Borders, room: int) -> PretrainingText:

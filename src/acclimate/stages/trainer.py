@@ -37,7 +37,7 @@ from acclimate.stages.pace import Course, EncoderPace, Pace
 from acclimate.tasks.kind import Head
 from acclimate.tasks.split import Split, text_digest
 from acclimate.training.checkpoint import Checkpoints
-from acclimate.training.groups import decayed
+from acclimate.training.groups import decayed, in_two
 from acclimate.training.loop import Group, Judge, Objective, Surroundings, TrainResult, TrainSettings, train
 from acclimate.training.memory import free_bytes, micro_tokens
 from acclimate.training.remembered import remembered
@@ -158,7 +158,10 @@ class EncoderTrainer(Trainer):
         parts, model = divided(packed, getattr(torch, kept)), packed.model
 
         def groups(pace: Pace) -> list[Group]:
-            return decayed(model, pace.weight_decay, layer_decay)
+            known = {id(parameter) for parameter in model.parameters()}
+            # Of a second head, where there is one: it learns as fast as the first.
+            more = [each for each in self.module.parameters() if each.requires_grad and id(each) not in known]
+            return [*decayed(model, pace.weight_decay, layer_decay), *(in_two(more, pace.weight_decay) if more else ())]
 
         super().__init__(context, packed if parts is None else parts, micro, pace, groups, type(model).__name__)
         self.model = model
@@ -221,6 +224,10 @@ class EncoderTrainer(Trainer):
             whole = replace(texts.answering(), hidden=None)
             self._speed = lambda: inference_speed(self.packed, whole, self.micro, self.devices)
         return found
+
+    def goes_on_from(self, folder: ModelFolder) -> None:
+        """Save over what this folder carries, which is the parent's but for what was learned beside the model."""
+        self._parent = folder
 
     def save(self, **facts: Any) -> None:
         """Write the model, over everything that its parent carries, or its adapters; `facts` as `save_model` takes them."""

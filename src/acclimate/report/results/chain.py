@@ -48,7 +48,8 @@ class Chain:
 
     @property
     def pretrainings(self) -> tuple[StageFact, ...]:
-        return tuple(stage for stage in self.stages if stage.role == "pretrains")
+        """The stages that learned from text, with labels beside it or without."""
+        return tuple(stage for stage in self.stages if stage.role == "pretrains" or stage.settings.get("auxiliary"))
 
     @property
     def corpora(self) -> tuple[str, ...]:

@@ -17,7 +17,9 @@ def general_text_of(study: "Study") -> str | None:
     """
     asked = study.forgetting
     if asked is None:
-        asked = any(stage.role in ("pretrains", "changes") for recipe in study.recipes.values() for stage in recipe.stages)
+        asked = any(
+            stage.role in ("pretrains", "changes") or stage.teaches_words() for recipe in study.recipes.values() for stage in recipe.stages
+        )
     return asked if isinstance(asked, str) else GENERAL if asked else None
 
 

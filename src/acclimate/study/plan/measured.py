@@ -49,7 +49,7 @@ def states(plan: Plan, run: Run) -> Iterator[tuple[Node, bool]]:
         match node.stage.role:
             case "start":
                 knows = not node.stage.draws() and not plan.left[node.key].fresh_head
-            case "pretrains" if node.stage.teaches_words():
+            case "pretrains" | "learns" if node.stage.teaches_words():
                 knows, carried = True, False
             case "pretrains" | "embeds" | "learns":
                 carried = True
