@@ -46,7 +46,7 @@ def test_every_family_gives_the_same_of_any_batch_and_length(family, tmp_path):
         np.testing.assert_allclose(found, wanted, atol=2e-5)
 
 
-@pytest.mark.parametrize("pooling", ["mean", "cls", "max"])
+@pytest.mark.parametrize("pooling", ["mean", "cls", "max", "last"])
 def test_padded_vectors_are_those_of_packed_texts(pooling, tmp_path):
     base = base_of(tmp_path)
     form = EmbeddingForm(pooling=pooling, max_length=12)

@@ -168,7 +168,7 @@ REFUSED = {
     "another task": ("sentence_bert_config.json", {"transformer_task": "fill-mask"}, "transformer_task: fill-mask"),
     "capitals": ("sentence_bert_config.json", {"do_lower_case": True}, "lower case before its tokenizer"),
     "pooling": ("1_Pooling/config.json", {"pooling_mode": ["mean", "max"]}, "1_Pooling: pools by mean and max"),
-    "last token": ("1_Pooling/config.json", {"pooling_mode": "lasttoken"}, "pools by lasttoken; what is known here: one of mean"),
+    "weighted mean": ("1_Pooling/config.json", {"pooling_mode": "weightedmean"}, "pools by weightedmean; what is known here: one of mean"),
     "without the prompt": ("1_Pooling/config.json", {"include_prompt": False}, "include_prompt: false"),
     "activation": ("2_Dense/config.json", {"activation_function": "evil.Function"}, "activation_function: evil.Function; those"),
     "residual": ("2_Dense/config.json", {"use_residual": True}, "use_residual"),

@@ -12,6 +12,7 @@ from acclimate.cli.options import MicroOption, ThreadsOption
 from acclimate.cli.reading_options import TEXTS, Reading, reads
 from acclimate.cli.use import SplitOption
 from acclimate.inert import inert, one_line
+from acclimate.modeling.embedding_form import Pooling
 from acclimate.training.precision import Precision
 
 if TYPE_CHECKING:
@@ -28,8 +29,12 @@ Model = Annotated[
     ),
 ]
 PoolingOption = Annotated[
-    Literal["mean", "cls", "max"] | None,
-    typer.Option("--pooling", help="How states become a vector, of a model that does not say it. Default: mean.", show_default=False),
+    Pooling | None,
+    typer.Option(
+        "--pooling",
+        help="How states become a vector, of a model that does not say it. Default: mean; decoders: last",
+        show_default=False,
+    ),
 ]
 DimensionsOption = Annotated[
     int | None, typer.Option("--dimensions", min=1, max=10**6, help="The first so many of each vector. Default: all.", show_default=False)

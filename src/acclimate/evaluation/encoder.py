@@ -1,4 +1,4 @@
-"""A model ready to give the vectors of texts: any encoder that a study can begin with, whatever brought it about."""
+"""A model ready to give the vectors of texts: any base that a study can begin with, whatever brought it about."""
 
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from acclimate.evaluation.trained_folder import refuse_one_text
 from acclimate.evaluation.unread import Unread
 from acclimate.files import digest_json
 from acclimate.modeling.base_files import VECTORS
-from acclimate.modeling.embedding_form import EMBEDDING, EmbeddingForm, Pooling, Side
+from acclimate.modeling.embedding_form import EMBEDDING, EmbeddingForm, Pooling, Side, check_pooling
 from acclimate.modeling.families import dimensions_of
 from acclimate.modeling.source import Source, resolve_base
 from acclimate.training.precision import Precision
@@ -38,12 +38,12 @@ def load_encoder(
 
     `load_encoder("minilm").encode(texts)` is [N, D], float32; `encode(texts, side="query")` puts the prompt of that side before each.
     How vectors are made stands in the folder (`acclimate_embedding` in config.json, or modules.json); where nothing does, they are the
-    mean of the last hidden states, of length 1, or by `pooling`: mean, cls or max. `dimensions`: the first so many of each vector, of
-    length 1 again. `max_tokens` go through the model at a time.
+    mean of the last hidden states, of a decoder the last of them, of length 1, or by `pooling`: mean, cls, max or last. `dimensions`: the
+    first so many of each vector, of length 1 again. `max_tokens` go through the model at a time.
 
     Raises:
         ModelError: the model is refused (pickle, remote code, an unknown module), damaged, or cannot be found.
-        SettingsError: `pooling` is said of a model that says it itself, or it has fewer `dimensions`.
+        SettingsError: `pooling` is said of a model that says it itself, or that has nothing there, or it has fewer `dimensions`.
     """
     return encoding_of(model, pooling, dimensions, max_tokens, precision).load()
 
@@ -77,6 +77,7 @@ class Encoding:
         if pooling is not None:
             if said and pooling != form.pooling:
                 raise SettingsError(f"`pooling:` {pooling}: {model} says itself how its vectors are made, {form.pooling}")
+            check_pooling(pooling, source.config)
             form = form.model_copy(update={"pooling": pooling})
         width = form.width(dimensions_of(source.config).width)
         answering = source.config.get(VECTORS)
@@ -104,7 +105,8 @@ class Encoding:
         """What should be known of the vectors before any is made."""
         notes = list(self.source.modules.notes if self.source.modules is not None else ())
         if not self.said:
-            way = f"{'the first state' if self.form.pooling == 'cls' else f'the {self.form.pooling} of the states'} of each text"
+            one = {"cls": "the first state", "last": "the last state"}
+            way = f"{one.get(self.form.pooling) or f'the {self.form.pooling} of the states'} of each text"
             notes.append(f"{self.source.name}: says nothing of how vectors are made, so they are {way}, of length 1")
         trained = self.form.dimensions
         if trained and self.dimensions not in (*trained, self.form.width(dimensions_of(self.source.config).width)):

@@ -90,6 +90,9 @@ class Vectors(Padded):
         real_BT1, pooling = attention_mask[:, :, None].to(states_BTD.dtype), self.embedder.form.pooling
         if pooling == "cls":
             pooled_BD = states_BTD[:, 0]
+        elif pooling == "last":  # rows are filled behind their text
+            last_B11 = (attention_mask.sum(1) - 1)[:, None, None]
+            pooled_BD = states_BTD.gather(1, last_B11.expand(-1, 1, states_BTD.shape[2]))[:, 0]
         elif pooling == "max":
             pooled_BD = torch.where(real_BT1 > 0, states_BTD, torch.finfo(states_BTD.dtype).min).amax(1)
         else:

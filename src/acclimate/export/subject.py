@@ -21,6 +21,8 @@ from acclimate.modeling.base_files import CONFIG, TEMPLATE, VECTORS, WEIGHTS, ZE
 from acclimate.modeling.baselines.table import BASELINES
 from acclimate.modeling.families import family_of
 
+DECODER = "a decoder, which reads from left to right"
+REFUSED = "{}: is {}, which is not exported; exported are classifiers, taggers, models of pairs and encoders of texts"
 Way = Literal["labels", "vectors with a head", "vectors"]
 
 
@@ -55,18 +57,18 @@ class Subject:
             raise ModelError(f"{model}: is an exported model already; name the folder that it was made of")
         if not (folder / CONFIG).is_file():
             encoding = Encoding.of(model, None, None)
+            if family_of(encoding.source.config).decoder:
+                raise ModelError(REFUSED.format(model, DECODER))
             return cls(model, encoding.folder, "vectors", encoding)
         config = model_config(folder)
         for found, what in (
             (config.get("model_type") in BASELINES, "a plain baseline, and no transformer"),
             (ZERO_SHOT in config, "a model of inference that is asked for labels by sentences about them, a pass for each"),
-            (family_of(config).decoder, "a decoder, which reads from left to right"),
+            (family_of(config).decoder, DECODER),
             (TEMPLATE in config, "a masked language model that gives labels by its words at the mask of a template"),
         ):
             if found:
-                raise ModelError(
-                    f"{model}: is {what}, which is not exported; exported are classifiers, taggers, models of pairs and encoders of texts"
-                )
+                raise ModelError(REFUSED.format(model, what))
         if (config.get(VECTORS) or {}).get("head"):
             return cls(model, folder, "vectors with a head")
         if (folder / WEIGHTS).is_file() and checked_files(folder, lambda: _learnt(folder)):

@@ -1,4 +1,4 @@
-"""An encoder that gives a vector for every text: packed states, pooled, through a dense layer, normalised."""
+"""A model that gives a vector for every text: packed states, pooled, through a dense layer, normalised."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -59,8 +59,8 @@ class Embedder(nn.Module):
 
 def pooled(states_TD: Tensor, offsets: Tensor, pooling: Pooling) -> Tensor:
     """[B, D] of the states of a stream of B texts; `offsets` [B+1]."""
-    if pooling == "cls":
-        return states_TD[offsets[:-1]]
+    if pooling in ("cls", "last"):
+        return states_TD[offsets[:-1] if pooling == "cls" else offsets[1:] - 1]
     return torch.segment_reduce(states_TD, pooling, offsets=offsets)
 
 

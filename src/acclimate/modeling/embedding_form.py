@@ -5,12 +5,13 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, ValidationError
 
-from acclimate.errors import ModelError
+from acclimate.errors import ModelError, SettingsError
+from acclimate.modeling.families import family_of
 from acclimate.settings import Settings
 
 EMBEDDING = "acclimate_embedding"  # in config.json: an `EmbeddingForm`
 DENSE = "acclimate_dense"  # among the weights: the layer over the pooled states, as `acclimate_dense.weight` [E, D] and `.bias` [E]
-Pooling = Literal["mean", "cls", "max"]
+Pooling = Literal["mean", "cls", "max", "last"]
 POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 Side = Literal["query", "document"]
 
@@ -28,7 +29,8 @@ class EmbeddingForm(Settings):
     """From states [T, D] of the tokens of texts to their vectors [B, E]: pooled, through a dense layer, of length 1."""
 
     pooling: Pooling = "mean"
-    """Of the states of all tokens of a text, special ones too, the mean or the highest of each column; or the state of the first token."""
+    """Of the states of all tokens of a text, special ones too, the mean or the highest of each column; or the state of the first token
+    (`cls`), or of the last. Where a decoder says nothing it is the last, which alone has seen all of a text."""
     normalize: bool = True
     """Whether vectors have length 1, so that their products are cosines."""
     dense: int | None = Field(default=None, gt=0)
@@ -46,13 +48,13 @@ class EmbeddingForm(Settings):
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> "EmbeddingForm":
-        """The form that a config.json names, or where it names none: the mean of the states, normalised.
+        """The form that a config.json names, or where it names none: the mean of the states, or of a decoder the last one, normalised.
 
         Raises:
             ModelError: what it names is no form.
         """
         try:
-            return cls.model_validate(config.get(EMBEDDING) or {})
+            return cls.model_validate(config.get(EMBEDDING) or ({"pooling": "last"} if looks_back(config) else {}))
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, (EMBEDDING, *first["loc"])))
@@ -72,3 +74,20 @@ class EmbeddingForm(Settings):
     def width(self, states: int) -> int:
         """E, the width of a vector made from states of width D."""
         return self.dense or states
+
+
+def looks_back(config: Mapping[str, Any]) -> bool:
+    """Whether the tokens of a model see those before them alone."""
+    return family_of(config).decoder and not config.get("use_bidirectional_attention")
+
+
+def check_pooling(pooling: Pooling | None, config: Mapping[str, Any]) -> None:
+    """Refuse what says nothing of a text: a decoder's first state.
+
+    Raises:
+        SettingsError: it is asked for.
+    """
+    if pooling == "cls" and looks_back(config):
+        raise SettingsError(
+            f"pooling: cls: {config['model_type']} is a decoder, whose first token sees nothing of a text; say last, or mean"
+        )

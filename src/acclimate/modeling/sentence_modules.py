@@ -34,6 +34,8 @@ TYPES: Mapping[str, str] = {
 READINGS = tuple(f"sentence_{name}_config.json" for name in ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta"))
 POOLED = {f"pooling_mode_{name}": name.removesuffix("_token").removesuffix("_tokens") for name in (
     "cls_token", "max_tokens", "mean_tokens", "mean_sqrt_len_tokens", "weightedmean_tokens", "lasttoken")}  # fmt: skip
+OURS = {"lasttoken": "last"}
+"""What is called otherwise there."""
 ACTIVATIONS = {
     "torch.nn.modules.activation.Tanh": "tanh",
     "torch.nn.modules.linear.Identity": "identity",
@@ -182,7 +184,7 @@ def _pooling(where: str, settings: Mapping[str, Any]) -> str:
     modes = settings.get("pooling_mode")
     if modes is None:
         modes = [mode for name, mode in POOLED.items() if settings.get(name)] or ["mean"]
-    modes = [modes] if isinstance(modes, str) else list(modes)
+    modes = [OURS.get(mode, mode) for mode in ([modes] if isinstance(modes, str) else modes)]
     if len(modes) != 1 or modes[0] not in POOLINGS:
         raise ModelError(f"{where}: pools by {' and '.join(map(str, modes))}; what is known here: one of {', '.join(POOLINGS)}")
     return str(modes[0])

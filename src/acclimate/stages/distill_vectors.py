@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from pydantic import Field
 
 from acclimate.data.mixture import Mixture, in_words, reads_of, shares
-from acclimate.modeling.embedding_form import EMBEDDING, EmbeddingForm, Pooling
+from acclimate.modeling.embedding_form import EMBEDDING, EmbeddingForm, Pooling, check_pooling
 from acclimate.modeling.longest import LONGEST_DEFAULT
 from acclimate.settings import MOST_EPOCHS
 from acclimate.stages.asked_text import AskedText
@@ -31,6 +31,7 @@ class DistillVectors(EncoderPace, InEpochs, Stage):
     label is read. Out comes a sentence encoder, for `vectors`, `embed` and `acclimate encode`."""
 
     role: ClassVar[Role] = "pretrains"
+    reads_decoders: ClassVar[bool] = True
     apart: ClassVar[bool] = True
     beside_models: ClassVar[Literal["none", "bare", "trained"]] = "bare"
     stage: Literal["distill_vectors"] = "distill_vectors"
@@ -43,8 +44,8 @@ class DistillVectors(EncoderPace, InEpochs, Stage):
     texts: int | None = Field(default=None, gt=0)
     """At most so many texts of each corpus, a fixed random part of it, which a larger number has within its own; null: all."""
     pooling: Pooling | None = None
-    """What of the states of a text becomes the student's vector: their `mean`, that of the first token (`cls`), the highest of each column
-    (`max`); default what it has, or the mean."""
+    """What of the states of a text becomes the student's vector: their `mean`, that of the first token (`cls`) or of the `last`, the
+    highest of each column (`max`); default what it has, or the mean, or of a decoder the last."""
     heldout: int = Field(default=500, gt=0)
     """So many texts at most, and a tenth at most, are not learned from: how far the vectors of these are apart decides which weights are
     kept."""
@@ -101,6 +102,7 @@ class DistillVectors(EncoderPace, InEpochs, Stage):
 
     def check(self, given: Sizes, task: Task | None) -> Sizes:
         given.check_training(self.max_length, self.gradient_checkpointing)
+        check_pooling(self.pooling, given.config)
         teacher = given.beside[self.teacher]
         theirs = EmbeddingForm.of(teacher.config)
         form = self.made_form(EmbeddingForm.of(given.config), given.hidden, theirs, theirs.width(teacher.hidden))

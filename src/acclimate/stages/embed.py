@@ -1,4 +1,4 @@
-"""Sentence embeddings from labels: an encoder learns which texts belong together, and leaves vectors that any kind may be answered by."""
+"""Sentence embeddings from labels: a model learns which texts belong together, and leaves vectors that any kind may be answered by."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from acclimate.errors import DataError, SettingsError
-from acclimate.modeling.embedding_form import EMBEDDING, EmbeddingForm, Pooling, Prompts
+from acclimate.modeling.embedding_form import EMBEDDING, EmbeddingForm, Pooling, Prompts, check_pooling
 from acclimate.modeling.longest import LONGEST_DEFAULT
 from acclimate.objectives.vector_loss_settings import OF_VECTORS, VectorLoss, VectorLossSettings, named
 from acclimate.settings import MOST_EPOCHS
@@ -39,6 +39,7 @@ class Embed(EncoderPace, InEpochs, Stage):
 
     version: ClassVar[int] = 4
     role: ClassVar[Role] = "embeds"
+    reads_decoders: ClassVar[bool] = True
     most_texts: ClassVar[int] = 2
     apart: ClassVar[bool] = True
     stage: Literal["embed"] = "embed"
@@ -48,7 +49,8 @@ class Embed(EncoderPace, InEpochs, Stage):
     """What is learned; default by the kind of task: `from_labels` of texts with labels, `cosent` of pairs with scores, `multiple_negatives`
     of queries and their documents, and of pairs where some are entailed (contradictions are hard negatives), else `contrastive`."""
     train: Literal["all", "head"] | Annotated[int, Field(ge=1)] = "all"
-    """`all` layers, the top N, or the `head` alone: a dense layer on a frozen encoder. What frozen layers give is computed once."""
+    """`all` layers, the top N, or the `head` alone: a dense layer on a frozen encoder. What frozen layers give is computed once (of a
+    decoder where all are frozen)."""
     positive: str | tuple[str, ...] | None = None
     """Of pairs with labels, those labels that say two texts belong together; default by their usual names (entailment, duplicate, ...).
     Contradictions, or where there are none all other labels, say that they do not."""
@@ -56,8 +58,8 @@ class Embed(EncoderPace, InEpochs, Stage):
     """With `multiple_negatives`, how many texts that do not belong to an anchor are read with it at most, where the task has such; default
     1."""
     pooling: Pooling | None = None
-    """What of the states of a text becomes its vector: their `mean`, that of the first token (`cls`), the highest of each column (`max`);
-    default what the model has, or the mean."""
+    """What of the states of a text becomes its vector: their `mean`, that of the first token (`cls`) or of the `last`, the highest of each
+    column (`max`); default what the model has, or the mean, or of a decoder the last."""
     normalize: bool | None = None
     """Whether vectors have length 1; default what the model has, or yes. Losses compare directions alone."""
     dense: int | None = Field(default=None, gt=0)
@@ -174,6 +176,7 @@ class Embed(EncoderPace, InEpochs, Stage):
         if self.train == "head" and (self.dropout is not None or self.gradient_checkpointing):
             which = "dropout" if self.dropout is not None else "gradient_checkpointing"
             raise SettingsError(f"{which}: with `train: head` the encoder runs once, and is not trained; leave it out")
+        check_pooling(self.pooling, given.config)
         form = self.made_form(EmbeddingForm.of(given.config), given.hidden)
         beyond = [each for each in self.dimensions if each > form.width(given.hidden)]
         if beyond:

@@ -254,13 +254,10 @@ class Finetune(EncoderPace, LearnsByLoss):
         return auxiliary.check(given)
 
     def _check_decoder(self, given: Sizes, task: Task | None) -> None:
-        # What answers for a text is its last token, under a linear head.
         assert given.source is not None
         what = f"{given.source.name} is a decoder ({given.family.model_type})"
         if self.head.mlm is not None:
             raise SettingsError(f"{ASKED}: {what}, which has no head for masked words; leave `head` out")
-        if self.head.vector:
-            raise SettingsError(f"head: vector: {what}, whose last token answers for a text; leave `head` out")
         if task is not None and self.form(task.kind) == "tokens" and not given.family.tagger_linear:
             raise SettingsError(f"finetune: {what}, for which transformers has no class that answers every word; take another base")
         if self.subwords == "first":

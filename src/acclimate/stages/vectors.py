@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from acclimate.errors import SettingsError
-from acclimate.modeling.embedding_form import EMBEDDING, EmbeddingForm, Pooling, Prompts, Side
+from acclimate.modeling.embedding_form import EMBEDDING, EmbeddingForm, Pooling, Prompts, Side, check_pooling
 from acclimate.modeling.longest import check_length
 from acclimate.stages.answers_by_vectors import AnswersByVectors
 from acclimate.stages.base import Context, Outcome, Role
@@ -22,17 +22,20 @@ if TYPE_CHECKING:
 
 
 class Vectors(AnswersByVectors):
-    """Answer the task by the vectors of an embedding model, or of any encoder (the mean of its last states). Nothing of it is trained.
+    """Answer the task by the vectors of an embedding model, of any encoder (the mean of its last states) or decoder (the last of them).
+    Nothing of it is trained.
 
     Texts with labels: a classifier is fitted on the vectors of train. Pairs with a score: their cosine. Queries: the documents by cosine.
     """
 
     libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers", "tokenizers", "numpy", "scikit-learn")
     role: ClassVar[Role] = "answers"
+    reads_decoders: ClassVar[bool] = True
     apart: ClassVar[bool] = True
     stage: Literal["vectors"] = "vectors"
     pooling: Pooling | None = None
-    """How the states of a text's tokens become one vector, where the model does not say: `mean`, the default, `cls` or `max`."""
+    """How the states of a text's tokens become one vector, where the model does not say: `mean`, the default, `last`, that of decoders,
+    `cls` or `max`."""
     normalize: bool | None = None
     """Whether vectors are made of length 1, where the model does not say; default yes. A cosine is the same either way."""
     prompts: Prompts | None = None
@@ -64,6 +67,7 @@ class Vectors(AnswersByVectors):
 
     def check(self, given: Sizes, task: Task | None) -> Sizes:
         check_length(self.max_length, given.config)
+        check_pooling(self.pooling, given.config)
         width = self.form_of(given.config).width(given.hidden)
         if self.dimensions is not None and self.dimensions > width:
             assert given.source is not None

@@ -36,7 +36,8 @@ class WithoutLabels(Settings):
     """tsdae, simcse: what a vector is learned of, `sentences` (the default), `lines`, or whole `documents`; those longer than `max_length`
     are read in several windows, and counted."""
     pooling: Pooling | None = None
-    """tsdae, simcse: how vectors are made of the states of tokens, `mean`, `cls` or `max`; default as the model has it, or else `mean`."""
+    """tsdae, simcse: how vectors are made of the states of tokens, `mean`, `cls`, `max` or `last`; default as the model has it, or
+    else `mean`."""
     delete: float | None = Field(default=None, gt=0, lt=1)
     """tsdae: share of the words that are deleted (default 0.6); at least one of a text stays."""
     temperature: float | None = Field(default=None, gt=0)
