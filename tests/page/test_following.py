@@ -18,7 +18,7 @@ from acclimate.page.runs import Runs, log_of
 from acclimate.page.studies import open_study
 from acclimate.serving.limits import Limits
 from acclimate.serving.server import Stoppable, config_of, listen
-from acclimate.study.watch.status import Process, StageStatus, Status, write_status
+from acclimate.study.watch.status import Begun, Process, StageStatus, Status, write_status
 from acclimate.training.progress import Progress
 
 STUDY = "data: { task: { path: data/news.jsonl } }\nrecipes: { a: { base: majority } }\n"
@@ -28,8 +28,9 @@ import signal, sys, time
 from pathlib import Path
 from acclimate.study.watch.status import Process, StageStatus, Status, write_status
 verb, file, *flags = sys.argv[1:]
-out = Path(file).parent / "results" / (Path(file).stem + ("-smoke" if flags else ""))
-out.mkdir(parents=True)
+print("told", *flags)
+out = Path(file).parent / "results" / (Path(file).stem + ("-smoke" if "--smoke" in flags else ""))
+out.mkdir(parents=True, exist_ok=True)
 print("<b>it runs</b>", flush=True)
 asked = []
 signal.signal(signal.SIGTERM, lambda *_: asked.append(1))
@@ -87,6 +88,54 @@ def test_a_study_that_does_not_begin_says_why(study, client):
     study("import sys; sys.exit('error: <i>no room</i>')")
     client.post("/start", data={"file": "study.yaml"})
     assert "error: &lt;i&gt;no room&lt;/i&gt;" in until(client, "it ended before it began; its log says why")
+
+
+def begun(folder, **said):
+    """A study that was begun on a terminal with these, and stopped."""
+    (folder / "results" / "study").mkdir(parents=True, exist_ok=True)
+    stages = (StageStatus("d" * 64, None, "a stage", 1, "done"),)
+    write_status(folder / "results" / "study", Status("study", "interrupted", 1.0, time.time(), stages, begun=Begun(**said)))
+
+
+@pytest.mark.parametrize(
+    ("said", "goes_on"),
+    [
+        ({"store": "kept/here", "precision": "bf16", "micro_tokens": 512}, "--store={}/kept/here --precision=bf16 --micro-tokens=512"),
+        (
+            {"store": "s3://bucket/all", "engine": "ray", "address": "head:6379", "gpus": 0.5},
+            "--store=s3://bucket/all --engine=ray --address=head:6379 --gpus=0.5",
+        ),
+        ({"engine": "--allow-code", "workers": 2}, "--engine=--allow-code --workers=2"),
+    ],
+)
+def test_a_study_that_was_begun_on_a_terminal_goes_on_with_the_same_store_and_engine(study, client, folder, said, goes_on):
+    begun(folder, **said)
+    page = until(client, "Go on")
+    assert f"begun with --{next(iter(said))} {next(iter(said.values()))}" in page  # before anybody presses it
+    client.post("/start", data={"file": "study.yaml"})
+    assert f"told {goes_on.format(folder)}\n" in until(client, "it runs")
+    client.post("/stop", data={"file": "study.yaml"})
+    until(client, "interrupted")
+
+
+@pytest.mark.parametrize("said", [{"store": "../secret"}, {"store": "/etc"}, {"store": "a\0b"}, {"engine": "ray", "address": "a\nb"}])
+def test_a_status_leads_no_study_out_of_the_folder(study, client, folder, said):
+    begun(folder, **said)
+    answer = client.post("/start", data={"file": "study.yaml"})
+    assert answer.status_code == 400
+    assert "study.yaml: " in answer.text
+    assert not log_of(folder / "results" / "study").exists()
+
+
+def test_curves_and_plan_are_those_of_the_store_that_a_study_was_begun_with(study, client, folder):
+    file = folder / "kept" / "artifacts" / ("d" * 16) / "log.jsonl"
+    file.parent.mkdir(parents=True)
+    file.write_text("".join(f"{json.dumps({'step': step, 'loss': 1 / step})}\n" for step in (1, 2)))
+    begun(folder, store="kept")
+    assert "training loss: from 1.000 to 0.500" in until(client, "a stage")
+    begun(folder, store="s3://bucket/<all>")
+    assert "They lie in <bdi>s3://bucket/&lt;all&gt;</bdi>, which this page does not read" in until(client, "Go on")
+    assert "another store, which this page does not read" in client.get("/plan", params={"file": "study.yaml"}).text
 
 
 def test_a_study_that_was_killed_is_dead_and_can_go_on(study, client, folder):

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import zipfile
+from dataclasses import replace
 
 import pytest
 from tests.modeling.conftest import build_tiny, make_base
@@ -19,6 +20,7 @@ from acclimate.report.charts import svg
 from acclimate.report.publish import publish
 from acclimate.study.language.study import load_study
 from acclimate.study.run import Options, run_study
+from acclimate.study.watch.status import Begun, read_status, write_status
 
 LABELS = ("sport", "<b>trade</b>")
 
@@ -55,6 +57,15 @@ def test_models_answer_side_by_side_as_predict_does(client):
     assert "<script>" not in answered.text
     assert "<b>" not in answered.text
     assert "the match and the goal &lt;script" in answered.text
+
+
+def test_of_a_store_that_the_page_does_not_read_no_model_is_offered_and_that_is_said(client, folder):
+    out = folder / "results" / "study"
+    assert read_status(out).begun == Begun(engine="inline")
+    write_status(out, replace(read_status(out), begun=Begun("s3://bucket/<all>")))
+    page = client.get("/results", params={"file": "study.yaml"}).text
+    assert re.findall(r'name="model" value="([^"]*)"', page) == ["best"]
+    assert "lie in <bdi>s3://bucket/&lt;all&gt;</bdi>, which this page does not read" in page
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from acclimate.study.language.study import load_study
 from acclimate.study.plan.prepared import prepare
 from acclimate.study.watch import journal as journal_module
 from acclimate.study.watch.journal import Journal
-from acclimate.study.watch.status import read_status, write_status
+from acclimate.study.watch.status import Begun, read_status, write_status
 from acclimate.training.progress import Progress
 
 
@@ -171,3 +171,11 @@ def test_a_status_that_cannot_be_written_does_not_stop_the_study(prepared, tmp_p
     (tmp_path / "file").write_text("")
     with planned(prepared, tmp_path / "file"):
         pass
+
+
+def test_a_status_says_with_what_the_study_was_begun_and_no_cluster_once_it_is_finished(tmp_path):
+    begun = Begun("s3://bucket/all", "ray", "head:6379", threads=2)
+    with Journal("study", tmp_path, begun=begun):
+        assert read_status(tmp_path).begun == begun
+    assert read_status(tmp_path).begun == replace(begun, address=None)
+    assert replace(begun, address=None).options == {"--store": "s3://bucket/all", "--engine": "ray", "--threads": "2"}

@@ -11,6 +11,7 @@ from acclimate.report.pages.page import write_report
 from acclimate.report.results.finished import Results
 from acclimate.study.language.study import load_study
 from acclimate.study.run import Options, run_study
+from acclimate.study.watch.status import Begun, read_status
 
 pytestmark = pytest.mark.measured(0)
 
@@ -45,9 +46,10 @@ def test_a_study_runs_in_a_folder_with_an_odd_name(tiny_world, tmp_path, name):
     (folder / "study.yaml").write_text(PLAIN.format(world=tiny_world, long="long " * 60))
     study, out = load_study(folder / "study.yaml"), folder / "results" / name
     command = f"acclimate study {name}.yaml"
-    run_study(study, folder, Options(out=out, store=folder / ".acclimate", engine="inline", command=command, say=lambda line: None))
+    run_study(study, folder, Options(out=out, store=folder / "kept", engine="inline", command=command, say=lambda line: None))
     write_report(out)
     assert len(Results.load(out).runs) == 2
+    assert read_status(out).begun == Begun("kept", "inline")  # from the study's folder
     assert load_study(out / "study.yaml").recipes == study.recipes
     written = (out / "report.md").read_bytes() + (out / "report.html").read_bytes()
     assert b"\x1b" not in written

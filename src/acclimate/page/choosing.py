@@ -10,6 +10,7 @@ from acclimate.errors import AcclimateError, SettingsError
 from acclimate.modeling.named import NAMED
 from acclimate.page import composing, studies, uploads
 from acclimate.page.asked import Fields, of_address, of_form
+from acclimate.page.begun import begun_with, status_of, store_of
 from acclimate.page.composing import Asked
 from acclimate.page.desk import Desk
 from acclimate.page.pace import Pace
@@ -67,8 +68,11 @@ class Choosing(Paths):
         try:
             if opened.study is None:
                 raise SettingsError(opened.problem)
+            begun = await self.planning.do(lambda: begun_with(status_of(self.home, opened)))
+            store = store_of(self.home, opened, begun)
             found = await self.planning.ask(
-                lambda: (studies.stamp(self.home, opened), self.pace.quickest), lambda: studies.planned(opened, self.pace.measured())
+                lambda: (studies.stamp(self.home, opened, store), begun.precision, self.pace.quickest),
+                lambda: studies.planned(opened, store, self.pace.measured(), begun.precision),
             )
         except AcclimateError as error:
             return page("plan", self.home, 400, opened=opened, plan=None, said=str(error))

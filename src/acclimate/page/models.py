@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from acclimate.data.corpus import CorpusSettings
 from acclimate.errors import AcclimateError, DataError, SettingsError
 from acclimate.modeling.base_files import CONFIG
+from acclimate.page.begun import begun_with, status_of, store_of
 from acclimate.page.home import Home
 from acclimate.page.studies import StudyFile
 from acclimate.report.pages.card import HANDED_OVER
@@ -72,7 +73,7 @@ class Tried:
 
 
 def offered(home: Home, opened: StudyFile) -> tuple[Model, ...]:
-    """What was handed over, and of each recipe the first seed's at the largest budget, where the store has it still.
+    """What was handed over, and of each recipe the first seed's at the largest budget, where the store has it still and can be read.
 
     Raises:
         SettingsError: the study has no results.
@@ -84,15 +85,20 @@ def offered(home: Home, opened: StudyFile) -> tuple[Model, ...]:
     found = [
         Model(name, f"{name.replace('_', ' ')}: {told[name]}", out / name) for name in HANDED_OVER if (out / name / CONFIG).is_file()
     ]  # fmt: skip
-    store = Store(opened.store)
+    store = store_of(home, opened, begun_with(status_of(home, opened)))
+    if store is not None:
+        found += _of_recipes(results, Store(store))
+    for model in found:
+        home.check_tree(model.folder)
+    return tuple(found)
+
+
+def _of_recipes(results: Results, store: Store) -> Iterator[Model]:
     for recipe in results.recipes:
         runs = [run for run in results.runs_of(recipe, results.budgets[-1]) if run.done and run.key]
         folders = [folder for run in runs if ((folder := store.path(run.key) / "model") / CONFIG).is_file()]
         if folders:
-            found.append(Model(f"recipe {recipe}", recipe, folders[0]))
-    for model in found:
-        home.check_tree(model.folder)
-    return tuple(found)
+            yield Model(f"recipe {recipe}", recipe, folders[0])
 
 
 def searched(opened: StudyFile) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 from acclimate.errors import AcclimateError, SettingsError
 from acclimate.page import models
 from acclimate.page.asked import Fields, of_address, of_form
+from acclimate.page.begun import begun_with, elsewhere, status_of
 from acclimate.page.desk import Desk
 from acclimate.page.models import Model, Tried, Trying
 from acclimate.page.paths import FORM_SECONDS, Paths
@@ -110,7 +111,9 @@ class Came(Paths):
             answers = await self.asking.do(lambda: self.trying.answers(opened, found, tried)) if asked else []
         except AcclimateError as error:
             said = str(error)
-        shown = {"opened": opened, "models": found, "tried": tried, "answers": answers, "said": said, "searched": models.searched(opened)}
+        unread = await self.planning.do(lambda: elsewhere(self.home, opened, begun_with(status_of(self.home, opened))))
+        shown = {"opened": opened, "models": found, "tried": tried, "answers": answers, "said": said, "elsewhere": unread}
+        shown["searched"] = models.searched(opened)
         taken = {model.name for model in found} & {*HANDED_OVER}
         return page("results", self.home, 400 if said else 200, **shown, handed_over=[name for name in HANDED_OVER if name in taken])
 

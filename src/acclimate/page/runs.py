@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from acclimate.errors import SettingsError, StoreError
+from acclimate.errors import SettingsError
+from acclimate.page.begun import begun_with, status_of, words
 from acclimate.page.home import Home
 from acclimate.page.studies import StudyFile
-from acclimate.study.watch.status import FILE, Status, read_status
+from acclimate.study.watch.status import Status
 
 # Without the current folder among the places of modules: somebody else's may lie there.
 COMMAND = (sys.executable, "-P", "-m", "acclimate")
@@ -49,7 +50,7 @@ class Runs:
     """By output folder, those that this server started, and when."""
 
     def start(self, opened: StudyFile, smoke: bool) -> None:
-        """Run a study, or go on with it.
+        """Run a study, or go on with it, where and as it was begun.
 
         Raises:
             SettingsError: it runs already, or cannot be run by a page.
@@ -60,8 +61,9 @@ class Runs:
             raise SettingsError(f"{opened.name}: runs already; stop it first")
         out = opened.out(smoke)
         self.home.within(out)
+        begun = words(self.home, opened, begun_with(status_of(self.home, opened, smoke)))
         out.parent.mkdir(exist_ok=True)
-        command = [*self.command, "study", str(opened.file.resolve()), *(["--smoke"] if smoke else [])]
+        command = [*self.command, "study", str(opened.file.resolve()), *(["--smoke"] if smoke else []), *begun]
         log = os.open(self.home.within(log_of(out)), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
         try:
             # A session of its own: neither Ctrl-C in the page's terminal nor the terminal's end reaches it.
@@ -96,10 +98,7 @@ class Runs:
         """How it stands at this moment."""
         out = opened.out(smoke)
         process, since = self._process(out), self.started[out][1] if out in self.started else 0.0
-        try:
-            status = read_status(self.home.within(out / FILE).parent)
-        except (StoreError, SettingsError):
-            status = None
+        status = status_of(self.home, opened, smoke)
         before = status is not None and status.updated < since  # of an earlier run
         if process is not None:
             return Standing(None if before else status, runs=True)

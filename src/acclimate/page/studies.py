@@ -153,27 +153,29 @@ def save_changed(home: Home, opened: StudyFile, text: str, digest: str) -> None:
     write_text(opened.file, text)
 
 
-def stamp(home: Home, opened: StudyFile) -> Hashable:
-    """What a plan depends on: the file, the data, and what has been computed."""
+def stamp(home: Home, opened: StudyFile, store: Path | None) -> Hashable:
+    """What a plan depends on: the file, the data, and what has been computed, in this store."""
     assert opened.study is not None
     try:
-        changed = os.stat(opened.store / "artifacts").st_mtime_ns
+        changed = os.stat((store or opened.store) / "artifacts").st_mtime_ns
     except OSError:
         changed = 0
-    return (opened.name, opened.digest, changed, home.stamps([*data_paths(opened.study)], opened.root))
+    return (opened.name, opened.digest, store, changed, home.stamps([*data_paths(opened.study)], opened.root))
 
 
-def planned(opened: StudyFile, rate: float) -> Planned:
-    """Read the data, and tell what each stage and recipe costs; `rate` in floating-point operations a second.
+def planned(opened: StudyFile, store: Path | None, rate: float, precision: str = "auto") -> Planned:
+    """Read the data, and tell what each stage and recipe costs; `rate` in floating-point operations a second. What was computed is looked
+    for in `store`; None: it lies where it cannot be looked for.
 
     Raises:
         DataError, ModelError, SettingsError: something is wrong.
     """
     assert opened.study is not None
     study, said = with_task(opened.study)
-    prepared = prepare(study, opened.root, opened.store)
+    prepared = prepare(study, opened.root, store or opened.store, precision=precision)
     found = estimates(prepared, rate)
-    notes = (*([] if said is None else [said]), *prepared.notes, *prepared.readings.notes(prepared.plan), *prepared.plan.notes())
+    unseen = [] if store is not None else ["it was begun with another store, which this page does not read: nothing counts as done here"]
+    notes = (*([] if said is None else [said]), *unseen, *prepared.notes, *prepared.readings.notes(prepared.plan), *prepared.plan.notes())
     return Planned(
         _shown(plan_grid(prepared, found)), cost_grid(costs(prepared.plan, found, prepared.cached)), (*notes, *lacking(prepared)),
         to_do(prepared, found),

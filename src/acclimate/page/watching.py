@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from acclimate.page.begun import begun_with, elsewhere, store_of, told
 from acclimate.page.home import Home
 from acclimate.page.runs import Standing, log_end, log_of
 from acclimate.page.shown import rendered
@@ -58,14 +59,17 @@ def pieces(home: Home, standing: Standing, opened: StudyFile, smoke: bool) -> di
     assert opened.study is not None
     task = opened.study.data.task
     metric = task.metric(opened.study.metric).name if task is not None else ""
-    store = Store(opened.store)
+    begun = begun_with(status)
+    folder = store_of(home, opened, begun)
     done = [stage for stage in stages if stage.state in ("done", "cached")]
-    old = [(stage.title, found) for stage in done if (found := _of_log(store.path(stage.key) / "log.jsonl", metric))]
+    logs = [] if folder is None else [(stage.title, Store(folder).path(stage.key) / "log.jsonl") for stage in done]
+    old = [(title, found) for title, log in logs if (found := _of_log(log, metric))]
     now = [(stage.title, drawn) for stage in stages if (drawn := curves(stage.curves))]
     shown = {
         "standing": standing, "state": _state(standing), "opened": opened, "smoke": smoke, "said": _said(standing), "lines": _tree(stages),
         "log": log_end(home, out), "now": now, "old": old[-MOST_CURVES:], "more": max(0, len(old) - MOST_CURVES),
-        "width": WIDTH, "height": HEIGHT, "report": (out / NAME).is_file() and not standing.runs,
+        "elsewhere": elsewhere(home, opened, begun), "width": WIDTH, "height": HEIGHT,
+        "report": (out / NAME).is_file() and not standing.runs,
     }  # fmt: skip
     return {piece: rendered("watch", piece=piece, **shown) for piece in PIECES}
 
@@ -90,7 +94,8 @@ def _said(standing: Standing) -> tuple[str, ...]:
         if standing.runs:
             return ("the libraries are loaded, which takes some seconds",)
         return ("it ended before it began; its log says why",) if standing.refused else ()
-    lines = (*summary(status), _ending(status, standing))
+    begun = told(status.begun)
+    lines = (*summary(status), _ending(status, standing), f"begun with {begun}" if begun else "")
     return tuple(line for line in lines if line and line != status.state)  # which stands above them
 
 

@@ -40,7 +40,7 @@ from acclimate.study.outputs.outcomes import (
     write_predictions,
     write_rows,
 )
-from acclimate.study.outputs.output_folder import ATTENTION, BLOCKS, RECORD, claim, refuse_foreign_data, replaced_results, take
+from acclimate.study.outputs.output_folder import ATTENTION, BLOCKS, RECORD, claim, refuse_foreign_data, replaced_results, take, usual_store
 from acclimate.study.outputs.rounding import told_of_rounding
 from acclimate.study.outputs.selected import write_selected
 from acclimate.study.outputs.speeds import answer_speeds, speed_facts, speed_notes, with_speeds
@@ -51,11 +51,11 @@ from acclimate.study.outputs.written_study import write_study
 from acclimate.study.permission import own_code, refuse_own_code
 from acclimate.study.plan.prepared import Prepared, prepare
 from acclimate.study.store.artifacts import Store
-from acclimate.study.store.opened import Place, anywhere, check_usable, open_store
+from acclimate.study.store.opened import Place, anywhere, check_usable, is_address, open_store
 from acclimate.study.store.room import lacking
 from acclimate.study.store.whole import whole_model
 from acclimate.study.watch.journal import Journal
-from acclimate.study.watch.status import Status
+from acclimate.study.watch.status import Begun, Status
 from acclimate.study.worker import WorkerSetup
 from acclimate.tasks.opened import Data
 from acclimate.tasks.task import Task
@@ -129,7 +129,7 @@ def run_study(
     if any(given is not None for given in (task, tasks, corpora)):
         refuse_foreign_data(options.out)
     store.check_writable()
-    journal = Journal(study.name, options.out, options.live is not None)
+    journal = Journal(study.name, options.out, options.live is not None, _begun(options, root))
     with locked(options.out / ".lock", timeout=0):
         take(options.out)
         with journal, ExitStack() as lease:
@@ -278,6 +278,18 @@ def gpus(records: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """The graphics cards that stages ran on, by their records, each with its precision: whoever compares seconds must know."""
     found = {f"{record['device']} ({record['precision']})" for record in records if record.get("device", "cpu") != "cpu"}
     return {"gpu": ", ".join(sorted(found))} if found else {}
+
+
+def _begun(options: Options, root: Path) -> Begun:
+    """What the study's file does not say of how it runs."""
+    if is_address(options.store):
+        store = options.store
+    else:
+        folder, usual = Path(options.store).resolve(), usual_store(root).resolve()
+        store = "" if folder == usual else os.path.relpath(folder, root.resolve())
+    return Begun(
+        store, options.engine, options.address, options.gpus, options.workers, options.threads, options.precision, options.micro_tokens
+    )  # fmt: skip
 
 
 def _jobs(prepared: Prepared) -> list[Job]:

@@ -16,7 +16,7 @@ from acclimate.study.engines.reports import Report
 from acclimate.study.outputs.learning_curves import followed
 from acclimate.study.plan.prepared import Prepared
 from acclimate.study.watch.forecast import Weight, seconds_left, weigh
-from acclimate.study.watch.status import Curves, Process, StageState, StageStatus, Status, StudyState, write_status
+from acclimate.study.watch.status import Begun, Curves, Process, StageState, StageStatus, Status, StudyState, write_status
 from acclimate.training.progress import Progress
 
 BEAT = 1.0  # seconds between two looks at whether something is to be written
@@ -29,9 +29,9 @@ log = logging.getLogger(__name__)
 class Journal:
     """A `Watcher`. Within a `with` block it keeps the status file of `folder` (None: no file) up to date until the end."""
 
-    def __init__(self, study: str, folder: Path | None = None, owns_terminal: bool = False) -> None:
+    def __init__(self, study: str, folder: Path | None = None, owns_terminal: bool = False, begun: Begun = Begun()) -> None:  # noqa: B008 - frozen
         self.owns_terminal = owns_terminal
-        self._study, self._folder = study, folder
+        self._study, self._folder, self._begun = study, folder, begun
         self._lock = threading.Lock()
         self._stages: dict[str, StageStatus] = {}
         self._began: dict[str, float] = {}  # key -> monotonic seconds
@@ -65,6 +65,7 @@ class Journal:
                 self._state, self._exit_code, self._error = "interrupted", Interrupted.exit_code, str(error)
             elif error is None:
                 self._state = "finished"
+                self._begun = replace(self._begun, address=None)  # a machine's name, as the process's
             for key, stage in self._stages.items():
                 if stage.state == "running":
                     self._stages[key] = replace(stage, state="interrupted")
@@ -119,7 +120,7 @@ class Journal:
             )
             left = seconds_left(stages, self._weights, self._at_once) if self._state == "running" else None
             return Status(
-                self._study, self._state, self._started, time.time(), stages, left, self._exit_code, self._error, self._process
+                self._study, self._state, self._started, time.time(), stages, left, self._exit_code, self._error, self._process, self._begun
             )  # fmt: skip
 
     def _longer(self, curves: Curves, progress: Progress) -> Curves:

@@ -8,7 +8,7 @@ import os
 import platform
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -86,6 +86,26 @@ class Process:
 
 
 @dataclass(frozen=True)
+class Begun:
+    """With what a study was begun that its file does not say: what goes on with it elsewhere must say the same."""
+
+    store: str = ""  # from the folder in which the study's paths start, or an address; empty: the usual one
+    engine: str = "local"
+    address: str | None = None
+    gpus: float | None = None
+    workers: int | None = None
+    threads: int | None = None
+    precision: str = "auto"
+    micro_tokens: int | None = None
+
+    @property
+    def options(self) -> dict[str, str]:
+        """What is not as usual, by the options of `acclimate study`."""
+        said = {each.name: getattr(self, each.name) for each in fields(self) if getattr(self, each.name) != each.default}
+        return {f"--{name.replace('_', '-')}": str(value) for name, value in said.items()}
+
+
+@dataclass(frozen=True)
 class Status:
     """How a study stands; times are seconds since 1970."""
 
@@ -98,6 +118,7 @@ class Status:
     exit_code: int = 0  # of the study's command, where it is over
     error: str = ""
     process: Process | None = None  # None where it is over: results may be passed on, and no machine's name with them
+    begun: Begun = Begun()
     version: int = VERSION
 
     @property
