@@ -6,10 +6,12 @@ from types import ModuleType
 import pytest
 from tests.study.performers import Diary, done, job
 
-from acclimate.errors import SettingsError
+from acclimate.errors import DataError, SettingsError
+from acclimate.study import run
 from acclimate.study.engines import local
 from acclimate.study.engines.inline import Inline
 from acclimate.study.engines.local import Local, threads_each, workers_on_a_device
+from acclimate.study.language.study import parse_study
 from acclimate.training.progress import Progress
 
 pytestmark = pytest.mark.usefixtures("measured_processes")
@@ -134,3 +136,17 @@ def test_workers_run_the_script_that_runs_the_study_again_only_for_what_it_defin
     assert Local(1).run([job("b", payload=main.Own())], Diary(tmp_path / "diary"), print)["b"].status == "done"
     assert (tmp_path / "runs").read_text() == "x"
     assert sys.modules["__main__"] is main
+
+
+def test_an_engine_is_let_go_of_when_the_study_ends_before_it_runs(tmp_path, monkeypatch):
+    closed = []
+
+    class Held(Inline):
+        def close(self):
+            closed.append("cluster")
+
+    monkeypatch.setattr(run, "engine_for", lambda options: Held())
+    study = parse_study({"name": "s", "data": {"task": {"path": "none.jsonl"}}, "recipes": {"a": {"base": "majority"}}})
+    with pytest.raises(DataError, match=r"none\.jsonl"):
+        run.run_study(study, tmp_path, run.Options(out=tmp_path / "out", store=tmp_path / "store", say=lambda line: None))
+    assert closed == ["cluster"]

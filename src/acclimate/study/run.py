@@ -4,7 +4,7 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -122,19 +122,19 @@ def run_study(
         prepared = prepare(with_task(study)[0], root, options.store, smoke, precision=options.precision)
         carry_out(prepared, silent, Journal(study.name))
         return Finished(options.out, 0, 0, Handover(None, None))
-    engine = engine_for(options)  # which may refuse what is asked before anything is spent
-    options = replace(options, track=checked_trackers(options.track))
-    store = open_store(options.store)
-    claim(options.out, precious(study, root, store.root))
-    if any(given is not None for given in (task, tasks, corpora)):
-        refuse_foreign_data(options.out)
-    store.check_writable()
-    journal = Journal(study.name, options.out, options.live is not None, _begun(options, root))
-    with locked(options.out / ".lock", timeout=0):
-        take(options.out)
-        with journal, ExitStack() as lease:
-            study = with_rows(study, options.store, task=task, tasks=tasks, corpora=corpora)
-            return _run(study, root, options, smoke, journal, lease, engine)
+    with closing(engine_for(options)) as engine:  # which may refuse what is asked before anything is spent
+        options = replace(options, track=checked_trackers(options.track))
+        store = open_store(options.store)
+        claim(options.out, precious(study, root, store.root))
+        if any(given is not None for given in (task, tasks, corpora)):
+            refuse_foreign_data(options.out)
+        store.check_writable()
+        journal = Journal(study.name, options.out, options.live is not None, _begun(options, root))
+        with locked(options.out / ".lock", timeout=0):
+            take(options.out)
+            with journal, ExitStack() as lease:
+                study = with_rows(study, options.store, task=task, tasks=tasks, corpora=corpora)
+                return _run(study, root, options, smoke, journal, lease, engine)
 
 
 def _run(
@@ -172,7 +172,6 @@ def engine_for(options: Options) -> Engine:
 
 def carry_out(prepared: Prepared, options: Options, journal: Journal, engine: Engine | None = None) -> dict[str, Report]:
     """Let the engine (by default a new one, as the options say) do what is not in the store yet, and keep the journal of it."""
-    engine = engine or engine_for(options)
     jobs = _jobs(prepared)
     titles = repeated(node.title for node in prepared.plan.nodes.values())
     tracking = Tracking(options.track, prepared.study.name, options.out.resolve(), titles) if options.track else None
@@ -186,8 +185,11 @@ def carry_out(prepared: Prepared, options: Options, journal: Journal, engine: En
     for note in (*prepared.notes, *((*prepared.readings.notes(prepared.plan), *prepared.plan.notes()) if jobs else ())):
         options.say(f"note: {note}")
     journal.planned(prepared, (job.key for job in jobs))
-    with options.live(journal.snapshot) if options.live is not None and jobs else nullcontext():
-        return engine.run(jobs, engine.settle(setup), options.say, journal) if jobs else {}
+    if not jobs:
+        return {}
+    live = options.live(journal.snapshot) if options.live is not None else nullcontext()
+    with live, nullcontext(engine) if engine is not None else closing(engine_for(options)) as used:
+        return used.run(jobs, used.settle(setup), options.say, journal)
 
 
 def write_results(prepared: Prepared, reports: dict[str, Report], options: Options) -> Finished:

@@ -106,6 +106,9 @@ class Engine(Protocol):
     def settle(self, setup: AnySetup) -> AnySetup:
         """The setup with what only the engine knows: how many processes share a device and the processors."""
 
+    def close(self) -> None:
+        """Let go of what it holds, whether it ran or not; whoever made it does so."""
+
     def run(self, jobs: list[Job], setup: Setup, say: Callable[[str], None], watcher: Watcher = UNWATCHED) -> dict[str, Report]:
         """Carry out all jobs, parents before children; a failure stops only what needs it.
 

@@ -23,6 +23,9 @@ class Inline:
         """As it is: nobody shares anything."""
         return setup
 
+    def close(self) -> None:
+        """Between runs it holds nothing."""
+
     def run(self, jobs: list[Job], setup: Setup, say: Callable[[str], None], watcher: Watcher = UNWATCHED) -> dict[str, Report]:
         """Carry out the jobs in their order."""
         from acclimate.training.interrupt import StopRequest, stop_on_signals

@@ -33,6 +33,9 @@ class Local:
         """Each worker gets its share of the processors, and knows how many others are on its device."""
         return setup.one_of(workers_on_a_device(self._asked), threads_each(self._asked, setup.threads))
 
+    def close(self) -> None:
+        """Between runs it holds nothing."""
+
     def run(self, jobs: list[Job], setup: Setup, say: Callable[[str], None], watcher: Watcher = UNWATCHED) -> dict[str, Report]:
         """Carry out the jobs; Ctrl-C, SIGTERM or SIGHUP lets running stages save first, a second Ctrl-C kills them."""
         waiting = {job.key: job for job in jobs}

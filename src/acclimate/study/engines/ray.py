@@ -97,7 +97,11 @@ class Ray:
                     raise
             return course.reports
         finally:
-            self._cluster.close()
+            self.close()
+
+    def close(self) -> None:
+        """Let go of the cluster; a run that ended did so already."""
+        self._cluster.close()
 
     def _ask(self, job: Job) -> Ask:
         if not job.needs.trains:

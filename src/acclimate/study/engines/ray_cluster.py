@@ -75,6 +75,7 @@ class Cluster:
     def close(self) -> None:
         """Let go of it."""
         if self._ours:
+            self._ours = False
             self._ray.shutdown()
 
     @property
