@@ -14,6 +14,7 @@ from acclimate.files import digest_json
 from acclimate.locks import Busy
 from acclimate.study.language.study import load_study
 from acclimate.study.run import Options, run_study
+from acclimate.study.store.bucket import Bucket
 from acclimate.study.store.claims import facts_of
 from acclimate.study.store.objects import LARGE, ObjectStore
 from acclimate.study.store.opened import open_store
@@ -104,7 +105,7 @@ def test_a_claim_is_renewed_for_as_long_as_it_is_held(machine) -> None:
     assert store.bucket.get(name) is None
 
 
-def test_ls_and_prune_of_a_bucket(machine, acclimate) -> None:
+def test_ls_and_prune_of_a_bucket(machine, acclimate, monkeypatch) -> None:
     store = machine("one")
     make(store)
     make(store, OTHER)
@@ -121,6 +122,13 @@ def test_ls_and_prune_of_a_bucket(machine, acclimate) -> None:
         assert [entry.key for entry in store.prune({KEY})] == []
     with machine("two").lock(OTHER):
         assert [entry.key for entry in store.prune({KEY})] == []
+    with monkeypatch.context() as patch:
+        listed = []
+        patch.setattr(Bucket, "list", lambda bucket, prefix, real=Bucket.list: listed.append(prefix) or real(bucket, prefix))
+        for name in ("put", "delete"):
+            patch.setattr(Bucket, name, None)  # who only looks writes nothing
+        assert {entry.key for entry in store.prune(set(), dry_run=True)} == {KEY, OTHER}
+        assert listed.count("leases/") == 1
     assert [entry.key for entry in store.prune({KEY}, dry_run=True)] == [OTHER]
     assert [entry.key for entry in store.prune({KEY})] == [OTHER]
     fresh = machine("three")

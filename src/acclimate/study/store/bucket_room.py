@@ -1,6 +1,7 @@
 """What takes room in a store that is a bucket, and how it is tidied, for `acclimate store ls` and `prune`."""
 
 import logging
+import time
 import uuid
 from collections.abc import Iterable
 from contextlib import suppress
@@ -74,7 +75,7 @@ def _lying(kind: Any, short: str, listed: list[Listed], record: dict[str, Any] |
 
 
 def tidy(store: "ObjectStore", keep: set[str] | None, older_than_days: float | None, dry_run: bool) -> list[Entry]:
-    """Remove what is not needed from a bucket, and return it; with `dry_run` only return it.
+    """Remove what is not needed from a bucket, and return it; with `dry_run` only return it, by this machine's clock: nothing is written.
 
     Always: what killed writers left behind a day ago. Artifacts only where `keep` (whole keys) is given and does not name them; never
     those that a running study needs, that are being computed, or that an adapter which stays belongs to.
@@ -87,17 +88,19 @@ def tidy(store: "ObjectStore", keep: set[str] | None, older_than_days: float | N
             f"--older-than-days: {store.bucket.address} does not know when something was last used; say what is needed with --keep"
         )
     everything = lying(store.bucket)
-    now = _now(store.bucket)
+    now = time.time() if dry_run else _now(store.bucket)
     kept = None if keep is None else {key[:SHORT] for key in keep}
     stays = {part.entry.key: part.record for part in everything if part.record and (kept is None or part.entry.key[:SHORT] in kept)}
     below = adapted(stays.values(), {part.entry.key: part.record for part in everything if part.record}.get)
+    # What is removed is asked about just before: a study may have begun meanwhile.
+    looked = _needed(store.bucket, now, store.terms, forget=False) if dry_run else None
     gone, busy = [], 0
     for part in everything:
         entry = part.entry
         if entry.kind == "artifact":
             if kept is None or entry.key in stays or entry.key in below:
                 continue
-            if entry.key[:SHORT] in _needed(store.bucket, now, store.terms):
+            if entry.key[:SHORT] in (looked if looked is not None else _needed(store.bucket, now, store.terms)):
                 busy += 1
                 continue
         elif now - entry.used < LEFTOVER_AGE:
@@ -123,12 +126,13 @@ def _remove(store: "ObjectStore", part: Lying) -> None:
         store.bucket.delete(part.names[1:])
 
 
-def _needed(bucket: Bucket, now: float, terms: Terms) -> set[str]:
-    """The keys, shortened, that running studies hold; the lists of dead ones are removed."""
+def _needed(bucket: Bucket, now: float, terms: Terms, forget: bool = True) -> set[str]:
+    """The keys, shortened, that running studies hold; the lists of dead ones are removed, unless they are not to be forgotten."""
     found: set[str] = set()
     for each in [*bucket.list("leases/")]:
         if now - each.modified > DEAD * terms.lease:
-            bucket.delete([each.name])
+            if forget:
+                bucket.delete([each.name])
         elif (read := bucket.get(each.name)) is not None:
             found.update(map(str, facts_of(read).get("keys", ())))
     return found
