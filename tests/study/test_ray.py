@@ -7,7 +7,7 @@ import pytest
 
 from acclimate.errors import ClusterError, MissingExtraError, SettingsError, StoreError
 from acclimate.study.engines.ray_cluster import Ask, Node
-from acclimate.study.engines.ray_preflight import Answer, look_around, unfit
+from acclimate.study.engines.ray_preflight import Answer, look_around, other_locks, unfit
 from acclimate.study.engines.table import Asked, engine_of
 
 NODE = Node("id", "blue", cpus=8, gpus=2, memory=10 * 10**9)
@@ -85,3 +85,14 @@ def test_a_node_tries_the_store_by_itself_unless_its_folders_are_other_ones(tmp_
     assert look_around((), (tmp_path,), (), lambda: None).store == ""
     elsewhere = look_around((), (tmp_path, tmp_path / "rows"), (), refused)
     assert (elsewhere.seen, elsewhere.store) == ((True, False), "")
+
+
+def test_a_node_whose_locks_this_machine_does_not_see_is_named_with_the_mend(tmp_path, monkeypatch):
+    monkeypatch.setenv("ACCLIMATE_LOCKS", "flock")
+    there = look_around((), (), (), None, (tmp_path,))
+    assert there.leases == (False,)
+    assert other_locks(NODE, there.leases, (tmp_path,)) is None
+    monkeypatch.setenv("ACCLIMATE_LOCKS", "leases")
+    assert "blue: keeps others out of" in other_locks(NODE, there.leases, (tmp_path,))
+    monkeypatch.setenv("ACCLIMATE_LOCKS", "both")
+    assert "is neither leases nor flock" in look_around((), (), (), None, (tmp_path,)).store

@@ -13,6 +13,7 @@ from typing import Any
 
 from acclimate.errors import AcclimateError, ClusterError
 from acclimate.files import TEMPORARY_PREFIX
+from acclimate.mounts import LOCKS, is_shared
 from acclimate.study.engines.engine import Shared
 from acclimate.study.engines.ray_cluster import Node
 from acclimate.versions import version
@@ -32,21 +33,25 @@ class Answer:
     clock: float
     free: int  # bytes for temporary files
     store: str = ""  # why it cannot be used
+    leases: tuple[bool, ...] = ()  # of each folder, whether leases are its locks there, and not the system's
 
 
 def look_around(
-    libraries: tuple[str, ...], marks: tuple[Path, ...], files: tuple[str, ...], check: Callable[[], None] | None = None
+    libraries: tuple[str, ...], marks: tuple[Path, ...], files: tuple[str, ...], check: Callable[[], None] | None = None,
+    folders: tuple[Path, ...] = (),
 ) -> Answer:  # fmt: skip
     """Run on a node: what is there."""
     digests = {path: hashlib.sha256(Path(path).read_bytes()).hexdigest() if Path(path).is_file() else None for path in files}
     free = shutil.disk_usage(tempfile.gettempdir()).free
     seen, clock, store = tuple(mark.exists() for mark in marks), time.time(), ""
+    leases: tuple[bool, ...] = ()
     try:
+        leases = tuple(map(is_shared, folders))
         if check is not None and all(seen):  # where a folder is another one nothing is written into it
             check()
     except AcclimateError as error:
         store = str(error)
-    return Answer(versions(libraries), seen, digests, clock, free, store)
+    return Answer(versions(libraries), seen, digests, clock, free, store, leases)
 
 
 def versions(libraries: tuple[str, ...]) -> dict[str, str]:
@@ -71,7 +76,7 @@ def preflight(ray: Any, nodes: list[Node], shared: Shared) -> list[str]:
         asked = {
             ask.options(
                 num_cpus=0, max_retries=0, name="preflight", scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False)
-            ).remote(shared.libraries, told, tuple(shared.files), shared.check): node
+            ).remote(shared.libraries, told, tuple(shared.files), shared.check, shared.folders): node
             for node in nodes
         }
         ready, silent = ray.wait(list(asked), num_returns=len(asked), timeout=ANSWER_SECONDS)
@@ -86,7 +91,8 @@ def preflight(ray: Any, nodes: list[Node], shared: Shared) -> list[str]:
     notes = []
     for node in nodes:
         answer = answers[node.id]
-        if (why := unfit(node, answer, here, asked_of, shared.files)) is not None:
+        why = unfit(node, answer, here, asked_of, shared.files) or other_locks(node, answer.leases, shared.folders)
+        if why is not None:
             raise ClusterError(why)
         late = max(began - answer.clock, answer.clock - ended)
         if late > CLOCK_SECONDS:
@@ -133,6 +139,18 @@ def unfit(
         if answer.files[path] != digest:
             what = "is not there" if answer.files[path] is None else "is another file"
             return f"{node.name}: {path} {what}; code of one's own must lie in a folder that all nodes share"
+    return None
+
+
+def other_locks(node: Node, leases: Sequence[bool], folders: Sequence[Path]) -> str | None:
+    """Why a node and this machine would not keep each other out of a folder; None where they would."""
+    for folder, there in zip(folders, leases, strict=True):
+        if (here := is_shared(folder)) != there:
+            names = {True: "leases", False: "the system's locks"}
+            return (
+                f"{node.name}: keeps others out of {folder} by {names[there]}, and this machine by {names[here]}: they do not see each "
+                f"other's; set {LOCKS}=leases on both, there where `ray start` is called"
+            )
     return None
 
 
