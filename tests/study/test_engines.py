@@ -82,6 +82,9 @@ class Log:
     def progress(self, key, progress):
         self.told.append((progress, key))
 
+    def lost(self, key, why):
+        self.told.append(("lost", key))
+
     def ended(self, report):
         self.told.append((report.status, report.key))
 

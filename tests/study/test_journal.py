@@ -13,6 +13,7 @@ from acclimate.errors import Interrupted, SettingsError
 from acclimate.study.engines.reports import Report
 from acclimate.study.language.study import load_study
 from acclimate.study.plan.prepared import prepare
+from acclimate.study.run import _lost
 from acclimate.study.watch import journal as journal_module
 from acclimate.study.watch.journal import Journal
 from acclimate.study.watch.status import Begun, read_status, write_status
@@ -179,3 +180,27 @@ def test_a_status_says_with_what_the_study_was_begun_and_no_cluster_once_it_is_f
         assert read_status(tmp_path).begun == begun
     assert read_status(tmp_path).begun == replace(begun, address=None)
     assert replace(begun, address=None).options == {"--store": "s3://bucket/all", "--engine": "ray", "--threads": "2"}
+
+
+def test_a_lost_attempt_waits_again_and_is_told_also_after_another_run(prepared, tmp_path):
+    key, other = [*prepared.plan.nodes][:2]
+    with Journal("study", tmp_path) as journal:
+        journal.planned(prepared, prepared.plan.nodes)
+        for each in (key, other):
+            journal.began(each)
+            journal.lost(each, "node blue was lost")
+            assert states(journal)[each] == "waiting"
+            journal.began(each)
+        journal.ended(Report(key, "done"))
+        journal.lost(other, "node red was lost")
+    with Journal("study", tmp_path) as again:  # killed before it had a plan
+        pass
+    with Journal("study", tmp_path) as again:
+        again.planned(prepared, {other})
+        assert again.lost_attempts == {key: ("node blue was lost",), other: ("node blue was lost", "node red was lost")}
+        again.began(other)
+        again.ended(Report(other, "done"))
+        assert _lost(again.lost_attempts, {}, prepared)[0].endswith("for node blue was lost")
+    with Journal("study", tmp_path) as anew:  # over an empty store
+        anew.planned(prepared, prepared.plan.nodes)
+        assert anew.lost_attempts == {}

@@ -149,7 +149,7 @@ def _run(
     reports = carry_out(prepared, options, journal, engine)
     if any(report.status == "interrupted" for report in reports.values()) or len(reports) < len(_jobs(prepared)):
         raise Interrupted("stopped; everything done so far is kept: the same command continues")
-    finished = write_results(prepared, reports, options)
+    finished = write_results(prepared, reports, options, journal.lost_attempts)
     if options.publish is not None:
         options.publish(options.out)
     journal.failed(finished.failed)
@@ -192,8 +192,10 @@ def carry_out(prepared: Prepared, options: Options, journal: Journal, engine: En
         return used.run(jobs, used.settle(setup), options.say, journal)
 
 
-def write_results(prepared: Prepared, reports: dict[str, Report], options: Options) -> Finished:
-    """Compare the runs and write the output folder (all but the report page)."""
+def write_results(
+    prepared: Prepared, reports: dict[str, Report], options: Options, lost: Mapping[str, Sequence[str]] | None = None
+) -> Finished:  # fmt: skip
+    """Compare the runs and write the output folder (all but the report page). `lost`: why stages were carried out again, by key."""
     prepared = prepared.with_chosen()
     study, out = prepared.study, options.out
     outcomes = Outcomes.read(prepared.plan, prepared.store, reports)
@@ -228,7 +230,7 @@ def write_results(prepared: Prepared, reports: dict[str, Report], options: Optio
             "best": _about(handover, metric.name),
             "failed": [{name: row[name] for name in ("recipe", "seed", "labels", "error")} for row in failed],
         }
-        about["notes"] += [*missing, *_rounded(handover, folder, task, prepared.store), *_lost(reports, prepared)]
+        about["notes"] += [*missing, *_rounded(handover, folder, task, prepared.store), *_lost(lost or {}, reports, prepared)]
         write_json(folder / RECORD, about)
     return Finished(out, len(failed), len(table), handover)
 
@@ -346,12 +348,11 @@ def _about(handover: Handover, metric: str) -> dict[str, Any] | None:
     return best | {"transformer": {"recipe": other.recipe, "seed": other.seed} if other else None}
 
 
-def _lost(reports: Mapping[str, Report], prepared: Prepared) -> list[str]:
-    """What was carried out again on a cluster, and why."""
-    done = [report for report in reports.values() if report.lost and report.status == "done"]
-    return [
-        f"{prepared.plan.nodes[report.key].title}: was run again from its last checkpoint, for {'; '.join(report.lost)}" for report in done
-    ]
+def _lost(lost: Mapping[str, Sequence[str]], reports: Mapping[str, Report], prepared: Prepared) -> list[str]:
+    """What was carried out again on a cluster, now or in a run that this one goes on with, and why."""
+    failed = {report.key for report in reports.values() if report.status != "done"}
+    done = {node.title: lost[key] for key, node in prepared.plan.nodes.items() if key in lost and key not in failed}
+    return [f"{title}: was run again from its last checkpoint, for {'; '.join(why)}" for title, why in done.items()]
 
 
 def _notes(outcomes: Outcomes, prepared: Prepared) -> list[str]:

@@ -83,6 +83,9 @@ class Watcher(Protocol):
     def progress(self, key: str, progress: Progress) -> None:
         """How far it has come."""
 
+    def lost(self, key: str, why: str) -> None:
+        """Whoever worked on it is gone; it begins again, elsewhere."""
+
     def ended(self, report: Report) -> None:
         """It is done, or will not be."""
 
@@ -94,6 +97,7 @@ class Unwatched:
 
     def began(self, key: str) -> None: ...
     def progress(self, key: str, progress: Progress) -> None: ...
+    def lost(self, key: str, why: str) -> None: ...
     def ended(self, report: Report) -> None: ...
 
 

@@ -276,7 +276,7 @@ class _Course:
                 self._lost(flight, f"{self._name(flight.node)} was taken away ({report.error})")
             else:
                 self._made_on[flight.job.key] = flight.node
-                self._ended(report, flight.lost)
+                self._ended(report)
 
     def _lost(self, flight: _Flight, why: str) -> None:
         lost = (*flight.lost, why)
@@ -284,13 +284,13 @@ class _Course:
             self._ended(Report(flight.job.key, "interrupted", why))
         elif flight.attempt >= ATTEMPTS:
             told = "; ".join(f"{number}. {each}" for number, each in enumerate(lost, 1))
-            self._ended(Report(flight.job.key, "failed", f"given up after {ATTEMPTS} attempts: {told}"), lost)
+            self._ended(Report(flight.job.key, "failed", f"given up after {ATTEMPTS} attempts: {told}"))
         else:
+            self._watcher.lost(flight.job.key, why)
             self._say(f"lost: {flight.job.title} — {why}; it goes on elsewhere (attempt {flight.attempt + 1} of {ATTEMPTS})")
             self._again.append(replace(flight, attempt=flight.attempt + 1, lost=lost, node="", avoid=flight.node))
 
-    def _ended(self, report: Report, lost: tuple[str, ...] = ()) -> None:
-        report = replace(report, lost=lost)
+    def _ended(self, report: Report) -> None:
         self.reports[report.key] = report
         tell(report, self._jobs[report.key], self._say, self._watcher)
         self._order.done(report.key)

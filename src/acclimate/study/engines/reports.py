@@ -12,4 +12,3 @@ class Report:
     status: Literal["done", "failed", "interrupted"]
     error: str = ""
     exit_code: int = 1  # what a command that did this job alone would end with, where it failed
-    lost: tuple[str, ...] = ()  # what became of attempts on a cluster that did not come to an end, each in a few words

@@ -11,12 +11,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from acclimate.errors import AcclimateError, Interrupted
+from acclimate.errors import AcclimateError, Interrupted, StoreError
 from acclimate.study.engines.reports import Report
 from acclimate.study.outputs.learning_curves import followed
 from acclimate.study.plan.prepared import Prepared
 from acclimate.study.watch.forecast import Weight, seconds_left, weigh
-from acclimate.study.watch.status import Begun, Curves, Process, StageState, StageStatus, Status, StudyState, write_status
+from acclimate.study.watch.status import Begun, Curves, Process, StageState, StageStatus, Status, StudyState, read_status, write_status
 from acclimate.training.progress import Progress
 
 BEAT = 1.0  # seconds between two looks at whether something is to be written
@@ -40,6 +40,9 @@ class Journal:
         self._started = time.time()
         self._process: Process | None = Process.this()
         self._prepared: Prepared | None = None
+        self.lost_attempts: dict[str, tuple[str, ...]] = {}
+        """By key, of stages that were carried out again: what became of each attempt before."""
+        self._done_before: set[str] = set()  # keys
         self._weights: dict[str, Weight] = {}
         self._followed: tuple[str, ...] = ()
         self._at_once = 1
@@ -48,6 +51,11 @@ class Journal:
         self._thread = threading.Thread(target=self._beat, daemon=True)
 
     def __enter__(self) -> Self:
+        if self._folder is not None:
+            with suppress(StoreError):  # nothing ran there yet
+                before = read_status(self._folder)
+                self.lost_attempts = dict(before.lost)
+                self._done_before = {stage.key for stage in before.stages if stage.state in ("done", "cached", "not needed")}
         self._write()
         self._thread.start()
         return self
@@ -82,6 +90,8 @@ class Journal:
             stages[key] = StageStatus(key, node.parent, node.title, len(prepared.plan.recipes_of(key)), state, beside=beside)
         with self._lock:
             self._stages, self._prepared, self._state, self._changed = stages, prepared, "running", True
+            anew = wanted & self._done_before  # what was made is gone, and with it how
+            self.lost_attempts = {key: why for key, why in self.lost_attempts.items() if key in stages and key not in anew}
 
     def failed(self, runs: int) -> None:
         """So many runs failed: what the study's command will end with."""
@@ -100,6 +110,12 @@ class Journal:
             curves = self._longer(before.curves if same else {}, progress)
             self._stages[key] = replace(before, progress=replace(progress, measured=()), curves=curves)
             self._changed = True
+
+    def lost(self, key: str, why: str) -> None:
+        with self._lock:
+            self.lost_attempts[key] = (*self.lost_attempts.get(key, ()), why)
+        self._began.pop(key, None)
+        self._set(key, state="waiting", progress=None, curves={})
 
     def ended(self, report: Report) -> None:
         began = self._began.get(report.key)
@@ -120,7 +136,8 @@ class Journal:
             )
             left = seconds_left(stages, self._weights, self._at_once) if self._state == "running" else None
             return Status(
-                self._study, self._state, self._started, time.time(), stages, left, self._exit_code, self._error, self._process, self._begun
+                self._study, self._state, self._started, time.time(), stages, left, self._exit_code, self._error, self._process,
+                self._begun, dict(self.lost_attempts),
             )  # fmt: skip
 
     def _longer(self, curves: Curves, progress: Progress) -> Curves:

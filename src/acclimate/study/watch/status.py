@@ -119,6 +119,8 @@ class Status:
     error: str = ""
     process: Process | None = None  # None where it is over: results may be passed on, and no machine's name with them
     begun: Begun = Begun()
+    lost: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By key, of stages that a cluster carried out again: what became of each attempt before, also in runs that this one goes on with."""
     version: int = VERSION
 
     @property
