@@ -351,8 +351,11 @@ def _about(handover: Handover, metric: str) -> dict[str, Any] | None:
 def _lost(lost: Mapping[str, Sequence[str]], reports: Mapping[str, Report], prepared: Prepared) -> list[str]:
     """What was carried out again on a cluster, now or in a run that this one goes on with, and why."""
     failed = {report.key for report in reports.values() if report.status != "done"}
-    done = {node.title: lost[key] for key, node in prepared.plan.nodes.items() if key in lost and key not in failed}
-    return [f"{title}: was run again from its last checkpoint, for {'; '.join(why)}" for title, why in done.items()]
+    return [
+        f"{node.title}: was run again from its last checkpoint, for {'; '.join(lost[key])}"
+        for key, node in prepared.plan.nodes.items()
+        if key in lost and key not in failed
+    ]
 
 
 def _notes(outcomes: Outcomes, prepared: Prepared) -> list[str]:
