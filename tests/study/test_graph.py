@@ -7,14 +7,16 @@ from tests.toys.nearest import Nearest
 from tests.toys.soup import Soup
 
 from acclimate.cli.shown_plan import plan as show_plan
-from acclimate.errors import DataError, SettingsError
+from acclimate.errors import DataError, ModelError, SettingsError
 from acclimate.modeling.folder import ModelFolder
 from acclimate.report.publish import publish
 from acclimate.report.results.finished import Results
 from acclimate.report.tables.plan import in_tree
 from acclimate.report.tables.tree import tree
 from acclimate.stages import STAGES
+from acclimate.stages.score import Score
 from acclimate.study.language.language import language
+from acclimate.study.plan.chains import Chain
 from acclimate.study.plan.estimate import estimates
 from acclimate.study.plan.prepared import needed, prepare
 from acclimate.study.run import Options, run_study
@@ -245,3 +247,13 @@ def test_a_mistake_in_the_files_of_a_second_task_names_it(write_study, tmp_path)
     )
     with pytest.raises(DataError, match=r"(?s)data\.tasks\.topics: one class only .*one\.jsonl"):
         prepare(study, tmp_path, tmp_path / "store")
+
+
+@pytest.mark.parametrize("error", [DataError, ModelError, SettingsError])
+def test_whatever_a_stage_refuses_is_said_with_its_recipe(monkeypatch, error):
+    def refused(self, given, task):
+        raise error("train.jsonl: has no answers")
+
+    monkeypatch.setattr(Score, "check", refused)
+    with pytest.raises(error, match=r"^recipes\.asked: train\.jsonl: has no answers"):
+        Chain().then(Score(), "asked", 0, None)

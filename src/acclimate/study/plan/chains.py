@@ -6,7 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple, Self
 
-from acclimate.errors import ModelError, SettingsError
+from acclimate.errors import DataError, ModelError, SettingsError
 from acclimate.modeling.source import Source, new_source, resolve_base
 from acclimate.stages import Cut, Searching, Start
 from acclimate.stages.base import OWN_BASE, Stage
@@ -41,7 +41,7 @@ class Chain:
         """The chain with one stage more, which stands in `recipe`, is about `task`, and has the models of other recipes `beside` it.
 
         Raises:
-            SettingsError: the stage cannot be done there.
+            DataError, ModelError, SettingsError: the stage cannot be done there, or not with these data.
         """
         given = replace(self.end, beside=beside)
         try:
@@ -50,8 +50,8 @@ class Chain:
             after = stage.check(given, task)
             if stage.searches:
                 Searching(of=stage).check(given, task)
-        except SettingsError as error:
-            raise SettingsError(f"recipes.{recipe}: {error}") from error
+        except (DataError, ModelError, SettingsError) as error:
+            raise type(error)(f"recipes.{recipe}: {error}") from error
         return replace(self, links=(*self.links, ChainLink(stage, draw, given)), end=replace(after, beside={}))
 
     def left(self, place: int) -> Sizes:
