@@ -66,8 +66,6 @@ class Choosing(Paths):
         """What a study costs."""
         opened = await self.opened(of_address(request))
         try:
-            if opened.study is None:
-                raise SettingsError(opened.problem)
             begun = await self.planning.do(lambda: begun_with(status_of(self.home, opened)))
             store = store_of(self.home, opened, begun)
             found = await self.planning.ask(

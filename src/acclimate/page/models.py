@@ -103,8 +103,7 @@ def _of_recipes(results: Results, store: Store) -> Iterator[Model]:
 
 def searched(opened: StudyFile) -> tuple[str, ...]:
     """Files of the study in which texts could be looked for, as the page names them."""
-    assert opened.study is not None
-    return tuple(dict.fromkeys(data_paths(opened.study)))
+    return tuple(dict.fromkeys(data_paths(opened.valid)))
 
 
 @dataclass

@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from acclimate.errors import AcclimateError, SettingsError
 from acclimate.page import models
-from acclimate.page.asked import Fields, of_address, of_form
+from acclimate.page.asked import of_address, of_form
 from acclimate.page.begun import begun_with, elsewhere, status_of
 from acclimate.page.desk import Desk
 from acclimate.page.models import Model, Tried, Trying
@@ -40,18 +40,18 @@ class Came(Paths):
     async def results(self, request: Request) -> Response:
         """The report in a frame, and the models."""
         fields = of_address(request)
-        return await self._shown(await self._done(fields), Tried((), ""))
+        return await self._shown(await self.opened(fields), Tried((), ""))
 
     async def ask(self, request: Request) -> Response:
         """What models say of a text."""
         fields = await of_form(request, FORM_SECONDS)
-        opened = await self._done(fields)
+        opened = await self.opened(fields)
         tried = Tried(tuple(fields.all("model")), fields.text("text"), fields.text("text_b"), fields.text("documents"))
         return await self._shown(opened, tried, True)
 
     async def report(self, request: Request) -> Response:
         """The report, as a frame shows it: of whatever stands in the file no script runs but the report's own, and nothing is fetched."""
-        opened = await self._done(of_address(request))
+        opened = await self.opened(of_address(request))
         _only_in_a_frame(request)
         file = self.home.within(opened.out() / NAME)
         try:
@@ -65,7 +65,7 @@ class Came(Paths):
     async def attention(self, request: Request) -> Response:
         """What the heads of models attend to in a sentence, as a frame shows it."""
         fields = of_address(request)
-        opened = await self._done(fields)
+        opened = await self.opened(fields)
         _only_in_a_frame(request)
         sentence, names = fields.text("text"), fields.all("model")
         if not 0 < len(sentence) <= LONGEST_SENTENCE:
@@ -88,20 +88,13 @@ class Came(Paths):
     async def download(self, request: Request) -> Response:
         """A model's folder as a zip."""
         fields = of_address(request)
-        opened, name = await self._done(fields), fields.one("model")
+        opened, name = await self.opened(fields), fields.one("model")
         folder = self.home.within(opened.out() / name)
         if name not in HANDED_OVER or not folder.is_dir():
             raise SettingsError(f"{name[:80]!r}: this study handed over no such model")
-        assert opened.study is not None
-        called = f"{opened.study.name}-{name}"
+        called = f"{opened.valid.name}-{name}"
         disposition = f"attachment; filename*=UTF-8''{quote(called, safe='')}.zip"
         return StreamingResponse(zipped(folder, called), media_type="application/zip", headers={"content-disposition": disposition})
-
-    async def _done(self, fields: Fields) -> StudyFile:
-        opened = await self.opened(fields)
-        if opened.study is None:
-            raise SettingsError(opened.problem)
-        return opened
 
     async def _shown(self, opened: StudyFile, tried: Tried, asked: bool = False) -> Response:
         found: tuple[Model, ...] = ()

@@ -55,8 +55,6 @@ class Runs:
         Raises:
             SettingsError: it runs already, or cannot be run by a page.
         """
-        if opened.study is None:
-            raise SettingsError(opened.problem)
         if self.standing(opened, smoke).runs:
             raise SettingsError(f"{opened.name}: runs already; stop it first")
         out = opened.out(smoke)

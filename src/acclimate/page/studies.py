@@ -47,6 +47,17 @@ class StudyFile:
     """Why it is no study, or none that a page runs."""
 
     @property
+    def valid(self) -> Study:
+        """The study.
+
+        Raises:
+            SettingsError: it is none, or none that a page runs.
+        """
+        if self.study is None:
+            raise SettingsError(self.problem)
+        return self.study
+
+    @property
     def root(self) -> Path:
         """Where its paths start."""
         return self.file.parent
@@ -58,8 +69,7 @@ class StudyFile:
 
     def out(self, smoke: bool = False) -> Path:
         """Where its results go."""
-        assert self.study is not None
-        return usual_folder(self.root, self.study.name, smoke)
+        return usual_folder(self.root, self.valid.name, smoke)
 
 
 @dataclass(frozen=True)
@@ -155,12 +165,11 @@ def save_changed(home: Home, opened: StudyFile, text: str, digest: str) -> None:
 
 def stamp(home: Home, opened: StudyFile, store: Path | None) -> Hashable:
     """What a plan depends on: the file, the data, and what has been computed, in this store."""
-    assert opened.study is not None
     try:
         changed = os.stat((store or opened.store) / "artifacts").st_mtime_ns
     except OSError:
         changed = 0
-    return (opened.name, opened.digest, store, changed, home.stamps([*data_paths(opened.study)], opened.root))
+    return (opened.name, opened.digest, store, changed, home.stamps([*data_paths(opened.valid)], opened.root))
 
 
 def planned(opened: StudyFile, store: Path | None, rate: float, precision: str = "auto") -> Planned:
@@ -170,8 +179,7 @@ def planned(opened: StudyFile, store: Path | None, rate: float, precision: str =
     Raises:
         DataError, ModelError, SettingsError: something is wrong.
     """
-    assert opened.study is not None
-    study, said = with_task(opened.study)
+    study, said = with_task(opened.valid)
     prepared = prepare(study, opened.root, store or opened.store, precision=precision)
     found = estimates(prepared, rate)
     unseen = [] if store is not None else ["it was begun with another store, which this page does not read: nothing counts as done here"]

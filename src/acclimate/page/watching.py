@@ -56,9 +56,8 @@ def pieces(home: Home, standing: Standing, opened: StudyFile, smoke: bool) -> di
     """Each piece of the page as HTML, by its id."""
     status, out = standing.status, opened.out(smoke)
     stages = status.stages if status is not None else ()
-    assert opened.study is not None
-    task = opened.study.data.task
-    metric = task.metric(opened.study.metric).name if task is not None else ""
+    task = opened.valid.data.task
+    metric = task.metric(opened.valid.metric).name if task is not None else ""
     begun = begun_with(status)
     folder = store_of(home, opened, begun)
     done = [stage for stage in stages if stage.state in ("done", "cached")]
