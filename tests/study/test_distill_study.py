@@ -15,6 +15,7 @@ from acclimate.stages import distilling, teacher
 from acclimate.stages.distill import Distill
 from acclimate.stages.transfer_text import TransferText
 from acclimate.study.language.study import Study, parse_study, resolved
+from acclimate.study.plan.estimate import estimates
 from acclimate.study.plan.prepared import prepare
 from acclimate.study.run import Options, carry_out
 from acclimate.study.watch.journal import Journal
@@ -204,7 +205,10 @@ def test_the_runs_of_all_seeds_of_a_recipe_teach_as_one(tiny_world, tmp_path, mo
     monkeypatch.setattr(distilling, "together", lambda each, link: said.append((each, found := plain(each, link))) or found)
     recipes = {"teacher": TEACHER, "one": student(), "all": student(ensemble=True)}
     prepared = prepare(study(tiny_world, recipes, seeds=2, labels=[30]), tmp_path, tmp_path / "store")
+    planned = estimates(prepared, 1e9)
+    assert len({planned[run.end].cache_key for run in prepared.plan.runs if run.recipe != "teacher"}) == 2  # one a teacher
     done(prepared, tmp_path)
+    assert len([*(tmp_path / "store" / "cache").glob("*/outputs.json")]) == 2 * 2  # two teachers were asked about two corpora
     ends = {(run.recipe, run.seed): prepared.plan.nodes[run.end] for run in prepared.plan.runs}
     teachers = [ends["teacher", seed].key for seed in (0, 1)]
     assert ends["one", 1].beside == (("teacher", teachers[1]),)

@@ -201,7 +201,8 @@ class Distill(EncoderPace, InEpochs, Stage):
         trained = tokens * self.steps(batches) / batches
         judged = {name: np.minimum(each + reads.special, given.length(self.max_length)).sum() for name, each in lengths(reads).items()}
         answered = float(judged["dev"] * (1 + self.evaluations) + judged["test"])
-        # The teacher reads every text of a corpus once, however often the student does.
+        # The teacher reads every text of a corpus once, however often the student does. All teachers of an ensemble are asked, but what
+        # one student was told the others find: a teacher for each of them.
         asked, asked_items = (sum(getattr(text[name], each) for name in often) for each in ("tokens", "items"))
         outputs = len(reads.task.kind.head(reads.task.names, self.form(reads.task.kind)).names)
         return Work(
@@ -212,7 +213,7 @@ class Distill(EncoderPace, InEpochs, Stage):
             cache_bytes=round(
                 BYTES * outputs * sum(each.answers for each in text.values()) + bytes_inside(self, given, asked_items, asked)
             ),
-            cache_key=("teacher", self.teacher, self.hidden, reads.fingerprints),
+            cache_key=("teacher", reads.beside[:1], self.hidden, reads.fingerprints),
         )
 
     def run(self, parent: "ModelFolder | None", context: Context) -> Outcome:

@@ -162,6 +162,8 @@ class Reads:
     """The texts themselves under the names of `texts`, for plain baselines, which have no vocabulary in which they could be measured."""
     known: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
     """What the stage found out from it, under names of its own: it is asked more than once, and finds it here the next time."""
+    beside: tuple[str, ...] = ()
+    """Keys of the other models that it needs, in the order of its own `beside`; of an ensemble those of the other seeds come last."""
 
 
 @dataclass(frozen=True)

@@ -143,7 +143,8 @@ class Readings:
         whole = task.kind.texts() if task is not None and "task test" in texts and not node.stage.apart else 1
         special = self.special(source, whole) if source is not None and texts else 0
         samples = {} if source is not None else self.samples(node)
-        return Reads(texts, special, task, fast, node.parent, node.fingerprints, samples, self._known.setdefault(node.key, {}))
+        known, beside = self._known.setdefault(node.key, {}), tuple(key for _, key in node.beside)
+        return Reads(texts, special, task, fast, node.parent, node.fingerprints, samples, known, beside)
 
     def _counted(self, source: Source, split: Split) -> Measured:
         """A split in the vocabulary of a base, every text of it."""
