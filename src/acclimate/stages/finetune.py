@@ -30,7 +30,7 @@ from acclimate.stages.long_texts import Long, LongTexts, lengths
 from acclimate.stages.pace import Course, EncoderPace
 from acclimate.stages.planned import Classifier, Reads, Sizes, Work
 from acclimate.stages.vector_head import check_on_vector, told_of_head
-from acclimate.stages.writing import told_of_room
+from acclimate.stages.writing import check_nothing_written, told_of_room
 from acclimate.tasks.generate import MOST_NEW
 from acclimate.tasks.kind import Head
 from acclimate.tasks.task import Task
@@ -169,8 +169,7 @@ class Finetune(EncoderPace, LearnsByLoss):
     def check(self, given: Sizes, task: Task | None) -> Sizes:
         if task is not None and self._writes(task):
             return learning_answers.check_learning(self, given, task)
-        if self.max_new_tokens is not None:
-            raise SettingsError("max_new_tokens: nothing is written here; leave it out (`kind: generate` writes answers)")
+        check_nothing_written(self.max_new_tokens)
         if task is not None:
             self.check_learning(task)
             self._check_words(task)

@@ -1,11 +1,12 @@
 """A fresh head learns alone first; and whether a pretraining gained anything: its best weights against those from before it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
 from acclimate.evaluation.heldout_loss import Heldout
+from acclimate.randomness import seed_of
 from acclimate.stages.pace import Course
 from acclimate.training.checkpoint import Checkpoints
 from acclimate.training.loop import Objective, TrainResult
@@ -13,7 +14,7 @@ from acclimate.training.loop import Objective, TrainResult
 if TYPE_CHECKING:
     from acclimate.stages.pretrain import Pretrain
     from acclimate.stages.pretraining_steps import Steps
-    from acclimate.stages.trainer import Trainer
+    from acclimate.stages.trainer import EncoderTrainer, Trainer
 
 FRESH = (
     "the base has no MLM head: a fresh one, tied to its embeddings, was trained alone for {steps} steps first; the held-out loss before is "
@@ -35,6 +36,15 @@ def learn_alone(stage: "Pretrain", trainer: "Trainer", body: nn.Module, objectiv
         for parameter in learned:
             parameter.requires_grad_(True)
     return alone
+
+
+def learn_fresh_head(
+    stage: "Pretrain", trainer: "EncoderTrainer", learned: Callable[[int], tuple[Objective, Any]], seed: int, steps: int
+) -> None:
+    """Train the head that came with no base alone, before a training of so many steps, and note it; `learned` is what a seed trains on."""
+    # In an order of its own: the training proper begins with texts and masks that the head has not just seen.
+    first = learned(seed_of(seed, "head alone"))[0]
+    trainer.notes.append(FRESH.format(steps=learn_alone(stage, trainer, trainer.model.base_model, first, steps)))
 
 
 def course_of(stage: "Pretrain", planned: "Steps", heldout_tokens: int) -> Course:

@@ -14,11 +14,10 @@ from acclimate.modeling.heads import load_mlm
 from acclimate.modeling.longest import sequence_length
 from acclimate.objectives.mlm import MaskedText, Vocabulary
 from acclimate.objectives.taught_words import TaughtWords
-from acclimate.randomness import seed_of
 from acclimate.stages.base import Context, Outcome
 from acclimate.stages.new_rows import fit_rows_first, watch_new_rows
 from acclimate.stages.pretrain import Pretrain
-from acclimate.stages.pretraining_kept import FRESH, Before, course_of, learn_alone
+from acclimate.stages.pretraining_kept import Before, course_of, learn_fresh_head
 from acclimate.stages.pretraining_reading import Reading
 from acclimate.stages.pretraining_steps import Steps
 from acclimate.stages.pretraining_text import notes_on, read_text
@@ -46,10 +45,7 @@ def pretrain_masks(stage: Pretrain, parent: ModelFolder, context: Context) -> Ou
         heldout = reading.heldout(trainer.micro)
         trainer.notes += [*notes_on(stage, planned, text), *text.notes(), *heldout.notes()]
         if fresh:
-            # In an order of its own: the training proper begins with texts and masks that the head has not just seen.
-            first = reading.learned(seed_of(context.seed, "head alone"))[0]
-            alone = learn_alone(stage, trainer, trainer.model.base_model, first, planned.steps)
-            trainer.notes.append(FRESH.format(steps=alone))
+            learn_fresh_head(stage, trainer, reading.learned, context.seed, planned.steps)
         judge, before = heldout.judge(trainer.devices), Before(trainer, heldout)
         course = course_of(stage, planned, heldout.tokens)
         if stage.new_rows_first:

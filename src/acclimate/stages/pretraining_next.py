@@ -13,10 +13,9 @@ from acclimate.modeling.folder import ModelFolder
 from acclimate.modeling.heads import load_mlm
 from acclimate.modeling.longest import sequence_length
 from acclimate.objectives.clm import Borders, FollowingText, NextTokens, heldout_windows
-from acclimate.randomness import seed_of
 from acclimate.stages.base import Context, Outcome
 from acclimate.stages.pretrain import Pretrain
-from acclimate.stages.pretraining_kept import FRESH, Before, course_of, learn_alone
+from acclimate.stages.pretraining_kept import Before, course_of, learn_fresh_head
 from acclimate.stages.pretraining_reading import Reading
 from acclimate.stages.pretraining_steps import Steps
 from acclimate.stages.pretraining_text import PretrainingText, notes_on, read_text
@@ -44,9 +43,7 @@ def pretrain_next(stage: Pretrain, parent: ModelFolder, context: Context) -> Out
         heldout = reading.heldout(trainer.micro)
         trainer.notes += [*notes_on(stage, planned, text), *text.notes()]
         if fresh:  # of an encoder that comes without one
-            first = reading.learned(seed_of(context.seed, "head alone"))[0]
-            alone = learn_alone(stage, trainer, trainer.model.base_model, first, planned.steps)
-            trainer.notes.append(FRESH.format(steps=alone))
+            learn_fresh_head(stage, trainer, reading.learned, context.seed, planned.steps)
         judge, before = heldout.judge(trainer.devices), Before(trainer, heldout, UNASKED)
         result = trainer.fit(objective, judge, course_of(stage, planned, heldout.tokens))
         if result.passed_over == result.steps:

@@ -14,7 +14,7 @@ from acclimate.stages.asked_documents import asking, operations
 from acclimate.stages.base import Context, Outcome, Role, Serves, Stage
 from acclimate.stages.learning_answers import answer
 from acclimate.stages.planned import Reads, Sizes, Work
-from acclimate.stages.writing import check_writing, told_of_room
+from acclimate.stages.writing import check_nothing_written, check_writing, told_of_room
 from acclimate.stages.writing import operations as writing_operations
 from acclimate.tasks.generate import MOST_NEW
 from acclimate.tasks.task import Task
@@ -54,8 +54,7 @@ class Score(Stage):
         if task is not None and self.form(task.kind) == "text":
             check_writing(self.word(), given, task, self.max_length, self.max_new_tokens)
             return given
-        if self.max_new_tokens is not None:
-            raise SettingsError("max_new_tokens: nothing is written here; leave it out (`kind: generate` writes answers)")
+        check_nothing_written(self.max_new_tokens)
         if given.fresh_head:
             raise SettingsError(
                 f"score: {given.source.name} has no head for masked language modelling, so there is nothing to predict words with; "

@@ -48,6 +48,16 @@ def check_writing(what: str, given: Sizes, task: Task, max_length: int | None, m
         chat_of(given.source.folder, given.source.name)
 
 
+def check_nothing_written(most: int | None) -> None:
+    """Refuse a length of answers where there are none.
+
+    Raises:
+        SettingsError: one was given.
+    """
+    if most is not None:
+        raise SettingsError("max_new_tokens: nothing is written here; leave it out (`kind: generate` writes answers)")
+
+
 def is_chat(task: Task) -> bool:
     """Whether its prompts are conversations."""
     return isinstance(task.kind, Generate) and task.kind.chat
