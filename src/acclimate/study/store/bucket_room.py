@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from acclimate.locks import Busy
 from acclimate.study.store.artifacts import SHORT
 from acclimate.study.store.bucket import Bucket, Listed
 from acclimate.study.store.claims import Terms, facts_of
-from acclimate.study.store.entries import Entry, adapted
+from acclimate.study.store.entries import Entry, adapted, told_by
 from acclimate.study.store.seal import RECORD, parsed_record
 
 if TYPE_CHECKING:
@@ -64,13 +63,10 @@ def _parts(bucket: Bucket, short: str, listed: list[Listed]) -> Iterable[Lying]:
 
 
 def _lying(kind: Any, short: str, listed: list[Listed], record: dict[str, Any] | None) -> Lying:
-    told = record or {}
-    stage = told.get("stage", "")
-    stage = stage["stage"] if isinstance(stage, dict) else stage
     written = max(each.modified for each in listed)
-    created = datetime.fromisoformat(told["created"]).timestamp() if record is not None else written
+    key, stage, title, created = (short, "", "", written) if record is None else told_by(record)
     size = sum(each.size for each in listed)
-    entry = Entry(kind, told.get("key", short), stage, told.get("title", ""), size, created, written, Path(listed[0].name).parent)
+    entry = Entry(kind, key, stage, title, size, created, written, Path(listed[0].name).parent)
     return Lying(entry, tuple(each.name for each in listed), record)
 
 

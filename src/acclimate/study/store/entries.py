@@ -65,6 +65,13 @@ def adapted(records: Iterable[Mapping[str, Any]], record_of: Callable[[str], Map
     return found
 
 
+def told_by(record: Mapping[str, Any]) -> tuple[str, str, str, float]:
+    """Key, stage, title and time of an artifact, by its record."""
+    stage = record.get("stage", "")
+    created = datetime.fromisoformat(record["created"]).timestamp()
+    return record["key"], stage["stage"] if isinstance(stage, dict) else stage, record.get("title", ""), created
+
+
 def _folders(parent: Path) -> list[Path]:
     return sorted(folder for folder in parent.iterdir() if folder.is_dir() and not folder.is_symlink()) if parent.is_dir() else []
 
@@ -88,8 +95,5 @@ def _entry(kind: Kind, path: Path, name: str) -> Entry:
             used = max(used, status.st_mtime)
     if kind in ("artifact", "damaged"):
         with suppress(StoreError):
-            record = sealed_record(path)
-            name, title, stage = record["key"], record.get("title", ""), record.get("stage", "")
-            stage = stage["stage"] if isinstance(stage, dict) else stage
-            created = datetime.fromisoformat(record["created"]).timestamp()
+            name, stage, title, created = told_by(sealed_record(path))
     return Entry(kind, name, stage, title, size, created, used, path)
