@@ -21,6 +21,10 @@ class Sleeper:
         """As it is, with these threads."""
         return replace(self, threads=threads)
 
+    def together(self, processes: int) -> "Sleeper":
+        """As it is."""
+        return self
+
     def open(self, stop: object, send: Callable[..., None]) -> "Sleeper":
         """Itself."""
         return self

@@ -7,11 +7,13 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pyarrow.parquet as parquet
 import pytest
+from safetensors.torch import load_file
 from tests.study.performers import Diary, done, job
 from tests.study.test_engines import Log
 
@@ -73,22 +75,26 @@ def test_a_killed_process_and_one_that_is_taken_away_are_run_again_and_the_third
     assert [log.told.count(("lost", key)) for key in "abcd"] == [1, 1, 2, 0]  # the third is told as the end
 
 
-def test_ctrl_c_reaches_the_nodes_and_what_had_not_begun_has_no_report(cluster, tmp_path):
+@pytest.mark.parametrize("devices", [1, 2])
+def test_ctrl_c_reaches_the_nodes_and_what_had_not_begun_has_no_report(cluster, tmp_path, devices):
     class Impatient(Log):
         def began(self, key):
             os.kill(os.getpid(), signal.SIGINT)
 
-    jobs = [job("a", "", "long"), job("b", "a")]
-    reports = Ray().run(jobs, Diary(tmp_path / "diary"), print, Impatient())
+    jobs = [replace(job("a", "", "long"), needs=Needs(trains=True)), job("b", "a")]
+    reports = Ray(devices=devices).run(jobs, Diary(tmp_path / "diary"), print, Impatient())
     assert {key: report.status for key, report in reports.items()} == {"a": "interrupted"}
 
 
 def test_a_stage_that_no_node_can_hold_is_refused_and_does_not_wait_for_ever(cluster, tmp_path):
-    from dataclasses import replace
-
     large = replace(job("a"), needs=Needs(trains=True, model_bytes=10**15))
     with pytest.raises(ClusterError, match=r"job a: asks for 1 CPU and .* GB of memory, and the largest node, .*, has 1 CPU and"):
         Ray().run([large], Diary(tmp_path / "diary"), print)
+    spread = replace(large, needs=Needs(trains=True))
+    with pytest.raises(
+        ClusterError, match=r"job a: 4 processes that each ask for 1 CPU and .*, and the cluster has room for 3; fewer --devices"
+    ):
+        Ray(devices=4).run([spread], Diary(tmp_path / "diary"), print)
     assert not (tmp_path / "diary").exists()
 
 
@@ -125,6 +131,51 @@ def loss(outputs, labels):
             time.sleep(600)
     return cross_entropy(outputs, labels, reduction="none")
 """
+SPREAD = """
+{head}
+seeds: 1
+labels: [30]
+recipes:
+  fine-tune: [finetune: {{ loss: deadly:loss, lr: 1e-2, epochs: 2, batch_size: 4, min_steps: 0, patience: null, dropout: 0.0 }}]
+  majority: {{ base: majority }}
+"""
+# Ends the second of two processes that train together, once.
+DEADLY_TO_ONE = """\
+import os, signal
+from pathlib import Path
+from torch.nn.functional import cross_entropy
+
+CALLS = []
+
+
+def loss(outputs, labels):
+    CALLS.append(1)
+    mark = Path(__file__).with_name("lost")
+    if len(CALLS) == 11 and os.environ.get("RANK") == "1" and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return cross_entropy(outputs, labels, reduction="none")
+"""
+
+
+def test_two_processes_train_what_one_trains_and_go_on_together_when_one_is_lost(cluster, write_study, tmp_path):
+    (tmp_path / "deadly.py").write_text(DEADLY_TO_ONE)
+    study, lines, ended = load_study(write_study(tmp_path, SPREAD)), [], {}
+    options = {"threads": 1, "checkpoint_seconds": 0.0, "allow_code": True}
+    for name, engine in {"two": {"engine": "ray", "devices": 2}, "one": {"engine": "inline"}}.items():
+        run_study(study, tmp_path, Options(tmp_path / f"out-{name}", tmp_path / name, say=lines.append, **options, **engine))
+        records = [(path, json.loads(path.read_text())) for path in (tmp_path / name).glob("artifacts/*/stage.json")]
+        (trained,) = [(path, record) for path, record in records if record["stage"]["stage"] == "finetune"]
+        ended[name] = trained[1]["processes"], load_file(trained[0].parent / "model" / "model.safetensors")
+    (lost,) = [line for line in lines if line.startswith("lost: ")]
+    assert "fine-tune, seed 0, 30 labels: finetune — its process on node " in lost
+    assert [line for line in lines if "going on after step 8 of 16" in line]
+    assert (ended["one"][0], ended["two"][0]) == (1, 2)
+    for name, tensor in ended["one"][1].items():
+        # Sums of two processes are added in another order.
+        assert (tensor - ended["two"][1][name]).abs().max() < 1e-3, name
+
+
 OF_TIME_OR_MACHINE = ("seconds", "per_second", "peak_memory", "device", "threads")
 
 

@@ -18,6 +18,13 @@ class Diary:
     file: Path
     shared: Shared = field(default_factory=Shared)
 
+    def together(self, processes):
+        return self
+
+    @property
+    def threads(self):
+        return 1
+
     def open(self, stop, send):
         return Performer(self.file, stop, send)
 

@@ -9,6 +9,7 @@ from acclimate.errors import ClusterError, MissingExtraError, SettingsError, Sto
 from acclimate.study.engines.ray_cluster import Ask, Node
 from acclimate.study.engines.ray_preflight import Answer, look_around, other_locks, unfit
 from acclimate.study.engines.table import Asked, engine_of
+from acclimate.study.run import Options, engine_for
 
 NODE = Node("id", "blue", cpus=8, gpus=2, memory=10 * 10**9)
 
@@ -19,7 +20,8 @@ NODE = Node("id", "blue", cpus=8, gpus=2, memory=10 * 10**9)
         (Asked(address="ray://blue:10001"), SettingsError, "run the command on a machine of the cluster"),
         (Asked(address="blue"), SettingsError, "neither `auto` nor HOST:PORT"),
         (Asked(address="127.0.0.1:1"), ClusterError, "nothing answers there; start one with `ray start --head`"),
-        (Asked(gpus=2), SettingsError, "a stage trains on one GPU, or on a share of one"),
+        (Asked(gpus=2), SettingsError, "a stage trains on one GPU, or on a share of one.* --devices N trains it on several"),
+        (Asked(gpus=0.5, devices=2), SettingsError, "each takes a whole GPU"),
     ],
 )
 def test_a_cluster_that_cannot_be_had_is_refused_with_the_mend(asked, error, message):
@@ -33,9 +35,13 @@ def test_without_ray_the_extra_is_named(monkeypatch):
         engine_of("ray", Asked())
 
 
-def test_what_is_about_a_cluster_needs_one(monkeypatch):
+def test_what_is_about_a_cluster_needs_one(monkeypatch, tmp_path):
     with pytest.raises(SettingsError, match="--address is about a Ray cluster"):
         engine_of("local", Asked(address="blue:6379"))
+    with pytest.raises(SettingsError, match="--devices is about a Ray cluster"):
+        engine_of("local", Asked(devices=2))
+    with pytest.raises(SettingsError, match="share its checkpoints, which a bucket does not hold"):
+        engine_for(Options(tmp_path, "s3://bucket", "ray", devices=2))
     with pytest.raises(SettingsError, match="'raj' is not among inline, local, ray"):
         engine_of("raj", Asked())
     monkeypatch.setenv("WORLD_SIZE", "2")

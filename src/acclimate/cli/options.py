@@ -32,6 +32,12 @@ AddressOption = Annotated[
 GpusOption = Annotated[
     float | None, typer.Option("--gpus", help="With --engine ray: what a stage takes of a GPU; 0.5 lets two share one. Default: 1.")
 ]
+DevicesOption = Annotated[
+    int | None,
+    typer.Option(
+        "--devices", min=1, max=MOST, help="With --engine ray: processes that train a stage together, each with a GPU or --threads."
+    ),
+]
 WorkersOption = Annotated[
     int | None,
     typer.Option(

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from acclimate.errors import Interrupted
+from acclimate.errors import Interrupted, SettingsError
 from acclimate.files import digest_file, locked, write_json
 from acclimate.modeling.base_dtype import in_base_dtype
 from acclimate.owned import mark_made
@@ -74,6 +74,7 @@ class Options:
     engine: str = "local"
     address: str | None = None  # of the cluster, with the engine `ray`: HOST:PORT; None: the one that this machine belongs to
     gpus: float | None = None  # that a stage takes there, or a share of one; None: one
+    devices: int | None = None  # over which each stage that trains is spread there, a process each; None: one
     workers: int | None = None  # stages carried out at the same time, each in a process; None: one a GPU, or one
     threads: int | None = None
     precision: str = "auto"  # of `PRECISIONS`
@@ -167,7 +168,12 @@ def engine_for(options: Options) -> Engine:
     Raises:
         SettingsError, MissingExtraError, ClusterError: it cannot be had.
     """
-    return engine_of(options.engine, Asked(options.workers, options.address, options.gpus))
+    if (options.devices or 1) > 1 and is_address(options.store):
+        raise SettingsError(
+            f"--devices {options.devices}: the processes of a training share its checkpoints, which a bucket does not hold while it runs; "
+            "give --store a folder that all machines see"
+        )
+    return engine_of(options.engine, Asked(options.workers, options.address, options.gpus, options.devices))
 
 
 def carry_out(prepared: Prepared, options: Options, journal: Journal, engine: Engine | None = None) -> dict[str, Report]:

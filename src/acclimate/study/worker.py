@@ -57,6 +57,7 @@ class WorkerSetup:
     checkpoint_seconds: float = 120.0
     fast: FastPaths = FastPaths()
     sharing: int = 1  # workers on one device
+    processes: int = 1  # that an engine has train together, and ends when one of them is lost
     steps_are_shown: bool = False  # by a live view: this process prints messages only
     tracking: Tracking | None = None
     general: str | None = None  # the text on which forgetting is measured
@@ -65,6 +66,10 @@ class WorkerSetup:
     def one_of(self, sharing: int, threads: int | None) -> Self:
         """The setup of one of several workers."""
         return replace(self, sharing=sharing, threads=threads)
+
+    def together(self, processes: int) -> Self:
+        """The setup of one of several processes that train together."""
+        return replace(self, processes=processes)
 
     def open(self, stop: "StopRequest", send: Callable[[Progress], None]) -> "Worker":
         """The worker of this process."""
@@ -92,6 +97,8 @@ class Worker:
         except AcclimateError as error:
             return self._failed(Report(key, "failed", str(error), error.exit_code))
         except Exception as error:
+            if self._setup.processes > 1 and self._peer_is_lost(error):
+                return Report(key, "interrupted", "a process that trained along was lost")
             if (told := self._memory_told(error, node)) is not None:
                 return self._failed(Report(key, "failed", str(told), told.exit_code))
             # Not a user's mistake: the whole story is kept with the run.
@@ -104,9 +111,14 @@ class Worker:
         runtime: Runtime | None = self.__dict__.get("_runtime")
         return beyond_passes(node.title, runtime.devices.device) if runtime is not None and is_out_of_memory(error) else None
 
+    def _peer_is_lost(self, error: Exception) -> bool:
+        from acclimate.training.devices import is_of_a_lost_peer
+
+        return is_of_a_lost_peer(error)
+
     def _failed(self, report: Report) -> Report:
         runtime: Runtime | None = self.__dict__.get("_runtime")  # None where a device could not be set up, which is what failed
-        if runtime is not None and runtime.devices.world > 1:
+        if runtime is not None and runtime.devices.world > 1 and self._setup.processes == 1:
             # The peers wait in some exchange of gradients for ever; only torchrun can end them, once one process is gone.
             print(report.error, file=sys.stderr, flush=True)
             os._exit(1)

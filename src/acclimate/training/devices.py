@@ -1,4 +1,4 @@
-"""Where training runs: CPU, one GPU, or several by torchrun. Only this file, and the one of trackers, know accelerate."""
+"""Where training runs: CPU, one GPU, or several by torchrun or on a cluster. Only this file, and the one of trackers, know accelerate."""
 
 import ctypes
 import ctypes.util
@@ -153,6 +153,11 @@ def _has_bf16_units() -> bool:
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     # Matrix units (AMX). Vector instructions for bf16 gain half as much again over float32, and are left to those who ask for them.
     return bool(torch.cpu._is_amx_tile_supported())
+
+
+def is_of_a_lost_peer(error: BaseException) -> bool:
+    """Whether an exchange between processes failed since one is gone; gloo says so by a plain RuntimeError."""
+    return isinstance(error, torch.distributed.DistError) or (isinstance(error, RuntimeError) and "gloo" in str(error))
 
 
 def keep_freed_memory() -> None:

@@ -10,10 +10,10 @@ from acclimate.training.devices import Devices
 
 def remembered(path: Path, measure: Callable[[], float], devices: Devices) -> float:
     """A number that is measured once, also when the stage is stopped and goes on."""
-    found = _kept(path)
-    devices.wait()  # or a slow peer would find what the main process has just written, and skip a measurement that needs all
-    if found is not None:
-        return found
+    found = _kept(path) if devices.is_main else None
+    # The main process looks for all: a peer may see what was written just now, or on another machine not yet, and a measurement needs all.
+    if devices.sum(float(found is not None)) > 0:
+        return devices.sum(found or 0.0)
     measured = measure()
     # The main process's word is everybody's: what each measures by itself (free memory, room on the disk) may differ.
     value = devices.sum(measured if devices.is_main else 0.0)

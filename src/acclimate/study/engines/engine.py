@@ -63,6 +63,9 @@ class Setup(Protocol):
     def one_of(self, sharing: int, threads: int | None) -> Self:
         """The same for one of several processes: `sharing` of them take their memory from one device."""
 
+    def together(self, processes: int) -> Self:
+        """The same for one of several processes that do each job together, and that somebody ends when one of them is lost."""
+
     def open(self, stop: "StopRequest", send: Callable[[Progress], None]) -> Performer:
         """The performer of this process; it looks at `stop` while it works, and sends how far its job has come."""
 

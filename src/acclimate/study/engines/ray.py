@@ -1,7 +1,7 @@
 """The engine of a Ray cluster: this process decides what may begin, Ray where; models and data go through the store, which all nodes share.
 
 A stage whose node is lost, whose process is killed or that is taken off its node is carried out again, from its last checkpoint in the
-store. One that fails by itself is not.
+store. One that fails by itself is not. A stage that trains over several devices has a process for each, and the loss of one is its own.
 """
 
 import heapq
@@ -9,9 +9,9 @@ import signal
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
 from types import FrameType
 from typing import Any
@@ -20,6 +20,7 @@ from acclimate.errors import ClusterError, SettingsError, first_line
 from acclimate.study.engines.engine import UNWATCHED, AnySetup, Job, Setup, Watcher, failed_parent, tell
 from acclimate.study.engines.ray_cluster import Ask, Cluster, Node
 from acclimate.study.engines.ray_mailbox import Began, Letter, Mailbox
+from acclimate.study.engines.ray_peers import ENDING, Peer, Room, places
 from acclimate.study.engines.ray_preflight import preflight
 from acclimate.study.engines.ray_task import perform
 from acclimate.study.engines.reports import Report
@@ -41,25 +42,45 @@ class _Flight:
     job: Job
     attempt: int = 1
     lost: tuple[str, ...] = ()  # what became of the attempts before
-    node: str = ""  # Ray's id of where it runs; empty until it begins
+    nodes: Mapping[int, str] = field(default_factory=dict)  # Ray's ids of where its processes run, by rank; none until they begin
     avoid: str = ""  # and of where it was lost
+    refs: tuple[Any, ...] = ()  # Ray's of its processes, by rank
+    room: Room | None = None  # of several
+
+    @property
+    def node(self) -> str:
+        """Where it runs, by its first process; empty until it begins."""
+        return self.nodes.get(0, "")
+
+
+@dataclass(frozen=True)
+class _Loss:
+    """Why a process came to no end."""
+
+    why: str
 
 
 class Ray:
     """Stages as tasks of a running Ray cluster, each with the CPUs, memory and GPU that it needs.
 
     `workers`: stages done at the same time, at most (None: as many as fit); `gpus`: what a stage that trains takes of one, where the
-    cluster has any (a fraction: several share one).
+    cluster has any (a fraction: several share one); `devices`: processes that train a stage together, each with these CPUs or GPU.
 
     Raises:
         MissingExtraError, SettingsError, ClusterError: as `Cluster`.
     """
 
-    def __init__(self, workers: int | None = None, address: str = "auto", gpus: float = 1.0) -> None:
+    def __init__(self, workers: int | None = None, address: str = "auto", gpus: float = 1.0, devices: int = 1) -> None:
         if not (0 < gpus <= 1):
-            raise SettingsError(f"--gpus {gpus:g}: a stage trains on one GPU, or on a share of one: above 0, and at most 1")
+            more = "; --devices N trains it on several" if gpus > 1 else ""
+            raise SettingsError(f"--gpus {gpus:g}: a stage trains on one GPU, or on a share of one: above 0, and at most 1{more}")
+        if devices > 1 and gpus < 1:
+            raise SettingsError(
+                f"--gpus {gpus:g} --devices {devices}: processes that train together wait for each other, so each takes a whole GPU"
+            )
         self._cluster = Cluster(address)
         self._workers = workers
+        self._devices = devices
         self._gpus = gpus if any(node.gpus for node in self._cluster.nodes) else 0.0
         self._threads = 1
 
@@ -83,15 +104,15 @@ class Ray:
             self._check_size(jobs)
             for note in preflight(ray, self._cluster.nodes, setup.shared):
                 say(f"note: {note}")
-            course = _Course(ray, self._cluster, jobs, setup, say, watcher)
+            course = _Course(ray, self._cluster, jobs, setup, say, watcher, self._ask)
             with _asked_to_stop() as asked:
                 try:
                     while course.under_way(asked.is_set()):
                         if not asked.is_set():
-                            course.begin(self._room(), self._ask)
+                            course.begin(self._room())
                         course.receive()
                         self._cluster.look()
-                        course.tell_what_waits(self._ask)
+                        course.tell_what_waits()
                 except KeyboardInterrupt:
                     course.kill()
                     raise
@@ -106,20 +127,25 @@ class Ray:
     def _ask(self, job: Job) -> Ask:
         if not job.needs.trains:
             return Ask(1, memory=BESIDE_A_MODEL + job.needs.model_bytes)
-        return Ask(self._threads, self._gpus, BESIDE_A_MODEL + TRAINED * job.needs.model_bytes)
+        return Ask(self._threads, self._gpus, BESIDE_A_MODEL + TRAINED * job.needs.model_bytes, self._devices)
 
     def _room(self) -> int:
         """How many jobs Ray is given at once: one more than can run on each node, so that none waits for this process."""
         if self._workers is not None:
             return self._workers
-        ask = Ask(self._threads, self._gpus)
-        return sum(node.holds(ask) + 1 for node in self._cluster.nodes)
+        nodes = self._cluster.nodes
+        return places(nodes, Ask(self._threads, self._gpus)) // self._devices + len(nodes)
 
     def _check_size(self, jobs: list[Job]) -> None:
         # A task that no node can hold would wait for ever, without a word.
         for job in jobs:
             ask = self._ask(job)
-            if not any(node.holds(ask) for node in self._cluster.nodes):
+            if ask.processes > 1 and 0 < (held := places(self._cluster.nodes, ask)) < ask.processes:
+                raise ClusterError(
+                    f"{job.title}: {ask.processes} processes that each ask for {ask}, and the cluster has room for {held}; fewer --devices "
+                    "or --threads, or more nodes from the start"
+                )
+            if not places(self._cluster.nodes, ask):
                 largest = max(self._cluster.nodes, key=lambda node: (node.gpus, node.cpus, node.memory))
                 has = Ask(int(largest.cpus), largest.gpus, largest.memory)
                 raise ClusterError(
@@ -131,8 +157,11 @@ class Ray:
 class _Course:
     """The jobs of one run on their way through the cluster."""
 
-    def __init__(self, ray: Any, cluster: Cluster, jobs: list[Job], setup: Setup, say: Callable[[str], None], watcher: Watcher) -> None:
-        self._ray, self._cluster, self._say, self._watcher = ray, cluster, say, watcher
+    def __init__(
+        self, ray: Any, cluster: Cluster, jobs: list[Job], setup: Setup, say: Callable[[str], None], watcher: Watcher,
+        ask_of: Callable[[Job], Ask],
+    ) -> None:  # fmt: skip
+        self._ray, self._cluster, self._say, self._watcher, self._ask_of = ray, cluster, say, watcher, ask_of
         self._jobs = {job.key: job for job in jobs}
         self._titles = {job.key: job.title for job in jobs}
         self._place = {job.key: place for place, job in enumerate(jobs)}
@@ -140,15 +169,16 @@ class _Course:
         self._order.prepare()
         self._ready: list[tuple[int, str]] = []  # a heap: in the plan's order
         self._again: list[_Flight] = []
-        self._flights: dict[Any, _Flight] = {}
+        self._flights: dict[str, _Flight] = {}  # by key of the job
         self._made_on: dict[str, str] = {}  # key of a job -> id of the node that has its files in memory
         self._stopping = False
         self._waiting: set[str] = set()  # keys of jobs of which it was said that they wait for a machine
         self.reports: dict[str, Report] = {}
         self._run = uuid.uuid4().hex
         self._setup = ray.put(setup)
-        # A process that has seen one GPU cannot be given another one.
-        self._on_cpu, self._on_gpu = ray.remote(perform), ray.remote(max_calls=1)(perform)
+        # A process that has seen one GPU, or peers, cannot be given another one, or others, nor one that has seen none. Ray gives a task
+        # any idle process of the same environment, so theirs is another one.
+        self._often, self._once = ray.remote(perform), ray.remote(max_calls=1, runtime_env={"env_vars": {"ACCLIMATE_ONCE": "1"}})(perform)
         self._mailbox = ray.remote(Mailbox).options(num_cpus=0, max_restarts=-1, scheduling_strategy=self._on(cluster.here)).remote()
         self._asked: Any = None  # of the mailbox, and not answered yet
         ray.wait([self._mailbox.take.remote()], timeout=MAILBOX_SECONDS)
@@ -157,40 +187,47 @@ class _Course:
         """Whether anything is to be waited for; where a stop is `asked` for, running jobs are told so, and no other begins."""
         if asked and not self._stopping:
             self._stopping = True
-            for ref in self._flights:
-                self._ray.cancel(ref, force=False)
+            for flight in self._flights.values():
+                for ref in flight.refs:
+                    self._ray.cancel(ref, force=False)
         if self._stopping:
             return bool(self._flights)
         self._end_what_cannot_begin()
         return bool(self._flights or self._again or self._ready)
 
-    def begin(self, room: int, ask_of: Callable[[Job], Ask]) -> None:
+    def begin(self, room: int) -> None:
         """Give Ray jobs whose parents are done, until it has so many."""
         while len(self._flights) < room and (self._again or self._ready):
             flight = self._again.pop(0) if self._again else _Flight(self._jobs[heapq.heappop(self._ready)[1]])
-            self._submit(flight, ask_of(flight.job))
+            self._submit(flight, self._ask_of(flight.job))
 
     def receive(self) -> None:
         """Wait a moment for what comes in: reports, and what jobs tell while they run."""
         if not self._flights:
             time.sleep(TICK)  # no node has room for any
             return
-        ready, _ = self._ray.wait([*self._flights], timeout=TICK)
+        keys = {ref: key for key, flight in self._flights.items() for ref in flight.refs}
+        ready, _ = self._ray.wait([*keys], timeout=TICK)
         self._read_letters()
         for ref in ready:
-            self._landed(self._flights.pop(ref), ref)
+            self._landed(self._flights.pop(keys[ref]))
 
-    def tell_what_waits(self, ask_of: Callable[[Job], Ask]) -> None:
+    def tell_what_waits(self) -> None:
         """Once of each job: that no machine is left which could hold it. It begins as soon as one comes."""
         for flight in self._flights.values():
-            key, ask = flight.job.key, ask_of(flight.job)
-            if not flight.node and key not in self._waiting and not any(node.holds(ask) for node in self._cluster.nodes):
+            key, ask = flight.job.key, self._ask_of(flight.job)
+            if not flight.node and key not in self._waiting and places(self._cluster.nodes, ask) < ask.processes:
                 self._waiting.add(key)
-                self._say(f"waiting: {flight.job.title} — no machine that is left has {ask}; it begins when one joins the cluster")
+                several = f" {ask.processes} times" if ask.processes > 1 else ""
+                self._say(f"waiting: {flight.job.title} — no machine that is left has {ask}{several}; it begins when one joins the cluster")
 
     def kill(self) -> None:
         """At once, whatever they do."""
-        for ref in self._flights:
+        for flight in self._flights.values():
+            self._kill(flight.refs)
+
+    def _kill(self, refs: Iterable[Any]) -> None:
+        for ref in refs:
             with suppress(Exception):
                 self._ray.cancel(ref, force=True)
 
@@ -204,17 +241,21 @@ class _Course:
                     self._ended(failure)
 
     def _submit(self, flight: _Flight, ask: Ask) -> None:
-        task = (self._on_gpu if ask.gpus else self._on_cpu).options(
-            name=flight.job.title,
-            num_cpus=ask.cpus,
-            num_gpus=ask.gpus,
-            memory=ask.memory,
-            # Ray's own retries know no limit where memory runs out, and no reason; what is lost is counted here.
-            max_retries=0,
-            scheduling_strategy=self._near(flight, ask),
-        )
-        ref = task.remote(self._run, self._setup, flight.job.key, flight.job.payload, flight.attempt, self._mailbox)
-        self._flights[ref] = flight
+        room = Room(ask, ask.processes) if ask.processes > 1 else None
+        refs = []
+        for rank in range(ask.processes):
+            task = (self._once if ask.gpus or room else self._often).options(
+                name=flight.job.title,
+                num_cpus=ask.cpus,
+                num_gpus=ask.gpus,
+                memory=ask.memory,
+                # Ray's own retries know no limit where memory runs out, and no reason; what is lost is counted here.
+                max_retries=0,
+                scheduling_strategy=room.of(rank) if room else self._near(flight, ask),
+            )
+            job, peer = flight.job, Peer(rank, ask.processes)
+            refs.append(task.remote(self._run, self._setup, job.key, job.payload, flight.attempt, self._mailbox, peer))
+        self._flights[flight.job.key] = replace(flight, refs=tuple(refs), room=room)
 
     def _near(self, flight: _Flight, ask: Ask) -> Any:
         """Where its parent was made, whose files that node has in memory, if there is room now; else, as for what was lost, elsewhere."""
@@ -241,42 +282,52 @@ class _Course:
             asked, self._asked = self._asked, None
             with suppress(self._ray.exceptions.RayError):  # it starts again by itself; what it held is not missed
                 letters += self._ray.get(asked)
-        by_attempt = {(flight.job.key, flight.attempt): ref for ref, flight in self._flights.items()}
         for letter in letters:
-            ref = by_attempt.get((letter.key, letter.attempt))
+            flight = self._flights.get(letter.key)
             if isinstance(letter.content, str):
                 self._say(letter.content)
-            elif ref is None:
+            elif flight is None or flight.attempt != letter.attempt:
                 continue  # of an attempt that is over
             elif isinstance(letter.content, Began):
-                self._flights[ref] = replace(self._flights[ref], node=letter.content.node)
-                self._watcher.began(letter.key)
+                self._flights[letter.key] = replace(flight, nodes={**flight.nodes, letter.content.rank: letter.content.node})
+                if letter.content.rank == 0:
+                    self._watcher.began(letter.key)
             elif isinstance(letter.content, Progress):
                 self._watcher.progress(letter.key, letter.content)
 
-    def _landed(self, flight: _Flight, ref: Any) -> None:
-        errors = self._ray.exceptions
+    def _landed(self, flight: _Flight) -> None:
+        ready, left = self._ray.wait([*flight.refs], num_returns=len(flight.refs), timeout=ENDING)
+        told = [self._outcome(ref, flight.nodes.get(flight.refs.index(ref), "")) for ref in ready]
+        self._kill(left)  # what waits for a peer that has failed or is lost
+        if flight.room is not None:
+            flight.room.leave()
+        # What became of one explains what the others say.
+        found = min(told, key=_last_word)
+        if isinstance(found, _Loss):
+            self._lost(flight, found.why)
+        elif found.status == "interrupted" and not self._stopping:
+            self._lost(flight, f"{self._name(flight.node)} was taken away ({found.error})")
+        elif found.status != "interrupted" or flight.node:
+            report = replace(found, key=flight.job.key)
+            if report.status == "done":
+                self._made_on[flight.job.key] = flight.node
+            self._ended(report)
+
+    def _outcome(self, ref: Any, node: str) -> Report | _Loss:
+        errors, name = self._ray.exceptions, self._name(node)
         try:
             report: Report = self._ray.get(ref)
         except errors.TaskCancelledError:
-            if self._stopping and flight.node:
-                self._ended(Report(flight.job.key, "interrupted", "stopped"))
-            elif not self._stopping:
-                self._lost(flight, "was cancelled")
+            return Report("", "interrupted", "stopped") if self._stopping else _Loss("was cancelled")
         except errors.RayTaskError as error:
-            self._ended(Report(flight.job.key, "failed", f"{self._name(flight.node)}: {first_line(error.cause or error)}"))
+            return Report("", "failed", f"{name}: {first_line(error.cause or error)}")
         except errors.OutOfMemoryError:
-            self._lost(flight, f"killed by Ray on {self._name(flight.node)}, whose memory ran out; a smaller --micro-tokens needs less")
+            return _Loss(f"killed by Ray on {name}, whose memory ran out; a smaller --micro-tokens needs less")
         except errors.NodeDiedError:
-            self._lost(flight, f"{self._name(flight.node)} was lost")
+            return _Loss(f"{name} was lost")
         except errors.RayError as error:
-            self._lost(flight, f"its process on {self._name(flight.node)} was lost ({type(error).__name__})")
-        else:
-            if report.status == "interrupted" and not self._stopping:
-                self._lost(flight, f"{self._name(flight.node)} was taken away ({report.error})")
-            else:
-                self._made_on[flight.job.key] = flight.node
-                self._ended(report)
+            return _Loss(f"its process on {name} was lost ({type(error).__name__})")
+        return report
 
     def _lost(self, flight: _Flight, why: str) -> None:
         lost = (*flight.lost, why)
@@ -288,7 +339,7 @@ class _Course:
         else:
             self._watcher.lost(flight.job.key, why)
             self._say(f"lost: {flight.job.title} — {why}; it goes on elsewhere (attempt {flight.attempt + 1} of {ATTEMPTS})")
-            self._again.append(replace(flight, attempt=flight.attempt + 1, lost=lost, node="", avoid=flight.node))
+            self._again.append(_Flight(flight.job, flight.attempt + 1, lost, avoid=flight.node))
 
     def _ended(self, report: Report) -> None:
         self.reports[report.key] = report
@@ -298,6 +349,12 @@ class _Course:
     def _name(self, node: str) -> str:
         known: Node | None = next((each for each in self._cluster.nodes if each.id == node), None)
         return f"node {known.name}" if known is not None else f"node {node[:8]}" if node else "its node"
+
+
+def _last_word(told: Report | _Loss) -> int:
+    if isinstance(told, _Loss):
+        return 0
+    return {"failed": 1, "interrupted": 2, "done": 3}[told.status]
 
 
 @contextmanager

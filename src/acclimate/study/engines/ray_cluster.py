@@ -38,6 +38,7 @@ class Ask:
     cpus: int
     gpus: float = 0.0
     memory: int = 0  # bytes
+    processes: int = 1  # that each take this, perhaps on several nodes
 
     def __str__(self) -> str:
         gpus = [f"{self.gpus:g} GPU"] if self.gpus else []

@@ -15,6 +15,7 @@ class Began:
     """Somebody works on the job now."""
 
     node: str  # Ray's id of it
+    rank: int = 0  # among the processes that do the job together
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,11 @@ class Letter:
 
 
 class Mailbox:
-    """An actor beside the driver: jobs put letters in, the driver takes them out."""
+    """An actor beside the driver: jobs put letters in, the driver takes them out; and processes that do a job together meet by it."""
 
     def __init__(self) -> None:
         self._letters: list[Letter] = []
+        self._meetings: dict[str, str] = {}
 
     def post(self, letters: list[Letter]) -> None:
         """Put some in."""
@@ -40,6 +42,14 @@ class Mailbox:
         """All that came since the last time, in the order of each sender."""
         letters, self._letters = self._letters, []
         return letters
+
+    def open(self, meeting: str, address: str) -> None:
+        """Say where the first of some processes listens for the others."""
+        self._meetings[meeting] = address
+
+    def place(self, meeting: str) -> str:
+        """Where that is; empty until it was said."""
+        return self._meetings.get(meeting, "")
 
 
 class Sender:

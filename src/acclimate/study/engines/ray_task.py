@@ -13,11 +13,15 @@ from acclimate.study.engines.engine import Performer, Setup
 from acclimate.study.engines.local import spin_briefly
 from acclimate.study.engines.output import STDERR, STDOUT, Output, send_output_to
 from acclimate.study.engines.ray_mailbox import Began, Sender
+from acclimate.study.engines.ray_peers import Peer
 from acclimate.study.engines.reports import Report
 from acclimate.training.interrupt import StopRequest, stop_on_signals
 from acclimate.training.progress import Progress
 
 LOOK_EVERY = 0.5  # seconds between two looks at whether the node is there
+
+
+ALONE = Peer()
 
 
 @dataclass
@@ -38,14 +42,17 @@ class _Open:
 _OPEN: list[_Open] = []
 
 
-def perform(run: str, setup: Setup, key: str, payload: Any, attempt: int, mailbox: Any) -> Report:
-    """Carry out one job; `run` says which run of an engine it belongs to, whose jobs share a performer."""
+def perform(run: str, setup: Setup, key: str, payload: Any, attempt: int, mailbox: Any, peer: Peer = ALONE) -> Report:
+    """Carry out one job, or a peer's part in it; `run` says which run of an engine it belongs to, whose jobs share a performer."""
     import ray
 
     with Sender(mailbox, key, attempt) as sender:
-        sender.tell(Began(ray.get_runtime_context().get_node_id()))
+        sender.tell(Began(ray.get_runtime_context().get_node_id(), peer.rank))
         sender.deliver()
         with _printed_to(sender.tell):
+            if peer.world > 1:
+                setup = setup.together(peer.world)
+                peer.join(mailbox, f"{key} {attempt}", setup.threads)
             opened = _opened(run, setup)
             opened.sender = sender
             # Ray's cancel is a SIGINT, and a node that is taken away sends SIGTERM: both save first.

@@ -20,6 +20,7 @@ class Asked:
     workers: int | None = None
     address: str | None = None  # of a Ray cluster, HOST:PORT
     gpus: float | None = None  # that a stage takes there
+    devices: int | None = None  # over which it trains there
 
 
 def engine_of(name: str, asked: Asked) -> Engine:
@@ -35,8 +36,8 @@ def engine_of(name: str, asked: Asked) -> Engine:
     if name == "ray":
         if together:
             raise SettingsError("engine ray: torchrun and Ray both start processes; leave out one of both")
-        return ENGINES[name](asked.workers, asked.address or "auto", 1.0 if asked.gpus is None else asked.gpus)
-    for option, value in (("--address", asked.address), ("--gpus", asked.gpus)):
+        return ENGINES[name](asked.workers, asked.address or "auto", 1.0 if asked.gpus is None else asked.gpus, asked.devices or 1)
+    for option, value in (("--address", asked.address), ("--gpus", asked.gpus), ("--devices", asked.devices)):
         if value is not None:
             raise SettingsError(f"{option} is about a Ray cluster: add --engine ray, or leave it out")
     return ENGINES["inline" if together else name](asked.workers)
