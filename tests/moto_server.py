@@ -53,6 +53,12 @@ def s3_server() -> Iterator[str]:
         process.wait()
 
 
+def credentials(server: str) -> dict[str, str]:
+    """The variables by which a client finds this server."""
+    told = {"ACCESS_KEY_ID": "me", "SECRET_ACCESS_KEY": "secret", "REGION": "us-east-1", "ENDPOINT_URL": server}
+    return {f"AWS_{name}": value for name, value in told.items()}
+
+
 @pytest.fixture(scope="module")
 def s3() -> Iterator[str]:
     with s3_server() as address:
@@ -62,8 +68,8 @@ def s3() -> Iterator[str]:
 @pytest.fixture
 def bucket(s3: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """The address of an empty bucket, with credentials for it in the environment."""
-    for name, value in {"ACCESS_KEY_ID": "me", "SECRET_ACCESS_KEY": "secret", "REGION": "us-east-1", "ENDPOINT_URL": s3}.items():
-        monkeypatch.setenv(f"AWS_{name}", value)
+    for name, value in credentials(s3).items():
+        monkeypatch.setenv(name, value)
     name = f"bucket-{uuid.uuid4().hex}"
     urlopen(Request(f"{s3}/{name}", method="PUT")).close()
     return f"s3://{name}/some/prefix"

@@ -8,6 +8,7 @@ from acclimate.study.store.objects import ObjectStore
 
 QUICK = Terms(lease=1.0, renew=0.1, ask=0.05)  # where a claim is to expire
 PATIENT = Terms(renew=0.1, ask=0.05)  # where it is not, on a busy machine neither
+BRINGING = Terms(renew=0.1, ask=0.05, bring=0.05)  # where checkpoints are to be brought
 
 
 def bring_and_hang(address: str, root: Path, key: str, sign: Path) -> None:

@@ -14,6 +14,7 @@ import psutil
 import pyarrow.parquet as parquet
 import pytest
 from safetensors.torch import load_file
+from tests.moto_server import credentials
 from tests.study.performers import Diary, done, job
 from tests.study.test_engines import Log
 
@@ -22,6 +23,7 @@ from acclimate.study.engines.engine import Needs
 from acclimate.study.engines.ray import Ray
 from acclimate.study.language.study import load_study
 from acclimate.study.run import Options, run_study
+from acclimate.study.store.opened import open_store
 from acclimate.training.progress import Progress
 
 # Of a node, and of what the head asks about nodes: a lost one is known after some seconds, and a slow one is not taken for it.
@@ -31,16 +33,20 @@ ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_memory_monitor_refresh_ms": 
 
 
 @pytest.fixture(scope="module")
-def cluster():
-    """A head without processors, three nodes with one each, two of which the study loses, and this process as their driver."""
+def cluster(s3, tmp_path_factory):
+    """A head without processors, three nodes with one each, two of which the study loses, and this process as their driver.
+
+    Each node has a folder of its own for what it fetches from a bucket, and credentials for buckets of `s3`, as by `ray start`.
+    """
     import ray
     from ray.cluster_utils import Cluster
 
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in ENVIRONMENT.items():
+        for name, value in {**ENVIRONMENT, **credentials(s3)}.items():
             patch.setenv(name, value)
         made = Cluster(initialize_head=True, head_node_args={**NODE, "num_cpus": 0, "_system_config": QUICK})
         for _ in range(3):
+            patch.setenv("ACCLIMATE_CACHE", str(tmp_path_factory.mktemp("node")))
             made.add_node(**NODE)
         ray.init(address=made.address, log_to_driver=False, logging_level="error")
         yield made
@@ -174,6 +180,21 @@ def test_two_processes_train_what_one_trains_and_go_on_together_when_one_is_lost
     for name, tensor in ended["one"][1].items():
         # Sums of two processes are added in another order.
         assert (tensor - ended["two"][1][name]).abs().max() < 1e-3, name
+
+
+def test_what_nodes_make_they_hand_on_by_a_bucket_and_the_driver_compares_it(cluster, bucket, write_study, tmp_path, monkeypatch):
+    monkeypatch.setenv("ACCLIMATE_CACHE", str(tmp_path / "driver"))
+    study = load_study(write_study(tmp_path, SPREAD.replace("loss: deadly:loss, ", "")))
+    ended = run_study(study, tmp_path, Options(tmp_path / "out", bucket, "ray", threads=1, say=lambda _: None))
+    assert (ended.runs, ended.failed) == (2, 0)
+    store = open_store(bucket)
+    assert sorted(entry.title for entry in store.ls()) == [
+        "fine-tune, seed 0, 30 labels: finetune",
+        "fine-tune: read the base model",
+        "majority, seed 0, 30 labels: majority",
+    ]
+    assert not [*store.bucket.list("claims/"), *store.bucket.list("leases/"), *store.bucket.list("work/")]
+    assert (tmp_path / "out" / "best").is_dir()
 
 
 OF_TIME_OR_MACHINE = ("seconds", "per_second", "peak_memory", "device", "threads")

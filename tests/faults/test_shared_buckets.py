@@ -1,17 +1,22 @@
 import os
 import signal
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partialmethod
 
 import pytest
-from tests.faults.holder import PATIENT, QUICK, bring_and_hang
+from tests.faults.holder import BRINGING, PATIENT, QUICK, bring_and_hang
 from tests.study.test_store import KEY, in_process, make
 
 from acclimate.errors import StoreError, UnreadableError
 from acclimate.locks import Busy
+from acclimate.study.language.study import load_study
+from acclimate.study.run import Options, run_study
+from acclimate.study.store import bucket_work
 from acclimate.study.store.bucket import Bucket
 from acclimate.study.store.claims import facts_of
 from acclimate.study.store.objects import ObjectStore
+from acclimate.training import checkpoint, loop
 
 
 @pytest.fixture
@@ -168,3 +173,117 @@ def test_missing_credentials_are_told_by_what_the_server_says() -> None:
     for error in (GenericError("Error performing PUT http://169.254.169.254/latest/api/token"), PermissionDeniedError("403")):
         with pytest.raises(StoreError, match="AWS_SECRET_ACCESS_KEY"), told._told():
             raise error
+
+
+class Lost(BaseException):
+    """As sudden as the loss of a machine: no stage catches it."""
+
+
+def wait_for(bucket: Bucket, name: str) -> None:
+    """Until checkpoints with this file are in the bucket."""
+    while not any(name in facts_of(bucket.get(each.name))["files"] for each in bucket.list("work/") if each.name.endswith("files.json")):
+        time.sleep(0.05)
+
+
+@contextmanager
+def lost_at(store: ObjectStore, step: int):
+    """A stage takes KEY up, comes to this step, and its machine is lost when that is in the bucket."""
+    with suppress(Lost), store.lock(KEY):
+        store.take_up(KEY)
+        with store.building(KEY, {"title": "a stage"}):
+            yield store.work(KEY)
+            for number in (step - 1, step):
+                state = store.work(KEY) / "all" / f"state-{number}"
+                state.mkdir(parents=True, exist_ok=True)
+                (state / "model").write_text("w" * number)
+            (store.work(KEY) / "all" / "best").write_text(f"of step {step}")
+            wait_for(store.bucket, f"all/state-{step}/model")
+            raise Lost
+
+
+def checkpoints(store: ObjectStore) -> dict[str, str]:
+    work = store.work(KEY)
+    return {file.relative_to(work).as_posix(): file.read_text() for file in work.rglob("*") if file.is_file() and file.name != ".turn"}
+
+
+def test_checkpoints_of_a_lost_machine_are_fetched_by_who_goes_on_and_are_gone_when_the_stage_is_done(machine) -> None:
+    assert bucket_work.STATE == checkpoint.STATE
+    one, two, said = machine("one", BRINGING), machine("two", BRINGING), []
+    with lost_at(one, 8):
+        pass
+    (entry,) = machine("three").ls()
+    assert (entry.kind, entry.key, entry.title) == ("work", KEY, "a stage")
+    assert machine("three").prune() == []
+    with lost_at(two, 9) as work:
+        assert checkpoints(two) == {"all/best": "of step 8", "all/state-8/model": "w" * 8}  # and not the state before the last
+        assert work.is_dir()
+    assert "all/state-8/model" in checkpoints(one)
+    with one.lock(KEY):
+        one.take_up(KEY, said.append)
+        assert checkpoints(one) == {"all/best": "of step 9", "all/state-9/model": "w" * 9}
+        one.take_up(KEY, said.append)
+        assert len(said) == 1
+        with one.building(KEY, {"title": "a stage"}):
+            pass
+    assert [entry.kind for entry in one.ls()] == ["artifact"]
+    assert not [*one.bucket.list("work/")]
+
+
+def test_checkpoints_in_a_bucket_that_are_damaged_or_nobodys_are_not_taken_up_and_go_when_it_is_tidied(machine, caplog) -> None:
+    one = machine("one", BRINGING)
+    with lost_at(one, 3):
+        pass
+    (name,) = [each.name for each in one.bucket.list("work/") if each.size == 3]
+    one.bucket.put(name, b"???")
+    two = machine("two")
+    with two.lock(KEY):
+        two.take_up(KEY)
+        assert checkpoints(two) == {}
+    assert "or not as it was written; the stage goes on from what this machine has of it, or begins again" in caplog.text
+    with machine("three").lock(KEY):
+        assert two.prune(set()) == []
+    assert [entry.kind for entry in two.prune(set())] == ["work"]
+    assert two.ls() == []
+
+
+SMALL = """
+{head}
+seeds: 1
+labels: [30]
+recipes:
+  fine-tune: [finetune: {{ lr: 1e-2, epochs: 2, batch_size: 4, min_steps: 0, patience: null }}]
+  majority: {{ base: majority }}
+"""
+
+
+def test_a_training_whose_machine_is_lost_goes_on_from_the_bucket_and_ends_bitwise_equal(
+    bucket, write_study, tmp_path, monkeypatch, capsys
+) -> None:
+    study = load_study(write_study(tmp_path, SMALL))
+    do_whole = loop._Training._do
+
+    def do(training, step):
+        if training.state.step == 10:
+            wait_for(Bucket(bucket), "all/state-10/state.json")
+            raise Lost
+        do_whole(training, step)
+
+    def run(name: str, store) -> None:
+        options = {"threads": 1, "micro_tokens": 1024, "checkpoint_seconds": 0.0, "engine": "inline", "say": lambda _: None}
+        run_study(study, tmp_path, Options(tmp_path / f"out-{name}", store, **options))
+
+    def on(name: str) -> None:
+        monkeypatch.setenv("ACCLIMATE_CACHE", str(tmp_path / name))
+        run(name, bucket)
+
+    run("straight", tmp_path / "straight")
+    with monkeypatch.context() as patched:
+        patched.setattr(ObjectStore, "__init__", partialmethod(ObjectStore.__init__, terms=BRINGING))
+        patched.setattr(loop._Training, "_do", do)
+        with pytest.raises(Lost):
+            on("one")
+    on("two")
+    assert "going on after step 10 of 16" in capsys.readouterr().err
+    ended = {name: sorted((tmp_path / name).rglob("artifacts/*/model/model.safetensors")) for name in ("straight", "two")}
+    assert [each.parent.parent.name for each in ended["straight"]] == [each.parent.parent.name for each in ended["two"]] != []
+    assert [each.read_bytes() for each in ended["straight"]] == [each.read_bytes() for each in ended["two"]]

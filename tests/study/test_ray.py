@@ -40,7 +40,7 @@ def test_what_is_about_a_cluster_needs_one(monkeypatch, tmp_path):
         engine_of("local", Asked(address="blue:6379"))
     with pytest.raises(SettingsError, match="--devices is about a Ray cluster"):
         engine_of("local", Asked(devices=2))
-    with pytest.raises(SettingsError, match="share its checkpoints, which a bucket does not hold"):
+    with pytest.raises(SettingsError, match="read its checkpoints in one folder, and with a bucket each machine has its own"):
         engine_for(Options(tmp_path, "s3://bucket", "ray", devices=2))
     with pytest.raises(SettingsError, match="'raj' is not among inline, local, ray"):
         engine_of("raj", Asked())

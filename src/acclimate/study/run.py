@@ -170,8 +170,8 @@ def engine_for(options: Options) -> Engine:
     """
     if (options.devices or 1) > 1 and is_address(options.store):
         raise SettingsError(
-            f"--devices {options.devices}: the processes of a training share its checkpoints, which a bucket does not hold while it runs; "
-            "give --store a folder that all machines see"
+            f"--devices {options.devices}: the processes of a training read its checkpoints in one folder, and with a bucket each machine "
+            "has its own; give --store a folder that all machines see"
         )
     return engine_of(options.engine, Asked(options.workers, options.address, options.gpus, options.devices))
 

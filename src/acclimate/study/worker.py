@@ -134,6 +134,8 @@ class Worker:
             return
         with self._store.lock(node.key, self._runtime.reporter.say, self._give_up_if_asked):
             found = self._store.has(node.key)
+            if not found:
+                self._store.take_up(node.key, self._runtime.reporter.say)
             devices.sum(float(found))
             if not found:
                 record = self._record(node)

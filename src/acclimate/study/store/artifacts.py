@@ -164,6 +164,9 @@ class Store:
     def fetch(self, folder: Path) -> None:
         """See that every file of the artifact at `folder` is on this machine, as it always is in a folder."""
 
+    def take_up(self, key: str, say: Callable[[str], None] | None = None) -> None:
+        """Have the last checkpoints of this key here, whichever machine they are of; in a folder they always are. The caller holds it."""
+
     def work(self, key: str) -> Path:
         """The folder for this key's checkpoints: made if need be, kept through a kill, removed when the artifact is complete."""
         folder = self._work / _short(key)

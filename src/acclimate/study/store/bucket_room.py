@@ -1,6 +1,7 @@
 """What takes room in a store that is a bucket, and how it is tidied, for `acclimate store ls` and `prune`."""
 
 import logging
+import re
 import time
 import uuid
 from collections.abc import Iterable
@@ -13,6 +14,7 @@ from acclimate.errors import SettingsError, StoreError
 from acclimate.locks import Busy
 from acclimate.study.store.artifacts import SHORT
 from acclimate.study.store.bucket import Bucket, Listed
+from acclimate.study.store.bucket_work import FILES
 from acclimate.study.store.claims import Terms, facts_of
 from acclimate.study.store.entries import Entry, adapted, told_by
 from acclimate.study.store.seal import RECORD, parsed_record
@@ -28,7 +30,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Lying:
-    """What lies together in a bucket: an artifact, or files that no mark tells of."""
+    """What lies together in a bucket: an artifact, checkpoints, or files that no mark tells of."""
 
     entry: Entry
     names: tuple[str, ...]  # its objects, the mark first
@@ -36,11 +38,30 @@ class Lying:
 
 
 def lying(bucket: Bucket) -> list[Lying]:
-    """Everything below `artifacts/`, in no order that means something."""
+    """All artifacts and checkpoints, in no order that means something."""
+    artifacts, work = (_by_key(bucket.list(f"{place}/")) for place in ("artifacts", "work"))
+    parts = [part for short, listed in artifacts.items() for part in _parts(bucket, short, listed)]
+    return [*parts, *(_checkpoints(bucket, short, listed) for short, listed in work.items())]
+
+
+def _by_key(listed: Iterable[Listed]) -> dict[str, list[Listed]]:
     found: dict[str, list[Listed]] = {}
-    for each in bucket.list("artifacts/"):
+    for each in listed:
         found.setdefault(each.name.split("/")[1], []).append(each)
-    return [part for short, listed in found.items() for part in _parts(bucket, short, listed)]
+    return found
+
+
+def _checkpoints(bucket: Bucket, short: str, listed: list[Listed]) -> Lying:
+    mark = next((each for each in listed if Path(each.name).name == FILES), None)
+    told = None if mark is None else bucket.get(mark.name)
+    facts = {} if told is None else facts_of(told)
+    ordered = sorted(listed, key=lambda each: each is not mark)  # the mark first
+    size, used = sum(each.size for each in listed), max(each.modified for each in listed)
+    where = Path(ordered[0].name).parent
+    known = re.fullmatch(f"{short}[0-9a-f]{{48}}", str(facts.get("key"))) is not None
+    title = str(facts.get("title", ""))
+    entry = Entry("work" if known else "temporary", facts["key"] if known else short, "", title, size, used, used, where)
+    return Lying(entry, tuple(each.name for each in ordered), None)
 
 
 def _parts(bucket: Bucket, short: str, listed: list[Listed]) -> Iterable[Lying]:
@@ -73,8 +94,9 @@ def _lying(kind: Any, short: str, listed: list[Listed], record: dict[str, Any] |
 def tidy(store: "ObjectStore", keep: set[str] | None, older_than_days: float | None, dry_run: bool) -> list[Entry]:
     """Remove what is not needed from a bucket, and return it; with `dry_run` only return it, by this machine's clock: nothing is written.
 
-    Always: what killed writers left behind a day ago. Artifacts only where `keep` (whole keys) is given and does not name them; never
-    those that a running study needs, that are being computed, or that an adapter which stays belongs to.
+    Always: what killed writers left behind a day ago, and checkpoints of complete artifacts. Artifacts, and checkpoints of unfinished
+    ones, only where `keep` (whole keys) is given and does not name them; never those that a running study needs, that are being computed,
+    or that an adapter which stays belongs to.
 
     Raises:
         SettingsError: `older_than_days` is given: a bucket does not know when something was last used.
@@ -87,14 +109,16 @@ def tidy(store: "ObjectStore", keep: set[str] | None, older_than_days: float | N
     now = time.time() if dry_run else _now(store.bucket)
     kept = None if keep is None else {key[:SHORT] for key in keep}
     stays = {part.entry.key: part.record for part in everything if part.record and (kept is None or part.entry.key[:SHORT] in kept)}
+    complete = {part.entry.key for part in everything if part.record}
     below = adapted(stays.values(), {part.entry.key: part.record for part in everything if part.record}.get)
     # What is removed is asked about just before: a study may have begun meanwhile.
     looked = _needed(store.bucket, now, store.terms, forget=False) if dry_run else None
     gone, busy = [], 0
     for part in everything:
         entry = part.entry
-        if entry.kind == "artifact":
-            if kept is None or entry.key in stays or entry.key in below:
+        if entry.kind in ("artifact", "work"):
+            done = entry.kind == "work" and entry.key in complete
+            if not done and (kept is None or entry.key[:SHORT] in kept or entry.key in below):
                 continue
             if entry.key[:SHORT] in (looked if looked is not None else _needed(store.bucket, now, store.terms)):
                 busy += 1
@@ -114,7 +138,7 @@ def tidy(store: "ObjectStore", keep: set[str] | None, older_than_days: float | N
 
 
 def _remove(store: "ObjectStore", part: Lying) -> None:
-    if part.record is None:
+    if part.entry.kind not in ("artifact", "work"):
         store.bucket.delete(part.names)
         return
     with store.lock(part.entry.key, timeout=0):

@@ -26,6 +26,7 @@ class Terms:
     lease: float = 60.0  # without a renewal, until a claim is free
     renew: float = 15.0
     ask: float = 2.0  # between two looks of whoever waits
+    bring: float = 60.0  # at least, between two bringings of a stage's checkpoints into the bucket
 
 
 TERMS = Terms()

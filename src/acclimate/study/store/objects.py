@@ -3,11 +3,12 @@
     <address>/artifacts/<first 16 digits of the key>/stage.json        the commit mark, written last: the record of the artifact, sealed
     <address>/artifacts/<...>/<first 16 digits of the seal>/<file>     its files; those of another try lie beside them
     <address>/claims/<...>                                             who computes the key (`claims.py`)
+    <address>/work/<...>                                               checkpoints of a key under way (`bucket_work.py`)
     <address>/leases/<name>                                            the keys that a running study needs
     <address>/probes/<name>                                            written to see that it can be, and removed
 
 The folder of a machine is a store as any other, but that large files of models are fetched only when a model is wanted; what
-is in the bucket decides. Checkpoints and caches stay on the machine that made them.
+is in the bucket decides. Caches stay on the machine that made them.
 """
 
 import json
@@ -26,6 +27,7 @@ from acclimate.locks import SILENT, Busy, Patience, held
 from acclimate.study.store.artifacts import SHORT, Store, clear, out_of_sight
 from acclimate.study.store.bucket import Bucket
 from acclimate.study.store.bucket_room import lying, tidy
+from acclimate.study.store.bucket_work import BucketWork
 from acclimate.study.store.claims import TERMS, Terms, claimed, renewed
 from acclimate.study.store.entries import ADAPTER_OF, Entry
 from acclimate.study.store.seal import RECORD, parsed_record, sealed_record, stamp_of
@@ -48,6 +50,7 @@ class ObjectStore(Store):
         self.bucket = Bucket(address)
         self.terms = terms
         self._records: dict[str, tuple[bytes, dict[str, Any]]] = {}  # by key, of what was seen in the bucket; it never changes there
+        self._works: dict[str, BucketWork] = {}  # by key, of stages that were begun here
         self._checked = False
 
     # -- artifacts ------------------------------------------------------------------------------------------------------
@@ -85,10 +88,27 @@ class ObjectStore(Store):
 
     @contextmanager
     def building(self, key: str, record: dict[str, Any]) -> Iterator[Path]:
-        """As of any store, and the artifact is brought into the bucket; where that fails, it stays here, and the next try brings it."""
-        with super().building(key, record) as folder:
+        """As of any store, and the artifact is brought into the bucket; where that fails, it stays here, and the next try brings it.
+
+        Meanwhile checkpoints are brought there now and then.
+        """
+        work = self._work_of(key)
+        with super().building(key, record) as folder, work.kept_there({"key": key, "title": record.get("title", "")}):
             yield folder
         self._bring(key)
+        work.remove()
+
+    def take_up(self, key: str, say: Callable[[str], None] | None = None) -> None:
+        """Fetch the checkpoints of this key that another machine has brought, if they go beyond those that are here."""
+        assert self.holds(key), "take_up without lock(key)"
+        self._prepare()
+        try:
+            size = self._work_of(key).fetch()
+        except StoreError as error:
+            log.warning("%s; the stage goes on from what this machine has of it, or begins again", error)
+            return
+        if size and say is not None:
+            say(f"checkpoints that another machine made of {key[:SHORT]} were fetched ({size / 1e6:,.1f} MB)")
 
     # -- claims ---------------------------------------------------------------------------------------------------------
 
@@ -148,6 +168,11 @@ class ObjectStore(Store):
         """Tidy the bucket (`bucket_room.tidy`); the folder of this machine is tidied as any other store, by its own path."""
         self.check_folder()
         return tidy(self, keep, older_than_days, dry_run)
+
+    def _work_of(self, key: str) -> BucketWork:
+        if key not in self._works:
+            self._works[key] = BucketWork(self.bucket, f"work/{key[:SHORT]}", self._work / key[:SHORT], self.terms)
+        return self._works[key]
 
     # -- there and back -------------------------------------------------------------------------------------------------
 
