@@ -10,6 +10,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from acclimate.errors import MissingExtraError
+from acclimate.modeling.base_files import BASE_DTYPE
 from acclimate.settings import Settings
 from acclimate.versions import version
 
@@ -54,6 +55,10 @@ class Lora(Settings):
     def scale_alpha(self) -> float:
         """`alpha`, with its default."""
         return self.alpha or 2.0 * self.rank
+
+    def keeps_half(self, config: Mapping[str, Any]) -> bool:
+        """Whether frozen matrices of a model stay in half precision, where they are so on disk. DoRA looks at columns of whole ones."""
+        return not self.dora and BASE_DTYPE in config
 
     def keyed(self) -> dict[str, Any]:
         """As it stands in a key: what a default comes to, and the version of what draws and computes adapters."""

@@ -27,6 +27,7 @@ from acclimate.modeling.base_files import ADAPTER as SETTINGS
 from acclimate.modeling.base_files import CONFIG
 from acclimate.modeling.families import family_of
 from acclimate.modeling.folder import CARRIED, HEAD, ModelFolder, composed, write_folder
+from acclimate.modeling.frozen_half import as_float32
 from acclimate.modeling.heads import freeze, load_body
 from acclimate.modeling.layers import layers_of
 from acclimate.randomness import seed_of
@@ -125,7 +126,8 @@ def add_adapters(model: "PreTrainedModel", lora: Lora, seed: int, head: bool) ->
         model.requires_grad_(False)
     learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
     settings = _settings(lora, names, isinstance(linear[names[0]], Conv1D))
-    with torch.random.fork_rng(devices=[]):
+    # The library makes adapters as precise as what they stand beside; they are trained, and so float32.
+    with torch.random.fork_rng(devices=[]), as_float32(linear[name] for name in names):
         torch.manual_seed(seed_of(seed, "adapters"))
         inject_adapter_in_model(settings, model)  # which freezes all else
     for parameter in learned:

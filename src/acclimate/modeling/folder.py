@@ -5,12 +5,13 @@ head survives fine-tuning. Plain transformers classes load the parts they know.
 """
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
@@ -20,10 +21,12 @@ from acclimate.errors import ModelError
 from acclimate.files import read_json, write_json
 from acclimate.modeling.architecture import Architecture, Kind, kind_of, untied
 from acclimate.modeling.base_files import (
+    BASE_DTYPE,
     CHAT,
     CONFIG,
     DISTILLED,
     FORM,
+    HALVES,
     KIND,
     MAX_LENGTH,
     NEW_TOKENS,
@@ -95,19 +98,35 @@ class ModelFolder:
             return frozenset(tensors.keys())
 
     def tensors(self) -> dict[str, Tensor]:
-        """All its tensors, on the CPU."""
+        """All its tensors, on the CPU, float32."""
+        return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in self.tensors_on_disk().items()}
+
+    def tensors_on_disk(self) -> dict[str, Tensor]:
+        """The same as the file has them, which may be in half precision, mapped: they take memory when somebody looks at them."""
         return load_file(self.path / WEIGHTS)
 
     @property
     def parameters(self) -> int:
         """How many numbers its tensors hold."""
-        return sum(tensor.numel() for tensor in self.tensors().values())
+        return sum(tensor.numel() for tensor in self.tensors_on_disk().values())
+
+    def names_for(self, kind: Kind) -> dict[str, str]:
+        """The name in the file of each tensor, by the name that a model of this kind gives it (and others it does not know)."""
+        mark = f"{CARRIED}{kind}."
+        plain = {name: name for name in self.names if not name.startswith(CARRIED)}
+        return plain | {name.removeprefix(mark): name for name in self.names if name.startswith(mark)}
 
     def tensors_for(self, kind: Kind) -> dict[str, Tensor]:
-        """The tensors under the names that a model of this kind gives them (and others it does not know)."""
+        """The tensors under these names, float32."""
         tensors = self.tensors()
-        own = {name.removeprefix(mark): tensor for name, tensor in tensors.items() if name.startswith(mark := f"{CARRIED}{kind}.")}
-        return {name: tensor for name, tensor in tensors.items() if not name.startswith(CARRIED)} | own
+        return {name: tensors[inner] for name, inner in self.names_for(kind).items()}
+
+    def each_for(self, kind: Kind) -> Iterator[tuple[str, Tensor]]:
+        """The same as the file has them, one after the other: never more than one of them is there besides what is made of it."""
+        for name, inner in sorted(self.names_for(kind).items()):
+            # Each time anew: a map of the whole file would fill up with what was read.
+            with safe_open(self.path / WEIGHTS, framework="pt") as file:
+                yield name, file.get_tensor(inner)
 
     @cached_property
     def parts(self) -> frozenset[str]:
@@ -177,7 +196,7 @@ def composed(
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:  # fmt: skip
     """The config.json and the tensors of a folder that `save_model` writes; `state`: the model's tensors, each once."""
     architecture, kind = parent.architecture, kind_of(model)
-    tensors = parent.tensors()
+    tensors = parent.tensors_on_disk()
     # What is kept beside the model: of two heads that share names the other one.
     other: Kind | None = parent.learnt
     stale = [name for name in tensors if name.startswith(f"{CARRIED}mlm.")]
@@ -256,14 +275,16 @@ def write_folder(
 
 
 def write_weights(output: Path, config: dict[str, Any], tensors: dict[str, Tensor], class_name: str) -> None:
-    """Write config.json and the weights, as float32, into a folder, and what sentence-transformers reads of an embedding model.
+    """Write config.json and the weights into a folder, and what sentence-transformers reads of an embedding model.
 
-    The tokenizer is the caller's affair.
+    They are float32, but for those of a base in half precision that are as it has them: these stay so, without a loss. The tokenizer is the
+    caller's affair.
     """
     # A head on vectors belongs to the very weights that it learned from: who writes one does it after this (`vector_heads.write_head`).
     config = {key: value for key, value in config.items() if key not in ("torch_dtype", "_name_or_path", "transformers_version", VECTORS)}
     write_json(output / CONFIG, config | {"architectures": [class_name], "dtype": "float32"})
-    single = {name: _float32(tensor) for name, tensor in tensors.items()}
+    half = getattr(torch, config[BASE_DTYPE]) if config.get(BASE_DTYPE) in HALVES.values() else None
+    single = {name: _as_kept(tensor, half) for name, tensor in tensors.items()}
     # transformers refuses files that do not say where their tensors come from.
     save_file(single, output / WEIGHTS, metadata={"format": "pt"})
     write_sentence_folder(output, config, single)
@@ -281,6 +302,14 @@ def unlearned(folder: ModelFolder) -> tuple[dict[str, Any], dict[str, Tensor]]:
     return {name: value for name, value in without_labels(folder.config).items() if name != MAX_LENGTH}, tensors
 
 
-def _float32(tensor: Tensor) -> Tensor:
+def _as_kept(tensor: Tensor, half: torch.dtype | None) -> Tensor:
+    # Not who trained what is asked, but whether the numbers are those of half precision: so nothing is lost, whatever way they came.
     tensor = tensor.detach().cpu()
-    return (tensor.float() if tensor.is_floating_point() else tensor).contiguous()
+    if tensor.is_floating_point():
+        tensor = tensor.to(half) if half is not None and _holds(half, tensor) else tensor.float()
+    return tensor.contiguous()
+
+
+def _holds(half: torch.dtype, tensor: Tensor) -> bool:
+    # The first row tells of most that were trained.
+    return tensor.dtype == half or all(torch.equal(part.to(half).to(part.dtype), part) for part in (tensor[:1], tensor))

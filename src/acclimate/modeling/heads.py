@@ -1,18 +1,21 @@
 """Models with their heads for a stage: loaded from a folder, what is missing drawn from the seed, what is not trained frozen."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from copy import deepcopy
 from typing import Literal
 
 import torch
 from torch import nn
 from transformers import PreTrainedConfig, PreTrainedModel
+from transformers.initialization import no_init_weights
 
 from acclimate.data.cloze import Pieces
 from acclimate.errors import ModelError, SettingsError
 from acclimate.modeling.architecture import Kind, kind_of
 from acclimate.modeling.families import family_of
 from acclimate.modeling.folder import HEAD, ModelFolder
+from acclimate.modeling.frozen_half import fill_frozen
 from acclimate.modeling.head_settings import HeadSettings
 from acclimate.modeling.label_rows import ask_for_labels
 from acclimate.modeling.layers import layers_of
@@ -23,17 +26,18 @@ from acclimate.tasks.kind import Link
 INITIALIZED = "_is_hf_initialized"  # transformers' init functions leave tensors with this mark alone
 
 
-def load_mlm(folder: ModelFolder, seed: int, dropout: float | None = 0.0) -> tuple[PreTrainedModel, bool]:
+def load_mlm(folder: ModelFolder, seed: int, dropout: float | None = 0.0, frozen: bool = False) -> tuple[PreTrainedModel, bool]:
     """A masked language model, and whether its head is fresh because the folder has none (the decoder is tied to the embeddings then).
 
-    `dropout` replaces every dropout of the architecture; None leaves them. Weights are float32.
+    `dropout` replaces every dropout of the architecture; None leaves them. Weights are float32; where what the folder brings is `frozen`,
+    matrices stay in half precision that are so on disk (`frozen_half.py`).
     """
     config = _configured(folder, dropout)
     fresh = "mlm" not in folder.parts
     # Of an incomplete head (ModernBERT's classifier shares names with it) nothing is taken.
     left_out = tuple(folder.architecture.mlm_names) if fresh else ()
-    model = _build(folder, "mlm", config)
-    _draw(model, _fill(model, folder, "mlm", left_out), seed)
+    model = _build(folder, "mlm", config, frozen)
+    _draw(model, _fill(model, folder, "mlm", left_out, frozen), seed)
     return model, fresh
 
 
@@ -51,24 +55,27 @@ def load_body(folder: ModelFolder, dropout: float | None) -> PreTrainedModel:
 
 
 def load_classifier(
-    folder: ModelFolder, labels: Sequence[str], head: HeadSettings, seed: int, dropout: float | None, link: Link = "softmax"
-) -> PreTrainedModel:
-    """A classifier with a fresh head for `labels`, in their order; `link`: one of them holds, or each by itself.
+    folder: ModelFolder, labels: Sequence[str], head: HeadSettings, seed: int, dropout: float | None, link: Link = "softmax",
+    frozen: bool = False,
+) -> PreTrainedModel:  # fmt: skip
+    """A classifier with a fresh head for `labels`, in their order; `link`: one of them holds, or each by itself; `frozen` as in `load_mlm`.
 
     The head, and a pooler that the folder does not carry, depend on the seed and their names alone: two recipes with the same seed start
     from the same ones, whatever was done to the encoder before.
     """
     config = _configured(folder, dropout)
     config.problem_type = PROBLEMS[link]
-    return _with_fresh_head("classifier", folder, config, labels, head, seed)
+    return _with_fresh_head("classifier", folder, config, labels, head, seed, frozen)
 
 
-def load_tagger(folder: ModelFolder, labels: Sequence[str], head: HeadSettings, seed: int, dropout: float | None) -> PreTrainedModel:
+def load_tagger(
+    folder: ModelFolder, labels: Sequence[str], head: HeadSettings, seed: int, dropout: float | None, frozen: bool = False
+) -> PreTrainedModel:
     """A model that gives every token one of `labels`, in their order; its head is fresh, and drawn as that of a classifier is."""
     config = _configured(folder, dropout)
     if dropout is not None and family_of(config).decoder:  # they have some before this head alone, of which their config.json says nothing
         config.classifier_dropout = dropout
-    return _with_fresh_head("tagger", folder, config, labels, head, seed)
+    return _with_fresh_head("tagger", folder, config, labels, head, seed, frozen)
 
 
 def load_asked(folder: ModelFolder, words: Pieces, dropout: float | None) -> PreTrainedModel:
@@ -85,14 +92,14 @@ def load_asked(folder: ModelFolder, words: Pieces, dropout: float | None) -> Pre
 
 
 def _with_fresh_head(
-    kind: Kind, folder: ModelFolder, config: PreTrainedConfig, labels: Sequence[str], head: HeadSettings, seed: int
+    kind: Kind, folder: ModelFolder, config: PreTrainedConfig, labels: Sequence[str], head: HeadSettings, seed: int, frozen: bool
 ) -> PreTrainedModel:
     config.id2label = dict(enumerate(labels))
     config.label2id = {label: number for number, label in enumerate(labels)}
     deep = head if head.layers > 1 else None
     setattr(config, HEAD, deep.model_dump(mode="json") if deep else None)
-    model = _build(folder, kind, config)
-    _draw(model, _fill(model, folder, kind, family_of(config).learned_heads), seed)
+    model = _build(folder, kind, config, frozen)
+    _draw(model, _fill(model, folder, kind, family_of(config).learned_heads, frozen), seed)
     if deep is not None:
         name = _deepen(model, deep)
         _draw(model, [f"{name}.{key}" for key in model.get_submodule(name).state_dict()], seed, own_rules=False)
@@ -199,12 +206,15 @@ def _configured(folder: ModelFolder, dropout: float | None) -> PreTrainedConfig:
     return config
 
 
-def _build(folder: ModelFolder, kind: Kind, config: PreTrainedConfig) -> PreTrainedModel:
-    with torch.random.fork_rng(devices=[]):
+def _build(folder: ModelFolder, kind: Kind, config: PreTrainedConfig, frozen: bool = False) -> PreTrainedModel:
+    # Memory that is only asked for is no memory yet: what nobody draws takes none until it is filled.
+    with torch.random.fork_rng(devices=[]), no_init_weights() if frozen else nullcontext():
         return folder.architecture.build(kind, config)
 
 
-def _fill(model: PreTrainedModel, folder: ModelFolder, kind: Kind, left_out: tuple[str, ...]) -> list[str]:
+def _fill(model: PreTrainedModel, folder: ModelFolder, kind: Kind, left_out: tuple[str, ...], frozen: bool = False) -> list[str]:
+    if frozen:
+        return fill_frozen(model, ((name, tensor) for name, tensor in folder.each_for(kind) if not name.startswith(left_out)))
     # Copies into the model's own memory (a mapped file's alignment would change sums in their last bit); the names still to be drawn.
     tensors = {name: tensor for name, tensor in folder.tensors_for(kind).items() if not name.startswith(left_out)}
     found = model.load_state_dict(tensors, strict=False)

@@ -20,7 +20,8 @@ from acclimate.randomness import seed_of
 
 
 def import_base(source: Source, output: Path) -> ModelFolder:
-    """Bring a base into the one form: float32, names with the body's prefix, tokenizer without padding and truncation.
+    """Bring a base into the one form: float32, or a decoder's half precision as it is, names with the body's prefix, tokenizer without
+    padding and truncation.
 
     Kept are the body, a pooler and an MLM head where the base really has them; a classifier is dropped. Nothing is invented here: what is
     missing is drawn from the run's seed by the stage that needs it.
@@ -40,7 +41,8 @@ def _own(source: Source) -> dict[str, Any]:
 
 def _import(source: Source, folder: Path, config: dict[str, Any], output: Path) -> ModelFolder:
     architecture = Architecture.of(folder, source.name)
-    body, missing_in_mlm, unused = _read(source, folder, "mlm")
+    half = half_of(source.files) if family_of(config).decoder else None
+    body, missing_in_mlm, unused = _read(source, folder, "mlm", half or "float32")
     prefix = architecture.prefix
     missing_in_body = sorted(name for name in missing_in_mlm if name.startswith(prefix))
     if missing_in_body:
@@ -67,7 +69,7 @@ def _import(source: Source, folder: Path, config: dict[str, Any], output: Path) 
     if missing_in_mlm:
         # A head that pretraining makes is tied to the embeddings, whatever the lost one was.
         config = config | {"tie_word_embeddings": True}
-    if family_of(config).decoder and (half := half_of(source.files)) is not None:
+    if half is not None:
         config = config | {BASE_DTYPE: half}
     if source.modules is not None:
         tensors |= dense_weights(source.name, source.modules, dimensions_of(config).width)
@@ -104,7 +106,7 @@ def _draw(architecture: Architecture, folder: Path, config: dict[str, Any], outp
 def _refuse_infinite(source: Source, tensors: dict[str, Tensor]) -> None:
     # Here it is known whose fault it is; later it would look like a learning rate that is too high.
     for name, tensor in tensors.items():
-        if tensor.is_floating_point() and not bool((whole := tensor.float().isfinite()).all()):
+        if tensor.is_floating_point() and not bool((whole := tensor.isfinite()).all()):
             raise ModelError(
                 f"base {source.name}: {int((~whole).sum()):,} of the {tensor.numel():,} numbers of its weight {name} are not finite "
                 "(NaN or infinite); the file is damaged, or was saved after a training that had failed"
@@ -123,12 +125,12 @@ def _refuse_more_layers(source: Source, unused: set[str]) -> None:
         )
 
 
-def _read(source: Source, folder: Path, kind: Kind) -> tuple[dict[str, Tensor], set[str], set[str]]:
+def _read(source: Source, folder: Path, kind: Kind, dtype: str = "float32") -> tuple[dict[str, Tensor], set[str], set[str]]:
     # (state without tied names, names that the checkpoint lacks, names that were not used). transformers knows every old spelling of names.
     with torch.random.fork_rng(devices=[]), quiet():
         try:
             model, info = auto_class(kind, source.config).from_pretrained(
-                folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, local_files_only=True,
+                folder, dtype=getattr(torch, dtype), use_safetensors=True, trust_remote_code=False, local_files_only=True,
                 output_loading_info=True,
             )  # fmt: skip
         except Exception as error:  # the files are somebody else's: whatever the library trips over is in them

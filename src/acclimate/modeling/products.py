@@ -37,11 +37,13 @@ def quicken(model: nn.Module) -> None:
     for module in model.modules() if by_onednn() else ():
         if type(module) is nn.Linear:
             module.__class__ = QuickLinear
+        elif hasattr(module, "quick"):  # one of frozen weights in half precision
+            module.quick = True  # type: ignore[assignment]
 
 
 def times(left_NK: Tensor, right_KM: Tensor) -> Tensor:
     """Their product [N, M], by the faster library."""
-    return _times(left_NK, right_KM) if by_onednn() and serves(left_NK) and len(left_NK) >= FEWEST else left_NK @ right_KM
+    return product(left_NK, right_KM) if by_onednn() and serves(left_NK) and len(left_NK) >= FEWEST else left_NK @ right_KM
 
 
 def serves(tensor: Tensor) -> bool:
@@ -71,7 +73,8 @@ def _vendor() -> str:
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("vendor_id")), "")
 
 
-def _times(left_NK: Tensor, right_KM: Tensor, bias_M: Tensor | None = None) -> Tensor:
+def product(left_NK: Tensor, right_KM: Tensor, bias_M: Tensor | None = None) -> Tensor:
+    """[N, M] by oneDNN, of what it `serves`."""
     # The second one is a weight to it, [M, K], which may lie in memory either way; of the first it makes a copy where that is needed.
     found: Tensor = torch.ops.mkldnn._linear_pointwise(left_NK, right_KM.T, bias_M, "none", [], "")
     return found
@@ -81,7 +84,7 @@ class _Linear(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:  # [N, K], contiguous
         ctx.save_for_backward(rows, weight)
-        return _times(rows, weight.T, bias)
+        return product(rows, weight.T, bias)
 
     @staticmethod
     @once_differentiable
@@ -89,7 +92,7 @@ class _Linear(torch.autograd.Function):
         rows, weight = ctx.saved_tensors
         to_rows, to_weight, to_bias = ctx.needs_input_grad
         return (
-            _times(gradient, weight) if to_rows else None,
-            _times(gradient.T, rows) if to_weight else None,
+            product(gradient, weight) if to_rows else None,
+            product(gradient.T, rows) if to_weight else None,
             gradient.sum(0) if to_bias else None,
         )

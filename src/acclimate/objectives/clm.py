@@ -110,7 +110,7 @@ class NextTokens(nn.Module):
     @property
     def _words(self) -> tuple[Tensor, Tensor]:
         head = self.packed.model.get_output_embeddings()  # type: ignore[no-untyped-call]
-        weight: Tensor = head.weight
+        weight: Tensor = head.weight.float()  # itself, but where it is frozen in half precision: then wide for as long as it is asked
         return weight, weight.new_zeros(len(weight)) if head.bias is None else head.bias
 
 

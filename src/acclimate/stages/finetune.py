@@ -374,15 +374,15 @@ class Finetune(EncoderPace, LearnsByLoss):
 
         if self._on_vector(parent.config, context.task()):
             return ClassifierTrainer(context, parent, self, head, context.task().kind.texts())
-        goes_on = False
+        goes_on, frozen = False, self.lora is not None and self.lora.keeps_half(parent.config)
         if asked is not None:
             model = load_asked(parent, asked.tokens.words, self.dropout)
         elif goes_on := self._goes_on(parent, head):
             model = (load_trained_tagger if head.form == "tokens" else load_trained_classifier)(parent, self.dropout)
         elif head.form == "tokens":
-            model = load_tagger(parent, head.names, self.head, context.seed, self.dropout)
+            model = load_tagger(parent, head.names, self.head, context.seed, self.dropout, frozen)
         else:
-            model = load_classifier(parent, head.names, self.head, context.seed, self.dropout, head.link)
+            model = load_classifier(parent, head.names, self.head, context.seed, self.dropout, head.link, frozen)
         if isinstance(self.train, AdapterTraining):
             add_adapters(model, self.train.lora, context.seed, head=True)
         else:

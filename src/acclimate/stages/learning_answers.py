@@ -82,7 +82,8 @@ def learn(stage: "Finetune", parent: "ModelFolder", context: Context) -> Outcome
     from acclimate.stages.trainer import EncoderTrainer
 
     task, most = context.task(), stage.max_new_tokens or MOST_NEW
-    model, _ = load_mlm(parent, context.seed, stage.dropout)
+    frozen = stage.lora is not None and stage.lora.keeps_half(parent.config)
+    model, _ = load_mlm(parent, context.seed, stage.dropout, frozen)
     if isinstance(stage.train, AdapterTraining):
         add_adapters(model, stage.train.lora, context.seed, head=False)
     else:

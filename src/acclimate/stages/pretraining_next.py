@@ -34,7 +34,8 @@ def pretrain_next(stage: Pretrain, parent: ModelFolder, context: Context) -> Out
     reading = next_reading(stage, parent, context)
     text = reading.text
     objective, planned = reading.learned(context.seed)
-    model, fresh = load_mlm(parent, context.seed, stage.dropout)
+    frozen = stage.lora is not None and stage.lora.keeps_half(parent.config)
+    model, fresh = load_mlm(parent, context.seed, stage.dropout, frozen)
     if stage.lora is not None:
         add_adapters(model, stage.lora, context.seed, head=fresh)
     tied = model.config.tie_word_embeddings
