@@ -16,9 +16,9 @@ def by_onednn(monkeypatch):
     """As on a processor where it is the faster one; counts the products that it makes."""
     if not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
         pytest.skip("needs a torch with oneDNN")
-    made, product = [], products._times
+    made, product = [], products.product
     monkeypatch.setattr(products, "by_onednn", lambda: True)
-    monkeypatch.setattr(products, "_times", lambda *given: made.append(1) or product(*given))
+    monkeypatch.setattr(products, "product", lambda *given: made.append(1) or product(*given))
     return made
 
 

@@ -74,7 +74,7 @@ def test_what_adapters_cannot_do_is_said_before_anything_is_spent(world, monkeyp
         Pretrain(train="lora", objective="simcse")
     with pytest.raises(ValidationError, match="`new_rows_first` trains rows of embeddings"):
         Pretrain(train="lora", new_rows_first=0.5)
-    with pytest.raises(ValidationError, match=r"`quantize`: frozen weights in four bits \(QLoRA\) are not there"):
+    with pytest.raises(ValidationError, match=r"`quantize`: frozen weights in four bits \(QLoRA\) are said by `bits: 4`"):
         Finetune(train={"lora": {"quantize": "4bit"}})
     with pytest.raises(ValidationError, match="greater than or equal to 1"):
         Finetune(train={"lora": {"rank": 0}})

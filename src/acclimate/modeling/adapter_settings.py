@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, GetJsonSchemaHandler, field_validator, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from acclimate.errors import MissingExtraError
+from acclimate.errors import MissingExtraError, SettingsError
 from acclimate.modeling.base_files import BASE_DTYPE
 from acclimate.settings import Settings
 from acclimate.versions import version
@@ -17,6 +17,7 @@ from acclimate.versions import version
 FOLDER, REST = "adapter", "rest.safetensors"  # of what a stage with adapters leaves: these, and what else is not as its parent has it
 ADAPTER_LR = 5e-4  # ten times that of all weights (Hu et al. 2021, table 9; Schulman et al. 2025)
 FOUR_BITS = ("quantize", "load_in_4bit")  # as others ask for them
+TRANSPOSED = ("gpt2",)  # types of models whose linear layers hold their weights [inputs, outputs]
 Name = Annotated[str, Field(pattern=r"\S")]
 
 
@@ -38,13 +39,22 @@ class Lora(Settings):
     """Whether the product counts `alpha / sqrt(rank)` times (Kalajdzievski 2023)."""
     init: Literal["uniform", "gaussian", "orthogonal"] = "uniform"
     """How the first matrix is drawn (the second is zero, but with `orthogonal`, where their product is small)."""
+    bits: Literal[4] | None = None
+    """The frozen weights beside which adapters are trained are rounded to four bits in the GPU's memory (QLoRA: Dettmers et al. 2023), by
+    bitsandbytes; null: they are as precise as the base has them."""
 
     @model_validator(mode="before")
     @classmethod
     def _whole_weights(cls, value: Any) -> Any:
         if isinstance(value, Mapping) and (said := [name for name in FOUR_BITS if name in value]):
-            raise ValueError(f"`{said[0]}`: frozen weights in four bits (QLoRA) are not there, they stay as they are; leave it out")
+            raise ValueError(f"`{said[0]}`: frozen weights in four bits (QLoRA) are said by `bits: 4`")
         return value
+
+    @model_validator(mode="after")
+    def _whole_columns(self) -> Self:
+        if self.bits is not None and self.dora:
+            raise ValueError("`bits: 4` does not go with `dora`, which looks at columns of whole weights; leave one out")
+        return self
 
     @field_validator("targets", mode="before")
     @classmethod
@@ -63,12 +73,14 @@ class Lora(Settings):
     def keyed(self) -> dict[str, Any]:
         """As it stands in a key: what a default comes to, and the version of what draws and computes adapters."""
         targets = self.targets if self.targets == "all" else sorted(set(self.targets))
-        peft = version("peft") if find_spec("peft") else None
-        return {**self.model_dump(mode="json"), "alpha": self.scale_alpha, "targets": targets, "peft": peft}
+        rounded = {"bits": self.bits, "bitsandbytes": _found("bitsandbytes")} if self.bits is not None else {}
+        said = self.model_dump(mode="json", exclude={"bits"})  # which came later: where it is not said, keys are what they were
+        return {**said, "alpha": self.scale_alpha, "targets": targets, "peft": _found("peft"), **rounded}
 
     def told(self) -> str:
         """In a few words for people, e.g. `LoRA rank 8`."""
-        return f"{'DoRA' if self.dora else 'rsLoRA' if self.rslora else 'LoRA'} rank {self.rank}"
+        name = "DoRA" if self.dora else "rsLoRA" if self.rslora else "LoRA"
+        return f"{name} rank {self.rank}" + ("" if self.bits is None else f", {self.bits} bits")
 
 
 class AdapterTraining(Settings):
@@ -99,6 +111,28 @@ def check_installed() -> None:
     """
     if find_spec("peft") is None:
         raise MissingExtraError('train: lora needs peft: pip install "acclimate[lora]"')
+
+
+def check_four_bits(gpu: bool, model_type: str) -> None:
+    """Look for what rounds weights to four bits; `gpu`: whether torch sees one that it knows how to use.
+
+    Raises:
+        SettingsError: there is no such GPU, or layers of this type of model are not linear ones of torch's own.
+        MissingExtraError: the library is not there.
+    """
+    if not gpu:
+        raise SettingsError(
+            "lora: bits: 4: no CUDA GPU is seen here, and frozen weights in four bits (QLoRA) are computed on one; leave `bits` out: what "
+            "is frozen then stays as precise as the base has it"
+        )
+    if model_type in TRANSPOSED:
+        raise SettingsError(f"lora: bits: 4: layers of {model_type} are of a kind of their own, and are not rounded; leave `bits` out")
+    if find_spec("bitsandbytes") is None:
+        raise MissingExtraError('train: {lora: {bits: 4}} needs bitsandbytes: pip install "acclimate[lora,qlora]"')
+
+
+def _found(library: str) -> str | None:
+    return version(library) if find_spec(library) else None
 
 
 def is_adapter(folder: Path) -> bool:

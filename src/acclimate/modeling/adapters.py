@@ -27,6 +27,7 @@ from acclimate.modeling.base_files import ADAPTER as SETTINGS
 from acclimate.modeling.base_files import CONFIG
 from acclimate.modeling.families import family_of
 from acclimate.modeling.folder import CARRIED, HEAD, ModelFolder, composed, write_folder
+from acclimate.modeling.four_bits import four_bit_names, to_four_bits
 from acclimate.modeling.frozen_half import as_float32
 from acclimate.modeling.heads import freeze, load_body
 from acclimate.modeling.layers import layers_of
@@ -126,6 +127,8 @@ def add_adapters(model: "PreTrainedModel", lora: Lora, seed: int, head: bool) ->
         model.requires_grad_(False)
     learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
     settings = _settings(lora, names, isinstance(linear[names[0]], Conv1D))
+    if lora.bits is not None:
+        linear = to_four_bits(model, linear)
     # The library makes adapters as precise as what they stand beside; they are trained, and so float32.
     with torch.random.fork_rng(devices=[]), as_float32(linear[name] for name in names):
         torch.manual_seed(seed_of(seed, "adapters"))
@@ -220,8 +223,10 @@ def _others(model: "PreTrainedModel", parent: ModelFolder) -> dict[str, Tensor]:
     """The tensors of a model that are neither an adapter's nor frozen ones which its parent has under the same name."""
     carried = f"{CARRIED}{kind_of(model)}."
     parameters = dict(model.named_parameters(remove_duplicate=False))
-    found = {}
+    rounded, found = four_bit_names(model), {}
     for inner, tensor in untied(model).items():
+        if rounded and inner.startswith(rounded) and MARK not in inner:
+            continue
         name = inner.replace(".base_layer.", ".")
         learned = inner in parameters and parameters[inner].requires_grad
         if MARK not in inner and (learned or name not in parent.names or f"{carried}{name}" in parent.names):

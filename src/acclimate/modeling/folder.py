@@ -117,8 +117,8 @@ class ModelFolder:
         return plain | {name.removeprefix(mark): name for name in self.names if name.startswith(mark)}
 
     def tensors_for(self, kind: Kind) -> dict[str, Tensor]:
-        """The tensors under these names, float32."""
-        tensors = self.tensors()
+        """The tensors under these names, as the file has them."""
+        tensors = self.tensors_on_disk()
         return {name: tensors[inner] for name, inner in self.names_for(kind).items()}
 
     def each_for(self, kind: Kind) -> Iterator[tuple[str, Tensor]]:

@@ -6,7 +6,7 @@ results are those of a model in float32, in half of its memory.
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -22,23 +22,41 @@ if TYPE_CHECKING:
 HALVES = (torch.bfloat16, torch.float16)
 
 
+class Room:
+    """Where the layers of a model widen their weights, one after the other."""
+
+    def __init__(self) -> None:
+        self._room = torch.empty(0)
+
+    def wide(self, weight: Tensor, dtype: torch.dtype) -> Tensor:
+        """The weight in this precision, until the next one is."""
+        if weight.device.type != "cpu":  # where torch keeps the memory that it has; here to ask for it anew takes ten times as long
+            return weight.to(dtype)
+        if self._room.dtype != dtype or len(self._room) < weight.numel():
+            self._room = torch.empty(weight.numel(), dtype=dtype)
+        return self._room[: weight.numel()].view(weight.shape).copy_(weight)
+
+
 class HalfLinear(nn.Linear):
     """`nn.Linear` whose frozen weight [out, in] is in half precision."""
 
+    room: Room
     quick = False
     """Whether products may be oneDNN's (`quicken`)."""
 
     def forward(self, input: Tensor) -> Tensor:
         """[..., out] of [..., in]."""
-        return _product(input, self.weight.T, self.bias, self.quick)
+        return _product(input, self.weight, self.bias, _How(self.room, self.out_features, transposed=True, quick=self.quick))
 
 
 class HalfConv1D(Conv1D):
     """The same of GPT-2's layers, whose weight is [in, out]."""
 
+    room: Room
+
     def forward(self, x: Tensor) -> Tensor:
         """[..., out] of [..., in]."""
-        return _product(x, self.weight, self.bias, False)
+        return _product(x, self.weight, self.bias, _How(self.room, self.nf, transposed=False, quick=False))
 
 
 class HalfEmbedding(nn.Embedding):
@@ -83,10 +101,12 @@ def fill_frozen(model: "PreTrainedModel", tensors: Iterable[tuple[str, Tensor]])
                 own[name].copy_(tensor)
     own.clear()
     model.tie_weights()
+    room = Room()
     for module in model.modules():
         weight = module._parameters.get("weight")
         if weight is not None and weight.dtype in HALVES:
             module.__class__ = KEPT[type(module)]
+            module.room = room  # type: ignore[assignment]
     return sorted(missing)
 
 
@@ -99,6 +119,7 @@ def as_float32(modules: Iterable[nn.Module]) -> Iterator[None]:
     kept = [(module, cast("nn.Parameter", module.weight)) for module in modules if cast("Tensor", module.weight).dtype in HALVES]
     for module, weight in kept:
         module.weight = nn.Parameter(torch.zeros((), device=weight.device).expand(weight.shape), requires_grad=False)
+        vars(module.weight).update(vars(weight))  # how it is to be rounded, where it is to be (`four_bits.py`)
     try:
         yield
     finally:
@@ -106,29 +127,41 @@ def as_float32(modules: Iterable[nn.Module]) -> Iterator[None]:
             module.weight = weight
 
 
-def _product(input: Tensor, weight_KM: Tensor, bias: Tensor | None, quick: bool) -> Tensor:
+class _How(NamedTuple):
+    room: Room
+    outputs: int
+    transposed: bool  # the weight is [out, in]
+    quick: bool
+
+    def wide(self, weight: Tensor, dtype: torch.dtype) -> Tensor:
+        """[in, out]."""
+        found = self.room.wide(weight, dtype)
+        return found.T if self.transposed else found
+
+
+def _product(input: Tensor, weight: Tensor, bias: Tensor | None, how: _How) -> Tensor:
     kind = input.device.type
     computed = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else input.dtype
     rows_NK = input.reshape(-1, input.shape[-1]).to(computed)
-    quick = quick and serves(input) and len(rows_NK) >= FEWEST
+    how = how._replace(quick=how.quick and serves(input) and len(rows_NK) >= FEWEST)
     with torch.autocast(kind, enabled=False):
-        found: Tensor = _Widened.apply(rows_NK, weight_KM, bias, quick)  # type: ignore[no-untyped-call]
-    return found.view(*input.shape[:-1], weight_KM.shape[1])
+        found: Tensor = _Widened.apply(rows_NK, weight, bias, how)  # type: ignore[no-untyped-call]
+    return found.view(*input.shape[:-1], how.outputs)
 
 
 class _Widened(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, rows: Tensor, weight: Tensor, bias: Tensor | None, quick: bool) -> Tensor:
+    def forward(ctx: Any, rows: Tensor, weight: Tensor, bias: Tensor | None, how: _How) -> Tensor:
         ctx.save_for_backward(weight)
-        ctx.quick = quick
-        wide, bias = weight.to(rows.dtype), None if bias is None else bias.to(rows.dtype)
-        if quick:
-            return product(rows.contiguous(), wide, bias)
-        return rows @ wide if bias is None else torch.addmm(bias, rows, wide)
+        ctx.how = how
+        wide_KM, bias = how.wide(weight, rows.dtype), None if bias is None else bias.to(rows.dtype)
+        if how.quick:
+            return product(rows.contiguous(), wide_KM, bias)
+        return rows @ wide_KM if bias is None else torch.addmm(bias, rows, wide_KM)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         (weight,) = ctx.saved_tensors
-        wide = weight.to(gradient.dtype).T
-        return product(gradient, wide) if ctx.quick else gradient @ wide, None, None, None
+        wide_MK = ctx.how.wide(weight, gradient.dtype).T
+        return product(gradient, wide_MK) if ctx.how.quick else gradient @ wide_MK, None, None, None

@@ -47,7 +47,7 @@ def load_body(folder: ModelFolder, dropout: float | None) -> PreTrainedModel:
     if pooler := family_of(model.config).pooler:
         setattr(model, pooler, None)  # it is made for whole texts, of which nobody asks it here
     prefix = folder.architecture.prefix
-    own = {name.removeprefix(prefix): tensor for name, tensor in folder.tensors().items() if name.startswith(prefix)}
+    own = {name.removeprefix(prefix): tensor for name, tensor in folder.tensors_on_disk().items() if name.startswith(prefix)}
     if missing := sorted(set(model.state_dict()) - own.keys()):
         raise ModelError(f"{folder.path}: {missing[0]} is missing; the folder is damaged")
     model.load_state_dict({name: own[name] for name in model.state_dict()})

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from acclimate.modeling.adapter_settings import Lora, check_installed
+from acclimate.modeling.adapter_settings import Lora, check_four_bits, check_installed
 from acclimate.stages.planned import BYTES, Sizes
 
 if TYPE_CHECKING:
@@ -16,12 +16,16 @@ def adapters_of(lora: Lora, given: Sizes) -> "Adapted":
 
     Raises:
         MissingExtraError: peft is not installed.
-        SettingsError: the model has no linear layer of a name among the targets.
+        SettingsError: the model has no linear layer of a name among the targets, or four bits are asked for and cannot be had.
     """
     check_installed()
     from acclimate.modeling.adapters import planned
 
     assert given.source is not None
+    if lora.bits is not None:
+        import torch
+
+        check_four_bits(torch.cuda.is_available(), given.family.model_type)
     return planned(lora, given.config, given.source.name)
 
 

@@ -28,6 +28,7 @@ from acclimate.modeling.architecture import is_adapted
 from acclimate.modeling.execution import Packed, checkpoint_activations
 from acclimate.modeling.families import dimensions_of
 from acclimate.modeling.folder import ModelFolder, save_model
+from acclimate.modeling.four_bits import in_four_bits, numbers_in
 from acclimate.modeling.frozen import divided
 from acclimate.modeling.longest import sequence_length
 from acclimate.stages.asking import Asked
@@ -173,6 +174,11 @@ class EncoderTrainer(Trainer):
             self.notes.append(
                 f"{learned:,} of {every:,} weights were trained, {100 * learned / every:.2g} %: adapters, and a fresh head if any"
             )
+        if in_four_bits(model):
+            self.notes.append(
+                "scores are those of adapters beside weights in four bits; what comes out are the base's own weights with the adapters, "
+                "whose answers can be others"
+            )
         self._parent = parent
         self.packed = packed
         # What is frozen runs once over each text, and what is trained starts from there.
@@ -242,7 +248,7 @@ class EncoderTrainer(Trainer):
     def parameters(self) -> tuple[int, int]:
         """(all, those that are trained)."""
         every = list(self.model.parameters())
-        return sum(p.numel() for p in every), sum(p.numel() for p in every if p.requires_grad)
+        return sum(map(numbers_in, every)), sum(p.numel() for p in every if p.requires_grad)
 
     def flops(self, mean_length: float, masked_share: float = 0.0, frozen_tokens: int | None = None) -> float:
         """Operations of all that was trained; the vocabulary product is counted where it is computed, at masked positions."""
