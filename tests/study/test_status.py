@@ -4,12 +4,13 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 
 from acclimate.errors import StoreError
-from acclimate.study.watch.status import FILE, SILENCE, STILLNESS, Process, StageStatus, Status, read_status, write_status
+from acclimate.study.run import Options
+from acclimate.study.watch.status import FILE, SILENCE, STILLNESS, Begun, Process, StageStatus, Status, read_status, write_status
 from acclimate.training.progress import Progress
 
 STATUS = Status(
@@ -78,3 +79,10 @@ def test_a_study_on_another_machine_is_dead_when_it_has_long_been_silent():
     assert status.died(status.updated + 2 * SILENCE)
     # Its clock may run behind ours: a file that was just seen to change has a writer.
     assert not status.died(status.updated + 2 * SILENCE, seen_alive=True)
+
+
+def test_every_option_of_a_study_is_kept_for_who_goes_on_with_it_or_is_none_of_theirs():
+    elsewhere = {"out", "checkpoint_seconds", "command", "allow_code", "track", "publish", "say", "live"}
+    assert {each.name for each in fields(Options)} == {each.name for each in fields(Begun)} | elsewhere
+    told = Begun("s3://a", devices=2).options.keys()
+    assert told == {"--store", "--devices"}

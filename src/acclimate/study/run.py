@@ -5,7 +5,7 @@ import platform
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -297,9 +297,7 @@ def _begun(options: Options, root: Path) -> Begun:
     else:
         folder, usual = Path(options.store).resolve(), usual_store(root).resolve()
         store = "" if folder == usual else os.path.relpath(folder, root.resolve())
-    return Begun(
-        store, options.engine, options.address, options.gpus, options.workers, options.threads, options.precision, options.micro_tokens
-    )  # fmt: skip
+    return Begun(store, **{each.name: getattr(options, each.name) for each in fields(Begun) if each.name != "store"})
 
 
 def _jobs(prepared: Prepared) -> list[Job]:

@@ -93,6 +93,7 @@ class Begun:
     engine: str = "local"
     address: str | None = None
     gpus: float | None = None
+    devices: int | None = None
     workers: int | None = None
     threads: int | None = None
     precision: str = "auto"
