@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -160,6 +160,13 @@ def read_json(path: Path) -> Any:
         raise StoreError(f"{path}: cannot be read as JSON ({error})") from error
     except OSError as error:
         raise unreadable(path, error) from error
+
+
+def read_table(path: Path, columns: Sequence[str] | None = None, filters: Any = None) -> Any:
+    """The rows of a Parquet file, by pyarrow's function of this name; to whose older versions a folder `lr=1` on the way is a column."""
+    import pyarrow.parquet
+
+    return pyarrow.parquet.read_table(path, columns=columns, filters=filters, partitioning=None)
 
 
 def unreadable(path: Path, error: OSError) -> UnreadableError:

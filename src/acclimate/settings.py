@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, field_validator
@@ -21,13 +23,50 @@ PER_CLASS = "^[1-9][0-9]{0,11} per class$"  # a budget of so many labels of each
 class Settings(BaseModel):
     """A setting is a value: change one with `settings.model_copy(update={"lr": 3e-5})`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True, allow_inf_nan=False)
+    # Not with `use_attribute_docstrings`: of all stages that takes half a second whenever a study is read, and few ask for the docstrings.
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        made = handler(schema)
+        properties = handler.resolve_ref_schema(made).get("properties", {})
+        for name, said in docstrings(cls).items():
+            if name in properties:
+                properties[name].setdefault("description", said)
+        return made
 
     @field_validator("*", mode="after")
     @classmethod
     def _within_bounds(cls, value: Any) -> Any:
         check_bounds(value)
         return value
+
+
+def docstrings(model: type[Settings]) -> dict[str, str]:
+    """What stands below each field of a class in its source, or in that of its bases; nothing where there is no source."""
+    found: dict[str, str] = {}
+    for each in reversed(model.__mro__):
+        found |= _own_docstrings(each) if issubclass(each, Settings) else {}
+    return found
+
+
+@cache
+def _own_docstrings(model: type[Settings]) -> dict[str, str]:
+    import ast
+    import inspect
+
+    try:
+        source = inspect.getsource(model)
+    except (OSError, TypeError):
+        return {}
+    tree = ast.parse(f"if True:\n{source}" if source[0].isspace() else source)
+    body = next(node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)).body
+    return {
+        field.target.id: inspect.cleandoc(below.value.value)
+        for field, below in pairwise(body)
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant) and isinstance(below.value.value, str)
+    }
 
 
 def per_class(labels: str) -> int | None:

@@ -48,3 +48,12 @@ def test_columns_of_every_shape_come_back_as_they_were_written(tmp_path):
             here = taken(wanted, np.array(rows))
             assert type(found[column]) is type(here)
             assert column_bytes(found[column]) == column_bytes(here)
+
+
+def test_a_folder_whose_name_says_what_it_equals_adds_no_column(tmp_path):
+    # pyarrow 21 takes `lr=1` for one where it is not told otherwise.
+    folder = tmp_path / "lr=1"
+    folder.mkdir()
+    split = Split((("x",),), np.array([0]), np.array([0]), ())
+    write_predictions(folder / "p.parquet", {"test": (split, {"predicted": np.array([0])})})
+    assert set(read_predictions(folder / "p.parquet")["test"]) == {"index", "gold", "predicted"}

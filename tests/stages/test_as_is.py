@@ -5,7 +5,6 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 import torch
 from tests.modeling.conftest import VOCABULARY, build_tiny
@@ -16,6 +15,7 @@ from tests.study.conftest import write_jsonl
 from acclimate import Finetune, Pretrain, load_predictor
 from acclimate.errors import SettingsError
 from acclimate.evaluation.predictions import read_predictions
+from acclimate.files import read_table
 from acclimate.modeling.folder import ModelFolder
 from acclimate.modeling.source import resolve_base
 from acclimate.stages import BASES, STAGES
@@ -99,7 +99,7 @@ def test_answers_are_those_of_transformers_whatever_the_order_and_the_case_of_th
     outcome, output = run(world, AS_IS(), "asked")
     split = world.data.task.test
     expected = by_transformers(world, split, torch.sigmoid if several else lambda logits: logits.softmax(-1))[:, [1, 2, 0]]
-    probabilities = np.array(pq.read_table(output / "predictions.parquet").to_pandas().query("split == 'test'")["probabilities"].tolist())
+    probabilities = np.array(read_table(output / "predictions.parquet").to_pandas().query("split == 'test'")["probabilities"].tolist())
     np.testing.assert_allclose(probabilities, expected, atol=1e-5)
     assert np.ptp(expected, axis=0).max() > 1e-2
     saved = ModelFolder(output / "model").config
@@ -152,7 +152,7 @@ def learned(tmp_path_factory):
 
 
 def the_same(one, other):
-    return pq.read_table(one / "predictions.parquet").equals(pq.read_table(other / "predictions.parquet"))
+    return read_table(one / "predictions.parquet").equals(read_table(other / "predictions.parquet"))
 
 
 @pytest.mark.measured(0)

@@ -79,8 +79,7 @@ def kept(monkeypatch):
                 raise ConnectionError("no route to host")
             self.lines.append(values if step is None else {"step": step, **values})
 
-    monkeypatch.setattr(accelerate_tracking, "LOGGER_TYPE_TO_CLASS", dict(accelerate_tracking.LOGGER_TYPE_TO_CLASS))
-    accelerate_tracking.register_tracker_class(Keeping)
+    monkeypatch.setitem(accelerate_tracking.LOGGER_TYPE_TO_CLASS, Keeping.name, Keeping)
     runs["class"] = Keeping
     return runs
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 import pytest
 from accelerate import PartialState
 from accelerate import tracking as accelerate_tracking
-from accelerate.tracking import GeneralTracker, register_tracker_class
+from accelerate.tracking import GeneralTracker
 
 from acclimate.errors import MissingExtraError, SettingsError
 from acclimate.training import tracking
@@ -15,9 +15,8 @@ from acclimate.training.tracking import TRACKERS, Trackers, Tracking, checked_tr
 
 @pytest.fixture
 def fake(monkeypatch):
-    """A tracker class that keeps what it is given, registered as users register theirs."""
+    """A tracker class that keeps what it is given, registered as accelerate does it, whose older versions lack the function."""
     PartialState(cpu=True)
-    monkeypatch.setattr(accelerate_tracking, "LOGGER_TYPE_TO_CLASS", dict(accelerate_tracking.LOGGER_TYPE_TO_CLASS))
 
     class Fake(GeneralTracker):
         name = "fake"
@@ -52,7 +51,7 @@ def fake(monkeypatch):
         def finish(self):
             self._note("finish")
 
-    register_tracker_class(Fake)
+    monkeypatch.setitem(accelerate_tracking.LOGGER_TYPE_TO_CLASS, Fake.name, Fake)
     return Fake
 
 

@@ -67,7 +67,7 @@ class CorpusSettings(TableReading):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        full = handler.resolve_ref_schema(handler(core_schema))
+        full = handler.resolve_ref_schema(super().__get_pydantic_json_schema__(core_schema, handler))
         bare = [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
         return {"anyOf": [*bare, full], "description": full.get("description", "")}
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from acclimate.data.ragged import Ragged
-from acclimate.files import atomic_file
+from acclimate.files import atomic_file, read_table
 from acclimate.tasks.split import Answers, Column, Split
 
 ABOUT = ("split", "index", "gold")  # the columns that are no answers
@@ -26,14 +26,14 @@ def write_predictions(path: Path, splits: Mapping[str, tuple[Split, Answers]]) -
 
 def read_predictions(path: Path) -> dict[str, dict[str, Column]]:
     """For each split its columns: index, gold, and the answers."""
-    table = pq.read_table(path)
+    table = read_table(path)
     return {name: _columns(table, name, table.column_names) for name in dict.fromkeys(table["split"].to_pylist())}
 
 
 def read_answers(path: Path, split: str, columns: Iterable[str]) -> dict[str, Column]:
     """Some columns of one split; the others, which may be most of the file, are not read."""
     wanted = list(columns)
-    return _columns(pq.read_table(path, columns=wanted, filters=[("split", "==", split)]), None, wanted)
+    return _columns(read_table(path, columns=wanted, filters=[("split", "==", split)]), None, wanted)
 
 
 class StoredAnswers(Mapping[str, Column]):

@@ -116,5 +116,5 @@ class HeadSettings(Settings):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        full = handler.resolve_ref_schema(handler(core_schema))
+        full = handler.resolve_ref_schema(super().__get_pydantic_json_schema__(core_schema, handler))
         return {"anyOf": [{"const": word} for word in (MLM, *WORDS)] + [full], "description": full.get("description", "")}

@@ -46,7 +46,7 @@ class LossSettings(Settings):
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         # Which loss it is, is said by the key in front of the settings.
-        schema = handler.resolve_ref_schema(handler(core))
+        schema = handler.resolve_ref_schema(super().__get_pydantic_json_schema__(core, handler))
         schema["properties"].pop("loss", None)
         return schema
 

@@ -71,7 +71,7 @@ class LabelledKind(TaskKind, TableReading):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        full = handler.resolve_ref_schema(handler(core_schema))
+        full = handler.resolve_ref_schema(super().__get_pydantic_json_schema__(core_schema, handler))
         return {"anyOf": [{"type": "string"}, full], "description": full.get("description", "")}
 
     @model_validator(mode="after")

@@ -14,7 +14,7 @@ from acclimate.data.leaks import Judged, LeakFinder
 from acclimate.data.readers.problems import Problems
 from acclimate.data.selection.candidates import Candidates
 from acclimate.data.selection.ranked import Choice
-from acclimate.files import read_json, write_json
+from acclimate.files import read_json, read_table, write_json
 
 if TYPE_CHECKING:
     import pyarrow as pa  # loaded where it is needed: whoever looks at a study's data loads nothing heavy
@@ -122,7 +122,7 @@ class Chosen:
         import pyarrow.parquet as pq
 
         names = [name for name in pq.read_schema(self.folder / FILE).names if name != "text"]
-        table, renamed = pq.read_table(self.folder / FILE, columns=names), self._renamed()
+        table, renamed = read_table(self.folder / FILE, columns=names), self._renamed()
         corpora = [renamed.get(name, name) for name in table["corpus"].to_pylist()]
         place = table.schema.get_field_index("corpus")
         return table.set_column(place, "corpus", pa.array(corpora, pa.string())).replace_schema_metadata({KEY: self.key})

@@ -6,10 +6,10 @@ from functools import cached_property
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from acclimate.errors import SettingsError
 from acclimate.evaluation.statistics import Contributions, Level, compare, level
+from acclimate.files import read_table
 from acclimate.report.results.finished import Results, Verdict, verdict_of_row
 from acclimate.study.outputs.contributions import NAME, SCHEMA
 from acclimate.study.outputs.output_folder import AGAIN
@@ -72,7 +72,7 @@ class Compared:
         if not path.is_file():
             raise SettingsError(f"{path}: is not there, an earlier acclimate kept no such file; {AGAIN}")
         try:
-            rows = pq.read_table(path, columns=SCHEMA.names, filters=[("labels", "==", self.labels)])
+            rows = read_table(path, columns=SCHEMA.names, filters=[("labels", "==", self.labels)])
         except (OSError, pa.ArrowException) as error:
             raise SettingsError(f"{path}: cannot be read as parquet ({error}); {AGAIN}") from error
         each: dict[str, dict[int, Numbers]] = {}

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from acclimate.errors import SettingsError
+from acclimate.files import read_table
 from acclimate.study.outputs.output_folder import BLOCKS
 from acclimate.tasks.blocks import Block, from_json
 from acclimate.tasks.classify import Classify
@@ -45,7 +46,7 @@ def _judged(path: Path, recipe: str, budget: str, labels: Sequence[str]) -> Judg
     """A recipe's test predictions out of a `predictions.parquet` without blocks beside it, where classes stand by name."""
     wanted = [("recipe", "==", recipe), ("labels", "==", budget), ("split", "==", "test")]
     known = [name for name in ("seed", "gold", "predicted", "probabilities") if name in pq.read_schema(path).names]
-    table = pq.read_table(path, columns=known, filters=wanted)
+    table = read_table(path, columns=known, filters=wanted)
     names = tuple(dict.fromkeys((*labels, *sorted({*table["gold"].to_pylist(), *table["predicted"].to_pylist()} - set(labels)))))
     seeds = table["seed"].to_pylist() if "seed" in known else [0] * table.num_rows
     parts = [table.filter(pa.array([each == seed for each in seeds])) for seed in dict.fromkeys(seeds)]

@@ -4,11 +4,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from pydantic import TypeAdapter
-from pydantic.fields import FieldInfo
 
 from acclimate.modeling.named import NAMED
 from acclimate.objectives.loss_settings import LossSettings
-from acclimate.settings import Settings
+from acclimate.settings import Settings, docstrings
 from acclimate.stages.base import Stage
 from acclimate.stages.search import Search
 from acclimate.stages.searchable import number_of
@@ -89,7 +88,7 @@ def _asking(stage: type[Stage], written: dict[str, Any]) -> dict[str, Any]:
 
 def _recipe(table: StageTable, definitions: dict[str, Any]) -> dict[str, Any]:
     stages = {"type": "array", "items": {"$ref": "#/$defs/Stage"}}
-    described = Recipe.model_fields
+    described = docstrings(Recipe)
     full = {
         "type": "object",
         "properties": {
@@ -103,10 +102,10 @@ def _recipe(table: StageTable, definitions: dict[str, Any]) -> dict[str, Any]:
                     *(_asking(stage, definitions[stage.__name__]) for stage in table.stages if stage.asks_trained),
                     {"type": "null"},
                 ],
-                "description": _description(described["base"]),
+                "description": _about(described["base"]),
             },
-            "stages": {**stages, "description": _description(described["stages"])},
-            "draw": {"type": "integer", "minimum": 0, "default": 0, "description": _description(described["draw"])},
+            "stages": {**stages, "description": _about(described["stages"])},
+            "draw": {"type": "integer", "minimum": 0, "default": 0, "description": _about(described["draw"])},
         },
         "additionalProperties": False,
         "minProperties": 1,
@@ -201,13 +200,13 @@ def _block(introduction: str, model: type[Settings]) -> str:
     hidden = "loss" if issubclass(model, LossSettings) else "stage"  # said by the key in front of the settings
     if all(name == hidden or field.exclude for name, field in model.model_fields.items()):
         return f"{about}\n"
-    kinds = _kinds(model)
+    kinds, said = _kinds(model), docstrings(model)
     lines = [about, "", "| key | type | default | meaning |", "|---|---|---|---|"]
     for name, field in model.model_fields.items():
         if name == hidden:
             continue
         default = "required" if field.is_required() else f"`{_written(field.get_default(call_default_factory=True))}`"
-        lines.append(f"| `{name}` | {_cell(kinds[name])} | {_cell(default)} | {_cell(_description(field))} |")
+        lines.append(f"| `{name}` | {_cell(kinds[name])} | {_cell(default)} | {_cell(_about(said.get(name)))} |")
     return "\n".join(lines) + "\n"
 
 
@@ -267,10 +266,6 @@ def _written(value: Any) -> str:
     if isinstance(value, tuple | list):
         return f"[{', '.join(map(_written, value))}]"
     return {None: "null", True: "true", False: "false"}.get(value, str(value)) if value is None or isinstance(value, bool) else str(value)
-
-
-def _description(field: FieldInfo) -> str:
-    return _about(field.description)
 
 
 def _about(docstring: str | None) -> str:

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from acclimate.evaluation.statistics import two_way
+from acclimate.files import read_table
 from acclimate.study.outputs.outcomes import Outcomes
 from acclimate.study.plan.graph import Node, Run
 from acclimate.study.plan.measured import states
@@ -122,7 +122,7 @@ def _documents(outcomes: Outcomes, node: Node, general: GeneralText) -> NDArray[
     """[N] what each document contributes to the bits per byte; None where they were not measured."""
     if _value(outcomes, node) is None:
         return None
-    table = pq.read_table(outcomes.store.path(outcomes.plan.measured[node.key]) / FILE)
+    table = read_table(outcomes.store.path(outcomes.plan.measured[node.key]) / FILE)
     answers = {name: table[name].to_numpy() for name in table.column_names}
     return BITS.each(general.split, answers)
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from acclimate.evaluation.cost import Cost, shared_costs, total
 from acclimate.evaluation.predictions import read_answers
 from acclimate.evaluation.statistics import Verdict, compare
-from acclimate.files import atomic_file, read_json
+from acclimate.files import atomic_file, read_json, read_table
 from acclimate.inert import cell, inert
 from acclimate.study.engines.reports import Report
 from acclimate.study.language.study import Study
@@ -120,7 +120,7 @@ def write_predictions(outcomes: Outcomes, task: Task, out: Path) -> None:
     def parts() -> Iterator[pa.Table]:
         for run in outcomes.plan.runs:
             if outcomes.error(run) is None:
-                part = pq.read_table(outcomes.store.path(run.end) / "predictions.parquet")
+                part = read_table(outcomes.store.path(run.end) / "predictions.parquet")
                 columns = {name: part[name] for name in part.column_names} | {name: _by_name(part[name], names) for name in task.kind.named}
                 if ids is not None:
                     columns |= {name: _by_id(part[name], ids) for name in ("gold", "predicted")}
