@@ -186,4 +186,5 @@ def test_verdicts_are_what_they_were() -> None:
             words = {key: value for key, value in verdict.items() if not isinstance(value, float)}
             assert words == {key: wanted[key] for key in words}
             numbers = {key: value for key, value in verdict.items() if isinstance(value, float)}
-            assert numbers == pytest.approx({key: wanted[key] for key in numbers}, rel=1e-10, abs=1e-13)
+            # scipy 1.14 and 1.17 are 3e-9 apart.
+            assert numbers == pytest.approx({key: wanted[key] for key in numbers}, rel=1e-8, abs=1e-11)
