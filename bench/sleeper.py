@@ -16,6 +16,7 @@ class Sleeper:
     seconds: float
     threads: int | None = 1
     shared: Shared = field(default_factory=Shared)
+    preload: tuple[str, ...] = ()
 
     def one_of(self, sharing: int, threads: int | None) -> Self:
         """As it is, with these threads."""

@@ -26,6 +26,8 @@ def ran(tmp_path, monkeypatch):
 
 
 class Setup:
+    preload = ("acclimate.errors",)
+
     def open(self, stop, send):
         return self
 
@@ -33,10 +35,12 @@ class Setup:
         return Report(key, "done")
 
 
-def test_a_process_that_carries_out_stages_runs_none(ran, monkeypatch):
+def test_processes_that_carry_out_stages_run_none(ran, monkeypatch):
     monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    assert Local(1).run([Job("a", (), "job a", None)], Setup(), print)["a"].status == "done"
+    for workers in (1, 2):
+        done = Local(workers).run([Job(key, (), f"job {key}", None) for key in "ab"], Setup(), print)
+        assert {report.status for report in done.values()} == {"done"}
     assert not ran.exists()
 
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,8 @@ from acclimate.study.engines.engine import Job, Shared
 from acclimate.study.engines.reports import Report
 from acclimate.training.progress import Progress
 
+RARE = "colorsys"  # a module that nothing else loads
+
 
 @dataclass(frozen=True)
 class Diary:
@@ -17,6 +20,7 @@ class Diary:
 
     file: Path
     shared: Shared = field(default_factory=Shared)
+    preload: tuple[str, ...] = ()
 
     def together(self, processes):
         return self
@@ -32,6 +36,7 @@ class Diary:
 class Performer:
     def __init__(self, file, stop, send):
         self.file, self.stop, self.send = file, stop, send
+        self.preloaded = RARE in sys.modules
 
     def execute(self, key, payload):
         with self.file.open("a") as file:
@@ -39,6 +44,9 @@ class Performer:
         if payload == "tell":
             for step in range(3):
                 self.send(Progress(f"title {key}", step, 2))
+        if payload == "loaded":
+            with self.file.open("a") as file:
+                file.write(f"loaded-{self.preloaded}\n")
         if payload == "print":
             print("to standard output", flush=True)
             os.write(2, b"10 %\r20 %\rto standard \xff error\n\nwithout an end")

@@ -63,6 +63,11 @@ class WorkerSetup:
     general: str | None = None  # the text on which forgetting is measured
     shared: Shared = field(default_factory=Shared)  # what another machine must have to open it
 
+    @property
+    def preload(self) -> tuple[str, ...]:
+        """What takes seconds to load, and what hardly a stage does without."""
+        return "acclimate.training.devices", "acclimate.stages.trainer", "acclimate.modeling.imported_base"
+
     def one_of(self, sharing: int, threads: int | None) -> Self:
         """The setup of one of several workers."""
         return replace(self, sharing=sharing, threads=threads)

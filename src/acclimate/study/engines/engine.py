@@ -60,6 +60,10 @@ class Setup(Protocol):
     def shared(self) -> Shared:
         """What another machine must see to open it."""
 
+    @property
+    def preload(self) -> tuple[str, ...]:
+        """Modules that a process loads before its first job, whatever that is: several processes may share them."""
+
     def one_of(self, sharing: int, threads: int | None) -> Self:
         """The same for one of several processes: `sharing` of them take their memory from one device."""
 

@@ -1,6 +1,5 @@
 """The engine of one machine: a process a device, each given one stage at a time; a crash of one does not stop the others."""
 
-import multiprocessing
 import os
 import pickle
 import signal
@@ -16,10 +15,9 @@ from typing import Any
 from acclimate.study.engines.engine import UNWATCHED, AnySetup, Job, Setup, Watcher, failed_parent, tell
 from acclimate.study.engines.output import Output, send_output_to
 from acclimate.study.engines.reports import Report
-from acclimate.training.interrupt import STOPS, held_back, leave_terminal_on_hangup, wanted_stops
+from acclimate.study.engines.starting import Starts, start, starting
+from acclimate.training.interrupt import STOPS, leave_terminal_on_hangup, wanted_stops
 from acclimate.training.progress import Progress
-
-SAFE_PATH = "PYTHONSAFEPATH"
 
 
 class Local:
@@ -38,21 +36,28 @@ class Local:
 
     def run(self, jobs: list[Job], setup: Setup, say: Callable[[str], None], watcher: Watcher = UNWATCHED) -> dict[str, Report]:
         """Carry out the jobs; Ctrl-C, SIGTERM or SIGHUP lets running stages save first, a second Ctrl-C kills them."""
+        count = min(self._workers, max(1, len(jobs)))
+        # Stages of one's own may be defined in the script that runs the study; else no worker needs to run that again.
+        script = b"__main__" in pickle.dumps((setup, [job.payload for job in jobs]))
+        with starting(count, setup.preload, gpu_count()) as context:
+
+            def started(number: int) -> _Remote:
+                with _script(script):
+                    return _Remote(context, setup, number, say if watcher.owns_terminal else None)
+
+            return self._carry_out(jobs, count, started, say, watcher)
+
+    def _carry_out(
+        self, jobs: list[Job], count: int, started: "Callable[[int], _Remote]", say: Callable[[str], None], watcher: Watcher
+    ) -> dict[str, Report]:
         waiting = {job.key: job for job in jobs}
         titles = {job.key: job.title for job in jobs}
         reports: dict[str, Report] = {}
-
-        # Stages of one's own may be defined in the script that runs the study; else no worker needs to run that again.
-        script = b"__main__" in pickle.dumps((setup, [job.payload for job in jobs]))
-
-        def started(number: int) -> _Remote:
-            with _script(script):
-                return _Remote(setup, number, say if watcher.owns_terminal else None)
-
-        workers = [started(number) for number in range(min(self._workers, max(1, len(jobs))))]
+        workers: list[_Remote] = []
         asked = threading.Event()
         with _forwarded(workers, asked):
             try:
+                workers.extend(started(number) for number in range(count))
                 while True:
                     for place, worker in enumerate(workers):
                         if waiting and not asked.is_set() and worker.job is None and not worker.alive:
@@ -121,33 +126,16 @@ def _script(wanted: bool) -> Iterator[None]:
         sys.modules["__main__"] = main
 
 
-@contextmanager
-def _safe_path() -> Iterator[None]:
-    """Within the block a Python that is started does not look into the current folder for modules: it may hold a study of somebody else's,
-    beside a `pickle.py`. The path of this process it is sent soon after."""
-    before = os.environ.get(SAFE_PATH)
-    os.environ[SAFE_PATH] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[SAFE_PATH]
-        else:
-            os.environ[SAFE_PATH] = before
-
-
 class _Remote:
     """The parent's end of one worker process; with `say`, what the process prints goes there, a line at a time."""
 
-    def __init__(self, setup: Setup, number: int, say: Callable[[str], None] | None) -> None:
-        context = multiprocessing.get_context("spawn")  # CUDA and threads do not survive a fork
+    def __init__(self, context: Starts, setup: Setup, number: int, say: Callable[[str], None] | None) -> None:
         self.number = number
         self.connection, theirs = context.Pipe()
         self._output = Output(say) if say is not None else None
         output = self._output.theirs if self._output is not None else None
         self._process = context.Process(target=_serve, args=(theirs, output, setup, number), daemon=True)
-        with _safe_path(), held_back(STOPS):  # which starts a process of its own, the tracker of resources
-            self._process.start()
+        start(self._process, context)
         theirs.close()
         if self._output is not None:
             self._output.listen()
@@ -208,14 +196,6 @@ def processors() -> int:
     return min(given, int(told)) if told.isdecimal() and int(told) else given
 
 
-def spin_briefly() -> None:
-    """How threads wait for each other in a process that loads torch after this; what the user has set stays."""
-    # Threads that sleep at once at every barrier halve the speed of small steps; threads that spin for long starve whatever else runs.
-    # Some 10 microseconds do neither.
-    if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault("GOMP_SPINCOUNT", "1000")
-
-
 def workers_on_a_device(workers: int | None) -> int:
     """How many of so many workers take their memory from the same GPU, or from the CPU's."""
     return -(-(workers or 1) // max(1, gpu_count()))
@@ -263,7 +243,6 @@ def _serve(connection: Connection, output: Connection | None, setup: Setup, numb
         signal.signal(stop_signal, signal.SIG_IGN)
     leave_terminal_on_hangup()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)  # held back by the parent until here
-    spin_briefly()
     if gpu_count() > 1:
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(gpu_count())))).split(",")
         os.environ["CUDA_VISIBLE_DEVICES"] = visible[number % len(visible)]

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from acclimate.study.engines.engine import Performer, Setup
-from acclimate.study.engines.local import spin_briefly
 from acclimate.study.engines.output import STDERR, STDOUT, Output, send_output_to
 from acclimate.study.engines.ray_mailbox import Began, Sender
 from acclimate.study.engines.ray_peers import Peer
 from acclimate.study.engines.reports import Report
+from acclimate.study.engines.starting import brief_spin
 from acclimate.training.interrupt import StopRequest, stop_on_signals
 from acclimate.training.progress import Progress
 
@@ -67,7 +67,7 @@ def perform(run: str, setup: Setup, key: str, payload: Any, attempt: int, mailbo
 def _opened(run: str, setup: Setup) -> _Open:
     if not _OPEN or _OPEN[0].run != run:
         _OPEN.clear()
-        spin_briefly()
+        os.environ.update(brief_spin())
         threading.Thread(target=_leave_with_the_node, args=(os.getppid(),), daemon=True).start()
         stop = StopRequest()
         told: list[_Open] = []
