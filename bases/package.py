@@ -14,6 +14,7 @@ from huggingface_hub import ModelCard, ModelCardData
 from safetensors.torch import load_file, save_file
 
 from acclimate.files import atomic_folder, read_json, write_json, write_text
+from acclimate.modeling.base_files import KIND
 from acclimate.modeling.families import family_of
 from acclimate.report.pages.markdown import block, grid
 from acclimate.report.results.chain import Chain
@@ -22,6 +23,7 @@ from acclimate.report.tables.grid import Grid
 from acclimate.report.words.text import amount, duration, percent, score, size
 
 PACKAGE = Path(__file__).parents[1] / "src" / "acclimate" / "bases"
+JUDGING = ("measures", "answers")  # what leaves a model as it is
 COPIED = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
 # What the study calls them -> what they are, and under which terms their texts may be used.
 SOURCES = {
@@ -84,7 +86,9 @@ def halve(model: Path, folder: Path) -> None:
         raise ValueError(f"{model}: {unfit[0]} holds a weight that float16 cannot")
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     (folder / "model.safetensors").chmod(0o644)  # the library leaves it to its owner alone
-    write_json(folder / "config.json", read_json(model / "config.json") | {"dtype": "float32"})
+    # What it was judged by is the study's affair, and nobody's who begins with it.
+    config = {name: value for name, value in read_json(model / "config.json").items() if name != KIND}
+    write_json(folder / "config.json", config | {"dtype": "float32"})
     for name in COPIED:
         if (model / name).is_file():
             shutil.copyfile(model / name, folder / name)
@@ -109,7 +113,7 @@ def card(results: dict[str, Any], run: dict[str, Any], about: str, config: dict[
         frozenset({0, 1, 2}),
     )
     machine = results.get("machine") or {}
-    stages = [stage for stage in results.get("stages") or () if run["recipe"] in stage["recipes"]]
+    stages = [stage for stage in results.get("stages") or () if run["recipe"] in stage["recipes"] and stage.get("role") not in JUDGING]
     random = any(stage["settings"].get("random") for stage in stages)
     parts = [
         f"# {run['recipe']}",

@@ -105,7 +105,7 @@ def test_cards_show_the_scores_of_every_study_that_was_run_at_every_number_of_la
     assert card.endswith("## Limits\n\n- It is small.\n")
 
 
-@pytest.mark.parametrize("name", ["mini", "tiny"])
+@pytest.mark.parametrize("name", ["mini", "tiny", "tiny-causal"])
 def test_committed_cards_show_the_scores_that_are_committed(name):
     card = (BASES / name / "README.md").read_text(encoding="utf-8")
     assert with_scores(card, section(name, RESULTS)) == card, "run `python bases/scores.py`, and commit what it wrote"

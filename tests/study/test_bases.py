@@ -5,9 +5,10 @@ import json
 import pytest
 import torch
 from safetensors.torch import load_file
-from transformers import AutoModelForMaskedLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer
 
 from acclimate.errors import MissingExtraError, ModelError, SettingsError
+from acclimate.files import read_json
 from acclimate.modeling.named import NAMED, Packaged, packaged_base
 from acclimate.modeling.shape import Shape
 from acclimate.modeling.source import new_source, resolve_base
@@ -217,7 +218,7 @@ def test_a_short_name_whose_folder_is_gone_says_so(tmp_path, monkeypatch):
 
 
 def test_a_name_that_no_base_has_is_answered_with_those_there_are():
-    with pytest.raises(ModelError, match="base maxi: is not one of acclimate-mini, acclimate-tiny, minilm"):
+    with pytest.raises(ModelError, match="base maxi: is not one of acclimate-mini, acclimate-tiny, acclimate-tiny-causal, minilm"):
         packaged_base("maxi")
 
 
@@ -242,9 +243,26 @@ def test_the_bases_of_this_package_are_plain_masked_language_models(name, layers
     assert tokenizer("Ünable?").tokens() == ["[CLS]", "unable", "?", "[SEP]"]
 
 
+def test_the_decoder_of_this_package_is_the_twin_of_its_smallest_encoder():
+    folder, twin = packaged_base("acclimate-tiny-causal"), packaged_base("acclimate-tiny")
+    model, report = AutoModelForCausalLM.from_pretrained(folder, output_loading_info=True)
+    assert (type(model).__name__, model.dtype) == ("GPT2LMHeadModel", torch.float32)
+    assert (model.config.n_layer, model.config.n_embd, model.config.n_head, model.config.vocab_size) == (2, 128, 2, 16_384)
+    assert not report["missing_keys"]
+    assert not report["unexpected_keys"]
+    assert read_json(folder / "tokenizer.json")["model"] == read_json(twin / "tokenizer.json")["model"]
+    # It knows what it was made for: of two sentences the one that is said is likelier.
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    said, unsaid = ("the results of the study are shown in table 1 .", "shown study are table 1 in the of results the .")
+    ids = [torch.tensor([tokenizer(text).input_ids]) for text in (said, unsaid)]
+    with torch.no_grad():
+        losses = [float(model.eval()(input_ids=each, labels=each).loss) for each in ids]
+    assert losses[0] < losses[1] - 1
+
+
 def test_the_bases_of_this_package_take_little_room():
-    folders = [packaged_base(name) for name in ("acclimate-mini", "acclimate-tiny")]
-    assert sum(file.stat().st_size for folder in folders for file in folder.iterdir()) < 35e6
+    folders = [packaged_base(name) for name in ("acclimate-mini", "acclimate-tiny", "acclimate-tiny-causal")]
+    assert sum(file.stat().st_size for folder in folders for file in folder.iterdir()) < 40e6
 
 
 def test_a_cut_draws_nothing_and_reads_nothing():

