@@ -37,7 +37,8 @@ def section(recipe: str, results: Path) -> str:
     decoder = recipe.endswith("-causal")
     studies, names = (DECODERS, ASKED) if decoder else (STUDIES, (recipe, f"{recipe} from scratch", *OTHERS))
     rows = [row for study in studies if (results / f"{study}.csv").is_file() for row in _rows(study, names, results)]
-    caption = f"Test scores, mean ± standard deviation over seeds; what they mean: docs/results/{'decoders' if decoder else 'bases'}.md in the repository"
+    page = "decoders" if decoder else "bases"
+    caption = f"Test scores, mean ± standard deviation over seeds; what they mean: docs/results/{page}.md in the repository"
     return f"{HEADING}\n\n{grid(Grid(caption, ('task', 'labels', 'score', *names), tuple(rows), frozenset({0, 2})))}"
 
 
