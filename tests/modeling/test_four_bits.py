@@ -14,6 +14,7 @@ from acclimate.modeling import adapter_settings
 from acclimate.modeling.adapter_settings import FOLDER, REST, Lora, check_four_bits
 from acclimate.modeling.adapters import WEIGHTS, add_adapters, merge_adapter, save_adapter
 from acclimate.modeling.execution import Packed
+from acclimate.modeling.families import family_of
 from acclimate.modeling.four_bits import four_bit_names, in_four_bits, numbers_in
 from acclimate.modeling.head_settings import HeadSettings
 from acclimate.modeling.heads import load_classifier, load_trained_classifier
@@ -37,7 +38,7 @@ def test_where_no_gpu_is_or_no_library_it_is_refused_before_any_work(tmp_path, m
     with pytest.raises(MissingExtraError, match=r'bitsandbytes: pip install "acclimate\[lora,qlora\]"'):
         Finetune(train=FOUR).check(given, None)
     with pytest.raises(SettingsError, match="layers of gpt2 are of a kind of their own"):
-        check_four_bits(True, "gpt2")
+        check_four_bits(True, family_of({"model_type": "gpt2"}))
     for wrong, why in (({"bits": 8}, "Input should be 4"), ({"bits": 4, "dora": True}, "`bits: 4` does not go with `dora`")):
         with pytest.raises(ValidationError, match=why):
             Finetune(train={"lora": wrong})

@@ -214,7 +214,6 @@ def test_the_model_decides_the_objective_and_said_or_not_the_key_is_the_same(wor
         ("llama", "pretrain: {mask_rate: 0.3}", "`mask_rate` goes with `objective: mlm`, and llama is a decoder"),
         ("deberta", "pretrain: {objective: clm}", "objective: clm: .* is an encoder .* that cannot be made to look back alone"),
         ("bert", "pretrain: {windows: across}", "`windows` goes with `objective: clm`, and bert is an encoder"),
-        ("llama", "distill_vectors: {teacher: minilm, corpus: domain}", "distill_vectors: .* is a decoder"),
     ],
 )
 def test_what_an_architecture_cannot_learn_is_refused_in_the_plan(world, tmp_path, family, stage, why):

@@ -11,13 +11,13 @@ from pydantic_core import CoreSchema
 
 from acclimate.errors import MissingExtraError, SettingsError
 from acclimate.modeling.base_files import BASE_DTYPE
+from acclimate.modeling.families import Family
 from acclimate.settings import Settings
 from acclimate.versions import version
 
 FOLDER, REST = "adapter", "rest.safetensors"  # of what a stage with adapters leaves: these, and what else is not as its parent has it
 ADAPTER_LR = 5e-4  # ten times that of all weights (Hu et al. 2021, table 9; Schulman et al. 2025)
 FOUR_BITS = ("quantize", "load_in_4bit")  # as others ask for them
-TRANSPOSED = ("gpt2",)  # types of models whose linear layers hold their weights [inputs, outputs]
 Name = Annotated[str, Field(pattern=r"\S")]
 
 
@@ -113,7 +113,7 @@ def check_installed() -> None:
         raise MissingExtraError('train: lora needs peft: pip install "acclimate[lora]"')
 
 
-def check_four_bits(gpu: bool, model_type: str) -> None:
+def check_four_bits(gpu: bool, family: Family) -> None:
     """Look for what rounds weights to four bits; `gpu`: whether torch sees one that it knows how to use.
 
     Raises:
@@ -125,8 +125,10 @@ def check_four_bits(gpu: bool, model_type: str) -> None:
             "lora: bits: 4: no CUDA GPU is seen here, and frozen weights in four bits (QLoRA) are computed on one; leave `bits` out: what "
             "is frozen then stays as precise as the base has it"
         )
-    if model_type in TRANSPOSED:
-        raise SettingsError(f"lora: bits: 4: layers of {model_type} are of a kind of their own, and are not rounded; leave `bits` out")
+    if family.transposed:
+        raise SettingsError(
+            f"lora: bits: 4: layers of {family.model_type} are of a kind of their own, and are not rounded; leave `bits` out"
+        )
     if find_spec("bitsandbytes") is None:
         raise MissingExtraError('train: {lora: {bits: 4}} needs bitsandbytes: pip install "acclimate[lora,qlora]"')
 

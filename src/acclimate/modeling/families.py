@@ -113,6 +113,8 @@ class Family:
     """Its head for masked language modelling is tested to work position by position."""
     checkpointing: bool = True
     """transformers can compute its activations again in the backward pass."""
+    transposed: bool = False
+    """Its linear layers are of a kind of their own, which holds weights [inputs, outputs]."""
     first_layer_differs: bool = False
     """The first layer is built unlike the others, so no other can take its place."""
 
@@ -343,6 +345,7 @@ FAMILIES = (
         last_norm="ln_f",
         mlm_head=("lm_head.",),
         learned_positions=True,
+        transposed=True,
     ),
     _GPT_NEOX,
     _LLAMA,

@@ -25,7 +25,7 @@ def adapters_of(lora: Lora, given: Sizes) -> "Adapted":
     if lora.bits is not None:
         import torch
 
-        check_four_bits(torch.cuda.is_available(), given.family.model_type)
+        check_four_bits(torch.cuda.is_available(), given.family)
     return planned(lora, given.config, given.source.name)
 
 
