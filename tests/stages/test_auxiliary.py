@@ -136,7 +136,6 @@ def test_both_are_learned_and_both_are_handed_on(form, encoder, tmp_path):
     assert judged["heldout_loss"] == pytest.approx(metrics["heldout_loss_after"], rel=1e-4)
 
 
-@pytest.mark.measured(0)
 def test_stopped_in_the_middle_it_ends_bitwise_equal(encoder):
     stage = Finetune(lr=1e-2, epochs=2, min_steps=0, batch_size=8, auxiliary={"tokens": 600, "batch_tokens": 128, "weight": 0.5})
 

@@ -9,8 +9,6 @@ from acclimate.errors import Interrupted
 from acclimate.stages.distill import Distill
 from acclimate.stages.pretrain import Pretrain
 
-pytestmark = pytest.mark.measured(0)
-
 
 @pytest.mark.parametrize(
     "stage",
