@@ -8,7 +8,7 @@ from acclimate.files import digest_file
 from acclimate.stages import teacher_inside
 from acclimate.study.plan.prepared import prepare
 
-pytestmark = pytest.mark.measured(0)
+pytestmark = pytest.mark.measured(1)
 
 
 def student(base="random", *before, **settings):
