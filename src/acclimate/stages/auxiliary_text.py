@@ -21,7 +21,7 @@ from acclimate.stages.pretraining_reading import Reading
 from acclimate.stages.pretraining_steps import Steps
 from acclimate.stages.trainer import EncoderTrainer
 from acclimate.training.alternating import Alternating, Turns
-from acclimate.training.loop import Judge, Objective, TrainResult
+from acclimate.training.loop import Objective, TrainResult
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -74,13 +74,13 @@ class AuxiliaryText:
         before = trainer.remember("words before", measured) if heldout.judges else None
         return cls(settings, trainer, parent, words, network, reading, learned, planned, heldout, before)
 
-    def beside(self, labels: Objective, judge: Judge, course: Course) -> tuple[Objective, Judge, Course]:
+    def beside(self, labels: Objective, course: Course) -> tuple[Objective, Course]:
         """What is learned of both, and how long that is: as many steps from labels as without text."""
         turns = Turns(course.steps, self.planned.steps)
         self.turns = turns
         patience_from = turns.whole(course.patience_from) if course.patience_from else 0
         whole = Course(turns.steps, turns.whole(course.evaluate_every), course.patience, patience_from)
-        return Alternating(labels, self.learned, turns, self.settings.weight), judge, whole
+        return Alternating(labels, self.learned, turns, self.settings.weight), whole
 
     def labelled(self, steps: int) -> int:
         """How many of the first steps learned from labels."""
@@ -92,15 +92,16 @@ class AuxiliaryText:
         self.trainer.goes_on_from(save_model(self.trainer.context.work / "words", self.parent, self.words))
         return self._measured(result)
 
-    def operations(self, result: TrainResult) -> float:
-        """Floating-point operations of the product with the vocabulary, which a task does not ask for."""
+    def operations(self, tokens: int) -> float:
+        """Floating-point operations of the product with the vocabulary, which a task does not ask for; `tokens` of text were read."""
         share = self.reading.asked_share or (1.0 if self.words.config.tie_word_embeddings else 0.0)
         embeddings = sum(each.numel() for each in self.words.get_input_embeddings().parameters())
-        return 6 * share * self._read_tokens(result) * embeddings
+        return 6 * share * tokens * embeddings
 
     def _measured(self, result: TrainResult) -> dict[str, Any]:
         assert self.turns is not None
-        read, tokens = self.turns.read(result.steps), self._read_tokens(result)
+        read = self.turns.read(result.steps)
+        tokens = sum(self._tokens(step) for step in range(read))
         found = self.heldout.score(self.network, self.trainer.devices) if self.heldout.judges else {}
         text = self.reading.text.after(self.planned.order, self.reading.special, tokens) if read else self.reading.text
         return {
@@ -112,10 +113,6 @@ class AuxiliaryText:
             "heldout_tokens": self.heldout.tokens,
             **text.measured(found, self.heldout.batches.keys()),
         }
-
-    def _read_tokens(self, result: TrainResult) -> int:
-        assert self.turns is not None
-        return sum(self._tokens(step) for step in range(self.turns.read(result.steps)))
 
     def _tokens(self, step: int) -> int:
         windows = self.planned.order.batch(step)

@@ -337,7 +337,8 @@ class Finetune(EncoderPace, LearnsByLoss):
             course = Course(self.steps(epoch), epoch, self.patience, self.min_steps)
             labels: Objective = WholeTexts(items) if long.pooled else items
             text = self._beside(trainer, parent, context)
-            result = trainer.fit(*((labels, exam.judge, course) if text is None else text.beside(labels, exam.judge, course)))
+            learned, whole = (labels, course) if text is None else text.beside(labels, course)
+            result = trainer.fit(learned, exam.judge, whole)
             scores = exam.taken()
             if text is not None:
                 scores |= text.finish(result)
@@ -356,7 +357,7 @@ class Finetune(EncoderPace, LearnsByLoss):
         lengths = texts["train"].lengths
         once = None if texts["train"].hidden is None else int(lengths.sum())
         flops = trainer.flops(float(lengths.mean()), frozen_tokens=once)
-        return trainer.outcome(metrics, flops + (0.0 if text is None else text.operations(result)))
+        return trainer.outcome(metrics, flops + (0.0 if text is None else text.operations(scores["text_tokens"])))
 
     def _trainer(self, parent: "ModelFolder", context: Context, head: Head, asked: Asked | None) -> "EncoderTrainer | ClassifierTrainer":
         """The model with its head, what is not trained of it frozen, and what trains it."""
