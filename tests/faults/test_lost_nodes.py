@@ -164,15 +164,28 @@ def loss(outputs, labels):
 """
 
 
-def test_two_processes_train_what_one_trains_and_go_on_together_when_one_is_lost(cluster, write_study, tmp_path):
+def test_two_processes_train_what_one_trains_and_go_on_by_a_bucket_when_one_is_lost(cluster, bucket, write_study, tmp_path, monkeypatch):
+    """On two nodes, each with a folder of its own for what it fetches: the bucket is all that they share."""
+    monkeypatch.setenv("ACCLIMATE_CACHE", str(tmp_path / "driver"))
     (tmp_path / "deadly.py").write_text(DEADLY_TO_ONE)
     study, lines, ended = load_study(write_study(tmp_path, SPREAD)), [], {}
-    options = {"threads": 1, "checkpoint_seconds": 0.0, "allow_code": True}
-    for name, engine in {"two": {"engine": "ray", "devices": 2}, "one": {"engine": "inline"}}.items():
-        run_study(study, tmp_path, Options(tmp_path / f"out-{name}", tmp_path / name, say=lines.append, **options, **engine))
-        records = [(path, json.loads(path.read_text())) for path in (tmp_path / name).glob("artifacts/*/stage.json")]
-        (trained,) = [(path, record) for path, record in records if record["stage"]["stage"] == "finetune"]
-        ended[name] = trained[1]["processes"], load_file(trained[0].parent / "model" / "model.safetensors")
+    options = {"threads": 1, "checkpoint_seconds": 0.0, "allow_code": True, "say": lines.append}
+    asked = {"two": (bucket, {"engine": "ray", "devices": 2}), "one": (tmp_path / "one", {"engine": "inline"})}
+    for name, (place, engine) in asked.items():
+        assert run_study(study, tmp_path, Options(tmp_path / f"out-{name}", place, **options, **engine)).failed == 0
+        store = open_store(place)
+        kept = {entry.title: entry for entry in store.ls() if entry.kind == "artifact"}
+        assert sorted(kept) == [
+            "fine-tune, seed 0, 30 labels: finetune",
+            "fine-tune: read the base model",
+            "majority, seed 0, 30 labels: majority",
+        ]
+        with store.using(kept["fine-tune, seed 0, 30 labels: finetune"].key) as folder:
+            record = json.loads((folder / "stage.json").read_text())
+            ended[name] = record["processes"], load_file(folder / "model" / "model.safetensors")
+    left = open_store(bucket).bucket
+    assert not [*left.list("claims/"), *left.list("leases/"), *left.list("work/")]
+    assert (tmp_path / "out-two" / "best").is_dir()
     (lost,) = [line for line in lines if line.startswith("lost: ")]
     assert "fine-tune, seed 0, 30 labels: finetune — its process on node " in lost
     assert [line for line in lines if "going on after step 8 of 16" in line]
@@ -180,21 +193,6 @@ def test_two_processes_train_what_one_trains_and_go_on_together_when_one_is_lost
     for name, tensor in ended["one"][1].items():
         # Sums of two processes are added in another order.
         assert (tensor - ended["two"][1][name]).abs().max() < 1e-3, name
-
-
-def test_what_nodes_make_they_hand_on_by_a_bucket_and_the_driver_compares_it(cluster, bucket, write_study, tmp_path, monkeypatch):
-    monkeypatch.setenv("ACCLIMATE_CACHE", str(tmp_path / "driver"))
-    study = load_study(write_study(tmp_path, SPREAD.replace("loss: deadly:loss, ", "")))
-    ended = run_study(study, tmp_path, Options(tmp_path / "out", bucket, "ray", threads=1, say=lambda _: None))
-    assert (ended.runs, ended.failed) == (2, 0)
-    store = open_store(bucket)
-    assert sorted(entry.title for entry in store.ls()) == [
-        "fine-tune, seed 0, 30 labels: finetune",
-        "fine-tune: read the base model",
-        "majority, seed 0, 30 labels: majority",
-    ]
-    assert not [*store.bucket.list("claims/"), *store.bucket.list("leases/"), *store.bucket.list("work/")]
-    assert (tmp_path / "out" / "best").is_dir()
 
 
 OF_TIME_OR_MACHINE = ("seconds", "per_second", "peak_memory", "device", "threads")

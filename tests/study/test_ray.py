@@ -9,7 +9,6 @@ from acclimate.errors import ClusterError, MissingExtraError, SettingsError, Sto
 from acclimate.study.engines.ray_cluster import Ask, Node
 from acclimate.study.engines.ray_preflight import Answer, look_around, other_locks, unfit
 from acclimate.study.engines.table import Asked, engine_of
-from acclimate.study.run import Options, engine_for
 
 NODE = Node("id", "blue", cpus=8, gpus=2, memory=10 * 10**9)
 
@@ -35,13 +34,11 @@ def test_without_ray_the_extra_is_named(monkeypatch):
         engine_of("ray", Asked())
 
 
-def test_what_is_about_a_cluster_needs_one(monkeypatch, tmp_path):
+def test_what_is_about_a_cluster_needs_one(monkeypatch):
     with pytest.raises(SettingsError, match="--address is about a Ray cluster"):
         engine_of("local", Asked(address="blue:6379"))
     with pytest.raises(SettingsError, match="--devices is about a Ray cluster"):
         engine_of("local", Asked(devices=2))
-    with pytest.raises(SettingsError, match="read its checkpoints in one folder, and with a bucket each machine has its own"):
-        engine_for(Options(tmp_path, "s3://bucket", "ray", devices=2))
     with pytest.raises(SettingsError, match="'raj' is not among inline, local, ray"):
         engine_of("raj", Asked())
     monkeypatch.setenv("WORLD_SIZE", "2")

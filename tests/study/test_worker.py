@@ -1,16 +1,18 @@
 """What a worker keeps between two stages, what it tells them, and how it reports what goes wrong before the first."""
 
 import gc
+from contextlib import contextmanager
 
 import pytest
 from transformers import PreTrainedModel
 
-from acclimate.errors import TrainingError
+from acclimate.errors import Interrupted, TrainingError
 from acclimate.stages import trainer
 from acclimate.stages.finetune import Finetune
 from acclimate.study.engines.inline import Inline
 from acclimate.study.language.study import parse_study
 from acclimate.study.run import Options, run_study
+from acclimate.study.store.artifacts import Store
 from acclimate.training import devices
 
 pytestmark = pytest.mark.measured(0)
@@ -67,3 +69,27 @@ def test_a_device_that_cannot_be_set_up_is_a_failed_run_and_not_a_crash(run, mon
     finished = run(say=said.append)
     assert finished.failed == finished.runs == 4
     assert any("the driver is too old" in line for line in said)
+
+
+@pytest.mark.measured(1)
+def test_the_loss_of_a_process_that_trains_along_is_an_interrupt_also_to_the_store(run, monkeypatch):
+    whole, seen = Store.building, []
+
+    @contextmanager
+    def building(self, key, record):
+        try:
+            with whole(self, key, record) as folder:
+                yield folder
+        except Interrupted as interrupted:  # upon which a bucket is brought the last checkpoints
+            seen.append(str(interrupted))
+            raise
+
+    def lost(*_):
+        raise RuntimeError("[gloo/transport/tcp/pair.cc:547] Connection closed by peer")
+
+    monkeypatch.setattr(Store, "building", building)
+    monkeypatch.setattr(Finetune, "run", lost)
+    monkeypatch.setattr(Inline, "settle", lambda self, setup: setup.together(2))
+    with pytest.raises(Interrupted):
+        run()
+    assert seen == ["a process that trained along was lost"]

@@ -191,8 +191,7 @@ class Extend(Stage):
         notes = () if len(words) == self.most else (f"{len(words):,} of {self.most:,} words were added: others would make texts longer",)
         if not words:
             raise DataError(f"extend: each word of {in_words(self.corpus)} would make a text of it longer, so none is added")
-        # Each process its own, for what one writes another may be reading.
-        place = context.work / f"grown {context.runtime.devices.rank}" if self.init == "distil" else context.output / "model"
+        place = context.work / "grown" if self.init == "distil" else context.output / "model"
         larger, new = enlarged(tokenizer, words)
         draws = generator(context.seed, "new rows")
         folder = grow_vocabulary(parent, larger, new, "random" if self.init == "random" else "mean", draws, place)

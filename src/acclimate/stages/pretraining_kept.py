@@ -10,6 +10,7 @@ from acclimate.randomness import seed_of
 from acclimate.stages.pace import Course
 from acclimate.training.checkpoint import Checkpoints
 from acclimate.training.loop import Objective, TrainResult
+from acclimate.training.peers import load_best
 
 if TYPE_CHECKING:
     from acclimate.stages.pretrain import Pretrain
@@ -82,7 +83,7 @@ class Before:
         """Put whichever weights are better into the network, and say what they measure; empty where nothing was evaluated."""
         if not self.is_better(result):
             return result.best
-        self._kept.load_best(self._trainer.module)
+        load_best(self._kept, self._trainer.module, self._trainer.devices)
         context = self._trainer.context
         context.runtime.reporter.say(f"{context.title}: nothing was gained; the weights from before are handed on")
         return {"step": 0, **self._measured()}

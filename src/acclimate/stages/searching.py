@@ -81,10 +81,10 @@ class Searching(Stage):
         )  # fmt: skip
 
     def run(self, parent: "ModelFolder | None", context: Context) -> Outcome:
-        file, is_main = context.work / FILE, context.runtime.devices.is_main
-        before, trials = read_trials(file), list[Trial]()
+        file, devices = context.work / FILE, context.runtime.devices
+        is_main = devices.is_main
+        before, trials = devices.told(read_trials(file) if is_main else []), list[Trial]()
         asked = proposals(self.of, context.seed)
-        context.runtime.devices.wait()  # all processes have read it
         for number in range(1, self.of.trials + 1):
             values = dict(asked.ask())
             if len(before) >= number and before[number - 1].values == values:

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from acclimate.errors import Interrupted, SettingsError
+from acclimate.errors import Interrupted
 from acclimate.files import digest_file, locked, write_json
 from acclimate.modeling.base_dtype import in_base_dtype
 from acclimate.owned import mark_made
@@ -168,11 +168,6 @@ def engine_for(options: Options) -> Engine:
     Raises:
         SettingsError, MissingExtraError, ClusterError: it cannot be had.
     """
-    if (options.devices or 1) > 1 and is_address(options.store):
-        raise SettingsError(
-            f"--devices {options.devices}: the processes of a training read its checkpoints in one folder, and with a bucket each machine "
-            "has its own; give --store a folder that all machines see"
-        )
     return engine_of(options.engine, Asked(options.workers, options.address, options.gpus, options.devices))
 
 

@@ -5,8 +5,8 @@ import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -93,17 +93,16 @@ class Worker:
     def execute(self, key: str, node: Node) -> Report:
         """Do it unless its artifact is there; every failure becomes a report."""
         try:
-            # Asked of all: signals reach processes that train together at different times, and all must take the same way.
-            if self._runtime.devices.sum(float(self._stop.asked)) > 0:
-                raise Interrupted("stopped before it began")
-            self._carry_out(node)
+            with self._stopped_by_a_lost_peer():
+                # Asked of all: signals reach processes that train together at different times, and all must take the same way.
+                if self._runtime.devices.sum(float(self._stop.asked)) > 0:
+                    raise Interrupted("stopped before it began")
+                self._carry_out(node)
         except Interrupted as interrupted:
             return Report(key, "interrupted", str(interrupted))
         except AcclimateError as error:
             return self._failed(Report(key, "failed", str(error), error.exit_code))
         except Exception as error:
-            if self._setup.processes > 1 and self._peer_is_lost(error):
-                return Report(key, "interrupted", "a process that trained along was lost")
             if (told := self._memory_told(error, node)) is not None:
                 return self._failed(Report(key, "failed", str(told), told.exit_code))
             # Not a user's mistake: the whole story is kept with the run.
@@ -116,7 +115,17 @@ class Worker:
         runtime: Runtime | None = self.__dict__.get("_runtime")
         return beyond_passes(node.title, runtime.devices.device) if runtime is not None and is_out_of_memory(error) else None
 
-    def _peer_is_lost(self, error: Exception) -> bool:
+    @contextmanager
+    def _stopped_by_a_lost_peer(self) -> Iterator[None]:
+        """Within the block the loss of a process that trains along is an interrupt, after which an engine has all begin again."""
+        try:
+            yield
+        except Exception as error:
+            if self._setup.processes == 1 or not self._is_of_a_lost_peer(error):
+                raise
+            raise Interrupted("a process that trained along was lost") from error
+
+    def _is_of_a_lost_peer(self, error: Exception) -> bool:
         from acclimate.training.devices import is_of_a_lost_peer
 
         return is_of_a_lost_peer(error)
@@ -133,8 +142,9 @@ class Worker:
         devices = self._runtime.devices
         if not devices.is_main:
             if devices.sum(0.0) == 0.0:  # the main process did not find it in the store
-                with tempfile.TemporaryDirectory() as folder:
-                    self._run(node, Path(folder))
+                # A work folder of its own: the main process hands on what it reads in its.
+                with tempfile.TemporaryDirectory() as output, tempfile.TemporaryDirectory() as work:
+                    self._run(node, Path(output), Path(work))
             devices.wait()
             return
         with self._store.lock(node.key, self._runtime.reporter.say, self._give_up_if_asked):
@@ -144,13 +154,14 @@ class Worker:
             devices.sum(float(found))
             if not found:
                 record = self._record(node)
-                with self._store.building(node.key, record) as folder:
-                    self._run(node, folder)
+                # Whatever stops it, a store that brings checkpoints elsewhere brings the last ones then.
+                with self._store.building(node.key, record) as folder, self._stopped_by_a_lost_peer():
+                    self._run(node, folder, self._store.work(node.key))
                     if is_adapter(folder / "model"):
                         record[ADAPTER_OF] = node.parent
             devices.wait()
 
-    def _run(self, node: Node, output: Path) -> None:
+    def _run(self, node: Node, output: Path, work: Path) -> None:
         with ExitStack() as stack:
             folders = {key: stack.enter_context(self._store.using(key, self._patience)) for key in node.parents}
             data = self._data.choosing({name: (key, folders[key]) for name, key in node.selected})
@@ -171,7 +182,7 @@ class Worker:
             found = {} if node.search is None else dict(read_json(folders[node.search] / METRICS)["metrics"][FOUND])
             try:
                 stage = node.stage.with_found(found) if found else node.stage
-                outcome = stage.run(parent, self._context(node, data, output, runtime, beside))
+                outcome = stage.run(parent, self._context(node, data, (output, work), runtime, beside))
             finally:
                 runtime.devices.release()
             outcome = replace(outcome, metrics=outcome.metrics | ({FOUND: found} if found else {}))
@@ -233,10 +244,12 @@ class Worker:
         told = {name: record[name] for name in ("title", "labels", "seed", "device", "precision", "threads", "processes")}
         return self._setup.tracking.run_name(node.title, node.key), node.stage.model_dump(mode="json") | told | {"key": node.key}
 
-    def _context(self, node: Node, data: Data, output: Path, runtime: "Runtime", beside: "dict[str, ModelFolder]") -> "Context":
+    def _context(
+        self, node: Node, data: Data, folders: tuple[Path, Path], runtime: "Runtime", beside: "dict[str, ModelFolder]"
+    ) -> "Context":
         from acclimate.stages.base import Context
 
-        work = self._store.work(node.key)
+        output, work = folders
         # Another draw changes what is random, and never which labelled texts a budget takes: these stay paired across recipes.
         seed = seed_of(node.seed, "draw", node.draw) if node.draw else node.seed
         if node.earlier:

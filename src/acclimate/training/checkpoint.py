@@ -7,6 +7,7 @@ begins afresh: what a disk has done to a checkpoint never keeps the same command
 import json
 import logging
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -74,9 +75,9 @@ class Checkpoints:
             _remove(other)
         # A new name for each step, which appears by one rename.
         with atomic_folder(self._folder / f"{STATE}{state.step}") as folder:
-            _save(_trained(model), folder / "model.safetensors")
+            _save(trained_parameters(model), folder / "model.safetensors")
             if not state.finished:  # nobody goes on from there, and its moments are twice the size of the weights
-                _save(_flatten(optimizer), folder / "optimizer.safetensors")
+                _save(moments_of(optimizer), folder / "optimizer.safetensors")
             facts = json.loads(json.dumps(asdict(state), allow_nan=False))
             write_json(folder / "state.json", facts | {"seal": digest_json(facts)})
         for other in self._folder.glob(f"{TEMPORARY_PREFIX}*"):
@@ -107,7 +108,7 @@ class Checkpoints:
                         raise Damaged(f"{error}, and the state of step {state.step} needs it") from error
                 _restore(model, weights)
                 if moments is not None:
-                    _unflatten(optimizer, moments)
+                    put_moments(optimizer, moments)
                 return state
             except Damaged as error:
                 log.warning("%s; training goes on from an earlier state, if there is one, or begins again", error)
@@ -117,7 +118,7 @@ class Checkpoints:
     def save_best(self, model: nn.Module) -> None:
         """Replace the best weights."""
         with atomic_file(self._best) as path:
-            _save(_trained(model), path)
+            _save(trained_parameters(model), path)
 
     def load_best(self, model: nn.Module) -> None:
         """Put the best weights into the model.
@@ -157,7 +158,8 @@ def _read_state(folder: Path, model: nn.Module) -> tuple[TrainState, dict[str, T
     return state, weights, None if state.finished else _read(folder / "optimizer.safetensors")
 
 
-def _save(tensors: dict[str, Tensor], path: Path) -> None:
+def _save(found: Mapping[str, Tensor], path: Path) -> None:
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in found.items()}
     save_file(tensors, path, metadata={CHECKSUM: _checksum(tensors)})
 
 
@@ -193,17 +195,14 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _trained(model: nn.Module) -> dict[str, Tensor]:
+def trained_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
+    """What a checkpoint holds of a model, by name."""
     # Frozen weights are in the parent already; a head-only run's checkpoint is a few kilobytes. Tied weights appear once.
-    return {name: parameter.detach().cpu().contiguous() for name, parameter in _trained_parameters(model).items()}
-
-
-def _trained_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
     return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
 def _fitting(tensors: dict[str, Tensor], model: nn.Module, source: Path) -> dict[str, Tensor]:
-    shapes = {name: parameter.shape for name, parameter in _trained_parameters(model).items()}
+    shapes = {name: parameter.shape for name, parameter in trained_parameters(model).items()}
     if shapes != {name: tensor.shape for name, tensor in tensors.items()}:
         raise Damaged(f"{source}: this checkpoint belongs to another model")
     return tensors
@@ -211,17 +210,19 @@ def _fitting(tensors: dict[str, Tensor], model: nn.Module, source: Path) -> dict
 
 def _restore(model: nn.Module, tensors: dict[str, Tensor]) -> None:
     with torch.no_grad():
-        for name, parameter in _trained_parameters(model).items():
+        for name, parameter in trained_parameters(model).items():
             parameter.copy_(tensors[name])
 
 
-def _flatten(optimizer: Optimizer) -> dict[str, Tensor]:
+def moments_of(optimizer: Optimizer) -> dict[str, Tensor]:
+    """What an optimizer remembers of each parameter, under flat names."""
     # {parameter number: {"exp_avg": tensor, ...}} -> {"3.exp_avg": tensor}
     states = optimizer.state_dict()["state"]
-    return {f"{number}.{name}": value.detach().cpu().contiguous() for number, values in states.items() for name, value in values.items()}
+    return {f"{number}.{name}": value for number, values in states.items() for name, value in values.items()}
 
 
-def _unflatten(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
+def put_moments(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Have an optimizer remember what `moments_of` has told."""
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         number, name = key.split(".", 1)

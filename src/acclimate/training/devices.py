@@ -9,15 +9,17 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from accelerate.utils import broadcast, broadcast_object_list
 from torch import Tensor, nn
 
 from acclimate.training.precision import Precision
 
+T = TypeVar("T")
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 TIDY_SECONDS = 20.0  # pages that the next steps need are faulted in again, which takes some tenths of a second
 
@@ -117,6 +119,15 @@ class Devices:
         # Process after process -> turn after turn; those whom the last turn does not reach stand behind all others.
         turns: Tensor = self._accelerator.gather(filled).unflatten(0, (self.world, most)).transpose(0, 1)
         return turns.flatten(0, 1)[:rows]
+
+    def told(self, value: T) -> T:
+        """What the main process says, in all of them; `value` counts in that one alone."""
+        return value if self.world == 1 else broadcast_object_list([value])[0]
+
+    def handed(self, tensor: Tensor) -> Tensor:
+        """The tensor that the main process has, on the device; `tensor` is of its shape and type in all of them."""
+        own = tensor.detach().to(self.device).contiguous()
+        return own if self.world == 1 else broadcast(own.clone())
 
     def release(self) -> None:
         """Let go of the models that were placed, and of memory that is kept for a next step: the stage that needed them is over.

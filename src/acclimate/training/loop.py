@@ -20,6 +20,7 @@ from acclimate.data.batches import Batch
 from acclimate.errors import DivergedError, Interrupted, TrainingError
 from acclimate.modeling.tensors import TensorBatch, to_tensors
 from acclimate.randomness import seed_of
+from acclimate.training import peers
 from acclimate.training.ahead import Ahead
 from acclimate.training.cached_gradients import accumulate, together
 from acclimate.training.checkpoint import Checkpoints, TrainState
@@ -169,8 +170,8 @@ class _Training:
         self.devices, self.reporter, self.stop, self.log, self.trial = around
         self.placed = self.devices.place(model)
         self.optimizer = _adamw(groups, settings, self.devices)
-        self.state = checkpoints.load(model, self.optimizer) or TrainState(micro_tokens=settings.micro_tokens)
-        self._refuse_other_states()
+        state = peers.load(checkpoints, model, self.optimizer, self.devices)
+        self.state = state or TrainState(micro_tokens=settings.micro_tokens)
         # A resume repeats the size it began with, unless less is asked for now: after running out of memory that is the way out.
         self.state.micro_tokens = min(self.state.micro_tokens, settings.micro_tokens)
         self.clock = _Clock(self.state.seconds)
@@ -193,20 +194,11 @@ class _Training:
                 self._do(ahead(state.step))
         self.reporter.close()
         if state.best_step is not None:
-            self.checkpoints.load_best(self.model)
+            peers.load_best(self.checkpoints, self.model, self.devices)
         return TrainResult(
             state.step, state.tokens, state.seconds, state.best_step, state.best_score, state.history, state.evaluations,
             state.passed_over, state.pruned,
         )  # fmt: skip
-
-    def _refuse_other_states(self) -> None:
-        # Each process reads the checkpoint by itself: from folders that are not one they would go on from different steps.
-        devices, step = self.devices, float(self.state.step)
-        if devices.sum(float(step != devices.sum(step if devices.is_main else 0.0))) > 0:
-            raise TrainingError(
-                f"{self.settings.title}: the processes that train together do not see the same checkpoint; the store must be one folder on "
-                "all machines, and the same command goes on once it is"
-            )
 
     def _prepared(self, step: int) -> _Step:
         batch = self.objective.batch(step)

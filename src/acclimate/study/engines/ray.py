@@ -20,7 +20,7 @@ from acclimate.errors import ClusterError, SettingsError, first_line
 from acclimate.study.engines.engine import UNWATCHED, AnySetup, Job, Setup, Watcher, failed_parent, tell
 from acclimate.study.engines.ray_cluster import Ask, Cluster, Node
 from acclimate.study.engines.ray_mailbox import Began, Letter, Mailbox
-from acclimate.study.engines.ray_peers import ENDING, Peer, Room, places
+from acclimate.study.engines.ray_peers import ENDING, SAVING, Peer, Room, places
 from acclimate.study.engines.ray_preflight import preflight
 from acclimate.study.engines.ray_task import perform
 from acclimate.study.engines.reports import Report
@@ -46,6 +46,7 @@ class _Flight:
     avoid: str = ""  # and of where it was lost
     refs: tuple[Any, ...] = ()  # Ray's of its processes, by rank
     room: Room | None = None  # of several
+    ended: Mapping[Any, float] = field(default_factory=dict)  # when each of `refs` was seen to have ended, the first first
 
     @property
     def node(self) -> str:
@@ -206,11 +207,15 @@ class _Course:
         if not self._flights:
             time.sleep(TICK)  # no node has room for any
             return
-        keys = {ref: key for key, flight in self._flights.items() for ref in flight.refs}
+        keys = {ref: key for key, flight in self._flights.items() for ref in flight.refs if ref not in flight.ended}
         ready, _ = self._ray.wait([*keys], timeout=TICK)
         self._read_letters()
         for ref in ready:
-            self._landed(self._flights.pop(keys[ref]))
+            flight = self._flights[keys[ref]]
+            self._flights[flight.job.key] = replace(flight, ended={**flight.ended, ref: time.monotonic()})
+        for flight in [*self._flights.values()]:
+            if flight.ended and self._is_over(flight):
+                self._landed(self._flights.pop(flight.job.key))
 
     def tell_what_waits(self) -> None:
         """Once of each job: that no machine is left which could hold it. It begins as soon as one comes."""
@@ -295,10 +300,16 @@ class _Course:
             elif isinstance(letter.content, Progress):
                 self._watcher.progress(letter.key, letter.content)
 
+    def _is_over(self, flight: _Flight) -> bool:
+        """Whether all of its processes have ended, one at least, or the others are waited for no longer."""
+        first, since = next(iter(flight.ended.items()))
+        found = self._outcome(first, "")
+        stopped = isinstance(found, Report) and found.status == "interrupted"
+        return len(flight.ended) == len(flight.refs) or time.monotonic() - since > (SAVING if stopped else ENDING)
+
     def _landed(self, flight: _Flight) -> None:
-        ready, left = self._ray.wait([*flight.refs], num_returns=len(flight.refs), timeout=ENDING)
-        told = [self._outcome(ref, flight.nodes.get(flight.refs.index(ref), "")) for ref in ready]
-        self._kill(left)  # what waits for a peer that has failed or is lost
+        told = [self._outcome(ref, flight.nodes.get(flight.refs.index(ref), "")) for ref in flight.ended]
+        self._kill(ref for ref in flight.refs if ref not in flight.ended)  # what waits for a peer that has failed or is lost
         if flight.room is not None:
             flight.room.leave()
         # What became of one explains what the others say.

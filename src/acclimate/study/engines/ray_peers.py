@@ -15,7 +15,8 @@ from typing import Any
 from acclimate.study.engines.ray_cluster import Ask, Node
 
 LOOK_EVERY = 0.2  # seconds between two looks at whether the first of the processes has said where it is
-ENDING = 15.0  # seconds in which the processes of a job must have ended once one of them has
+ENDING = 15.0  # seconds in which the processes of a job must have ended once one of them is lost or has failed
+SAVING = 600.0  # the same where one has stopped: the first may have to bring gigabytes of checkpoints into a bucket
 
 
 @dataclass(frozen=True)
