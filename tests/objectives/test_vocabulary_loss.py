@@ -1,7 +1,10 @@
+import weakref
+
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
+from acclimate.objectives import vocabulary_loss
 from acclimate.objectives.vocabulary_loss import asked_of_words, summed_cross_entropy
 
 
@@ -54,3 +57,30 @@ def test_what_is_frozen_has_no_gradient_of_words():
     assert states.grad is not None
     assert bias.grad is not None
     assert words.grad is None
+
+
+@pytest.mark.parametrize("learned", [True, False], ids=["learned", "asked"])
+def test_the_logits_of_a_part_are_gone_before_those_of_the_next_are_there(monkeypatch, learned):
+    times, alive, seen = vocabulary_loss.times, weakref.WeakSet(), []
+
+    def noting(left, right):
+        seen.append(len(alive))
+        found = times(left, right)
+        if found.shape[1] == 50:
+            alive.add(found)
+        return found
+
+    monkeypatch.setattr(vocabulary_loss, "times", noting)
+    states, words = torch.randn(6, 8, requires_grad=learned), torch.randn(50, 8, requires_grad=learned)
+    asked_of_words(states, words, torch.zeros(50), torch.tensor([1, 2, 3, 4, 5, 6]), 100)
+    assert seen == ([0, 1] * 3 if learned else [0] * 3)  # the other product is the gradient of the states
+
+
+def test_under_autocast_gradients_of_the_words_are_those_of_products_in_half_precision():
+    torch.manual_seed(0)
+    states, words, bias = torch.randn(7, 8, requires_grad=True), torch.randn(50, 8, requires_grad=True), torch.zeros(50)
+    target = torch.tensor([0, 49, 3, 3, 20, 7, 1])
+    expected = torch.autograd.grad(asked_of_words(states, words, bias, target).loss, (states, words))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = torch.autograd.grad(asked_of_words(states, words, bias, target, 120).loss, (states, words))
+    torch.testing.assert_close(found, expected, rtol=0.05, atol=0.05)

@@ -132,16 +132,19 @@ class _OfWords(torch.autograd.Function):
                 right += (picked == highest).sum()
                 sums = logits.sub_(highest).exp_().sum(1, keepdim=True)
                 total += (highest + sums.log() - picked).sum()
-                if to_states is None and to_words is None and to_bias is None:
-                    continue
-                logits.div_(sums).scatter_add_(1, column, logits.new_full((1, 1), -1.0).expand_as(picked))
-                if to_bias is not None:
-                    to_bias += logits.sum(0)
-                slope = logits.to(half)
-                if to_states is not None:
-                    to_states[part] = times(slope, rounded).to(states.dtype)
-                if to_words is not None:
-                    to_words += slope.T @ rows
+                if asked_states or asked_words or asked_bias:
+                    logits.div_(sums).scatter_add_(1, column, logits.new_full((1, 1), -1.0).expand_as(picked))
+                    slope = logits.to(half)
+                    if to_bias is not None:
+                        to_bias += logits.sum(0)
+                    if to_states is not None:
+                        to_states[part] = times(slope, rounded).to(states.dtype)
+                    if to_words is not None and half == to_words.dtype:
+                        to_words.addmm_(slope.T, rows)  # a product of its own would be as large as all embeddings
+                    elif to_words is not None:
+                        to_words += slope.T @ rows
+                    del slope
+                del logits  # else they are there until the next part has its own
         ctx.gradients = (to_states, to_words, to_bias)
         ctx.mark_non_differentiable(right)
         return total, right
