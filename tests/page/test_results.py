@@ -109,7 +109,12 @@ def test_a_folder_is_taken_away_whole(client, folder):
 
 def test_a_plain_baseline_has_no_attention_and_a_study_without_results_says_so(client, folder):
     asked = {"file": "study.yaml", "text": "the match", "model": "best"}
-    assert "which has no attention" in client.get("/attention", params=asked).text
+    said = client.get("/attention", params=asked, headers={"sec-fetch-dest": "iframe"})
+    assert "which has no attention" in said.text
+    # A frame has an origin of its own, to which no sheet is given: it stands in the page, which the policy allows.
+    assert "<style>" in said.text
+    assert "page.css" not in said.text
+    assert "style-src 'unsafe-inline'" in said.headers["content-security-policy"]
     (folder / "other.yaml").write_text((folder / "study.yaml").read_text())
     page = client.get("/results", params={"file": "other.yaml"})
     assert page.status_code == 400

@@ -22,7 +22,7 @@ from acclimate.page.pace import Pace
 from acclimate.page.paths import Handler, Say
 from acclimate.page.results import Came
 from acclimate.page.runs import Runs
-from acclimate.page.shown import STATIC, page, static
+from acclimate.page.shown import STATIC, problem, static
 from acclimate.serving.gate import Allowed, Gate
 
 MOST_UPLOADED = 1 << 30  # bytes of a file
@@ -80,7 +80,7 @@ def make_page(
 def _no_such_page(home: Home) -> Callable[[Request, Exception], Awaitable[Response]]:
     async def answered(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        return page("problem", home, error.status_code, said=error.detail)
+        return problem(request, home, error.status_code, error.detail)
 
     return answered
 

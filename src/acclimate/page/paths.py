@@ -12,7 +12,7 @@ from acclimate.errors import AcclimateError
 from acclimate.page.asked import Fields
 from acclimate.page.desk import Desk
 from acclimate.page.home import Home
-from acclimate.page.shown import page
+from acclimate.page.shown import problem
 from acclimate.page.studies import StudyFile, open_study
 from acclimate.serving.refusals import Refused
 
@@ -36,14 +36,14 @@ class Paths:
             try:
                 return await handler(request)
             except Refused as refused:
-                return page("problem", self.home, refused.status, said=f"{refused.problem}\n{refused.mend}".strip())
+                return problem(request, self.home, refused.status, f"{refused.problem}\n{refused.mend}".strip())
             except AcclimateError as error:
-                return page("problem", self.home, 400, said=str(error))
+                return problem(request, self.home, 400, str(error))
             except ClientDisconnect:
                 return Response(status_code=499)
             except Exception:
                 self.say(f"error: this is a fault of acclimate; please report it:\n{traceback.format_exc()}")
-                return page("problem", self.home, 500, said="this is a fault of acclimate; the terminal in which it was started tells more")
+                return problem(request, self.home, 500, "this is a fault of acclimate; the terminal in which it was started tells more")
 
         return answered
 
