@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acclimate.report.results.finished import Results, Run, StageFact, Verdict
+from acclimate.report.results.facts import Run, StageFact, Verdict
+from acclimate.report.results.finished import Results
 from acclimate.report.words.sentences import Said, recipe_sentences
 
 Make = Callable[..., Results]

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acclimate.report.results.finished import Results, StageFact, Verdict
+from acclimate.report.results.facts import StageFact, Verdict
+from acclimate.report.results.finished import Results
 from acclimate.report.words.verdict import verdict_sentences
 
 Make = Callable[..., Results]
@@ -176,7 +177,7 @@ def test_every_study_gets_two_sentences(scores: list[list[float | str]], bounds:
 
 def _in_memory(scores: list[list[float | str]], bounds: list[float], word: str, shared: bool) -> Results:
 
-    from acclimate.report.results.finished import Run
+    from acclimate.report.results.facts import Run
 
     runs = tuple(
         Run(f"r{number}", seed, "500", "failed", "bad", {})

@@ -8,7 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from acclimate.evaluation.predictor import load_predictor
-from acclimate.report.results.finished import ROLES, Results
+from acclimate.report.results.facts import ROLES
+from acclimate.report.results.finished import Results
 from acclimate.stages import BASELINES, BASES, STAGES
 from acclimate.study.language.recipe import TABLE
 from acclimate.study.language.study import load_study

@@ -25,7 +25,8 @@ from acclimate.report.pages import cloze_use, decoder_use, long_text_use, markdo
 from acclimate.report.pages.front_matter import front_matter, hub_scores
 from acclimate.report.pages.markdown import bullets, escaped, named, plain
 from acclimate.report.results.chain import Chain
-from acclimate.report.results.finished import Results, StageFact
+from acclimate.report.results.facts import StageFact
+from acclimate.report.results.finished import Results
 from acclimate.report.results.kind_facts import CardFacts, counted
 from acclimate.report.results.searches import searches
 from acclimate.report.results.speeds import batch_of

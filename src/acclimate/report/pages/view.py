@@ -14,7 +14,8 @@ from acclimate.report.charts.general_text import forgetting_chart
 from acclimate.report.charts.speeds import latency_chart, size_chart
 from acclimate.report.charts.svg import Figure, NotDrawn, unchecked
 from acclimate.report.charts.trials import trials_figures
-from acclimate.report.results.finished import Results, Run
+from acclimate.report.results.facts import Run
+from acclimate.report.results.finished import Results
 from acclimate.report.results.public import public_command, public_study, without_folders
 from acclimate.report.tables.attention import Attended, attended
 from acclimate.report.tables.chosen import Lines, Listed, Shaded, grid_of, lines_of, listed, shaded

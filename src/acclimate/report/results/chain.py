@@ -6,7 +6,8 @@ from functools import cached_property
 from typing import Any
 
 from acclimate.data.mixture import shares
-from acclimate.report.results.finished import Results, Run, StageFact
+from acclimate.report.results.facts import Run, StageFact
+from acclimate.report.results.finished import Results
 
 
 @dataclass(frozen=True)

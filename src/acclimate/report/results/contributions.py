@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 from acclimate.errors import SettingsError
 from acclimate.evaluation.statistics import Contributions, Level, compare, level
 from acclimate.files import read_table
-from acclimate.report.results.finished import Results, Verdict, verdict_of_row
+from acclimate.report.results.facts import Verdict, verdict_of_row
+from acclimate.report.results.finished import Results
 from acclimate.study.outputs.contributions import NAME, SCHEMA
 from acclimate.study.outputs.output_folder import AGAIN
 from acclimate.tasks.metrics.metric import Numbers

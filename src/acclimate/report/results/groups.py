@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from acclimate.report.results.finished import StageFact
+from acclimate.report.results.facts import StageFact
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from acclimate.report.results.finished import Results, StageFact
+from acclimate.report.results.facts import StageFact
+from acclimate.report.results.finished import Results
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from rich.text import Text
 
 from acclimate.inert import one_line
 from acclimate.report.pages.markdown import plain, written_table
-from acclimate.report.results.finished import Claim, Results
+from acclimate.report.results.facts import Claim
+from acclimate.report.results.finished import Results
 from acclimate.report.tables.general_text import HEADING, general_cells
 from acclimate.report.words.text import amount, duration, interval, label_count, score, signed
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
-from acclimate.report.results.finished import Results, StageFact
+from acclimate.report.results.facts import StageFact
+from acclimate.report.results.finished import Results
 from acclimate.report.results.kind_facts import KindFacts
 from acclimate.report.tables.grid import Grid
 from acclimate.report.words.text import amount, label_count, percent, recipe_names, size

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from acclimate.report.results.finished import Results, StageFact
+from acclimate.report.results.facts import StageFact
+from acclimate.report.results.finished import Results
 from acclimate.report.results.groups import Group, groups, of_recipes
 from acclimate.report.words.text import duration, with_labels
 from acclimate.wording import side_by_side

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from statistics import fmean
 from typing import Any
 
-from acclimate.report.results.finished import Results, StageFact
+from acclimate.report.results.facts import StageFact
+from acclimate.report.results.finished import Results
 from acclimate.report.results.groups import Group, groups
 from acclimate.report.tables.grid import Grid
 from acclimate.report.words.text import percent, recipe_names, score

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from statistics import fmean
 
-from acclimate.report.results.finished import Results, StageFact
+from acclimate.report.results.facts import StageFact
+from acclimate.report.results.finished import Results
 from acclimate.report.results.groups import groups, of_recipes
 from acclimate.report.tables.grid import Grid
 from acclimate.report.words.text import amount, duration, label_count, listing, recipe_names, score, size, with_labels

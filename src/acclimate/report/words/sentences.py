@@ -3,7 +3,8 @@
 import math
 from dataclasses import dataclass, replace
 
-from acclimate.report.results.finished import Claim, Results, Run, Verdict
+from acclimate.report.results.facts import Claim, Run, Verdict
+from acclimate.report.results.finished import Results
 from acclimate.report.words.text import interval, quoted, score, signed
 
 SMALLEST_SHOWN = 0.0005  # less rounds to 0.000

@@ -3,7 +3,8 @@
 import math
 from collections.abc import Sequence
 
-from acclimate.report.results.finished import Claim, Results, Verdict
+from acclimate.report.results.facts import Claim, Verdict
+from acclimate.report.results.finished import Results
 from acclimate.report.words.text import duration, interval, listing, quoted, score, signed, with_labels
 
 MUCH_CHEAPER = 5  # times less time
