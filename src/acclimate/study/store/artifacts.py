@@ -11,11 +11,9 @@ A folder's name is only the beginning of the key; the whole key stands in `stage
 
 import logging
 import os
-import re
 import shutil
 import stat
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -37,13 +35,13 @@ from acclimate.files import (
 )
 from acclimate.locks import SILENT, Busy, Patience, acquire, held
 from acclimate.mounts import is_shared
-from acclimate.study.store.entries import ADAPTER_OF, ARTIFACTS, CACHE, DAMAGED_PREFIX, WORK, Entry, adapted, entries
-from acclimate.study.store.leases import leased, leases
+from acclimate.study.store.entries import ADAPTER_OF, ARTIFACTS, CACHE, DAMAGED_PREFIX, LOCKS, WORK, Entry
+from acclimate.study.store.folder_room import lying, tidy
+from acclimate.study.store.keys import short
+from acclimate.study.store.leases import leased
 from acclimate.study.store.seal import Stamp, seal, sealed_record, stamp_of, stamps
 
-SHORT = 16  # digits of a key in a folder's name
 TIDYING = "another acclimate process, which is tidying the store"
-CACHE_LEFTOVER_AGE = 3600.0  # seconds without a write after which a temporary folder of the cache has no writer any more
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +53,7 @@ class Store:
         self.root = root
         self._artifacts = root / ARTIFACTS
         self._work = root / WORK
-        self._locks = root / "locks"
+        self._locks = root / LOCKS
         self._held: set[tuple[int, int, str]] = set()  # (process, thread, short key): makes `lock` reentrant
         self._verified: dict[Path, Stamp] = {}  # with which a file's digest was right
 
@@ -63,7 +61,7 @@ class Store:
 
     def path(self, key: str) -> Path:
         """The folder of this artifact, whether it stands there or not."""
-        return self._artifacts / _short(key)
+        return self._artifacts / short(key)
 
     def has(self, key: str) -> bool:
         """Whether the artifact stands complete and undamaged.
@@ -159,7 +157,7 @@ class Store:
             for name, stamp in stamps(self.path(key)).items():
                 # A rename keeps them; reading back the gigabytes that we have just hashed would prove nothing.
                 self._verified[self.path(key) / name] = stamp
-        shutil.rmtree(self._work / _short(key), ignore_errors=True)
+        shutil.rmtree(self._work / short(key), ignore_errors=True)
 
     def fetch(self, folder: Path) -> None:
         """See that every file of the artifact at `folder` is on this machine, as it always is in a folder."""
@@ -169,7 +167,7 @@ class Store:
 
     def work(self, key: str) -> Path:
         """The folder for this key's checkpoints: made if need be, kept through a kill, removed when the artifact is complete."""
-        folder = self._work / _short(key)
+        folder = self._work / short(key)
         self._prepare()
         with disk_errors(self.root):
             if folder.exists() and not folder.is_dir():
@@ -205,8 +203,8 @@ class Store:
         self._prepare()
         me = _me(key)
         with ExitStack() as stack:
-            what = f"another acclimate process, which is computing {_short(key)}"
-            acquire(stack, self._locks / f"{_short(key)}.lock", what, timeout, Patience(waiting, poll))
+            what = f"another acclimate process, which is computing {short(key)}"
+            acquire(stack, self._locks / f"{short(key)}.lock", what, timeout, Patience(waiting, poll))
             self._held.add(me)
             try:
                 yield
@@ -225,7 +223,7 @@ class Store:
             StoreError: there is no such artifact.
         """
         self._prepare()
-        mark = self._locks / f"{_short(key)}.use-{uuid.uuid4().hex}"
+        mark = self._locks / f"{short(key)}.use-{uuid.uuid4().hex}"
         with ExitStack() as stack:
             # Marks are made and artifacts are removed under one short lock: no artifact vanishes between look and mark.
             with held(self._locks / "store.lock", TIDYING, patience):
@@ -245,7 +243,7 @@ class Store:
         self._prepare()
         with ExitStack() as stack:
             with held(self._locks / "store.lock", TIDYING, patience):
-                stack.enter_context(leased(self._locks, map(_short, keys)))
+                stack.enter_context(leased(self._locks, map(short, keys)))
             yield
 
     # -- looking and tidying --------------------------------------------------------------------------------------------
@@ -253,7 +251,7 @@ class Store:
     def ls(self) -> list[Entry]:
         """Everything that takes room in the store, the last used first."""
         self.check_folder()
-        return sorted(entries(self.root), key=lambda entry: (-entry.used, entry.path.name))
+        return lying(self.root)
 
     def prune(self, keep: set[str] | None = None, older_than_days: float | None = None, dry_run: bool = False) -> list[Entry]:
         """Remove what is not needed, and return it; with `dry_run` only return it.
@@ -263,59 +261,8 @@ class Store:
         (and then only those that fit both), but never a model that an adapter which stays belongs to; the cache only by age. What is in
         use (locked) is never touched, nor what a running study needs (`lease`), nor any of the cache while one runs.
         """
-        now = time.time()
-        kept = None if keep is None else {_short(key) for key in keep}
-        removed, busy = [], 0
-        every = [(entry, self._wanted(entry, kept, older_than_days, now)) for entry in self.ls()]
-        stays = (_trusted(entry.path) for entry, wanted in every if wanted and entry.kind == "artifact")
-        below = {_short(key) for key in adapted(filter(None, stays), lambda key: _trusted(self.path(key)))}
-        for entry, wanted in every:
-            if wanted or (entry.kind == "artifact" and entry.path.name in below):
-                continue
-            try:
-                with ExitStack() as stack:
-                    self._claim(stack, entry)
-                    if not entry.path.exists():  # somebody else removed it meanwhile
-                        continue
-                    removed.append(entry)
-                    gone = None if dry_run else out_of_sight(entry.path)
-            except Busy:
-                busy += 1
-                continue
-            if gone is not None:
-                clear(gone)
-        if busy:
-            log.warning("%d more would go, and stay: a running study needs them", busy)
-        return removed
-
-    def _wanted(self, entry: Entry, kept: set[str] | None, older_than_days: float | None, now: float) -> bool:
-        old = older_than_days is not None and now - entry.used > older_than_days * 86400
-        if entry.kind == "temporary":
-            in_cache = self._artifacts not in entry.path.parents and self._work not in entry.path.parents
-            return in_cache and now - entry.used < CACHE_LEFTOVER_AGE
-        if entry.kind == "damaged" or (entry.kind == "work" and (self._artifacts / entry.path.name).is_dir()):
-            return False
-        if entry.kind == "cache" or kept is None:
-            return not old
-        return entry.path.name in kept or not (older_than_days is None or old)
-
-    def _claim(self, stack: ExitStack, entry: Entry) -> None:
-        # Raises Busy where another process, or this one, computes, reads or needs it.
-        self._prepare()
-        short = entry.path.name if entry.kind in ("artifact", "work") else entry.key[:SHORT]
-        known = re.fullmatch(r"[0-9a-f]{16}", short) is not None
-        if known and entry.kind != "cache":
-            acquire(stack, self._locks / f"{short}.lock", short, 0)
-        acquire(stack, self._locks / "store.lock", "another acclimate process", -1)
-        needed = leases(self._locks)
-        in_cache = self._artifacts not in entry.path.parents and self._work not in entry.path.parents
-        if needed is not None and (in_cache or (entry.kind in ("artifact", "work") and short in needed)):
-            raise Busy(f"{entry.path}: a running study needs it")
-        if entry.kind == "artifact":
-            for mark in self._locks.glob(f"{short}.use-*"):
-                with ExitStack() as reader:
-                    acquire(reader, mark, short, 0)
-                mark.unlink(missing_ok=True)  # its process is dead
+        self.check_folder()
+        return tidy(self.root, self._prepare, keep, older_than_days, dry_run)
 
     # -- damage ---------------------------------------------------------------------------------------------------------
 
@@ -331,7 +278,7 @@ class Store:
         if record["key"] != key:
             return f"{folder}: holds another artifact, {record['key']}"
         if (before := record.get(ADAPTER_OF)) is not None and not self._stands(before):
-            return f"{folder}: holds an adapter, and the model that it belongs to ({_short(before)}) is gone"
+            return f"{folder}: holds an adapter, and the model that it belongs to ({short(before)}) is gone"
         for name, expected in record["files"].items():
             file = folder / name
             try:
@@ -403,18 +350,7 @@ class Store:
 
 def _me(key: str) -> tuple[int, int, str]:
     # The process is part of it: a forked child has a copy of the set, but not the lock.
-    return os.getpid(), threading.get_ident(), _short(key)
-
-
-def _short(key: str) -> str:
-    assert re.fullmatch(r"[0-9a-f]{64}", key), f"not a key: {key!r}"
-    return key[:SHORT]
-
-
-def _trusted(folder: Path) -> dict[str, Any] | None:
-    with suppress(StoreError):  # what is damaged needs nothing any more
-        return sealed_record(folder)
-    return None
+    return os.getpid(), threading.get_ident(), short(key)
 
 
 def _is_folder(path: Path) -> bool:
@@ -425,22 +361,3 @@ def _is_folder(path: Path) -> bool:
         return False
     except OSError as error:
         raise unreadable(path, error) from error
-
-
-def out_of_sight(path: Path) -> Path:
-    """Move what is to go aside by one rename, so that a kill in the middle leaves no half artifact."""
-    gone = path.with_name(f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}-gone")
-    try:
-        os.replace(path, gone)
-    except OSError as error:
-        raise StoreError(f"{path}: cannot be removed ({error.strerror})") from error
-    return gone
-
-
-def clear(gone: Path) -> None:
-    """Remove a file or a folder, as far as it goes."""
-    if gone.is_dir():
-        shutil.rmtree(gone, ignore_errors=True)
-    else:
-        with suppress(OSError):
-            gone.unlink()

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from acclimate.errors import SettingsError, StoreError
 from acclimate.locks import Busy
-from acclimate.study.store.artifacts import SHORT
 from acclimate.study.store.bucket import Bucket, Listed
 from acclimate.study.store.bucket_work import FILES
 from acclimate.study.store.claims import Terms, facts_of
 from acclimate.study.store.entries import Entry, adapted, told_by
+from acclimate.study.store.keys import SHORT
 from acclimate.study.store.seal import RECORD, parsed_record
 
 if TYPE_CHECKING:

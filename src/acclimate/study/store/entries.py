@@ -12,7 +12,7 @@ from acclimate.errors import StoreError
 from acclimate.files import TEMPORARY_PREFIX
 from acclimate.study.store.seal import sealed_record
 
-ARTIFACTS, WORK, CACHE = "artifacts", "work", "cache"  # folders of a store
+ARTIFACTS, WORK, CACHE, LOCKS = "artifacts", "work", "cache", "locks"  # folders of a store
 DAMAGED_PREFIX = "damaged-"
 ADAPTER_OF = "adapter_of"  # in the record of an artifact that is an adapter: the key of the model that it belongs to
 

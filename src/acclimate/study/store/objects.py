@@ -24,12 +24,14 @@ from typing import Any
 from acclimate.errors import StoreError, UnreadableError
 from acclimate.files import atomic_file, digest_file, digest_json, mark_used, read_json, write_text
 from acclimate.locks import SILENT, Busy, Patience, held
-from acclimate.study.store.artifacts import SHORT, Store, clear, out_of_sight
+from acclimate.study.store.artifacts import Store
 from acclimate.study.store.bucket import Bucket
 from acclimate.study.store.bucket_room import lying, tidy
 from acclimate.study.store.bucket_work import BucketWork
 from acclimate.study.store.claims import TERMS, Terms, claimed, renewed
 from acclimate.study.store.entries import ADAPTER_OF, Entry
+from acclimate.study.store.folder_room import clear, out_of_sight
+from acclimate.study.store.keys import SHORT
 from acclimate.study.store.seal import RECORD, parsed_record, sealed_record, stamp_of
 
 LARGE = 1 << 20  # bytes of a model's file from which on it waits until the model is wanted

@@ -8,8 +8,9 @@ from pathlib import Path
 from acclimate.data.caches import made_once, seal_cache
 from acclimate.locks import SILENT, Patience
 from acclimate.modeling.adapter_settings import is_adapter
-from acclimate.study.store.artifacts import SHORT, Store
+from acclimate.study.store.artifacts import Store
 from acclimate.study.store.entries import ADAPTER_OF
+from acclimate.study.store.keys import SHORT
 from acclimate.study.store.seal import sealed_record
 
 FACTS = "merged.json"
