@@ -11,7 +11,7 @@ from acclimate.cli.watch import watch
 from acclimate.errors import StoreError
 from acclimate.study.watch.status import Process, StageStatus, Status, write_status
 
-STAGES = (StageStatus("a", None, "read the base", 2, "done", 1.0), StageStatus("b", "a", "finetune", 1, "running", 2.0))
+STAGES = (StageStatus("a" * 64, None, "read the base", 2, "done", 1.0), StageStatus("b" * 64, "a" * 64, "finetune", 1, "running", 2.0))
 
 
 def running(**others):

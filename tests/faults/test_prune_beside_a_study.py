@@ -10,8 +10,8 @@ from tests.study.test_store import KEY, OTHER, held, kinds, make
 from acclimate.files import digest_json
 from acclimate.study.plan.prepared import prepare
 from acclimate.study.run import Options, run_study
-from acclimate.study.store import artifacts as store_module
 from acclimate.study.store.artifacts import Store
+from acclimate.study.store.leases import leases
 
 
 def entries(store: Store) -> None:
@@ -48,7 +48,7 @@ def test_a_running_study_holds_the_keys_of_its_whole_plan(world, monkeypatch):
     def say(line):
         if "stages for" in line:
             found.extend(Store(world / "store").prune(set(), older_than_days=0.0))
-            found.append(store_module.leases(world / "store" / "locks"))
+            found.append(leases(world / "store" / "locks"))
 
     options = Options(world / "out", world / "store", engine="inline", threads=1, say=say)
     run_study(study("train.jsonl"), world, options)

@@ -35,7 +35,8 @@ print("<b>it runs</b>", flush=True)
 asked = []
 signal.signal(signal.SIGTERM, lambda *_: asked.append(1))
 def tell(state, process):
-    write_status(out, Status("study", state, time.time(), time.time(), (StageStatus("k", None, "a stage", 1, "running"),), process=process))
+    stages = (StageStatus("a" * 64, None, "a stage", 1, "running"),)
+    write_status(out, Status("study", state, time.time(), time.time(), stages, process=process))
 tell("running", Process.this())
 while not asked:
     time.sleep(0.01)
@@ -180,8 +181,8 @@ def test_states_curves_and_errors_are_told_as_text(folder, study):
     curves = {"loss": ((1, 2.0), (3, 0.5)), "dev_macro_f1": ((1, 0.25), (2, 0.75)), "heldout_loss": ((2, 1.5),)}
     stages = (
         StageStatus("d" * 64, None, f"base {HOSTILE}", 2, "done", 3.0),
-        StageStatus("r", "d" * 64, "tuned", 1, "running", 5.0, running, curves=curves),
-        StageStatus("f", "d" * 64, "failed one", 1, "failed", error=HOSTILE),
+        StageStatus("c" * 64, "d" * 64, "tuned", 1, "running", 5.0, running, curves=curves),
+        StageStatus("f" * 64, "d" * 64, "failed one", 1, "failed", error=HOSTILE),
     )
     write_status(out, Status("study", "running", time.time() - 9, time.time(), stages, 7.0, process=Process.this()))
     home = Home.of(folder)
@@ -197,6 +198,9 @@ def test_states_curves_and_errors_are_told_as_text(folder, study):
     assert "held-out loss 1.5000" in pieces["tree"]
     assert "held-out loss" not in pieces["running"]  # a point is no curve
     assert "dev macro f1: from 0.111 to 0.333" in pieces["done"]
+    write_status(out, Status("study", "finished", 1.0, 2.0, (StageStatus("../../secret", None, "odd", 1, "done"),)))
+    pieces = watching.pieces(home, Runs(home, os.environ).standing(opened, False), opened, False)
+    assert "results/study/.status.json: is damaged: &#39;../../secret&#39;" in pieces["now"]
 
 
 def test_twenty_open_pages_are_told_what_changes_and_the_server_ends_at_once(folder, study):

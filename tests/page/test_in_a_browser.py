@@ -160,7 +160,7 @@ def test_more_tabs_than_a_browser_opens_connections_are_told_what_changes_by_one
     (folder / "results" / "study").mkdir(parents=True)
 
     def tell(stage):
-        stages = (StageStatus("k", None, stage, 1, "running"),)
+        stages = (StageStatus("a" * 64, None, stage, 1, "running"),)
         write_status(folder / "results" / "study", Status("study", "running", time.time(), time.time(), stages, process=Process.this()))
 
     tell("the first stage")

@@ -16,9 +16,9 @@ from acclimate.training.progress import Progress
 STATUS = Status(
     "study", "running", 1000.0, 1010.0,
     (
-        StageStatus("a", None, "read the base", 2, "done", 1.5),
-        StageStatus("b", "a", "finetune", 1, "running", 3.0, Progress("finetune", 3, 9, 0, 120.0, 0.5, 6.0)),
-        StageStatus("c", "a", "pretrain", 1, "failed", 2.0, error="the loss is nan"),
+        StageStatus("a" * 64, None, "read the base", 2, "done", 1.5),
+        StageStatus("b" * 64, "a" * 64, "finetune", 1, "running", 3.0, Progress("finetune", 3, 9, 0, 120.0, 0.5, 6.0)),
+        StageStatus("c" * 64, "a" * 64, "pretrain", 1, "failed", 2.0, error="the loss is nan"),
     ),
     12.5,
 )  # fmt: skip
@@ -46,6 +46,13 @@ def test_a_folder_without_a_study_says_so(tmp_path):
 def test_a_file_of_another_kind_is_refused(tmp_path, text, said):
     (tmp_path / FILE).write_text(text)
     with pytest.raises(StoreError, match=said):
+        read_status(tmp_path)
+
+
+@pytest.mark.parametrize("odd", [{"key": "../../secret"}, {"parent": "a" * 63}, {"beside": ("A" * 64,)}])
+def test_a_key_that_is_none_is_a_damaged_file(tmp_path, odd):
+    write_status(tmp_path, replace(STATUS, stages=(STATUS.stages[0], replace(STATUS.stages[1], **odd))))
+    with pytest.raises(StoreError, match=r"\.status\.json: is damaged: '.*', at 'finetune', is no key of a stage; .* next run writes"):
         read_status(tmp_path)
 
 

@@ -22,6 +22,19 @@ def status_of(home: Home, opened: StudyFile, smoke: bool = False) -> Status | No
         return None
 
 
+def damage_of(home: Home, opened: StudyFile, smoke: bool = False) -> str:
+    """Why what a study says of itself cannot be read; empty where it can be, or says nothing."""
+    try:
+        file = home.within(opened.out(smoke) / FILE)
+        if file.is_file():
+            read_status(file.parent)
+    except SettingsError:
+        return ""
+    except StoreError as error:
+        return str(error)
+    return ""
+
+
 def begun_with(status: Status | None) -> Begun:
     """As the status says, or as usual."""
     return Begun() if status is None else status.begun

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from acclimate.errors import SettingsError
-from acclimate.page.begun import begun_with, status_of, words
+from acclimate.page.begun import begun_with, damage_of, status_of, words
 from acclimate.page.home import Home
 from acclimate.page.studies import StudyFile
 from acclimate.study.watch.status import Status
@@ -31,6 +31,8 @@ class Standing:
     """It ended without a word."""
     refused: bool = False
     """It ended before it began; the log says why."""
+    damage: str = ""
+    """Why its account cannot be read."""
 
     @property
     def begun(self) -> bool:
@@ -103,7 +105,7 @@ class Runs:
         if (status is None or before) and out in self.started and (self.started[out][0].returncode or 0) > 0:
             return Standing(refused=True)
         if status is None:
-            return Standing()
+            return Standing(damage=damage_of(self.home, opened, smoke))
         died = status.died(time.time())
         return Standing(status, runs=not status.over and not died, died=died)
 

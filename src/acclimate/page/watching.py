@@ -48,7 +48,7 @@ def moment(standing: Standing, opened: StudyFile, smoke: bool) -> Hashable:
     """What there is to be told at this moment: changes when that does."""
     out, status = opened.out(smoke), standing.status
     told = None if status is None else status.updated
-    stands = (standing.runs, standing.died, standing.refused)
+    stands = (standing.runs, standing.died, standing.refused, standing.damage)
     return (opened.name, opened.digest, smoke, told, *stands, *map(_stamp, (log_of(out), out / NAME)))
 
 
@@ -92,7 +92,7 @@ def _said(standing: Standing) -> tuple[str, ...]:
     if status is None:
         if standing.runs:
             return ("the libraries are loaded, which takes some seconds",)
-        return ("it ended before it began; its log says why",) if standing.refused else ()
+        return ("it ended before it began; its log says why",) if standing.refused else (standing.damage,) if standing.damage else ()
     begun = told(status.begun)
     lines = (*summary(status), _ending(status, standing), f"begun with {begun}" if begun else "")
     return tuple(line for line in lines if line and line != status.state)  # which stands above them

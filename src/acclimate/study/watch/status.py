@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from acclimate.errors import StoreError
 from acclimate.files import read_json, write_text
+from acclimate.study.store.keys import is_key
 from acclimate.training.progress import Progress
 
 if TYPE_CHECKING:
@@ -177,9 +178,16 @@ def read_status(folder: Path) -> Status:
     if version != VERSION:
         raise StoreError(f"{file}: has version {version}, and this acclimate reads {VERSION}; watch with the acclimate that runs the study")
     try:
-        return _adapter().validate_python(value)
+        status = _adapter().validate_python(value)
     except ValueError as error:
         raise StoreError(f"{file}: is not the status of a study ({error})") from error
+    for stage in status.stages:
+        for key in (stage.key, *stage.parents):
+            if not is_key(key):
+                raise StoreError(
+                    f"{file}: is damaged: {key[:80]!r}, at {stage.title!r}, is no key of a stage; the study's next run writes the file anew"
+                )
+    return status
 
 
 @cache
