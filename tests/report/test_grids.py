@@ -3,9 +3,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tests.report.conftest import stage
+
 from acclimate.report.results.finished import Results
+from acclimate.report.tables.comparison import table_rows
 from acclimate.report.tables.data_facts import data_facts
 from acclimate.report.tables.grid import Grid
+from acclimate.report.tables.tree import tree
 from acclimate.report.tables.work import scores_grid, size_grid, stages_grid, time_grid
 
 Make = Callable[..., Results]
@@ -74,6 +78,19 @@ def test_seeds_of_a_stage_stand_in_one_line_with_what_they_share(results_of: Mak
     assert _column(grid, "from the store") == ["1", "0", "0"]
     assert _column(grid, "time") == ["1 min 00 s", "1 min 30 s", "–"]
     assert _column(grid, "held-out loss") == ["–", "– → 2.500", "–"]
+
+
+def test_where_no_label_is_used_none_is_counted(results_of: Make) -> None:
+    """What ranks by words is given labels like every baseline, learns from none, and looks the same at every budget."""
+    plain = {"role": "baseline", "reads": ["labels"], "metrics": {"learned_from": 0}}
+    stages = [stage("pretrain", "DAPT", labels=None), *(stage("bm25", "bm25", labels=each, **plain) for each in ("50", "all"))]
+    stages += [stage("finetune", "DAPT", labels=each, role="learns", parent="pretrain-0") for each in ("50", "all")]
+    results = results_of({name: {"50": [0.7], "all": [0.8]} for name in ("DAPT", "bm25")}, reference="DAPT", stages=stages)
+    assert results.without_labels == {"bm25"}
+    assert _column(stages_grid(results), "labels") == ["–", "0", "0", "50", "all"]
+    assert [(row.recipe, row.labels_read) for row in table_rows(results)] == [("DAPT", "50"), ("bm25", "0"), ("DAPT", "all"), ("bm25", "0")]
+    assert _column(size_grid(results), "labels") == ["50", "0", "all", "0"]
+    assert [branch.about.count("label") for branch in tree(results)] == [0, 1, 1]
 
 
 def test_time_is_shown_in_full_once_and_pro_rata_and_adds_up(folder: Path) -> None:

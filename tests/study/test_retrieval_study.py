@@ -8,6 +8,7 @@ import pytest
 from tests.study.conftest import WORDS, sentence, write_jsonl
 
 from acclimate.report.pages.vectors_use import told_of
+from acclimate.report.results.finished import Results
 from acclimate.study.language.study import load_study
 from acclimate.study.plan.prepared import prepare
 from acclimate.study.plan.smoke import sliver
@@ -99,6 +100,9 @@ def test_a_beir_folder_is_told_by_its_ids_and_whatever_ranks_its_documents_is_ev
         number = int(first["document"].removeprefix("doc-"))
         assert (first["grade"], second) == (1 + number % 2, {"document": f"doc-{number + 1}", "grade": 0})
     assert not (tmp_path / "out" / "searched_documents.parquet").exists()
+    results = Results.load(tmp_path / "out")
+    assert results.without_labels == {*results.recipes} - {"embed"}
+    assert {each.labels for each in results.stages if each.stage == "start"} == {None}
     assert all(each["gold"].startswith("document doc-") for each in json.loads((tmp_path / "out" / "disagreements.json").read_text()))
     (tmp_path / "documents.txt").write_text("".join(f"{text}\n" for text in documents.values()))
     for run in pq.read_table(tmp_path / "out" / "results.parquet").to_pylist():

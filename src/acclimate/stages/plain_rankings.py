@@ -58,7 +58,7 @@ def ranking_outcome(context: Context, make: Callable[[Sequence[str]], Ranking]) 
     )  # fmt: skip
     lost = ranking.without_words([query for split in splits.values() for query in split.inputs[0]])
     notes = (f"{lost:,} queries share no word with any document: nothing is found for them",) if lost else ()
-    return Outcome({"documents": len(collection), **scores}, cost, notes)
+    return Outcome({"documents": len(collection), "learned_from": 0, **scores}, cost, notes)
 
 
 def _told(context: Context, split: str, queries: int) -> Callable[[], None]:

@@ -107,7 +107,12 @@ class StageFact:
     @property
     def learned(self) -> bool:
         """Whether it learned from labels: what answers by vectors fits a classifier to some tasks, and nothing to others."""
-        return self.role == "learns" or ("labels" in self.reads and self.metrics.get("learned_from") != 0)
+        return self.role == "learns" or ("labels" in self.reads and not self.without_labels)
+
+    @property
+    def without_labels(self) -> bool:
+        """Whether it is given labels, and says that it has learned from none."""
+        return self.metrics.get("learned_from") == 0
 
 
 def _number(value: Any) -> float | None:

@@ -178,8 +178,13 @@ class Results:
     def without_labels(self) -> frozenset[str]:
         """The recipes that answer a task of labels and have learned from none of these: the same at every budget."""
         own = [stage for stage in self.stages if self.kind.labelled and stage.about is None]
-        answered = {name for stage in own if stage.role == "answers" for name in stage.recipes}
+        answer = (stage for stage in own if stage.role == "answers" or (stage.role == "baseline" and stage.without_labels))
+        answered = {name for stage in answer for name in stage.recipes}
         return frozenset(answered.difference(*(stage.recipes for stage in own if stage.learned)))
+
+    def labels_read(self, recipe: str, budget: str) -> str:
+        """How many labels a recipe learned from at a budget: of what learns from none, `0` at every one."""
+        return "0" if recipe in self.without_labels else budget
 
     def best_on_dev(self, recipes: tuple[str, ...]) -> str | None:
         """Of these recipes, the one with the best mean dev score at the largest budget."""

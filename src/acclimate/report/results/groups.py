@@ -15,6 +15,11 @@ class Group:
     labels: str | None
     stages: tuple[StageFact, ...]
 
+    @property
+    def labels_read(self) -> str | None:
+        """The budget, or `0` where it is given labels and learned from none."""
+        return "0" if all(stage.without_labels for stage in self.stages) else self.labels
+
 
 def of_recipes(stages: Iterable[StageFact]) -> list[StageFact]:
     """Those that recipes are made of: what stands beside them to measure a model is told by itself, and costs no recipe anything."""

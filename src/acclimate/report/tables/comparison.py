@@ -38,6 +38,7 @@ class Row:
     is_chosen: bool  # by the dev set
     general: str = ""  # what it knows of general text, where that was measured
     without_labels: bool = False  # it answers the task and learned from none of its labels
+    labels_read: str = ""  # `10,000`; of what learned from none `0`, at every budget
 
     @property
     def outcome(self) -> str:
@@ -52,11 +53,6 @@ class Row:
         if self.difference is None:
             return "–"
         return signed(self.difference) + (f" [{interval(self.low, self.high)}]" if self.low is not None else "")
-
-    @property
-    def labels_read(self) -> str:
-        """How many labels it learned from: of what learns from none, `0` at every budget."""
-        return label_count("0" if self.without_labels else self.labels)
 
     @property
     def seeds_done(self) -> str:
@@ -141,6 +137,7 @@ def _row(results: Results, recipe: str, labels: str, general: str) -> Row:
         is_chosen=recipe == results.chosen,
         general=general,
         without_labels=recipe in results.without_labels,
+        labels_read=label_count(results.labels_read(recipe, labels)),
     )
 
 

@@ -71,8 +71,8 @@ def _about(results: Results, group: Group) -> str:
     seeds = sorted({stage.seed for stage in group.stages if stage.seed is not None})
     if seeds:
         parts.append(f"{len(seeds)} seeds" if len(seeds) > 1 else f"seed {seeds[0]}")
-    if group.labels is not None and len(results.budgets) > 1:
-        parts.append(with_labels(group.labels))
+    if group.labels_read is not None and len(results.budgets) > 1:
+        parts.append(with_labels(group.labels_read))
     known = [stage.seconds for stage in group.stages if stage.seconds is not None]
     if known:
         parts.append(duration(sum(known)))

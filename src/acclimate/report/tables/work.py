@@ -17,7 +17,7 @@ def stages_grid(results: Results) -> Grid:
         (
             group.name,
             recipe_names(group.recipes) + (f" (shared by {len(group.recipes)})" if len(group.recipes) > 1 else ""),
-            label_count(group.labels or "–"),
+            label_count(group.labels_read or "–"),
             ", ".join(sorted({str(each.seed) for each in group.stages if each.seed is not None}, key=int)) or "–",
             f"{sum(each.status == 'done' for each in group.stages)} of {len(group.stages)}",
             str(sum(each.cached for each in group.stages)),
@@ -90,7 +90,12 @@ _SIZE = {
 
 def _costs(results: Results, caption: str, costs: Mapping[str, _Cost]) -> Grid:
     rows = tuple(
-        (recipe, label_count(labels), str(done), *(cost.of(results.values(recipe, labels, column)) for column, cost in costs.items()))
+        (
+            recipe,
+            label_count(results.labels_read(recipe, labels)),
+            str(done),
+            *(cost.of(results.values(recipe, labels, column)) for column, cost in costs.items()),
+        )
         for labels in results.budgets
         for recipe in results.recipes
         if (done := sum(run.done for run in results.runs_of(recipe, labels)))

@@ -47,10 +47,8 @@ def _of_the_data(chain: Chain) -> Iterator[str]:
     items = chain.results.kind.items
     learnt = chain.results.labels_at(chain.run.labels)
     if chain.without_labels:
-        yield (
-            "It has learned from no label of this task: what its labels are called, and the sentence around them, decide its answers, "
-            "and other words give others."
-        )
+        by_name = ": what its labels are called, and the sentence around them, decide its answers, and other words give others"
+        yield f"It has learned from no label of this task{by_name if chain.results.names else ''}."
     elif learnt is not None and learnt < FEW_LABELS:
         yield f"It learnt from {learnt:,} labelled {items}, which is few."
     counts: Mapping[str, int] = (task.get("label_counts") or {}).get("test") or {}

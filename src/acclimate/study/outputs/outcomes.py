@@ -202,7 +202,10 @@ def stage_facts(outcomes: Outcomes, cached: set[str], usual: Mapping[str | None,
     `usual` is the score that chooses weights where the settings name none, by the task that a stage is about (None: the study's).
     """
     facts = []
+    labelled = set[str]()  # keys of what reads labels of the task, or is made from what does
     for node in outcomes.plan.nodes.values():
+        if "labels" in node.stage.reads() or not labelled.isdisjoint(node.parents):
+            labelled.add(node.key)
         measured = outcomes.measured.get(node.key)
         report = outcomes.reports.get(node.key)
         facts.append(
@@ -222,7 +225,7 @@ def stage_facts(outcomes: Outcomes, cached: set[str], usual: Mapping[str | None,
                 "runs": len(outcomes.plan.runs_of[node.key]),
                 "seed": node.seed,
                 "draw": node.draw,
-                "labels": node.labels,
+                "labels": node.labels if node.key in labelled else None,
                 "cached": node.key in cached,
                 "status": "done" if measured else (report.status if report else "not run"),
                 "seconds": measured["cost"]["seconds"] if measured else None,
