@@ -1,14 +1,25 @@
 """What stages that train adapters ask of a model, and say of it, before anything is spent."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from acclimate.modeling.adapter_settings import Lora, check_four_bits, check_installed
+from acclimate.modeling.adapter_settings import AdapterTraining, Lora, check_four_bits, check_installed
 from acclimate.stages.planned import BYTES, Sizes
 
 if TYPE_CHECKING:
     from acclimate.modeling.adapters import Adapted
 
 FORWARD_AND_BACK = 4 / 6  # of the operations of training all: gradients go through frozen weights, and are not taken of them
+
+
+class Adapting:
+    """What stages share whose `train` may be adapters."""
+
+    train: Any
+
+    @property
+    def lora(self) -> Lora | None:
+        """The adapters that it trains, if it does."""
+        return self.train.lora if isinstance(self.train, AdapterTraining) else None
 
 
 def adapters_of(lora: Lora, given: Sizes) -> "Adapted":

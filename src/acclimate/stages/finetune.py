@@ -11,7 +11,7 @@ from acclimate.data.mixture import reads_of
 from acclimate.data.unknown import unknown_words
 from acclimate.errors import SettingsError
 from acclimate.evaluation.pooling import Pool
-from acclimate.modeling.adapter_settings import ADAPTER_LR, AdapterTraining, Lora
+from acclimate.modeling.adapter_settings import ADAPTER_LR, AdapterTraining
 from acclimate.modeling.base_files import DISTILLED
 from acclimate.modeling.embedding_form import EMBEDDING, EmbeddingForm
 from acclimate.modeling.head_settings import MLM, HeadSettings
@@ -21,7 +21,7 @@ from acclimate.objectives.loss_settings import Loss
 from acclimate.objectives.sampler import Sampler, order_of
 from acclimate.settings import MOST_EPOCHS
 from acclimate.stages import learning_answers
-from acclimate.stages.adapting import FORWARD_AND_BACK, adapter_bytes, adapters_of, told_of_adapters
+from acclimate.stages.adapting import FORWARD_AND_BACK, Adapting, adapter_bytes, adapters_of, told_of_adapters
 from acclimate.stages.asking import Asked, check_asking, cloze_of, template_tokens, told_of_asking
 from acclimate.stages.auxiliary import Auxiliary
 from acclimate.stages.base import LABELS_OF, USUAL_SCORE, Context, Outcome, Role, Serves
@@ -48,7 +48,7 @@ LR = 5e-5
 ASKED = "head: mlm"  # in messages
 
 
-class Finetune(EncoderPace, LearnsByLoss):
+class Finetune(Adapting, EncoderPace, LearnsByLoss):
     """Train a classifier, a tagger of words, or a decoder that writes answers; dev decides when to stop, test is evaluated once."""
 
     version: ClassVar[int] = 3
@@ -129,11 +129,6 @@ class Finetune(EncoderPace, LearnsByLoss):
             parts += [] if top == "all" else ["head" if top == "head" else f"top {top}"]
         parts += [] if self.auxiliary is None else [self.auxiliary.told()]
         return f"{what} ({', '.join(parts)})" if parts else what
-
-    @property
-    def lora(self) -> Lora | None:
-        """The adapters that it trains, if it does."""
-        return self.train.lora if isinstance(self.train, AdapterTraining) else None
 
     def reads(self) -> tuple[str, ...]:
         labels = "labels" if self.task is None else f"{LABELS_OF}{self.task}"

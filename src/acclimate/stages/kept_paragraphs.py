@@ -4,19 +4,18 @@
 <folder>/paragraphs.json                  key, what training told, the seconds that it took, checksums
 """
 
-import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from acclimate.data.caches import made_once, seal_cache
 from acclimate.data.corpus import Corpus
-from acclimate.files import digest_json, read_json
+from acclimate.files import digest_json
 from acclimate.modeling.base_files import CONFIG, WEIGHTS
 from acclimate.modeling.baselines.doc2vec_model import read_doc2vec, write_doc2vec
 from acclimate.modeling.baselines.drift import Drift
 from acclimate.stages.base import Context
+from acclimate.stages.kept_once import Written, kept_once
 from acclimate.training.paragraph_training import Course, Trained, Watched, train
 from acclimate.versions import version
 
@@ -49,11 +48,8 @@ def trained_once(context: Context, course: Course, network: "Network", corpora: 
         "corpora": {name: corpus.fingerprint for name, corpus in corpora.items()},
         "libraries": {name: version(name) for name in ("gensim", "numpy")},
     })  # fmt: skip
-    folder, here = context.cache / key[:32], False
 
-    def write(temporary: Path) -> None:
-        nonlocal here
-        began, here = time.monotonic(), True
+    def write(temporary: Path) -> Written:
         found = train(course, network, corpora, context.work, context.seed, watched)
         write_doc2vec(temporary, found.texts)
         told = {
@@ -61,13 +57,11 @@ def trained_once(context: Context, course: Course, network: "Network", corpora: 
             "words_read": found.words_read,
             "drift": None if found.drift is None else found.drift._asdict(),
         }
-        seal_cache(temporary, FACTS_FILE, {"key": key, **told, "seconds": time.monotonic() - began}, (CONFIG, WEIGHTS))
+        return told, (CONFIG, WEIGHTS)
 
-    made_once(folder, FACTS_FILE, lambda facts: facts.get("key") == key, write, context.patience)
-    # Read back by whoever wrote it, too: all budgets go on from the same numbers.
-    facts, texts = read_json(folder / FACTS_FILE), read_doc2vec(folder)
+    folder, facts, before = kept_once(context, key, FACTS_FILE, write)
     drift = None if facts["drift"] is None else Drift(**facts["drift"])
-    return Kept(Trained(texts, facts["documents"], facts["words_read"], drift), 0.0 if here else float(facts["seconds"]))
+    return Kept(Trained(read_doc2vec(folder), facts["documents"], facts["words_read"], drift), before)
 
 
 def _plain(value: Any) -> Any:

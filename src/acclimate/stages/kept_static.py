@@ -4,16 +4,15 @@
 <folder>/static.json                                      key, the seconds that it took, checksums
 """
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from acclimate.data.caches import made_once, seal_cache
-from acclimate.files import digest_file, digest_json, read_json
+from acclimate.files import digest_file, digest_json
 from acclimate.modeling.base_files import CONFIG, TOKENIZER, WEIGHTS
 from acclimate.modeling.baselines.static_model import StaticVectors, read_static, write_static
 from acclimate.stages.base import Context
+from acclimate.stages.kept_once import Written, kept_once
 from acclimate.versions import version
 
 if TYPE_CHECKING:
@@ -46,14 +45,10 @@ def distilled_once(context: Context, parent: "ModelFolder", dimensions: int, zip
         "computed in": [devices.precision, devices.device.type], "fast paths": fast.keyed(),
         "libraries": {name: version(name) for name in ("torch", "transformers", "tokenizers", "scikit-learn")},
     })  # fmt: skip
-    folder, here = context.cache / key[:32], False
 
-    def write(temporary: Path) -> None:
-        nonlocal here
-        began, here = time.monotonic(), True
+    def write(temporary: Path) -> Written:
         write_static(temporary, distil())
-        seal_cache(temporary, FACTS_FILE, {"key": key, "seconds": time.monotonic() - began}, (CONFIG, TOKENIZER, WEIGHTS))
+        return {}, (CONFIG, TOKENIZER, WEIGHTS)
 
-    made_once(folder, FACTS_FILE, lambda facts: facts.get("key") == key, write, context.patience)
-    # Read back by whoever wrote it, too: all runs go on from the same tokenizer and numbers.
-    return Kept(read_static(folder), 0.0 if here else float(read_json(folder / FACTS_FILE)["seconds"]))
+    folder, _, before = kept_once(context, key, FACTS_FILE, write)
+    return Kept(read_static(folder), before)

@@ -13,12 +13,12 @@ from acclimate.data.mixture import Mixture, in_words, reads_of, shares
 from acclimate.data.tokens import word_starts
 from acclimate.errors import SettingsError
 from acclimate.files import digest_json
-from acclimate.modeling.adapter_settings import ADAPTER_LR, AdapterTraining, Lora
+from acclimate.modeling.adapter_settings import ADAPTER_LR, AdapterTraining
 from acclimate.modeling.base_files import NEW_FROM, TOKENIZER, read_tokenizer
 from acclimate.modeling.families import MASK_RATES
 from acclimate.modeling.longest import LONGEST_DEFAULT
 from acclimate.settings import MOST_EPOCHS
-from acclimate.stages.adapting import adapters_of, told_of_adapters
+from acclimate.stages.adapting import Adapting, adapters_of, told_of_adapters
 from acclimate.stages.base import Context, Outcome, Role, Stage
 from acclimate.stages.pace import EncoderPace
 from acclimate.stages.planned import Reads, Sizes, Work
@@ -38,7 +38,7 @@ GENERAL = "general"  # the corpus that is replayed
 EPOCHS, TASK_EPOCHS = 1.0, 10.0  # where nothing is said
 
 
-class Pretrain(WithoutLabels, EncoderPace, Stage):
+class Pretrain(Adapting, WithoutLabels, EncoderPace, Stage):
     """Continue pretraining on unlabelled text: to predict masked words (of a decoder, next ones), or (`objective`) for vectors of texts."""
 
     version: ClassVar[int] = 7
@@ -135,11 +135,6 @@ class Pretrain(WithoutLabels, EncoderPace, Stage):
         if self.replay and GENERAL in shares(self.corpus):
             raise ValueError(f"`replay` mixes `{GENERAL}` in, which `corpus` reads already; leave one of them out")
         return self
-
-    @property
-    def lora(self) -> Lora | None:
-        """The adapters that it trains, if it does."""
-        return self.train.lora if isinstance(self.train, AdapterTraining) else None
 
     @property
     def in_turn(self) -> bool:
