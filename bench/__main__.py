@@ -17,7 +17,7 @@ from bench import gpu
 from bench.measure import Bench, Options
 from bench.models import quieten
 from bench.page import markdown
-from bench.report import RESULTS, Outcome, measured, show, write
+from bench.report import RESULTS, Outcome, measured, show, variant, variants, write
 from bench.rows import ROWS
 from bench.texts import find_data
 
@@ -31,11 +31,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="tiny sizes: shows that it works, measures nothing")
     parser.add_argument("--full", action="store_true", help="also what takes long: a corpus of 1,000 MB, all rounds of the study")
     parser.add_argument("--data", help="folder with corpora/ and tasks/; default $ACCLIMATE_SHARED or ../shared/data beside the repository")
+    parser.add_argument(
+        "--texts", choices=("usual", "news"), default="usual", help="news: those of the demo's packages; into a file of their own"
+    )
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the JSON file")
     parser.add_argument("--page", action="store_true", help="measure nothing; print the measured rows as Markdown")
     options = parser.parse_args(arguments)
     if options.page:
-        print(markdown(measured(options.results), ROWS))
+        print(markdown(measured(options.results), ROWS, variants(options.results)))
         return 0
     listed = options.rows == ["gpu"]
     if options.dry and not listed:
@@ -54,7 +57,8 @@ def main(arguments: list[str] | None = None) -> int:
     quieten()
     outcomes: dict[str, Outcome] = {}
     with tempfile.TemporaryDirectory(prefix="acclimate-bench-") as work:
-        bench = Bench(Options(options.rounds, options.quick, options.full, find_data(options.data)), Path(work))
+        data = "" if options.texts == "news" else find_data(options.data)
+        bench = Bench(Options(options.rounds, options.quick, options.full, data, variant(options.texts)), Path(work))
         for row in chosen:
             print(f"measuring {row.name} ...", file=sys.stderr, flush=True)
             began = time.monotonic()

@@ -30,6 +30,7 @@ class Options:
     quick: bool = False
     full: bool = False
     data: str = ""  # folder with corpora/ and tasks/, or nothing: the demo packages' texts are read
+    variant: str = ""  # what was not as usual, and belongs into a file of its own
 
     def sized(self, real: int, quick: int) -> int:
         """A size for real measurements, or the one that only shows that the row works."""

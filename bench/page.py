@@ -7,8 +7,11 @@ from bench.measure import Kind, Row, shown
 from bench.report import middle
 
 
-def markdown(results: Mapping[Kind, Mapping[str, Any]], rows: Mapping[str, Row]) -> str:
-    """A table of every cell by device; a device without results has its bars, and says that nothing was measured."""
+def markdown(results: Mapping[Kind, Mapping[str, Any]], rows: Mapping[str, Row], variants: Mapping[str, Mapping[str, Any]] = {}) -> str:
+    """A table of every cell by device; a device without results has its bars, and says that nothing was measured.
+
+    Below, what was measured with other texts or kernels, too, beside what it usually comes to.
+    """
     lines = []
     kinds: tuple[tuple[Kind, str], ...] = (("cpu", "2 CPU cores"), ("gpu", "One GPU"))
     for kind, title in kinds:
@@ -26,7 +29,32 @@ def markdown(results: Mapping[Kind, Mapping[str, Any]], rows: Mapping[str, Row])
             else:
                 lines += [f"| {name} | {variant} | not measured | | {bar} | | |" for variant, bar in row.bars.get(kind, {}).items()]
         lines.append("")
+    if variants and "cpu" in results:
+        lines += [*_beside(results["cpu"]["rows"], rows, variants), ""]
     return "\n".join(lines)
+
+
+def _beside(usual: Mapping[str, Any], rows: Mapping[str, Row], variants: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    cells: dict[tuple[str, str], dict[str, str]] = {}
+    for name, found in (("usual", usual), *((name, file["rows"]) for name, file in variants.items())):
+        for row in (row for row in rows if row in found):
+            for cell in (cell for cell in found[row]["cells"] if cell["unit"] in ("x", "%")):
+                told = f"{shown(cell['value'], cell['unit'])}{_spread(cell)}"
+                cells.setdefault((row, cell["variant"]), {})[name] = told
+    lines = [
+        "### Other texts and kernels",
+        "",
+        f"| work | what | usual | {' | '.join(variants)} |",
+        f"|---|---|---|{'---|' * len(variants)}",
+    ]
+    several = {key: told for key, told in cells.items() if len(told) > 1}
+    return lines + [
+        f"| {row} | {what} | {' | '.join(told.get(name, '') for name in ('usual', *variants))} |" for (row, what), told in several.items()
+    ]
+
+
+def _spread(cell: Mapping[str, Any]) -> str:
+    return f" ({shown(cell['low'], cell['unit'])} to {shown(cell['high'], cell['unit'])})" if cell["low"] != cell["high"] else ""
 
 
 def _measured(name: str, row: Row, kind: Kind, cell: Mapping[str, Any], model: str) -> str:

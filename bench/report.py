@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import torch
 from rich.console import Console
 from rich.table import Table
 
@@ -36,6 +37,8 @@ def machine(bench: Bench) -> dict[str, Any]:
         "threads": devices.threads,
         "cores": os.cpu_count(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        "family": f"{_of_processor('cpu family')}.{_of_processor('model')}",  # a virtual machine's processor is often named no closer
+        "kernels": torch.backends.cpu.get_cpu_capability(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
     }
@@ -44,7 +47,8 @@ def machine(bench: Bench) -> dict[str, Any]:
 def write(bench: Bench, outcomes: Mapping[str, Outcome], folder: Path = RESULTS) -> Path:
     """Put these rows into the device's file, beside those that earlier runs measured; a failed row leaves what is there."""
     here = machine(bench)
-    path = folder / f"{slug(here['device'])}{'-quick' if bench.options.quick else ''}.json"
+    other = f"-{bench.options.variant}" if bench.options.variant else ""
+    path = folder / f"{slug(here['device'])}{other}{'-quick' if bench.options.quick else ''}.json"
     known = read_json(path)["rows"] if path.is_file() else {}
     stamp = {
         "measured": time.strftime("%Y-%m-%d %H:%M"),
@@ -59,14 +63,28 @@ def write(bench: Bench, outcomes: Mapping[str, Outcome], folder: Path = RESULTS)
         if not isinstance(outcome, str):
             known[name] = {**stamp, "cells": [asdict(cell) for cell in outcome]}
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(path, {"machine": here, "rows": known})
+    write_json(path, {"machine": here, "variant": bench.options.variant, "rows": known})
     return path
+
+
+def variant(texts: str) -> str:
+    """What a run is called whose texts or kernels are not the usual ones: `news`, `avx2`, `news-avx2`; else nothing."""
+    kernels = os.environ.get("ATEN_CPU_CAPABILITY", "")  # by which torch takes a processor for an older one
+    return "-".join(name for name in ("" if texts == "usual" else texts, kernels) if name)
 
 
 def measured(folder: Path = RESULTS) -> dict[Kind, Any]:
     """What the files of a folder hold, by kind of device."""
-    files = [read_json(path) for path in sorted(folder.glob("*.json")) if not path.stem.endswith("-quick")]
-    return {file["machine"]["kind"]: file for file in files}
+    return {file["machine"]["kind"]: file for file in _files(folder) if not file.get("variant")}
+
+
+def variants(folder: Path = RESULTS) -> dict[str, Any]:
+    """The files of other texts and of other kernels, by what they are called."""
+    return {file["variant"]: file for file in sorted(_files(folder), key=lambda file: file.get("variant", "")) if file.get("variant")}
+
+
+def _files(folder: Path) -> list[Any]:
+    return [read_json(path) for path in sorted(folder.glob("*.json")) if not path.stem.endswith("-quick")]
 
 
 def table(rows: Sequence[Row], outcomes: Mapping[str, Outcome], kind: Kind) -> Table:
@@ -122,11 +140,15 @@ def _escaped(text: str) -> str:
 
 
 def _processor() -> str:
+    return _of_processor("model name") or platform.processor() or platform.machine()
+
+
+def _of_processor(what: str) -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
+    except OSError:
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.split(":")[0].strip() == what), "")
 
 
 def _commit() -> str | None:

@@ -68,6 +68,25 @@ def test_a_failed_row_leaves_the_others_their_figures_and_runs_merge_into_one_fi
     assert kept["good"]["versions"]["torch"]
 
 
+def test_other_texts_and_kernels_have_files_of_their_own_and_stand_beside_the_usual_figures(rows, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("ACCLIMATE_SHARED", "")
+    ratio = iter(([4.0, 6.0], [3.0], [2.0, 2.0]))
+    rows[0] = replace(
+        rows[0], run=lambda bench: [versus("fast", {OURS: (one := next(ratio)), "peer": [1.0] * len(one)}, "peer", "tokens/s")]
+    )
+    monkeypatch.setattr(command, "ROWS", {"good": rows[0]})
+    asked = ["good", "--results", str(tmp_path)]
+    assert command.main(asked) == command.main([*asked, "--texts", "news"]) == 0
+    monkeypatch.setenv("ATEN_CPU_CAPABILITY", "avx2")
+    assert command.main([*asked, "--texts", "news"]) == 0
+    monkeypatch.delenv("ATEN_CPU_CAPABILITY")
+    capsys.readouterr()
+    assert command.main(["--page", "--results", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert "| work | what | usual | news | news-avx2 |" in shown
+    assert "| good | fast | 5.00x (4.00x to 6.00x) | 3.00x | 2.00x |" in shown
+
+
 def test_every_bar_is_one_of_a_row_and_every_row_says_what_is_timed():
     assert {
         "mlm-lines",
