@@ -166,8 +166,7 @@ def _write_table(out: Path, file: VectorFile, rows: Iterator[RowTexts], several:
     import pyarrow.parquet as pq
 
     where = [("file", pa.string()), ("line", pa.int64())] if several else []
-    width = file.values.shape[1]
-    schema = pa.schema([("index", pa.int64()), *where, ("vector", pa.list_(pa.float32(), width)), ("problem", pa.string())])
+    schema = pa.schema([("index", pa.int64()), *where, ("vector", pa.list_(pa.float32())), ("problem", pa.string())])
     begin = 0
     # Numbers of vectors do not repeat: a dictionary and compression would take time and save nothing.
     with atomic_file(out) as temporary, pq.ParquetWriter(temporary, schema, compression="none", use_dictionary=False) as writer:
@@ -175,12 +174,14 @@ def _write_table(out: Path, file: VectorFile, rows: Iterator[RowTexts], several:
             kept = [row for row in chunk if row.texts is not None] if skip else chunk
             missing = np.array([row.texts is None for row in kept], dtype=bool)
             own = file.part(begin, begin + len(kept))
+            # Not lists of a fixed size: of those pyarrow up to 25 cannot read back a missing one.
+            ends = np.concatenate([[0], np.cumsum(~missing)]) * own.shape[1]
             begin += len(kept)
             columns: dict[str, Any] = {
                 "index": pa.array([row.row for row in kept], pa.int64()),
                 "file": [str(row.file) for row in kept],
                 "line": [row.line for row in kept],
-                "vector": pa.FixedSizeListArray.from_arrays(pa.array(own.ravel()), width, mask=pa.array(missing)),
+                "vector": pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(own[~missing].ravel()), mask=pa.array(missing)),
                 "problem": pa.array([row.problem if row.texts is None else None for row in kept], pa.string()),
             }
             writer.write_table(pa.table([columns[name] for name in schema.names], schema=schema))

@@ -42,11 +42,15 @@ def write_onnx(exportable: Exportable, file: Path) -> None:
 
 def write_int8(model: Path, file: Path) -> None:
     """Write the model with weights in 8 bits; what goes through it is quantised as it comes (dynamic quantisation)."""
+    import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
+    whole = onnx.load(model)
+    # Shapes that the exporter has written down: up to onnxruntime 1.31 weights are turned round and theirs are not.
+    del whole.graph.value_info[:]
     with _quiet():
         # Weights of 7 bits: on processors without VNNI sums of 8-bit products would overflow. A scale for each row costs next to nothing.
-        quantize_dynamic(str(model), str(file), weight_type=QuantType.QInt8, per_channel=True, reduce_range=True)
+        quantize_dynamic(whole, str(file), weight_type=QuantType.QInt8, per_channel=True, reduce_range=True)
 
 
 def _why(error: Exception, exportable: Exportable) -> str:
