@@ -19,10 +19,10 @@ from typing import Any
 from acclimate.errors import ClusterError, SettingsError, first_line
 from acclimate.study.engines.engine import UNWATCHED, AnySetup, Job, Setup, Watcher, failed_parent, tell
 from acclimate.study.engines.ray_cluster import Ask, Cluster, Node
-from acclimate.study.engines.ray_mailbox import Began, Letter, Mailbox
+from acclimate.study.engines.ray_mailbox import Began, Heard, Letter, Mailbox
 from acclimate.study.engines.ray_peers import ENDING, SAVING, Peer, Room, places
 from acclimate.study.engines.ray_preflight import preflight
-from acclimate.study.engines.ray_task import perform
+from acclimate.study.engines.ray_task import NOT_BEGUN, perform
 from acclimate.study.engines.reports import Report
 from acclimate.training.interrupt import leave_terminal_on_hangup, wanted_stops
 from acclimate.training.progress import Progress
@@ -31,6 +31,7 @@ ATTEMPTS = 3  # at a job that is lost on its way
 USUAL_THREADS = 4  # of a stage: more gain little on steps as small as those of fine-tuning
 MAILBOX_SECONDS = 60.0  # that its process may take to start
 TICK = 0.5  # seconds between two looks at what came in
+AGAIN = 20.0  # seconds after which a process is asked to stop once more that has not said that it heard it
 BESIDE_A_MODEL = 10**9  # bytes: Python, torch, a step's activations
 TRAINED = 4  # of a model's size: weights, gradients and AdamW's two moments
 
@@ -47,6 +48,7 @@ class _Flight:
     refs: tuple[Any, ...] = ()  # Ray's of its processes, by rank
     room: Room | None = None  # of several
     ended: Mapping[Any, float] = field(default_factory=dict)  # when each of `refs` was seen to have ended, the first first
+    heard: frozenset[int] = frozenset()  # ranks of those that know that they are to stop
 
     @property
     def node(self) -> str:
@@ -173,6 +175,7 @@ class _Course:
         self._flights: dict[str, _Flight] = {}  # by key of the job
         self._made_on: dict[str, str] = {}  # key of a job -> id of the node that has its files in memory
         self._stopping = False
+        self._asked_at = 0.0  # when running jobs were last asked to stop
         self._waiting: set[str] = set()  # keys of jobs of which it was said that they wait for a machine
         self.reports: dict[str, Report] = {}
         self._run = uuid.uuid4().hex
@@ -186,15 +189,21 @@ class _Course:
 
     def under_way(self, asked: bool) -> bool:
         """Whether anything is to be waited for; where a stop is `asked` for, running jobs are told so, and no other begins."""
-        if asked and not self._stopping:
-            self._stopping = True
-            for flight in self._flights.values():
-                for ref in flight.refs:
-                    self._ray.cancel(ref, force=False)
-        if self._stopping:
+        if asked:
+            self._ask_to_stop()
             return bool(self._flights)
         self._end_what_cannot_begin()
         return bool(self._flights or self._again or self._ready)
+
+    def _ask_to_stop(self) -> None:
+        # Again and again: what comes to a process while it starts may be lost on its way. Who has heard it would be killed by a second one.
+        if self._stopping and time.monotonic() - self._asked_at < AGAIN:
+            return
+        self._stopping, self._asked_at = True, time.monotonic()
+        for flight in self._flights.values():
+            for rank, ref in enumerate(flight.refs):
+                if rank not in flight.heard and ref not in flight.ended:
+                    self._ray.cancel(ref, force=False)
 
     def begin(self, room: int) -> None:
         """Give Ray jobs whose parents are done, until it has so many."""
@@ -297,6 +306,8 @@ class _Course:
                 self._flights[letter.key] = replace(flight, nodes={**flight.nodes, letter.content.rank: letter.content.node})
                 if letter.content.rank == 0:
                     self._watcher.began(letter.key)
+            elif isinstance(letter.content, Heard):
+                self._flights[letter.key] = replace(flight, heard=flight.heard | {letter.content.rank})
             elif isinstance(letter.content, Progress):
                 self._watcher.progress(letter.key, letter.content)
 
@@ -304,7 +315,7 @@ class _Course:
         """Whether all of its processes have ended, one at least, or the others are waited for no longer."""
         first, since = next(iter(flight.ended.items()))
         found = self._outcome(first, "")
-        stopped = isinstance(found, Report) and found.status == "interrupted"
+        stopped = isinstance(found, Report) and found.status == "interrupted" and found.error != NOT_BEGUN
         return len(flight.ended) == len(flight.refs) or time.monotonic() - since > (SAVING if stopped else ENDING)
 
     def _landed(self, flight: _Flight) -> None:
@@ -329,7 +340,7 @@ class _Course:
         try:
             report: Report = self._ray.get(ref)
         except errors.TaskCancelledError:
-            return Report("", "interrupted", "stopped") if self._stopping else _Loss("was cancelled")
+            return Report("", "interrupted", NOT_BEGUN) if self._stopping else _Loss("was cancelled")
         except errors.RayTaskError as error:
             return Report("", "failed", f"{name}: {first_line(error.cause or error)}")
         except errors.OutOfMemoryError:

@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from acclimate.training.interrupt import StopRequest
 from acclimate.training.progress import SEND_EVERY, Progress
 
 LAST_WORDS = 10.0  # seconds that a job waits for its letters to arrive, at most
@@ -19,12 +20,19 @@ class Began:
 
 
 @dataclass(frozen=True)
+class Heard:
+    """A process of a job knows that it is asked to stop."""
+
+    rank: int = 0
+
+
+@dataclass(frozen=True)
 class Letter:
     """One thing told of one attempt at a job."""
 
     key: str
     attempt: int
-    content: Began | Progress | str  # a line that was printed
+    content: Began | Heard | Progress | str  # a line that was printed
 
 
 class Mailbox:
@@ -53,10 +61,11 @@ class Mailbox:
 
 
 class Sender:
-    """One attempt's end: what it is told to send goes out at most twice a second, in one call."""
+    """One attempt's end: what it is told to send goes out at most twice a second, in one call; and once, that `stop` was asked for."""
 
-    def __init__(self, mailbox: Any, key: str, attempt: int, every: float = SEND_EVERY) -> None:
-        self._mailbox, self._key, self._attempt, self._every = mailbox, key, attempt, every
+    def __init__(self, mailbox: Any, key: str, attempt: int, stop: StopRequest, rank: int = 0) -> None:
+        self._mailbox, self._key, self._attempt, self._stop, self._rank = mailbox, key, attempt, stop, rank
+        self._heard = False
         self._letters: list[Letter] = []
         self._lock = threading.Lock()
         self._over = threading.Event()
@@ -80,13 +89,17 @@ class Sender:
 
                 ray.get(sent, timeout=LAST_WORDS)
 
-    def tell(self, content: Began | Progress | str) -> None:
+    def tell(self, content: Began | Heard | Progress | str) -> None:
         """Send this with the next call."""
         with self._lock:
             self._letters.append(Letter(self._key, self._attempt, content))
 
     def _beat(self) -> None:
-        while not self._over.wait(self._every):
+        while not self._over.wait(SEND_EVERY):
+            # Not where the signal is handled, which may be in the middle of a line of this class.
+            if self._stop.asked and not self._heard:
+                self._heard = True
+                self.tell(Heard(self._rank))
             self._send()
 
     def _send(self) -> Any:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from acclimate.study.engines.ray_cluster import Ask, Node
+from acclimate.training.interrupt import StopRequest
 
 LOOK_EVERY = 0.2  # seconds between two looks at whether the first of the processes has said where it is
 ENDING = 15.0  # seconds in which the processes of a job must have ended once one of them is lost or has failed
@@ -26,20 +27,24 @@ class Peer:
     rank: int = 0
     world: int = 1
 
-    def join(self, mailbox: Any, meeting: str, threads: int | None) -> None:
-        """Say to torch in this process, by the environment, who its peers are and where the first of them listens."""
+    def join(self, mailbox: Any, meeting: str, threads: int | None, stop: StopRequest) -> bool:
+        """Say to torch in this process, by the environment, who its peers are and where the first of them listens.
+
+        Returns: whether it has; not where it is asked to stop before that.
+        """
         import ray
 
-        if self.rank == 0:
-            address = f"{ray.util.get_node_ip_address()} {_free_port()}"
-            ray.get(mailbox.open.remote(meeting, address))
-        else:
-            while not (address := ray.get(mailbox.place.remote(meeting))):
-                time.sleep(LOOK_EVERY)
+        if self.rank == 0 and not stop.asked:
+            ray.get(mailbox.open.remote(meeting, f"{ray.util.get_node_ip_address()} {_free_port()}"))
+        while not (address := ray.get(mailbox.place.remote(meeting))):
+            if stop.asked:
+                return False
+            time.sleep(LOOK_EVERY)
         host, port = address.split()
         # Ray shows a process its own GPU alone, as if it were by itself on its machine.
         alone = {"LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1", "OMP_NUM_THREADS": str(threads or 1)}
         os.environ |= {"RANK": str(self.rank), "WORLD_SIZE": str(self.world), "MASTER_ADDR": host, "MASTER_PORT": port, **alone}
+        return True
 
 
 def _free_port() -> int:

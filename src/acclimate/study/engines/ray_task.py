@@ -19,7 +19,7 @@ from acclimate.training.interrupt import StopRequest, stop_on_signals
 from acclimate.training.progress import Progress
 
 LOOK_EVERY = 0.5  # seconds between two looks at whether the node is there
-
+NOT_BEGUN = "stopped before it began"
 
 ALONE = Peer()
 
@@ -46,30 +46,31 @@ def perform(run: str, setup: Setup, key: str, payload: Any, attempt: int, mailbo
     """Carry out one job, or a peer's part in it; `run` says which run of an engine it belongs to, whose jobs share a performer."""
     import ray
 
-    with Sender(mailbox, key, attempt) as sender:
+    stop = _OPEN[0].stop if _OPEN and _OPEN[0].run == run else StopRequest()
+    # Ray's cancel is a SIGINT, and a node that is taken away sends SIGTERM: both save first. They come as soon as the job is there, and
+    # would be lost where a library that is loaded meanwhile catches what Python makes of them.
+    with stop_on_signals(stop), Sender(mailbox, key, attempt, stop, peer.rank) as sender:
         sender.tell(Began(ray.get_runtime_context().get_node_id(), peer.rank))
         sender.deliver()
         with _printed_to(sender.tell):
             if peer.world > 1:
                 setup = setup.together(peer.world)
-                peer.join(mailbox, f"{key} {attempt}", setup.threads)
-            opened = _opened(run, setup)
+                if not peer.join(mailbox, f"{key} {attempt}", setup.threads, stop):
+                    return Report(key, "interrupted", NOT_BEGUN)
+            opened = _opened(run, setup, stop)
             opened.sender = sender
-            # Ray's cancel is a SIGINT, and a node that is taken away sends SIGTERM: both save first.
-            with stop_on_signals(opened.stop):
-                report = opened.performer.execute(key, payload)
+            report = opened.performer.execute(key, payload)
             opened.sender = None
-    if opened.stop.asked:
+    if stop.asked:
         _OPEN.clear()  # what comes next in this process, if anything does, was not asked to stop
     return report
 
 
-def _opened(run: str, setup: Setup) -> _Open:
+def _opened(run: str, setup: Setup, stop: StopRequest) -> _Open:
     if not _OPEN or _OPEN[0].run != run:
         _OPEN.clear()
         os.environ.update(brief_spin())
         threading.Thread(target=_leave_with_the_node, args=(os.getppid(),), daemon=True).start()
-        stop = StopRequest()
         told: list[_Open] = []
         performer = setup.open(stop, lambda progress: told[0].send(progress))
         told.append(_Open(run, performer, stop))
