@@ -41,6 +41,10 @@ def _hand_moments(optimizer: Optimizer, devices: Devices) -> None:
     # An optimizer has none before its first step, nor after its last.
     found = moments_of(optimizer) if devices.is_main else {}
     kinds = devices.told({name: (value.shape, value.dtype) for name, value in found.items()})
-    handed = {name: devices.handed(found.get(name, torch.empty(shape, dtype=dtype))) for name, (shape, dtype) in kinds.items()}
-    if handed and not devices.is_main:
-        put_moments(optimizer, handed)
+    taken = {}
+    for name, (shape, dtype) in kinds.items():
+        value = devices.handed(found[name] if devices.is_main else torch.empty(shape, dtype=dtype))
+        if not devices.is_main:  # which has no use for a second copy
+            taken[name] = value
+    if taken:
+        put_moments(optimizer, taken)
