@@ -14,7 +14,7 @@ from acclimate.data.completions import Completions
 from acclimate.data.ended import ended
 from acclimate.data.ragged import IntArray
 from acclimate.data.tokens import TokenStore
-from acclimate.data.windows import Windows, first
+from acclimate.data.windows import Windows, first, sliding
 from acclimate.evaluation.heldout_texts import next_words
 from acclimate.modeling import heads
 from acclimate.modeling.execution import Packed
@@ -68,6 +68,13 @@ class Documents:
         parts = (slice(held, None), slice(held))
         learned, kept = (replace(self, windows=Windows(self.windows.start[at], self.windows.length[at], 0, 0)) for at in parts)
         return learned, kept
+
+    def across(self) -> "Documents":
+        """The same tokens in windows of one length that go on across documents, as `windows: across` has them; the last one is shorter."""
+        pieces = zip(self.windows.start.tolist(), self.windows.length.tolist(), strict=True)
+        text = np.concatenate([self.store.tokens[start : start + length] for start, length in pieces])
+        store = TokenStore(text, np.array([0, len(text)], dtype=np.int64))
+        return replace(self, store=store, windows=sliding(store, LENGTH - 1))
 
     def objective(self, course: Course) -> Objective:
         """As `pretrain: {objective: clm}` has it."""

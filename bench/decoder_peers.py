@@ -17,12 +17,12 @@ from trl.trainer.sft_trainer import SFTTrainer
 
 from acclimate.data.batches import TARGET_INDEX, Batch
 from acclimate.data.ragged import offsets_of
-from bench.decoder_ours import Course, Learned
+from bench.decoder_ours import Course, Documents, Learned
 from bench.measure import Bench, usual_allocator
 from bench.models import Base
 from bench.ours import LENGTH, LR, WEIGHT_DECAY, Trained
 from bench.peers import NO_TAG, Marks, arguments, model, texts_per_step, tokenizer
-from bench.rows.decoders import BLOCKS, PADDED, TRL_CHECKPOINTS, TRL_PACKED
+from bench.rows.decoders import BEGUN, BLOCKS, PADDED, TRL_CHECKPOINTS, TRL_PACKED
 
 
 class _Noting:
@@ -57,9 +57,12 @@ def learn(bench: Bench, base: Base, read: Learned, course: Course, side: str) ->
     usual_allocator()
     transformers.set_seed(course.seed)
     learned = model(transformers.AutoModelForCausalLM, base, 0.0)
+    if side == BEGUN:
+        assert isinstance(read, Documents)
+        read = read.across()
     marks, batch = Marks(course.skipped, course.steps), read.batch(np.arange(len(read.lengths)))
     with TemporaryDirectory() as work:
-        if side in (PADDED, BLOCKS):
+        if side in (PADDED, BLOCKS, BEGUN):
             trainer = _plain(bench, base, learned, batch, course, side, work)
         else:
             trainer = _trl(base, learned, batch, course, side, work)
@@ -94,7 +97,8 @@ def _plain(bench: Bench, base: Base, learned: Any, batch: Batch, course: Course,
         rows = Dataset.from_dict({"input_ids": sequences, "attention_mask": [[1] * len(ids) for ids in sequences]})
         collate = transformers.DataCollatorForLanguageModeling(tokenizer(base), mlm=False)
     else:
-        # As its group_texts: all documents one after the other, blocks of one length, what is left over dropped.
+        # As its group_texts: all documents one after the other, blocks of one length, what is left over dropped. Behind begins they are
+        # blocks already.
         stream = list(chain.from_iterable(sequences))
         blocks = [stream[at : at + LENGTH] for at in range(0, len(stream) // LENGTH * LENGTH, LENGTH)]
         rows = Dataset.from_dict({"input_ids": blocks, "attention_mask": [[1] * LENGTH] * len(blocks), "labels": blocks})

@@ -2,14 +2,16 @@
 
 import json
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import asdict, replace
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from rich.console import Console
 
 from bench import __main__ as command
-from bench import gpu, models, report
+from bench import decoder_ours, gpu, models, report
+from bench.decoder_ours import Course
 from bench.measure import OURS, Bar, Bench, Options, Row, interleave, single, versus
 from bench.rows import ROWS
 from bench.rows import decoders as decoder_rows
@@ -201,10 +203,53 @@ def test_the_loop_does_with_next_words_what_the_peers_do(decoding, what, side):
 
 
 @pytest.mark.measured(0)
-def test_decoders_are_measured_beside_run_clm_and_both_read_about_as_many_tokens(decoding):
-    speed, memory = decoder_rows.compared(decoding, replace(decoder_rows.CLM, against=(decoder_rows.BLOCKS,)))
-    assert speed.rounds.keys() == memory.rounds.keys() == {OURS, decoder_rows.BLOCKS}
-    assert {speed.variant, memory.variant} <= ROWS["clm"].bars["cpu"].keys()
+@pytest.mark.parametrize("side", [decoder_rows.ACROSS, decoder_rows.BLOCKS], ids=["ours", "run_clm"])
+def test_decoders_learn_from_blocks_and_are_asked_in_both_forms(decoding, side):
+    besides = decoder_rows.CLM.besides[side]
+    spec = {"what": "clm", "side": side, "course": asdict(Course(2, 1, 512, 0)), "besides": besides, "seed_besides": 1}
+    found = decoder_rows.child(decoding, spec)
+    base = models.base(decoding, models.decoder(decoding))
+    _, kept = decoder_rows.read(decoding, base, "clm")
+    before = decoder_ours.loss_of(decoding, base.folder, None, kept.across())
+    assert found["tokens"] in (512, 1024)  # blocks
+    assert found["losses"].keys() == {side, besides}
+    assert all(loss < before for asked in found["losses"].values() for loss in asked[decoder_rows.JOINED])
+    every = [loss for asked in found["losses"].values() for losses in asked.values() for loss in losses]
+    assert len(set(every)) == 4, "two trainings, two forms"
+
+
+def _measured_already(bench, _, spec):
+    def asked(seed):
+        return {form: [seed + len(form)] for form in decoder_rows.BOTH}
+
+    seed, besides = spec["course"]["seed"], spec["besides"]
+    losses = {spec["side"]: asked(seed)}
+    if besides:
+        kept = losses.setdefault(besides, {form: [] for form in decoder_rows.BOTH})
+        losses[besides] = {form: [*kept[form], *loss] for form, loss in asked(spec["seed_besides"]).items()}
+    return {"speed": 1.0, "tokens": 7, "losses": losses, "bytes": 1e6}
+
+
+def test_a_work_of_decoders_has_a_cell_for_each_of_its_bars_and_counts_every_training(decoding, monkeypatch):
+    monkeypatch.setattr(decoder_rows, "in_child", _measured_already)
+    cells = {cell.variant: cell for cell in decoder_rows.compared(Bench(Options(rounds=2, quick=True), decoding.work), decoder_rows.CLM)}
+    assert cells.keys() >= ROWS["clm"].bars["cpu"].keys()
+    like = cells[f"{decoder_rows.BEGUN}: {decoder_rows.APART}{decoder_rows.JOINED}"]
+    apart = len(decoder_rows.JOINED)
+    assert like.rounds == {OURS: [apart + seed for seed in (0, 2, 1, 3)], decoder_rows.BEGUN: [apart + 2, apart + 3]}
+    assert "higher" not in like.note
+    assert "of 4 and 2 trainings" in like.note
+
+
+def test_windows_across_documents_hold_every_token_of_them_once(decoding):
+    base = models.base(decoding, models.decoder(decoding))
+    learned, _ = decoder_rows.read(decoding, base, "clm")
+    across = learned.across()
+    assert set(across.lengths[:-1]) == {512}
+    every = [docs.batch(np.arange(len(docs.lengths))).input_ids for docs in (learned, across)]
+    assert across.windows.tokens == learned.windows.tokens
+    begin = learned.borders.begin
+    np.testing.assert_array_equal(*(ids[ids != begin] for ids in every))
 
 
 def test_held_out_losses_are_apart_by_standard_errors_of_their_means():

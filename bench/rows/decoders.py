@@ -1,18 +1,20 @@
 """Decoders, a Llama of 6 layers with weights at random: our loop on next words and answers, against transformers' Trainer and TRL's.
 
-`clm` is continued pretraining: documents of up to 512 tokens, against a Trainer that pads them and against run_clm.py's blocks of 512
-tokens, in which a token sees the documents before its own. `sft` learns the answers to prompts (the same documents: a fifth of the words
-is the prompt), against TRL's SFTTrainer without its packing, with it, and with the checkpoints of activations that it makes by default.
-All take steps of about as many real tokens. Every run is a process of its own: counted are whole steps after the first ones, and what the
-process grows by from before the model is loaded; then the loss on documents that nobody trained on.
+`clm` is continued pretraining: documents of up to 512 tokens, against a Trainer that pads them, and against run_clm.py's blocks of 512
+tokens, in which a token sees the documents before its own. Beside blocks ours learns in both ways that `pretrain` offers: in windows that
+go on across documents, as blocks do, and in windows within them. Held-out documents are asked for each by itself, and one after another, in
+windows across them. Ours has the token that begins texts before every window, blocks have none: like for like are blocks with it, which the
+peer learns from besides. `sft` learns the answers to prompts (the same documents: a fifth of the words is the prompt), against TRL's
+SFTTrainer without its packing, with it, and with the checkpoints of activations that it makes by default. All take steps of about as many
+real tokens. Every run is a process of its own: counted are whole steps after the first ones, and what the process grows by from before the
+model is loaded; then the loss on documents that nobody trained on.
 
 `replay-decoders` feeds our loop the peers' very batches, their padding taken off, as `replay` does for masked words.
 """
 
 import statistics
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from functools import partial
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from acclimate.training.progress import Silent
@@ -25,9 +27,26 @@ from bench.recorded import Recorded
 from bench.rows.memory import MEGA, Peak
 
 PADDED, BLOCKS = "Trainer, padded", "run_clm, blocks of 512"
+BEGUN = f"{BLOCKS}, each behind a begin"
 TRL, TRL_PACKED, TRL_CHECKPOINTS = "TRL, padded", "TRL, packed", "TRL, padded, checkpoints"
+ACROSS = f"{OURS}, across documents"
 MEMORY, APART = "memory", "held-out losses apart"
+EACH, JOINED = "", ", asked across documents"  # held-out documents each by itself, or one after another
+OUR_SIDES = (OURS, ACROSS)
 SPEED = {PADDED: 2.0, BLOCKS: 1.2, TRL: 2.0, TRL_PACKED: 1.2, TRL_CHECKPOINTS: 2.0}
+
+
+@dataclass(frozen=True)
+class Against:
+    """Two sides that are compared."""
+
+    variant: str
+    peer: str
+    ours: str = OURS
+    asked: tuple[str, ...] = (EACH,)
+    """Forms of held-out text."""
+    alike: str | None = EACH
+    """The form in which they are held to the same loss; None where they learn from windows that are not alike."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +54,32 @@ class Work:
     """What is learned, and from whom the peers are."""
 
     what: Literal["clm", "sft"]
-    against: tuple[str, ...]
+    against: tuple[Against, ...]
     steps: int
     skipped: int = 1
+    besides: Mapping[str, str] = field(default_factory=dict)
+    """What a side's process learns after what is measured, with another seed: for its loss alone."""
+
+    @property
+    def sides(self) -> tuple[str, ...]:
+        """What is measured, each once."""
+        every = dict.fromkeys([side for each in self.against for side in (each.ours, each.peer)])
+        return tuple(side for side in every if side in self.besides or side not in self.besides.values())
 
 
-CLM = Work("clm", (PADDED, BLOCKS), 8)
-SFT = Work("sft", (TRL, TRL_PACKED, TRL_CHECKPOINTS), 6)
+BOTH = (EACH, JOINED)
+CLM = Work(
+    "clm",
+    (
+        Against(PADDED, PADDED),
+        Against(BLOCKS, BLOCKS, ACROSS, BOTH, alike=None),
+        Against(BEGUN, BEGUN, ACROSS, BOTH, alike=JOINED),
+        Against(f"{BLOCKS}, ours within documents", BLOCKS, OURS, BOTH, alike=None),
+    ),
+    8,
+    besides={ACROSS: ACROSS, BLOCKS: BEGUN},
+)
+SFT = Work("sft", tuple(Against(peer, peer) for peer in (TRL, TRL_PACKED, TRL_CHECKPOINTS)), 6)
 REPLAYED = (("clm", PADDED), ("sft", TRL), ("sft", TRL_PACKED))
 
 
@@ -55,61 +93,79 @@ def read(bench: Bench, base: models.Base, what: str) -> tuple[decoder_ours.Learn
 
 
 def child(bench: Bench, spec: dict[str, Any]) -> dict[str, Any]:
-    """One side, in a process of its own."""
-    base, course = models.base(bench, models.decoder(bench)), Course(**spec["course"])
+    """One side, in a process of its own, and what it learns besides."""
+    base, course, side = models.base(bench, models.decoder(bench)), Course(**spec["course"]), spec["side"]
     learned, kept = read(bench, base, spec["what"])
-    run: Callable[[], Trained]
-    if spec["side"] == OURS:
+    if side in OUR_SIDES:
         bench.devices  # noqa: B018  made before, as the libraries are loaded before
-        run = partial(decoder_ours.learn, bench, base.folder, learned, course)
     else:
-        from bench import decoder_peers
-
-        side = spec["side"]
-
-        def run() -> Trained:
-            return decoder_peers.learn(bench, base, learned, course, side).trained
-
+        from bench import decoder_peers  # noqa: F401  loaded before
+    texts = {EACH: kept, **({JOINED: kept.across()} if isinstance(kept, decoder_ours.Documents) else {})}
     with Peak() as peak:
-        trained = run()
-    loss = decoder_ours.loss_of(bench, base.folder, trained.model, kept)
-    return {"speed": trained.speed, "tokens": trained.tokens, "loss": loss, "bytes": peak.bytes}
+        trained = _learn(bench, base, learned, course, side)
+    models_of = {side: [trained.model]}
+    if spec["besides"]:
+        other = _learn(bench, base, learned, replace(course, seed=spec["seed_besides"]), spec["besides"])
+        models_of.setdefault(spec["besides"], []).append(other.model)
+    losses = {
+        each: {form: [decoder_ours.loss_of(bench, base.folder, model, text) for model in found] for form, text in texts.items()}
+        for each, found in models_of.items()
+    }
+    return {"speed": trained.speed, "tokens": trained.tokens, "losses": losses, "bytes": peak.bytes}
+
+
+def _learn(bench: Bench, base: models.Base, learned: decoder_ours.Learned, course: Course, side: str) -> Trained:
+    if side == ACROSS:
+        assert isinstance(learned, decoder_ours.Documents)
+        learned = learned.across()
+    if side in OUR_SIDES:
+        return decoder_ours.learn(bench, base.folder, learned, course)
+    from bench import decoder_peers
+
+    return decoder_peers.learn(bench, base, learned, course, side).trained
 
 
 def compared(bench: Bench, work: Work) -> list[Cell]:
     """Speed, memory and held-out loss against each peer."""
-    name, found = models.decoder(bench), dict[str, list[dict[str, Any]]]()
+    name, found = models.decoder(bench), {side: list[dict[str, Any]]() for side in work.sides}
     models.base(bench, name)
-    steps = bench.options.sized(work.steps, 2)
+    steps, rounds = bench.options.sized(work.steps, 2), bench.options.rounds
 
-    def side(peer: str) -> Callable[[int], float]:
+    def measured(side: str) -> Callable[[int], float]:
         def measure(seed: int) -> float:
             course = asdict(Course(steps, work.skipped, bench.batch_tokens, seed))
-            found.setdefault(peer, []).append(in_child(bench, "decoders", {"what": work.what, "side": peer, "course": course}))
-            return float(found[peer][-1]["speed"])
+            spec = {"what": work.what, "side": side, "course": course, "besides": work.besides.get(side), "seed_besides": rounds + seed}
+            found[side].append(in_child(bench, "decoders", spec))
+            return float(found[side][-1]["speed"])
 
         return measure
 
-    rounds = interleave({peer: side(peer) for peer in (OURS, *work.against)}, bench.options.rounds)
-    memory = {peer: [each["bytes"] / MEGA for each in found[peer]] for peer in rounds}
-    losses = {peer: [each["loss"] for each in found[peer]] for peer in rounds}
+    speed = interleave({side: measured(side) for side in work.sides}, rounds)
+    every = [one for runs in found.values() for one in runs]
     cells = []
-    for peer in work.against:
-        counted = ", ".join(f"{side} {found[side][0]['tokens'] / (steps - work.skipped):,.0f}" for side in (OURS, peer))
-        cells.append(versus(peer, rounds, peer, "tokens/s", model=name, note=f"real tokens a step: {counted}"))
-        cells.append(versus(f"{peer}: {MEMORY}", memory, peer, "MB", model=name))
-        if bench.options.rounds > 1:
-            cells.append(_apart(f"{peer}: {APART}", losses, peer, name))
+    for each in work.against:
+        both = {OURS: each.ours, each.peer: each.peer}
+        if each.peer in speed:
+            counted = ", ".join(f"{said} {found[side][0]['tokens'] / (steps - work.skipped):,.0f}" for said, side in both.items())
+            fast = {said: speed[side] for said, side in both.items()}
+            cells.append(versus(each.variant, fast, each.peer, "tokens/s", model=name, note=f"real tokens a step: {counted}"))
+            memory = {said: [one["bytes"] / MEGA for one in found[side]] for said, side in both.items()}
+            cells.append(versus(f"{each.variant}: {MEMORY}", memory, each.peer, "MB", model=name))
+        for form in each.asked:
+            losses = {said: [loss for one in every for loss in one["losses"].get(side, {}).get(form, [])] for said, side in both.items()}
+            if rounds > 1:
+                cells.append(_apart(f"{each.variant}: {APART}{form}", losses, each.peer, name))
     return cells
 
 
 def _apart(variant: str, losses: dict[str, list[float]], peer: str, name: str) -> Cell:
     # In standard errors of the difference of the means, as the row `noise`.
-    both = {side: losses[side] for side in (OURS, peer)}
-    gap = abs(statistics.fmean(both[OURS]) - statistics.fmean(both[peer]))
-    error = (sum(statistics.variance(values) / len(values) for values in both.values())) ** 0.5
-    value = gap / max(error, 1e-12)
-    return Cell(variant, value, "standard errors", value, value, name, both, "nats", f"{gap:.4f} nats apart")
+    gap = statistics.fmean(losses[OURS]) - statistics.fmean(losses[peer])
+    error = (sum(statistics.variance(values) / len(values) for values in losses.values())) ** 0.5
+    value = abs(gap) / max(error, 1e-12)
+    trainings = " and ".join(str(len(values)) for values in losses.values())
+    note = f"ours {abs(gap):.4f} nats {'lower' if gap < 0 else 'higher'}, standard error {error:.4f}, of {trainings} trainings"
+    return Cell(variant, value, "standard errors", value, value, name, losses, "nats", note)
 
 
 def replayed(bench: Bench, what: str, side: str) -> Cell:
@@ -130,11 +186,13 @@ def replayed(bench: Bench, what: str, side: str) -> Cell:
 
 def _row(work: Work, timed: str) -> Row:
     bars = {}
-    for peer in work.against:
-        bars[peer] = Bar(SPEED[peer])
-        bars[f"{peer}: {MEMORY}"] = Bar(0.8, "at most")
-        # Of few rounds, which is why chance alone rarely puts them so far apart.
-        bars[f"{peer}: {APART}"] = Bar(4, "at most", "standard errors")
+    for each in work.against:
+        if each.peer in work.sides:
+            bars[each.variant] = Bar(SPEED[each.peer])
+            bars[f"{each.variant}: {MEMORY}"] = Bar(0.8, "at most")
+        if each.alike is not None:
+            # Of few trainings, which is why chance alone rarely puts them so far apart.
+            bars[f"{each.variant}: {APART}{each.alike}"] = Bar(4, "at most", "standard errors")
     return Row(work.what, timed, lambda bench: compared(bench, work), {"cpu": bars})
 
 
