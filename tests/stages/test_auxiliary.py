@@ -87,6 +87,17 @@ def test_a_step_that_reads_text_has_the_loss_and_the_gradients_of_the_model_for_
     assert all(p.grad is None for name, p in trainer.model.named_parameters() if not name.startswith(trainer.model.base_model_prefix))
 
 
+@pytest.mark.parametrize(("form", "share"), [("encoder", 0.25), ("decoder", 0.0)])
+def test_memory_is_guessed_with_the_logits_of_the_words_that_are_masked(form, share, encoder, tmp_path, monkeypatch):
+    its = encoder if form == "encoder" else a_world(tmp_path, "gpt2", "classify")
+    shares, task = [], its.data.task
+    monkeypatch.setattr("acclimate.stages.trainer.forward_tokens", lambda _, __, share: shares.append(share) or 512)
+    for auxiliary in (None, {"corpus": "task", "mask_rate": share or None}):
+        stage = Finetune(**FEW, auxiliary=auxiliary)
+        stage._trainer(its.parent, context(its, tmp_path / "here"), task.kind.head(task.names, "sequence"), None)
+    assert shares == [0.0, share]
+
+
 def reading(world, folder, words):  # noqa: F811
     """The world with a corpus that holds the first of these words, again and again, and seldom another."""
     rng = random.Random(0)

@@ -15,7 +15,7 @@ from acclimate.randomness import seed_of
 from acclimate.stages.auxiliary import Auxiliary
 from acclimate.stages.base import Context
 from acclimate.stages.pace import Course
-from acclimate.stages.pretraining_masks import masked_reading
+from acclimate.stages.pretraining_masks import mask_rate_of, masked_reading
 from acclimate.stages.pretraining_next import next_reading
 from acclimate.stages.pretraining_reading import Reading
 from acclimate.stages.pretraining_steps import Steps
@@ -25,6 +25,12 @@ from acclimate.training.loop import Objective, TrainResult
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+
+def whole_vocabulary_share(settings: Auxiliary, parent: ModelFolder) -> float:
+    """Of the tokens of a pass over text, those whose logits over all words are there at once; next words have theirs in parts."""
+    stage = settings.pretraining.for_model(parent.family)
+    return mask_rate_of(stage, parent) if stage.masks else 0.0
 
 
 @dataclass

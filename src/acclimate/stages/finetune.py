@@ -383,7 +383,13 @@ class Finetune(Adapting, EncoderPace, LearnsByLoss):
             add_adapters(model, self.train.lora, context.seed, head=True)
         else:
             freeze(model, self.train)
-        trainer = EncoderTrainer.of(context, parent, model, self, kept=self.frozen_precision, layer_decay=self.layer_decay)
+        share = 0.0
+        if self.auxiliary is not None:
+            from acclimate.stages.auxiliary_text import whole_vocabulary_share
+
+            share = whole_vocabulary_share(self.auxiliary, parent)
+        kept, decay = self.frozen_precision, self.layer_decay
+        trainer = EncoderTrainer.of(context, parent, model, self, masked_share=share, kept=kept, layer_decay=decay)
         trainer.notes += ["the head goes on from what the teacher made of it"] if goes_on else []
         return trainer
 
