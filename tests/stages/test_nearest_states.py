@@ -36,7 +36,7 @@ def asked(monkeypatch):
     asked = SimpleNamespace(chunks=chunks, stop_at=0)
     monkeypatch.setattr(candidates, "CHUNK_DOCUMENTS", 20)
     monkeypatch.setattr(mean_states, "mean_states", of)
-    monkeypatch.setattr(trainer, "forward_tokens", lambda *_: 1)
+    monkeypatch.setattr(trainer, "own_forward_tokens", lambda *_: 1)
     monkeypatch.setattr("acclimate.modeling.heads.load_mlm", lambda *_: (None, True))
     monkeypatch.setattr("acclimate.modeling.execution.Packed", lambda *_: SimpleNamespace(to=lambda _: None))
     monkeypatch.setattr("acclimate.modeling.longest.sequence_length", lambda *_: 8)

@@ -62,11 +62,13 @@ class States:
         from acclimate.modeling.execution import Packed
         from acclimate.modeling.heads import load_mlm
         from acclimate.modeling.longest import sequence_length
-        from acclimate.stages.trainer import forward_tokens
+        from acclimate.stages.trainer import own_forward_tokens
+        from acclimate.training.remembered import noted
 
         model, _ = load_mlm(parent, 0)  # whose head is not asked
         self._context, self._tokenizer, self._longest = context, parent.tokenizer(), sequence_length(None, parent)
-        self._micro = forward_tokens(context, model, 0.0)
+        # What goes on after a stop goes on with the same; one process chooses for all.
+        self._micro = int(noted(context.work / "micro.json", lambda: own_forward_tokens(context, model)))
         self._model = Packed(model, context.runtime.fast).to(context.runtime.devices.device)
         self._every, self._done, self._tokens, self._began = texts, 0, 0, time.monotonic()
         context.runtime.reporter.start(f"{context.title}: hidden states", texts, 0)

@@ -109,13 +109,13 @@ class Static(AnswersByVectors):
         from acclimate.modeling.baselines.static_model import distilled
         from acclimate.modeling.embedder import load_embedder
         from acclimate.modeling.embedding_form import EmbeddingForm
-        from acclimate.stages.trainer import forward_tokens
+        from acclimate.stages.trainer import own_forward_tokens
         from acclimate.stages.watched import watched
 
         # Lengths tell of entries what they tell of texts until the mean is taken.
         form = EmbeddingForm.of(parent.config).model_copy(update={"normalize": False})
         embedder = load_embedder(parent, form, 0.0, fast=context.runtime.fast).to(context.runtime.devices.device)
-        tokenizer, micro = parent.tokenizer(), forward_tokens(context, embedder.encoder.model, 0.0)
+        tokenizer, micro = parent.tokenizer(), own_forward_tokens(context, embedder.encoder.model)
         entries = 1 + max(tokenizer.get_vocab(with_added_tokens=True).values())
         alone = TokenStore(np.arange(entries, dtype=np.uint32), np.arange(entries + 1, dtype=np.int64))
         told = watched(context, "vocabulary", micro)

@@ -25,9 +25,9 @@ from acclimate.modeling.execution import Packed
 from acclimate.modeling.heads import load_trained_classifier, load_trained_tagger, relabelled
 from acclimate.modeling.longest import sequence_length
 from acclimate.stages.base import Context
+from acclimate.stages.trainer import own_forward_tokens
 from acclimate.stages.transfer_text import Items
 from acclimate.tasks.kind import Head
-from acclimate.training.memory import free_bytes, micro_tokens
 from acclimate.versions import version
 
 if TYPE_CHECKING:
@@ -90,10 +90,7 @@ class Teacher:
         model = (load_trained_tagger if self.head.form == "tokens" else load_trained_classifier)(self.folder)
         finite_weights(self.folder.path, model)
         relabelled(model, self.head.names, self.rows, self.head.link)
-        device = runtime.devices.device
-        # Nothing is to be remembered of it, and nobody to be asked: processes that train along wait until a pass is done.
-        micro = runtime.micro_tokens or micro_tokens(model.config.to_dict(), free_bytes(device) // runtime.sharing, device.type, 0)
-        return Packed(model, runtime.fast).to(device), micro
+        return Packed(model, runtime.fast).to(runtime.devices.device), own_forward_tokens(self.context, model)
 
     def _computed(self, items: Items, count: int) -> Iterator[tuple[NDArray[np.integer], NDArray[np.floating[Any]]]]:
         runtime, folder, words = self.context.runtime, self.folder, self.head.form == "tokens"

@@ -306,3 +306,10 @@ def forward_tokens(context: Context, model: "PreTrainedModel", masked_share: flo
         return micro_tokens(model.config.to_dict(), free_bytes(device) // runtime.sharing, device.type, trained, masked_share)
 
     return int(remembered(context.work / "micro.json", estimated, runtime.devices))
+
+
+def own_forward_tokens(context: Context, model: "PreTrainedModel") -> int:
+    """The same of a model that nobody trains, in a process that computes what its peers wait for: none of them is asked, as above."""
+    runtime = context.runtime
+    device = runtime.devices.device
+    return runtime.micro_tokens or micro_tokens(model.config.to_dict(), free_bytes(device) // runtime.sharing, device.type, 0)

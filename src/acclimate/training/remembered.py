@@ -22,6 +22,15 @@ def remembered(path: Path, measure: Callable[[], float], devices: Devices) -> fl
     return value
 
 
+def noted(path: Path, measure: Callable[[], float]) -> float:
+    """The same of a number that this process alone asks for."""
+    found = _kept(path)
+    if found is None:
+        found = measure()
+        write_json(path, {"value": found})
+    return found
+
+
 def _kept(path: Path) -> float | None:
     # A damaged note is measured anew: it never keeps a stage from going on.
     try:
