@@ -87,6 +87,10 @@ def test_labels_are_learned_after_pretraining_and_what_is_forgotten_is_told(fini
     write_json(base / CONFIG, read_json(base / CONFIG) | {BASE_DTYPE: "bfloat16"})
     assert in_base_dtype(base) == "bfloat16"  # as most decoders are published
     study.write_text(LABELS.format(world=tiny_world, model=base))
+    said = load_study(study)
+    plan = Plan.of(said, Data.open(said.data, tmp_path, tmp_path / "cache"), tmp_path)
+    sizes = [(node.stage.stage, plan.given[key].bytes // plan.given[key].disk_bytes) for key, node in plan.nodes.items()]
+    assert sizes == [("start", 2), ("pretrain", 2), ("finetune", 1), ("prompt", 2), ("prompt", 1)], "half, until one is trained"
     result = run("study", study, "--engine", "inline")
     assert result.exit_code == 0, result.output
     out = tmp_path / "results/study"

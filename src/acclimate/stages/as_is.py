@@ -97,7 +97,7 @@ class AsIs(Stage):
         assert reads.task is not None
         long, found = self._long(given, reads.task), lengths(reads)
         tokens = sum(float(long.sequences(found[split], reads.special).sum()) for split in ("dev", "test"))
-        return Work(given.bytes, operations=2 * tokens * given.body)
+        return Work(given.disk_bytes, operations=2 * tokens * given.body)
 
     def run(self, parent: "ModelFolder | None", context: Context) -> Outcome:
         from acclimate.evaluation.inference import LINKS, Told, class_probabilities, word_probabilities

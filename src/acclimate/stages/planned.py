@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Self
 from acclimate.data.sample import Measured, Sample
 from acclimate.errors import SettingsError
 from acclimate.files import digest_json
+from acclimate.modeling.base_dtype import half_of
 from acclimate.modeling.base_files import NEW_FROM, TOKENIZER, has_tensors, read_tokenizer
 from acclimate.modeling.families import Family, dimensions_of, family_of
 from acclimate.modeling.fast_paths import FastPaths
@@ -48,6 +49,8 @@ class Sizes:
     """A stage before this one made it a masked language model, if only one of random weights."""
     classifier: Classifier | None = None
     """That a stage before this one trained, or the base brought, and nothing changed since."""
+    trained: bool = False
+    """A stage before this one may have changed weights, or drew them."""
     heldout: Mapping[str, Hashable] = field(default_factory=dict)
     """How much of each corpus the pretrainings before held out, by its name."""
     beside: "Mapping[str, Sizes]" = field(default_factory=dict)
@@ -95,8 +98,15 @@ class Sizes:
 
     @property
     def bytes(self) -> int:
-        """Of its weights."""
+        """Of its weights in float32, as they are trained."""
         return BYTES * (self.body + self.embeddings)
+
+    @property
+    def disk_bytes(self) -> int:
+        """Of its weights in a folder, where those of a decoder stay in half precision for as long as nothing changes them."""
+        if self.trained or self.source is None or self.source.shape is not None or not self.family.decoder:
+            return self.bytes
+        return self.bytes if half_of(self.source.files) is None else self.bytes // 2
 
     @property
     def tied_head(self) -> bool:

@@ -111,7 +111,7 @@ class Prompt(MlmHead, Stage):
         for name, split in (("dev", reads.task.dev), ("test", reads.task.test)):
             length_N = np.fromiter(reads.texts[f"task {name}"][0].lengths_together(split.inputs), np.float64)
             tokens += float(np.minimum(length_N + template, given.length(self.max_length)).sum())
-        return Work(given.bytes, operations=2 * tokens * given.body)
+        return Work(given.disk_bytes, operations=2 * tokens * given.body)
 
     def run(self, parent: "ModelFolder | None", context: Context) -> Outcome:
         from acclimate.data.cloze import cloze_sequences

@@ -128,7 +128,7 @@ def work_of_prompt(prompt: LabelPrompt, shots: int, given: Sizes, reads: Reads, 
         # What all prompts begin with goes through the model once.
         tokens += float(np.minimum(length_N + fixed, length - before).sum()) + before
         items += len(split)
-    return Work(given.bytes, operations=2 * stems * (tokens * given.body + items * given.entries * given.hidden))
+    return Work(given.disk_bytes, operations=2 * stems * (tokens * given.body + items * given.entries * given.hidden))
 
 
 def run_prompt(

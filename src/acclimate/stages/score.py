@@ -73,13 +73,14 @@ class Score(Stage):
         assert reads.task is not None
         if self.form(reads.task.kind) == "text":
             return Work(
-                given.bytes, operations=writing_operations(given, reads, given.length(self.max_length), self.max_new_tokens or MOST_NEW)
+                given.disk_bytes,
+                operations=writing_operations(given, reads, given.length(self.max_length), self.max_new_tokens or MOST_NEW),
             )
         spent = (
             operations(given, reads.texts[f"task {name}"][0], split.documents(), reads.special, self.max_length)
             for name, split in (("dev", reads.task.dev), ("test", reads.task.test))
         )
-        return Work(given.bytes, operations=sum(spent))
+        return Work(given.disk_bytes, operations=sum(spent))
 
     def run(self, parent: "ModelFolder | None", context: Context) -> Outcome:
         from acclimate.evaluation.cost import Cost, PeakMemory, disk_bytes

@@ -15,7 +15,7 @@ from acclimate.modeling.shape import Shape
 from acclimate.modeling.source import Source
 from acclimate.stages.base import Context, Outcome, Role, Stage
 from acclimate.stages.brought import brought
-from acclimate.stages.planned import Sizes
+from acclimate.stages.planned import Reads, Sizes, Work
 from acclimate.tasks.task import Task
 
 
@@ -70,8 +70,11 @@ class Start(Stage):
     def check(self, given: Sizes, task: Task | None) -> Sizes:
         # A head of random weights is no fresh one: all that is learned above it is learned from the same start.
         if self.random:
-            return replace(given, pretrained=True)
+            return replace(given, pretrained=True, trained=True)
         return replace(given, classifier=brought(given.source)) if self.classifier and given.source is not None else given
+
+    def work(self, given: Sizes, reads: Reads) -> Work:
+        return Work(self.check(given, reads.task).disk_bytes, seconds=1.0)
 
     def run(self, parent: object, context: Context) -> Outcome:
         from acclimate.modeling.imported_base import import_base, random_base

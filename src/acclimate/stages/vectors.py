@@ -96,7 +96,7 @@ class Vectors(AnswersByVectors):
         if (collection := reads.task.test.collection) is not None:
             documents = np.fromiter(reads.texts["task test"][0].lengths(collection.texts), np.float64)
             tokens += float(np.minimum(documents + reads.special, most).sum())
-        return Work(given.bytes, operations=2 * tokens * given.body, seconds=1.0)
+        return Work(given.disk_bytes, operations=2 * tokens * given.body, seconds=1.0)
 
     def run(self, parent: "ModelFolder | None", context: Context) -> Outcome:
         from acclimate.evaluation.by_vectors import by_vectors

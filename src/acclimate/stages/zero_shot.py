@@ -125,7 +125,7 @@ class ZeroShot(Stage):
             asked_L = np.fromiter(measured.lengths(self.hypotheses(reads.task).sentences), np.float64)
             # One special token more than around a single text: between the two.
             tokens += float(np.minimum(length_N[:, None] + asked_L + reads.special + 1, most).sum())
-        return Work(given.bytes, operations=2 * tokens * given.body)
+        return Work(given.disk_bytes, operations=2 * tokens * given.body)
 
     def run(self, parent: "ModelFolder | None", context: Context) -> Outcome:
         from acclimate.data.crossed import crossed

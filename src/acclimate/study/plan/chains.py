@@ -17,6 +17,8 @@ from acclimate.study.language.study import Study
 from acclimate.tasks.opened import Data
 from acclimate.tasks.task import Task
 
+UNCHANGED = ("start", "answers", "measures", "selects")  # roles of stages that leave weights as they are
+
 
 class ChainLink(NamedTuple):
     """A stage of a chain."""
@@ -52,7 +54,8 @@ class Chain:
                 Searching(of=stage).check(given, task)
         except (DataError, ModelError, SettingsError) as error:
             raise type(error)(f"recipes.{recipe}: {error}") from error
-        return replace(self, links=(*self.links, ChainLink(stage, draw, given)), end=replace(after, beside={}))
+        trained = after.trained or stage.role not in UNCHANGED
+        return replace(self, links=(*self.links, ChainLink(stage, draw, given)), end=replace(after, beside={}, trained=trained))
 
     def left(self, place: int) -> Sizes:
         """What the stage at this place leaves."""
