@@ -257,6 +257,8 @@ def test_held_out_losses_are_apart_by_standard_errors_of_their_means():
     cell = decoder_rows._apart("apart", losses, decoder_rows.TRL, "a model")
     assert cell.value == pytest.approx(4 / 2**0.5)
     assert decoder_rows._apart("apart", {**losses, OURS: [5.0, 7.0]}, decoder_rows.TRL, "a model").value == 0
+    more = {OURS: [1.0, 3.0, 2.0, 2.0], decoder_rows.TRL: [5.0, 7.0]}  # together a variance of 1, by four degrees of freedom
+    assert decoder_rows._apart("apart", more, decoder_rows.TRL, "a model").value == pytest.approx(4 / 0.75**0.5)
 
 
 def test_every_promise_about_gpus_is_checked_by_a_row_that_knows_what_to_hold_it_to():

@@ -159,11 +159,14 @@ def compared(bench: Bench, work: Work) -> list[Cell]:
 
 
 def _apart(variant: str, losses: dict[str, list[float]], peer: str, name: str) -> Cell:
-    # In standard errors of the difference of the means, as the row `noise`.
-    gap = statistics.fmean(losses[OURS]) - statistics.fmean(losses[peer])
-    error = (sum(statistics.variance(values) / len(values) for values in losses.values())) ** 0.5
+    # In standard errors of the difference of the means, as the row `noise`; of both sides together, for one may have few trainings.
+    means = {side: statistics.fmean(values) for side, values in losses.items()}
+    gap = means[OURS] - means[peer]
+    squares = sum((loss - means[side]) ** 2 for side, values in losses.items() for loss in values)
+    counts = [len(values) for values in losses.values()]
+    error = (squares / (sum(counts) - 2) * sum(1 / count for count in counts)) ** 0.5
     value = abs(gap) / max(error, 1e-12)
-    trainings = " and ".join(str(len(values)) for values in losses.values())
+    trainings = " and ".join(map(str, counts))
     note = f"ours {abs(gap):.4f} nats {'lower' if gap < 0 else 'higher'}, standard error {error:.4f}, of {trainings} trainings"
     return Cell(variant, value, "standard errors", value, value, name, losses, "nats", note)
 
