@@ -170,7 +170,7 @@ def test_two_processes_train_what_one_trains_and_go_on_by_a_bucket_when_one_is_l
     (tmp_path / "deadly.py").write_text(DEADLY_TO_ONE)
     study, lines, ended = load_study(write_study(tmp_path, SPREAD)), [], {}
     options = {"threads": 1, "checkpoint_seconds": 0.0, "allow_code": True, "say": lines.append}
-    asked = {"two": (bucket, {"engine": "ray", "devices": 2}), "one": (tmp_path / "one", {"engine": "inline"})}
+    asked = {"two": (bucket, {"engine": "ray", "devices": 2, "fsdp": True}), "one": (tmp_path / "one", {"engine": "inline"})}
     for name, (place, engine) in asked.items():
         assert run_study(study, tmp_path, Options(tmp_path / f"out-{name}", place, **options, **engine)).failed == 0
         store = open_store(place)
@@ -182,14 +182,14 @@ def test_two_processes_train_what_one_trains_and_go_on_by_a_bucket_when_one_is_l
         ]
         with store.using(kept["fine-tune, seed 0, 30 labels: finetune"].key) as folder:
             record = json.loads((folder / "stage.json").read_text())
-            ended[name] = record["processes"], load_file(folder / "model" / "model.safetensors")
+            ended[name] = (record["processes"], record["fsdp"]), load_file(folder / "model" / "model.safetensors")
     left = open_store(bucket).bucket
     assert not [*left.list("claims/"), *left.list("leases/"), *left.list("work/")]
     assert (tmp_path / "out-two" / "best").is_dir()
     (lost,) = [line for line in lines if line.startswith("lost: ")]
     assert "fine-tune, seed 0, 30 labels: finetune — its process on node " in lost
     assert [line for line in lines if "going on after step 8 of 16" in line]
-    assert (ended["one"][0], ended["two"][0]) == (1, 2)
+    assert (ended["one"][0], ended["two"][0]) == ((1, False), (2, True))  # each of two held half of it
     for name, tensor in ended["one"][1].items():
         # Sums of two processes are added in another order.
         assert (tensor - ended["two"][1][name]).abs().max() < 1e-3, name

@@ -39,6 +39,8 @@ def test_what_is_about_a_cluster_needs_one(monkeypatch):
         engine_of("local", Asked(address="blue:6379"))
     with pytest.raises(SettingsError, match="--devices is about a Ray cluster"):
         engine_of("local", Asked(devices=2))
+    with pytest.raises(SettingsError, match=r"--fsdp divides a model .* start several by torchrun, or by --engine ray --devices N"):
+        engine_of("local", Asked(fsdp=True))
     with pytest.raises(SettingsError, match="'raj' is not among inline, local, ray"):
         engine_of("raj", Asked())
     monkeypatch.setenv("WORLD_SIZE", "2")

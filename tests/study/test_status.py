@@ -91,5 +91,4 @@ def test_a_study_on_another_machine_is_dead_when_it_has_long_been_silent():
 def test_every_option_of_a_study_is_kept_for_who_goes_on_with_it_or_is_none_of_theirs():
     elsewhere = {"out", "checkpoint_seconds", "command", "allow_code", "track", "publish", "say", "live"}
     assert {each.name for each in fields(Options)} == {each.name for each in fields(Begun)} | elsewhere
-    told = Begun("s3://a", devices=2).options.keys()
-    assert told == {"--store", "--devices"}
+    assert Begun("s3://a", devices=2, fsdp=True).options == {"--store": "s3://a", "--devices": "2", "--fsdp": ""}

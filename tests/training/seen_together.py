@@ -1,18 +1,15 @@
 """Losses whose items see each other, on the toy model of the loop, and what two processes make of them."""
 
-import os
 from dataclasses import replace
 
 import numpy as np
 import torch
-from accelerate.state import AcceleratorState
-from safetensors.torch import save_file
 from tests.toys.contrast import Contrast
 from tests.training.test_loop import SETTINGS, Toy, Toys, run
 
 from acclimate.data.batches import CountOrder
 from acclimate.training.cached_gradients import accumulate
-from acclimate.training.devices import Devices, seeded
+from acclimate.training.devices import seeded
 
 PARTS = (1, 7, 25, 10_000)  # tokens
 BATCHES = (8, 5, 1)  # texts; of one text a second process has none
@@ -96,17 +93,3 @@ def trained(folder):
         found |= {f"{kind.__name__} trained: {name}": value for name, value in model.state_dict().items()}
         found[f"{kind.__name__} trained: losses"] = torch.tensor([point["loss"] for point in result.history])
     return found
-
-
-def one_of_two(rank, folder):
-    """What a process of two does, for torchrun's own way of meeting would have each of them load torch again."""
-    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
-    torch.set_num_threads(1)  # the threads of the process that this one was forked from are not here
-    AcceleratorState._reset_state(reset_partial_state=True)
-    torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
-    here = Devices("float32")
-    assert here.world == 2
-    made = {**every_case(here), **trained(folder)}
-    if here.is_main:
-        save_file({name: value.detach().clone().contiguous() for name, value in made.items()}, folder / "two.safetensors")
-    here.wait()

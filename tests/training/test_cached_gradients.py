@@ -1,7 +1,6 @@
 """Cached gradients are those of one large batch, whatever a batch is cut into."""
 
 import copy
-import multiprocessing
 import weakref
 from contextlib import ExitStack
 from dataclasses import replace
@@ -12,12 +11,11 @@ import pytest
 import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from safetensors.torch import load_file
 from tests.modeling.conftest import KINDS, build_tiny, make_batch
 from tests.modeling.padded import LENGTHS, padded_logits
 from tests.objectives.given import loss_of_names
 from tests.toys.contrast import Contrast
-from tests.training.seen_together import BATCHES, PARTS, Contrasts, Sums, every_case, gradients, one_of_two, trained
+from tests.training.seen_together import BATCHES, PARTS, Contrasts, Sums, gradients
 from tests.training.test_loop import SETTINGS, TEXTS, Toy, Toys, run, weights
 
 from acclimate.data.batches import CountOrder
@@ -344,21 +342,3 @@ def test_losses_that_are_sums_never_come_here():
     assert together(Supervised(None, None, None, loss_of_names("cross_entropy", np.ones(2)))) is None
     assert together(Toys(CountOrder(TEXTS, 8, seed=3))) is None
     assert together(OBJECTIVE) is OBJECTIVE
-
-
-@pytest.mark.measured(0)
-def test_two_processes_see_each_other_s_items(tmp_path):
-    context = multiprocessing.get_context("spawn" if torch.cuda.is_available() else "fork")
-    processes = [context.Process(target=one_of_two, args=(rank, tmp_path)) for rank in range(2)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
-    assert [process.exitcode for process in processes] == [0, 0]
-    two = load_file(tmp_path / "two.safetensors")
-    one = {**every_case(Devices("float32")), **trained(tmp_path / "one")}
-    assert two.keys() == one.keys()
-    for name, value in one.items():
-        # Adam magnifies the last bit of small gradients.
-        close = {"rtol": 1e-3, "atol": 1e-4} if "trained" in name else {"rtol": 1e-5, "atol": 1e-6}
-        torch.testing.assert_close(two[name], value, **close, msg=lambda text, name=name: f"{name}: {text}")

@@ -38,6 +38,10 @@ DevicesOption = Annotated[
         "--devices", min=1, max=MOST, help="With --engine ray: processes that train a stage together, each with a GPU or --threads."
     ),
 ]
+FsdpOption = Annotated[
+    bool,
+    typer.Option("--fsdp", help="Processes that train together (torchrun, --devices) divide weights, gradients and moments among them."),
+]
 WorkersOption = Annotated[
     int | None,
     typer.Option(

@@ -25,6 +25,11 @@ class Compared(NamedTuple):
     values: Tensor
 
 
+def _called(packed: Packed, call: Call) -> Packed:
+    # Where a model is divided among processes, what is called is a copy of its modules.
+    return call if isinstance(call, Packed) else packed
+
+
 def first_states(packed: Packed, layers: Sequence[int], call: Call, batch: TensorBatch) -> tuple[Tensor, Tensor]:
     """What the model gives for a batch, and [B, K, D] the states of each sequence's first token after these K layers, counted from 0."""
     caught: dict[int, list[Tensor]] = {layer: [] for layer in layers}
@@ -33,7 +38,7 @@ def first_states(packed: Packed, layers: Sequence[int], call: Call, batch: Tenso
     def first(states: Tensor) -> Tensor:
         return states[0, batch.offsets[:-1]] if is_packed else states[:, 0]
 
-    blocks = layers_of(packed.model.base_model)
+    blocks = layers_of(_called(packed, call).model.base_model)
     with _hooks({blocks[layer]: caught[layer] for layer in layers}, first):
         outputs = call(batch)
     states_BKD = torch.stack([torch.cat(caught[layer]) for layer in layers], dim=1)
@@ -60,11 +65,12 @@ def _hooks(caught: dict[nn.Module, list[Tensor]], first: Callable[[Tensor], Tens
 def last_attention_of(packed: Packed, call: Call, batch: TensorBatch) -> tuple[Tensor, Compared]:
     """What a packed model gives for a batch, and what its last layer's attention compares."""
     caught: deque[tuple[Tensor, Tensor, Tensor]] = deque(maxlen=1)
-    packed.seen = lambda *compared: caught.append(compared)
+    called = _called(packed, call)
+    called.seen = lambda *compared: caught.append(compared)
     try:
         outputs = call(batch)
     finally:
-        packed.seen = None
+        called.seen = None
     # [1, H, T, D / H] each.
     queries, keys, values = (each[0].transpose(0, 1).flatten(1) for each in caught.pop())
     return outputs, Compared(queries, keys, values)

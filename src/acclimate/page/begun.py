@@ -72,9 +72,9 @@ def words(home: Home, opened: StudyFile, begun: Begun) -> list[str]:
         said["--store"] = str(folder)
     if not all(value.isprintable() for value in said.values()):
         raise SettingsError(f"{opened.name}: its status says no options that could be: {one_line(told(begun))}; remove {FILE}")
-    return [f"{name}={value}" for name, value in said.items()]  # in one: no value is taken for an option
+    return [f"{name}={value}" if value else name for name, value in said.items()]  # in one: no value is taken for an option
 
 
 def told(begun: Begun) -> str:
     """In a line, what is not as usual; empty: nothing."""
-    return " ".join(f"{name} {value}" for name, value in begun.options.items())
+    return " ".join(f"{name} {value}".rstrip() for name, value in begun.options.items())

@@ -41,10 +41,13 @@ from acclimate.training.checkpoint import Checkpoints
 from acclimate.training.groups import decayed, in_two
 from acclimate.training.loop import Group, Judge, Objective, Surroundings, TrainResult, TrainSettings, train
 from acclimate.training.memory import free_bytes, micro_tokens
+from acclimate.training.placed import whole_because
 from acclimate.training.remembered import remembered
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+UNDIVIDED = "--fsdp: {why}: each process held all of it"
 
 
 class Trainer:
@@ -101,6 +104,8 @@ class Trainer:
             model=self._called,
             read_ahead=runtime.fast.read_ahead,
         )
+        if runtime.devices.shards and (why := whole_because(self.module)) and (told := UNDIVIDED.format(why=why)) not in self.notes:
+            self.notes.append(told)
         log = runtime.log if part == "all" else None  # as in log.jsonl: the steps of two parts would run into each other
         around = Surroundings(runtime.devices, runtime.reporter, runtime.stop, log, context.trial if part == "all" else None)
         result = train(settings, objective, self.module, self._groups(pace), judge, Checkpoints(context.work / part), around)
@@ -301,6 +306,7 @@ def forward_tokens(context: Context, model: "PreTrainedModel", masked_share: flo
         return runtime.micro_tokens
     device = runtime.devices.device
     trained = 4 * sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    trained //= runtime.devices.world if runtime.devices.shards else 1
 
     def estimated() -> float:
         return micro_tokens(model.config.to_dict(), free_bytes(device) // runtime.sharing, device.type, trained, masked_share)

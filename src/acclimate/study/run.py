@@ -75,6 +75,7 @@ class Options:
     address: str | None = None  # of the cluster, with the engine `ray`: HOST:PORT; None: the one that this machine belongs to
     gpus: float | None = None  # that a stage takes there, or a share of one; None: one
     devices: int | None = None  # over which each stage that trains is spread there, a process each; None: one
+    fsdp: bool = False  # processes that train together divide weights, gradients and moments among them
     workers: int | None = None  # stages carried out at the same time, each in a process; None: one a GPU, or one
     threads: int | None = None
     precision: str = "auto"  # of `PRECISIONS`
@@ -168,7 +169,7 @@ def engine_for(options: Options) -> Engine:
     Raises:
         SettingsError, MissingExtraError, ClusterError: it cannot be had.
     """
-    return engine_of(options.engine, Asked(options.workers, options.address, options.gpus, options.devices))
+    return engine_of(options.engine, Asked(options.workers, options.address, options.gpus, options.devices, options.fsdp))
 
 
 def carry_out(prepared: Prepared, options: Options, journal: Journal, engine: Engine | None = None) -> dict[str, Report]:
@@ -180,7 +181,7 @@ def carry_out(prepared: Prepared, options: Options, journal: Journal, engine: En
         prepared.study.data, prepared.root.absolute(), anywhere(options.store), prepared.data.fingerprints(), prepared.data.found.dropping,
         prepared.smoke, options.threads, options.precision, options.micro_tokens, options.checkpoint_seconds, prepared.study.fast_paths,
         steps_are_shown=options.live is not None, tracking=tracking, general=prepared.study.general_text,
-        shared=_shared(prepared, options.store, jobs),
+        shared=_shared(prepared, options.store, jobs), fsdp=options.fsdp,
     )  # fmt: skip
     options.say(f"{len(prepared.plan.nodes)} stages for {len(prepared.plan.runs)} runs; {len(prepared.cached)} are there already")
     for note in (*prepared.notes, *((*prepared.readings.notes(prepared.plan), *prepared.plan.notes()) if jobs else ())):

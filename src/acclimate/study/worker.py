@@ -58,6 +58,7 @@ class WorkerSetup:
     fast: FastPaths = FastPaths()
     sharing: int = 1  # workers on one device
     processes: int = 1  # that an engine has train together, and ends when one of them is lost
+    fsdp: bool = False  # processes that train together divide models among them
     steps_are_shown: bool = False  # by a live view: this process prints messages only
     tracking: Tracking | None = None
     general: str | None = None  # the text on which forgetting is measured
@@ -233,6 +234,7 @@ class Worker:
             "precision": devices.precision,
             "threads": devices.threads,
             "processes": devices.world,
+            "fsdp": devices.shards,
             "micro_tokens": self._setup.micro_tokens,
             "fast_paths": self._setup.fast.model_dump(),
         }
@@ -269,7 +271,7 @@ class Worker:
         from acclimate.training.devices import Devices
 
         _quieten_libraries()
-        devices = Devices(self._setup.precision, self._setup.threads)
+        devices = Devices(self._setup.precision, self._setup.threads, self._setup.fsdp)
         shown = Messages() if self._setup.steps_are_shown else Lines()
         reporter = Sending(shown, self._send) if devices.is_main else Silent()
         setup = self._setup

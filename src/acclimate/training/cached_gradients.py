@@ -56,8 +56,9 @@ def accumulate(
 ) -> Tensor:
     """Add the gradients of the loss of `batch`, divided by `count`, to the model's; the summed loss, told by the first process for all.
 
-    `parts` are those of this process's share of the batch (`Batch.shard`), or one of any sequence where it has none, which counts for
-    nothing; within the block `draws(n)` torch draws what belongs to the n-th of them. Errors begin with `title`.
+    `parts` are those of this process's share of the batch (`Batch.shard`); any that follow, to go along with other processes, count for
+    nothing, as does one of any sequence where it has no share. Within the block `draws(n)` torch draws what belongs to the n-th of them.
+    Errors begin with `title`.
 
     Raises:
         TrainingError: memory does not hold the loss of the whole batch, so smaller parts would not help.
@@ -79,8 +80,9 @@ def accumulate(
     own = here[: len(range(batch.sequences)[mine])]
     # Peers' gradients are averaged, hence `world`.
     summed, gradient = _at_outputs(objective, devices.gathered(own, batch.sequences), batch, devices.world / count, title)
-    # A process without texts goes along with a gradient of nothing.
-    rows = torch.split(gradient[mine] if len(own) else torch.zeros_like(here), [part.sequences for part in parts])
+    of_here = torch.zeros_like(here)
+    of_here[: len(own)] = gradient[mine]
+    rows = torch.split(of_here, [part.sequences for part in parts])
     for number in range(last, -1, -1):
         if number < last:
             outputs = forward(number, exchanged=number == 0)

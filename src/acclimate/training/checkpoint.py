@@ -7,10 +7,10 @@ begins afresh: what a disk has done to a checkpoint never keeps the same command
 import json
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -29,6 +29,7 @@ from acclimate.files import (
     unreadable,
     write_json,
 )
+from acclimate.training.placed import all_of, as_divided
 
 log = logging.getLogger(__name__)
 CHECKSUM = "checksum"
@@ -53,6 +54,16 @@ class TrainState:
     evaluations: list[dict[str, Any]] = field(default_factory=list)
 
 
+class Saved(NamedTuple):
+    """What a checkpoint holds."""
+
+    state: TrainState
+    weights: dict[str, Tensor]
+    """Those that are trained, by name."""
+    moments: dict[str, Tensor]
+    """As `moments_of` tells them."""
+
+
 class Damaged(StoreError):
     """A file of a checkpoint is not what was written."""
 
@@ -64,20 +75,27 @@ class Checkpoints:
         self._folder = folder
         self._best = folder / "best.safetensors"
 
-    def save(self, state: TrainState, model: nn.Module, optimizer: Optimizer) -> None:
+    def save(self, state: TrainState, model: nn.Module, optimizer: Optimizer, writes: bool = True) -> None:
         """Add the resumable state; the one before it stays.
+
+        Tensors that are divided among processes are gathered by all of these, and written by one.
 
         Raises:
             DiskFullError: no room; the previous state stays as it was.
         """
+        weights = _gathered(trained_parameters(model), writes)
+        # Nobody goes on from a finished one, and its moments are twice the size of the weights.
+        moments = {} if state.finished else _gathered(moments_of(optimizer), writes)
+        if not writes:
+            return
         # The one before the last goes first: there are never more than two on the disk, and never none.
         for other in self._states()[1:]:
             _remove(other)
         # A new name for each step, which appears by one rename.
         with atomic_folder(self._folder / f"{STATE}{state.step}") as folder:
-            _save(trained_parameters(model), folder / "model.safetensors")
-            if not state.finished:  # nobody goes on from there, and its moments are twice the size of the weights
-                _save(moments_of(optimizer), folder / "optimizer.safetensors")
+            _save(weights, folder / "model.safetensors")
+            if not state.finished:
+                _save(moments, folder / "optimizer.safetensors")
             facts = json.loads(json.dumps(asdict(state), allow_nan=False))
             write_json(folder / "state.json", facts | {"seal": digest_json(facts)})
         for other in self._folder.glob(f"{TEMPORARY_PREFIX}*"):
@@ -86,8 +104,8 @@ class Checkpoints:
             for other in self._states()[1:]:
                 _remove(other)
 
-    def load(self, model: nn.Module, optimizer: Optimizer) -> TrainState | None:
-        """Put the last whole state into model and optimizer; None where there is none, and training begins at its first step.
+    def read(self, model: nn.Module) -> Saved | None:
+        """The last whole state of a training of this model; None where there is none, and training begins at its first step.
 
         A damaged one is removed, with a warning. Where the best weights are damaged, a state is taken from which they are made again.
 
@@ -98,18 +116,16 @@ class Checkpoints:
         found = self._states()
         for folder in found:
             try:
-                state, weights, moments = _read_state(folder, model)
+                saved = _read_state(folder, model)
+                state = saved.state
                 if state.best_step is not None and not (made_again is not None and state.step < made_again):
                     try:
-                        self._read_best(model)
+                        self.read_best(model)
                     except Damaged as error:
                         _remove(self._best)
                         made_again = max(made_again or 0, state.best_step)
                         raise Damaged(f"{error}, and the state of step {state.step} needs it") from error
-                _restore(model, weights)
-                if moments is not None:
-                    put_moments(optimizer, moments)
-                return state
+                return saved
             except Damaged as error:
                 log.warning("%s; training goes on from an earlier state, if there is one, or begins again", error)
                 _remove(folder)
@@ -118,17 +134,14 @@ class Checkpoints:
     def save_best(self, model: nn.Module) -> None:
         """Replace the best weights."""
         with atomic_file(self._best) as path:
-            _save(trained_parameters(model), path)
+            _save(_gathered(trained_parameters(model)), path)
 
-    def load_best(self, model: nn.Module) -> None:
-        """Put the best weights into the model.
+    def read_best(self, model: nn.Module) -> dict[str, Tensor]:
+        """The best weights, by name.
 
         Raises:
             Damaged: they are not what was written; the same command makes them again.
         """
-        _restore(model, self._read_best(model))
-
-    def _read_best(self, model: nn.Module) -> dict[str, Tensor]:
         return _fitting(_read(self._best), model, self._best)
 
     def _states(self) -> list[Path]:
@@ -139,7 +152,7 @@ class Checkpoints:
         return sorted((folder for folder, step in numbered.items() if step.isdecimal()), key=lambda folder: -int(numbered[folder]))
 
 
-def _read_state(folder: Path, model: nn.Module) -> tuple[TrainState, dict[str, Tensor], dict[str, Tensor] | None]:
+def _read_state(folder: Path, model: nn.Module) -> Saved:
     try:
         facts = read_json(folder / "state.json")
     except UnreadableError:
@@ -155,11 +168,20 @@ def _read_state(folder: Path, model: nn.Module) -> tuple[TrainState, dict[str, T
         raise Damaged(f"{folder / 'state.json'}: is not as it was written ({error})") from error
     weights = _fitting(_read(folder / "model.safetensors"), model, folder)
     # All of it is read before any of it is used.
-    return state, weights, None if state.finished else _read(folder / "optimizer.safetensors")
+    return Saved(state, weights, {} if state.finished else _read(folder / "optimizer.safetensors"))
 
 
-def _save(found: Mapping[str, Tensor], path: Path) -> None:
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in found.items()}
+def _gathered(tensors: Mapping[str, Tensor], kept: bool = True) -> dict[str, Tensor]:
+    # One after the other: a process that writes nothing holds one whole tensor at a time.
+    found = {}
+    for name, tensor in tensors.items():
+        whole = all_of(tensor)
+        if kept:
+            found[name] = whole.cpu().contiguous()
+    return found
+
+
+def _save(tensors: dict[str, Tensor], path: Path) -> None:
     save_file(tensors, path, metadata={CHECKSUM: _checksum(tensors)})
 
 
@@ -208,10 +230,12 @@ def _fitting(tensors: dict[str, Tensor], model: nn.Module, source: Path) -> dict
     return tensors
 
 
-def _restore(model: nn.Module, tensors: dict[str, Tensor]) -> None:
+def put_weights(model: nn.Module, tensors: Iterable[tuple[str, Tensor]]) -> None:
+    """Put what a checkpoint holds of a model into it, one tensor after the other."""
+    parameters = trained_parameters(model)
     with torch.no_grad():
-        for name, parameter in trained_parameters(model).items():
-            parameter.copy_(tensors[name])
+        for name, tensor in tensors:
+            parameters[name].copy_(as_divided(tensor, parameters[name]))
 
 
 def moments_of(optimizer: Optimizer) -> dict[str, Tensor]:
@@ -221,11 +245,12 @@ def moments_of(optimizer: Optimizer) -> dict[str, Tensor]:
     return {f"{number}.{name}": value for number, values in states.items() for name, value in values.items()}
 
 
-def put_moments(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Have an optimizer remember what `moments_of` has told."""
+def put_moments(optimizer: Optimizer, tensors: Iterable[tuple[str, Tensor]]) -> None:
+    """Have an optimizer remember what `moments_of` has told, one tensor after the other."""
     state: dict[int, dict[str, Tensor]] = {}
-    for key, value in tensors.items():
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    for key, value in tensors:
         number, name = key.split(".", 1)
-        state.setdefault(int(number), {})[name] = value
+        state.setdefault(int(number), {})[name] = as_divided(value, parameters[int(number)])
     # load_state_dict moves the moments to each parameter's device.
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, TypeVar
 
 import torch
@@ -21,6 +21,7 @@ from acclimate.training.precision import Precision
 
 T = TypeVar("T")
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
+RETURNED = 2**20  # bytes: larger blocks go back at once, where memory counts for more than time
 TIDY_SECONDS = 20.0  # pages that the next steps need are faulted in again, which takes some tenths of a second
 
 
@@ -29,13 +30,16 @@ class Devices:
 
     `precision` auto means bf16 autocast where there are units for it, TF32 products on GPUs without, and float32 elsewhere: on CPUs
     without bf16 units autocast is about three times slower. Weights and optimiser state are float32 always.
+    `fsdp` divides models among the processes that train them (`training/placed.py`).
     """
 
-    def __init__(self, precision: Precision = "auto", threads: int | None = None) -> None:
+    def __init__(self, precision: Precision = "auto", threads: int | None = None, fsdp: bool = False) -> None:
         if threads is not None:
             torch.set_num_threads(threads)
         cuda = torch.cuda.is_available()
-        if not cuda:
+        if not cuda and fsdp:
+            return_freed_memory()
+        elif not cuda:
             keep_freed_memory()
         bf16 = precision == "bf16" or (precision == "auto" and _has_bf16_units())
         if cuda and precision == "auto" and not bf16:
@@ -46,6 +50,7 @@ class Devices:
             AcceleratorState._reset_state()
         self._accelerator = Accelerator(mixed_precision=mixed, cpu=not cuda)
         self.precision = "bf16" if bf16 else "float32"
+        self._fsdp = fsdp
         self._tidied = time.monotonic()
 
     @property
@@ -78,6 +83,18 @@ class Devices:
     def is_main(self) -> bool:
         """Whether this process writes files and prints."""
         return bool(self._accelerator.is_main_process)
+
+    @property
+    def shards(self) -> bool:
+        """Whether models are divided among the processes that train them."""
+        return self._fsdp and self.world > 1
+
+    @cached_property
+    def mesh(self) -> Any:
+        """All processes in a row, as torch wants them where tensors are divided."""
+        from torch.distributed.device_mesh import init_device_mesh
+
+        return init_device_mesh(self.device.type, (self.world,))
 
     def place(self, model: nn.Module) -> nn.Module:
         """Move a model to the device and, with peers, wrap it so that gradients are averaged over them."""
@@ -180,6 +197,17 @@ def keep_freed_memory() -> None:
     if mallopt is not None:
         mallopt(M_MMAP_THRESHOLD, 2**30)
         mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def return_freed_memory() -> None:
+    """Ask glibc to give large blocks back as soon as they are freed.
+
+    By itself it comes to keep them, too: layers that are gathered and let go of would leave holes as large as the model.
+    """
+    mallopt = _of_glibc("mallopt")
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, RETURNED)
+        mallopt(M_TRIM_THRESHOLD, RETURNED)
 
 
 def give_back_freed_memory() -> None:

@@ -28,6 +28,7 @@ from acclimate.training.devices import Devices, seeded
 from acclimate.training.interrupt import StopRequest
 from acclimate.training.losses import Losses, Point
 from acclimate.training.memory import is_out_of_memory, nothing_smaller
+from acclimate.training.placed import Placed, all_of, placed
 from acclimate.training.progress import Reporter
 from acclimate.training.schedule import Shape, rate
 
@@ -168,9 +169,9 @@ class _Training:
         self.together = together(objective)
         self.judge, self.checkpoints = judge, checkpoints
         self.devices, self.reporter, self.stop, self.log, self.trial = around
-        self.placed = self.devices.place(model)
-        self.optimizer = _adamw(groups, settings, self.devices)
-        state = peers.load(checkpoints, model, self.optimizer, self.devices)
+        self.placed = placed(model, self.devices)
+        self.optimizer = _adamw(groups, settings, self.placed)
+        state = peers.load(checkpoints, self.placed.holds, self.optimizer, self.devices)
         self.state = state or TrainState(micro_tokens=settings.micro_tokens)
         # A resume repeats the size it began with, unless less is asked for now: after running out of memory that is the way out.
         self.state.micro_tokens = min(self.state.micro_tokens, settings.micro_tokens)
@@ -188,11 +189,13 @@ class _Training:
             self._tell(line)
             if not state.finished:
                 self.reporter.measured(line)
-        self.placed.train()
+        self.placed.runs.train()
         with Ahead(self._prepared, settings.steps, settings.read_ahead) as ahead:
             while not state.finished and state.step < settings.steps:
                 self._do(ahead(state.step))
         self.reporter.close()
+        del self.optimizer  # its moments have no use any more, and take room where all weights come together
+        self.placed.give_back()
         if state.best_step is not None:
             peers.load_best(self.checkpoints, self.model, self.devices)
         return TrainResult(
@@ -270,8 +273,8 @@ class _Training:
             self.log(line)
 
     def _save(self) -> None:
-        if self.devices.is_main:
-            self.checkpoints.save(self.state, self.model, self.optimizer)
+        if self.devices.is_main or self.placed.in_step:
+            self.checkpoints.save(self.state, self.placed.holds, self.optimizer, writes=self.devices.is_main)
         self.devices.wait()
         self.saved_at = time.monotonic()
 
@@ -282,13 +285,11 @@ class _Training:
         """
         state, settings, devices = self.state, self.settings, self.devices
         while True:
-            # The last batch of an epoch may hold fewer texts than there are processes: those without one go along with a loss of nothing.
-            own = step.own if step.own.sequences else step.batch.select(np.zeros(1, dtype=np.int64))
-            micros = own.micro(state.micro_tokens)
+            micros, counted = self._passes(step)
             try:
-                total = self._accumulate(micros, step)
+                total = self._accumulate(micros, counted, step)
                 parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
-                return total, torch.nn.utils.clip_grad_norm_(parameters, settings.clip)
+                return total, all_of(torch.nn.utils.clip_grad_norm_(parameters, settings.clip))
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
@@ -303,18 +304,30 @@ class _Training:
                 raise TrainingError(f"{settings.title}: out of memory; run it again with --micro-tokens {state.micro_tokens}")
             self.reporter.say(f"{settings.title}: out of memory; from here on in passes of at most {state.micro_tokens} tokens")
 
-    def _accumulate(self, micros: list[Batch], step: _Step) -> Tensor:
-        devices = self.devices
+    def _passes(self, step: _Step) -> tuple[list[Batch], int]:
+        """The micro-batches of this process, and how many of them count: the first ones."""
+        tokens, world = self.state.micro_tokens, self.devices.world
+        # The last batch of an epoch may hold fewer texts than there are processes: those without one go along with a loss of nothing.
+        own = step.own if step.own.sequences else step.batch.select(np.zeros(1, dtype=np.int64))
+        micros = own.micro(tokens)
+        counted = len(micros) if step.own.sequences else 0
+        if self.placed.in_step:
+            # So do those who have fewer passes than another, which is known without asking: all see the same batch.
+            most = max(len(step.batch.shard(rank, world).micro(tokens)) for rank in range(world))
+            micros += [min(micros, key=lambda micro: micro.tokens)] * (most - len(micros))
+        return micros, counted
+
+    def _accumulate(self, micros: list[Batch], counted: int, step: _Step) -> Tensor:
+        devices, runs = self.devices, self.placed.runs
         if self.together is not None:
             title, draws = self.settings.title, self._draws
-            return accumulate(self.together, self.placed, micros, step.batch, step.count, devices, draws, title)
-        share = 1.0 if step.own.sequences else 0.0
+            return accumulate(self.together, runs, micros, step.batch, step.count, devices, draws, title)
         total = torch.zeros((), device=devices.device)
         for number, micro in enumerate(micros):
             tensors = to_tensors(micro, devices.device)
-            with devices.synchronised(self.placed, number == len(micros) - 1), self._draws(number):
+            with devices.synchronised(runs, number == len(micros) - 1), self._draws(number):
                 with devices.autocast():
-                    summed = share * self.objective.loss(self.placed, tensors)
+                    summed = float(number < counted) * self.objective.loss(runs, tensors)
                 # Sum, then divide by the global count: accumulation equals one large batch. Peers' gradients are averaged, hence `world`.
                 devices.backward(summed * (devices.world / step.count))
             total += summed.detach()
@@ -329,25 +342,26 @@ class _Training:
         state, settings, devices = self.state, self.settings, self.devices
         assert self.judge is not None
         # The bare model: peers may evaluate shares of unequal size, which the wrapped one would wait over.
-        metrics = self.judge(self.model)
-        state.evaluations.append({"step": state.step, **metrics})
-        # Rounding may differ between processes, and all must take the same way.
-        score = devices.sum(metrics["score"] if devices.is_main else 0.0)
-        if state.best_score is None or score > state.best_score:
-            state.best_score, state.best_step, state.bad = score, state.step, 0
-            if devices.is_main:
-                self.checkpoints.save_best(self.model)
-            devices.wait()
-        else:
-            state.bad += 1
-            state.finished = settings.patience is not None and state.bad >= settings.patience and state.step >= settings.patience_from
+        with self.placed.whole():
+            metrics = self.judge(self.model)
+            state.evaluations.append({"step": state.step, **metrics})
+            # Rounding may differ between processes, and all must take the same way.
+            score = devices.sum(metrics["score"] if devices.is_main else 0.0)
+            if state.best_score is None or score > state.best_score:
+                state.best_score, state.best_step, state.bad = score, state.step, 0
+                if devices.is_main:
+                    self.checkpoints.save_best(self.model)
+                devices.wait()
+            else:
+                state.bad += 1
+                state.finished = settings.patience is not None and state.bad >= settings.patience and state.step >= settings.patience_from
         if self.trial is not None and not state.finished and state.step < settings.steps:
             # One process decides for all, as of the score.
             behind = devices.is_main and self.trial(state.step, state.best_score)
             state.pruned = state.finished = devices.sum(float(behind)) > 0
         self._tell(state.evaluations[-1])
         self.reporter.measured(state.evaluations[-1])
-        self.placed.train()
+        self.placed.runs.train()
         state.seconds = self.clock.seconds()
 
 
@@ -360,9 +374,9 @@ def _checked(loss: float, norm: float, point: Point, settings: TrainSettings) ->
     return loss
 
 
-def _adamw(groups: Sequence[Group], settings: TrainSettings, devices: Devices) -> torch.optim.Optimizer:
+def _adamw(groups: Sequence[Group], settings: TrainSettings, model: Placed) -> torch.optim.Optimizer:
     parameters = [
-        {"params": list(group.parameters), "lr_scale": group.lr_scale, "weight_decay": group.weight_decay}
+        {"params": model.trained(group.parameters), "lr_scale": group.lr_scale, "weight_decay": group.weight_decay}
         for group in groups
         if group.parameters
     ]

@@ -3,48 +3,45 @@
 What is in their own folders does not count. These may lie on other machines, which have older checkpoints or none.
 """
 
+from collections.abc import Iterator, Mapping
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from acclimate.training.checkpoint import Checkpoints, TrainState, moments_of, put_moments, trained_parameters
+from acclimate.training.checkpoint import Checkpoints, TrainState, put_moments, put_weights
 from acclimate.training.devices import Devices
 
 
 def load(checkpoints: Checkpoints, model: nn.Module, optimizer: Optimizer, devices: Devices) -> TrainState | None:
-    """As `Checkpoints.load`, the same in all processes."""
-    read = checkpoints.load(model, optimizer) if devices.is_main else None
-    if devices.world == 1:
-        return read
-    state = devices.told(read)
+    """Put the last whole state into model and optimizer, the same in all processes; None where there is none.
+
+    Raises:
+        UnreadableError: the machine cannot read a file, which is no damage.
+    """
+    read = checkpoints.read(model) if devices.is_main else None
+    state = devices.told(None if read is None else read.state)
     if state is not None:
-        _hand_weights(model, devices)
-        _hand_moments(optimizer, devices)
+        put_weights(model, _handed({} if read is None else read.weights, devices))
+        put_moments(optimizer, _handed({} if read is None else read.moments, devices))
     return state
 
 
 def load_best(checkpoints: Checkpoints, model: nn.Module, devices: Devices) -> None:
-    """As `Checkpoints.load_best`, the same in all processes."""
-    if devices.is_main:
-        checkpoints.load_best(model)
-    if devices.world > 1:
-        _hand_weights(model, devices)
+    """Put the best weights into the model, the same in all processes.
+
+    Raises:
+        Damaged: they are not what was written; the same command makes them again.
+    """
+    put_weights(model, _handed(checkpoints.read_best(model) if devices.is_main else {}, devices))
 
 
-def _hand_weights(model: nn.Module, devices: Devices) -> None:
-    with torch.no_grad():
-        for parameter in trained_parameters(model).values():
-            parameter.copy_(devices.handed(parameter))
-
-
-def _hand_moments(optimizer: Optimizer, devices: Devices) -> None:
-    # An optimizer has none before its first step, nor after its last.
-    found = moments_of(optimizer) if devices.is_main else {}
+def _handed(found: Mapping[str, Tensor], devices: Devices) -> Iterator[tuple[str, Tensor]]:
+    """The tensors that the main process has found, in all of them, one after the other."""
+    if devices.world == 1:
+        yield from found.items()
+        return
     kinds = devices.told({name: (value.shape, value.dtype) for name, value in found.items()})
-    taken = {}
     for name, (shape, dtype) in kinds.items():
         value = devices.handed(found[name] if devices.is_main else torch.empty(shape, dtype=dtype))
-        if not devices.is_main:  # which has no use for a second copy
-            taken[name] = value
-    if taken:
-        put_moments(optimizer, taken)
+        yield name, found[name] if devices.is_main else value  # the main process has no use for a second copy

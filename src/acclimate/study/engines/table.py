@@ -21,6 +21,7 @@ class Asked:
     address: str | None = None  # of a Ray cluster, HOST:PORT
     gpus: float | None = None  # that a stage takes there
     devices: int | None = None  # over which it trains there
+    fsdp: bool = False  # whether processes that train together divide a model among them
 
 
 def engine_of(name: str, asked: Asked) -> Engine:
@@ -33,6 +34,11 @@ def engine_of(name: str, asked: Asked) -> Engine:
     if name not in ENGINES:
         raise SettingsError(f"engine {name!r} is not among {', '.join(ENGINES)}")
     together = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    if asked.fsdp and not together and (asked.devices or 1) == 1:
+        raise SettingsError(
+            "--fsdp divides a model among processes that train it together, and this is one: start several by torchrun, or by "
+            "--engine ray --devices N"
+        )
     if name == "ray":
         if together:
             raise SettingsError("engine ray: torchrun and Ray both start processes; leave out one of both")

@@ -95,6 +95,7 @@ class Begun:
     address: str | None = None
     gpus: float | None = None
     devices: int | None = None
+    fsdp: bool = False
     workers: int | None = None
     threads: int | None = None
     precision: str = "auto"
@@ -104,7 +105,8 @@ class Begun:
     def options(self) -> dict[str, str]:
         """What is not as usual, by the options of `acclimate study`."""
         said = {each.name: getattr(self, each.name) for each in fields(self) if getattr(self, each.name) != each.default}
-        return {f"--{name.replace('_', '-')}": str(value) for name, value in said.items()}
+        # A flag has no value.
+        return {f"--{name.replace('_', '-')}": "" if value is True else str(value) for name, value in said.items()}
 
 
 @dataclass(frozen=True)
