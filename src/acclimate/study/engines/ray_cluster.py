@@ -88,7 +88,7 @@ class Cluster:
         """Every few seconds: does the head answer, and which nodes are there now?
 
         Raises:
-            ClusterError: the head has not answered for too long.
+            ClusterError: the head has not answered for too long, or has given this machine up.
         """
         now = time.monotonic()
         if now - self._looked < LOOK_EVERY:
@@ -98,6 +98,12 @@ class Cluster:
         if _answers(self.head):
             self._heard = now
             self._nodes = self._alive()
+            # What such a driver asks for is passed over, without a word and for ever.
+            if not any(node.id == self.here for node in self._nodes):
+                raise ClusterError(
+                    f"the head of the Ray cluster at {self.head} has given up this machine, which did not answer in time or has lost its "
+                    "`raylet`; what was finished is kept in the store: `ray stop` and `ray start` here, and the same command goes on"
+                )
         elif now - self._heard > HEAD_SECONDS:
             raise ClusterError(
                 f"the head of the Ray cluster at {self.head} is gone, and the cluster with it; everything that was finished is kept in the "
