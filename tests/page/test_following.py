@@ -103,8 +103,8 @@ def begun(folder, **said):
     [
         ({"store": "kept/here", "precision": "bf16", "micro_tokens": 512}, "--store={}/kept/here --precision=bf16 --micro-tokens=512"),
         (
-            {"store": "s3://bucket/all", "engine": "ray", "address": "head:6379", "gpus": 0.5},
-            "--store=s3://bucket/all --engine=ray --address=head:6379 --gpus=0.5",
+            {"store": "s3://bucket/all", "engine": "ray", "address": "head:6379", "devices": 2, "fsdp": True},
+            "--store=s3://bucket/all --engine=ray --address=head:6379 --devices=2 --fsdp",
         ),
         ({"engine": "--allow-code", "workers": 2}, "--engine=--allow-code --workers=2"),
     ],
