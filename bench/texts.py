@@ -2,7 +2,7 @@
 
 Real data is a folder with `corpora/NAME.txt.zst` (a document a line) and `tasks/NAME/*.jsonl.gz`: `--data`, `$ACCLIMATE_SHARED`, or
 `../shared/data` beside the repository. With `--texts news` those of the packages are read even so: BBC's news of 2004 and 2005, whole
-articles (median 440 tokens) and their paragraphs (40), which everybody has.
+articles (median 410 tokens) and their paragraphs (71), which everybody has.
 """
 
 import gzip
