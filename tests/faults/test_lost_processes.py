@@ -1,5 +1,6 @@
 """A worker, a parent or a rank that is lost stops nothing else, and nothing of it lives on."""
 
+import json
 import os
 import subprocess
 import sys
@@ -76,8 +77,8 @@ def test_a_rank_that_is_lost_ends_the_others_and_the_same_command_goes_on(acclim
     study, options = write_study(tmp_path, STUDY), ("--checkpoint-seconds", "0")
     program = PROGRAM.replace("\n\ndef work", f"{LOST}\n\ndef work")
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    words = ("study", study, *options, "--store", "two")
-    lost = subprocess.run([sys.executable, "-c", program, *words], env=environment, capture_output=True, text=True, cwd=tmp_path)
+    commands = json.dumps([["study", str(study), *options, "--store", "two"]])
+    lost = subprocess.run([sys.executable, "-c", program, commands], env=environment, capture_output=True, text=True, cwd=tmp_path)
     assert lost.returncode != 0
     assert "SIGKILL" in lost.stderr
     ended = {}

@@ -75,9 +75,9 @@ else:  # the worker, which imports the program that started it
 
     save_all, left = Checkpoints.save, int(os.environ["SAVES"])
 
-    def save(*what):
+    def save(*what, **writes):
         global left
-        save_all(*what)
+        save_all(*what, **writes)
         left -= 1
         if left == 0:
             os.kill(int(os.environ["STUDY"]), signal.SIGKILL)
@@ -97,8 +97,8 @@ def test_a_study_stopped_at_several_points_ends_bitwise_equal_and_does_nothing_t
     with monkeypatch.context() as patch:
         saves, save = itertools.count(1), Checkpoints.save
 
-        def save_and_stop(*what):
-            save(*what)
+        def save_and_stop(*what, **writes):
+            save(*what, **writes)
             if next(saves) == STOPPED_AT:
                 os.kill(os.getpid(), signal.SIGTERM)
 
