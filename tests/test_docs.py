@@ -19,12 +19,12 @@ def test_committed_reference_is_up_to_date(file: str, options: list[str]) -> Non
 
 def test_the_performance_page_shows_what_was_measured() -> None:
     from bench.page import markdown
-    from bench.report import measured
+    from bench.report import measured, variants
     from bench.rows import ROWS
 
     page = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
     shown = page.partition("<!-- measured: begin -->\n")[2].partition("<!-- measured: end -->")[0]
-    assert shown.strip() == markdown(measured(), ROWS).strip(), "print it with `python -m bench --page`"
+    assert shown.strip() == markdown(measured(), ROWS, variants()).strip(), "print it with `python -m bench --page`"
 
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
