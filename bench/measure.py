@@ -67,6 +67,11 @@ def shown(value: float, unit: str) -> str:
     return f"{value:,.{digits}f} {unit}"
 
 
+def spread(low: float, high: float, unit: str) -> str:
+    """From the least to the most of several rounds; nothing where they are one."""
+    return f"{shown(low, unit)} to {shown(high, unit)}" if low != high else ""
+
+
 @dataclass
 class Cell:
     """One line of the table: a value that is compared with a bar, and everything it was computed from."""

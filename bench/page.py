@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from bench.measure import Kind, Row, shown
+from bench.measure import Kind, Row, shown, spread
 from bench.report import middle
 
 
@@ -39,7 +39,8 @@ def _beside(usual: Mapping[str, Any], rows: Mapping[str, Row], variants: Mapping
     for name, found in (("usual", usual), *((name, file["rows"]) for name, file in variants.items())):
         for row in (row for row in rows if row in found):
             for cell in (cell for cell in found[row]["cells"] if cell["unit"] in ("x", "%")):
-                told = f"{shown(cell['value'], cell['unit'])}{_spread(cell)}"
+                apart = spread(cell["low"], cell["high"], cell["unit"])
+                told = f"{shown(cell['value'], cell['unit'])}{f' ({apart})' if apart else ''}"
                 cells.setdefault((row, cell["variant"]), {})[name] = told
     lines = [
         "### Other texts and kernels",
@@ -53,16 +54,13 @@ def _beside(usual: Mapping[str, Any], rows: Mapping[str, Row], variants: Mapping
     ]
 
 
-def _spread(cell: Mapping[str, Any]) -> str:
-    return f" ({shown(cell['low'], cell['unit'])} to {shown(cell['high'], cell['unit'])})" if cell["low"] != cell["high"] else ""
-
-
 def _measured(name: str, row: Row, kind: Kind, cell: Mapping[str, Any], model: str) -> str:
     bar = row.bars.get(kind, {}).get(cell["variant"])
     met = "" if bar is None else "met" if bar.met(cell["value"]) else "**missed**"
     unit = cell["unit"]
-    spread = f"{shown(cell['low'], unit)} to {shown(cell['high'], unit)}" if cell["low"] != cell["high"] else ""
     sides = [f"{side} {middle(values)}" for side, values in cell["rounds"].items() if len(cell["rounds"]) > 1]
     medians = f"{', '.join(sides)} {cell['rounds_unit']}".strip() if sides else ""
     what = f"{cell['variant']}, {model}" if model else cell["variant"]
-    return f"| {name} | {what} | {shown(cell['value'], unit)} | {spread} | {bar or ''} | {met} | {medians} |"
+    return (
+        f"| {name} | {what} | {shown(cell['value'], unit)} | {spread(cell['low'], cell['high'], unit)} | {bar or ''} | {met} | {medians} |"
+    )

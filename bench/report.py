@@ -18,7 +18,7 @@ from rich.table import Table
 
 import acclimate
 from acclimate.files import read_json, write_json
-from bench.measure import Bar, Bench, Cell, Kind, Row, shown, slug
+from bench.measure import Bar, Bench, Cell, Kind, Row, shown, slug, spread
 from bench.root import ROOT
 
 RESULTS = ROOT / "bench" / "results"
@@ -111,9 +111,8 @@ def _line(cell: Cell, bar: Bar | None) -> tuple[str, ...]:
     medians = "; ".join(f"{side} {middle(values)}" for side, values in cell.rounds.items() if len(cell.rounds) > 1)
     met = "" if bar is None else "[green]met[/green]" if bar.met(cell.value) else "[red]missed[/red]"
     what = _escaped(f"{cell.variant}{f' ({cell.model})' if cell.model else ''}")
-    spread = f"{shown(cell.low, cell.unit)} to {shown(cell.high, cell.unit)}" if cell.low != cell.high else ""
     beside = _escaped(" — ".join(filter(None, (f"{medians} {cell.rounds_unit}".strip() if medians else "", cell.note))))
-    return ("", what, shown(cell.value, cell.unit), spread, "" if bar is None else str(bar), met, beside)
+    return ("", what, shown(cell.value, cell.unit), spread(cell.low, cell.high, cell.unit), "" if bar is None else str(bar), met, beside)
 
 
 def show(bench: Bench, rows: Sequence[Row], outcomes: Mapping[str, Outcome], console: Console | None = None) -> None:

@@ -22,7 +22,7 @@ from acclimate.modeling.fast_paths import FastPaths
 from acclimate.randomness import seed_of
 from acclimate.stages.trials import FOUND
 from acclimate.study.engines.engine import Shared
-from acclimate.study.engines.reports import Report
+from acclimate.study.engines.reports import NOT_BEGUN, Report
 from acclimate.study.plan.graph import Node, fingerprint_of
 from acclimate.study.plan.smoke import sliver
 from acclimate.study.store.entries import ADAPTER_OF
@@ -97,7 +97,7 @@ class Worker:
             with self._stopped_by_a_lost_peer():
                 # Asked of all: signals reach processes that train together at different times, and all must take the same way.
                 if self._runtime.devices.sum(float(self._stop.asked)) > 0:
-                    raise Interrupted("stopped before it began")
+                    raise Interrupted(NOT_BEGUN)
                 self._carry_out(node)
         except Interrupted as interrupted:
             return Report(key, "interrupted", str(interrupted))

@@ -22,8 +22,8 @@ from acclimate.study.engines.ray_cluster import Ask, Cluster, Node
 from acclimate.study.engines.ray_mailbox import Began, Heard, Letter, Mailbox
 from acclimate.study.engines.ray_peers import ENDING, SAVING, Peer, Room, places
 from acclimate.study.engines.ray_preflight import preflight
-from acclimate.study.engines.ray_task import NOT_BEGUN, perform
-from acclimate.study.engines.reports import Report
+from acclimate.study.engines.ray_task import perform
+from acclimate.study.engines.reports import NOT_BEGUN, Report
 from acclimate.training.interrupt import leave_terminal_on_hangup, wanted_stops
 from acclimate.training.progress import Progress
 

@@ -13,13 +13,12 @@ from acclimate.study.engines.engine import Performer, Setup
 from acclimate.study.engines.output import STDERR, STDOUT, Output, send_output_to
 from acclimate.study.engines.ray_mailbox import Began, Sender
 from acclimate.study.engines.ray_peers import Peer
-from acclimate.study.engines.reports import Report
+from acclimate.study.engines.reports import NOT_BEGUN, Report
 from acclimate.study.engines.starting import brief_spin
 from acclimate.training.interrupt import StopRequest, stop_on_signals
 from acclimate.training.progress import Progress
 
 LOOK_EVERY = 0.5  # seconds between two looks at whether the node is there
-NOT_BEGUN = "stopped before it began"
 
 ALONE = Peer()
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+NOT_BEGUN = "stopped before it began"  # the error of an interrupted job that has nothing to save
+
 
 @dataclass(frozen=True)
 class Report:
