@@ -159,3 +159,21 @@ def test_held_out_documents_are_looked_for_in_corpora_and_in_no_train(root):
     domain = {"path": "domain.txt", "documents": "line"}
     data = Data.open(DataSettings.model_validate({"domain": domain, "task": {"kind": "perplexity", "on": ["domain"]}}), root)
     assert list(data.found.holdings) == ["domain"]
+
+
+def test_conversations_are_looked_for_and_read_as_what_their_messages_say(tmp_path):
+    def chat(name):
+        return [{"role": "system", "content": "Be brief."}, {"role": "user", "content": text(name)}]
+
+    for split, names in (("train", TRAIN), ("dev", DEV), ("test", TEST)):
+        rows = ({"messages": [*chat(name), {"role": "assistant", "content": "yes"}]} for name in names)
+        (tmp_path / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "domain.txt").write_text("\n".join((text("one"), f"He said: be brief. {text(TEST[2])} {text('three', 50)}")) + "\n")
+    (tmp_path / "general.txt").write_text(f"{text('five')}\n")
+    data = opened(tmp_path, task={"kind": "generate"})
+    assert [(leak.split, leak.index, leak.kind) for leak in data.found.holdings["domain"].leaks] == [("test", 2, "contained")]
+    assert [*data.documents("task").documents()] == [f"Be brief.\n{text(name)}" for name in TRAIN]
+    # The form decides, too: who speaks, and where one message ends.
+    train = data.task.train
+    assert train.take(train.index[3:5]).plain == (f"Be brief.\n{text(TRAIN[3])}", f"Be brief.\n{text(TRAIN[4])}")
+    assert train.text_fingerprint != train.documents_fingerprint

@@ -146,7 +146,7 @@ def _of_task(path: str, reading: Mapping[str, Any], kind: str | None) -> Corpus:
             raise SettingsError(f"--kind {kind}: no kind of labelled examples whose texts could be compared ({error})") from None
         assert settings is not None
         train = Task.open(settings, Path.cwd()).train
-        return Corpus.of_texts(TASK, train.documents(), train.text_fingerprint)
+        return Corpus.of_texts(TASK, train.documents(), train.documents_fingerprint)
     corpus = CorpusSettings(**{"path": path, **reading})
     source = open_splits({}, path, Path.cwd(), corpus.reading)["train"]
     return Corpus.open(TASK, corpus.model_copy(update={"path": location(source, path, Path.cwd())}), Path.cwd())

@@ -156,6 +156,10 @@ class Generate(LabelledKind):
         """The answers [N]."""
         return tuple(targets)
 
+    def plain(self, inputs: Sequence[Sequence[str]]) -> tuple[str, ...] | None:
+        """Of conversations what their messages say, one after the other."""
+        return tuple("\n".join(each["content"] for each in json.loads(prompt)) for prompt in inputs[0]) if self.chat else None
+
     def strata(self, gold: Column) -> Ragged:
         """One for all."""
         return Ragged.single(np.zeros(len(gold), dtype=np.int64))

@@ -207,6 +207,10 @@ class LabelledKind(TaskKind, TableReading):
         """Where the words of each item's text begin and end (`Split.words`), for kinds that ask about every word; else None."""
         return None
 
+    def plain(self, inputs: Sequence[Sequence[str]]) -> tuple[str, ...] | None:
+        """The texts as people read them (`Split.plain`), for kinds whose items have a form besides; else None."""
+        return None
+
     def noted(self, train: Rows, made: bool) -> tuple[str, ...]:
         """What is to be known of train; `made` says that acclimate takes dev or test out of it."""
         return ()

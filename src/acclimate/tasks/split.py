@@ -43,6 +43,9 @@ class Split:
     collection: "Collection | None" = None
     """The documents that are searched, into which gold points, where some are; else None."""
 
+    plain: tuple[str, ...] | None = None
+    """[N] the (only) text of each as people read it, where what is asked has a form besides, such as a conversation's; else None."""
+
     def __len__(self) -> int:
         return len(self.index)
 
@@ -52,7 +55,8 @@ class Split:
         inputs = tuple(tuple(column[row] for row in chosen) for column in self.inputs)
         groups = None if self.groups is None else tuple(self.groups[row] for row in chosen)
         words = None if self.words is None else self.words.take(rows)
-        return Split(inputs, taken(self.gold, rows), self.index[rows], self.files, groups, self.names, words, self.collection)
+        plain = None if self.plain is None else tuple(self.plain[row] for row in chosen)
+        return Split(inputs, taken(self.gold, rows), self.index[rows], self.files, groups, self.names, words, self.collection, plain)
 
     def keys(self) -> Sequence[Hashable]:
         """[N] what makes two items the same, whatever is said of them: for duplicates and leaks."""
@@ -68,18 +72,21 @@ class Split:
         return None if self.groups is None else tuple(group for group in self.groups for _ in self.inputs)
 
     def documents(self) -> Iterator[str]:
-        """Every text once, item by item: what a corpus of the task's texts reads."""
+        """Every text once, item by item, as people read it: what a corpus of the task's texts reads, and what leaks are sought by."""
+        return iter(self.plain) if self.plain is not None else self._texts()
+
+    def _texts(self) -> Iterator[str]:
         return iter(self.inputs[0]) if len(self.inputs) == 1 else (text for item in zip(*self.inputs, strict=True) for text in item)
 
     @cached_property
     def text_fingerprint(self) -> str:
-        """SHA-256 of the texts."""
-        return text_digest(self.documents())
+        """SHA-256 of the texts as they are asked."""
+        return text_digest(self._texts())
 
     @cached_property
     def documents_fingerprint(self) -> str:
-        """SHA-256 of what a corpus reads: the texts, and where there are groups these, for they are held out as wholes."""
-        return with_groups(self.text_fingerprint, self.groups)
+        """SHA-256 of what a corpus reads: `documents`, and where there are groups these, for they are held out as wholes."""
+        return with_groups(self.text_fingerprint if self.plain is None else text_digest(self.plain), self.groups)
 
     @cached_property
     def fingerprint(self) -> str:

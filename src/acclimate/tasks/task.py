@@ -292,4 +292,5 @@ def split_of(rows: Rows, kind: LabelledKind, names: tuple[str, ...]) -> Split:
         names,
         kind.words(rows.targets),
         rows.collection,
+        kind.plain(rows.inputs),
     )
