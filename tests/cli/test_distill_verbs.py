@@ -6,6 +6,9 @@ import pytest
 from sentence_transformers import SentenceTransformer
 from tests.study.conftest import tiny_world  # noqa: F401
 
+from acclimate.errors import DataError
+from acclimate.study.single import unlabelled
+
 pytestmark = pytest.mark.measured(0)
 
 SHORT = ("--set", "min_steps=0", "--set", "epochs=1", "--set", "lr=1e-2")
@@ -36,3 +39,16 @@ def test_a_teacher_teaches_its_answers_and_its_vectors(acclimate, tiny_world, tm
     assert "has no trained classifier of its own" in refused.stderr
     assert "`distill_vectors`" in refused.stderr
     assert not json.loads((tmp_path / "encoder" / "config.json").read_text()).get("acclimate_distilled")
+
+
+def test_text_to_transfer_is_read_in_pairs_where_the_task_is_one_of_pairs(tmp_path):
+    (tmp_path / "pairs.csv").write_text("question1,question2\nwho,what\n")
+    (tmp_path / "text.txt").write_text("one text\n")
+    assert unlabelled(["pairs.csv"], {}, tmp_path) == unlabelled(["pairs.csv"], {"kind": "tag"}, tmp_path) == {"path": "pairs.csv"}
+    of_pairs = {"text": "question1", "text_b": "question2"}
+    assert unlabelled(["pairs.csv"], {"kind": "similarity"}, tmp_path) == {"path": "pairs.csv"} | of_pairs
+    assert unlabelled(["pairs.csv", "pairs.csv"], {"kind": "pair"}, tmp_path) == {"path": ("pairs.csv", "pairs.csv")} | of_pairs
+    swapped = {"text": "question2", "text_b": "question1"}
+    assert unlabelled(["pairs.csv"], {"kind": "pair", **swapped}, tmp_path) == {"path": "pairs.csv"} | swapped
+    with pytest.raises(DataError, match=r"text\.txt: .*a line of a txt file is one text"):
+        unlabelled(["text.txt"], {"kind": "pair"}, tmp_path)

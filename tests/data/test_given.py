@@ -21,7 +21,7 @@ from acclimate.data.readers.records import open_source
 from acclimate.errors import DataError, DiskFullError
 
 
-def back(rows, folder, name="train", columns=(), bare=None):
+def back(rows, folder, name="train", columns=(), bare=()):
     """The rows as readers give them."""
     source = open_source(str(keep_rows(rows, name, folder, bare)), folder)
     with Problems() as problems:
@@ -106,8 +106,15 @@ def test_rows_are_read_once_and_kept_under_their_content(tmp_path):
     assert not [path for path in tmp_path.iterdir() if path.is_file()], "nothing is left beside"
 
 
-def test_texts_may_stand_alone(tmp_path):
-    assert back(["a", {"body": "b"}], tmp_path, bare="body") == [{"body": "a"}, {"body": "b"}]
+def test_texts_and_pairs_of_them_may_stand_alone(tmp_path):
+    assert back(["a", {"body": "b"}], tmp_path, bare=("body",)) == [{"body": "a"}, {"body": "b"}]
+    columns = ("premise", "hypothesis")
+    assert back([("a", "b"), ["c", "d"], {"hypothesis": "f", "premise": "e"}], tmp_path, columns=columns, bare=columns) == [
+        {"premise": "a", "hypothesis": "b"}, {"premise": "c", "hypothesis": "d"}, {"hypothesis": "f", "premise": "e"},
+    ]  # fmt: skip
+    for odd, kind in (("ab", "str"), (("a",), "tuple")):
+        with pytest.raises(DataError, match=rf"row 2: is a {kind}, and a pair of texts is wanted"):
+            back([("a", "b"), odd], tmp_path, bare=columns)
 
 
 @pytest.mark.parametrize(

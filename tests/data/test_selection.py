@@ -25,7 +25,7 @@ TEXTS = st.lists(st.text(st.sampled_from("abZ19_ .,!\n\té漢\0"), max_size=20),
 
 
 def among(*corpora, judged=()):
-    read = [Corpus(str(place), lambda _, texts=texts: iter(texts), "x") for place, texts in enumerate(corpora)]
+    read = [Corpus.of_texts(str(place), texts, "x") for place, texts in enumerate(corpora)]
     return Candidates(read, frozenset(map(text_hash, judged)))
 
 

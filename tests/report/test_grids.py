@@ -45,9 +45,9 @@ def test_the_facts_of_the_data_are_all_there(folder: Path) -> None:
 
 def test_unlabelled_text_of_the_task_stands_with_the_corpora(results_of: Make) -> None:
     task = {"unlabeled": {"documents": 12, "paths": list("abcde"), "files": 5, "detected": {}}}
-    data = {"task": task, "corpora": {}, "overlap": {"task unlabeled": 0.5}}
+    data = {"task": task, "corpora": {"transfer": {"documents": 12, "pairs": 6}}, "overlap": {"task unlabeled": 0.5}}
     (corpora,) = data_facts(results_of({"fine-tune": {"all": [0.8]}}, data=data)).grids
-    assert corpora.rows == (("task unlabeled", "12", "50.0 %", "a, b, c and 2 more"),)
+    assert corpora.rows == (("task unlabeled", "12", "50.0 %", "a, b, c and 2 more"), ("transfer", "6 pairs", "–", "–"))
 
 
 def test_a_study_without_facts_has_none_to_show(results_of: Make) -> None:

@@ -230,7 +230,7 @@ def test_a_stop_and_a_document_that_cannot_be_read_end_it_and_nothing_waits(tmp_
     with pytest.raises(Interrupted):
         train(course(*BOTH), NETWORK, CORPORA, tmp_path, 0, Watched("tried", Asking(), stop))
     assert not list(tmp_path.iterdir())
-    readings = iter([iter(texts(5, 1)), (1 / 0 for _ in range(1))])
+    readings = iter([((text,) for text in texts(5, 1)), (1 / 0 for _ in range(1))])
     breaking = Corpus("general", lambda _: next(readings), "changed")
     with pytest.raises(ZeroDivisionError):
         train(course(BOTH[0]), NETWORK, {"general": breaking}, tmp_path, 0, watched())

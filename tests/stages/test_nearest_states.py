@@ -46,7 +46,7 @@ def asked(monkeypatch):
 def chosen(tmp_path, documents, budget):
     runtime = SimpleNamespace(reporter=Silent(), stop=SimpleNamespace(asked=False), devices=SimpleNamespace(device="cpu"), fast=None)
     context = SimpleNamespace(runtime=runtime, work=tmp_path, title="near")
-    among = Candidates([Corpus("domain", lambda _: map(str, range(100, 100 + documents)), "x")], frozenset())
+    among = Candidates([Corpus.of_texts("domain", map(str, range(100, 100 + documents)), "x")], frozenset())
     return nearest_states.choose(SimpleNamespace(tokenizer=lambda: None), ["0", "1", "2"], among, budget, context)
 
 

@@ -103,6 +103,18 @@ def test_unlabelled_texts_of_the_task_go_by_its_name(tmp_path, rows):
     assert "data.task.unlabeled: no `path` says where its texts are" in refused(study, tmp_path, task=rows["train"])
 
 
+def test_pairs_without_labels_may_be_tuples_or_have_the_names_of_their_columns(tmp_path):
+    pairs = [("it rains", "it pours"), ("a dog runs", "it moves")]
+    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(dict(zip("ab", pair, strict=True))) + "\n" for pair in pairs))
+    files = DataSettings.model_validate({"transfer": {"path": "pairs.jsonl", "text_b": "b"}})
+    expected = Data.open(files, tmp_path).corpora["transfer"].fingerprint
+    study = Study(data={"transfer": {"text_b": "b"}}, recipes={"read": [Pretrain(corpus="transfer")]})
+    for rows in (pairs, iter(map(list, pairs)), pd.DataFrame(pairs, columns=["a", "b"])):
+        given = with_rows(study, tmp_path / "store", corpora={"transfer": rows})
+        assert Data.open(given.data, tmp_path).corpora["transfer"].fingerprint == expected
+    assert "transfer row 1: is a str, and a pair of texts is wanted" in refused(study, tmp_path, corpora={"transfer": ["it rains"]})
+
+
 def test_lists_of_labels_and_columns_of_0_and_1_are_read_as_in_files(tmp_path):
     rows = [{"text": f"text {number}", "labels": [name for place, name in enumerate("ab") if number >> place & 1]} for number in range(80)]
     columns = [{"text": row["text"], **{name: int(name in row["labels"]) for name in "ab"}} for row in rows]

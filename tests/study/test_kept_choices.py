@@ -16,7 +16,7 @@ TEXTS = {"old": ["a b", "c d", "e f"], "other": ["g h", "i j"]}
 
 def chosen(folder, *sources):
     folder.mkdir()
-    candidates = Candidates([Corpus(name, lambda _, texts=texts: iter(texts), "x") for name, texts in TEXTS.items()], frozenset())
+    candidates = Candidates([Corpus.of_texts(name, texts, "x") for name, texts in TEXTS.items()], frozenset())
     write_chosen(dsir.choose_randomly(candidates, Budget(None, 5), 0), candidates, [*TEXTS], None, folder)
     return Chosen(folder, "key", "at random", sources)
 

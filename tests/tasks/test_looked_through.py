@@ -139,6 +139,41 @@ def test_of_pairs_each_text_is_looked_for_in_a_corpus_and_both_in_train(root):
     assert [(leak.index, leak.kind, leak.text) for leak in leaks] == [(1, "exact", TEST[3]), (2, "exact", TEST[4])]
 
 
+def test_a_pair_is_dropped_from_a_corpus_for_either_of_its_texts_and_the_test_set_are_its_pairs(root):
+    for split, texts in (("train", TRAIN), ("dev", DEV), ("test", TEST)):
+        rows = (
+            {"a": one, "b": other, "label": "xy"[number % 2]}
+            for number, (one, other) in enumerate(zip(texts[::2], texts[1::2], strict=True))
+        )
+        (root / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    def with_pairs(*rows, **more):
+        (root / "pairs.jsonl").write_text("".join(json.dumps({"a": one, "b": other}) + "\n" for one, other in rows))
+        return opened(root, task={"kind": "pair", "text": "a", "text_b": "b"}, transfer={"path": "pairs.jsonl", "text_b": "b"}, **more)
+
+    kept = (text("one"), text("two"))
+    rows = [(TEST[0], text("other")), (text("more"), changed(TEST[1])), (TEST[2], TEST[3]), kept]
+    data = with_pairs(*rows, leaks="drop")
+    corpus = data.corpora["transfer"]
+    assert [*zip(*([*corpus.column(number).documents()] for number in (0, 1)), strict=True)] == [kept]
+    facts = data.facts()["corpora"]["transfer"]
+    assert (facts["pairs"], facts["documents"], facts["leaked"]) == (1, 2, 3)
+    assert any(
+        "the 4 documents that hold them are not read, 80 words, with all of the 3 pairs that they stand in" in note for note in data.notes()
+    )
+    again = with_pairs(*rows, planned=data.fingerprints(), dropping=data.found.dropping, leaks="drop").corpora["transfer"]
+    assert [*again.documents()] == [*kept]
+    with pytest.raises(
+        DataError, match="nothing is left of the corpus 'transfer': in each of its pairs a text holds what models are judged"
+    ):
+        with_pairs(*rows[:3], leaks="drop")
+
+    # First texts are shared on purpose: those of test beside other ones are not its pairs.
+    with_pairs(*((one, text(f"beside {one}")) for one in TEST[::2]), kept).refuse_test_sets()
+    with pytest.raises(DataError, match="the corpus 'transfer' is the test set: 3 of the 5 test pairs are pairs of it"):
+        with_pairs(*zip(TEST[:6:2], TEST[1:6:2], strict=True), kept).refuse_test_sets()
+
+
 def test_pairs_stand_in_train_only_where_one_pair_there_holds_both_texts(root):
     shared, short = text("premise"), "a man is asleep"
     pairs = {

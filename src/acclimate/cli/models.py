@@ -196,7 +196,7 @@ def distill(
     out: Annotated[Path, typer.Option("--out", help="Folder for the model.", show_default=False)],
     reading: Reading,
     transfer: Annotated[
-        list[str] | None, typer.Option("--transfer", help="Text without labels that is learned from, too: files, globs; may be repeated.")
+        list[str] | None, typer.Option("--transfer", help="Text or pairs without labels, learned from, too: files, globs; may be repeated.")
     ] = None,
     settings: SetOption = None,
     seed: Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1)] = 0,
@@ -210,12 +210,12 @@ def distill(
     from acclimate.report.results.chain import Chain
     from acclimate.report.results.finished import Results
     from acclimate.study.language.yaml import parse_settings
-    from acclimate.study.single import run_stage
+    from acclimate.study.single import run_stage, unlabelled
 
     data: dict[str, Any] = {"task": {"path": task, **reading}}
     chosen: dict[str, Any] = {"teacher": teacher}
     if transfer:
-        data["transfer"] = {"path": transfer if len(transfer) > 1 else transfer[0]}
+        data["transfer"] = unlabelled(transfer, reading, Path.cwd())
         chosen["corpus"] = {"task": 1, "transfer": 1}
     told = {"precision": precision} if precision != "auto" else {}
     also = {"transfer": transfer} if transfer else {}

@@ -25,11 +25,12 @@ Pattern = Annotated[str, AfterValidator(_compiles)]
 
 @dataclass
 class Cleaned:
-    """How many documents a reading has left out."""
+    """How many documents a reading has left out; of a corpus of pairs, how many pairs."""
 
     left_out: int = 0  # a pattern named them, or removing its parts left nothing
     repeated: int = 0  # their text was there before
     held_out: int = 0  # models are judged by them
+    leaked: int = 0  # they hold what models are judged by (`leaks: drop`)
 
 
 @dataclass(frozen=True)
@@ -43,27 +44,29 @@ class Cleaning:
     def __bool__(self) -> bool:
         return bool(self.leave_out or self.remove or self.drop_repeated)
 
-    def of(self, documents: Iterator[str], counts: Cleaned) -> Iterator[str]:
-        """The documents that stay, without the parts that are removed; `counts` gets to know of the others.
+    def of(self, records: Iterator[tuple[str, ...]], counts: Cleaned) -> Iterator[tuple[str, ...]]:
+        """The records that stay, each a document or a pair, without the parts that are removed; `counts` gets to know of the others.
 
-        Two documents are the same that differ in letters' case or in white space alone.
+        Two are the same that differ in letters' case or in white space alone. A pair stays or goes as a whole: for either of its texts,
+        and as a repetition where both were one before.
         """
         # Python keeps compiled patterns; alternatives in one would be slower and could refer to each other's groups.
         left_out, removed = [re.compile(each) for each in self.leave_out], [re.compile(each) for each in self.remove]
         seen: set[bytes] = set()
-        for text in documents:
-            if any(pattern.search(text) for pattern in left_out):
+        for texts in records:
+            if any(pattern.search(text) for pattern in left_out for text in texts):
                 counts.left_out += 1
                 continue
             for pattern in removed:
-                text = pattern.sub("", text)
-            if self.remove and not text.strip():
+                texts = tuple(pattern.sub("", text) for text in texts)
+            if self.remove and not all(text.strip() for text in texts):
                 counts.left_out += 1
                 continue
             if self.drop_repeated:
-                digest = blake2b(" ".join(text.lower().split()).encode(), digest_size=DIGEST_BYTES).digest()
+                plain = "\n".join(" ".join(text.lower().split()) for text in texts)
+                digest = blake2b(plain.encode(), digest_size=DIGEST_BYTES).digest()
                 if digest in seen:
                     counts.repeated += 1
                     continue
                 seen.add(digest)
-            yield text
+            yield texts

@@ -1,8 +1,9 @@
-"""A corpus: unlabelled documents, streamed from files, so that it may be larger than memory."""
+"""A corpus: unlabelled documents, or pairs of them, streamed from files, so that it may be larger than memory."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import asdict, dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +13,7 @@ from pydantic_core import CoreSchema
 
 from acclimate.data.cleaning import Cleaned, Cleaning, Pattern
 from acclimate.data.digests import TextDigest, text_hash
-from acclimate.data.readers.columns import detect_column
+from acclimate.data.readers.couples import TEXTS, text_columns
 from acclimate.data.readers.problems import Problems
 from acclimate.data.readers.read_files import file_notes, if_empty, rows_by_file, unread_facts
 from acclimate.data.readers.reading import DocumentMode, Format, Reading, TableReading
@@ -20,6 +21,7 @@ from acclimate.data.readers.records import open_source
 from acclimate.data.readers.texts import Place, read_texts
 from acclimate.data.sample import Sample, Spread
 from acclimate.errors import DataError
+from acclimate.files import digest_json
 
 
 class CorpusSettings(TableReading):
@@ -30,6 +32,9 @@ class CorpusSettings(TableReading):
     `acclimate-general` (public-domain text that comes along), or several."""
     text: str | None = None
     """The column that holds the text; detected when not given."""
+    text_b: str | None = None
+    """The column that holds a second text: then every record is a pair, of which `distill` asks a teacher of pairs. Whoever reads single
+    texts reads both, one after the other."""
     format: Format | None = None
     """`jsonl`, `json`, `csv`, `tsv`, `parquet`, `txt` or `hf`; known from the file names when not given."""
     documents: DocumentMode | None = None
@@ -47,6 +52,11 @@ class CorpusSettings(TableReading):
     def placed(self) -> bool:
         """Whether it says where the texts are; else they are given from Python."""
         return self.path != ()
+
+    @property
+    def texts(self) -> int:
+        """How many texts a record has."""
+        return 1 if self.text_b is None else 2
 
     @property
     def reading(self) -> Reading:
@@ -72,11 +82,15 @@ class CorpusSettings(TableReading):
         return {"anyOf": [*bare, full], "description": full.get("description", "")}
 
 
+Record = tuple[str, ...]
+"""What is read, or left out, as a whole: a document, or both texts of a pair."""
+
+
 @dataclass(frozen=True)
 class CorpusFacts:
-    """What a full reading of a corpus has found."""
+    """What a full reading of a corpus has found. What is not read of pairs is counted in pairs."""
 
-    documents: int
+    documents: int  # both texts of each pair
     words: int  # separated by white space
     bytes: int  # of the documents' text as UTF-8
     files: int
@@ -88,9 +102,11 @@ class CorpusFacts:
     rejects_file: str | None = None
     paths: Mapping[str, int] = field(default_factory=dict)  # rows of each file
     unread: Sequence[str] = ()  # what lies below a folder that was named and is not read
+    pairs: int = 0  # where every record has two texts
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """Ready for JSON; where records are single texts, nothing of pairs."""
+        return {name: value for name, value in asdict(self).items() if name != "pairs" or value}
 
 
 class Corpus:
@@ -99,7 +115,7 @@ class Corpus:
     def __init__(
         self,
         name: str,
-        read: Callable[[Problems], Iterator[str]],
+        read: Callable[[Problems], Iterator[Record]],
         fingerprint: str | None = None,
         *,
         settings: CorpusSettings | None = None,
@@ -115,9 +131,12 @@ class Corpus:
         self.groups = groups  # what the first documents belong to, None where that is nothing else; the rest stand by themselves
         self.detected = dict(detected or {})
         self._read = read
-        self.held_out = 0  # documents that were found and are not read, once it was scanned
+        self.texts = 1 if settings is None else settings.texts  # of a record; all of them are documents
+        self.held_out = 0  # records that were found and are not read, since models are judged by them, once it was scanned
+        self.leaked = 0  # and since they hold what models are judged by (`leaks: drop`)
         self._place = Place()
-        self._without: frozenset[int] = frozenset()  # digests of documents that are read as if they were not there
+        self._without: frozenset[int] = frozenset()  # digests of documents: a record that has one is read as if it were not there
+        self._leaks: frozenset[int] = frozenset()  # the same
         self._fingerprint = fingerprint
         self._facts: CorpusFacts | None = None
         self._sample: Sample | None = None
@@ -137,17 +156,14 @@ class Corpus:
         if not settings.placed:
             raise DataError(f"the corpus {name!r}: no `path` says where its texts are; or give them to `run_study`, with `corpora=`")
         source = open_source(settings.path, root, settings.reading)
+        columns, place = text_columns(source, settings.text, settings.text_b), Place()
         detected = dict(source.detected)
-        text = settings.text
-        if text is None:
-            text = detect_column("text", source)
-            if source.format != "txt":
-                detected["text"] = text
-        column, place = text, Place()
+        if settings.text is None and source.format != "txt":
+            detected[TEXTS[0]] = columns[0]
 
         found = cls(
             name,
-            lambda problems: read_texts(source, column, problems, place),
+            lambda problems: read_texts(source, columns, problems, place),
             planned,
             settings=settings,
             files=source.files,
@@ -168,16 +184,14 @@ class Corpus:
         kept = tuple(texts)
         own = tuple(groups) if groups is not None else (None,) * len(kept)
 
-        def read(problems: Problems) -> Iterator[str]:
-            yield from kept
-            if then is not None:
-                yield from then.documents()
+        def read(problems: Problems) -> Iterator[Record]:
+            return ((text,) for text in chain(kept, then.documents() if then is not None else ()))
 
         files, detected, further = (then.files, then.detected, then.groups) if then else ((), None, ())
         return cls(name, read, fingerprint, files=files, detected=detected, groups=(*own, *further))
 
     def documents(self) -> Iterator[str]:
-        """Every document in order; records that are skipped are left out.
+        """Every document in order, of pairs the second text after the first; records that are skipped are left out.
 
         Raises:
             DataError: a record cannot be used and `skip_bad` is not set; or, once all are read, they are not those that the fingerprint
@@ -185,19 +199,27 @@ class Corpus:
         """
         skip_bad = self.settings is not None and self.settings.skip_bad
         with Problems(skip_bad=skip_bad, at_once=not skip_bad) as problems:
-            documents = self._cleaned(problems, Cleaned())
+            documents = chain.from_iterable(self._cleaned(problems, Cleaned()))
             if self.settings is None or self._fingerprint is None:  # in memory, or nothing was promised of them
                 yield from documents
                 return
             digest = TextDigest()
             yield from digest.passing(documents)
-            if digest.hexdigest() != self._fingerprint:
+            if self._digested(digest) != self._fingerprint:
                 raise changed(f"{self.files[0]}: the corpus {self.name!r}")
 
+    def column(self, number: int) -> "Corpus":
+        """The first texts of all pairs (0), or the second (1), as a corpus of their own: as many, in the same order."""
+
+        def read(problems: Problems) -> Iterator[Record]:
+            return ((text,) for text in islice(self.documents(), number, None, self.texts))
+
+        return Corpus(self.name, read, digest_json([self.fingerprint, TEXTS[number]]))
+
     def without(self, digests: frozenset[int], planned: str | None = None) -> "Corpus":
-        """The corpus as if the documents of these digests (`text_hash`) were not there either; `planned` as in `open`."""
+        """The corpus as if the documents of these digests (`text_hash`), which leak, were not there either; `planned` as in `open`."""
         fewer = copy(self)
-        fewer._without = self._without | digests
+        fewer._leaks = self._leaks | digests
         fewer._fingerprint, fewer._facts, fewer._sample = planned, None, None
         return fewer
 
@@ -247,7 +269,7 @@ class Corpus:
         spread = Spread()
         skip_bad = self.settings is not None and self.settings.skip_bad
         with Problems(skip_bad=skip_bad, rejects=rejects) as problems:
-            for text in digest.passing(self._cleaned(problems, cleaned)):
+            for text in digest.passing(chain.from_iterable(self._cleaned(problems, cleaned))):
                 documents += 1
                 words += len(text.split())
                 size += len(text) if text.isascii() else len(text.encode())
@@ -259,28 +281,35 @@ class Corpus:
             why = patterns or if_empty(self.files)
             raise DataError(f"{self.files[0] if self.files else self.name}: the corpus {self.name!r} holds no usable document{why}")
         if self.settings is not None:
-            self._fingerprint = digest.hexdigest()
+            self._fingerprint = self._digested(digest)
         self._sample = spread.sample()
-        self.held_out = cleaned.held_out
+        self.held_out, self.leaked = cleaned.held_out, cleaned.leaked
         rejects_file = str(problems.rejects_file) if problems.rejects_file else None
         self._facts = CorpusFacts(
             documents, words, size, len(self.files), problems.rejected, cleaned.left_out, cleaned.repeated, problems.counts, self.detected,
-            rejects_file, rows_by_file(self.files, problems.rows), unread_facts(self.unread),
+            rejects_file, rows_by_file(self.files, problems.rows), unread_facts(self.unread), documents // 2 if self.texts == 2 else 0,
         )  # fmt: skip
         return self._facts
 
-    def _cleaned(self, problems: Problems, counts: Cleaned) -> Iterator[str]:
-        documents = self._read(problems)
-        if self.settings is not None and self.settings.cleaning:
-            documents = self.settings.cleaning.of(documents, counts)
-        return self._kept(documents, counts) if self._without else documents
+    def _digested(self, digest: TextDigest) -> str:
+        # The same texts one by one are another corpus: nobody is asked about pairs of them.
+        return digest.hexdigest() if self.texts == 1 else digest_json([digest.hexdigest(), self.texts])
 
-    def _kept(self, documents: Iterator[str], counts: Cleaned) -> Iterator[str]:
-        for text in documents:
-            if text_hash(text) in self._without:
+    def _cleaned(self, problems: Problems, counts: Cleaned) -> Iterator[Record]:
+        records = self._read(problems)
+        if self.settings is not None and self.settings.cleaning:
+            records = self.settings.cleaning.of(records, counts)
+        return self._kept(records, counts) if self._without or self._leaks else records
+
+    def _kept(self, records: Iterator[Record], counts: Cleaned) -> Iterator[Record]:
+        for record in records:
+            digests = [text_hash(text) for text in record]
+            if not self._without.isdisjoint(digests):
                 counts.held_out += 1
+            elif not self._leaks.isdisjoint(digests):
+                counts.leaked += 1
             else:
-                yield text
+                yield record
 
 
 def changed(what: str) -> DataError:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from acclimate.data.corpus import CorpusSettings
 from acclimate.data.ragged import Ragged
-from acclimate.data.readers.every_text import Asked, AskedFiles, RowTexts, asked_text, every_text
+from acclimate.data.readers.every_text import Asked, RowTexts, asked_text, every_text
 from acclimate.data.readers.one_split import open_one
 from acclimate.data.readers.problems import Problems, place
 from acclimate.data.readers.records import Source
@@ -165,7 +165,7 @@ def _known(
 
 def _texts(asked: CorpusSettings, split: str | None, kind: type[TaskKind] | None, model: Path) -> tuple[Source, Asked]:
     """The source, and what of its rows a model of some kind is asked about; a line of txt is a text where nothing else is said."""
-    said = {"text": asked.text, "text_b": asked.text_b if isinstance(asked, AskedFiles) else None}
+    said = {"text": asked.text, "text_b": asked.text_b}
     named = {role: column for role, column in said.items() if column is not None}
     if "text_b" in named and (texts_of(model_config(model)) if kind is None else kind.texts()) == 1:
         raise SettingsError("`text_b:` names a second text, and this model answers single texts")

@@ -10,7 +10,7 @@ from acclimate.data.readers.every_text import Asked, RowTexts, asked_text
 from acclimate.data.readers.one_split import open_one
 from acclimate.data.readers.read_files import file_notes
 from acclimate.data.readers.records import Source
-from acclimate.errors import DataError
+from acclimate.errors import DataError, SettingsError
 
 # Asked about at a time, so that a file larger than memory can be answered.
 CHUNK_TEXTS = 4096
@@ -23,7 +23,10 @@ def texts_of_files(asked: CorpusSettings, split: str | None) -> tuple[Source, As
 
     Raises:
         DataError: the files cannot be read, or it is not clear which split or column is meant.
+        SettingsError: a column of second texts is named.
     """
+    if asked.text_b is not None:
+        raise SettingsError(f"`text_b: {asked.text_b}` names a second text, and single texts are read here; leave it out")
     source = open_one(str(asked.path), Path.cwd(), asked.reading, split)
     if source.format == "conll":
         raise DataError(f"{source.files[0]}: a word a line (CoNLL), and texts are wanted")

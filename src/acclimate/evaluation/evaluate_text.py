@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from acclimate.data.corpus import CorpusSettings
-from acclimate.data.readers.columns import detect_column
+from acclimate.data.readers.couples import text_columns
 from acclimate.data.readers.one_split import open_one
 from acclimate.data.readers.problems import Problems
 from acclimate.data.readers.texts import read_texts
@@ -30,10 +30,10 @@ def evaluate_text(model: Path, file: str, reading: Mapping[str, Any], say: Calla
     """
     settings = _read_as({"path": file, **reading})
     source = open_one(file, Path.cwd(), settings.reading, split)
-    column = settings.text or detect_column("text", source)
-    source.check_columns((column,))
+    columns = text_columns(source, settings.text, settings.text_b)
+    source.check_columns(columns)
     with Problems(settings.skip_bad) as problems:
-        texts = tuple(read_texts(source, column, problems))
+        texts = tuple(text for record in read_texts(source, columns, problems) for text in record)
     if not texts:
         raise DataError(f"{source.files[0]}: there is no document to evaluate on")
     sums_N5 = _sums(model, texts)

@@ -5,7 +5,8 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from acclimate.data.sample import Measured
-from acclimate.tasks.kind import Form
+from acclimate.tasks.kind import Form, many
+from acclimate.tasks.task import Task
 
 
 class AskedText(NamedTuple):
@@ -36,3 +37,14 @@ class AskedText(NamedTuple):
         """What is read of it at all where it is read so often, and so many items at most."""
         kept = min(1.0, share) * min(1.0, (most or self.items) / max(1.0, self.items))
         return self._replace(items=kept * self.items, tokens=kept * self.tokens, answers=kept * self.answers)
+
+
+def told_of_single(task: Task) -> tuple[str, ...]:
+    """What is said of unlabelled texts of a task that are no items of it: single ones, where an item has several."""
+    more, kind = task.unlabeled, task.kind
+    if more is None or more.texts >= kind.texts():
+        return ()
+    return (
+        f"the {more.facts.documents:,} single texts of `unlabeled` are no {many(kind.item)}, so the teacher is asked about those of train "
+        "alone; `text_b:` there names the column of second texts",
+    )

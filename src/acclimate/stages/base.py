@@ -196,6 +196,10 @@ class Stage(Searchable):
         """
         return ()
 
+    def unlabelled_items(self) -> tuple[str, ...]:
+        """Of the corpora that it reads those whose records it takes for items of its task: for a task of pairs they must be pairs."""
+        return ()
+
     def asks_all_seeds(self) -> bool:
         """Whether of recipes that it needs besides (`beside`) it needs the models of all seeds: those of others as `NAME (seed N)`."""
         return False

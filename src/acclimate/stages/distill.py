@@ -12,7 +12,7 @@ from acclimate.data.mixture import Mixture, in_words, reads_of, shares
 from acclimate.errors import SettingsError
 from acclimate.modeling.longest import LONGEST_DEFAULT
 from acclimate.settings import MOST_EPOCHS
-from acclimate.stages.asked_text import AskedText
+from acclimate.stages.asked_text import AskedText, told_of_single
 from acclimate.stages.base import USUAL_SCORE, Context, Outcome, Role, Serves, Stage
 from acclimate.stages.in_epochs import InEpochs
 from acclimate.stages.inside import bytes_inside, check_inside
@@ -50,7 +50,8 @@ class Distill(EncoderPace, InEpochs, Stage):
     they know the labels that any of the seeds has drawn."""
     corpus: Mixture = TASK
     """The text: `task` (the whole training split, whatever the label budget, and the task's unlabelled files), or any corpus of `data`, or
-    several with how often each is read in an epoch, `{task: 1, transfer: 0.25}`. Where items have two texts, `task` alone."""
+    several with how often each is read in an epoch, `{task: 1, transfer: 0.25}`. Where items have two texts, a corpus of pairs (one with
+    a `text_b`)."""
     texts: int | None = Field(default=None, gt=0)
     """At most so many texts (or pairs) of each corpus, a fixed random part of it, which a larger number has within its own; null: all."""
     temperature: float | None = Field(default=None, gt=0)
@@ -103,6 +104,9 @@ class Distill(EncoderPace, InEpochs, Stage):
     def asks_all_seeds(self) -> bool:
         return self.ensemble
 
+    def unlabelled_items(self) -> tuple[str, ...]:
+        return tuple(name for name in shares(self.corpus) if name != TASK)
+
     def keyed(self) -> dict[str, Any]:
         # What the teacher is called decides nothing: its key is part of this one's.
         settings = {name: value for name, value in super().keyed().items() if name != "teacher"}
@@ -122,12 +126,6 @@ class Distill(EncoderPace, InEpochs, Stage):
             return given
         self._check_teacher(given.beside[self.teacher], task)
         check_inside(self, given, given.beside[self.teacher], self.form(task.kind))
-        others = [name for name in shares(self.corpus) if name != TASK]
-        if task.kind.texts() > 1 and others:
-            raise SettingsError(
-                f"corpus: {others[0]} holds single texts, and an item of {task.kind.kind} has {task.kind.texts()}; `corpus: task` reads "
-                "those of the whole training split"
-            )
         head = task.kind.head(task.names, self.form(task.kind))
         if head.form == "tokens" and not given.family.tagger_linear:
             raise SettingsError(
@@ -183,14 +181,18 @@ class Distill(EncoderPace, InEpochs, Stage):
         if self.form(read.task.kind) == "tokens":  # texts are read whole, in windows
             return ()
         found = {name: text.cut_share for name, text in self._text(given, read).items()}
-        return told_of_cut(found, many(read.task.kind.item), f"{given.length(self.max_length):,} tokens")
+        single = told_of_single(read.task) if TASK in found else ()
+        return (*single, *told_of_cut(found, many(read.task.kind.item), f"{given.length(self.max_length):,} tokens"))
 
     def _text(self, given: Sizes, reads: Reads) -> dict[str, AskedText]:
         """What is read of each corpus at all, roughly."""
         assert reads.task is not None
         length, kind = given.length(self.max_length), reads.task.kind
         of = (reads.special, length, kind.texts(), self.form(kind))
-        whole = {name: AskedText.of(reads.texts[name], *of) for name in shares(self.corpus)}
+        parts = {name: reads.texts[name] for name in shares(self.corpus)}
+        if TASK in parts and told_of_single(reads.task):
+            parts[TASK] = parts[TASK][:1]  # train without the unlabelled texts
+        whole = {name: AskedText.of(part, *of) for name, part in parts.items()}
         return {name: whole[name].part(share, self.texts) for name, share in shares(self.corpus).items()}
 
     def work(self, given: Sizes, reads: Reads) -> Work:

@@ -88,11 +88,12 @@ class TransferText:
         """The text of a stage that reads at most so many items of each corpus; where each text is an item by itself (`apart`), no label
         is looked at, and no task is needed."""
         whole = None if apart else context.data.task
+        columns = 1 if whole is None else whole.kind.texts()
         parts, read, row = list[Items](), list[IntArray](), list[IntArray]()
         counts: list[int] = []
         for name, share in shares(mixture).items():
             task = whole if name == TASK else None
-            every = _corpus_items(context.data.documents(name), form) if task is None else _task_items(task, context, form)
+            every = _corpus_items(context.data.documents(name), form, columns) if task is None else _task_items(task, context, form)
             count = every.count
             kept = np.sort(generator("share of a corpus", name).permutation(count)[: read_of(count, share, most)])
             parts.append(every if len(kept) == count else every.taken(kept))
@@ -168,10 +169,15 @@ def _task_items(task: Task, context: Context, form: Form) -> Items:
         return Items(((corpus,),), (*train.inputs[0], *more), joined([train.words, found_words(more)]) if more else train.words)
     if len(train.inputs) == 1:
         return Items(((corpus,),))
-    return Items(tuple((Corpus.of_texts("labelled", column, text_digest(column)),) for column in train.inputs))
+    labelled = [Corpus.of_texts("labelled", column, text_digest(column)) for column in train.inputs]
+    if task.unlabeled is None or task.unlabeled.texts < len(labelled):  # single texts are no items; the plan has said so
+        return Items(tuple((column,) for column in labelled))
+    return Items(tuple((column, task.unlabeled.column(number)) for number, column in enumerate(labelled)))
 
 
-def _corpus_items(corpus: Corpus, form: Form) -> Items:
+def _corpus_items(corpus: Corpus, form: Form, columns: int) -> Items:
+    if columns > 1:
+        return Items(tuple((corpus.column(number),) for number in range(columns)))
     if form != "tokens":
         return Items(((corpus,),))
     texts = tuple(corpus.documents())

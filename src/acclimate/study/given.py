@@ -27,7 +27,7 @@ def with_rows(
     `task` are the labelled examples: a pandas frame, a dataset of `datasets`, an iterable of mappings, or a mapping of split names (train,
     dev or validation, test) to these; what is missing is taken out of train, as from files. `tasks` are those of the further tasks, and
     `corpora` the texts of the corpora, that the study names without a path (`task`: the task's `unlabeled`); texts may be an iterable of
-    strings, too.
+    strings, or of pairs of strings where the corpus has a `text_b`, too.
 
     Raises:
         DataError: these are no such rows, or there are none; names the split and the row, from 1.
@@ -102,8 +102,14 @@ def _mend(name: str, given: Mapping[Any, Any]) -> str:
 def _with_texts(name: str, corpus: CorpusSettings, texts: Any, cache: Path) -> CorpusSettings:
     """A corpus of the study on these texts."""
     _refuse_settings_of_files(f"corpus {name}", corpus, "path" if corpus.placed else None)
-    kept = keep_rows(texts, f"corpus {_file_name(name)}", cache, bare=corpus.text or "text")
+    kept = keep_rows(texts, f"corpus {_file_name(name)}", cache, bare=_bare(corpus))
     return corpus.model_copy(update={"path": str(kept)})
+
+
+def _bare(corpus: CorpusSettings) -> tuple[str, ...]:
+    # The columns of texts, or pairs, that have no names themselves.
+    text = corpus.text or ("text" if corpus.text_b != "text" else "text_a")
+    return (text,) if corpus.text_b is None else (text, corpus.text_b)
 
 
 def _named(what: str, name: str, known: Mapping[str, T], example: str) -> T:

@@ -1,12 +1,14 @@
 """One stage on its own: the verbs `prune`, `pretrain` and `finetune` are studies with one recipe and one seed, minus the comparison."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from acclimate.data.readers.couples import TEXTS
+from acclimate.data.readers.records import open_source
 from acclimate.errors import AcclimateError, Interrupted, SettingsError, TrainingError
 from acclimate.files import locked
 from acclimate.owned import CARD, own_folder, refuse_foreign, refuse_holding, refuse_inside
@@ -21,6 +23,8 @@ from acclimate.study.run import Options, carry_out, study_facts
 from acclimate.study.store.opened import open_store
 from acclimate.study.store.whole import whole_model
 from acclimate.study.watch.journal import Journal
+from acclimate.tasks import KINDS
+from acclimate.tasks.two_texts import asked_pair
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,22 @@ def scratch(base: str, sizes: Mapping[str, int | str | None]) -> Any:
     if missing := [f"--{name}" for name in ("layers", "hidden", "heads") if name not in given]:
         raise SettingsError(f"a new architecture needs --layers, --hidden and --heads; {' and '.join(missing)} not given")
     return {"random": {**given, "tokenizer": base}}
+
+
+def unlabelled(paths: Sequence[str], reading: Mapping[str, Any], root: Path) -> dict[str, Any]:
+    """The settings of a corpus of what a task's teacher is asked about: pairs where `reading`, the task's settings, says a kind of pairs.
+
+    Their columns are those that the settings name, or found by the names that such columns usually have.
+
+    Raises:
+        DataError: nothing is there, or it is not clear which columns hold the texts.
+    """
+    corpus = {"path": paths[0] if len(paths) == 1 else tuple(paths)}
+    kind = next((kind for kind in KINDS if kind.model_fields["kind"].default == reading.get("kind")), None)
+    if kind is None or kind.texts() == 1:
+        return corpus
+    stated = {name: reading[name] for name in TEXTS if name in reading}
+    return corpus | dict(asked_pair(open_source(corpus["path"], root), stated).columns)
 
 
 def run_stage(

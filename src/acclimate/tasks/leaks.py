@@ -73,8 +73,12 @@ class Holding:
     """Of these documents (`text_hash`)."""
     overlap: float
     """The share of test texts of which at least half of the n-grams stand anywhere in it."""
+    whole: int | None = None
+    """Of a corpus of pairs, beside a task of pairs: test items of which it holds both texts in one pair, as documents of their own."""
     dropped: bool = False
-    """Whether the corpus is read without these documents."""
+    """Whether the corpus is read without these documents, and"""
+    pairs: int = 0
+    """where it holds pairs, how many go with them."""
 
     @property
     def of_corpus(self) -> bool:
@@ -147,7 +151,7 @@ class Sought:
         if finder.every is None:
             return self.holding(name, finder)
         share = self._overlap(finder)  # which looks up what waits
-        found = whole_items(self._judged.unique_of.reshape(-1, self._texts).tolist(), finder.every, each)
+        found = whole_items(self._items_of_texts(), finder.every, each)
         leaks, rows = [], dict[int, Kind]()
         for item, whole in found.items():
             number, document = self._texts * item + whole.text, whole.holder.document
@@ -173,27 +177,38 @@ class Sought:
     def in_corpus(self, name: str, corpus: Corpus, rejects: Path | None) -> Holding:
         """What of them stands in a corpus. One pass serves all: checking it, its sample, and whatever it holds."""
         finder = self.finder(lambda: corpus.place)
+        finder.every = {} if corpus.texts == self._texts > 1 else None
         corpus.scan(rejects, finder.add)
-        return self.holding(name, finder)
+        holding = self.holding(name, finder)
+        if finder.every is None:
+            return holding
+        found = whole_items(self._items_of_texts(), finder.every, corpus.texts)
+        same = (item for item, whole in found.items() if whole.holder.kind != "contained" and self._test[self._texts * item])
+        return replace(holding, whole=sum(1 for _ in same))
+
+    def _items_of_texts(self) -> list[list[int]]:
+        """Of each item that is judged the numbers of its texts."""
+        numbers: list[list[int]] = self._judged.unique_of.reshape(-1, self._texts).tolist()
+        return numbers
 
     def _first(self, name: str) -> int:
         return 0 if name == JUDGING[0] else len(self._splits[JUDGING[0]]) * self._texts
 
 
 def refuse_test_set(task: Task, holding: Holding, corpus: Corpus) -> None:
-    """See that a corpus is not the test set: that it does not hold most of it as documents of their own.
+    """See that a corpus is not the test set: that it does not hold most of it as documents of their own, of pairs as pairs.
 
     Raises:
         DataError: it does.
     """
     test, items = task.test, many(task.kind.item)
-    same = [leak for leak in holding.leaks if leak.split == "test" and leak.kind != "contained"]
-    if holding.dropped or 2 * len(same) <= len(test):
+    same = sum(leak.split == "test" and leak.kind != "contained" for leak in holding.leaks) if holding.whole is None else holding.whole
+    if holding.dropped or 2 * same <= len(test):
         return
     files = set(test.files) & set(corpus.files)
-    where = f" ({min(files)} is read as both)" if files else ""
+    where, are = f" ({min(files)} is read as both)" if files else "", "documents" if holding.whole is None else "pairs"
     raise DataError(
-        f"the corpus {holding.corpus!r} is the test set: {len(same):,} of the {len(test):,} test {items} are documents of it{where}; a "
+        f"the corpus {holding.corpus!r} is the test set: {same:,} of the {len(test):,} test {items} are {are} of it{where}; a "
         "model that is pretrained on it has seen the exam. Name other text, or say `leaks: drop` under `data:` to read it without "
         "them; to read test's text on purpose, say so: `pretrain: {corpus: task, include: [test]}`"
     )
@@ -214,7 +229,8 @@ def note_of(task: Task, holding: Holding) -> str | None:
     if holding.dropped:
         documents, words = sum(holding.documents.values()), sum(holding.words.values())
         held = "document that holds them is" if documents == 1 else "documents that hold them are"
-        return f"{told}; the {documents:,} {held} not read, {words:,} words (`leaks: drop`)"
+        pairs = f", with all of the {holding.pairs:,} pair{'s' * (holding.pairs > 1)} that they stand in" if holding.pairs else ""
+        return f"{told}; the {documents:,} {held} not read, {words:,} words{pairs} (`leaks: drop`)"
     if holding.corpus == TRAIN:
         return f"{told}: models learn from them, which may flatter the scores; `acclimate leaks` shows them"
     if not holding.of_corpus:

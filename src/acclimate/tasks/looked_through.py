@@ -59,13 +59,18 @@ def look_through(
         called = UNLABELED_TOLD if name == UNLABELED else name
         holding = sought.in_corpus(called, corpus, _rejects_file(rejects, name))
         if drop and holding.digests:
-            if sum(holding.documents.values()) == corpus.facts.documents:
-                raise DataError(f"leaks: nothing is left of the corpus {called!r}: each of its documents holds what models are judged by")
-            holding, dropping[name] = replace(holding, dropped=True), holding.digests
-            read[name] = corpus.without(holding.digests)
-            read[name].scan(_rejects_file(rejects, name))
+            fewer = read[name] = corpus.without(holding.digests)
+            if next(fewer.documents(), None) is None:
+                raise DataError(f"leaks: nothing is left of the corpus {called!r}: {_each(corpus)} holds what models are judged by")
+            fewer.scan(_rejects_file(rejects, name))
+            pairs = fewer.leaked if fewer.texts > 1 else 0
+            holding, dropping[name] = replace(holding, dropped=True, pairs=pairs), holding.digests
         holdings[called] = holding
     return LookedThrough(holdings, {name: _repeated(task, other) for name, other in tasks.items()}, dropping), read
+
+
+def _each(corpus: Corpus) -> str:
+    return "each of its documents" if corpus.texts == 1 else "in each of its pairs a text"
 
 
 def learned_from(task: Task) -> Iterator[str]:

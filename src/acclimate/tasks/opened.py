@@ -271,12 +271,10 @@ class Data:
         if not self.scanned:
             return {"files": len(corpus.files), "detected": corpus.detected}
         told = corpus.facts.as_dict()
-        holding = self.found.holdings.get(UNLABELED_TOLD if corpus is getattr(self.task, "unlabeled", None) else corpus.name)
-        leaked = sum(holding.documents.values()) if holding is not None and holding.dropped else 0
-        held = corpus.held_out - leaked
-        # Of how many documents a corpus is must not look as if some were lost.
-        told |= {"documents": told["documents"] + held, "held_out": held} if held else {}
-        return told | {"leaked": leaked} if leaked else told
+        if held := corpus.held_out:  # of how many documents a corpus is must not look as if some were lost
+            pairs = {"pairs": told["pairs"] + held} if "pairs" in told else {}
+            told |= {"documents": told["documents"] + corpus.texts * held, "held_out": held, **pairs}
+        return told | {"leaked": corpus.leaked} if corpus.leaked else told
 
 
 def _named(name: str, kind: TaskKind, root: Path, rejects: Path | None) -> Task:

@@ -7,16 +7,18 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from acclimate.data.readers.columns import NAMES
+from acclimate.data.readers.couples import TEXTS
 from acclimate.data.readers.every_text import Asked
 from acclimate.data.readers.problems import Problems
 from acclimate.data.readers.records import Record, Source
+from acclimate.data.readers.texts import checked_texts
 from acclimate.tasks.kind import ColumnRole
 from acclimate.tasks.labels import label_name
 from acclimate.tasks.one_name import OneNameKind
 from acclimate.tasks.relations import ByLabel, Relation
 from acclimate.tasks.rows import Row
 from acclimate.tasks.split import Split
-from acclimate.tasks.two_texts import TEXT, TEXT_B, asked_pair, checked_texts, paired_columns, shared_first_texts
+from acclimate.tasks.two_texts import TEXT, TEXT_B, asked_pair, paired_columns, shared_first_texts
 
 LABEL = ColumnRole(
     "label",
@@ -95,7 +97,7 @@ class Pair(OneNameKind):
         """Two texts and their label."""
         if self.repeats_header(record, columns, problems):
             return None
-        texts = checked_texts(record, columns, problems)
+        texts = checked_texts(record, [columns[name] for name in TEXTS], problems)
         if texts is None:
             return None
         column = columns["label"]

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acclimate.data.ragged import Ragged
+from acclimate.data.readers.couples import TEXTS
 from acclimate.data.readers.every_text import Asked
 from acclimate.data.readers.problems import Problems
 from acclimate.data.readers.records import Record, Source
+from acclimate.data.readers.texts import checked_texts
 from acclimate.errors import SettingsError
 from acclimate.tasks.blocks import Block
 from acclimate.tasks.kind import ColumnRole, Form, Head, Judged
@@ -25,7 +27,7 @@ from acclimate.tasks.relations import ByScore, Relation
 from acclimate.tasks.rows import Row, Rows
 from acclimate.tasks.score_blocks import TOLD
 from acclimate.tasks.split import Answers, Column, Split
-from acclimate.tasks.two_texts import TEXT, TEXT_B, asked_pair, checked_texts, paired_columns, shared_first_texts
+from acclimate.tasks.two_texts import TEXT, TEXT_B, asked_pair, paired_columns, shared_first_texts
 
 SCORE = ColumnRole(
     "score",
@@ -103,7 +105,7 @@ class Similarity(LabelledKind):
 
     def read(self, record: Record, columns: Mapping[str, str], problems: Problems) -> Row | None:
         """Two texts and their score."""
-        texts = checked_texts(record, columns, problems)
+        texts = checked_texts(record, [columns[name] for name in TEXTS], problems)
         if texts is None:
             return None
         column = columns["score"]

@@ -3,28 +3,17 @@
 from collections.abc import Mapping, Sequence
 
 from acclimate.data.readers.columns import check_header
+from acclimate.data.readers.couples import COUPLES, TEXTS, couple, refuse_txt
 from acclimate.data.readers.every_text import Asked
-from acclimate.data.readers.problems import Problems
-from acclimate.data.readers.records import Record, Source
-from acclimate.data.readers.texts import checked_text
+from acclimate.data.readers.records import Source
+from acclimate.data.readers.texts import checked_texts
 from acclimate.errors import DataError
 from acclimate.tasks.kind import ColumnRole
 from acclimate.tasks.split import Split
 
-# In order of preference; compared without regard to case and surrounding space. What may be an answer rather than a text comes late.
-COUPLES = (
-    ("text", "text_b"), ("text_a", "text_b"), ("texta", "textb"), ("text1", "text2"), ("text_1", "text_2"), ("text", "text_pair"),
-    ("premise", "hypothesis"), ("sentence1", "sentence2"), ("sentence_1", "sentence_2"), ("sentence_a", "sentence_b"),
-    ("sentencea", "sentenceb"), ("sent1", "sent2"), ("sent_a", "sent_b"), ("s1", "s2"), ("question1", "question2"),
-    ("question_1", "question_2"), ("q1", "q2"), ("#1 string", "#2 string"), ("string1", "string2"),
-    ("query", "passage"), ("query", "document"), ("query", "doc"), ("query", "text"), ("query", "product_title"),
-    ("question", "passage"), ("question", "context"), ("question", "sentence"), ("question", "document"), ("question", "answer"),
-    ("claim", "evidence"), ("headline", "body"), ("context", "response"), ("source", "translation"), ("a", "b"),
-)  # fmt: skip
 LEAST_REPEATED = 0.05  # of the test pairs, those whose first text came before: fewer are no rule of the data
 TEXT = ColumnRole("text", tuple(dict.fromkeys(one for one, _ in COUPLES)), is_text=True)
 TEXT_B = ColumnRole("text_b", tuple(dict.fromkeys(other for _, other in COUPLES)), is_text=True)
-_TEXTS = (TEXT.name, TEXT_B.name)
 
 
 def asked_pair(source: Source, stated: Mapping[str, str]) -> Asked:
@@ -33,10 +22,10 @@ def asked_pair(source: Source, stated: Mapping[str, str]) -> Asked:
     Raises:
         DataError: it is not clear which columns hold them.
     """
-    if source.format == "txt":
-        raise DataError(f"{source.files[0]}: this model answers pairs, and a line of a txt file is one text; give a table or jsonl")
-    columns = {name: column for name, column in _found(source, stated, None, ()).items() if name in _TEXTS}
-    return Asked(columns, lambda record, problems: checked_texts(record, columns, problems))
+    refuse_txt(source, "this model answers pairs")
+    found = _found(source, stated, None, ())
+    columns = {name: found[name] for name in TEXTS}
+    return Asked(columns, lambda record, problems: checked_texts(record, tuple(columns.values()), problems))
 
 
 def paired_columns(
@@ -50,15 +39,8 @@ def paired_columns(
         DataError: it is not clear which columns are meant, or one is meant twice.
     """
     found = _found(source, stated, about, taken)
-    columns = {name: found[name] for name in (about.name, *_TEXTS)}
+    columns = {name: found[name] for name in (about.name, *TEXTS)}
     return columns, dict(source.detected) | {name: column for name, column in columns.items() if name not in stated}
-
-
-def checked_texts(record: Record, columns: Mapping[str, str], problems: Problems) -> tuple[str, str] | None:
-    """Both texts of a record; None where one of them cannot be used, which `problems` gets to know."""
-    first = checked_text(record, columns[TEXT.name], problems)
-    second = None if first is None else checked_text(record, columns[TEXT_B.name], problems)
-    return None if first is None or second is None else (first, second)
 
 
 def shared_first_texts(splits: Mapping[str, Split], made: Sequence[str], column: str) -> tuple[str, ...]:
@@ -91,17 +73,17 @@ def _found(source: Source, stated: Mapping[str, str], about: ColumnRole | None, 
 
     Known couples of names come first, then the other names by which `about` is known; two columns that are left are the texts.
     """
-    roles = (*_TEXTS, *([about.name] if about else []))
+    roles = (*TEXTS, *([about.name] if about else []))
     if not source.columns:
         return {role: stated.get(role, role) for role in roles}  # so that the reader of its rows says what is wrong
     check_header(source)
     found = dict(stated)
-    if any(role not in found for role in _TEXTS):
+    if any(role not in found for role in TEXTS):
         found |= couple(source, [stated[about.name]] if about and about.name in stated else [], stated)
     if about and about.name not in found:
         left = _left(source, (*found.values(), *taken))
         known = (column for name in about.known_as for column in left if column.strip().casefold() == name)
-        only = left[0] if len(left) == 1 and all(role in found for role in _TEXTS) else None
+        only = left[0] if len(left) == 1 and all(role in found for role in TEXTS) else None
         if (column := next(known, only)) is not None:
             found[about.name] = column
     missing, left = [role for role in roles if role not in found], _left(source, (*found.values(), *taken))
@@ -118,22 +100,12 @@ def _found(source: Source, stated: Mapping[str, str], about: ColumnRole | None, 
     return found
 
 
-def couple(source: Source, taken: Sequence[str] = (), stated: Mapping[str, str] = {}) -> dict[str, str]:
-    """The columns of the first couple of names that are both there and go with what is stated; none where there is no such couple."""
-    by_name = {column.strip().casefold(): column for column in reversed(source.columns) if column not in taken}
-    for names in COUPLES:
-        couple = {role: by_name[name] for role, name in zip(_TEXTS, names, strict=True) if name in by_name}
-        if len(couple) == 2 and all(stated.get(role, column) == column for role, column in couple.items()):
-            return couple
-    return {}
-
-
 def _left(source: Source, taken: Sequence[str]) -> list[str]:
     return [column for column in source.columns if column not in taken and column.strip()]
 
 
 def _unclear(missing: Sequence[str]) -> str:
-    texts, others = [role for role in missing if role in _TEXTS], [role for role in missing if role not in _TEXTS]
+    texts, others = [role for role in missing if role in TEXTS], [role for role in missing if role not in TEXTS]
     if len(texts) == 2:
         also = f", and what is said of them with `{others[0]}:`" if others else ""
         return f"which columns are the two texts? Name them with `text:` and `text_b:`{also}"

@@ -10,7 +10,7 @@ import math
 import re
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -30,16 +30,17 @@ _NO_JSON = "not JSON, from Python"  # the only key of what stands for a value th
 _MEDIA = frozenset(("Image", "Audio", "Video", "Pdf"))  # features of `datasets` that would be decoded, and hold neither text nor labels
 _MISSING = frozenset(("NAType", "NaTType"))  # pandas' own
 _LONGEST_INT = 10_000  # bits; Python reads no number of more than 4,300 digits
+_PAIR = 'a pair of texts is wanted, ("...", "..."), or a mapping of both columns'
 _SHOWN = 80  # characters of a value that JSON cannot hold
 _NUMBERS = 8  # more numbers with fractions than these are an embedding, and would take more room than all the text
 _LOOK = 10_000  # rows after which it is seen what room they take
 
 
-def keep_rows(given: Any, name: str, folder: Path, bare: str | None = None) -> Path:
+def keep_rows(given: Any, name: str, folder: Path, bare: Sequence[str] = ()) -> Path:
     """Write rows down below `folder`, once, under their content; `name` is what messages call them, e.g. `train`.
 
-    A pandas frame (its index is ignored), a dataset of `datasets`, or any iterable of mappings from columns to values. `bare` is the column
-    of which the value may stand alone in the place of a row, as those of unlabelled texts may.
+    A pandas frame (its index is ignored), a dataset of `datasets`, or any iterable of mappings from columns to values. `bare` are the
+    columns of which the values may stand alone in the place of a row, as unlabelled texts may, and pairs of them, each a tuple or list.
 
     Raises:
         DataError: they are no such rows, or there is none; names the row, from 1.
@@ -53,8 +54,7 @@ def keep_rows(given: Any, name: str, folder: Path, bare: str | None = None) -> P
         with disk_errors(folder), temporary.open("wb") as file:
             size = count = 0
             for count, row in enumerate(_rows(given, where), start=1):
-                named = {bare: row} if bare is not None and not isinstance(row, Mapping) else row
-                line = _line(_row(named, where, count), where, count)
+                line = _line(_row(_named(row, bare), where, count, bare), where, count)
                 file.write(line)
                 digest.update(line)
                 size += len(line)
@@ -117,12 +117,20 @@ def _of_dataset(dataset: Any, where: FromPython) -> Iterator[Any]:
         yield row
 
 
-def _row(row: Any, where: FromPython, number: int) -> dict[str, Any]:
+def _named(row: Any, bare: Sequence[str]) -> Any:
+    """A row that has no names by those of its columns, where it may stand so; else as it is."""
+    if len(bare) == 1 and not isinstance(row, Mapping):
+        return {bare[0]: row}
+    return dict(zip(bare, row, strict=True)) if bare and isinstance(row, list | tuple) and len(row) == len(bare) else row
+
+
+def _row(row: Any, where: FromPython, number: int, bare: Sequence[str]) -> dict[str, Any]:
     """A row as JSON has it."""
     if not isinstance(row, Mapping):
         several = hasattr(row, "itertuples") or hasattr(row, "with_format")
-        wanted = '{"text": ..., "label": ...} is wanted' + ('; splits are given by name, {"train": ..., "test": ...}' if several else "")
-        raise DataError(f"{place(where, number)}: is a {type(row).__name__}, and a mapping such as {wanted}")
+        wanted = 'a mapping such as {"text": ..., "label": ...} is wanted'
+        wanted += '; splits are given by name, {"train": ..., "test": ...}' if several else ""
+        raise DataError(f"{place(where, number)}: is a {type(row).__name__}, and {_PAIR if len(bare) > 1 else wanted}")
     odd = next((name for name in row if not isinstance(name, str | int | np.integer)), "")
     if odd != "":
         raise DataError(f"{place(where, number)}: {odd!r} is no name of a column; a string is wanted")

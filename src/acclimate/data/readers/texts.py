@@ -1,6 +1,6 @@
-"""The texts of records: of every good one its text, the others told with their place."""
+"""The texts of records: of every good one its text, or both of a pair, the others told with their place."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,18 +17,29 @@ class Place:
     """File and line of the record that was read last."""
 
 
-def read_texts(source: Source, column: str, problems: Problems, place: Place | None = None) -> Iterator[str]:
-    """The text of every good record; `place` knows at each where it stands."""
+def read_texts(source: Source, columns: Sequence[str], problems: Problems, place: Place | None = None) -> Iterator[tuple[str, ...]]:
+    """The texts of every good record, one a column; `place` knows at each where it stands."""
     place = Place() if place is None else place
-    for record in source.records((column,), problems):
+    for record in source.records(columns, problems):
         if source.format in TABLES and len(record.values) > 1 and all(name == value for name, value in record.values.items()):
             message = "the row repeats the header (files put one after the other?)"
             problems.add("repeated header", record.file, record.line, message, record.values)
             continue
-        text = checked_text(record, column, problems)
-        if text is not None:
+        texts = checked_texts(record, columns, problems)
+        if texts is not None:
             place.at = (record.file, record.line)
-            yield text
+            yield texts
+
+
+def checked_texts(record: Record, columns: Sequence[str], problems: Problems) -> tuple[str, ...] | None:
+    """The text of each of these columns; None when one of them cannot be used, which `problems` gets to know once."""
+    texts = []
+    for column in columns:
+        text = checked_text(record, column, problems)
+        if text is None:
+            return None
+        texts.append(text)
+    return tuple(texts)
 
 
 def checked_text(record: Record, column: str, problems: Problems) -> str | None:

@@ -90,12 +90,12 @@ class Chosen:
     def corpus(self, name: str) -> Corpus:
         """Their texts, in the order in which they stand in the corpora that they come from."""
 
-        def read(problems: Problems) -> Iterator[str]:
+        def read(problems: Problems) -> Iterator[tuple[str, ...]]:
             import pyarrow.parquet as pq
 
             with pq.ParquetFile(self.folder / FILE) as file:
                 for batch in file.iter_batches(columns=["text"]):
-                    yield from batch.column(0).to_pylist()
+                    yield from ((text,) for text in batch.column(0).to_pylist())
 
         return Corpus(name, read, self.key)
 

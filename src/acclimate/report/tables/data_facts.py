@@ -99,7 +99,7 @@ def _corpora(corpora: Mapping[str, Facts], overlap: Facts) -> Grid:
     rows = tuple(
         (
             name,
-            _count(facts.get("documents")),
+            f"{pairs:,} pairs" if (pairs := facts.get("pairs")) else _count(facts.get("documents")),
             amount(facts.get("words")),
             size(facts.get("bytes")),
             _count(facts.get("rejected")),

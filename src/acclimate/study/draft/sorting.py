@@ -9,6 +9,7 @@ from typing import Any
 
 from acclimate.data.readers import hub
 from acclimate.data.readers.columns import NAMES
+from acclimate.data.readers.couples import couple
 from acclimate.data.readers.endings import name_without_endings
 from acclimate.data.readers.folders import find, is_dataset_folder
 from acclimate.data.readers.problems import Problems
@@ -26,7 +27,6 @@ from acclimate.tasks.pair import LABEL as OF_PAIR
 from acclimate.tasks.similarity import SCORE
 from acclimate.tasks.split_files import open_splits
 from acclimate.tasks.tagged_columns import SPANS, TAGS, TOKENS
-from acclimate.tasks.two_texts import couple
 
 PEEK = 200  # records by whose values a kind is told
 COME_BACK = 0.5  # of the values that were looked at at most so many are different, where a column may hold labels, or groups

@@ -303,6 +303,22 @@ def _recipe_contradictions(study: "Study", recipe: Recipe) -> Iterator[Mistake]:
                 known = (*corpora, *(["task"] if study.data.task is not None else []))
                 among = f"those in `data` are {', '.join(known)}" if known else "`data` has none"
                 yield Mistake((*path, "corpus"), f"there is no corpus {what!r}{did_you_mean(what, known)}; {among}")
+        yield from (Mistake((*path, "corpus"), message) for message in _single_texts(study, stage))
+
+
+def _single_texts(study: "Study", stage: Stage) -> Iterator[str]:
+    """Corpora of single texts of which a stage takes the records for items of its task, where these have more than one."""
+    task, corpora, selections = _task(study, stage.about()), study.data.corpora_by_name(), study.data.selections()
+    for name in stage.unlabelled_items():
+        have = corpora[name].texts if name in corpora else 1 if name in selections else None
+        if task is None or have is None or task.texts() <= have:
+            continue
+        mend = (
+            "what is chosen from others is chosen text by text"
+            if name in selections
+            else "name the column of the second with `text_b:` where the corpus is, or leave it out"
+        )
+        yield f"{name} holds single texts, and an item of {task.kind} has {task.texts()}; {mend}"
 
 
 def _about(study: "Study", stage: Stage) -> Iterator[Mistake]:
