@@ -229,7 +229,7 @@ def note_of(task: Task, holding: Holding) -> str | None:
     if holding.dropped:
         documents, words = sum(holding.documents.values()), sum(holding.words.values())
         held = "document that holds them is" if documents == 1 else "documents that hold them are"
-        pairs = f", with all of the {holding.pairs:,} pair{'s' * (holding.pairs > 1)} that they stand in" if holding.pairs else ""
+        pairs = f", with the {holding.pairs:,} pair{'s' * (holding.pairs > 1)} that they stand in" if holding.pairs else ""
         return f"{told}; the {documents:,} {held} not read, {words:,} words{pairs} (`leaks: drop`)"
     if holding.corpus == TRAIN:
         return f"{told}: models learn from them, which may flatter the scores; `acclimate leaks` shows them"
