@@ -2,19 +2,20 @@
 
 import json
 import shutil
+from operator import attrgetter
 
 import numpy as np
 import pytest
 import torch
-from tests.export.conftest import TEXTS, base_of, pair_classifier, say_in_config
+from tests.export.conftest import MADE, TEXTS, base_of, pair_classifier, say_in_config
 from tests.modeling.conftest import build_tiny
 
 from acclimate.errors import DataError, MissingExtraError, ModelError, SettingsError
 from acclimate.evaluation.text_vectors import read_texts, sequence_vectors
 from acclimate.export import export_model as exporting
-from acclimate.export import installed
 from acclimate.export.export_model import FLOAT32, INT8, export_model
-from acclimate.export.graph import PLAIN, Exportable, Logits, Vectors
+from acclimate.export.graph import PLAIN, Exportable, LastToken, Logits, Vectors
+from acclimate.export.installed import check_installed
 from acclimate.export.onnx_model import FACTS
 from acclimate.export.subject import Subject
 from acclimate.export.to_onnx import OPSET, write_onnx
@@ -25,15 +26,25 @@ from acclimate.modeling.families import FAMILIES
 from acclimate.modeling.folder import ModelFolder
 from acclimate.training.devices import Devices
 
+WHOLE = {family for family, _ in MADE.values()}  # whose exports the other tests compare with the models
+LAYERS = {
+    "distilbert": {"n_layers": 1},
+    "gemma3_text": {"num_hidden_layers": 1, "layer_types": ["sliding_attention"]},
+    "qwen2": {"num_hidden_layers": 1, "layer_types": ["sliding_attention"]},
+    "qwen3": {"num_hidden_layers": 1, "layer_types": ["full_attention"]},
+}
+
 
 @pytest.mark.measured(1)
-@pytest.mark.parametrize("family", [each.model_type for each in FAMILIES if each.supported and not each.decoder])
+@pytest.mark.parametrize(
+    "family", [each for each in FAMILIES if each.supported and each.model_type not in WHOLE], ids=attrgetter("model_type")
+)
 def test_every_family_gives_the_same_of_any_batch_and_length(family, tmp_path):
     import onnxruntime
 
-    layers = {"n_layers": 1} if family == "distilbert" else {"num_hidden_layers": 1}
-    model = build_tiny(family, "classifier", **layers).eval()
-    exportable = Exportable(Logits(model), ("input_ids", "attention_mask"), 40, ModelFolder(tmp_path), {})
+    model = build_tiny(family.model_type, "classifier", **LAYERS.get(family.model_type, {"num_hidden_layers": 1})).eval()
+    module = (LastToken if family.decoder else Logits)(model)
+    exportable = Exportable(module, ("input_ids", "attention_mask"), 40, ModelFolder(tmp_path), {})
     write_onnx(exportable, tmp_path / FLOAT32)
     session = onnxruntime.InferenceSession(str(tmp_path / FLOAT32), providers=["CPUExecutionProvider"])
     rng = np.random.default_rng(0)
@@ -46,9 +57,11 @@ def test_every_family_gives_the_same_of_any_batch_and_length(family, tmp_path):
         np.testing.assert_allclose(found, wanted, atol=2e-5)
 
 
-@pytest.mark.parametrize("pooling", ["mean", "cls", "max", "last"])
-def test_padded_vectors_are_those_of_packed_texts(pooling, tmp_path):
-    base = base_of(tmp_path)
+@pytest.mark.parametrize(
+    ("family", "pooling"), [*(("bert", each) for each in ("mean", "cls", "max", "last")), ("gpt2", "last"), ("qwen3", "mean")]
+)
+def test_padded_vectors_are_those_of_packed_texts(family, pooling, tmp_path):
+    base = base_of(tmp_path, family)
     form = EmbeddingForm(pooling=pooling, max_length=12)
     read = read_texts(base.tokenizer(), TEXTS, 12)
     packed = sequence_vectors(load_embedder(base, form), read, 1000, Devices())
@@ -145,12 +158,17 @@ def test_folders_of_others_and_of_the_model_are_left_alone(exported, tmp_path):
 
 def test_what_is_not_exported_says_so(tmp_path):
     MajorityModel(("a", "b"), (0.5, 0.5)).save(tmp_path / "majority")
-    asked = {"bert": {}, "inference": {"acclimate_zero_shot": {}}, "words": {"acclimate_template": {}}, "left": {"model_type": "gpt2"}}
+    asked = {
+        "bert": {},
+        "inference": {"acclimate_zero_shot": {}},
+        "words": {"acclimate_template": {}},
+        "writing": {"acclimate_kind": "generate"},
+    }
     for name, said in asked.items():
         base = pair_classifier(tmp_path / name)
         say_in_config(base, **said)
     whys = {"majority": "a plain baseline", "inference/model": "sentences about them", "words/model": "mask of a template"}
-    for name, why in {**whys, "left/model": "a decoder"}.items():
+    for name, why in {**whys, "writing/model": "a decoder that writes"}.items():
         with pytest.raises(ModelError, match=why):
             Subject.of(str(tmp_path / name))
     assert Subject.of(str(tmp_path / "bert" / "model")).kind == "pair"
@@ -164,7 +182,6 @@ def test_mistakes_are_told_before_any_work(exported, tmp_path, acclimate, monkey
     (tmp_path / "dev.jsonl").write_text('{"text": "w1", "label": "zebra"}\n')
     with pytest.raises(DataError, match="zebra"):
         export_model(str(model), tmp_path / "out", False, str(tmp_path / "dev.jsonl"), {}, lambda line: None)
-    monkeypatch.setattr(installed, "PACKAGES", ("onnx", "nothing_of_this_name"))
-    with pytest.raises(MissingExtraError, match=r'needs nothing_of_this_name: pip install "acclimate\[onnx\]"'):
-        installed.check_installed()
+    with pytest.raises(MissingExtraError, match=r'an export to ONNX needs nothing_of_this_name: pip install "acclimate\[onnx\]"'):
+        check_installed(packages=("onnx", "nothing_of_this_name"))
     assert not (tmp_path / "out").exists()

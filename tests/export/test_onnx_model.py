@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from tests.export.conftest import TEXTS
+from tests.export.conftest import BESIDE, TEXTS
 
 from acclimate.data.corpus import CorpusSettings
 from acclimate.data.found_words import words_in
@@ -19,6 +19,7 @@ from acclimate.evaluation.apply import predict_file
 from acclimate.evaluation.encoder import load_encoder
 from acclimate.evaluation.predictor import load_predictor
 from acclimate.export import onnx_model
+from acclimate.export.export_model import FLOAT32, INT8
 from acclimate.export.onnx_model import FACTS, HEAD, OnnxModel
 from acclimate.modeling.vector_heads import Cosine, Logistic, Nearest
 
@@ -90,13 +91,46 @@ def test_pairs_are_cut_and_have_segments_as_in_the_model(exported):
         run.answers(TEXTS)
 
 
-def test_words_of_whole_texts_get_the_tags_that_predict_gives(exported, tmp_path):
-    model, out = exported("tag")
+@pytest.mark.parametrize("kind", ["tag", "tag, decoder"])
+def test_words_of_whole_texts_get_the_tags_that_predict_gives(exported, tmp_path, kind):
+    model, out = exported(kind)
     run, texts = OnnxModel(out), [text for text in TEXTS if text]
     np.testing.assert_allclose(run.probabilities(TEXTS), load_predictor(model).probabilities(TEXTS), atol=1e-5)
     assert close(run.answers(texts), told_by_predict(model, [{"text": text} for text in texts], tmp_path))
     sentences = [text.split() for text in texts]
     assert close(run.answers(sentences), told_by_predict(model, [{"tokens": words} for words in sentences], tmp_path))
+
+
+def test_the_last_token_of_a_decoder_answers_also_where_it_is_the_one_that_pads(exported, tmp_path):
+    model, out = exported("classify, decoder")
+    run, texts = OnnxModel(out), [text for text in TEXTS if text]
+    assert run.facts["pad_id"] == run.sequences(["w4 w2"])[0][0][-1]
+    texts.append("w4 w2")
+    np.testing.assert_allclose(run.probabilities(texts), load_predictor(model).probabilities(texts), atol=1e-5)
+    assert close(run.answers(texts), told_by_predict(model, [{"text": text} for text in texts], tmp_path))
+    with pytest.raises(ValueError, match=r"1 of 6 texts have no token \(the first is number 3\)"):
+        run.answers(TEXTS)
+
+
+def test_weights_that_a_graph_cannot_hold_stand_in_one_file_beside_it(exported, tmp_path):
+    _, out = exported(BESIDE)
+    assert (
+        set(json.loads((out / FACTS).read_text())["weights"])
+        == {path.name for path in out.glob("*.data")}
+        == {f"{FLOAT32}.data", f"{INT8}.data"}
+    )
+    texts = [text for text in TEXTS if text]
+    assert 0 < np.abs(OnnxModel(out).probabilities(texts) - OnnxModel(out, int8=True).probabilities(texts)).max() < 0.1
+    shutil.copytree(out, tmp_path / "out")
+    weights = tmp_path / "out" / f"{FLOAT32}.data"
+    weights.write_bytes(weights.read_bytes()[:-4])
+    with pytest.raises(ValueError, match=r"model\.onnx\.data: has .* bytes of .*; copy the folder again"):
+        OnnxModel(tmp_path / "out")
+    weights.unlink()
+    weights.symlink_to(out / f"{FLOAT32}.data")
+    with pytest.raises(ValueError, match="is not a file of this folder"):
+        OnnxModel(tmp_path / "out")
+    assert OnnxModel(tmp_path / "out", int8=True).labels == ("a", "b", "c")
 
 
 def test_the_words_of_a_text_are_found_alike():

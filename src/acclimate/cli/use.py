@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,10 @@ from acclimate.cli.mends import in_options, options_of
 from acclimate.cli.options import ThreadsOption
 from acclimate.cli.reading_options import ASKED, LABELS, RANKED, WRITTEN, Reading, reads
 from acclimate.cli.zero_shot_options import ZERO_SHOT, asked_model
+
+if TYPE_CHECKING:
+    from acclimate.evaluation.trained_folder import Loadable
+    from acclimate.export.served import Served
 
 ModelFolder = Annotated[Path, typer.Argument(help="Folder of a trained model.", show_default=False)]
 SplitOption = Annotated[
@@ -43,7 +47,7 @@ def predict(
 
     if strict and reading.get("skip_bad"):
         raise SettingsError("--strict stops at rows without text, --skip-bad leaves them out: say one of them")
-    asked, reading = asked_model(model, reading)
+    asked, reading = _asked(model, reading)
     options = options_of(predict)
 
     def words(problem: str) -> str:
@@ -65,13 +69,13 @@ def evaluate(
     """
     from acclimate.evaluation.apply import evaluate_file
 
-    asked, reading = asked_model(model, reading)
+    asked, reading = _asked(model, reading)
     show.scores(evaluate_file(asked, file, reading, show.say, split))
 
 
 @reads(ASKED)
 def speed(
-    models: Annotated[list[Path], typer.Argument(help="Folders of trained models.", show_default=False)],
+    models: Annotated[list[Path], typer.Argument(help="Folders of trained models, exported ones among them.", show_default=False)],
     data: Annotated[
         str, typer.Option("--data", help="Texts of the kind that they answer: a file, a folder or a glob.", show_default=False)
     ],
@@ -82,16 +86,41 @@ def speed(
 ) -> None:
     """Say how large trained models are and how fast they answer here: one text alone, and batches of 32.
 
-    The first 2,000 rows that have a text are what it is measured on. Nothing else should run on the machine meanwhile.
+    The first 2,000 rows that have a text are what it is measured on. Nothing else should run on the machine meanwhile. An exported folder
+    is measured by onnxruntime, in each of its forms.
     """
     from acclimate.data.readers.every_text import AskedFiles
     from acclimate.evaluation.apply import speed_of_file
 
-    found = {str(model): speed_of_file(model, AskedFiles(path=data, **reading), show.say, split, threads) for model in models}
+    asked = AskedFiles(path=data, **reading)
+    forms = {name: form for model in models for name, form in _forms(model).items()}
+    found = {name: speed_of_file(form, asked, show.say, split, threads) for name, form in forms.items()}
     if as_json:
         show.plain(found)
     else:
         show.speeds(found)
+
+
+def _forms(model: Path) -> "dict[str, Path | Served]":
+    """A trained model as it is, or the forms of an exported one, by what a table calls them."""
+    from acclimate.modeling.base_files import EXPORTED
+
+    if not (model / EXPORTED).is_file():
+        return {str(model): model}
+    from acclimate.export.installed import RUNNER, check_installed
+
+    check_installed("an exported model", RUNNER)
+    from acclimate.export.served import Served
+
+    return {form.name: form for form in Served.forms(model)}
+
+
+def _asked(model: Path, reading: Reading) -> "tuple[Path | Loadable, Reading]":
+    """A trained model as it is, an exported one, or one of inference with the labels that it is asked for; and the other options."""
+    form = next(iter(_forms(model).values()))
+    if isinstance(form, Path) or any(name in reading for name in ZERO_SHOT):
+        return asked_model(model, reading)
+    return form.answering(texts=2 if "text_b" in reading else 1), reading
 
 
 @reads(LABELS)

@@ -29,7 +29,7 @@ LEAST = 5
 LOOK_SECONDS = 0.1  # at what else the machine does
 BUSY = 0.2  # of all processors, from which on it is told
 OWN_WAYS = (POOL, TEMPLATE, VECTORS, ZERO_SHOT)  # in config.json: plain transformers does not answer as this model does
-BY_TRANSFORMERS, BY_ACCLIMATE = "transformers", "acclimate"
+BY_TRANSFORMERS, BY_ACCLIMATE, BY_ONNX = "transformers", "acclimate", "onnxruntime"
 
 
 class Items(NamedTuple):
@@ -63,8 +63,8 @@ def busy_now() -> float:
     return float(psutil.cpu_percent(LOOK_SECONDS)) / 100
 
 
-class _Way(NamedTuple):
-    """Who answers, where, by how many threads of torch, and how."""
+class Way(NamedTuple):
+    """Who answers, where, by how many threads, and how."""
 
     by: str
     device: str
@@ -80,9 +80,9 @@ class AnswerSpeed:
     texts_per_second: float  # in batches of BATCH, as the texts come: not sorted by length
     texts: int  # that were answered alone
     batches: int
-    by: str  # who answered: BY_TRANSFORMERS, or BY_ACCLIMATE
+    by: str  # who answered: BY_TRANSFORMERS, BY_ACCLIMATE or BY_ONNX
     device: str
-    threads: int | None  # that torch had; None where a model does without it
+    threads: int | None  # of the CPU that it was given; None where a model does not ask for any
     busy: float  # share of all processors that was at work before anything was timed, 0 to 1
 
     def to_json(self) -> dict[str, Any]:
@@ -101,8 +101,13 @@ def answer_speed(folder: Path, items: Items, threads: int | None = None, baselin
     Raises:
         ModelError: the model is damaged, or gives no answer to a text alone.
     """
+    return speed_of(lambda: _way_of(folder, threads, baselines), items)
+
+
+def speed_of(load: Callable[[], Way], items: Items) -> AnswerSpeed:
+    """Time whatever `load` gives on items that it answers, as `answer_speed` does."""
     count, busy = len(items.columns[0]), busy_now()
-    way = _way_of(folder, threads, baselines)
+    way = load()
     ask = way.ask
     chosen = np.linspace(0, count - 1, min(count, ALONE)).astype(np.int64).tolist()
     alone = [items.take([row]) for row in chosen]
@@ -138,13 +143,13 @@ def _timed(ask: Ask, parts: list[Items], least: int) -> list[float]:
     return found
 
 
-def _way_of(folder: Path, threads: int | None, baselines: Mapping[str, str]) -> _Way:
+def _way_of(folder: Path, threads: int | None, baselines: Mapping[str, str]) -> Way:
     config = model_config(folder)
     kind = config.get("model_type")
     if WordRanking.of(folder) is not None:
         raise ModelError(f"{folder}: ranks documents by words that are counted over them, and has nothing to say of a text alone")
     if kind in baselines and kind != BILSTM:
-        return _Way(BY_ACCLIMATE, "cpu", None, _asked(folder, config, baselines))
+        return Way(BY_ACCLIMATE, "cpu", None, _asked(folder, config, baselines))
     from acclimate.training.devices import Devices
 
     devices = Devices("float32", threads)
@@ -154,10 +159,10 @@ def _way_of(folder: Path, threads: int | None, baselines: Mapping[str, str]) -> 
 
         if (model := checked_files(folder, lambda: ModelFolder(folder))).learnt is not None:
             padded = checked_files(folder, lambda: PaddedModel(model, devices.device))
-            return _Way(BY_TRANSFORMERS, devices.name, devices.threads, lambda items: padded.probabilities(*items.columns))
+            return Way(BY_TRANSFORMERS, devices.name, devices.threads, lambda items: padded.probabilities(*items.columns))
         if config.get(KIND) != Retrieve.model_fields["kind"].default:
             raise ModelError(f"{folder}: has no trained classifier, and answers no text by itself")
-    return _Way(BY_ACCLIMATE, devices.name, devices.threads, _asked(folder, config, baselines))
+    return Way(BY_ACCLIMATE, devices.name, devices.threads, _asked(folder, config, baselines))
 
 
 def _asked(folder: Path, config: Mapping[str, Any], baselines: Mapping[str, str]) -> Ask:

@@ -4,9 +4,10 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,17 +19,16 @@ from acclimate.data.readers.one_split import open_one
 from acclimate.data.readers.problems import Problems, place
 from acclimate.data.readers.records import Source
 from acclimate.errors import DataError, ModelError, SettingsError
-from acclimate.evaluation.answer_speed import Items, answer_speed, model_bytes
+from acclimate.evaluation.answer_speed import Items, Way, answer_speed, model_bytes, speed_of
 from acclimate.evaluation.answers import AnswerForm, EntityForm, LabelForm, WrittenForm
 from acclimate.evaluation.asked_rows import NAMED, by_line, chunks_of, notes_of, without_text
 from acclimate.evaluation.evaluate_ranking import evaluate_ranking, ranks
 from acclimate.evaluation.labelled_file import LabelledFile, refuse_sentences
 from acclimate.evaluation.predictor import load_predictor, problem_of
 from acclimate.evaluation.stated import kind_of_model, stated_kind, texts_of
-from acclimate.evaluation.trained_folder import Predictor, model_config
+from acclimate.evaluation.trained_folder import Loadable, Predictor, model_config
 from acclimate.evaluation.writing import check_out, opened, writer_of
 from acclimate.evaluation.writing_predictor import WritingPredictor, writes
-from acclimate.evaluation.zero_shot_predictor import AskedModel
 from acclimate.modeling.base_files import parameters_in
 from acclimate.modeling.baselines.table import BASELINES, outputs_of
 from acclimate.tasks import KINDS
@@ -42,7 +42,7 @@ TIMED_ROWS = 2000  # from which those are taken that a model is timed on
 
 
 def predict_file(
-    model: Path | AskedModel,
+    model: Path | Loadable,
     asked: CorpusSettings,
     out: Path | None,
     standard: BinaryIO,
@@ -55,7 +55,7 @@ def predict_file(
 
     A row without a text that could be read gets an answer without a label that says why, and all of them are counted at the end. With
     `strict` the first look at them is an error, and nothing is predicted; with `asked.skip_bad` they are left out, and `index` counts on.
-    `words` puts what is wrong with a row into the caller's own words. `model` is a folder, or one of inference with labels to ask for.
+    `words` puts what is wrong with a row into the caller's own words. `model` is a folder, or one that is loaded otherwise.
 
     Raises:
         SettingsError: `out` is neither .jsonl nor .csv, or would overwrite what is read or the model.
@@ -63,7 +63,7 @@ def predict_file(
         ModelError: the model cannot be read, or its weights or outputs are not finite.
     """
     model, stated, load = _known(model)
-    source, wanted = _texts(asked, split, stated, model)
+    source, wanted = _texts(asked, split, stated, texts_of(model_config(model)) if stated is None else stated.texts())
     for note in notes_of(str(asked.path), source, wanted.columns):
         say(note)
     folder = Path(str(asked.path)).expanduser()
@@ -91,7 +91,32 @@ def predict_file(
         say(without_text(bad, count, named, "left out" if asked.skip_bad else "marked with a `problem` in the place of an answer"))
 
 
-def speed_of_file(model: Path, asked: CorpusSettings, say: Say, split: str | None = None, threads: int | None = None) -> dict[str, Any]:
+class Timed(Protocol):
+    """A model that is not timed as the config.json of its folder says."""
+
+    @property
+    def kind(self) -> type[TaskKind] | None:
+        """Of task that it answers; None where that is not known, or it gives vectors."""
+
+    @property
+    def texts(self) -> int | None:
+        """Of an item; None: one or two."""
+
+    @property
+    def parameters(self) -> int:
+        """Numbers in the weights."""
+
+    @property
+    def disk_bytes(self) -> int:
+        """Of all that it needs to answer."""
+
+    def way(self, threads: int | None) -> Way:
+        """The model, ready to answer by so many threads of the CPU."""
+
+
+def speed_of_file(
+    model: Path | Timed, asked: CorpusSettings, say: Say, split: str | None = None, threads: int | None = None
+) -> dict[str, Any]:  # fmt: skip
     """How large a model's folder is and how fast it answers the first rows of the input that have a text: what `AnswerSpeed` says, ready
     for JSON, and `parameters` and `disk_bytes`.
 
@@ -99,10 +124,13 @@ def speed_of_file(model: Path, asked: CorpusSettings, say: Say, split: str | Non
         DataError: the files cannot be read, no row has a text, or it is not clear which split or column is meant.
         ModelError: the model cannot be read, or answers no text by itself.
     """
-    model, stated, _ = _known(model)
-    if writes(model_config(model)):
-        raise ModelError(f"{model}: this model writes answers, and how long that takes depends on their length; it is not timed here")
-    source, wanted = _texts(asked, split, stated, model)
+    if isinstance(model, Path):
+        config = model_config(model)
+        if writes(config):
+            raise ModelError(f"{model}: this model writes answers, and how long that takes depends on their length; it is not timed here")
+        source, wanted = _texts(asked, split, stated_kind(config), texts_of(config))
+    else:
+        source, wanted = _texts(asked, split, model.kind, model.texts)
     for note in notes_of(str(asked.path), source, wanted.columns):
         say(note)
     texts = [row.texts for row in islice(every_text(source, wanted), TIMED_ROWS) if row.texts is not None]
@@ -110,13 +138,17 @@ def speed_of_file(model: Path, asked: CorpusSettings, say: Say, split: str | Non
         raise DataError(f"{source.files[0]}: none of its first {TIMED_ROWS:,} rows has a text to answer")
     columns = tuple(zip(*texts, strict=True))
     items = Items(columns, None if wanted.words is None else wanted.words(columns[0]))
-    speed = answer_speed(model, items, threads)
-    weights = model.rglob("*.safetensors")
-    return {"parameters": sum(map(parameters_in, weights)), "disk_bytes": model_bytes(model), **speed.to_json()}
+    if isinstance(model, Path):
+        speed = answer_speed(model, items, threads)
+        parameters, disk_bytes = sum(map(parameters_in, model.rglob("*.safetensors"))), model_bytes(model)
+    else:
+        speed = speed_of(partial(model.way, threads), items)
+        parameters, disk_bytes = model.parameters, model.disk_bytes
+    return {"parameters": parameters, "disk_bytes": disk_bytes, **speed.to_json()}
 
 
 def evaluate_file(
-    model: Path | AskedModel, file: str, reading: Mapping[str, Any], say: Say, split: str | None = None,
+    model: Path | Loadable, file: str, reading: Mapping[str, Any], say: Say, split: str | None = None,
     kinds: Sequence[type[TaskKind]] = KINDS, baselines: Mapping[str, str] = BASELINES,
 ) -> dict[str, Any]:  # fmt: skip
     """Scores of a model on the labelled rows of a file, a folder, a glob or a dataset; `reading` says how it is read, where that is stated.
@@ -132,7 +164,7 @@ def evaluate_file(
     if isinstance(model, Path) and ranks(model, file):
         return evaluate_ranking(model, file, reading, say, split)
     texts = 2 if "text_b" in reading else 1
-    kind_class = model.kind if isinstance(model, AskedModel) else kind_of_model(model, kinds, texts)
+    kind_class = kind_of_model(model, kinds, texts) if isinstance(model, Path) else model.kind
     model, _, load = _known(model, baselines)
     if not issubclass(kind_class, LabelledKind):
         from acclimate.evaluation.evaluate_text import evaluate_text
@@ -154,20 +186,22 @@ def evaluate_file(
 
 
 def _known(
-    model: Path | AskedModel, baselines: Mapping[str, str] = BASELINES
+    model: Path | Loadable, baselines: Mapping[str, str] = BASELINES
 ) -> tuple[Path, type[TaskKind] | None, Callable[[], Predictor]]:  # fmt: skip
     """Its folder, the kind of task that it says it answers, and how it is loaded."""
-    if isinstance(model, AskedModel):
+    if not isinstance(model, Path):
         return model.folder, model.kind, model.predictor
     config = model_config(model)
     return model, stated_kind(config), lambda: load_predictor(model, baselines=baselines)
 
 
-def _texts(asked: CorpusSettings, split: str | None, kind: type[TaskKind] | None, model: Path) -> tuple[Source, Asked]:
-    """The source, and what of its rows a model of some kind is asked about; a line of txt is a text where nothing else is said."""
+def _texts(asked: CorpusSettings, split: str | None, kind: type[TaskKind] | None, texts: int | None) -> tuple[Source, Asked]:
+    """The source, and what of its rows a model of some kind is asked about, of so many texts where that is known; a line of txt is a text
+    where nothing else is said.
+    """
     said = {"text": asked.text, "text_b": asked.text_b}
     named = {role: column for role, column in said.items() if column is not None}
-    if "text_b" in named and (texts_of(model_config(model)) if kind is None else kind.texts()) == 1:
+    if "text_b" in named and texts == 1:
         raise SettingsError("`text_b:` names a second text, and this model answers single texts")
     ask = kind.asked if kind is not None else asked_pair if "text_b" in named else asked_text
     reading = replace(asked.reading, sentences=kind is not None and kind.every_word)

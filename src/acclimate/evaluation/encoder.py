@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from acclimate.errors import ModelError, SettingsError
 from acclimate.evaluation.plain_encoder import PlainEncoder, PlainEncoding
-from acclimate.evaluation.trained_folder import refuse_one_text
+from acclimate.evaluation.trained_folder import refuse_exported, refuse_one_text
 from acclimate.evaluation.unread import Unread
 from acclimate.files import digest_json
 from acclimate.modeling.base_files import VECTORS
@@ -72,6 +72,7 @@ class Encoding:
         precision: Precision = "float32",
     ) -> "Encoding":  # fmt: skip
         """As `load_encoder` says."""
+        refuse_exported(Path(model).expanduser())
         source = resolve_base(str(model), Path.cwd())
         form, said = EmbeddingForm.of(source.config), EMBEDDING in source.config
         if pooling is not None:

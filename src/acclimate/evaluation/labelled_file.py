@@ -12,7 +12,7 @@ from acclimate.data.readers.records import Source
 from acclimate.errors import DataError, ModelError, SettingsError
 from acclimate.evaluation.asked_rows import notes_of
 from acclimate.evaluation.trained_folder import model_config
-from acclimate.modeling.base_files import KIND
+from acclimate.modeling.base_files import EXPORTED, KIND
 from acclimate.tasks.generate import Generate
 from acclimate.tasks.kind import Form, TaskKind, many
 from acclimate.tasks.labelled import read_labelled
@@ -111,7 +111,7 @@ def _columns(model: Path, kind: LabelledKind, source: Source) -> dict[str, str]:
     try:
         return kind.columns(source)[0]
     except DataError as error:
-        if KIND in model_config(model) or kind.problem != "regression":
+        if kind.problem != "regression" or (model / EXPORTED).is_file() or KIND in model_config(model):
             raise
         # Whoever made it said no more of it than that it gives a number: of one text, perhaps.
         raise ModelError(

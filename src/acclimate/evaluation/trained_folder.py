@@ -12,7 +12,9 @@ from safetensors import SafetensorError
 from acclimate.errors import ModelError
 from acclimate.evaluation.unread import Unread
 from acclimate.files import read_json
+from acclimate.modeling.base_files import EXPORTED
 from acclimate.modeling.finite import check_finite
+from acclimate.tasks.kind import TaskKind
 
 if TYPE_CHECKING:
     from torch import nn
@@ -45,18 +47,47 @@ P = TypeVar("P", bound=Model)
 F = TypeVar("F")
 
 
+class Loadable(Protocol):
+    """A model that is not loaded as the config.json of its folder says: an exported one, or one of inference that is given labels."""
+
+    @property
+    def folder(self) -> Path:
+        """Where it lies."""
+
+    @property
+    def kind(self) -> type[TaskKind]:
+        """The kind of task that it answers."""
+
+    def predictor(self) -> Predictor:
+        """The model, ready to answer."""
+
+
 def model_config(folder: Path) -> dict[str, Any]:
     """The config.json of a model's folder.
 
     Raises:
         ModelError: there is none.
     """
+    refuse_exported(folder)
     if not (folder / "config.json").is_file():
         raise ModelError(f"{folder}: no config.json here; give the folder of a trained model, e.g. results/NAME/best")
     config = read_json(folder / "config.json")
     if not isinstance(config, dict):
         raise ModelError(f"{folder / 'config.json'}: a JSON object is wanted")
     return config
+
+
+def refuse_exported(folder: Path) -> None:
+    """Refuse an exported model where the model itself is wanted.
+
+    Raises:
+        ModelError: it is one.
+    """
+    if (folder / EXPORTED).is_file():
+        raise ModelError(
+            f"{folder}: is an exported model, which its own onnx_model.py runs, and `acclimate predict`, `evaluate` and `speed` ask; "
+            "for this name the folder that it was made of"
+        )
 
 
 def checked(folder: Path, load: Callable[[], P]) -> P:

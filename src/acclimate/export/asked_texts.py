@@ -52,12 +52,13 @@ def of_file(file: str, reading: Mapping[str, Any], split: str | None) -> AskedTe
     return AskedTexts((texts,), None, f"texts of {file}" + (" (the first of them)" if len(texts) == MOST else ""))
 
 
-def of_sample(columns: int, words: bool) -> AskedTexts:
-    """Texts that come along: a few whole documents, sentences of all lengths, and none at all; of pairs each beside another."""
+def of_sample(columns: int, words: bool, empty: bool) -> AskedTexts:
+    """Texts that come along: a few whole documents, sentences of all lengths, and, where a model answers that, an `empty` one; of pairs
+    each beside another."""
     documents = _first(DOCUMENTS + SENTENCES, str(general_heldout()), {}, None)
     texts = documents[:DOCUMENTS]
     texts += [" ".join(document.split()[: 2 + number * number // 8]) for number, document in enumerate(documents[DOCUMENTS:])]
-    texts += ["", "Naïve café №5: 日本語 😀"]
+    texts += [*([""] if empty else []), "Naïve café №5: 日本語 😀"]
     asked = (texts, texts[1:] + texts[:1])[:columns]
     return AskedTexts(asked, found_words(texts) if words else None, "texts that come with acclimate")
 

@@ -1,6 +1,6 @@
 """A trained model as a folder that runs without torch: written, asked the same texts as the model itself, and only then put in its place.
 
-model.onnx, model_int8.onnx   the graph with its weights
+model.onnx, model_int8.onnx   the graph with its weights; above 2 GB these stand beside it, in model.onnx.data
 tokenizer.json                as the model reads texts
 acclimate_onnx.json           labels, kind, thresholds, length, inputs, and what the comparison found
 head.npz                      of a model that answers by vectors, the head on them
@@ -18,17 +18,17 @@ import torch
 from numpy.typing import NDArray
 
 from acclimate.data.exact_search import unit
-from acclimate.data.ragged import Ragged
 from acclimate.errors import ModelError, SettingsError
 from acclimate.evaluation.labelled_file import LabelledFile, LabelledItems
 from acclimate.evaluation.stated import kind_of_model
 from acclimate.export import onnx_model
 from acclimate.export.asked_texts import AskedTexts, of_file, of_judged, of_sample
 from acclimate.export.graph import Exportable
-from acclimate.export.onnx_model import FACTS, FORMAT, HEAD, OnnxModel
+from acclimate.export.onnx_model import FACTS, FORMAT, HEAD, OnnxModel, weights_beside
+from acclimate.export.served import outputs_of
 from acclimate.export.subject import Subject
 from acclimate.export.timing import SINGLE, TOGETHER, Speed, speeds
-from acclimate.export.to_onnx import OPSET, write_int8, write_onnx
+from acclimate.export.to_onnx import OPSET, weight_bytes, write_int8, write_onnx
 from acclimate.files import locked, write_json
 from acclimate.modeling.base_files import TOKENIZER
 from acclimate.owned import own_folder, refuse_foreign, refuse_holding
@@ -122,7 +122,8 @@ def _answered(dev: LabelledItems | None, subject: Subject, labels: tuple[str, ..
 def _texts(exportable: Exportable, data: str | None, reading: Mapping[str, Any], split: str | None) -> AskedTexts:
     if data is not None:
         return of_file(data, reading, split)
-    return of_sample(exportable.facts["texts"] or 1, exportable.facts["output"] == "tokens")
+    facts = exportable.facts
+    return of_sample(facts["texts"] or 1, facts["output"] == "tokens", empty=bool(facts["prefix"] or facts["suffix"]))
 
 
 def _write(folder: Path, exportable: Exportable, subject: Subject, int8: bool) -> dict[str, Any]:
@@ -135,7 +136,9 @@ def _write(folder: Path, exportable: Exportable, subject: Subject, int8: bool) -
         np.savez(folder / HEAD, **exportable.arrays)  # type: ignore[arg-type]
     files = {"float32": FLOAT32} | ({"int8": INT8} if int8 else {})
     made = {"format": FORMAT, "made_by": f"acclimate {version('acclimate')}", "kind": subject.kind, "opset": OPSET, "files": files}
-    facts = made | dict(exportable.facts)
+    beside = [path for path in map(weights_beside, (folder / name for name in files.values())) if path.is_file()]
+    weights = {path.name: path.stat().st_size for path in beside}
+    facts = made | {"weights": weights, "parameters": _parameters(exportable)} | dict(exportable.facts)
     write_json(folder / FACTS, facts)
     return facts
 
@@ -148,7 +151,7 @@ def _compared(
     runs = {"onnx": OnnxModel(folder, threads=threads)} | ({"int8": OnnxModel(folder, int8=True, threads=threads)} if int8 else {})
     say(f"comparing on {asked.count:,} {asked.what}")
     outputs = {"torch": subject.torch_outputs(asked.columns, asked.words)}
-    outputs |= {name: _outputs(run, asked.columns, asked.words) for name, run in runs.items()}
+    outputs |= {name: outputs_of(run, asked.columns, asked.words) for name, run in runs.items()}
     differences = {name: difference(outputs["torch"], outputs[name]) for name in runs}
     if not differences["onnx"] <= TOLERANCE:  # nor where it is no number
         raise ModelError(
@@ -159,8 +162,7 @@ def _compared(
     written: dict[str, Any] = {name: {"largest_difference": differences[name], "score": scores.get(name)} for name in runs}
     write_json(folder / FACTS, facts | {"compared": {"texts": asked.count, "tolerance": TOLERANCE, "metric": metric, **written}})
     timed = _timed(exportable, runs, asked.columns)
-    sizes = {"torch": _bytes(exportable), "onnx": (folder / FLOAT32).stat().st_size}
-    sizes |= {"int8": (folder / INT8).stat().st_size} if int8 else {}
+    sizes = {"torch": weight_bytes(exportable.module), "onnx": _size(folder / FLOAT32)} | ({"int8": _size(folder / INT8)} if int8 else {})
     forms = tuple(Form(name, sizes[name], timed[name], differences.get(name), scores.get(name)) for name in outputs)
     return Exported(forms, asked.count, asked.what, metric, threads)
 
@@ -174,13 +176,6 @@ def difference(one: NDArray[Any], other: NDArray[Any]) -> float:
     if one.shape != other.shape:
         raise ModelError(f"the export gives outputs of shape {list(other.shape)} where the model gives {list(one.shape)}")
     return float((np.abs(one - other) / np.maximum(1, np.abs(one))).max(initial=0.0))
-
-
-def _outputs(run: OnnxModel, columns: Sequence[Sequence[str]], words: Ragged | None) -> NDArray[Any]:
-    if run.facts["output"] == "vectors" and run.facts["head"] is None:
-        return run.encode(columns[0])
-    spans = None if words is None else [[(begin, end) for begin, end in words[number].tolist()] for number in range(len(words))]
-    return run.probabilities(*columns, words=spans)
 
 
 def _scores(
@@ -211,5 +206,10 @@ def _timed(exportable: Exportable, runs: Mapping[str, OnnxModel], columns: Seque
     return speeds(ways, [run.feeds([row]) for row in rows[:: TOGETHER // SINGLE]], run.feeds(rows))
 
 
-def _bytes(exportable: Exportable) -> int:
-    return sum(parameter.numel() * parameter.element_size() for parameter in exportable.module.parameters())
+def _size(graph: Path) -> int:
+    return sum(path.stat().st_size for path in (graph, weights_beside(graph)) if path.is_file())
+
+
+def _parameters(exportable: Exportable) -> int:
+    """Numbers in all weights, those of a head on the vectors among them."""
+    return sum(parameter.numel() for parameter in exportable.module.parameters()) + sum(array.size for array in exportable.arrays.values())

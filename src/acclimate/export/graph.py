@@ -56,12 +56,15 @@ class Padded(nn.Module):
     def __init__(self, model: PreTrainedModel) -> None:
         super().__init__()
         self.model = model
-        self._shift = padding_id(model) + 1 if family_of(model.config).shifted_positions else 0
+        family = family_of(model.config)
+        self._shift = padding_id(model) + 1 if family.shifted_positions else 0
+        # Keys and values are for tokens that never come.
+        self._always: dict[str, Any] = {"use_cache": False} if family.decoder else {}
         self._places = "position_ids" in inspect.signature(model.forward).parameters
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None) -> Any:
         """Whatever the model gives."""
-        more: dict[str, Tensor] = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
+        more = self._always | ({} if token_type_ids is None else {"token_type_ids": token_type_ids})
         if self._places:
             more["position_ids"] = torch.arange(input_ids.shape[1], device=input_ids.device)[None] + self._shift
         return self.model(input_ids=input_ids, attention_mask=attention_mask, **more)
@@ -74,6 +77,22 @@ class Logits(Padded):
         """As it is called."""
         logits: Tensor = super().forward(input_ids, attention_mask, token_type_ids).logits
         return logits
+
+
+class LastToken(Padded):
+    """Logits [B, L] of a decoder's classifier, whose own class finds the last token of a text by its id, and not by the mask."""
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        base = model.base_model
+        assert isinstance(base, PreTrainedModel)
+        super().__init__(base)
+        self.head = model.get_submodule(family_of(model.config).last_linear)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None) -> Tensor:
+        """As it is called."""
+        states_BTD: Tensor = super().forward(input_ids, attention_mask, token_type_ids).last_hidden_state
+        logits_BL: Tensor = self.head(last(states_BTD, attention_mask))
+        return logits_BL
 
 
 class Vectors(Padded):
@@ -90,15 +109,20 @@ class Vectors(Padded):
         real_BT1, pooling = attention_mask[:, :, None].to(states_BTD.dtype), self.embedder.form.pooling
         if pooling == "cls":
             pooled_BD = states_BTD[:, 0]
-        elif pooling == "last":  # rows are filled behind their text
-            last_B11 = (attention_mask.sum(1) - 1)[:, None, None]
-            pooled_BD = states_BTD.gather(1, last_B11.expand(-1, 1, states_BTD.shape[2]))[:, 0]
+        elif pooling == "last":
+            pooled_BD = last(states_BTD, attention_mask)
         elif pooling == "max":
             pooled_BD = torch.where(real_BT1 > 0, states_BTD, torch.finfo(states_BTD.dtype).min).amax(1)
         else:
             pooled_BD = (states_BTD * real_BT1).sum(1) / real_BT1.sum(1)
         vectors_BE = self.embedder.through(pooled_BD)
         return vectors_BE if self._dimensions is None else cut(vectors_BE, self._dimensions, self.embedder.form.normalize)
+
+
+def last(states_BTD: Tensor, attention_mask: Tensor) -> Tensor:
+    """[B, D] of the last token of each text; rows are filled behind it."""
+    last_B11 = (attention_mask.sum(1) - 1)[:, None, None]
+    return states_BTD.gather(1, last_B11.expand(-1, 1, states_BTD.shape[2]))[:, 0]
 
 
 def labelling(folder: ModelFolder) -> Exportable:
@@ -126,8 +150,10 @@ def labelling(folder: ModelFolder) -> Exportable:
         "stride": stride,
         "pool": pool,
         "head": None,
+        "last_piece": tokens and folder.by_last_piece,
     }
-    return _exportable(Logits(model), segments, folder, padding_id(model), facts)
+    module = LastToken(model) if folder.family.decoder and not tokens else Logits(model)
+    return _exportable(module, segments, folder, padding_id(model), facts)
 
 
 def vectors(

@@ -26,7 +26,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-FACTS, HEAD, FORMAT = "acclimate_onnx.json", "head.npz", 1
+FACTS, HEAD, FORMAT = "acclimate_onnx.json", "head.npz", 2
 OLDEST = (1, 25)  # of onnxruntime: those before it let a model name files outside of its folder as its weights
 Array = NDArray[Any]
 Row = tuple[list[int], list[int]]
@@ -48,7 +48,7 @@ class OnnxModel:
         if tuple(int(part) for part in onnxruntime.__version__.split(".")[:2]) < OLDEST:
             raise RuntimeError(f"onnxruntime {onnxruntime.__version__}: {OLDEST[0]}.{OLDEST[1]} or newer is needed")
         self.folder, self.batch = Path(folder), batch
-        self.facts = _facts(self.folder)
+        self.facts = facts_of(self.folder)
         self.labels: tuple[str, ...] = tuple(self.facts["labels"])
         found = self.facts["thresholds"]
         self.thresholds = None if found is None else np.array(found, dtype=np.float64)
@@ -61,13 +61,16 @@ class OnnxModel:
         name = self.facts["files"].get("int8" if int8 else "float32")
         if name is None:
             raise ValueError(f"{folder}: holds no model in int8; export it with --int8")
+        graph = _inside(self.folder, name)
+        if (beside := weights_beside(graph).name) in self.facts["weights"]:
+            _whole(_inside(self.folder, beside), self.facts["weights"][beside])
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # its warnings are for whoever writes graphs
         if threads is not None:
             options.intra_op_num_threads = threads
         try:
             # By its path: onnxruntime then refuses weights that lie anywhere else.
-            self._session = onnxruntime.InferenceSession(str(_inside(self.folder, name)), options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # it raises classes of its own, none of which can be imported
             raise ValueError(f"{self.folder / name}: onnxruntime refuses it ({str(error).splitlines()[0]})") from error
         self._head = {}
@@ -131,6 +134,16 @@ class OnnxModel:
             return [(encoding.ids, encoding.type_ids) for encoding in self._pairs.encode_batch(list(zip(*columns, strict=True)))]
         return [self._framed(encoding.ids[: self._room]) for encoding in self._encoded(columns[0])]
 
+    def tokens(self, *columns: Sequence[str]) -> list[tuple[int, int]]:
+        """Of each item how many tokens it has, special ones left out, and how many of them are not read."""
+        if len(columns) == 2:
+            pairs = list(zip(*columns, strict=True))
+            whole, read = ([len(each.ids) for each in by.encode_batch(pairs)] for by in (self._tokenizer, self._pairs))
+            special = self._tokenizer.num_special_tokens_to_add(True)
+            return [(all_ - special, all_ - kept) for all_, kept in zip(whole, read, strict=True)]
+        lengths = [len(encoding.ids) for encoding in self._encoded(columns[0])]
+        return [(length, max(0, length - self._room) if self._cuts else 0) for length in lengths]
+
     def feeds(self, rows: Sequence[Row]) -> dict[str, NDArray[np.int64]]:
         """What goes into the model for these sequences, padded to the longest: [B, T] each."""
         longest = max(len(ids) for ids, _ in rows)
@@ -145,14 +158,26 @@ class OnnxModel:
         return np.asarray(found)
 
     @property
+    def _cuts(self) -> bool:
+        return self.facts["pool"] is None and self.facts["output"] != "tokens"
+
+    @property
     def _room(self) -> int:
         return int(self.facts["max_length"]) - len(self.facts["prefix"]) - len(self.facts["suffix"])
 
     def _encoded(self, texts: Sequence[str]) -> list[Any]:
-        return list(self._tokenizer.encode_batch(list(texts), add_special_tokens=False))
+        found = list(self._tokenizer.encode_batch(list(texts), add_special_tokens=False))
+        empty = [number for number, encoding in enumerate(found, start=1) if not encoding.ids]
+        if empty and not (self.facts["prefix"] or self.facts["suffix"] or self.facts["output"] == "tokens"):
+            raise ValueError(
+                f"{len(empty):,} of {len(found):,} texts have no token (the first is number {empty[0]:,}), and this tokenizer puts none "
+                "around them: no model can answer; leave them out"
+            )
+        return found
 
     def _framed(self, ids: list[int]) -> Row:
-        whole = [*self.facts["prefix"], *ids, *self.facts["suffix"]]
+        # A text without words needs no answer, and a model some token.
+        whole = [*self.facts["prefix"], *ids, *self.facts["suffix"]] or [self.facts["pad_id"]]
         return whole, [0] * len(whole)
 
     def _run(self, rows: Sequence[Row]) -> list[Array]:
@@ -220,7 +245,8 @@ class OnnxModel:
     # Words
 
     def _words(self, texts: Sequence[str], words: Sequence[Sequence[Span]]) -> list[NDArray[np.float64]]:
-        """Of each text [W, L] of its words: the first piece of a word answers, in the window in which it has most text on both sides."""
+        """Of each text [W, L] of its words: the first piece of a word answers, in the window in which it has most text on both sides; of a
+        decoder the last, in the first window that holds it."""
         encoded = self._encoded(texts)
         windows = [self._windows(encoding.ids, spread=True) for encoding in encoded]
         outputs = iter(self._run([row for each in windows for _, row in each]))
@@ -228,13 +254,17 @@ class OnnxModel:
         for encoding, begins, spans in zip(encoded, windows, words, strict=True):
             pieces = [np.zeros((0, len(self.labels)))]
             for number, (begin, _) in enumerate(begins):
-                # Two neighbours part in the middle of what they share.
-                first = 0 if number == 0 else (begin + begins[number - 1][0] + self._room) // 2
-                last = len(encoding.ids) if number + 1 == len(begins) else (begins[number + 1][0] + begin + self._room) // 2
+                first = 0 if number == 0 else self._part(begins[number - 1][0], begin)
+                last = len(encoding.ids) if number + 1 == len(begins) else self._part(begin, begins[number + 1][0])
                 logits_TL = next(outputs)[len(self.facts["prefix"]) :]
                 pieces.append(_softmax(logits_TL[first - begin : last - begin].astype(np.float64)))
             found.append(self._of_words(np.concatenate(pieces), np.array(encoding.offsets).reshape(-1, 2), spans))
         return found
+
+    def _part(self, begin: int, following: int) -> int:
+        # Two neighbours part in the middle of what they share; where nothing behind a piece is seen, at its end.
+        end = begin + self._room
+        return end if self.facts["last_piece"] else (following + end) // 2
 
     def _of_words(self, pieces_PL: Array, offsets_P2: Array, words: Sequence[Span]) -> NDArray[np.float64]:
         unseen = [float(name == "O") for name in self.labels] if "O" in self.labels else [1 / len(self.labels)] * len(self.labels)
@@ -243,10 +273,11 @@ class OnnxModel:
             over = np.flatnonzero((offsets_P2[:, 1] > start) & (offsets_P2[:, 0] < end))
             if not len(over):
                 continue
-            found_WL[number] = pieces_PL[over[0]]
-            if over[0] == before:  # one piece for several words: what begins with the first goes on in the others
+            answering = over[-1 if self.facts["last_piece"] else 0]
+            found_WL[number] = pieces_PL[answering]
+            if answering == before:  # one piece for several words: what begins with the first goes on in the others
                 self._go_on(found_WL[number])
-            before = over[0]
+            before = answering
         return found_WL
 
     def _go_on(self, word_L: Array) -> None:
@@ -300,7 +331,12 @@ def _joined(text: str, words: Sequence[Span], tags: Sequence[str], sure: Array, 
         yield {"start": start, "end": stop, "label": types[first], "text": text[start:stop], "score": score}
 
 
-def _facts(folder: Path) -> dict[str, Any]:
+def facts_of(folder: Path) -> dict[str, Any]:
+    """What an exported folder says of its model.
+
+    Raises:
+        ValueError: it holds none, or one that another version of acclimate wrote.
+    """
     try:
         facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -315,6 +351,16 @@ def _inside(folder: Path, name: str) -> Path:
     if path.parent != folder.resolve() or not path.is_file():
         raise ValueError(f"{folder / name}: is not a file of this folder; export the model again")
     return path
+
+
+def weights_beside(graph: Path) -> Path:
+    """Where the weights of a graph stand that cannot hold them itself."""
+    return graph.with_name(f"{graph.name}.data")
+
+
+def _whole(file: Path, size: int) -> None:
+    if (found := file.stat().st_size) != size:
+        raise ValueError(f"{file}: has {found:,} bytes of {size:,}; copy the folder again")
 
 
 def _softmax(logits_NL: Array) -> NDArray[np.float64]:

@@ -16,12 +16,11 @@ from acclimate.evaluation.encoder import Encoding
 from acclimate.evaluation.predictor import load_predictor
 from acclimate.evaluation.stated import kind_of_model
 from acclimate.evaluation.trained_folder import checked_files, model_config
+from acclimate.evaluation.writing_predictor import writes
 from acclimate.export.onnx_model import FACTS
 from acclimate.modeling.base_files import CONFIG, TEMPLATE, VECTORS, WEIGHTS, ZERO_SHOT
 from acclimate.modeling.baselines.table import BASELINES
-from acclimate.modeling.families import family_of
 
-DECODER = "a decoder, which reads from left to right"
 REFUSED = "{}: is {}, which is not exported; exported are classifiers, taggers, models of pairs and encoders of texts"
 Way = Literal["labels", "vectors with a head", "vectors"]
 
@@ -57,15 +56,13 @@ class Subject:
             raise ModelError(f"{model}: is an exported model already; name the folder that it was made of")
         if not (folder / CONFIG).is_file():
             encoding = Encoding.of(model, None, None)
-            if family_of(encoding.source.config).decoder:
-                raise ModelError(REFUSED.format(model, DECODER))
             return cls(model, encoding.folder, "vectors", encoding)
         config = model_config(folder)
         for found, what in (
             (config.get("model_type") in BASELINES, "a plain baseline, and no transformer"),
             (ZERO_SHOT in config, "a model of inference that is asked for labels by sentences about them, a pass for each"),
-            (family_of(config).decoder, DECODER),
-            (TEMPLATE in config, "a masked language model that gives labels by its words at the mask of a template"),
+            (TEMPLATE in config, "a language model that gives labels by their words at the mask of a template"),
+            (writes(config), "a decoder that writes its answers, a token after the other"),
         ):
             if found:
                 raise ModelError(REFUSED.format(model, what))

@@ -9,22 +9,20 @@ from pathlib import Path
 import torch
 
 from acclimate.errors import ModelError, first_line
+from acclimate.export import onnx_model
 from acclimate.export.graph import Exportable
 
 OPSET = 20
-LARGEST = 2_000_000_000  # bytes of weights: a file of ONNX holds 2 GB, and weights beside it are not written
+LARGEST = 2_000_000_000  # bytes of weights that stand in the graph itself: protobuf, of which it is made, holds 2 GiB
 
 
 def write_onnx(exportable: Exportable, file: Path) -> None:
-    """Write the graph with its weights; batch and length of its inputs are free.
+    """Write the graph with its weights, which stand beside it where it cannot hold them; batch and length of its inputs are free.
 
     Raises:
-        ModelError: the exporter does not know an operator of this architecture, or the weights do not fit into one file.
+        ModelError: the exporter does not know an operator of this architecture.
     """
     module, inputs = exportable.module, exportable.inputs
-    size = sum(parameter.numel() * parameter.element_size() for parameter in module.parameters())
-    if size > LARGEST:
-        raise ModelError(f"{exportable.folder.path}: its weights have {size:,} bytes, and a file of ONNX holds {LARGEST:,} of them")
     batch, length = torch.export.Dim("batch"), torch.export.Dim("length", max=exportable.positions)
     # Numbers that are told apart from 0 and 1, which the exporter takes for fixed ones.
     example = tuple(torch.ones((2, 8), dtype=torch.int64) for _ in inputs)
@@ -35,13 +33,22 @@ def write_onnx(exportable: Exportable, file: Path) -> None:
                 dynamic_shapes=tuple({0: batch, 1: length} for _ in inputs), external_data=False, verbose=False,
             )  # fmt: skip
             assert program is not None
-            program.save(str(file), external_data=False)
+            # True: into one file, called as the graph with .data behind it.
+            program.save(str(file), external_data=weight_bytes(module) > LARGEST)
     except Exception as error:  # of torch.export, torch.onnx or onnxscript, each of which has its own
         raise ModelError(_why(error, exportable)) from error
 
 
+def weight_bytes(module: torch.nn.Module) -> int:
+    """Bytes of all weights, as they are in memory."""
+    return sum(parameter.numel() * parameter.element_size() for parameter in module.parameters())
+
+
 def write_int8(model: Path, file: Path) -> None:
-    """Write the model with weights in 8 bits; what goes through it is quantised as it comes (dynamic quantisation)."""
+    """Write the model with weights in 8 bits; what goes through it is quantised as it comes (dynamic quantisation).
+
+    Where the model's own weights stand beside the graph, so do these.
+    """
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
@@ -50,7 +57,10 @@ def write_int8(model: Path, file: Path) -> None:
     del whole.graph.value_info[:]
     with _quiet():
         # Weights of 7 bits: on processors without VNNI sums of 8-bit products would overflow. A scale for each row costs next to nothing.
-        quantize_dynamic(whole, str(file), weight_type=QuantType.QInt8, per_channel=True, reduce_range=True)
+        quantize_dynamic(
+            whole, str(file), weight_type=QuantType.QInt8, per_channel=True, reduce_range=True,
+            use_external_data_format=onnx_model.weights_beside(model).is_file(),
+        )  # fmt: skip
 
 
 def _why(error: Exception, exportable: Exportable) -> str:

@@ -18,6 +18,7 @@ CONFIG, TOKENIZER, TOKENIZER_CONFIG = "config.json", "tokenizer.json", "tokenize
 CHAT_TEMPLATE = "chat_template.jinja"
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 ADAPTER = "adapter_config.json"
+EXPORTED = "acclimate_onnx.json"  # in the folder of an exported model, in the place of a config.json
 KIND = "acclimate_kind"  # in config.json: what kind of task a model was trained on, where transformers' `problem_type` does not tell
 ZERO_SHOT = "acclimate_zero_shot"  # in config.json: the hypotheses by which a model of inference gives labels
 TEMPLATE = "acclimate_template"  # in config.json: the template and label words by which a masked language model gives labels
