@@ -102,3 +102,10 @@ def test_a_text_may_be_cut_to_what_is_shown(reader):
     facts = attention_facts({"one": reader()}, "w1 " * 70, most=9)
     assert facts["cut"]
     assert len(facts["models"][0]["tokens"]) == 9
+    assert facts["notes"] == []
+
+
+def test_tokens_that_a_model_cannot_read_are_counted(reader):
+    facts = attention_facts({"one": reader()}, "w1 unheard w2 of")
+    assert facts["models"][0]["tokens"][1:5] == ["w1", "unheard", "w2", "of"]
+    assert facts["notes"] == ["2 of 6 tokens are unknown to the vocabulary of one: what stands there it cannot read"]

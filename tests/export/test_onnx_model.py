@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -89,6 +90,8 @@ def test_pairs_are_cut_and_have_segments_as_in_the_model(exported):
     np.testing.assert_allclose(run.probabilities(TEXTS, OTHERS), load_predictor(model).probabilities(TEXTS, OTHERS), atol=1e-5)
     with pytest.raises(ValueError, match="this model answers pairs"):
         run.answers(TEXTS)
+    with pytest.raises(ValueError, match="a pair has two texts, and these are 6 and 5"):
+        run.answers(TEXTS, TEXTS[1:])
 
 
 @pytest.mark.parametrize("kind", ["tag", "tag, decoder"])
@@ -146,6 +149,37 @@ def test_vectors_are_pooled_projected_and_prompted(exported):
     assert run.encode([]).shape == (0, 8)
     with pytest.raises(ValueError, match="this model gives vectors, and no labels"):
         run.answers(TEXTS)
+    for asked in (run.encode, run.answers):
+        with pytest.raises(ValueError, match="a list of texts is wanted"):
+            asked("one text")
+
+
+def asked_by_lines(monkeypatch, capsysbinary, *words, lines=b""):
+    """What the program wrote for these lines, and how it ended."""
+    monkeypatch.setattr(sys, "argv", ["onnx_model.py", *map(str, words)])
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines), "ascii"))  # as on a machine that knows no UTF-8
+    try:
+        onnx_model.main()
+    except SystemExit as ended:
+        return [], str(ended)
+    return [json.loads(line) for line in capsysbinary.readouterr().out.splitlines()], ""
+
+
+def test_lines_are_utf8_on_every_machine_and_a_bad_one_is_told_by_its_number(exported, tmp_path, monkeypatch, capsysbinary):
+    ask = partial(asked_by_lines, monkeypatch, capsysbinary)
+    _, pairs = exported("pair")
+    found, _ = ask(pairs, lines=b"w1 w2\tw3\r\nw4\t\nw5\tw6\tw7")
+    assert close(found, OnnxModel(pairs).answers(["w1 w2", "w4", "w5"], ["w3", "", "w6\tw7"]))
+    _, words = exported("tag")
+    text = "w1 naïve 😀 w2"
+    assert close(ask(words, lines=f"w3\n{text}\n".encode())[0], OnnxModel(words).answers(["w3", text]))
+    assert ask(words) == ([], "")
+    for folder, lines, said in (
+        (pairs, b"w1\tw2\nw3\n", "error: line 2: this model answers pairs, and there is no tab"),
+        (words, b"w1\nw2 \xff\n", "error: line 2: is not UTF-8, at byte 4"),
+        (tmp_path, b"", f"error: {tmp_path}: holds no model that acclimate exported"),
+    ):
+        assert ask(folder, lines=lines)[1].startswith(said)
 
 
 RNG = np.random.default_rng(0)

@@ -52,6 +52,17 @@ def test_the_head_that_moved_most_is_told_beside_the_one_that_is_shown(facts: di
     assert heat.cka == ("0.980", "–")
 
 
+def test_what_hardly_moved_is_told_with_the_digits_that_show_it(facts: dict[str, Any]) -> None:
+    (pair,) = facts["moved"]["pairs"]
+    pair["divergence"] = [[0.00001, 0.0002, 0.0], [0.0, 0.0, 0.00005]]
+    view = attended({**facts, "shown": {"layer": 2, "head": 3}})
+    assert "moved most, by 0.00020 bits a token (of 1 at most); the mean of all 6 heads is 0.00004; head 3 of layer 2" in view.said
+    assert "moved by 0.00005, place 2. " in view.said
+    assert view.heats[0].cells[0] == ("0.00001", "0.00020", "0.00000")
+    pair["divergence"] = [[0.0] * 3] * 2
+    assert attended(facts).said.startswith("From before to after no head moved by as much as 0.00001 bits a token. Measured over")
+
+
 def test_the_picture_for_papers_is_whole_svg_with_every_weight(facts: dict[str, Any]) -> None:
     svg = paper_svg(attended(facts).models, 2, 2)
     assert len(ElementTree.fromstring(svg).findall(".//{*}g[@class='cells']")) == 2
@@ -106,7 +117,8 @@ def test_layer_and_head_are_chosen_by_mouse_and_keys(
     assert page.locator("button[aria-pressed=true]").count() == 1
     figure.locator(".cells path").nth(8).click()  # of the third row
     strongest = int(np.argmax(maps.of(1, 2)[2]))
-    assert figure.locator("output").inner_text().startswith(f"attends to: {maps.tokens[strongest][:5]}")
+    token = maps.tokens[strongest]
+    assert figure.locator("output").inner_text().startswith(f"attends to: \u2068{token[:5]}")  # isolated: it may be written leftwards
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.locator("img").count() == 0
     assert said == []

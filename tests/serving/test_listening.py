@@ -90,6 +90,27 @@ def test_a_client_that_does_not_go_on_is_let_go(sent, status, monkeypatch):
         assert app.state.answering.held == 0
 
 
+def test_what_is_no_http_is_told_in_the_form_of_all_errors(caplog):
+    no_http = (b"\x16\x03\x01" * 20 + b"\r\n\r\n", WHOLE.replace(b"host:", b"host: a\r\nhost:"), POST % (-5, b""))
+    with listening() as (port, _, _):
+        for sent in no_http:
+            with socket.create_connection(("127.0.0.1", port)) as connection:
+                connection.sendall(sent)
+                head, _, body = received(connection).partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 400 ")
+            assert json.loads(body)["error"]["problem"] == "this is no valid request of HTTP/1.1"
+        with socket.create_connection(("127.0.0.1", port)) as connection:  # whose answer has begun by then
+            connection.sendall(b"POST /nowhere HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n")
+            told = b""
+            while not told.endswith(b"}}"):
+                told += connection.recv(65536)
+            assert told.startswith(b"HTTP/1.1 404 ")
+            connection.sendall(b"no number of bytes\r\n")
+            assert received(connection) == b""
+        assert ask(port)[1]["label"] == "long"
+    assert caplog.records == []
+
+
 def test_a_client_that_drips_is_let_go(monkeypatch):
     monkeypatch.setattr("acclimate.serving.server.LINGER", 0.05)
     with listening(arrival=0.1) as (port, _, _), socket.create_connection(("127.0.0.1", port)) as connection:

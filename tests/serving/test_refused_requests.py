@@ -86,6 +86,14 @@ def test_what_is_too_large_is_refused(body, problem, served):
     assert problem in response.json()["error"]["problem"]
 
 
+def test_headers_are_bounded_however_they_arrive(served):
+    client = served()
+    for asked in ({"headers": {"x-more": "a" * 17_000}}, {"params": {"more": "a" * 17_000}}):
+        response = client.get("/health", **asked)
+        assert (response.status_code, "larger than 16,384 bytes" in response.json()["error"]["problem"]) == (431, True)
+    assert client.get("/health", headers={"x-more": "a" * 16_000}).status_code == 200
+
+
 def test_a_million_texts_are_counted_and_not_looked_at(served):
     response = post(served(body=10**8), json.dumps({"texts": ["a"] * 10**6}))
     assert (response.status_code, response.json()["error"]["problem"]) == (413, "texts: 1,000,000, and a request may have 256")
@@ -113,6 +121,7 @@ def test_other_paths_and_methods_are_told_what_there_is(served):
         (client.get("/predict"), 405),
         (client.post("/model"), 405),
         (client.options("/predict"), 405),
+        (client.post("/predict/", json={"texts": ["a"]}, follow_redirects=False), 404),
     ):
         assert response.status_code == status
         assert "POST /predict" in response.json()["error"]["mend"]

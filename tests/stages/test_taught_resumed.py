@@ -13,15 +13,16 @@ from acclimate.stages.pretrain import Pretrain
 @pytest.mark.parametrize(
     "stage",
     [
+        Distill(teacher="teacher", hidden="layers", epochs=1, min_steps=0, batch_size=8, lr=1e-2, evaluations=2, dropout=0.1),
         Distill(teacher="teacher", hidden="relations", epochs=1, min_steps=0, batch_size=8, lr=1e-2, evaluations=2, dropout=0.1),
         Pretrain(teacher="base", tokens=600, batch_tokens=128, max_length=32, lr=1e-2, evaluations=2, head_warmup=0, dropout=0.1),
     ],
-    ids=["distill, relations", "pretrain, taught"],
+    ids=["distill, layers", "distill, relations", "pretrain, taught"],
 )
-def test_stopped_in_the_middle_it_ends_bitwise_equal(world, stage):  # noqa: F811
+def test_stopped_in_the_middle_it_ends_bitwise_equal(world, stage, request):  # noqa: F811
     # The second of its others is the same world with a head for masked words.
     its = world if stage.stage == "distill" else replace(world.others[1], folder=world.folder)
-    name = world.folder / f"taught {stage.stage}"
+    name = world.folder / request.node.callspec.id
 
     def run(where, stop_at=0):
         here = context(its, name / where, stop_at)

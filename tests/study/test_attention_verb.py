@@ -1,6 +1,7 @@
 """`acclimate attention`: what it writes, and how it says no."""
 
 import json
+import os
 import re
 import shutil
 
@@ -63,6 +64,7 @@ def test_json_alone_is_the_facts(acclimate, tuned):
         (("model", SENTENCE, "--head", "0"), "--head 0: model has 2 heads in a layer, counted from 1"),
         (("model", "the " * 70), "72 tokens with model, and 64 are shown at most"),
         (("model", "model"), "the sentence should stand"),
+        (("model", os.fsdecode(b"caf\xe9")), "the sentence is not valid text: it holds bytes that are no UTF-8"),
         (("model", "model", SENTENCE), "model: named twice"),
         (("model", SENTENCE, "--for", "sport"), "say --attributions, too"),
         (("model", SENTENCE, "--attributions", "--for", "spot"), "did you mean 'sport'?"),

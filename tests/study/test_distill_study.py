@@ -1,6 +1,7 @@
 """`distill` in a study: what is refused before anything is spent, what is computed once, and the chain that ends with labels."""
 
 import json
+import math
 from types import SimpleNamespace
 
 import numpy as np
@@ -79,6 +80,10 @@ def test_what_cannot_be_taught_is_refused_before_anything_is_spent(tiny_world, t
     ("config", "said"),
     [
         ({"id2label": {"0": "sport", "1": "trade", "2": "films"}}, r"its labels are sport, trade, films, and none of them is 'music'"),
+        (
+            {"id2label": {"0": "music", "1": "trade", "2": "sport", "3": "films"}},
+            "it also gives films, which no label of the task is: those are music, sport, trade",
+        ),
         ({"problem_type": "multi_label_classification"}, "gives each of its labels by itself, and classify asks for one of its labels"),
         ({"architectures": ["BertForTokenClassification"]}, "learned to answer words, and classify asks about a text as a whole"),
     ],
@@ -152,6 +157,42 @@ def test_two_students_ask_their_teacher_once_and_labels_go_on_from_what_it_taugh
     assert [model.config.id2label[number] for number in range(3)] == sorted(WORDS)
     np.testing.assert_allclose(given[1][:5], logits.numpy(), atol=1e-5)
 
+    # Nor does a student of another study ask, after all models are gone: the same teacher, trained again, is that teacher.
+    prepared.store.prune(keep=set())
+    again = prepare(study(tiny_world, {"teacher": TEACHER, "later": student(lr=1e-3)}, labels=[30]), tmp_path, tmp_path / "store")
+    assert again.cached == frozenset()
+    done(again, tmp_path)
+    assert (asked, len(given)) == ([90, 300], 6)
+
+
+def test_a_teacher_is_the_run_of_the_same_seed_and_budget(tiny_world, tmp_path):
+    recipes = {"teacher": TEACHER, "student": student()}
+    plan = prepare(study(tiny_world, recipes, seeds=2, labels=[30, "all"]), tmp_path, tmp_path / "store").plan
+    ends = {(run.recipe, run.seed, run.labels): plan.nodes[run.end] for run in plan.runs}
+    assert len({node.key for node in ends.values()}) == 8
+    for (recipe, *of), node in ends.items():
+        if recipe == "student":
+            assert node.beside == (("teacher", ends["teacher", *of].key),)
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [(False, "theirs: its files changed while the study ran; run the same command again"),
+     (True, "theirs: 1 of the 48 numbers of its weight classifier.weight are not finite")],
+    ids=["changed", "broken"],
+)  # fmt: skip
+def test_a_folder_that_changes_after_the_plan_or_is_broken_teaches_nothing(tiny_world, tmp_path, broken, said):
+    theirs = trained(tiny_world, tmp_path / "theirs")
+    made = study(tiny_world, {"student": student(teacher="theirs", corpus="domain") | {"base": "random"}})
+    prepared = None if broken else prepare(made, tmp_path, tmp_path / "store")
+    model = AutoModelForSequenceClassification.from_pretrained(theirs)
+    model.classifier.weight.data[0, 0] = math.nan if broken else 1
+    model.save_pretrained(theirs)
+    prepared = prepared or prepare(made, tmp_path, tmp_path / "store")
+    with pytest.raises(AssertionError, match=said):
+        done(prepared, tmp_path)
+    assert not list((tmp_path / "store" / "cache").glob("*/outputs.json"))
+
 
 def test_a_part_of_a_corpus_is_a_part_of_a_larger_one_and_keeps_its_labels(tiny_world, tmp_path):
     prepared = prepare(study(tiny_world, {"teacher": TEACHER}, labels=[30]), tmp_path, tmp_path / "store")
@@ -180,6 +221,12 @@ def test_a_part_of_a_corpus_is_a_part_of_a_larger_one_and_keeps_its_labels(tiny_
 
 def test_a_folder_teaches_by_the_names_of_its_labels_and_another_seed_asks_it_nothing(tiny_world, tmp_path, monkeypatch):
     theirs = trained(tiny_world, tmp_path / "theirs")
+    # It has the words of the students in another order.
+    tokenizer = json.loads((theirs / "tokenizer.json").read_text())
+    entries = tokenizer["model"]["vocab"]
+    numbers = [number for word, number in entries.items() if not word.startswith("[")]
+    entries |= dict(zip([word for word in entries if not word.startswith("[")], reversed(numbers), strict=True))
+    (theirs / "tokenizer.json").write_text(json.dumps(tokenizer))
     asked, given = [], []
     plain, says = teacher.class_probabilities, teacher.Teacher.says
     monkeypatch.setattr(teacher, "class_probabilities", lambda *of: asked.append(len(of[1])) or plain(*of))

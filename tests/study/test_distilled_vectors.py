@@ -66,6 +66,7 @@ def test_students_of_any_width_learn_the_vectors_of_a_teacher_that_is_asked_once
         ({"teacher": "student"}, "goes in a circle: student needs student"),
         ({"teacher": "words"}, "words is a plain baseline, and what is needed here is a transformer"),
         ({"corpus": "nowhere"}, "there is no corpus 'nowhere'"),
+        ({"texts": 9}, r"recipes\.student: distill_vectors: 9 texts of domain are too few: a tenth is held out"),
     ],
 )
 def test_what_cannot_be_learned_is_refused_before_anything_is_spent(tiny_world, tmp_path, settings, said):

@@ -25,6 +25,12 @@ def reads_of(mixture: Mixture) -> tuple[str, ...]:
     return tuple("task text" if name == "task" else name for name in shares(mixture))
 
 
+def read_of(count: int, share: float, most: int | None) -> int:
+    """How many items of a corpus of so many are read at all, of which at most so many are taken."""
+    few = count if most is None else min(count, most)
+    return few if share >= 1 else max(1, round(share * few))
+
+
 def in_words(mixture: Mixture) -> str:
     """For people, e.g. `wiki and speeches`."""
     names = list(shares(mixture))

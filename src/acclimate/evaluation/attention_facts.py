@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
+from acclimate.data.unknown import unknown_id
 from acclimate.errors import SettingsError
 from acclimate.evaluation.attention_shift import Shifts, incomparable, shifts
 from acclimate.modeling.attention_maps import AttentionReader, Pieces
@@ -29,6 +30,7 @@ def attention_facts(
     """
     shown = {name: _shortened(name, reader, reader.pieces(text), most) for name, reader in readers.items()}
     moved, notes = _moved(list(readers.values()), texts, [*shown.values()])
+    notes += [told for name, pieces in shown.items() if (told := _unknown(name, readers[name], pieces))]
     layer, head = moved.each[-1].most if moved is not None else (0, 0)
     return {
         "text": text,
@@ -64,6 +66,13 @@ def _shortened(name: str, reader: AttentionReader, pieces: Pieces, most: int | N
         why = "a larger map cannot be read" if limit == MOST_TOKENS else "the model reads no more"
         raise SettingsError(f"the sentence has {len(pieces.ids)} tokens with {name}, and {limit} are shown at most, for {why}: shorten it")
     return Pieces(pieces.ids[:limit], pieces.labels[:limit], pieces.words[:limit])
+
+
+def _unknown(name: str, reader: AttentionReader, pieces: Pieces) -> str:
+    # Their labels are what stands in the text, and the model sees one and the same token in the place of each.
+    blank = unknown_id(reader.tokenizer)
+    count = sum(token == blank and word is not None for token, word in zip(pieces.ids, pieces.words, strict=True))
+    return f"{count} of {len(pieces.ids)} tokens are unknown to the vocabulary of {name}: what stands there it cannot read" if count else ""
 
 
 def _moved(readers: Sequence[AttentionReader], texts: Sequence[str], shown: Sequence[Pieces]) -> tuple[Shifts | None, list[str]]:

@@ -12,6 +12,7 @@ from acclimate.data.corpus import CorpusSettings
 from acclimate.data.exact_search import unit
 from acclimate.data.readers.every_text import Asked, RowTexts, every_text
 from acclimate.data.readers.records import Source
+from acclimate.data.readers.texts import check_said
 from acclimate.errors import DataError, SettingsError
 from acclimate.evaluation.asked_rows import NAMED, chunks_of, notes_of, texts_of_files, without_text
 from acclimate.evaluation.encoder import Encoding
@@ -78,8 +79,7 @@ def search(
     """
     if not query.strip():
         raise SettingsError("the query is empty; write what is looked for, in quotes")
-    if not query.isprintable() and any("\ud800" <= character <= "\udfff" for character in query):
-        raise SettingsError("the query is not valid text: it holds bytes that are no UTF-8, or half of a surrogate pair")
+    check_said(query, "the query")
     source, wanted = texts_of_files(documents, split)
     for note in (*notes_of(str(documents.path), source, wanted.columns), *encoding.told()):
         reporter.say(note)

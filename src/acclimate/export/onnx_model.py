@@ -16,7 +16,7 @@ import json
 import re
 import sys
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -81,7 +81,12 @@ class OnnxModel:
     # What is asked
 
     def answers(self, *columns: Sequence[Any]) -> list[dict[str, Any]]:
-        """An answer for each item of one column of texts or two; of a tagger for each text, or each list of words."""
+        """An answer for each item of one column of texts or two; of a tagger for each text, or each list of words.
+
+        Raises:
+            ValueError: as `probabilities`.
+        """
+        _check_columns(columns)
         if self.facts["output"] == "tokens":
             return self._entities(columns[0])
         outputs_NL = self.probabilities(*columns)
@@ -93,8 +98,9 @@ class OnnxModel:
         """[N, L] of N items, of a tagger [all words, L]; of a regression its numbers. `words`: of each text, where they are not found.
 
         Raises:
-            ValueError: items have another number of texts than the model answers, or it gives vectors.
+            ValueError: items have another number of texts than the model answers, or it gives vectors; or a column is a single text.
         """
+        _check_columns(columns)
         if self.facts["texts"] not in (None, len(columns)):
             raise ValueError(f"{self.folder}: this model answers {'pairs' if self.facts['texts'] == 2 else 'single texts'}")
         if self.facts["output"] == "tokens":
@@ -118,8 +124,9 @@ class OnnxModel:
         """The vectors [N, E] of texts; with a `side`, query or document, of its prompt with the text behind it.
 
         Raises:
-            ValueError: the model gives labels.
+            ValueError: the model gives labels, or a single text was given.
         """
+        _check_columns([texts])
         if self.facts["output"] != "vectors":
             raise ValueError(f"{self.folder}: this model gives labels, and no vectors: say answers(texts)")
         prompt = "" if side is None else self.facts["prompts"][side]
@@ -299,6 +306,13 @@ class OnnxModel:
         return answers
 
 
+def _check_columns(columns: Sequence[Sequence[Any]]) -> None:
+    if any(isinstance(column, str) for column in columns):  # whose letters would be taken for texts
+        raise ValueError("a list of texts is wanted, and this is a single one: say [text]")
+    if len({len(column) for column in columns}) > 1:
+        raise ValueError(f"a pair has two texts, and these are {' and '.join(str(len(column)) for column in columns)}")
+
+
 def words_in(text: str) -> list[Span]:
     """Begin and end of each word: a run of letters, digits and marks, or one other character that is no white space."""
     return [match.span() for match in _pattern().finditer(text)]
@@ -384,13 +398,28 @@ def main() -> None:
     parser.add_argument("--int8", action="store_true", help="take the smaller model")
     parser.add_argument("--threads", type=int, default=None)
     asked = parser.parse_args()
-    model = OnnxModel(asked.folder, asked.int8, asked.threads)
-    vectors = model.facts["output"] == "vectors" and model.facts["head"] is None
-    give: Callable[..., Any] = (lambda texts: model.encode(texts).tolist()) if vectors else model.answers
-    lines = [line.rstrip("\r\n") for line in sys.stdin]
-    columns = list(zip(*(line.split("\t", 1) for line in lines), strict=True)) if model.facts["texts"] == 2 else [lines]
-    for answer in give(*columns) if lines else ():
-        print(json.dumps(answer, ensure_ascii=False))
+    try:
+        model = OnnxModel(asked.folder, asked.int8, asked.threads)
+        vectors = model.facts["output"] == "vectors" and model.facts["head"] is None
+        give: Callable[..., Any] = (lambda texts: model.encode(texts).tolist()) if vectors else model.answers
+        items = list(_items(sys.stdin.buffer, model.facts["texts"] == 2))
+        for answer in give(*zip(*items, strict=True)) if items else ():
+            sys.stdout.buffer.write(json.dumps(answer, ensure_ascii=False).encode() + b"\n")
+        sys.stdout.flush()
+    except (ValueError, RuntimeError) as error:  # of the folder, the lines, or this onnxruntime
+        sys.exit(f"error: {error}")
+
+
+def _items(lines: Iterable[bytes], pairs: bool) -> Iterator[list[str]]:
+    # UTF-8, whatever this machine usually writes.
+    for number, line in enumerate(lines, start=1):
+        try:
+            texts = line.rstrip(b"\r\n").decode().split("\t", 1 if pairs else 0)
+        except UnicodeDecodeError as error:
+            raise ValueError(f"line {number}: is not UTF-8, at byte {error.start + 1}; save the file so") from error
+        if len(texts) < 1 + pairs:
+            raise ValueError(f"line {number}: this model answers pairs, and there is no tab between two texts")
+        yield texts
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The first folder of a chain: a base brought into the one form, or its architecture with fresh weights."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ def _import(source: Source, folder: Path, config: dict[str, Any], output: Path) 
     if source.modules is not None:
         tensors |= dense_weights(source.name, source.modules, dimensions_of(config).width)
         notes += source.modules.notes
-    _refuse_infinite(source, tensors)
+    refuse_infinite(source, tensors)
     write_folder(output, folder, config, tensors, architecture.class_name("base" if missing_in_mlm else "mlm"), architecture)
     return ModelFolder(output, tuple(notes))
 
@@ -103,7 +104,12 @@ def _draw(architecture: Architecture, folder: Path, config: dict[str, Any], outp
     return ModelFolder(output)
 
 
-def _refuse_infinite(source: Source, tensors: dict[str, Tensor]) -> None:
+def refuse_infinite(source: Source, tensors: Mapping[str, Tensor]) -> None:
+    """Refuse weights that are no numbers.
+
+    Raises:
+        ModelError: some are not finite.
+    """
     # Here it is known whose fault it is; later it would look like a learning rate that is too high.
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not bool((whole := tensor.isfinite()).all()):

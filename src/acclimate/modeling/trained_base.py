@@ -10,10 +10,9 @@ from acclimate.errors import ModelError, first_line
 from acclimate.files import TEMPORARY_PREFIX, write_json
 from acclimate.modeling.architecture import Kind, auto_class, quiet
 from acclimate.modeling.base_files import CONFIG, MAX_LENGTH, POOL, STRIDE, THRESHOLDS, alone, is_tagger
-from acclimate.modeling.finite import check_finite
 from acclimate.modeling.folder import HEAD, ModelFolder, save_model
 from acclimate.modeling.heads import load_trained_classifier, load_trained_tagger
-from acclimate.modeling.imported_base import import_base
+from acclimate.modeling.imported_base import import_base, refuse_infinite
 from acclimate.modeling.links import PROBLEMS
 from acclimate.modeling.source import Source
 
@@ -34,7 +33,7 @@ def import_trained(source: Source, output: Path) -> ModelFolder:
         with alone(source.files, source.config, output.parent) as folder:
             kind: Kind = "tagger" if is_tagger(source.config) else "classifier"
             model = _classifier(source, folder, kind)
-            check_finite(output, ((name, bool(values.isfinite().all())) for name, values in model.named_parameters()))
+            refuse_infinite(source, dict(model.named_parameters()))
             if kind == "classifier":  # of one output, which is a number wherever nothing is said
                 model.config.problem_type = model.config.problem_type or PROBLEMS["none" if model.config.num_labels == 1 else "softmax"]
             config, stride = source.config, source.config.get(STRIDE)

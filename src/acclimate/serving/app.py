@@ -52,6 +52,7 @@ def make_app(service: Service, allowed: Allowed, limits: Limits, say: Say) -> St
         exception_handlers={HTTPException: _no_such_path(service.verb)},
         lifespan=lifespan,
     )
+    app.router.redirect_slashes = False  # a body is not sent twice, and what there is not is told
     app.state.answering = answering
     return app
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from acclimate.errors import SettingsError
+from acclimate.serving.limits import HEAD_BYTES
 from acclimate.serving.refusals import Refused
 
 LEAST_TOKEN = 16  # characters
@@ -123,6 +124,7 @@ class Gate:
         """Answer a request that may not ask, and hand on the others."""
         if scope["type"] == "http":
             try:
+                _check_size(scope)
                 self._allowed.check(scope["path"], scope["headers"])
             except Refused as refused:
                 await refused.response()(scope, receive, send)
@@ -130,6 +132,12 @@ class Gate:
         elif scope["type"] != "lifespan":
             return  # no websockets here: without an answer the server refuses them
         await self._app(scope, receive, send)
+
+
+def _check_size(scope: Scope) -> None:
+    headers = sum(len(name) + len(value) for name, value in scope["headers"])
+    if headers + len(scope["path"]) + len(scope["query_string"]) > HEAD_BYTES:
+        raise Refused(431, f"the line and the headers of the request are larger than {HEAD_BYTES:,} bytes", "texts belong into its body")
 
 
 def is_address(host: str) -> bool:

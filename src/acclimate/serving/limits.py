@@ -5,6 +5,7 @@ from pydantic import Field
 from acclimate.settings import Settings
 
 MIB = 1 << 20
+HEAD_BYTES = 1 << 14  # of a request's line and headers
 
 
 class Limits(Settings):

@@ -11,18 +11,17 @@ from functools import partial
 from typing import Any
 
 import uvicorn
-from h11 import CLOSED, DONE, IDLE, MUST_CLOSE
+from h11 import CLOSED, DONE, IDLE, MUST_CLOSE, SEND_RESPONSE
 from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from acclimate.errors import SettingsError
-from acclimate.serving.limits import Limits
+from acclimate.serving.limits import HEAD_BYTES, Limits
 from acclimate.serving.refusals import RETRY_AFTER
 from acclimate.training.interrupt import leave_terminal_on_hangup, wanted_stops
 
 BACKLOG = 2048
 KEEP_ALIVE = 5  # seconds between two requests of a connection
-HEAD_BYTES = 1 << 14  # of a request's line and headers
 LINGER = 2.0  # seconds for a response to a request that did not arrive in time, before the connection is cut
 
 
@@ -78,7 +77,7 @@ def config_of(app: Starlette, limits: Limits) -> uvicorn.Config:
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=int(limits.arrival + limits.seconds + LINGER) + 1,
-        h11_max_incomplete_event_size=HEAD_BYTES,
+        h11_max_incomplete_event_size=HEAD_BYTES,  # while they come: of what has come together the gate looks at the size
     )
 
 
@@ -133,6 +132,13 @@ class Bounded(H11Protocol):
         super().data_received(data)
         if self.conn.their_state in (DONE, MUST_CLOSE, CLOSED):
             self._stop()
+
+    def send_400_response(self, msg: str) -> None:
+        """What came is no HTTP: said in the form of all errors, unless an answer has begun already."""
+        if self.conn.our_state in (IDLE, SEND_RESPONSE):
+            self._end_with("400 Bad Request", "this is no valid request of HTTP/1.1")
+        else:
+            self.transport.abort()
 
     def pause_writing(self) -> None:
         """The client does not read its answers as fast as they come; they are held for so long only."""

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
-from acclimate.data.mixture import Mixture, in_words, reads_of, shares
+from acclimate.data.mixture import Mixture, in_words, read_of, reads_of, shares
+from acclimate.errors import DataError
 from acclimate.modeling.embedding_form import EMBEDDING, EmbeddingForm, Pooling, check_pooling
 from acclimate.modeling.longest import LONGEST_DEFAULT
 from acclimate.settings import MOST_EPOCHS
@@ -107,6 +108,21 @@ class DistillVectors(EncoderPace, InEpochs, Stage):
         theirs = EmbeddingForm.of(teacher.config)
         form = self.made_form(EmbeddingForm.of(given.config), given.hidden, theirs, theirs.width(teacher.hidden))
         return replace(given, config={**given.config, EMBEDDING: form.model_dump(mode="json")})
+
+    def check_texts(self, given: Sizes, reads: Callable[[], Reads]) -> None:
+        found = reads().texts
+        counts = {name: sum(part.sample.documents for part in found[name]) for name in shares(self.corpus)}
+        self.refuse_few(sum(read_of(counts[name], share, self.texts) for name, share in shares(self.corpus).items()))
+
+    def refuse_few(self, texts: int) -> None:
+        """See that so many texts are enough to learn from most and hold some out.
+
+        Raises:
+            DataError: they are too few.
+        """
+        if not self.held_out(texts):
+            found = f"distill_vectors: {texts:,} texts of {in_words(self.corpus)} are too few"
+            raise DataError(f"{found}: a tenth is held out, so at least ten are needed")
 
     def notes(self, given: Sizes, reads: Callable[[], Reads]) -> tuple[str, ...]:
         found = {name: text.cut_share for name, text in self._text(given, reads()).items()}

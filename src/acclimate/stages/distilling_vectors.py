@@ -9,7 +9,6 @@ from torch import nn
 
 from acclimate.data.batches import CountOrder
 from acclimate.data.unknown import unknown_words
-from acclimate.errors import DataError
 from acclimate.evaluation.kept_vectors import computed
 from acclimate.evaluation.text_vectors import sequence_vectors
 from acclimate.modeling.embedder import load_embedder, save_embedder
@@ -51,8 +50,7 @@ def distilled_vectors(stage: "DistillVectors", parent: "ModelFolder", context: C
         checkpoint_activations(embedder.encoder.model)
     # The same texts are held out of every run, so that their distances can be compared.
     held = np.sort(generator("held-out texts").permutation(len(said))[: stage.held_out(len(said))])
-    if not len(held):
-        raise DataError(f"{stage.title()}: there are {len(said)} texts, and a tenth is held out; at least ten are needed")
+    stage.refuse_few(len(said))  # of a selection it is known now how many there are
     rows = text.read[~np.isin(text.read, held)]
     with VectorTrainer(context, parent, embedder, stage) as trainer:
         texts = text.whole.read(context, parent, trainer.length, None)

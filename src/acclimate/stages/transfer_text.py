@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from acclimate.data.corpus import Corpus
 from acclimate.data.found_words import found_words
-from acclimate.data.mixture import Mixture, shares
+from acclimate.data.mixture import Mixture, read_of, shares
 from acclimate.data.model_inputs import sequences_of, text_windows, word_sequences
 from acclimate.data.ragged import IntArray, Ragged, offsets_of, ranges
 from acclimate.data.sequences import Sequences
@@ -140,12 +140,6 @@ class TransferText:
         values = np.zeros((len(self.row), *column.shape[1:]), dtype=column.dtype)
         values[there] = column[self.row[there]]
         return _bare(train, values), known
-
-
-def read_of(count: int, share: float, most: int | None) -> int:
-    """How many items of a corpus of so many are read at all."""
-    few = count if most is None else min(count, most)
-    return few if share >= 1 else max(1, round(share * few))
 
 
 def repeated(count: int, share: float, name: str) -> IntArray:

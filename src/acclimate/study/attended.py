@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from acclimate.data.corpus import Corpus, CorpusSettings
+from acclimate.data.readers.texts import check_said
 from acclimate.errors import DataError, ModelError, SettingsError, StoreError
 from acclimate.files import read_json
 from acclimate.modeling.base_files import CONFIG
@@ -54,7 +55,7 @@ def attend(wanted: Wanted, say: Callable[[str], None], threads: int | None = Non
         DataError: the texts cannot be read, or there are none.
         MissingExtraError: attributions are asked for, and captum is not installed.
         ModelError: a model has no attention or cannot be read, or attributions are asked for and none is a classifier.
-        SettingsError: a layer, head or label is not there, the sentence is too long or empty, or a model is named twice.
+        SettingsError: a layer, head or label is not there, the sentence is too long, empty or no valid text, or a model is named twice.
     """
     _check(wanted)
     sources = {wanted.name(model): resolve_base(model, Path.cwd()) for model in wanted.models}
@@ -84,6 +85,7 @@ def attend(wanted: Wanted, say: Callable[[str], None], threads: int | None = Non
 
 
 def _check(wanted: Wanted) -> None:
+    check_said(wanted.sentence, "the sentence")
     if os.path.isdir(wanted.sentence):  # which also says no of what is too long for a path
         raise SettingsError(f"{wanted.sentence}: is a folder, where the sentence should stand: models come first, the sentence last")
     names = [wanted.name(model) for model in wanted.models]

@@ -7,6 +7,7 @@ from pathlib import Path
 from acclimate.data.readers.problems import Problems
 from acclimate.data.readers.reading import TABLES
 from acclimate.data.readers.records import Record, Source
+from acclimate.errors import SettingsError
 
 
 @dataclass
@@ -40,6 +41,16 @@ def checked_texts(record: Record, columns: Sequence[str], problems: Problems) ->
             return None
         texts.append(text)
     return tuple(texts)
+
+
+def check_said(text: str, what: str) -> None:
+    """See that a text that was given on a command line can be read; `what` messages call it.
+
+    Raises:
+        SettingsError: it holds bytes of another encoding, which Python keeps as halves of surrogate pairs.
+    """
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise SettingsError(f"{what} is not valid text: it holds bytes that are no UTF-8, or half of a surrogate pair")
 
 
 def checked_text(record: Record, column: str, problems: Problems) -> str | None:

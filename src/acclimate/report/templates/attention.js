@@ -20,7 +20,8 @@ for (const block of document.querySelectorAll(".attention[data-models]")) {
       mark.setAttribute("opacity", "1");
       mark.setAttribute("transform", `translate(0 ${row * Number(mark.getAttribute("height"))})`);
       const strongest = model.tokens.map((token, column) => [weight(row, column), token]).sort((a, b) => b[0] - a[0]).slice(0, 5);
-      const said = there ? strongest.map(([value, token]) => `${token} ${value.toFixed(2)}`).join(", ") : "there is no such head";
+      // Isolated: a token that is written from right to left would take the numbers around it along.
+      const said = there ? strongest.map(([value, token]) => `\u2068${token}\u2069 ${value.toFixed(2)}`).join(", ") : "there is no such head";
       figure.querySelector("output").textContent = `attends to: ${said}`;
       figure.querySelector("svg").setAttribute("aria-label", `${model.name}, layer ${layer}, head ${head}; ${model.tokens[row]} attends to: ${said}`);
       figure.querySelector(".shown").textContent = there ? `layer ${layer}, head ${head}` : `has no layer ${layer}, head ${head}`;
