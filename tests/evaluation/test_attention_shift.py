@@ -52,7 +52,7 @@ def test_the_means_are_over_all_tokens_and_the_likeness_is_linear_cka(reader):
     before, after = reader(), reader(seed=1)
     found = shifts([before, after], sample(before, after))
     (shift,) = found.each
-    read = [[each.read(each.pieces(text).ids) for text in TEXTS] for each in (before, after)]
+    read = [[each.read(each.pieces(text)) for text in TEXTS] for each in (before, after)]
     moved = torch.cat([divergence(one.maps, other.maps) for one, other in zip(*read, strict=True)], dim=-1).mean(-1)
     torch.testing.assert_close(torch.tensor(shift.divergence), moved, rtol=0, atol=1e-5)
     layer, head = shift.most
@@ -78,7 +78,10 @@ def test_of_three_models_the_first_and_the_last_are_compared_too(reader):
 def test_long_texts_are_cut_and_counted(reader):
     model = reader(max_position_embeddings=TOKENS + 40)
     found = shifts([model, model], sample(model, model, texts=("w1 " * (TOKENS + 20), "w1 w2")))
-    assert (found.cut, found.tokens) == (1, TOKENS + 4)
+    assert (found.cut, found.tokens, found.most_tokens) == (1, TOKENS + 4, TOKENS)
+    few = reader()  # it has no positions for so many
+    found = shifts([model, few], sample(model, few, texts=("w1 " * (TOKENS + 20), "w1 w2")))
+    assert (found.cut, found.tokens, found.most_tokens) == (1, few.positions + 4, few.positions)
 
 
 def test_what_cannot_be_compared_is_shown_and_said(reader):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from tests.modeling.conftest import KINDS, make_tokenizer
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import AutoModel
 
 from acclimate.modeling.attention_maps import AttentionReader, pieces_of
@@ -18,15 +18,15 @@ def test_maps_equal_the_untouched_models_on_a_padded_batch(tiny, base, tmp_path,
     source = base(tiny(name, "mlm"))
     reader = AttentionReader(import_base(source, tmp_path / "folder"))
     plain = AutoModel.from_pretrained(source.folder, attn_implementation="eager").eval()
-    read = [reader.pieces(text).ids for text in TEXTS]
-    padded = torch.full((len(read), max(map(len, read))), plain.config.pad_token_id or 0)
-    for row, ids in enumerate(read):
-        padded[row, : len(ids)] = torch.tensor(ids)
-    mask = torch.tensor([[int(place < len(ids)) for place in range(padded.shape[1])] for ids in read])
+    read = [reader.pieces(text) for text in TEXTS]
+    padded = torch.full((len(read), max(len(pieces.ids) for pieces in read)), plain.config.pad_token_id or 0)
+    for row, pieces in enumerate(read):
+        padded[row, : len(pieces.ids)] = torch.tensor(pieces.ids)
+    mask = torch.tensor([[int(place < len(pieces.ids)) for place in range(padded.shape[1])] for pieces in read])
     with torch.no_grad():
         wanted = plain(input_ids=padded, attention_mask=mask, output_attentions=True, output_hidden_states=True)
-    for row, ids in enumerate(read):
-        found, length = reader.read(ids), len(ids)
+    for row, pieces in enumerate(read):
+        found, length = reader.read(pieces), len(pieces.ids)
         assert found.maps.shape == (reader.layers, reader.heads, length, length) == (3, 2, length, length)
         torch.testing.assert_close(found.maps, torch.stack(wanted.attentions)[:, row, :, :length, :length], rtol=0, atol=1e-6)
         torch.testing.assert_close(found.states, torch.stack(wanted.hidden_states[1:])[:, row, :length], rtol=0, atol=1e-5)
@@ -35,9 +35,26 @@ def test_maps_equal_the_untouched_models_on_a_padded_batch(tiny, base, tmp_path,
 
 def test_dropout_is_off_and_weights_are_read_as_float32(tiny, base, tmp_path):
     reader = AttentionReader(import_base(base(tiny("bert", "mlm", dropout=0.5).half()), tmp_path / "folder"))
-    ids = reader.pieces(TEXTS[0]).ids
-    assert torch.equal(reader.read(ids).maps, reader.read(ids).maps)
-    assert reader.read(ids).maps.dtype == torch.float32
+    pieces = reader.pieces(TEXTS[0])
+    assert torch.equal(reader.read(pieces).maps, reader.read(pieces).maps)
+    assert reader.read(pieces).maps.dtype == torch.float32
+
+
+def test_a_pair_is_read_as_two_texts(tiny, base, tmp_path):
+    source = base(tiny("bert", "mlm"))
+    words = Tokenizer.from_file(str(source.folder / "tokenizer.json"))
+    pair = "[CLS] $A [SEP] $B:1 [SEP]:1"
+    words.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", pair, special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
+    reader = AttentionReader(import_base(source, tmp_path / "folder"))
+    reader.tokenizer = words
+    pieces = reader.pieces(("w1 w2", "oh w4"))
+    assert pieces.labels == ("[CLS]", "w1", "w2", "[SEP]", "oh", "w4", "[SEP]")
+    assert pieces.types == (0, 0, 0, 0, 1, 1, 1)
+    assert pieces.first(5).types == (0, 0, 0, 0, 1)
+    plain = AutoModel.from_pretrained(source.folder, attn_implementation="eager").eval()
+    with torch.no_grad():
+        wanted = plain(torch.tensor([pieces.ids]), token_type_ids=torch.tensor([pieces.types]), output_attentions=True).attentions
+    torch.testing.assert_close(reader.read(pieces).maps, torch.cat(wanted), rtol=0, atol=1e-6)
 
 
 def test_tokens_are_told_as_they_stand_in_the_text():

@@ -52,6 +52,15 @@ def test_a_student_is_told_beside_its_teacher_with_the_interval_where_the_study_
     assert said.endswith("A difference without an interval is what was seen; it was not tested.")
 
 
+def test_of_a_busy_machine_no_speed_is_told_in_times(timed: Callable[..., Results]) -> None:
+    results = timed()
+    results.study["speeds"]["doubt"] = "the machine was busy with other work"
+    said = View(results).faster
+    assert said.startswith("“student” is 31 times smaller (2.00 ms a text instead of 33.0 ms) than “teacher”, and loses 0.020 of macro F1")
+    assert "faster" not in said
+    assert said.endswith("the machine was busy with other work; the same command times them again when it is quiet.")
+
+
 def test_without_a_teacher_the_largest_model_is_what_others_are_told_beside(timed: Callable[..., Results]) -> None:
     assert "than “teacher”" in View(timed(distilled=())).faster
     assert View(timed(smoke=True)).faster == ""

@@ -29,6 +29,7 @@ data:
 seeds: 2
 labels: {labels}
 reference: fine-tune
+attention: fine-tune
 recipes:
   fine-tune: [finetune: {{ lr: 1e-2, epochs: 3, min_steps: 0, patience: null, max_length: 24 }}]
   head only: [finetune: {{ train: head, epochs: 2, min_steps: 0, max_length: 24 }}]
@@ -243,6 +244,10 @@ def test_the_report_and_the_card_tell_of_pairs(studied, kind):
         assert word in page
     assert ("pipeline_tag: text-classification" if kind == "pair" else "pipeline_tag: sentence-similarity") in card
     assert "pairs.jsonl" in card
+    attention = json.loads((studied / kind / "attention.json").read_text())  # of pairs as the model reads them
+    dev = [json.loads(line) for line in (studied / "dev.jsonl").read_text().splitlines()]
+    assert attention["text"] in {f"{row['premise']}\n{row['hypothesis']}" for row in dev}
+    assert {model["tokens"].count("[SEP]") for model in attention["models"]} == {2}
 
 
 def plan_of(folder, text):

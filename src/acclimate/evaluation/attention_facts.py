@@ -9,16 +9,17 @@ from torch import Tensor
 from acclimate.data.unknown import unknown_id
 from acclimate.errors import SettingsError
 from acclimate.evaluation.attention_shift import Shifts, incomparable, shifts
-from acclimate.modeling.attention_maps import AttentionReader, Pieces
+from acclimate.modeling.attention_maps import AttentionReader, Item, Pieces
 
 MOST_TOKENS = 64  # of a text whose maps are shown: more can be read neither on a page nor on paper
 LEVELS = 255  # a weight is kept as a whole number of these, in a byte
 
 
 def attention_facts(
-    readers: Mapping[str, AttentionReader], text: str, texts: Sequence[str] = (), most: int | None = None
+    readers: Mapping[str, AttentionReader], text: Item, texts: Sequence[Item] = (), most: int | None = None
 ) -> dict[str, Any]:
-    """Of models by name, before and after: maps of a text, and how far their heads moved over a sample of `texts` (none: over that text).
+    """Of models by name, before and after: maps of a text, or of a pair as a model reads both, and how far their heads moved over a sample
+    of `texts` (none: over that text).
 
     With `most` the text is cut to its first so many tokens; else it must be short enough. Ready for JSON: `text`, `cut`, `models` (`name`,
     `tokens`, `layers`, `heads`, and `maps`: [K, H, T, T] bytes in base64, a weight in 255ths), `moved` (`Shifts.as_json`; None where there
@@ -33,7 +34,7 @@ def attention_facts(
     notes += [told for name, pieces in shown.items() if (told := _unknown(name, readers[name], pieces))]
     layer, head = moved.each[-1].most if moved is not None else (0, 0)
     return {
-        "text": text,
+        "text": text if isinstance(text, str) else "\n".join(text),
         "cut": any(len(pieces.ids) < len(readers[name].pieces(text).ids) for name, pieces in shown.items()),
         "models": [
             {
@@ -41,7 +42,7 @@ def attention_facts(
                 "tokens": list(pieces.labels),
                 "layers": readers[name].layers,
                 "heads": readers[name].heads,
-                "maps": encoded(readers[name].read(pieces.ids).maps),
+                "maps": encoded(readers[name].read(pieces).maps),
             }
             for name, pieces in shown.items()
         ],
@@ -65,7 +66,7 @@ def _shortened(name: str, reader: AttentionReader, pieces: Pieces, most: int | N
     if most is None:
         why = "a larger map cannot be read" if limit == MOST_TOKENS else "the model reads no more"
         raise SettingsError(f"the sentence has {len(pieces.ids)} tokens with {name}, and {limit} are shown at most, for {why}: shorten it")
-    return Pieces(pieces.ids[:limit], pieces.labels[:limit], pieces.words[:limit])
+    return pieces.first(limit)
 
 
 def _unknown(name: str, reader: AttentionReader, pieces: Pieces) -> str:
@@ -75,7 +76,7 @@ def _unknown(name: str, reader: AttentionReader, pieces: Pieces) -> str:
     return f"{count} of {len(pieces.ids)} tokens are unknown to the vocabulary of {name}: what stands there it cannot read" if count else ""
 
 
-def _moved(readers: Sequence[AttentionReader], texts: Sequence[str], shown: Sequence[Pieces]) -> tuple[Shifts | None, list[str]]:
+def _moved(readers: Sequence[AttentionReader], texts: Sequence[Item], shown: Sequence[Pieces]) -> tuple[Shifts | None, list[str]]:
     if len(readers) < 2:
         return None, []
     samples = [[reader.pieces(text) for text in texts] for reader in readers] if texts else [[pieces] for pieces in shown]

@@ -84,9 +84,10 @@ def incomparable(readers: Sequence[AttentionReader], samples: Sequence[Sequence[
 def shifts(readers: Sequence[AttentionReader], samples: Sequence[Sequence[Pieces]], say: Callable[[int], None] = lambda _: None) -> Shifts:
     """How far every head, and every layer, moved from each model to the next, and from the first to the last.
 
-    `samples` holds of each model the same texts; of each text the first `TOKENS` tokens are read. All models are read text by text, so
-    that no map is kept.
+    `samples` holds of each model the same texts; of each text the first `TOKENS` tokens are read, or as many as all of them have
+    positions for. All models are read text by text, so that no map is kept.
     """
+    most = min(TOKENS, *(reader.positions for reader in readers))
     pairs = [*pairwise(range(len(readers)))]
     if len(readers) > 2:
         pairs.append((0, len(readers) - 1))
@@ -95,16 +96,16 @@ def shifts(readers: Sequence[AttentionReader], samples: Sequence[Sequence[Pieces
     likeness = _Likeness(pairs, [reader.width for reader in readers], layers)
     tokens = 0
     for number, texts in enumerate(zip(*samples, strict=True)):
-        read = [reader.read(pieces.ids[:TOKENS]) for reader, pieces in zip(readers, texts, strict=True)]
+        read = [reader.read(pieces.first(most)) for reader, pieces in zip(readers, texts, strict=True)]
         tokens += read[0].maps.shape[-1]
         for place, (before, after) in enumerate(pairs):
             moved[place] += divergence(read[before].maps, read[after].maps).sum(-1).double()
         likeness.add(read)
         say(number + 1)
     moved /= max(tokens, 1)
-    cut = sum(len(pieces.ids) > TOKENS for pieces in samples[0])
+    cut = sum(len(pieces.ids) > most for pieces in samples[0])
     found = [Shift(before, after, _rounded(moved[place].tolist()), likeness.cka(place)) for place, (before, after) in enumerate(pairs)]
-    return Shifts(tuple(found), len(samples[0]), tokens, cut)
+    return Shifts(tuple(found), len(samples[0]), tokens, cut, most)
 
 
 class _Likeness:

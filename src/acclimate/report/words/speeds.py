@@ -14,7 +14,8 @@ def speed_sentence(results: Results) -> str:
     """`“tiny” is 31 times smaller and 16 times faster (2.05 ms a text instead of 33.1 ms) than “teacher”, and loses 0.020 of macro F1.`
 
     Of recipes that no other one beats in score and latency, in the study's order. A loss is told as what was seen; where the study compares
-    the two, with its interval. Empty where nothing was timed, or all models are of one size.
+    the two, with its interval. How many times as fast is left out where the machine was busy. Empty where nothing was timed, or all models
+    are of one size.
     """
     if results.study.get("smoke"):
         return ""
@@ -22,14 +23,14 @@ def speed_sentence(results: Results) -> str:
     pairs = [(model, other) for model in models if (other := compared_with(results, models, model.recipe)) is not None]
     pairs = [(model, other) for model, other in pairs if model.latency < other.latency and None not in (model.score, other.score)]
     told = [pair for pair in pairs if not any(_beats(results, other, pair[0]) for other, _ in pairs)]
-    sentences = [_sentence(results, model, other) for model, other in told[:MOST_TOLD]]
+    doubt = str((results.study.get("speeds") or {}).get("doubt") or "")
+    sentences = [_sentence(results, model, other, not doubt) for model, other in told[:MOST_TOLD]]
     if (rest := len(told) - MOST_TOLD) > 0:
         sentences.append(f"{rest} more {'stands' if rest == 1 else 'stand'} in the table.")
     if any(_verdict(results, model, other) is None for model, other in told):
         sentences.append("A difference without an interval is what was seen; it was not tested.")
-    doubt = str((results.study.get("speeds") or {}).get("doubt") or "")
     if sentences and doubt:
-        sentences.append(f"While models were timed {one_line(doubt)}.")
+        sentences.append(f"While models were timed {one_line(doubt)}; the same command times them again when it is quiet.")
     return " ".join(sentences)
 
 
@@ -42,10 +43,12 @@ def _beats(results: Results, one: Timed, other: Timed) -> bool:
     return one.latency <= other.latency and ahead >= 0 and (one.latency, a) != (other.latency, b)
 
 
-def _sentence(results: Results, model: Timed, other: Timed) -> str:
-    parts = [*_ratio(other.bytes, model.bytes, "smaller", "larger"), *_ratio(other.latency, model.latency, "faster", "slower")]
+def _sentence(results: Results, model: Timed, other: Timed, quiet: bool) -> str:
+    # What other work had of the machine while one of the two was timed, and not the other, would be told as a difference of the two.
+    faster = _ratio(other.latency, model.latency, "faster", "slower") if quiet else []
+    parts = [*_ratio(other.bytes, model.bytes, "smaller", "larger"), *faster]
     times = f"({moment(model.latency)} a {results.kind.item} instead of {moment(other.latency)})"
-    known = " and ".join(parts) or "about as large and as fast"
+    known = " and ".join(parts) or ("about as large and as fast" if quiet else "about as large")
     return f"{quoted(model.recipe)} is {known} {times} than {quoted(other.recipe)}, and {_lost(results, model, other)}."
 
 

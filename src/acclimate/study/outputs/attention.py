@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from acclimate.data.caches import made_once, seal_cache
 from acclimate.errors import AcclimateError
 from acclimate.files import digest_json, read_json, write_json
-from acclimate.modeling.base_files import CONFIG
+from acclimate.modeling.base_files import CONFIG, VECTORS
 from acclimate.modeling.families import dimensions_of, family_of
 from acclimate.randomness import generator
 from acclimate.study.outputs.best import Candidate, choose
@@ -19,7 +19,10 @@ from acclimate.tasks.task import Task
 from acclimate.versions import version
 from acclimate.wording import side_by_side
 
-RULES = 1  # raise it when the same models and texts would now give other numbers
+if TYPE_CHECKING:
+    from acclimate.modeling.attention_maps import Item
+
+RULES = 2  # raise it when the same models and texts would now give other numbers
 TEXTS, SHOWN = 50, 24  # texts of dev that heads are compared over; tokens of the one whose maps are shown
 FACTS, FILE = "facts.json", "attention.json"
 CHANGING = ("changes", "pretrains", "embeds", "learns")  # roles of stages that leave another model behind
@@ -96,13 +99,16 @@ def _kept(outcomes: Outcomes, task: Task, nodes: Sequence[Node]) -> dict[str, An
 
 def _computed(outcomes: Outcomes, task: Task, nodes: Sequence[Node]) -> dict[str, Any]:
     from acclimate.evaluation.attention_facts import attention_facts
+    from acclimate.evaluation.stated import texts_of
     from acclimate.modeling.attention_maps import AttentionReader
     from acclimate.modeling.folder import ModelFolder
 
     store = outcomes.store
     models = [ModelFolder(whole_model(store, store.path(node.key) / "model")) for node in nodes]
     readers = {name: AttentionReader(model) for name, model in zip(_names(nodes), models, strict=True)}
-    texts = [*dict.fromkeys(text for text in task.dev.documents() if text.strip())]
+    # Where the model that comes out judges two texts together, all are shown how they read both.
+    both = texts_of(models[-1].config) == 2 and VECTORS not in models[-1].config
+    texts = _pairs(task) if both else [*dict.fromkeys(text for text in task.dev.documents() if text.strip())]
     chosen = sorted(generator(0, "attention").choice(len(texts), min(TEXTS, len(texts)), replace=False).tolist())
     sample = [texts[place] for place in chosen]
     first = next(iter(readers.values()))
@@ -111,6 +117,11 @@ def _computed(outcomes: Outcomes, task: Task, nodes: Sequence[Node]) -> dict[str
     short = [place for place, length in enumerate(lengths) if length <= SHOWN]
     shown = max(short, key=lengths.__getitem__) if short else min(range(len(sample)), key=lengths.__getitem__)
     return attention_facts(readers, sample[shown], sample, SHOWN)
+
+
+def _pairs(task: Task) -> "list[Item]":
+    first, second = task.dev.inputs
+    return [*dict.fromkeys(zip(first, second, strict=True))]
 
 
 def _names(nodes: Sequence[Node]) -> list[str]:
