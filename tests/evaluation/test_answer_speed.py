@@ -1,6 +1,7 @@
 """A model is timed as plain transformers runs it, or as acclimate answers where that cannot; nothing here looks at how long it took."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -93,9 +94,13 @@ def test_a_tagger_gives_every_token_a_tag_whatever_stands_beside_it(made):
     torch.testing.assert_close(found[:1, : len(ids)], wanted, atol=1e-5, rtol=0)
 
 
-def test_what_answers_no_text_says_so(made):
+def test_what_answers_no_text_or_is_damaged_says_so(made):
     with pytest.raises(ModelError, match="no trained classifier"):
         answer_speed.answer_speed(made(kind="mlm"), Items((TEXTS,)))
+    damaged = made() / "model.safetensors"
+    os.truncate(damaged, damaged.stat().st_size // 2)
+    with pytest.raises(ModelError, match=r"the model cannot be read .* it is damaged, copy it again"):
+        answer_speed.answer_speed(damaged.parent, Items((TEXTS,)))
 
 
 def test_a_busy_machine_is_told():

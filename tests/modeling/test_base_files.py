@@ -38,6 +38,13 @@ def same(one, two):
     return one[1] == two[1] and one[0].keys() == two[0].keys() and all(torch.equal(one[0][name], two[0][name]) for name in one[0])
 
 
+def test_an_exported_model_is_no_base(tmp_path):
+    for name in ("tokenizer.json", "model.onnx", "acclimate_onnx.json"):
+        (tmp_path / name).write_text("{}")
+    with pytest.raises(ModelError, match=r"is an exported model, .* for this name the folder that it was made of"):
+        looked_at(tmp_path)
+
+
 UNREAD = {
     "generation_config.json": '{"max_length": 7}',
     "chat_template.jinja": "{{ messages }}",

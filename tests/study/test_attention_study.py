@@ -81,6 +81,17 @@ def test_a_study_that_is_run_again_computes_nothing_anew(ran, tiny_world, monkey
     assert not (folder / "out/attention.json").exists()
 
 
+def test_what_goes_wrong_with_it_ends_no_study(ran, tiny_world, monkeypatch):
+    folder, options = ran
+
+    def broken(*_):
+        raise RuntimeError("a map of another shape\nand pages below it")
+
+    monkeypatch.setattr(attention_facts, "attention_facts", broken)
+    assert run_study(study(tiny_world, attention="fine-tune"), folder, options).failed == 0
+    assert "attention before and after is not shown: a map of another shape" in json.loads((folder / "out/study.json").read_text())["notes"]
+
+
 def test_no_key_depends_on_it(tiny_world, tmp_path):
     keys = []
     for asked in (False, True, "DAPT"):

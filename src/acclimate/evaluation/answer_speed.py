@@ -157,7 +157,8 @@ def _way_of(folder: Path, threads: int | None, baselines: Mapping[str, str]) -> 
         from acclimate.evaluation.padded import PaddedModel
         from acclimate.modeling.folder import ModelFolder
 
-        if (model := checked_files(folder, lambda: ModelFolder(folder))).learnt is not None:
+        model = ModelFolder(folder)
+        if checked_files(folder, lambda: model.learnt) is not None:
             padded = checked_files(folder, lambda: PaddedModel(model, devices.device))
             return Way(BY_TRANSFORMERS, devices.name, devices.threads, lambda items: padded.probabilities(*items.columns))
         if config.get(KIND) != Retrieve.model_fields["kind"].default:

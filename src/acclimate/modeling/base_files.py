@@ -72,6 +72,11 @@ def refuse_files(base: str, names: set[str]) -> None:
             f"base {base}: {ADAPTER}: an adapter (LoRA and the like) is there, {beside}. "
             "Merge it first where you made it, model.merge_and_unload().save_pretrained(folder), or take the adapter's files away"
         )
+    if CONFIG not in names and EXPORTED in names:
+        raise ModelError(
+            f"base {base}: is an exported model, which its own onnx_model.py runs, and `acclimate predict`, `evaluate` and `speed` ask; "
+            "for this name the folder that it was made of"
+        )
     if CONFIG not in names:
         alone = " but a tokenizer alone: a model from scratch then needs sizes (--layers, --hidden, --heads; `random: {...}`)"
         raise ModelError(f"base {base}: no {CONFIG}, so this is not a transformers model folder{alone if TOKENIZER in names else ''}")

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from acclimate.data.caches import made_once, seal_cache
-from acclimate.errors import AcclimateError
+from acclimate.errors import first_line
 from acclimate.files import digest_json, read_json, write_json
 from acclimate.modeling.base_files import CONFIG, VECTORS
 from acclimate.modeling.families import dimensions_of, family_of
@@ -49,8 +49,8 @@ def recipe_attention(
     alike = _of_one_shape(outcomes, nodes)
     try:
         facts = _kept(outcomes, task, alike)
-    except AcclimateError as error:
-        return None, [f"attention before and after is not shown: {error}"]
+    except Exception as error:  # whatever it is, scores that took hours are worth more
+        return None, [f"attention before and after is not shown: {first_line(error)}"]
     other = [name for node, name in zip(nodes, _names(nodes), strict=True) if node not in alike]
     left_out = [f"not shown, for layers and heads are as many only later: {side_by_side(other)}"] if other else []
     facts = facts | {"notes": [*facts["notes"], *left_out]}
