@@ -7,6 +7,7 @@ import shutil
 
 import pytest
 import torch
+from tokenizers import Tokenizer
 from transformers import BertForSequenceClassification
 
 SENTENCE = "the team and the coach"
@@ -55,6 +56,14 @@ def test_json_alone_is_the_facts(acclimate, tuned):
     assert facts["moved"] is None
 
 
+def test_a_pair_is_read_as_the_tokenizer_puts_two_texts_together(acclimate, tuned):
+    words = Tokenizer.from_file(str(tuned / "model" / "tokenizer.json"))
+    ran = acclimate("attention", "model", SENTENCE, "--second", "a goal", "--json", folder=tuned)
+    facts = json.loads(ran.stdout)
+    assert facts["models"][0]["tokens"] == words.encode(SENTENCE, "a goal").tokens
+    assert facts["text"] == f"{SENTENCE}\na goal"
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -67,6 +76,8 @@ def test_json_alone_is_the_facts(acclimate, tuned):
         (("model", os.fsdecode(b"caf\xe9")), "the sentence is not valid text: it holds bytes that are no UTF-8"),
         (("model", "model", SENTENCE), "model: named twice"),
         (("model", SENTENCE, "--for", "sport"), "say --attributions, too"),
+        (("model", SENTENCE, "--second", " "), "--second: is empty"),
+        (("model", SENTENCE, "--second", SENTENCE, "--attributions"), "--second: attributions are those of classifiers of single texts"),
         (("model", SENTENCE, "--attributions", "--for", "spot"), "did you mean 'sport'?"),
         (("acclimate-tiny", SENTENCE, "--attributions"), "none is the folder of a trained classifier"),
         (("model", SENTENCE, "--out", "dev.jsonl"), "is no report of acclimate"),

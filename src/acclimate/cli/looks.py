@@ -69,6 +69,9 @@ def attention(
     ],
     sentence: Annotated[str, typer.Argument(help="What they read, in quotes.", show_default=False)],
     reading: Reading,
+    second: Annotated[
+        str | None, typer.Option("--second", help="Second text of a pair, which models of pairs read together with the sentence.")
+    ] = None,
     texts: Annotated[
         str | None, typer.Option("--texts", help="File whose first 50 texts heads are compared over. Default: the sentence alone.")
     ] = None,
@@ -91,7 +94,7 @@ def attention(
 
     page = out if out is not None or svg is not None or as_json else Path("attention.html")
     check_places(page, svg)
-    found = attend(Wanted(models, sentence, texts, reading, layer, head, attributions, label), show.say, threads)
+    found = attend(Wanted(models, sentence, texts, reading, layer, head, attributions, label, second), show.say, threads)
     write_attention(found, page, svg)
     if as_json:
         show.plain(found)

@@ -39,8 +39,15 @@ class Wanted:
     """Whether to tell what each token adds to a label's logit, too."""
     label: str | None = None
     """That label; None: the one with the highest logit."""
+    second: str | None = None
+    """The second text of a pair, which is read together with the sentence."""
     called: Mapping[str, str] = field(default_factory=dict)
     """What is said in a model's place, where that is not as it was given."""
+
+    @property
+    def item(self) -> str | tuple[str, str]:
+        """What is read at a time."""
+        return self.sentence if self.second is None else (self.sentence, self.second)
 
     def name(self, model: str) -> str:
         """What a model is called."""
@@ -75,8 +82,9 @@ def attend(wanted: Wanted, say: Callable[[str], None], threads: int | None = Non
         for number, (name, source) in enumerate(sources.items()):
             readers[name] = AttentionReader(import_base(source, Path(temporary) / str(number)))
         if len(readers) > 1:
-            say(f"comparing {len(readers)} models over {f'{len(texts)} texts' if texts else 'the sentence'}")
-        facts = attention_facts(readers, wanted.sentence, texts)
+            alone = "the sentence" if wanted.second is None else "the pair"
+            say(f"comparing {len(readers)} models over {f'{len(texts)} texts' if texts else alone}")
+        facts = attention_facts(readers, wanted.item, texts)
     shown = {"layer": wanted.layer, "head": wanted.head}
     facts["shown"] |= {what: asked for what, asked in shown.items() if asked is not None}
     if wanted.attributions:
@@ -86,6 +94,12 @@ def attend(wanted: Wanted, say: Callable[[str], None], threads: int | None = Non
 
 def _check(wanted: Wanted) -> None:
     check_said(wanted.sentence, "the sentence")
+    if wanted.second is not None:
+        check_said(wanted.second, "--second")
+        if not wanted.second.strip():
+            raise SettingsError("--second: is empty; leave it out where one text is read")
+        if wanted.attributions:
+            raise SettingsError("--second: attributions are those of classifiers of single texts; leave one of the two out")
     if os.path.isdir(wanted.sentence):  # which also says no of what is too long for a path
         raise SettingsError(f"{wanted.sentence}: is a folder, where the sentence should stand: models come first, the sentence last")
     names = [wanted.name(model) for model in wanted.models]
