@@ -17,8 +17,9 @@ from acclimate.modeling.embedder import load_embedder, save_embedder
 from acclimate.modeling.embedding_form import EmbeddingForm
 from acclimate.modeling.folder import save_model
 from acclimate.modeling.head_settings import HeadSettings
-from acclimate.modeling.heads import load_classifier, load_tagger
+from acclimate.modeling.heads import load_classifier, load_mlm, load_tagger
 from acclimate.modeling.imported_base import import_base
+from acclimate.modeling.label_words import Cloze
 
 LABELS = ("a", "b", "c")
 TAGS = ("O", "B-x", "I-x")
@@ -83,11 +84,21 @@ def last_token_classifier(folder: Path, family: str) -> Path:
     return folder / "model"
 
 
+def asked_at_a_mask(folder: Path, family: str) -> Path:
+    """Pairs in a template; a label has two words, another one of two pieces."""
+    base = base_of(folder, family, num_hidden_layers=1)
+    cloze = Cloze(LABELS, "{text} w30 {mask} w31 {text_b}", {"a": ("w1", "w9"), "b": ("w2 w3",), "c": ("w4",)}, 2)
+    save_model(folder / "model", base, load_mlm(base, 0)[0], 14, asked=cloze.written(cloze.tokens(base.tokenizer())))
+    say_in_config(folder / "model", acclimate_kind="pair")
+    return folder / "model"
+
+
 MADE = {
     "classify": ("bert", deep_classifier),
     "tag": ("roberta", tagger),
     "pair": ("camembert", pair_classifier),
     "vectors": ("xlm-roberta", encoder),
+    "pair, words": ("electra", asked_at_a_mask),
     "classify, decoder": ("gpt2", last_token_classifier),
     "tag, decoder": ("llama", tagger),
 }

@@ -161,13 +161,13 @@ def test_what_is_not_exported_says_so(tmp_path):
     asked = {
         "bert": {},
         "inference": {"acclimate_zero_shot": {}},
-        "words": {"acclimate_template": {}},
+        "words": {"acclimate_template": {"examples": ""}},
         "writing": {"acclimate_kind": "generate"},
     }
     for name, said in asked.items():
         base = pair_classifier(tmp_path / name)
         say_in_config(base, **said)
-    whys = {"majority": "a plain baseline", "inference/model": "sentences about them", "words/model": "mask of a template"}
+    whys = {"majority": "a plain baseline", "inference/model": "sentences about them", "words/model": "by a prompt"}
     for name, why in {**whys, "writing/model": "a decoder that writes"}.items():
         with pytest.raises(ModelError, match=why):
             Subject.of(str(tmp_path / name))

@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from tests.export.conftest import BESIDE, TEXTS
+from tests.export.conftest import BESIDE, TEXTS, say_in_config
 
 from acclimate.data.corpus import CorpusSettings
 from acclimate.data.found_words import words_in
 from acclimate.evaluation.apply import predict_file
 from acclimate.evaluation.encoder import load_encoder
 from acclimate.evaluation.predictor import load_predictor
+from acclimate.evaluation.trained_folder import model_config
 from acclimate.export import onnx_model
 from acclimate.export.export_model import FLOAT32, INT8
 from acclimate.export.onnx_model import FACTS, HEAD, OnnxModel
@@ -102,6 +103,21 @@ def test_words_of_whole_texts_get_the_tags_that_predict_gives(exported, tmp_path
     assert close(run.answers(texts), told_by_predict(model, [{"text": text} for text in texts], tmp_path))
     sentences = [text.split() for text in texts]
     assert close(run.answers(sentences), told_by_predict(model, [{"tokens": words} for words in sentences], tmp_path))
+
+
+def test_label_words_are_asked_for_where_the_template_has_its_mask(exported, tmp_path):
+    model, out = exported("pair, words")
+    assert OnnxModel(out).facts["inputs"] == ["input_ids", "attention_mask", "asked_tokens"]
+    np.testing.assert_allclose(OnnxModel(out).probabilities(TEXTS, OTHERS), load_predictor(model).probabilities(TEXTS, OTHERS), atol=1e-5)
+    # The same graph asked of single texts, the mask behind them: the words of the labels decide what it gives, and the runner where.
+    shutil.copytree(model, tmp_path / "model")
+    said = model_config(model)["acclimate_template"]
+    before, (text, *_) = said["tokens"][: 1 + said["mask"]], [part for part in said["tokens"] if not isinstance(part, int)]
+    single = {"template": "{text} w30 {mask}", "tokens": [*before, 3], "mask": said["mask"]}
+    assert text in before
+    say_in_config(tmp_path / "model", acclimate_template=said | single, acclimate_kind=None)
+    run = OnnxModel(with_facts(out, tmp_path / "out", template=single["tokens"], texts=1))
+    np.testing.assert_allclose(run.probabilities(TEXTS), load_predictor(tmp_path / "model").probabilities(TEXTS), atol=1e-5)
 
 
 def test_the_last_token_of_a_decoder_answers_also_where_it_is_the_one_that_pads(exported, tmp_path):

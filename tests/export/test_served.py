@@ -18,10 +18,10 @@ from acclimate.modeling.base_files import EXPORTED
 WORDS = [text for text in TEXTS if text]
 
 
-@pytest.mark.parametrize("kind", ["classify", "tag", "pair", BESIDE])
+@pytest.mark.parametrize("kind", ["classify", "tag", "pair", "pair, words", BESIDE])
 def test_answers_and_what_is_not_read_are_those_of_the_model(exported, tmp_path, kind):
     model, out = exported(kind)
-    columns = (WORDS, [other or "w3" for other in OTHERS[: len(WORDS)]])[: 2 if kind == "pair" else 1]
+    columns = (WORDS, [other or "w3" for other in OTHERS[: len(WORDS)]])[: 2 if "pair" in kind else 1]
     rows = [dict(zip(("text", "text_b"), texts, strict=False)) for texts in zip(*columns, strict=True)]
     answering = Served.forms(out)[0].answering(texts=1)
     assert close(told_by_predict(answering, rows, tmp_path), told_by_predict(model, rows, tmp_path))

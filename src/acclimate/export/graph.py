@@ -25,7 +25,8 @@ from acclimate.modeling.execution import padding_id, takes_types
 from acclimate.modeling.families import family_of
 from acclimate.modeling.fast_paths import FastPaths
 from acclimate.modeling.folder import ModelFolder
-from acclimate.modeling.heads import load_trained_classifier, load_trained_tagger
+from acclimate.modeling.heads import load_asked, load_trained_classifier, load_trained_tagger
+from acclimate.modeling.label_words import Cloze
 from acclimate.modeling.links import PROBLEMS
 from acclimate.modeling.longest import longest, sequence_length
 from acclimate.modeling.vector_heads import VectorHead
@@ -95,6 +96,19 @@ class LastToken(Padded):
         return logits_BL
 
 
+class AtMask(nn.Module):
+    """Logits [B, L] of labels by their words, of a masked language model that `load_asked` gives."""
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        super().__init__()
+        self.padded = Padded(model)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, asked_tokens: Tensor) -> Tensor:
+        """With 1 in `asked_tokens` [B, T] at the mask of each row, and else 0."""
+        logits_BTL: Tensor = self.padded(input_ids, attention_mask).logits
+        return (logits_BTL * asked_tokens[:, :, None].to(logits_BTL.dtype)).sum(1)
+
+
 class Vectors(Padded):
     """Vectors [B, E] of texts."""
 
@@ -153,7 +167,32 @@ def labelling(folder: ModelFolder) -> Exportable:
         "last_piece": tokens and folder.by_last_piece,
     }
     module = LastToken(model) if folder.family.decoder and not tokens else Logits(model)
-    return _exportable(module, segments, folder, padding_id(model), facts)
+    return _exportable(module, "token_type_ids" if segments else None, folder, padding_id(model), facts)
+
+
+def asking(folder: ModelFolder, cloze: Cloze) -> Exportable:
+    """A masked language model that gives labels by their words at the mask of a template.
+
+    Raises:
+        ModelError: its files are damaged.
+    """
+    tokens = cloze.tokens(folder.tokenizer())
+    model = load_asked(folder, tokens.words, None)
+    finite_weights(folder.path, model)
+    thresholds = thresholds_of(folder.path, cloze.labels)
+    facts = {
+        "output": "logits",
+        "link": "softmax",
+        "labels": list(cloze.labels),
+        "thresholds": None if thresholds is None else thresholds.tolist(),
+        "texts": cloze.texts,
+        "max_length": sequence_length(folder.config.get(MAX_LENGTH), folder),
+        "pool": None,
+        "head": None,
+        "template": [part if isinstance(part, int) else part._asdict() for part in tokens.pattern.parts],
+        "mask": tokens.pattern.mask,
+    }
+    return _exportable(AtMask(model), "asked_tokens", folder, padding_id(model), facts)
 
 
 def vectors(
@@ -184,15 +223,15 @@ def vectors(
         **({} if head is None else head.told),
     }
     arrays = {} if head is None else head.tensors
-    return _exportable(Vectors(embedder, dimensions), False, folder, padding_id(embedder.encoder.model), facts, arrays)
+    return _exportable(Vectors(embedder, dimensions), None, folder, padding_id(embedder.encoder.model), facts, arrays)
 
 
 def _exportable(
-    module: nn.Module, segments: bool, folder: ModelFolder, pad: int, facts: dict[str, Any],
+    module: nn.Module, third: str | None, folder: ModelFolder, pad: int, facts: dict[str, Any],
     arrays: Mapping[str, NDArray[Any]] | None = None,
 ) -> Exportable:  # fmt: skip
     prefix, suffix = special_ids(folder.tokenizer())
-    inputs = ("input_ids", "attention_mask", *(("token_type_ids",) if segments else ()))
+    inputs = ("input_ids", "attention_mask", *((third,) if third else ()))
     facts |= {"prefix": list(prefix), "suffix": list(suffix), "pad_id": pad, "inputs": list(inputs)}
     positions = longest(folder.config)
     if facts["max_length"] > positions:

@@ -30,7 +30,7 @@ FACTS, HEAD, FORMAT = "acclimate_onnx.json", "head.npz", 2
 OLDEST = (1, 25)  # of onnxruntime: those before it let a model name files outside of its folder as its weights
 Array = NDArray[Any]
 Row = tuple[list[int], list[int]]
-"""Token ids of a sequence, special ones included, and their segments."""
+"""Token ids of a sequence, special ones included, and their segments; of a filled template 1 where it is asked, else 0."""
 Span = tuple[int, int]
 """Begin and end of a word, in characters."""
 
@@ -55,9 +55,10 @@ class OnnxModel:
         self._tokenizer = Tokenizer.from_file(str(_inside(self.folder, "tokenizer.json")))
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
-        self._pairs = Tokenizer.from_str(self._tokenizer.to_str()) if self.facts["texts"] != 1 else self._tokenizer
-        if self._pairs is not self._tokenizer:
-            self._pairs.enable_truncation(self.facts["max_length"])  # the longer text is cut first
+        self._template: list[Any] = self.facts.get("template") or []
+        self._cutting = Tokenizer.from_str(self._tokenizer.to_str()) if self._template or self.facts["texts"] != 1 else self._tokenizer
+        if self._cutting is not self._tokenizer:  # the longer text is cut first, and a template never
+            self._cutting.enable_truncation(self.facts["max_length"] - sum(isinstance(part, int) for part in self._template))
         name = self.facts["files"].get("int8" if int8 else "float32")
         if name is None:
             raise ValueError(f"{folder}: holds no model in int8; export it with --int8")
@@ -137,16 +138,17 @@ class OnnxModel:
 
     def sequences(self, *columns: Sequence[str]) -> list[Row]:
         """The tokens of each item, cut to those that the model reads."""
+        if self._template:
+            return [self._filled(encoding) for encoding in self._together(self._cutting, columns)]
         if len(columns) == 2:
-            return [(encoding.ids, encoding.type_ids) for encoding in self._pairs.encode_batch(list(zip(*columns, strict=True)))]
+            return [(encoding.ids, encoding.type_ids) for encoding in self._together(self._cutting, columns)]
         return [self._framed(encoding.ids[: self._room]) for encoding in self._encoded(columns[0])]
 
     def tokens(self, *columns: Sequence[str]) -> list[tuple[int, int]]:
         """Of each item how many tokens it has, special ones left out, and how many of them are not read."""
-        if len(columns) == 2:
-            pairs = list(zip(*columns, strict=True))
-            whole, read = ([len(each.ids) for each in by.encode_batch(pairs)] for by in (self._tokenizer, self._pairs))
-            special = self._tokenizer.num_special_tokens_to_add(True)
+        if self._template or len(columns) == 2:
+            whole, read = ([len(each.ids) for each in self._together(by, columns)] for by in (self._tokenizer, self._cutting))
+            special = 0 if self._template else self._tokenizer.num_special_tokens_to_add(True)
             return [(all_ - special, all_ - kept) for all_, kept in zip(whole, read, strict=True)]
         lengths = [len(encoding.ids) for encoding in self._encoded(columns[0])]
         return [(length, max(0, length - self._room) if self._cuts else 0) for length in lengths]
@@ -156,7 +158,7 @@ class OnnxModel:
         longest = max(len(ids) for ids, _ in rows)
         made = {"input_ids": [ids + [self.facts["pad_id"]] * (longest - len(ids)) for ids, _ in rows]}
         made["attention_mask"] = [[1] * len(ids) + [0] * (longest - len(ids)) for ids, _ in rows]
-        made["token_type_ids"] = [types + [0] * (longest - len(types)) for _, types in rows]
+        made["token_type_ids"] = made["asked_tokens"] = [types + [0] * (longest - len(types)) for _, types in rows]
         return {name: np.array(made[name], dtype=np.int64) for name in self.facts["inputs"]}
 
     def run(self, feeds: dict[str, NDArray[np.int64]]) -> Array:
@@ -181,6 +183,21 @@ class OnnxModel:
                 "around them: no model can answer; leave them out"
             )
         return found
+
+    def _together(self, tokenizer: Tokenizer, columns: Sequence[Sequence[str]]) -> list[Any]:
+        # Both texts of each pair; what stands in a template behind what stands directly before it there.
+        leads = {part["column"]: part["lead"] for part in self._template if not isinstance(part, int)}
+        led = [[leads.get(at, "") + text for text in column] for at, column in enumerate(columns)]
+        items = list(zip(*led, strict=True)) if len(led) == 2 else led[0]
+        return list(tokenizer.encode_batch(items, add_special_tokens=not self._template))
+
+    def _filled(self, encoding: Any) -> Row:
+        texts: dict[int, list[int]] = {0: [], 1: []}
+        for token, column in zip(encoding.ids, encoding.sequence_ids, strict=True):
+            texts[column].append(token)
+        parts = [[part] if isinstance(part, int) else texts[part["column"]] for part in self._template]
+        asked = [int(number == self.facts["mask"]) for number, part in enumerate(parts) for _ in part]
+        return [token for part in parts for token in part], asked
 
     def _framed(self, ids: list[int]) -> Row:
         # A text without words needs no answer, and a model some token.

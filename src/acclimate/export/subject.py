@@ -20,9 +20,11 @@ from acclimate.evaluation.writing_predictor import writes
 from acclimate.export.onnx_model import FACTS
 from acclimate.modeling.base_files import CONFIG, TEMPLATE, VECTORS, WEIGHTS, ZERO_SHOT
 from acclimate.modeling.baselines.table import BASELINES
+from acclimate.modeling.label_prompt import EXAMPLES
+from acclimate.modeling.label_words import Cloze
 
 REFUSED = "{}: is {}, which is not exported; exported are classifiers, taggers, models of pairs and encoders of texts"
-Way = Literal["labels", "vectors with a head", "vectors"]
+Way = Literal["labels", "label words", "vectors with a head", "vectors"]
 
 
 @dataclass(frozen=True)
@@ -61,13 +63,15 @@ class Subject:
         for found, what in (
             (config.get("model_type") in BASELINES, "a plain baseline, and no transformer"),
             (ZERO_SHOT in config, "a model of inference that is asked for labels by sentences about them, a pass for each"),
-            (TEMPLATE in config, "a language model that gives labels by their words at the mask of a template"),
+            (EXAMPLES in (config.get(TEMPLATE) or {}), "a decoder that is asked for labels by a prompt"),
             (writes(config), "a decoder that writes its answers, a token after the other"),
         ):
             if found:
                 raise ModelError(REFUSED.format(model, what))
         if (config.get(VECTORS) or {}).get("head"):
             return cls(model, folder, "vectors with a head")
+        if TEMPLATE in config:
+            return cls(model, folder, "label words")
         if (folder / WEIGHTS).is_file() and checked_files(folder, lambda: _learnt(folder)):
             kind_of_model(folder)
             return cls(model, folder, "labels")
@@ -81,7 +85,7 @@ class Subject:
         Raises:
             ModelError: files are missing or damaged.
         """
-        from acclimate.export.graph import labelling, vectors
+        from acclimate.export.graph import asking, labelling, vectors
         from acclimate.modeling.folder import ModelFolder
         from acclimate.modeling.imported_base import import_base
         from acclimate.modeling.vector_heads import read_head
@@ -90,6 +94,10 @@ class Subject:
             if self.encoding is not None:
                 base = import_base(self.encoding.source, Path(place) / "model")
                 yield vectors(base, self.encoding.form, self.encoding.dimensions)
+            elif self.way == "label words":
+                cloze = Cloze.read(model_config(self.folder), str(self.folder / CONFIG))
+                assert cloze is not None
+                yield checked_files(self.folder, lambda: asking(ModelFolder(self.folder), cloze))
             elif self.way == "labels":
                 yield checked_files(self.folder, lambda: labelling(ModelFolder(self.folder)))
             else:

@@ -1,6 +1,7 @@
 """A module of torch as a file of ONNX, and that in 8-bit integers; by torch.onnx, onnxscript and onnxruntime (the extra `onnx`)."""
 
 import logging
+import shutil
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,15 +53,21 @@ def write_int8(model: Path, file: Path) -> None:
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    whole = onnx.load(model)
+    beside = onnx_model.weights_beside(model)
+    # Weights beside a graph stay where they are: the quantiser reads them once, and of a model in memory it would make copies.
+    graph, plain = onnx.load(model, load_external_data=False), file.with_name(f"plain_{model.name}")
     # Shapes that the exporter has written down: up to onnxruntime 1.31 weights are turned round and theirs are not.
-    del whole.graph.value_info[:]
+    del graph.graph.value_info[:]
+    onnx.save(graph, plain)
     with _quiet():
         # Weights of 7 bits: on processors without VNNI sums of 8-bit products would overflow. A scale for each row costs next to nothing.
         quantize_dynamic(
-            whole, str(file), weight_type=QuantType.QInt8, per_channel=True, reduce_range=True,
-            use_external_data_format=onnx_model.weights_beside(model).is_file(),
+            str(plain), str(file), weight_type=QuantType.QInt8, per_channel=True, reduce_range=True,
+            use_external_data_format=beside.is_file(),
         )  # fmt: skip
+    plain.unlink()
+    if beside.is_file():
+        shutil.copymode(beside, onnx_model.weights_beside(file))  # onnx lets nobody else read it
 
 
 def _why(error: Exception, exportable: Exportable) -> str:
