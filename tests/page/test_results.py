@@ -127,6 +127,8 @@ def test_attention_calls_models_by_their_titles_and_leaves_out_what_has_none(cli
     asked = {"file": "study.yaml", "text": "the cat sat", "model": ["best", "plain"]}
     shown = client.get("/attention", params=asked).text
     assert "best: fine-tune" in shown
+    assert "a second text" not in shown
+    assert "a second text" in client.get("/attention", params={**asked, "text_b": "a second text"}).text
     assert "&lt;b&gt;majority has no attention, and is left out" in shown
     assert str(folder) not in shown
 

@@ -67,8 +67,8 @@ class Came(Paths):
         fields = of_address(request)
         opened = await self.opened(fields)
         _only_in_a_frame(request)
-        sentence, names = fields.text("text"), fields.all("model")
-        if not 0 < len(sentence) <= LONGEST_SENTENCE:
+        sentence, second, names = fields.text("text"), fields.text("text_b"), fields.all("model")
+        if not 0 < len(sentence) <= LONGEST_SENTENCE or len(second) > LONGEST_SENTENCE:
             raise SettingsError(f"attention is shown of a sentence of at most {LONGEST_SENTENCE:,} characters")
 
         def drawn() -> str:
@@ -78,7 +78,7 @@ class Came(Paths):
             without = [model for model in chosen if plain_kind(str(model.folder)) is not None]
             seen = [model for model in chosen if model not in without] or chosen  # none has: that is said as an error
             titles = {str(model.folder): model.title for model in seen}
-            facts = attend(Wanted([*titles], sentence, called=titles), lambda line: None)
+            facts = attend(Wanted([*titles], sentence, second=second.strip() or None, called=titles), lambda line: None)
             facts["notes"] += [f"{model.title} has no attention, and is left out" for model in without]
             return attention_page(facts)
 
