@@ -120,6 +120,7 @@ def test_layer_and_head_are_chosen_by_mouse_and_keys(
     token = maps.tokens[strongest]
     assert figure.locator("output").inner_text().startswith(f"attends to: \u2068{token[:5]}")  # isolated: it may be written leftwards
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate("getComputedStyle(document.querySelector('blockquote')).unicodeBidi") == "plaintext"
     assert page.locator("img").count() == 0
     assert said == []
 

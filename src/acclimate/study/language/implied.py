@@ -33,7 +33,7 @@ def with_task(study: Study) -> tuple[Study, str | None]:
         why = "no recipe learns to predict words" if some else "no recipe is pretrained"
         raise SettingsError(
             f"there is no `task`, and {why}, so there is nothing by which recipes could be compared: name a `task`; "
-            "a single model is made by `acclimate prune` or `acclimate pretrain`"
+            "a single model is made by `acclimate prune`, `acclimate pretrain` or `acclimate distill-vectors`"
         )
 
     def judged(name: str, recipe: Recipe) -> Recipe:
