@@ -1,5 +1,6 @@
 """A study with adapters: the store keeps them alone, later stages and whoever is handed a model get it whole."""
 
+import csv
 import json
 import shutil
 
@@ -64,6 +65,8 @@ def test_the_store_keeps_adapters_alone_and_the_best_is_whole_with_the_adapter_b
         assert not (store.path(key) / "model" / WEIGHTS).exists()
         assert each[ADAPTER_OF] in each["parents"]
     best = folder / "results/study/best"
+    sizes = [int(row["disk_bytes"]) for row in csv.DictReader((folder / "results/study/results.csv").open())]
+    assert min(sizes) > (best / WEIGHTS).stat().st_size  # of all that is needed, and not of adapters alone
     model, info = AutoModelForSequenceClassification.from_pretrained(best, output_loading_info=True)
     assert not info["missing_keys"]
     head = json.loads((best / "config.json").read_text())

@@ -23,6 +23,7 @@ from acclimate.study.outputs.best import Candidate
 from acclimate.study.outputs.contributions import written_contributions
 from acclimate.study.plan.graph import Plan, Run
 from acclimate.study.store.artifacts import Store
+from acclimate.study.store.entries import ADAPTER_OF
 from acclimate.tasks.metrics.metric import Metric
 from acclimate.tasks.task import Task
 
@@ -91,12 +92,21 @@ def rows(study: Study, outcomes: Outcomes) -> list[dict[str, Any]]:
             # What is handed over is the last stage's model.
             "parameters": end.parameters,
             "trained_parameters": end.trained_parameters,
-            "disk_bytes": end.disk_bytes,
+            "disk_bytes": _whole_bytes(outcomes, run.end),
             "inference_texts_per_second": end.inference_texts_per_second,
             "key": run.end,
         }
         table.append(row)
     return table
+
+
+def _whole_bytes(outcomes: Outcomes, key: str) -> int | None:
+    # An adapter answers nothing without the model that it belongs to.
+    own: int | None = outcomes.measured[key]["cost"]["disk_bytes"]
+    before = outcomes.store.record(key).get(ADAPTER_OF)
+    if own is None or before is None or before not in outcomes.measured:
+        return own
+    return own + (_whole_bytes(outcomes, before) or 0)
 
 
 def write_rows(table: list[dict[str, Any]], out: Path) -> None:
