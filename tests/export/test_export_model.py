@@ -11,6 +11,7 @@ from tests.export.conftest import MADE, TEXTS, base_of, pair_classifier, say_in_
 from tests.modeling.conftest import build_tiny
 
 from acclimate.errors import DataError, MissingExtraError, ModelError, SettingsError
+from acclimate.evaluation import answer_speed
 from acclimate.evaluation.text_vectors import read_texts, sequence_vectors
 from acclimate.export import export_model as exporting
 from acclimate.export.export_model import FLOAT32, INT8, export_model
@@ -93,7 +94,8 @@ def reused(exported, monkeypatch):
     monkeypatch.setattr(exporting, "write_int8", lambda model, file: shutil.copyfile(out / INT8, file))
 
 
-def test_the_verb_tells_size_speed_difference_and_score(exported, reused, tmp_path, acclimate):
+def test_the_verb_tells_size_speed_difference_and_score(exported, reused, tmp_path, acclimate, monkeypatch):
+    monkeypatch.setattr(answer_speed, "busy_now", lambda: 0.9)
     model, _ = exported("classify")
     data = tmp_path / "dev.jsonl"
     data.write_text("".join(json.dumps({"text": f"w{n} w{n + 1}", "label": "abc"[n % 3]}) + "\n" for n in range(30)))
@@ -103,6 +105,7 @@ def test_the_verb_tells_size_speed_difference_and_score(exported, reused, tmp_pa
     lines = {line.split("│")[1].strip(): line for line in ended.stdout.splitlines() if line.startswith("│")}
     assert list(lines) == ["torch", "onnx", "int8"]
     assert "(+0.0000)" in lines["onnx"]
+    assert "note: the machine was busy with other work (90 % of its processors)" in ended.stdout
     facts = json.loads((tmp_path / "out" / FACTS).read_text())
     assert facts["kind"] == "classify"
     assert facts["opset"] == OPSET

@@ -209,6 +209,7 @@ def overlap(facts: dict[str, Any], page: Path | None) -> None:
 
 def exported(found: "Exported", out: Path) -> None:
     """The forms of a model that was exported, side by side."""
+    from acclimate.evaluation.answer_speed import doubt
     from acclimate.export.timing import TOGETHER
     from acclimate.report.tables.grid import Grid
 
@@ -224,6 +225,8 @@ def exported(found: "Exported", out: Path) -> None:
     threads = f"{found.threads} CPU thread{'s' if found.threads > 1 else ''}"
     caption = f"Compared on {found.texts:,} {found.of}; from token ids to outputs, padded, {threads}"
     _table(Grid(caption=caption, headings=tuple(headings), rows=tuple(rows), words=frozenset({0})))
+    if said := doubt(found.busy):
+        print(f"note: {said}")
     print(f"Exported: {out}")
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from acclimate.data.exact_search import unit
 from acclimate.errors import ModelError, SettingsError
+from acclimate.evaluation import answer_speed
 from acclimate.evaluation.labelled_file import LabelledFile, LabelledItems
 from acclimate.evaluation.stated import kind_of_model
 from acclimate.export import onnx_model
@@ -67,6 +68,8 @@ class Exported:
     """Where these are from."""
     metric: str | None
     threads: int
+    busy: float
+    """The share of all processors that was at work before the forms were timed, 0 to 1."""
 
 
 def export_model(
@@ -161,10 +164,11 @@ def _compared(
     metric, scores = _scores(judged, subject, outputs, runs["onnx"].thresholds)
     written: dict[str, Any] = {name: {"largest_difference": differences[name], "score": scores.get(name)} for name in runs}
     write_json(folder / FACTS, facts | {"compared": {"texts": asked.count, "tolerance": TOLERANCE, "metric": metric, **written}})
+    busy = answer_speed.busy_now()
     timed = _timed(exportable, runs, asked.columns)
     sizes = {"torch": weight_bytes(exportable.module), "onnx": _size(folder / FLOAT32)} | ({"int8": _size(folder / INT8)} if int8 else {})
     forms = tuple(Form(name, sizes[name], timed[name], differences.get(name), scores.get(name)) for name in outputs)
-    return Exported(forms, asked.count, asked.what, metric, threads)
+    return Exported(forms, asked.count, asked.what, metric, threads, busy)
 
 
 def difference(one: NDArray[Any], other: NDArray[Any]) -> float:
