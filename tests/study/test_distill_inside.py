@@ -1,6 +1,7 @@
 """`distill: {hidden: ...}` in a study: what is refused, and what is computed once."""
 
 import pytest
+from tests.modeling.conftest import build_tiny, make_base
 from tests.study.test_distill_study import SHORT, TEACHER, done, study
 
 from acclimate.errors import SettingsError
@@ -37,6 +38,20 @@ def sizes(**more):
 def test_an_inside_that_cannot_be_compared_is_refused_before_anything_is_spent(tiny_world, tmp_path, recipe, said):
     with pytest.raises(SettingsError, match=rf"recipes\.student: .*{said}"):
         prepare(study(tiny_world, {"teacher": TEACHER, "student": recipe}), tmp_path, tmp_path / "store")
+
+
+@pytest.mark.parametrize(
+    ("family", "hidden", "said"),
+    [
+        ("deberta-v2", "relations", "hidden: relations: deberta-v2: .*; `hidden: layers` can do without"),
+        ("albert", "layers", "hidden: layers: the layers of one of the two share their weights"),
+    ],
+)
+def test_a_family_whose_inside_cannot_be_compared_is_refused(tiny_world, tmp_path, family, hidden, said):
+    folder = make_base(tmp_path / family, build_tiny(family, "mlm")).folder
+    recipes = {"teacher": {"base": str(folder), "stages": TEACHER}, "student": student(str(folder), hidden=hidden)}
+    with pytest.raises(SettingsError, match=rf"recipes\.student: {said}"):
+        prepare(study(tiny_world, recipes), tmp_path, tmp_path / "store")
 
 
 def test_the_inside_of_a_teacher_is_computed_once_for_all_its_students(tiny_world, tmp_path, monkeypatch):
