@@ -20,6 +20,8 @@ from bench.rows import finetune as finetune_rows
 from bench.rows import kernels as kernels_row
 from bench.rows import vectors as vectors_rows
 
+pytestmark = pytest.mark.measured(0)
+
 
 def test_sides_alternate_and_see_the_number_of_the_round():
     seen = []

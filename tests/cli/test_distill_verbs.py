@@ -14,6 +14,7 @@ pytestmark = pytest.mark.measured(0)
 SHORT = ("--set", "min_steps=0", "--set", "epochs=1", "--set", "lr=1e-2")
 
 
+@pytest.mark.usefixtures("one_process")
 def test_a_teacher_teaches_its_answers_and_its_vectors(acclimate, tiny_world, tmp_path, monkeypatch):  # noqa: F811
     monkeypatch.chdir(tmp_path)
     task, model, text = tmp_path / "task", tiny_world / "model", tiny_world / "domain.jsonl"

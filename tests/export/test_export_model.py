@@ -36,7 +36,7 @@ LAYERS = {
 }
 
 
-@pytest.mark.measured(1)
+@pytest.mark.measured(0)
 @pytest.mark.parametrize(
     "family", [each for each in FAMILIES if each.supported and each.model_type not in WHOLE], ids=attrgetter("model_type")
 )
@@ -94,6 +94,7 @@ def reused(exported, monkeypatch):
     monkeypatch.setattr(exporting, "write_int8", lambda model, file: shutil.copyfile(out / INT8, file))
 
 
+@pytest.mark.measured(0)
 def test_the_verb_tells_size_speed_difference_and_score(exported, reused, tmp_path, acclimate, monkeypatch):
     monkeypatch.setattr(answer_speed, "busy_now", lambda: 0.9)
     model, _ = exported("classify")

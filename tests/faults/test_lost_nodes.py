@@ -211,6 +211,7 @@ def artifacts(store):
     return {path.parent.name: path.stat().st_mtime_ns for path in (store / "artifacts").glob("*/stage.json")}
 
 
+@pytest.mark.measured(0)
 def test_a_study_whose_nodes_are_lost_at_several_moments_ends_as_on_one_machine(cluster, write_study, tmp_path):
     import ray
 

@@ -23,6 +23,8 @@ from acclimate.modeling.heads import load_asked, load_classifier, load_mlm, load
 from acclimate.modeling.imported_base import import_base
 from acclimate.modeling.tensors import to_tensors
 
+pytestmark = pytest.mark.measured(0)
+
 VARIANTS = ({}, {"dora": True}, {"rslora": True, "alpha": 3}, {"init": "orthogonal"}, {"init": "gaussian"})
 NAMES = [*KINDS, *DECODERS]
 every = pytest.mark.parametrize(("name", "lora"), [(name, Lora(rank=4, **VARIANTS[place % 5])) for place, name in enumerate(NAMES)])

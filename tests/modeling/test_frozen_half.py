@@ -135,6 +135,7 @@ print(json.dumps(found))
 """
 
 
+@pytest.mark.measured(0)
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the highest memory use of a process is told by Linux")
 def test_a_model_is_loaded_trained_and_saved_in_the_memory_of_its_half_precision(base, tmp_path):
     size = {"vocab_size": 60, "hidden_size": 1024, "intermediate_size": 3072, "num_hidden_layers": 8, "num_attention_heads": 8}

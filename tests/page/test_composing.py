@@ -119,6 +119,7 @@ def test_hostile_names_labels_and_texts_are_text(client, folder):
     assert study.data.task.path == name
 
 
+@pytest.mark.measured(0)
 @pytest.mark.parametrize("name", ["", "..", "../a", "a/b", ".hidden", "a.yaml", "-a", "a\nb", "x" * 90, "ü"])
 def test_a_study_goes_by_a_plain_name(client, folder, name):
     before = sorted(folder.parent.rglob("*"))

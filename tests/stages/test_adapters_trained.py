@@ -16,6 +16,7 @@ TUNED = Finetune(train=LORA, epochs=2, min_steps=0, batch_size=16)
 PRETRAINED = Pretrain(train=LORA, batch_tokens=128, head_warmup=0.5, tokens=1200, lr=2e-2)
 
 
+@pytest.mark.measured(0)
 @pytest.mark.parametrize(("stage", "kind"), [(TUNED, "classify"), (TUNED, "tag"), (PRETRAINED, "classify")])
 def test_stopped_and_continued_it_ends_bitwise_equal(stage, kind, world):  # noqa: F811
     parent, runs = world.parent, []

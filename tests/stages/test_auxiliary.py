@@ -108,6 +108,7 @@ def reading(world, folder, words):  # noqa: F811
     return replace(world, data=Data.open(settings, folder, folder / "rejects"))
 
 
+@pytest.mark.measured(0)
 @pytest.mark.parametrize("form", ["encoder", "decoder"])
 def test_both_are_learned_and_both_are_handed_on(form, encoder, tmp_path):
     its = encoder if form == "encoder" else a_world(tmp_path, "qwen3", "classify")

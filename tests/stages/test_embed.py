@@ -92,6 +92,7 @@ def vectors(folder, texts):
     return text_vectors(load_embedder(folder), folder.tokenizer(), texts, 500, Devices("float32")).vectors
 
 
+@pytest.mark.measured(0)
 @pytest.mark.parametrize(
     ("kind", "loss"),
     [("classify", "from_labels"), ("similarity", "cosent"), ("pair", "multiple_negatives"), ("labels", "contrastive")],

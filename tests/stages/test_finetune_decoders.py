@@ -61,6 +61,7 @@ def a_world(folder, name, kind):
     return replace(world, parent=ModelFolder(folder / "start" / "output" / "model"))
 
 
+@pytest.mark.measured(0)
 @pytest.mark.parametrize(("name", "kind"), [("gpt2", "classify"), ("qwen3", "pair")])
 def test_what_was_learned_is_what_plain_transformers_answers_to_padded_batches(name, kind, tmp_path):
     world = a_world(tmp_path, name, kind)

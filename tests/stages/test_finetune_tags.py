@@ -36,6 +36,8 @@ from acclimate.training.devices import Devices
 from acclimate.training.interrupt import StopRequest
 from acclimate.training.progress import Silent
 
+pytestmark = pytest.mark.measured(0)
+
 PLACES, PEOPLE, FILLER = ["paris", "new york", "oslo"], ["ada", "grace hopper", "alan"], ["went", "to", "see", "the", "sea", "and", "then"]
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *FILLER, "pa", "##ris", "new", "york", "os", "##lo", "ad", "##a", "grace", "hop",
           "##per", "alan", "."]  # fmt: skip

@@ -121,6 +121,7 @@ def softmax(logits):
 TEXTS = ["", "goal", "the goal of the match", " ".join(["match"] * ROOM), " ".join(["song"] * (ROOM + 1)), " ".join(["bank", "of"] * 2500)]
 
 
+@pytest.mark.measured(0)
 @pytest.mark.parametrize("pool", ["mean", "max"])
 @pytest.mark.parametrize(("kind", "link"), [("classify", softmax), ("multilabel", torch.sigmoid)])
 def test_a_text_of_any_length_is_answered_as_plain_transformers_answers_its_windows(world, kind, link, pool, monkeypatch):

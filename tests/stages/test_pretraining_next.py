@@ -85,6 +85,7 @@ def test_a_decoder_learns_next_words_where_nothing_is_said_and_every_token_is_co
     assert json.loads(json.dumps([metrics, outcome.notes, outcome.log], allow_nan=False))
 
 
+@pytest.mark.measured(0)
 @pytest.mark.parametrize("windows", ["within", "across"])
 def test_resumed_at_any_step_the_weights_are_bitwise_equal(world, windows):
     its = world("llama")
@@ -97,6 +98,7 @@ def test_resumed_at_any_step_the_weights_are_bitwise_equal(world, windows):
         assert files(resumed) == files(whole)
 
 
+@pytest.mark.measured(0)
 @pytest.mark.parametrize("head", [True, False])
 def test_an_encoder_may_learn_next_words_on_the_way_to_masked_ones(world, tmp_path, head):
     its = world("bert")

@@ -77,6 +77,7 @@ def test_every_family_learns_and_leaves_a_folder_that_says_its_pooling_and_keeps
     assert json.loads(json.dumps([metrics, outcome.notes, outcome.log], allow_nan=False))
 
 
+@pytest.mark.measured(0)
 @pytest.mark.parametrize("objective", VECTORS)
 def test_stopped_at_any_step_it_ends_bitwise_equal_also_in_parts(world, objective):
     its, name = world("bert"), f"resumed {objective}"

@@ -36,6 +36,7 @@ def run(folder, out, settings, *names):
     return run_stage(str(folder / "model"), "pretrain", {**FEW, **settings}, data, 0, options)
 
 
+@pytest.mark.measured(0)
 def test_a_share_of_what_is_read_is_general_text_and_all_of_it_is_counted(folder):
     made = run(folder, "replayed", {"epochs": 2, "replay": 0.25}, "general").measured
     corpora = made["metrics"]["corpora"]
@@ -71,6 +72,7 @@ def test_a_step_that_replay_makes_longer_than_asked_for_is_told_before_anything_
     assert told == said
 
 
+@pytest.mark.measured(0)
 def test_corpora_are_read_one_after_another_as_they_are_written(folder):
     settings = {"epochs": 1, "order": "one after another", "max_length": 16}
     first, second = (

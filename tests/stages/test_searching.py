@@ -84,6 +84,7 @@ def test_the_best_trial_is_what_the_first_seed_then_trains(straight, data, tmp_p
     assert again.metrics["dev_macro_f1"] == max(trial["score"] for trial in straight.metrics["trials"])
 
 
+@pytest.mark.measured(0)
 @pytest.mark.parametrize("at", [1, 6, 11, 21])
 def test_stopped_anywhere_and_continued_it_makes_the_same_trials(at, straight, data, tmp_path):
     stage = Searching(of=Bilstm(**STAGE))

@@ -13,6 +13,8 @@ from acclimate.modeling.fast_paths import FastPaths
 from acclimate.stages.vectors import Vectors
 from acclimate.study.store.artifacts import Store
 
+pytestmark = pytest.mark.measured(0)
+
 
 @pytest.fixture
 def passes(monkeypatch):

@@ -53,6 +53,7 @@ def labelled(world):  # noqa: F811
     return Data.open(DataSettings.model_validate({"task": task}), world.folder, world.folder / "rejects")
 
 
+@pytest.mark.measured(0)
 @pytest.mark.parametrize(
     "settings",
     [{"train": "head", "lr": 3e-2}, {"train": 1, "lr": 3e-3}, {"layer_decay": 0.9, "lr": 3e-3}],

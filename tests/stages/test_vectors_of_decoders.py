@@ -70,6 +70,7 @@ def vectors(folder, texts):
     return text_vectors(load_embedder(folder), folder.tokenizer(), texts, 100, Devices("float32")).vectors
 
 
+@pytest.mark.measured(0)
 @pytest.mark.parametrize(("name", "pooling"), [("gpt2", None), ("qwen3", "mean")])
 def test_what_labels_teach_is_the_same_in_sentence_transformers_and_a_head_stands_on_it(name, pooling, tmp_path):
     from sentence_transformers import SentenceTransformer

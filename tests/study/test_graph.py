@@ -61,6 +61,7 @@ def world(write_study, tmp_path_factory):
     return planned, folder
 
 
+@pytest.mark.measured(0)
 def test_a_stage_beside_a_recipe_comes_after_its_end_of_the_same_seed_and_budget(world):
     planned, _ = world
     plan = planned.plan

@@ -66,6 +66,7 @@ def finished(tmp_path_factory, write_study):
     return folder / "results/study", result.output
 
 
+@pytest.mark.measured(0)
 def test_a_study_without_a_task_says_first_how_it_compares_and_is_written_out_so(finished):
     out, printed = finished
     assert printed.index("there is no `task`: models are compared by held-out text") < printed.index("stages for")

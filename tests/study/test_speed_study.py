@@ -54,6 +54,7 @@ def table(folder):
     return pq.read_table(folder / "out" / "results.parquet").to_pylist()
 
 
+@pytest.mark.measured(0)
 def test_each_form_of_model_is_timed_once_and_a_rerun_shows_the_same_numbers(ran):
     folder, timed, kept, _ = ran
     assert len(timed) == 3  # teacher and twin are one form
@@ -128,6 +129,7 @@ def test_what_was_timed_on_a_busy_machine_is_timed_again_once_it_is_quiet(ran, a
     assert all(each["latency_seconds"] < 99.0 for each in told["recipes"].values())
 
 
+@pytest.mark.measured(0)
 @pytest.mark.parametrize(("said", "timed"), [("", False), ("speed: true\n", True)])
 def test_models_of_one_size_are_timed_where_the_study_says_so(said, timed, acclimate, write_study, tmp_path):
     path = write_study(tmp_path, said + SAME)

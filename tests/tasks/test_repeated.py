@@ -100,6 +100,7 @@ def test_where_no_few_marks_make_the_difference_no_expression_is_proposed():
     assert told(found, 80, "texts").endswith(f"say group: {mend}")
 
 
+@pytest.mark.measured(0)
 @pytest.mark.parametrize(("name", "test", "groups"), [("chemprot", 3469, 1397), ("sciie", 974, 397)])
 def test_the_sentences_of_relation_tasks_are_found_and_their_groups_are_what_was_said(shared, name, test, groups):
     loose = Task.open(Classify(path=name, duplicates="drop"), shared / "tasks")

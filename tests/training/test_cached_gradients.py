@@ -122,6 +122,7 @@ def test_loss_and_gradients_are_those_of_one_padded_batch_at_any_micro_size(leng
         assert all(float((found[name] - value).abs().max()) <= tolerance * max(1e-2, largest) for name, value in wanted.items())
 
 
+@pytest.mark.measured(0)
 @pytest.mark.parametrize("name", KINDS)
 def test_so_they_are_in_every_architecture(name):
     model, batch = build_tiny(name, "classifier"), batch_of(LENGTHS)
@@ -130,6 +131,7 @@ def test_so_they_are_in_every_architecture(name):
         assert far(packed_names(found_by_parts(Packed(model), batch, tokens)), expected) <= 1e-5
 
 
+@pytest.mark.measured(0)
 @pytest.mark.parametrize("tokens", [1, 31])
 @pytest.mark.parametrize(("name", "checkpointed"), [("bert", False), ("bert", True), ("deberta-v2", False)])
 def test_with_dropout_the_gradient_is_exactly_that_of_the_loss_that_is_told(name, checkpointed, tokens):
