@@ -116,6 +116,15 @@ def test_merges_make_pieces_by_the_way_which_stand_for_what_was_there():
     assert plain_tokens(larger, "abcd abb abc") == ["abcd", "abb", "ab", "c"]
 
 
+def test_a_word_stands_for_the_pieces_of_before_also_where_merges_come_to_it_by_an_entry_that_they_did_not_make_of_it():
+    known = [*SPECIAL, *"abc", "ac", "ca", "aca"]
+    merges = [("a", "c"), ("c", "a"), ("a", "ca")]  # "acab" is ac, a, b
+    tokenizer = dressed(models.BPE({entry: number for number, entry in enumerate(known)}, merges, unk_token="[UNK]"))
+    larger, new = enlarged(tokenizer, ["acab"])
+    assert new == [Entry("acab", 11, (8, 5, 6), True)]
+    assert plain_tokens(larger, "acab") == ["acab"]
+
+
 @pytest.mark.parametrize(
     ("model", "words", "said"),
     [

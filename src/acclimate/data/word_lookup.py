@@ -94,7 +94,8 @@ class WordEncoder:
 
     def unread(self) -> IntArray:
         """[2] unknown tokens and their bytes, as `Unread.counts` tells them, in all texts of the last call."""
-        counts: IntArray = self._unknown[self._last].sum(axis=0)
+        often = np.bincount(self._last, minlength=len(self._unknown))
+        counts: IntArray = often @ self._unknown
         return counts
 
     def _forget(self) -> None:

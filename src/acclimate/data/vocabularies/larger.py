@@ -178,7 +178,7 @@ def _merged(model: dict[str, Any], words: Sequence[str], pieces: Sequence[tuple[
     vocabulary: dict[str, int] = model["vocab"]
     names = {number: name for name, number in vocabulary.items()}
     merge = _Merges([(one, two) for one, two in model["merges"]])
-    wanted = set(words)
+    wanted = dict(zip(words, pieces, strict=True))
     made_of: dict[str, tuple[int, ...]] = {}
     new: list[Entry] = []
     for made in pieces:
@@ -188,7 +188,9 @@ def _merged(model: dict[str, Any], words: Sequence[str], pieces: Sequence[tuple[
             one, two = symbols[:2]
             merge.learn(one, two)
             if (both := one + two) not in vocabulary:
-                made_of[both] = tuple(piece for part in (one, two) for piece in made_of.get(part, (vocabulary[part],)))
+                # A word is what the old merges made of it: new ones may go by an entry that they did not come to.
+                parts = tuple(piece for part in (one, two) for piece in made_of.get(part, (vocabulary[part],)))
+                made_of[both] = wanted.get(both, parts)
                 vocabulary[both] = first + len(new)
                 new.append(Entry(both, vocabulary[both], made_of[both], both in wanted))
             symbols = merge(symbols)
