@@ -30,7 +30,13 @@ from acclimate.training.progress import Progress
 # Of a node, and of what the head asks about nodes: a lost one is known after some seconds, and a slow one is not taken for it.
 NODE = {"num_cpus": 1, "object_store_memory": 80 * 2**20, "include_dashboard": False}
 QUICK = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 300}
-ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_memory_monitor_refresh_ms": "0", "RAY_DEDUP_LOGS": "0"}
+# Ray's processes stand back behind all others (a niceness of 15) by default: beside other tests they would hardly ever run.
+ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_memory_monitor_refresh_ms": "0",
+    "RAY_DEDUP_LOGS": "0",
+    "RAY_worker_niceness": "0",
+}
 
 
 @pytest.fixture(scope="module")
