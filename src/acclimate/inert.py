@@ -14,6 +14,11 @@ def inert(text: str) -> str:
     return _UNRULY.sub(lambda found: written_out(found[0]), text)
 
 
+def has_lone_surrogate(text: str) -> bool:
+    """Whether a half of a surrogate pair stands in it: then it has no UTF-8 form, and no file can hold it."""
+    return any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def one_line(text: str) -> str:
     """Inert text on one line."""
     return " ".join(inert(text).split())

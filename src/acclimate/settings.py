@@ -12,6 +12,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from acclimate.errors import did_you_mean
+from acclimate.inert import has_lone_surrogate
 
 LARGEST_COUNT = 10**12  # more than anybody's tokens; beyond it sizes and times cannot be worked with
 LARGEST_NUMBER = 1e30
@@ -83,7 +84,7 @@ def check_bounds(value: Any) -> None:
     if isinstance(value, str):
         if "\0" in value:
             raise ValueError("holds the character NUL (\\0), which no name of a file and no table can hold")
-        if any("\ud800" <= character <= "\udfff" for character in value):
+        if has_lone_surrogate(value):
             raise ValueError("holds half a character (a lone surrogate), which cannot be written as UTF-8")
     elif isinstance(value, int) and not isinstance(value, bool) and abs(value) > LARGEST_COUNT:
         raise ValueError(f"is too large: at most {LARGEST_COUNT:,} make sense here")

@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from acclimate.errors import ModelError
 from acclimate.evaluation.unread import Unread
 from acclimate.files import read_json
-from acclimate.modeling.base_files import EXPORTED
+from acclimate.modeling.base_files import EXPORTED, IS_EXPORTED
 from acclimate.modeling.finite import check_finite
 from acclimate.tasks.kind import TaskKind
 
@@ -84,10 +84,7 @@ def refuse_exported(folder: Path) -> None:
         ModelError: it is one.
     """
     if (folder / EXPORTED).is_file():
-        raise ModelError(
-            f"{folder}: is an exported model, which its own onnx_model.py runs, and `acclimate predict`, `evaluate` and `speed` ask; "
-            "for this name the folder that it was made of"
-        )
+        raise ModelError(f"{folder}: {IS_EXPORTED}")
 
 
 def checked(folder: Path, load: Callable[[], P]) -> P:

@@ -19,6 +19,10 @@ CHAT_TEMPLATE = "chat_template.jinja"
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 ADAPTER = "adapter_config.json"
 EXPORTED = "acclimate_onnx.json"  # in the folder of an exported model, in the place of a config.json
+IS_EXPORTED = (
+    "is an exported model, which its own onnx_model.py runs, and `acclimate predict`, `evaluate` and `speed` ask; "
+    "for this name the folder that it was made of"
+)
 KIND = "acclimate_kind"  # in config.json: what kind of task a model was trained on, where transformers' `problem_type` does not tell
 ZERO_SHOT = "acclimate_zero_shot"  # in config.json: the hypotheses by which a model of inference gives labels
 TEMPLATE = "acclimate_template"  # in config.json: the template and label words by which a masked language model gives labels
@@ -73,10 +77,7 @@ def refuse_files(base: str, names: set[str]) -> None:
             "Merge it first where you made it, model.merge_and_unload().save_pretrained(folder), or take the adapter's files away"
         )
     if CONFIG not in names and EXPORTED in names:
-        raise ModelError(
-            f"base {base}: is an exported model, which its own onnx_model.py runs, and `acclimate predict`, `evaluate` and `speed` ask; "
-            "for this name the folder that it was made of"
-        )
+        raise ModelError(f"base {base}: {IS_EXPORTED}")
     if CONFIG not in names:
         alone = " but a tokenizer alone: a model from scratch then needs sizes (--layers, --hidden, --heads; `random: {...}`)"
         raise ModelError(f"base {base}: no {CONFIG}, so this is not a transformers model folder{alone if TOKENIZER in names else ''}")

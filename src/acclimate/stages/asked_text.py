@@ -41,10 +41,10 @@ class AskedText(NamedTuple):
 
 def told_of_single(task: Task) -> tuple[str, ...]:
     """What is said of unlabelled texts of a task that are no items of it: single ones, where an item has several."""
-    more, kind = task.unlabeled, task.kind
-    if more is None or more.texts >= kind.texts():
+    more, items = task.unlabeled, many(task.kind.item)
+    if more is None or task.unlabelled_items is not None:
         return ()
     return (
-        f"the {more.facts.documents:,} single texts of `unlabeled` are no {many(kind.item)}, so the teacher is asked about those of train "
+        f"the {more.facts.documents:,} single texts of `unlabeled` are no {items}, so the teacher is asked about those of train "
         "alone; `text_b:` there names the column of second texts",
     )

@@ -190,7 +190,7 @@ class Distill(EncoderPace, InEpochs, Stage):
         length, kind = given.length(self.max_length), reads.task.kind
         of = (reads.special, length, kind.texts(), self.form(kind))
         parts = {name: reads.texts[name] for name in shares(self.corpus)}
-        if TASK in parts and told_of_single(reads.task):
+        if TASK in parts and reads.task.unlabelled_items is None:
             parts[TASK] = parts[TASK][:1]  # train without the unlabelled texts
         whole = {name: AskedText.of(part, *of) for name, part in parts.items()}
         return {name: whole[name].part(share, self.texts) for name, share in shares(self.corpus).items()}

@@ -164,9 +164,9 @@ def _task_items(task: Task, context: Context, form: Form) -> Items:
     if len(train.inputs) == 1:
         return Items(((corpus,),))
     labelled = [Corpus.of_texts("labelled", column, text_digest(column)) for column in train.inputs]
-    if task.unlabeled is None or task.unlabeled.texts < len(labelled):  # single texts are no items; the plan has said so
+    if (unlabelled := task.unlabelled_items) is None:  # of single texts, which are none, the plan has told
         return Items(tuple((column,) for column in labelled))
-    return Items(tuple((column, task.unlabeled.column(number)) for number, column in enumerate(labelled)))
+    return Items(tuple((column, unlabelled.column(number)) for number, column in enumerate(labelled)))
 
 
 def _corpus_items(corpus: Corpus, form: Form, columns: int) -> Items:

@@ -52,6 +52,11 @@ class Task:
     withheld: frozenset[int] = frozenset()
     """Those without which every corpus of the study is read."""
 
+    @property
+    def unlabelled_items(self) -> Corpus | None:
+        """The unlabelled texts, where each record is an item: single texts are none of a task of pairs."""
+        return self.unlabeled if self.unlabeled is not None and self.unlabeled.texts >= self.kind.texts() else None
+
     @classmethod
     def open(
         cls,

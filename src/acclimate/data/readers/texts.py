@@ -8,6 +8,7 @@ from acclimate.data.readers.problems import Problems
 from acclimate.data.readers.reading import TABLES
 from acclimate.data.readers.records import Record, Source
 from acclimate.errors import SettingsError
+from acclimate.inert import has_lone_surrogate
 
 
 @dataclass
@@ -49,7 +50,7 @@ def check_said(text: str, what: str) -> None:
     Raises:
         SettingsError: it holds bytes of another encoding, which Python keeps as halves of surrogate pairs.
     """
-    if any("\ud800" <= character <= "\udfff" for character in text):
+    if has_lone_surrogate(text):
         raise SettingsError(f"{what} is not valid text: it holds bytes that are no UTF-8, or half of a surrogate pair")
 
 

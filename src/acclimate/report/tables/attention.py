@@ -3,7 +3,7 @@
 import binascii
 import json
 from base64 import b64decode
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -133,9 +133,10 @@ class Attended:
         if not self.heats:
             return ""
         rows = self.facts["moved"]["pairs"][-1]["divergence"]
-        heat, digits = self.heats[-1], _digits(rows)
+        heat = self.heats[-1]
         order = sorted(((-value, layer, head) for layer, row in enumerate(rows) for head, value in enumerate(row)))
         (least, layer, head), places = order[0], {(layer + 1, head + 1): place for place, (_, layer, head) in enumerate(order, start=1)}
+        digits = _digits(-least)
         sentence = (
             f"From {heat.before} to {heat.after} head {head + 1} of layer {layer + 1} moved most, by {-least:.{digits}f} bits a token "
             f"(of 1 at most); the mean of all {len(order)} heads is {-sum(value for value, *_ in order) / len(order):.{digits}f}"
@@ -199,16 +200,16 @@ def _maps(model: Facts) -> Maps:
 
 def _heat(pair: Facts, names: tuple[str, ...]) -> Heat:
     rows = pair["divergence"]
-    most, digits = max((value for row in rows for value in row), default=0) or 1, _digits(rows)
-    cells = tuple(tuple(f"{value:.{digits}f}" for value in row) for row in rows)
-    shades = tuple(tuple(min(int(SHADES * value / most), SHADES - 1) for value in row) for row in rows)
+    most = max((value for row in rows for value in row), default=0)
+    cells = tuple(tuple(f"{value:.{_digits(most)}f}" for value in row) for row in rows)
+    shades = tuple(tuple(min(int(SHADES * value / (most or 1)), SHADES - 1) for value in row) for row in rows)
     cka = tuple("–" if value is None else f"{value:.3f}" for value in pair["cka"])
     return Heat(names[pair["before"]], names[pair["after"]], cells, shades, cka)
 
 
-def _digits(rows: Sequence[Sequence[float]]) -> int:
+def _digits(most: float) -> int:
     # All that is kept (`DIGITS` of the measurement) where three would show zeros alone.
-    return 3 if max((value for row in rows for value in row), default=0) >= 0.01 else 5
+    return 3 if most >= 0.01 else 5
 
 
 def _added(found: Facts) -> Added:
